@@ -1,0 +1,1 @@
+"""Background jobs and records that expire, on AWS Lambda: the package that all functions share."""

@@ -1,0 +1,29 @@
+"""Secrets, from AWS Secrets Manager."""
+
+import json
+
+
+class SecretError(Exception):
+    """A secret cannot be read or lacks what is needed; the message names it and the key."""
+
+
+def read(arn: str, *keys: str) -> dict[str, str]:
+    """The JSON object in the secret `arn`; each of `keys` is there and is text, or SecretError says which is not."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = boto3.client("secretsmanager")
+        text = client.get_secret_value(SecretId=arn)["SecretString"]
+    except (BotoCoreError, ClientError, KeyError) as error:
+        raise SecretError(f"secret {arn} cannot be read: {error}") from error
+    try:
+        secret = json.loads(text)
+    except ValueError:
+        secret = None
+    if not isinstance(secret, dict):
+        raise SecretError(f"secret {arn} is not a JSON object; it needs the keys {', '.join(keys)}")
+    for key in keys:
+        if not isinstance(secret.get(key), str):
+            raise SecretError(f"secret {arn} has no text under the key {key!r}; it needs {', '.join(keys)}")
+    return secret

@@ -1,0 +1,24 @@
+"""One logger and one set of metrics for every function: JSON lines and EMF on standard output."""
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+logger = Logger()
+metrics = Metrics()
+
+
+def count(name: str, value: float = 1, **dimensions: str) -> None:
+    """Emit one count metric at once, with its dimensions (CloudWatch reads it out of the log line)."""
+    _emit(name, MetricUnit.Count, value, dimensions)
+
+
+def duration(name: str, milliseconds: float, **dimensions: str) -> None:
+    """Emit one duration metric at once, in milliseconds."""
+    _emit(name, MetricUnit.Milliseconds, milliseconds, dimensions)
+
+
+def _emit(name: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
+    for dimension, text in dimensions.items():
+        metrics.add_dimension(dimension, text)
+    metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.flush_metrics()
