@@ -1,0 +1,230 @@
+"""One pg8000 connection, opened when first needed, kept while it lives, replaced once when it died.
+
+Every statement is prepared once per connection. Outside `transaction()` each statement is a
+transaction of its own. A statement that was sent is never sent again by itself: whether it took
+effect is unknown, so the caller hears `Unavailable` and the next statement finds a new connection.
+"""
+
+import select
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pg8000.native
+
+from slowmatch import secrets
+from slowmatch.db.errors import Unavailable, from_details
+from slowmatch.settings import Settings, settings
+
+CONNECT_TIMEOUT_SECONDS = 10
+IDLE_SECONDS_BEFORE_PING = 30
+
+
+class Connection:
+    """A connection that heals between statements; one thread at a time."""
+
+    def __init__(self, config: Settings) -> None:
+        self._config = config
+        self._wire: pg8000.native.Connection | None = None
+        self._statements: dict[str, Any] = {}
+        self._depth = 0
+        self._after_commit: list[Callable[[], None]] = []
+        self._used_at = 0.0
+        self._clock_offset = timedelta(0)
+
+    def query(self, sql: str, **params: Any) -> list[list[Any]]:
+        """Run one statement and return its rows.
+
+        Raises Unavailable, SchemaMissing or StatementError.
+        """
+        with self._translated():
+            statement = self._statements.get(sql)
+            if self._depth == 0 and self._heal():
+                statement = None
+            if statement is None:
+                statement = self._statements[sql] = self._live().prepare(sql)
+            rows: list[list[Any]] = statement.run(**params)
+            self._used_at = time.monotonic()
+            return rows
+
+    def script(self, sql: str) -> None:
+        """Run several statements in one simple-protocol call, which is one transaction of its own."""
+        with self._translated():
+            if self._depth == 0:
+                self._heal()
+            self._live().run(sql)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block did, or none of it; an inner block joins the outer."""
+        if self._depth:
+            yield
+            return
+        with self._translated():
+            self._heal()
+            self._live().run("BEGIN")
+        self._depth = 1
+        try:
+            yield
+            with self._translated():
+                self._live().run("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+        finally:
+            self._depth = 0
+            actions, self._after_commit = self._after_commit, []
+        for action in actions:
+            action()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` once the current transaction has committed, or now when there is none."""
+        if self._depth:
+            self._after_commit.append(action)
+        else:
+            action()
+
+    def now(self) -> datetime:
+        """PostgreSQL's clock (aware, UTC), by the offset measured when the connection was made or tested.
+
+        All workers share this clock, so one whose own clock is wrong neither starts early nor loses a lease.
+        """
+        if self._depth == 0:
+            with self._translated():
+                self._heal()
+        return datetime.now(UTC) + self._clock_offset
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """The database's clock minus this machine's."""
+        return self._clock_offset
+
+    def close(self) -> None:
+        wire, self._wire = self._wire, None
+        self._statements.clear()
+        if wire is not None:
+            try:
+                wire.close()
+            except (pg8000.native.Error, OSError):
+                pass
+
+    def _heal(self) -> bool:
+        """Make sure that there is a live connection; say whether it is a new one."""
+        if self._wire is not None:
+            if not self._looks_dead():
+                return False
+            try:
+                self._ping()
+                return False
+            except (pg8000.native.Error, OSError):
+                self.close()
+        self._wire = self._open()
+        self._ping()
+        return True
+
+    def _looks_dead(self) -> bool:
+        """A server that went away leaves an end of file to read, a silent network only time without use."""
+        readable, _, _ = select.select([self._live()._usock], [], [], 0)
+        return bool(readable) or time.monotonic() - self._used_at > IDLE_SECONDS_BEFORE_PING
+
+    def _ping(self) -> None:
+        ((at,),) = self._live().run("SELECT clock_timestamp()")
+        self._clock_offset = at - datetime.now(UTC)
+        self._used_at = time.monotonic()
+
+    def _live(self) -> Any:
+        if self._wire is None:
+            raise Unavailable("the connection to the database was lost")
+        return self._wire
+
+    def _rollback(self) -> None:
+        self._after_commit.clear()
+        if self._wire is not None:
+            try:
+                self._wire.run("ROLLBACK")
+            except (pg8000.native.Error, OSError):
+                self.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except pg8000.native.DatabaseError as error:
+            translated = from_details(error.args[0])
+            if isinstance(translated, Unavailable):
+                self.close()
+            raise translated from error
+        except (pg8000.native.InterfaceError, OSError) as error:
+            self.close()
+            raise Unavailable(f"the connection to the database was lost: {error}") from error
+
+    def _open(self) -> pg8000.native.Connection:
+        config = self._config
+        try:
+            return self._login()
+        except pg8000.native.DatabaseError as error:
+            if error.args[0].get("C") != "28P01":
+                raise Unavailable(self._refusal(error)) from error
+        try:
+            return self._login()  # the secret was rotated between our reading and our using it
+        except pg8000.native.DatabaseError as error:
+            raise Unavailable(
+                f"the database refused the password in the secret DB_SECRET_ARN={config.db_secret_arn}:"
+                f" {error.args[0].get('M')}; put the database user's present password there"
+            ) from error
+
+    def _login(self) -> pg8000.native.Connection:
+        config = self._config
+        secret = secrets.read(config.db_secret_arn, "username", "password")
+        try:
+            wire = pg8000.native.Connection(
+                secret["username"],
+                password=secret["password"],
+                host=config.db_host,
+                port=config.db_port,
+                database=config.db_name,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                ssl_context=tls_context(config),
+                application_name=config.stack_name,
+                startup_params={
+                    "statement_timeout": f"{config.db_statement_timeout_seconds}s",
+                    "timezone": "UTC",
+                },
+            )
+        except (pg8000.native.InterfaceError, OSError) as error:
+            raise Unavailable(self._refusal(error)) from error
+        # The time-out for connecting would also end a long statement; this one only ends a silent network.
+        wire._usock.settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
+        return wire
+
+    def _refusal(self, error: Exception) -> str:
+        config = self._config
+        said = error.args[0].get("M") if isinstance(error, pg8000.native.DatabaseError) else error
+        advice = "check DB_HOST, DB_PORT, DB_NAME and the network between"
+        if "SSL" in str(said) or isinstance(error.__cause__ or error, ssl.SSLError):
+            advice = "the server refuses TLS or its certificate is not trusted: check DB_TLS and DB_CA_FILE"
+        return (
+            f"the database {config.db_name!r} at {config.db_host}:{config.db_port} is not available: {said};"
+            f" {advice}"
+        )
+
+
+def tls_context(config: Settings) -> ssl.SSLContext | bool:
+    """What pg8000 wants to hear for DB_TLS: a context, or False for a connection without TLS."""
+    if config.db_tls == "disable":
+        return False
+    context = ssl.create_default_context(cafile=config.db_ca_file)
+    if config.db_tls == "require":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@cache
+def connection() -> Connection:
+    """The connection of this execution environment."""
+    return Connection(settings())

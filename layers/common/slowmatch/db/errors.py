@@ -1,0 +1,34 @@
+"""What can go wrong between a function and its database, in words for people."""
+
+from typing import Any
+
+
+class Unavailable(Exception):
+    """The database cannot be reached, refuses us, or the connection was lost; trying again may help."""
+
+
+class StatementError(Exception):
+    """PostgreSQL refused a statement. `sqlstate` and `constraint` say why to code, the message to people."""
+
+    def __init__(self, details: dict[str, Any]) -> None:
+        super().__init__(details.get("M", "the statement failed"))
+        self.sqlstate: str = details.get("C", "")
+        self.constraint: str | None = details.get("n")
+
+
+class SchemaMissing(StatementError):
+    """A table or column is not there: the migrations have not been applied."""
+
+    def __str__(self) -> str:
+        return f"the database schema is not migrated ({self.args[0]}): invoke the migrate function"
+
+
+def from_details(details: dict[str, Any]) -> Exception:
+    """The error for PostgreSQL's answer: connection trouble, a missing schema, or a refused statement."""
+    sqlstate = details.get("C", "")
+    # Class 57P and 08: the server shuts down, starts up or dropped us; 53300: too many connections.
+    if sqlstate.startswith(("57P", "08")) or sqlstate == "53300":
+        return Unavailable(f"the database is not available: {details.get('M')}")
+    if sqlstate in ("42P01", "42703", "42883"):
+        return SchemaMissing(details)
+    return StatementError(details)

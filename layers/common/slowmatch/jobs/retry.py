@@ -1,0 +1,26 @@
+"""When a failed attempt is tried again."""
+
+import random
+from datetime import timedelta
+
+MAX_ATTEMPTS = 11
+"""The first execution and Hangfire's ten retries."""
+
+
+class Permanent(Exception):
+    """Raised by a handler whose failure no retry can mend: the run fails at once."""
+
+
+def backoff(retry: int, jitter: int) -> timedelta:
+    """Delay before retry number `retry` (1-based), Hangfire's curve: (n-1)^4 + 15 + jitter*n seconds.
+
+    `jitter` is drawn by the caller from 0..29, so that the curve itself stays testable.
+    """
+    return timedelta(seconds=(retry - 1) ** 4 + 15 + jitter * retry)
+
+
+def retry_delay(failures: int, max_attempts: int) -> timedelta | None:
+    """The wait after the attempt that was failure number `failures`; None when attempts are exhausted."""
+    if failures >= max_attempts:
+        return None
+    return backoff(failures, random.randint(0, 29))  # noqa: S311 - spreads load, guards nothing
