@@ -1,0 +1,34 @@
+"""Background jobs. A job is a name with a handler; a run is one piece of work for it.
+
+                    +------------------------- retry: due_at = now + backoff --------------+
+                    v                                                                      |
+    created --> scheduled --due--> enqueued --claim--> processing --handler raised---------+
+                    |                 ^ |                 |   |                            |
+                    |    requeue      | |    yield        |   +-- handler returned --> succeeded
+                    |   +-------------+ +<----------------+                                |
+                    v   |                                 v        attempts exhausted      v
+                  deleted <---- a person deletes ----  (told at its next checkpoint)    failed
+
+What holds at every moment: a run is owned by at most one (worker, attempt); only the owner of the
+present attempt can move it out of `processing`; a scheduled occurrence has at most one run; an
+exclusive job has at most one run in `processing`; every transition has its event.
+"""
+
+from slowmatch.jobs.catalog import JOBS, JobSpec, PayloadError, UnknownJob
+from slowmatch.jobs.context import Cancelled, Context, Continue
+from slowmatch.jobs.enqueue import enqueue
+from slowmatch.jobs.retry import Permanent
+from slowmatch.jobs.runtime import serve
+
+__all__ = [
+    "JOBS",
+    "Cancelled",
+    "Context",
+    "Continue",
+    "JobSpec",
+    "PayloadError",
+    "Permanent",
+    "UnknownJob",
+    "enqueue",
+    "serve",
+]

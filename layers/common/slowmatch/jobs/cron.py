@@ -102,7 +102,9 @@ def parse(expression: str) -> Schedule:
     return schedule
 
 
-def _numbers(what: str, text: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
+def _numbers(
+    what: str, text: str, low: int, high: int, names: dict[str, int] | None = None
+) -> frozenset[int]:
     values: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"(\*|[0-9A-Z]+(?:-[0-9A-Z]+)?)(?:/([0-9]+))?", part)

@@ -1,0 +1,27 @@
+"""Every five minutes: hands due runs to SQS, rescues lost ones, reports missed ticks, keeps house."""
+
+from typing import Any
+
+from slowmatch import telemetry
+from slowmatch.db import connection
+from slowmatch.jobs import dispatch, upkeep
+from slowmatch.settings import settings
+
+
+def handler(event: Any, context: Any) -> dict[str, int]:
+    """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send every waiting run's message again."""
+    con, config = connection(), settings()
+    payload = event.get("payload") if isinstance(event, dict) else None
+    resend = isinstance(payload, dict) and payload.get("resend") is True
+    now = con.now()
+    upkeep.read_schedules(con, config.stack_name)
+    done = {
+        "lost": dispatch.rescue_lost(con, now),
+        "sent": dispatch.send_due(con, now, resend_all=resend),
+        "missed": upkeep.report_missed(con, now),
+        "purged": upkeep.purge(con, now, config),
+    }
+    upkeep.roll_up(con, now)
+    upkeep.note_tick(con, con.now())
+    telemetry.logger.info("dispatched", extra=done)
+    return done

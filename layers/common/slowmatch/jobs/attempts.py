@@ -1,0 +1,144 @@
+"""Carry out one claimed attempt and write down how it ended."""
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from slowmatch import telemetry
+from slowmatch.db import Connection, StatementError, Unavailable
+from slowmatch.jobs import claims, queue
+from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
+from slowmatch.jobs.retry import Permanent, retry_delay
+from slowmatch.jobs.text import clean, to_json
+from slowmatch.settings import settings
+
+Handler = Callable[[Context], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt failed; `permanent` means that no retry can mend it."""
+
+    error_type: str
+    message: str
+    traceback: str | None
+    permanent: bool = False
+    outcome: str = "failed"
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        text = "".join(traceback.format_exception(error))
+        return cls(type(error).__name__, clean(str(error)), clean(text, 32_000), isinstance(error, Permanent))
+
+
+def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> claims.Ending:
+    """The state that follows from failure number `failures` of a run: another try, or the end."""
+    delay = None if failure.permanent else retry_delay(failures, max_attempts)
+    what = f"{failure.error_type}: {failure.message}"
+    if delay is None:
+        why = "permanent error" if failure.permanent else f"attempt {failures} of {max_attempts}, the last"
+        state, reason, due_at = "failed", f"{why}: {what}", None
+    else:
+        seconds = int(delay.total_seconds())
+        state, due_at = "scheduled", now + delay
+        reason = f"retry {failures} of {max_attempts - 1} in {seconds} s: {what}"
+    return claims.Ending(
+        failure.outcome,
+        state,
+        clean(reason, 1_000),
+        failures,
+        due_at,
+        error_type=failure.error_type,
+        error_message=failure.message,
+        traceback=failure.traceback,
+    )
+
+
+def carry_out(
+    con: Connection, claim: claims.Claim, handler: Handler, remaining_ms: Callable[[], int]
+) -> None:
+    """Run the handler and finish the attempt. An error of the handler is a state of the run, not raised."""
+    context = Context(con, settings(), claim, remaining_ms, telemetry.logger)
+    log = RunLog(context)
+    telemetry.logger.addHandler(log)
+    telemetry.logger.append_keys(run_id=claim.run_id, attempt=claim.attempt)
+    try:
+        end = _ending(con, claim, context, handler)
+        if end is not None:
+            _finish(con, claim, context, end)
+    finally:
+        telemetry.logger.removeHandler(log)
+        telemetry.logger.remove_keys(["run_id", "attempt"])
+
+
+def message_time(due_at: datetime | None, now: datetime) -> datetime | None:
+    """When the message of a run due then becomes visible; None when the dispatcher has to send it later."""
+    if due_at is None or due_at > now + timedelta(seconds=queue.MAX_DELAY_SECONDS):
+        return None
+    return max(due_at, now)
+
+
+def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Handler) -> claims.Ending | None:
+    try:
+        result = handler(context)
+        if isinstance(result, Continue):
+            now = con.now()
+            return claims.Ending(
+                "continued",
+                "enqueued",
+                "goes on in a next invocation",
+                claim.failures,
+                now,
+                cursor=result.cursor,
+            )
+        to_json(result)  # a result that cannot be written is the handler's failure
+        return claims.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
+    except Cancelled as stopped:
+        telemetry.logger.info(f"stopped: {stopped}")
+        context.flush()
+        return None
+    except Exception as error:
+        failure = Failure.of(error)
+        telemetry.logger.warning(f"attempt {claim.attempt} failed: {failure.error_type}: {failure.message}")
+        return after_failure(failure, claim.failures + 1, claim.max_attempts, con.now())
+
+
+def _finish(con: Connection, claim: claims.Claim, context: Context, end: claims.Ending) -> None:
+    now = con.now()
+    message_at = message_time(end.due_at, now)
+    progress, lines = context.take_reports()
+    try:
+        mine, handed_on = _written(con, claim, end, now, message_at, progress, lines)
+    except StatementError as refused:
+        # For example a result that PostgreSQL's jsonb cannot hold: the handler's failure, not ours.
+        end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
+        message_at = message_time(end.due_at, now)
+        mine, handed_on = claims.finish(con, claim, end, now, message_at, None, lines)
+    if not mine:
+        telemetry.logger.info("the run was deleted or taken over meanwhile; this attempt changes nothing")
+        return
+    if message_at is not None and end.due_at is not None:
+        handed_on.append(queue.Pointer(claim.job, claim.run_id, claim.attempt + 1, end.due_at))
+    if handed_on:
+        queue.deliver(con, handed_on)
+    _measure(claim, end, now)
+
+
+def _written(con: Connection, *arguments: Any) -> tuple[bool, list[queue.Pointer]]:
+    """Finish, and once more when the connection broke: the guard by attempt makes the repetition harmless."""
+    try:
+        return claims.finish(con, *arguments)
+    except Unavailable:
+        time.sleep(0.5)
+        return claims.finish(con, *arguments)
+
+
+def _measure(claim: claims.Claim, end: claims.Ending, now: datetime) -> None:
+    names = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
+    if end.state in names:
+        telemetry.count(names[end.state], job=claim.job)
+    milliseconds = (now - claim.started_at).total_seconds() * 1000
+    telemetry.duration("AttemptDuration", milliseconds, job=claim.job)

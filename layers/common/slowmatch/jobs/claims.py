@@ -1,0 +1,278 @@
+"""The life of one attempt, in SQL: claim, checkpoint, finish. Each is one statement.
+
+Whoever holds (run, attempt) in state `processing` owns it; every statement here asks for both, so a
+late first attempt cannot finish the second.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from slowmatch.db import Connection, StatementError
+from slowmatch.jobs.catalog import JobSpec
+from slowmatch.jobs.ids import new_run_id
+from slowmatch.jobs.queue import Pointer
+from slowmatch.jobs.text import to_json
+
+EARLY = timedelta(seconds=1)
+"""A delayed message may come this much before its time: SQS counts in whole seconds."""
+
+
+class Busy(Exception):
+    """The job is exclusive and another run of it is being processed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt of a run, held by this worker until `lease_until`."""
+
+    run_id: str
+    job: str
+    attempt: int
+    failures: int
+    max_attempts: int
+    payload: dict[str, Any]
+    cursor: dict[str, Any]
+    occurrence: datetime | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who claims, and for how long."""
+
+    worker: str
+    request_id: str
+    now: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of an attempt, and the state that follows from it."""
+
+    outcome: str
+    state: str
+    reason: str
+    failures: int
+    due_at: datetime | None = None
+    result: Any = None
+    cursor: dict[str, Any] | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    traceback: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        return f"{self.error_type}: {self.error_message}" if self.error_type else None
+
+
+_OPEN_ATTEMPT = """
+    opened AS (
+        INSERT INTO job_attempt (run_id, number, worker, request_id, started_at)
+        SELECT id, attempt, :worker, :request_id, CAST(:now AS timestamptz) FROM claimed
+    )
+"""
+_CLAIMED = """
+    SELECT id::text, job, attempt, failures, max_attempts, payload, cursor, occurrence FROM claimed
+"""
+
+
+def claim(con: Connection, run_id: str, attempt: int, holder: Holder, at_once: bool = False) -> Claim | None:
+    """Start attempt number `attempt` of a waiting run; None when it is not there to be started.
+
+    `at_once` ignores that the run is due later. Raises Busy.
+    """
+    return _claimed(
+        con,
+        f"""
+        WITH waiting AS (
+            SELECT id, state FROM job_run
+            WHERE id = CAST(:run_id AS uuid)
+              AND attempt = CAST(:attempt AS integer) - 1
+              AND state IN ('enqueued', 'scheduled')
+              AND (due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))
+            FOR UPDATE
+        ), claimed AS (
+            UPDATE job_run AS run
+            SET state = 'processing', attempt = run.attempt + 1, lease_until = CAST(:lease_until AS timestamptz),
+                started_at = COALESCE(run.started_at, CAST(:now AS timestamptz))
+            FROM waiting WHERE run.id = waiting.id
+            RETURNING run.*, waiting.state AS was
+        ), {_OPEN_ATTEMPT}, noted AS (
+            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+            SELECT id, CAST(:now AS timestamptz), was, 'processing', 'attempt ' || attempt, :worker FROM claimed
+        )
+        {_CLAIMED}
+        """,
+        holder,
+        run_id=run_id,
+        attempt=attempt,
+        due_by=holder.now + EARLY,
+        at_once=at_once,
+    )
+
+
+def start(
+    con: Connection,
+    spec: JobSpec,
+    holder: Holder,
+    *,
+    trigger: str,
+    actor: str,
+    payload: dict[str, Any] | None = None,
+    occurrence: datetime | None = None,
+) -> Claim | None:
+    """Create a run and start its first attempt in the same statement.
+
+    None when the occurrence has its run already, or a schedule is paused. Raises Busy.
+    """
+    return _claimed(
+        con,
+        f"""
+        WITH claimed AS (
+            INSERT INTO job_run (
+                id, job, state, exclusive, payload, trigger, triggered_by, occurrence,
+                attempt, max_attempts, due_at, lease_until, created_at, started_at
+            )
+            SELECT CAST(:run_id AS uuid), :job, 'processing', CAST(:exclusive AS boolean), CAST(:payload AS jsonb),
+                   CAST(:trigger AS text), :actor, CAST(:occurrence AS timestamptz),
+                   1, CAST(:max_attempts AS integer), CAST(:now AS timestamptz), CAST(:lease_until AS timestamptz),
+                   CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+            WHERE CAST(:trigger AS text) <> 'schedule'
+               OR NOT EXISTS (SELECT FROM job WHERE name = :job AND paused_at IS NOT NULL)
+            ON CONFLICT (job, occurrence) DO NOTHING
+            RETURNING *
+        ), {_OPEN_ATTEMPT}, noted AS (
+            INSERT INTO job_event (run_id, at, to_state, reason, actor)
+            SELECT id, CAST(:now AS timestamptz), 'processing', 'started by ' || trigger, :actor FROM claimed
+        )
+        {_CLAIMED}
+        """,
+        holder,
+        run_id=new_run_id(),
+        job=spec.name,
+        exclusive=spec.exclusive,
+        payload=to_json(payload or {}),
+        trigger=trigger,
+        actor=actor,
+        occurrence=occurrence,
+        max_attempts=spec.max_attempts,
+    )
+
+
+def _claimed(con: Connection, sql: str, holder: Holder, **params: Any) -> Claim | None:
+    try:
+        rows = con.query(
+            sql,
+            worker=holder.worker,
+            request_id=holder.request_id,
+            now=holder.now,
+            lease_until=holder.lease_until,
+            **params,
+        )
+    except StatementError as error:
+        if error.constraint == "job_run_exclusive":
+            raise Busy from error
+        raise
+    if not rows:
+        return None
+    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence = rows[0]
+    return Claim(run_id, job, attempt, failures, max_attempts, payload, cursor or {}, occurrence, holder.now)
+
+
+_WRITE_LOG = """
+    logged AS (
+        INSERT INTO job_log (run_id, attempt, at, level, message)
+        SELECT CAST(:run_id AS uuid), CAST(:attempt AS integer), line.at, line.level, line.message
+        FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line(at timestamptz, level text, message text)
+        WHERE EXISTS (SELECT FROM job_run WHERE id = CAST(:run_id AS uuid))
+    )
+"""
+
+
+def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, lines: list[Any]) -> bool:
+    """Keep progress and log lines; False when the attempt is no longer ours."""
+    ((mine,),) = con.query(
+        f"""
+        WITH alive AS (
+            UPDATE job_run SET progress = COALESCE(CAST(:progress AS jsonb), progress)
+            WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer) AND state = 'processing'
+            RETURNING id
+        ), {_WRITE_LOG}
+        SELECT count(*) FROM alive
+        """,
+        run_id=claim.run_id,
+        attempt=claim.attempt,
+        progress=None if progress is None else to_json(progress),
+        lines=to_json(lines),
+    )
+    return bool(mine)
+
+
+def finish(
+    con: Connection,
+    claim: Claim,
+    end: Ending,
+    now: datetime,
+    message_at: datetime | None,
+    progress: dict[str, Any] | None,
+    lines: list[Any],
+) -> tuple[bool, list[Pointer]]:
+    """Close the attempt and move the run on; whether it was still ours, and who waited for its place.
+
+    The oldest run that found an exclusive job busy is handed the place at once.
+    """
+    rows = con.query(
+        f"""
+        WITH finished AS (
+            UPDATE job_run
+            SET state = :state, lease_until = NULL, failures = CAST(:failures AS integer),
+                finished_at = CASE WHEN :state IN ('succeeded', 'failed') THEN CAST(:now AS timestamptz) END,
+                due_at = COALESCE(CAST(:due_at AS timestamptz), due_at),
+                message_at = CAST(:message_at AS timestamptz),
+                result = CAST(:result AS jsonb), error = CAST(:error AS text), cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
+                progress = COALESCE(CAST(:progress AS jsonb), progress)
+            WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer) AND state = 'processing'
+            RETURNING id, job, exclusive
+        ), closed AS (
+            UPDATE job_attempt
+            SET finished_at = CAST(:now AS timestamptz), outcome = :outcome, error_type = CAST(:error_type AS text),
+                error_message = CAST(:error_message AS text), traceback = CAST(:traceback AS text)
+            FROM finished WHERE run_id = finished.id AND number = CAST(:attempt AS integer)
+        ), noted AS (
+            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+            SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'worker' FROM finished
+        ), {_WRITE_LOG}, next AS (
+            UPDATE job_run SET message_at = CAST(:now AS timestamptz)
+            WHERE id = (
+                SELECT waiting.id FROM job_run AS waiting
+                JOIN finished ON finished.exclusive AND waiting.job = finished.job AND waiting.id <> finished.id
+                WHERE waiting.state = 'enqueued' AND waiting.message_at > CAST(:now AS timestamptz)
+                ORDER BY waiting.due_at LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED
+            )
+            RETURNING id, job, attempt, due_at
+        )
+        SELECT (SELECT count(*) FROM finished), next.id::text, next.job, next.attempt + 1, next.due_at
+        FROM (SELECT) AS always LEFT JOIN next ON true
+        """,
+        run_id=claim.run_id,
+        attempt=claim.attempt,
+        now=now,
+        state=end.state,
+        outcome=end.outcome,
+        reason=end.reason,
+        failures=end.failures,
+        due_at=end.due_at,
+        message_at=message_at,
+        result=None if end.result is None else to_json(end.result),
+        cursor=None if end.cursor is None else to_json(end.cursor),
+        error=end.error,
+        error_type=end.error_type,
+        error_message=end.error_message,
+        traceback=end.traceback,
+        progress=None if progress is None else to_json(progress),
+        lines=to_json(lines),
+    )
+    mine, run_id, job, attempt, due_at = rows[0]
+    return bool(mine), [Pointer(job, run_id, attempt, due_at)] if run_id else []

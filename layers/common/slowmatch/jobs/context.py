@@ -1,0 +1,97 @@
+"""What a handler is given: its payload, a log, progress, and a way to hear that it should stop."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.jobs import claims
+from slowmatch.jobs.text import clean
+from slowmatch.settings import Settings
+
+FLUSH_SECONDS = 1.0
+"""How often, at most, progress and log lines are written while a handler only reports."""
+
+
+class Cancelled(Exception):
+    """The run was deleted, or the attempt is no longer this worker's: the handler has to stop."""
+
+
+class Continue:
+    """Returned by a handler that wants to go on in a next invocation, with what it has to remember."""
+
+    def __init__(self, cursor: dict[str, Any] | None = None) -> None:
+        self.cursor = cursor or {}
+
+
+class Context:
+    """One attempt, as its handler sees it."""
+
+    def __init__(
+        self,
+        con: Connection,
+        settings: Settings,
+        claim: claims.Claim,
+        remaining_ms: Callable[[], int],
+        logger: logging.Logger,
+    ) -> None:
+        self.con = con
+        self.settings = settings
+        self.claim = claim
+        self.logger = logger
+        self.payload = claim.payload
+        self.cursor = claim.cursor
+        self.attempt = claim.attempt
+        self.run_id = claim.run_id
+        self.occurrence = claim.occurrence
+        self.now = claim.started_at
+        self._remaining_ms = remaining_ms
+        self._reserve_ms = min(30_000, remaining_ms() // 5)
+        self._progress: dict[str, Any] | None = None
+        self._lines: list[dict[str, str]] = []
+        self._flushed_at = time.monotonic()
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Report `done` of `total` (None when unknown); written at most once a second."""
+        self._progress = {"done": done, "total": total}
+        self._flush_sometimes()
+
+    def checkpoint(self) -> bool:
+        """Whether time is nearly up, so that the handler should return `Continue`. Raises Cancelled."""
+        if not self.flush():
+            raise Cancelled(f"run {self.run_id} was deleted or taken over")
+        return self._remaining_ms() <= self._reserve_ms
+
+    def flush(self) -> bool:
+        """Write what was reported; False when the attempt is no longer ours."""
+        progress, lines = self.take_reports()
+        self._flushed_at = time.monotonic()
+        return claims.checkpoint(self.con, self.claim, progress, lines)
+
+    def take_reports(self) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
+        """Progress and log lines not yet written."""
+        progress, self._progress = self._progress, None
+        lines, self._lines = self._lines, []
+        return progress, lines
+
+    def note(self, level: str, message: str) -> None:
+        """One line for the run's log in the database."""
+        at = datetime.now(UTC) + self.con.clock_offset
+        self._lines.append({"at": at.isoformat(), "level": level, "message": clean(message)})
+
+    def _flush_sometimes(self) -> None:
+        if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
+
+class RunLog(logging.Handler):
+    """Copies what is logged during an attempt into the run's log."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._context.note(record.levelname, record.getMessage())

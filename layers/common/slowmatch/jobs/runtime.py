@@ -1,0 +1,246 @@
+"""The Lambda side of a job: what the queue brings, and what a person invokes by hand."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slowmatch import telemetry
+from slowmatch.db import Connection, connection
+from slowmatch.jobs import claims, queue, store
+from slowmatch.jobs.attempts import Handler, carry_out
+from slowmatch.jobs.catalog import JobSpec
+from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.enqueue import WAIT, enqueue
+from slowmatch.jobs.ids import parse_run_id
+
+
+class AttemptFailed(Exception):
+    """A directly invoked attempt failed; the message says what happens next."""
+
+
+class EventError(ValueError):
+    """An event that is none of the shapes a job's function accepts."""
+
+
+class MessageError(ValueError):
+    """A message that can never be worked on; it is left to the dead-letter queue."""
+
+
+def serve(job: str, handler: Handler) -> Callable[[Any, Any], Any]:
+    """The Lambda handler of `job`: SQS batches, and direct invocation in its four shapes."""
+    spec = job_spec(job)
+
+    def entry(event: Any, lambda_context: Any) -> Any:
+        return Worker(spec, handler, connection(), lambda_context).answer(event)
+
+    return entry
+
+
+class Worker:
+    """One invocation of a job's function."""
+
+    def __init__(self, spec: JobSpec, handler: Handler, con: Connection, lambda_context: Any) -> None:
+        self._spec = spec
+        self._handler = handler
+        self._con = con
+        self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
+        self._request_id: str = lambda_context.aws_request_id
+
+    def answer(self, event: Any) -> Any:
+        if isinstance(event, dict) and "Records" in event:
+            return {
+                "batchItemFailures": [
+                    failed for record in event["Records"] for failed in self._message(record)
+                ]
+            }
+        return self._direct(event)
+
+    def _message(self, record: dict[str, Any]) -> list[dict[str, str]]:
+        """Work on one message; what is returned makes SQS keep it."""
+        kept = [{"itemIdentifier": record.get("messageId", "")}]
+        try:
+            body = parse_message(record.get("body"))
+            if "occurrence" in body:
+                self._tick(body)
+            else:
+                self._pointer(body["run_id"], body["attempt"])
+        except MessageError as error:
+            telemetry.logger.error(
+                f"message {record.get('messageId')} goes to the dead-letter queue: {error}"
+            )
+            return kept
+        except Exception as error:
+            telemetry.logger.error(f"message {record.get('messageId')} stays in the queue: {error}")
+            return kept
+        return []
+
+    def _tick(self, body: dict[str, Any]) -> None:
+        if body["job"] != self._spec.name:
+            raise MessageError(f"it is for job {body['job']!r}, this function runs {self._spec.name}")
+        occurrence = body["occurrence"]
+        try:
+            claim = claims.start(
+                self._con,
+                self._spec,
+                self._holder(),
+                trigger="schedule",
+                actor="schedule",
+                occurrence=occurrence,
+            )
+        except claims.Busy:
+            if self._spec.overlap == "skip":
+                store.skip_tick(self._con, self._spec, occurrence, "another run was still processing")
+            else:
+                store.hold_tick(self._con, self._spec, occurrence)
+            return
+        if claim is None:
+            self._unclaimed_tick(occurrence)
+        else:
+            self._carry_out(claim)
+
+    def _unclaimed_tick(self, occurrence: datetime) -> None:
+        pause = store.pause_of(self._con, self._spec.name)
+        if pause and store.skip_tick(self._con, self._spec, occurrence, f"paused by {pause}"):
+            telemetry.logger.info(f"tick {occurrence.isoformat()} skipped: paused by {pause}")
+        else:
+            telemetry.logger.info(f"tick {occurrence.isoformat()} has its run already")
+
+    def _pointer(self, run_id: str, attempt: int) -> None:
+        try:
+            claim = claims.claim(self._con, run_id, attempt, self._holder())
+        except claims.Busy:
+            self._wait(run_id, attempt)
+            return
+        if claim is None:
+            telemetry.logger.info(
+                f"message for attempt {attempt} of run {run_id} starts nothing: {store.describe(self._con, run_id)}"
+            )
+        else:
+            self._carry_out(claim)
+
+    def _wait(self, run_id: str, attempt: int) -> None:
+        again_at = self._con.now() + WAIT
+        if store.postpone_message(self._con, run_id, attempt, again_at):
+            telemetry.logger.info(f"run {run_id} waits: another run of {self._spec.name} is processing")
+            queue.deliver(self._con, [queue.Pointer(self._spec.name, run_id, attempt, again_at)])
+
+    def _direct(self, event: Any) -> Any:
+        request = parse_direct(event)
+        if "run_id" in request:
+            run_id = self._rerun(request["run_id"])
+        else:
+            run_id = self._start(self._spec.check(request["payload"]), request.get("occurrence"))
+        run = store.get(self._con, run_id)
+        if run["state"] in ("scheduled", "failed"):
+            follows = (
+                f"it will be tried again at {run['due_at']}"
+                if run["state"] == "scheduled"
+                else "no retry follows"
+            )
+            raise AttemptFailed(f"run {run_id} failed: {run['error']}; {follows}")
+        return run
+
+    def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
+        if occurrence and store.is_answered(self._con, self._spec.name, occurrence):
+            occurrence = None  # a rerun of a tick by hand runs, but it does not answer the tick again
+        try:
+            claim = claims.start(
+                self._con,
+                self._spec,
+                self._holder(),
+                trigger="direct",
+                actor="direct invocation",
+                payload=payload,
+                occurrence=occurrence,
+            )
+        except claims.Busy:
+            waiting = enqueue(
+                self._con, self._spec.name, payload, trigger="direct", actor="direct invocation", wait=WAIT
+            )
+            telemetry.logger.warning(f"another run is processing; run {waiting.run_id} waits for it to end")
+            return waiting.run_id
+        if claim is None:
+            raise EventError(f"occurrence {occurrence} was answered this very moment; invoke again")
+        self._carry_out(claim)
+        return claim.run_id
+
+    def _rerun(self, run_id: str) -> str:
+        run = store.find(self._con, run_id)
+        if run is None or run["job"] != self._spec.name:
+            raise EventError(f"there is no run {run_id} of {self._spec.name}")
+        if run["state"] in store.FINAL:
+            store.change(self._con, "requeue", ids=[run_id], actor="direct invocation", send=False)
+        attempt = run["attempt"] + 1
+        try:
+            claim = claims.claim(self._con, run_id, attempt, self._holder(), at_once=True)
+        except claims.Busy as busy:
+            self._wait(run_id, attempt)
+            raise EventError(
+                f"another run of {self._spec.name} is processing; run {run_id} waits for it"
+            ) from busy
+        if claim is None:
+            raise EventError(f"run {run_id} cannot be started: {store.describe(self._con, run_id)}")
+        self._carry_out(claim)
+        return run_id
+
+    def _carry_out(self, claim: claims.Claim) -> None:
+        carry_out(self._con, claim, self._handler, self._remaining_ms)
+
+    def _holder(self) -> claims.Holder:
+        now = self._con.now()
+        return claims.Holder(
+            worker=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or f"process {os.getpid()}",
+            request_id=self._request_id,
+            now=now,
+            lease_until=now + timedelta(milliseconds=self._remaining_ms()),
+        )
+
+
+def parse_message(body: Any) -> dict[str, Any]:
+    """`{"job", "occurrence"}` or `{"run_id", "attempt"}`. Raises MessageError."""
+    try:
+        message = json.loads(body)
+    except (TypeError, ValueError) as error:
+        raise MessageError(f"it is not JSON: {str(body)[:200]!r}") from error
+    if not isinstance(message, dict):
+        raise MessageError(f"it is not a JSON object: {str(body)[:200]!r}")
+    if message.keys() == {"job", "occurrence"}:
+        return {"job": message["job"], "occurrence": parse_occurrence(message["occurrence"])}
+    run_id, attempt = parse_run_id(message.get("run_id")), message.get("attempt")
+    whole = isinstance(attempt, int) and not isinstance(attempt, bool) and 1 <= attempt < 2**31
+    if message.keys() != {"run_id", "attempt"} or run_id is None or not whole:
+        raise MessageError(f"it has neither job and occurrence nor run_id and attempt: {str(body)[:200]!r}")
+    return {"run_id": run_id, "attempt": attempt}
+
+
+def parse_occurrence(text: Any) -> datetime:
+    """A tick's time in whole minutes, EventBridge's precision. Raises MessageError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise MessageError(f"occurrence {text!r} is not a time such as 2026-12-31T02:00:00Z") from error
+    if at.tzinfo is None:
+        raise MessageError(f"occurrence {text!r} has no offset: write 2026-12-31T02:00:00Z")
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def parse_direct(event: Any) -> dict[str, Any]:
+    """The four shapes of a direct invocation. Raises EventError."""
+    if event in ({}, None):
+        return {"payload": {}}
+    if isinstance(event, dict):
+        if event.get("source") == "aws.events" and "time" in event:
+            return {"payload": {}, "occurrence": parse_occurrence(event["time"])}
+        if event.keys() == {"payload"}:
+            return {"payload": event["payload"]}
+        if event.keys() == {"run_id"}:
+            run_id = parse_run_id(event["run_id"])
+            if run_id is None:
+                raise EventError(f"run_id {event['run_id']!r} is not the identifier of a run")
+            return {"run_id": run_id}
+    raise EventError(
+        'this function accepts {}, a scheduled event of EventBridge, {"payload": {...}}, {"run_id": "..."}'
+        " or a batch of SQS messages"
+    )

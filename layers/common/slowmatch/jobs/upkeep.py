@@ -1,0 +1,154 @@
+"""The dispatcher's other duties: schedules and missed ticks, hourly figures, purging history."""
+
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from slowmatch import telemetry
+from slowmatch.db import Connection
+from slowmatch.jobs import cron
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.settings import Settings
+
+TICK_GRACE = timedelta(minutes=10)
+"""How late a tick may be before it counts as missed."""
+LOOK_BACK = timedelta(days=1)
+"""After a longer silence only this much of it is reported tick by tick."""
+
+
+@cache
+def events() -> Any:
+    import boto3
+
+    return boto3.client("events")
+
+
+def read_schedules(con: Connection, stack: str) -> None:
+    """Keep what each job's rule says now: EventBridge is the truth about schedules."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for name in JOBS:
+        try:
+            rule = events().describe_rule(Name=f"{stack}-{name}")
+        except (BotoCoreError, ClientError) as error:
+            telemetry.logger.warning(
+                f"rule {stack}-{name} cannot be read: {error}; its last known schedule holds"
+            )
+            continue
+        con.query(
+            """
+            INSERT INTO job (name, schedule, schedule_enabled) VALUES (:name, CAST(:schedule AS text), :enabled)
+            ON CONFLICT (name) DO UPDATE
+            SET schedule = EXCLUDED.schedule, schedule_enabled = EXCLUDED.schedule_enabled
+            """,
+            name=name,
+            schedule=rule.get("ScheduleExpression"),
+            enabled=rule.get("State") == "ENABLED",
+        )
+
+
+def report_missed(con: Connection, now: datetime) -> int:
+    """Note each tick that should have produced a run by now and did not."""
+    until = now - TICK_GRACE
+    missed = 0
+    for name, schedule, enabled, checked_to in con.query(
+        "SELECT name, schedule, schedule_enabled, ticks_checked_to FROM job WHERE schedule IS NOT NULL"
+    ):
+        if until <= checked_to:
+            continue
+        if enabled:
+            ticks = list(cron.parse(schedule).between(max(checked_to, now - LOOK_BACK), until))
+            missed += _note_missed(con, name, ticks, now)
+        con.query(
+            "UPDATE job SET ticks_checked_to = CAST(:until AS timestamptz) WHERE name = :name",
+            until=until,
+            name=name,
+        )
+    return missed
+
+
+def _note_missed(con: Connection, name: str, ticks: list[datetime], now: datetime) -> int:
+    rows = con.query(
+        """
+        INSERT INTO job_missed (job, occurrence, noticed_at)
+        SELECT CAST(:job AS text), tick, CAST(:now AS timestamptz)
+        FROM unnest(CAST(:ticks AS timestamptz[])) AS tick
+        WHERE NOT EXISTS (SELECT FROM job_run WHERE job = CAST(:job AS text) AND occurrence = tick)
+        ON CONFLICT DO NOTHING
+        RETURNING occurrence
+        """,
+        job=name,
+        ticks=ticks,
+        now=now,
+    )
+    for (occurrence,) in rows:
+        telemetry.logger.warning(f"{name} missed its run of {occurrence.isoformat()}")
+        telemetry.count("RunMissed", job=name)
+    return len(rows)
+
+
+def roll_up(con: Connection, now: datetime) -> None:
+    """Count the last two hours again, from events and attempts; repeating it changes nothing."""
+    con.query(
+        """
+        WITH bounds AS (
+            SELECT date_trunc('hour', CAST(:now AS timestamptz), 'UTC') - interval '1 hour' AS since
+        ), transitions AS (
+            SELECT run.job, date_trunc('hour', event.at, 'UTC') AS hour,
+                   count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
+                   count(*) FILTER (WHERE to_state = 'failed') AS failed,
+                   count(*) FILTER (WHERE to_state = 'deleted') AS deleted,
+                   count(*) FILTER (WHERE from_state = 'processing' AND to_state = 'scheduled') AS retried
+            FROM bounds JOIN job_event AS event ON event.at >= bounds.since JOIN job_run AS run ON run.id = event.run_id
+            GROUP BY 1, 2
+        ), durations AS (
+            SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC') AS hour, count(*) AS attempts,
+                   percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+                       ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
+                   ) AS ms
+            FROM bounds JOIN job_attempt AS attempt ON attempt.finished_at >= bounds.since
+            JOIN job_run AS run ON run.id = attempt.run_id
+            GROUP BY 1, 2
+        )
+        INSERT INTO job_hour (job, hour, succeeded, failed, deleted, retried, attempts, p50_ms, p95_ms)
+        SELECT job, hour, COALESCE(succeeded, 0), COALESCE(failed, 0), COALESCE(deleted, 0), COALESCE(retried, 0),
+               COALESCE(attempts, 0), ms[1], ms[2]
+        FROM transitions FULL JOIN durations USING (job, hour)
+        ON CONFLICT (job, hour) DO UPDATE
+        SET succeeded = EXCLUDED.succeeded, failed = EXCLUDED.failed, deleted = EXCLUDED.deleted,
+            retried = EXCLUDED.retried, attempts = EXCLUDED.attempts, p50_ms = EXCLUDED.p50_ms, p95_ms = EXCLUDED.p95_ms
+        """,
+        now=now,
+    )
+
+
+def purge(con: Connection, now: datetime, settings: Settings) -> int:
+    """Delete runs past their retention, with their attempts, events and log."""
+    purged = 0
+    while True:
+        rows = con.query(
+            """
+            DELETE FROM job_run WHERE id = ANY(ARRAY(
+                SELECT id FROM job_run
+                WHERE finished_at < CAST(:others AS timestamptz)
+                  AND (state IN ('succeeded', 'deleted') OR finished_at < CAST(:failed AS timestamptz))
+                LIMIT 1000 FOR UPDATE SKIP LOCKED
+            )) RETURNING 1
+            """,
+            others=now - timedelta(days=settings.run_retention_days),
+            failed=now - timedelta(days=settings.failed_run_retention_days),
+        )
+        purged += len(rows)
+        if len(rows) < 1000:
+            return purged
+
+
+def note_tick(con: Connection, now: datetime) -> None:
+    """Leave a sign of life for the health check."""
+    con.query(
+        """
+        INSERT INTO dispatcher_tick (finished_at) VALUES (CAST(:now AS timestamptz))
+        ON CONFLICT (only_one) DO UPDATE SET finished_at = EXCLUDED.finished_at
+        """,
+        now=now,
+    )
