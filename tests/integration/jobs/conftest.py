@@ -1,0 +1,111 @@
+"""A worker to drive, queues to look into, and time in the test's own hand."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from slowmatch.db import Connection
+from slowmatch.jobs import Context, queue, store
+from slowmatch.jobs import runtime as jobs_runtime
+from slowmatch.jobs.catalog import JOBS, JobSpec
+
+TICK = "2026-11-24T02:00:00Z"
+
+
+@dataclass
+class Work:
+    """Invokes a job's function as Lambda would; `handler` is what the job does in this test."""
+
+    con: Connection
+    lambda_context: Any
+    spec: JobSpec
+    handler: Callable[[Context], Any] = lambda context: {"done": context.attempt}
+    seen: list[Context] = field(default_factory=list)
+
+    def invoke(self, event: Any) -> Any:
+        return jobs_runtime.Worker(self.spec, self._handle, self.con, self.lambda_context).answer(event)
+
+    def deliver(self, *bodies: Any) -> list[str]:
+        """Deliver messages; the ids of those that SQS has to keep."""
+        records = [
+            {"messageId": str(number), "body": body if isinstance(body, str) else json.dumps(body)}
+            for number, body in enumerate(bodies)
+        ]
+        answer = self.invoke({"Records": records})
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def tick(self, occurrence: str = TICK) -> list[str]:
+        return self.deliver({"job": self.spec.name, "occurrence": occurrence})
+
+    def runs(self) -> list[dict[str, Any]]:
+        ids = self.con.query("SELECT id::text FROM job_run ORDER BY id")
+        return [store.get(self.con, run_id) for (run_id,) in ids]
+
+    def run(self) -> dict[str, Any]:
+        (run,) = self.runs()
+        return run
+
+    def events(self, run_id: str) -> list[list[Any]]:
+        return self.con.query(
+            "SELECT from_state, to_state, reason, actor FROM job_event WHERE run_id = CAST(:id AS uuid) ORDER BY id",
+            id=run_id,
+        )
+
+    def attempts(self, run_id: str) -> list[list[Any]]:
+        return self.con.query(
+            "SELECT number, outcome, error_type FROM job_attempt WHERE run_id = CAST(:id AS uuid) ORDER BY number",
+            id=run_id,
+        )
+
+    def make_due(self, run_id: str) -> None:
+        """Let the time until the run is due pass."""
+        self.con.query("UPDATE job_run SET due_at = created_at WHERE id = CAST(:id AS uuid)", id=run_id)
+
+    def end_lease(self, run_id: str) -> None:
+        self.con.query(
+            "UPDATE job_run SET lease_until = created_at - interval '1 hour' WHERE id = CAST(:id AS uuid)", id=run_id
+        )
+
+    def _handle(self, context: Context) -> Any:
+        self.seen.append(context)
+        return self.handler(context)
+
+
+class Queues:
+    """What the functions sent, read back from SQS."""
+
+    def __init__(self) -> None:
+        self._sqs = boto3.client("sqs")
+        for job in JOBS:
+            self._sqs.create_queue(QueueName=f"slowmatch-test-{job}")
+
+    def take(self, job: str = "record-expiry") -> list[dict[str, Any]]:
+        """The messages that are visible now."""
+        answer = self._sqs.receive_message(QueueUrl=queue.url(job), MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def delayed(self, job: str = "record-expiry") -> int:
+        name = "ApproximateNumberOfMessagesDelayed"
+        answer = self._sqs.get_queue_attributes(QueueUrl=queue.url(job), AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+
+@pytest.fixture
+def queues(con: Connection) -> Iterator[Queues]:
+    queue.sqs.cache_clear()
+    yield Queues()
+    queue.sqs.cache_clear()
+
+
+@pytest.fixture
+def work(con: Connection, queues: Queues, lambda_context: Any) -> Work:
+    return Work(con, lambda_context, JOBS["record-expiry"])
+
+
+@pytest.fixture
+def later(con: Connection) -> Callable[..., datetime]:
+    return lambda **delta: con.now() + timedelta(**delta)

@@ -1,0 +1,296 @@
+"""The life of a run, from its message to its final state."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from slowmatch.db import Connection
+from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, enqueue, store
+from slowmatch.jobs.runtime import AttemptFailed, EventError
+
+from tests.integration.jobs.conftest import TICK, Queues, Work
+
+
+def fail(context: Any) -> None:
+    raise RuntimeError("the disk is full")
+
+
+def message(run: dict[str, Any], attempt: int) -> dict[str, Any]:
+    return {"run_id": run["id"], "attempt": attempt}
+
+
+def test_a_tick_makes_a_run_and_finishes_it(work: Work) -> None:
+    assert work.tick() == []
+    run = work.run()
+    assert run["state"] == "succeeded" and run["result"] == {"done": 1} and run["trigger"] == "schedule"
+    assert [event[:2] for event in work.events(run["id"])] == [
+        [None, "processing"],
+        ["processing", "succeeded"],
+    ]
+    assert work.attempts(run["id"]) == [[1, "succeeded", None]]
+
+
+def test_an_occurrence_is_answered_once(work: Work) -> None:
+    assert work.tick() == work.tick() == work.tick("2026-11-24T02:00:31+00:00") == []
+    assert len(work.seen) == len(work.runs()) == 1
+
+
+def test_a_failed_attempt_is_scheduled_on_hangfires_curve(work: Work, queues: Queues, con: Connection) -> None:
+    work.handler = fail
+    before = con.now()
+    assert work.tick() == []
+    run = work.run()
+    ((due,),) = con.query("SELECT due_at FROM job_run")
+    assert run["state"] == "scheduled" and run["error"] == "RuntimeError: the disk is full"
+    assert timedelta(seconds=15) <= due - before <= timedelta(seconds=45)
+    assert queues.delayed() == 1
+    assert "retry 1 of 10 in" in work.events(run["id"])[-1][2]
+
+
+def test_ten_retries_then_failed(work: Work) -> None:
+    work.handler = fail
+    work.tick()
+    run = work.run()
+    for attempt in range(2, 12):
+        work.make_due(run["id"])
+        assert work.deliver(message(run, attempt)) == []
+    assert work.run()["state"] == "failed"
+    assert [row[1] for row in work.attempts(run["id"])] == ["failed"] * 11
+    work.deliver(message(run, 12))
+    assert len(work.seen) == 11
+
+
+def test_a_permanent_error_fails_at_once(work: Work) -> None:
+    def refuse(context: Any) -> None:
+        raise Permanent("the recipient was refused")
+
+    work.handler = refuse
+    work.tick()
+    assert work.run()["state"] == "failed"
+
+
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_a_stale_or_premature_attempt_number_starts_nothing(work: Work, attempt: int) -> None:
+    work.handler = fail
+    work.tick()
+    run = work.run()
+    work.make_due(run["id"])
+    assert work.deliver(message(run, attempt)) == []
+    assert len(work.seen) == 1
+
+
+def test_an_early_message_starts_nothing(work: Work, con: Connection) -> None:
+    enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1))
+    assert work.deliver(message(work.run(), 1)) == []
+    assert work.seen == [] and work.run()["state"] == "scheduled"
+
+
+def test_a_repeated_message_runs_once(work: Work, con: Connection) -> None:
+    enqueue(con, "record-expiry")
+    pointer = message(work.run(), 1)
+    assert work.deliver(pointer, pointer, pointer) == []
+    assert len(work.seen) == 1
+
+
+def test_a_late_first_attempt_cannot_finish_the_second(work: Work, con: Connection) -> None:
+    def overtaken(context: Any) -> str:
+        if context.attempt == 1:
+            work.end_lease(context.run_id)
+            assert dispatch.rescue_lost(con, con.now()) == 1
+            work.make_due(context.run_id)
+            work.deliver({"run_id": context.run_id, "attempt": 2})
+        return f"attempt {context.attempt}"
+
+    work.handler = overtaken
+    work.tick()
+    run = work.run()
+    assert run["result"] == "attempt 2"
+    assert [row[1] for row in work.attempts(run["id"])] == ["lost", "succeeded"]
+
+
+def test_long_work_goes_on_in_a_next_invocation(work: Work, queues: Queues) -> None:
+    def in_three_parts(context: Any) -> Any:
+        part = context.cursor.get("part", 0) + 1
+        return {"parts": part} if part == 3 else Continue({"part": part})
+
+    work.handler = in_three_parts
+    work.tick()
+    for _ in range(2):
+        (pointer,) = queues.take()
+        work.deliver(pointer)
+    run = work.run()
+    assert run["state"] == "succeeded" and run["result"] == {"parts": 3} and run["failures"] == 0
+    assert [row[1] for row in work.attempts(run["id"])] == ["continued", "continued", "succeeded"]
+
+
+def test_a_deleted_run_stops_at_its_next_checkpoint(work: Work, con: Connection) -> None:
+    reached: list[str] = []
+
+    def slow(context: Any) -> None:
+        assert context.checkpoint() is False
+        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        with pytest.raises(Cancelled):
+            context.checkpoint()
+        reached.append("stopped")
+        raise Cancelled
+
+    work.handler = slow
+    work.tick()
+    run = work.run()
+    assert reached == ["stopped"] and run["state"] == "deleted"
+    assert work.attempts(run["id"])[0][1] == "cancelled"
+    assert work.events(run["id"])[-1][3] == "ann"
+
+
+def test_a_checkpoint_tells_when_time_is_nearly_up(work: Work) -> None:
+    told: list[bool] = []
+
+    def look(context: Any) -> None:
+        told.append(context.checkpoint())
+        work.lambda_context.remaining = 5_000
+        told.append(context.checkpoint())
+
+    work.handler = look
+    work.tick()
+    assert told == [False, True]
+
+
+def test_a_deleted_waiting_run_never_starts(work: Work, con: Connection) -> None:
+    enqueue(con, "record-expiry")
+    run = work.run()
+    store.change(con, "delete", ids=[run["id"]], actor="ann")
+    work.deliver(message(run, 1))
+    assert work.seen == []
+
+
+def test_log_lines_and_progress_reach_the_database(work: Work, con: Connection) -> None:
+    def talk(context: Any) -> None:
+        context.logger.info("half\0way")
+        context.progress(5, 10)
+
+    work.handler = talk
+    work.tick()
+    assert con.query("SELECT level, message FROM job_log") == [["INFO", "half\ufffdway"]]
+    assert work.run()["progress"] == {"done": 5, "total": 10}
+
+
+def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) -> None:
+    def meet(context: Any) -> None:
+        work.handler = lambda context: None
+        work.tick("2026-11-24T03:00:00Z")
+
+    work.handler = meet
+    work.tick()
+    first, second = work.runs()
+    assert first["state"] == "succeeded" and second["state"] == "deleted"
+    assert "still processing" in work.events(second["id"])[0][2]
+    assert len(work.seen) == 1
+
+
+def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
+    work: Work, con: Connection, queues: Queues
+) -> None:
+    def meet(context: Any) -> None:
+        work.handler = lambda context: "second"
+        waiting = enqueue(con, "record-expiry").run_id
+        (pointer,) = queues.take()
+        assert work.deliver(pointer) == []
+        assert store.get(con, waiting)["state"] == "enqueued"
+
+    work.handler = meet
+    work.tick()
+    (pointer,) = queues.take()
+    work.deliver(pointer)
+    assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
+
+
+def test_a_lost_attempt_is_retried(work: Work, con: Connection) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(context: Any) -> None:
+        raise Killed
+
+    work.handler = die
+    with pytest.raises(Killed):
+        work.tick()
+    run = work.run()
+    assert run["state"] == "processing" and dispatch.rescue_lost(con, con.now()) == 0
+    work.end_lease(run["id"])
+    assert dispatch.rescue_lost(con, con.now()) == 1
+    run = work.run()
+    assert run["state"] == "scheduled" and run["error"].startswith("Lost")
+
+
+def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
+    from slowmatch.jobs import overview
+
+    overview.pause(con, "record-expiry", "ann", "moving house", con.now())
+    work.tick()
+    assert work.run()["state"] == "deleted"
+    assert "ann: moving house" in work.events(work.run()["id"])[0][2]
+    enqueue(con, "record-expiry")
+    work.deliver(message(work.runs()[1], 1))
+    overview.resume(con, "record-expiry")
+    work.tick("2026-11-24T03:00:00Z")
+    assert len(work.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["not json", "[]", "{}", '{"run_id": "x", "attempt": 1}', '{"job": "record-expiry", "occurrence": "noon"}',
+     '{"job": "record-expiry", "occurrence": "2026-11-24T02:00:00"}', '{"job": "nothing", "occurrence": "' + TICK + '"}',
+     '{"run_id": "0190a7e0-0000-7000-8000-000000000000", "attempt": true}'],
+)
+def test_rubbish_is_left_to_the_dead_letter_queue_and_spares_its_neighbours(work: Work, body: str) -> None:
+    assert work.deliver(body, {"job": "record-expiry", "occurrence": TICK}) == ["0"]
+    assert work.run()["state"] == "succeeded"
+
+
+def test_a_message_for_an_unknown_run_is_acknowledged(work: Work) -> None:
+    assert work.deliver({"run_id": str(uuid.uuid4()), "attempt": 1}) == []
+
+
+def test_direct_invocation_returns_the_run(work: Work) -> None:
+    run = work.invoke({})
+    assert run["state"] == "succeeded" and run["trigger"] == "direct"
+    assert work.invoke({"payload": {"batch_size": 5}})["payload"] == {"batch_size": 5}
+    scheduled = {"source": "aws.events", "time": TICK}
+    assert work.invoke(scheduled)["occurrence"] is not None
+    assert work.invoke(scheduled)["occurrence"] is None
+    assert work.invoke({"run_id": run["id"]})["attempt"] == 2
+
+
+def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
+    work.handler = fail
+    with pytest.raises(AttemptFailed, match="the disk is full; it will be tried again at"):
+        work.invoke({})
+    work.handler = lambda context: "mended"
+    assert work.invoke({"run_id": work.run()["id"]})["result"] == "mended"
+
+
+@pytest.mark.parametrize("event", [{"x": 1}, [], "text", {"run_id": "x"}, {"payload": {"no": 1}}, {"payload": 3}])
+def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, event: Any) -> None:
+    with pytest.raises(ValueError, match="accepts|identifier|field|JSON object"):
+        work.invoke(event)
+
+
+def test_a_direct_rerun_of_an_unknown_run_says_so(work: Work) -> None:
+    with pytest.raises(EventError, match="there is no run"):
+        work.invoke({"run_id": str(uuid.uuid4())})
+
+
+def test_an_unwritable_result_is_the_handlers_failure(work: Work) -> None:
+    work.handler = lambda context: float("nan")
+    work.tick()
+    assert work.run()["state"] == "scheduled" and "ValueError" in work.run()["error"]
+
+
+def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
+    work.tick()
+    run = work.run()
+    stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, con.now())
+    end = claims.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
+    assert claims.finish(con, stale, end, con.now(), None, None, []) == (False, [])
+    assert work.run()["state"] == "succeeded"
