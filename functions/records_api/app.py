@@ -1,0 +1,89 @@
+"""Records over HTTP: create, read, list and search, replace, change, delete."""
+
+import json
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from records_api.models import NewRecord, Record, RecordChange, RecordPage, Search
+from slowmatch.db import connection
+from slowmatch.http import paging
+from slowmatch.http.fields import Cursor, Id, Limit
+from slowmatch.http.problems import Problem, install
+from slowmatch.records import store
+from slowmatch.records.model import Position, Status
+from slowmatch.telemetry import logger
+
+app = APIGatewayHttpResolver(enable_validation=True, response_validation_error_http_code=500)
+install(app)
+
+ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
+NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
+MANY: Any = {
+    200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}
+}
+GONE: Any = {204: {"description": "The record is deleted"}}
+
+
+@app.get("/api/records", summary="List and search records", responses=MANY)
+def list_records(
+    status: Annotated[Status, Query()] = "all",
+    q: Annotated[Search, Query()] = "",
+    cursor: Cursor = None,
+    limit: Limit = paging.LIMIT_DEFAULT,
+) -> Response[str]:
+    after = Position(*paging.decode(status, cursor, paging.whole, paging.moment)) if cursor else None
+    page = store.page(connection(), status, q, after, limit)
+    end = page.end and paging.encode(status, page.end.id, page.end.expiry_date)
+    return _json(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
+
+
+@app.post("/api/records", summary="Create a record", responses=NEW)
+def create_record(record: NewRecord) -> Response[str]:
+    record_id, text = store.create(connection(), record.title, record.expiry_date)
+    return _json(201, text, {"Location": f"/api/records/{record_id}"})
+
+
+@app.get("/api/records/<id>", summary="Read a record", responses=ONE)
+def get_record(record_id: Id) -> Response[str]:
+    return _found(record_id, store.get(connection(), record_id))
+
+
+@app.put("/api/records/<id>", summary="Replace a record's title and date", responses=ONE)
+def replace_record(record_id: Id, record: NewRecord) -> Response[str]:
+    con = connection()
+    return _found(record_id, store.update(con, record_id, con.now(), record.title, record.expiry_date))
+
+
+@app.patch("/api/records/<id>", summary="Change a record's title, date or both", responses=ONE)
+def change_record(record_id: Id, change: RecordChange) -> Response[str]:
+    con = connection()
+    return _found(record_id, store.update(con, record_id, con.now(), change.title, change.expiry_date))
+
+
+@app.delete("/api/records/<id>", summary="Delete a record", responses=GONE)
+def delete_record(record_id: Id) -> Response[None]:
+    if not store.delete(connection(), record_id):
+        raise _unknown(record_id)
+    return Response(204)
+
+
+def _found(record_id: int, text: str | None) -> Response[str]:
+    if text is None:
+        raise _unknown(record_id)
+    return _json(200, text)
+
+
+def _unknown(record_id: int) -> Problem:
+    return Problem(404, "Not found", f"there is no record {record_id}")
+
+
+def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = None) -> Response[str]:
+    return Response(status, "application/json", text, headers)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,69 @@
+"""What a request may say about a record, and what is answered."""
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from slowmatch.http.fields import SEARCH_MAX, Timestamp, without_nul
+from slowmatch.records.model import TITLE_MAX
+
+
+def _visible(title: str) -> str:
+    """A title of spaces and invisible characters alone could not be seen, nor clicked."""
+    if title and all(
+        character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Zs") for character in title
+    ):
+        raise ValueError("must have a visible character")
+    return title
+
+
+Title = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=TITLE_MAX),
+    AfterValidator(without_nul),
+    AfterValidator(_visible),
+]
+Search = Annotated[str, Field(max_length=SEARCH_MAX), AfterValidator(without_nul)]
+
+
+class NewRecord(BaseModel):
+    """A record as POST and PUT take it, whole."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title
+    expiry_date: Timestamp
+
+
+class RecordChange(BaseModel):
+    """The fields to change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title = Field(default=None, validate_default=False)  # type: ignore[assignment]
+    expiry_date: Timestamp = Field(default=None, validate_default=False)  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("must have title, expiry_date or both")
+        return self
+
+
+class Record(BaseModel):
+    """A record as it is answered; times are UTC."""
+
+    id: int
+    title: str
+    created_at: datetime
+    expiry_date: datetime
+    is_expired: bool
+
+
+class RecordPage(BaseModel):
+    """One page of records and the cursor of the next, null at the end."""
+
+    items: list[Record]
+    next: str | None

@@ -1,0 +1,1 @@
+"""What the HTTP functions share: problem+json, who is asking, keyset paging."""

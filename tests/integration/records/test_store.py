@@ -1,0 +1,199 @@
+"""Records in a real PostgreSQL."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.records import store
+from slowmatch.records.model import Page, Status
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+TITLES = [
+    "Ablaufdatum: Zertifikat für Müller & Söhne",
+    "有効期限のある記録",
+    "سجل تنتهي صلاحيته",
+    "רשומה שפגה",
+    "Запись с истекающим сроком",
+    "รายการที่หมดอายุ",
+    "अभिलेख",
+    "🔥🧨 fuse 👩‍👩‍👧‍👦",
+    "e\u0301 is not \u00e9",
+    'O\'Brien "quoted" `back`',
+    "'; DROP TABLE record; --",
+    "100% :named %s {} {0} $1 ? \\ \\n",
+    "  spaces are kept  ",
+    "<script>alert(1)</script>",
+    "\u202eright to left",
+    "a" * 500,
+    "🔥" * 500,
+]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_title_comes_back_as_it_was_given(con: Connection, title: str) -> None:
+    record_id, created = store.create(con, title, NOW)
+    assert json.loads(created)["title"] == title
+    found = store.get(con, record_id)
+    assert found is not None
+    assert json.loads(found)["title"] == title
+
+
+@pytest.mark.parametrize(
+    ("expiry", "rendered"),
+    [
+        (NOW, "2026-06-01T12:00:00Z"),
+        (NOW.replace(microsecond=500_000), "2026-06-01T12:00:00.5Z"),
+        (NOW.replace(microsecond=1), "2026-06-01T12:00:00.000001Z"),
+        (datetime(1970, 1, 1, tzinfo=UTC), "1970-01-01T00:00:00Z"),
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_times_are_utc_with_fractions_only_if_there_are_any(
+    con: Connection, expiry: datetime, rendered: str
+) -> None:
+    _, text = store.create(con, "x", expiry)
+    assert json.loads(text)["expiry_date"] == rendered
+
+
+def test_times_are_utc_whatever_the_zone_of_the_session(con: Connection) -> None:
+    record_id, _ = store.create(con, "x", NOW)
+    con.query("SET timezone = 'Asia/Tokyo'")
+    assert json.loads(store.get(con, record_id) or "")["expiry_date"] == "2026-06-01T12:00:00Z"
+
+
+def test_a_record_has_the_five_fields_and_starts_active(con: Connection) -> None:
+    record_id, text = store.create(con, "x", NOW - 400 * DAY)
+    record = json.loads(text)
+    assert list(record) == ["id", "title", "created_at", "expiry_date", "is_expired"]
+    assert (record["id"], record["is_expired"]) == (record_id, False)
+
+
+def test_an_expired_record_moved_into_the_future_is_active_again(con: Connection) -> None:
+    record_id = _expired(con, NOW - DAY)
+    moved = store.update(con, record_id, NOW, None, NOW + DAY)
+    assert moved is not None
+    assert json.loads(moved)["is_expired"] is False
+
+
+def test_an_expired_record_moved_within_the_past_or_renamed_stays_expired(con: Connection) -> None:
+    record_id = _expired(con, NOW - DAY)
+    for moved in (
+        store.update(con, record_id, NOW, None, NOW - 2 * DAY),
+        store.update(con, record_id, NOW, None, NOW),
+        store.update(con, record_id, NOW, "renamed", None),
+    ):
+        assert moved is not None
+        assert json.loads(moved)["is_expired"] is True
+
+
+def test_an_active_record_moved_into_the_past_waits_for_the_job(con: Connection) -> None:
+    record_id, _ = store.create(con, "x", NOW + DAY)
+    moved = json.loads(store.update(con, record_id, NOW, None, NOW - DAY) or "")
+    assert moved["is_expired"] is False
+    assert moved["expiry_date"] == "2026-05-31T12:00:00Z"
+
+
+def test_an_unknown_record_is_none_everywhere(con: Connection) -> None:
+    assert store.get(con, 2**63 - 1) is None
+    assert store.update(con, 1, NOW, "x", NOW) is None
+    assert store.delete(con, 1) is False
+
+
+def test_a_deleted_record_is_gone(con: Connection) -> None:
+    record_id, _ = store.create(con, "x", NOW)
+    assert store.delete(con, record_id) is True
+    assert store.get(con, record_id) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "descending"),
+    [("all", "id", True), ("active", "expiry_date", False), ("expired", "expiry_date", True)],
+)
+@pytest.mark.parametrize("limit", [1, 3, 7, 10, 200])
+def test_paging_walks_everything_once_in_order(
+    con: Connection, status: Status, key: str, descending: bool, limit: int
+) -> None:
+    for is_expired in (True, False):
+        _fill(con, 10, is_expired)
+    walked = _walk(con, status, None, limit)
+    ids = [record["id"] for record in walked]
+    assert len(ids) == len(set(ids)) == (20 if status == "all" else 10)
+    order = [(record[key], record["id"]) for record in walked]
+    assert order == sorted(order, reverse=descending)
+
+
+def test_a_full_last_page_has_no_next(con: Connection) -> None:
+    _fill(con, 3, False)
+    assert store.page(con, "all", None, None, 3).end is None
+    assert store.page(con, "all", None, None, 2).end is not None
+
+
+def test_an_empty_list_is_an_empty_array(con: Connection) -> None:
+    assert store.page(con, "all", None, None, 50) == Page("[]", None)
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("müll", [0]),
+        ("SÖHNE zert", [0]),
+        ("o'brien", [9]),
+        ("drop table", [10]),
+        ("🔥", [16, 7]),
+        ("fuse", [7]),
+        ("fuse nothing", []),
+        ("% :", [11]),
+        ("%_", []),
+        ("истек", [4]),
+        ("有効期限", [1]),
+        ("& | ! <-> ( ) ' \\", []),
+        ("   ", list(reversed(range(len(TITLES))))),
+    ],
+)
+def test_search_finds_titles_by_the_beginning_of_words_or_by_signs(
+    con: Connection, q: str, found: list[int]
+) -> None:
+    for title in TITLES:
+        store.create(con, title, NOW)
+    assert [record["title"] for record in _walk(con, "all", q, 2)] == [TITLES[index] for index in found]
+
+
+def test_search_and_status_combine(con: Connection) -> None:
+    _expired(con, NOW - DAY, "red one")
+    store.create(con, "red two", NOW)
+    assert [record["title"] for record in _walk(con, "expired", "red", 50)] == ["red one"]
+    assert [record["title"] for record in _walk(con, "active", "red", 50)] == ["red two"]
+
+
+def _walk(con: Connection, status: Status, q: str | None, limit: int) -> list[dict[str, object]]:
+    walked, after = [], None
+    while True:
+        page = store.page(con, status, q, after, limit)
+        walked += json.loads(page.items)
+        after = page.end
+        if after is None:
+            return walked
+
+
+def _fill(con: Connection, count: int, is_expired: bool) -> None:
+    """Pairs of records share an expiry date, so that the id has to decide."""
+    con.query(
+        """
+        INSERT INTO record (title, expiry_date, is_expired)
+        SELECT 'record ' || n, CAST(:now AS timestamptz) + make_interval(days => n / 2), :is_expired
+        FROM generate_series(1, CAST(:count AS integer)) AS n
+        """,
+        now=NOW,
+        count=count,
+        is_expired=is_expired,
+    )
+
+
+def _expired(con: Connection, expiry: datetime, title: str = "x") -> int:
+    record_id, _ = store.create(con, title, expiry)
+    con.query("UPDATE record SET is_expired = true WHERE id = :id", id=record_id)
+    return record_id
