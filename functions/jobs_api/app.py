@@ -1,0 +1,21 @@
+"""Jobs and runs over HTTP: trigger, list, requeue, delete, pause; statistics and health."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api import health, jobs, runs
+from jobs_api.answers import STATUSES
+from slowmatch.http.problems import install
+from slowmatch.telemetry import logger
+
+app = APIGatewayHttpResolver(enable_validation=True, response_validation_error_http_code=500)
+install(app, STATUSES)
+for routes in (jobs, runs, health):
+    app.include_router(routes.router)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

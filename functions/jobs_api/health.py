@@ -1,0 +1,78 @@
+"""Whether everything that runs depend on is there: for load balancers, monitors and people."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from jobs_api.answers import answer
+from jobs_api.models import Hours
+from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
+from slowmatch.jobs import JOBS, overview, queue
+from slowmatch.telemetry import logger
+
+TICK_LATE = timedelta(minutes=12)
+CLOCK_LIMIT = timedelta(seconds=30)
+router = Router()
+
+
+@router.get("/api/stats", summary="Counts by state and hourly figures")
+def stats(hours: Hours = 24) -> Response[str]:
+    con = connection()
+    return answer(200, overview.stats(con, con.now(), hours))
+
+
+@router.get("/api/health", summary="Database, queues, dispatcher, clock")
+def health() -> Response[str]:
+    parts = {"database": _database(), "queues": _queues()}
+    if parts["database"]["ok"]:
+        con = connection()
+        parts["dispatcher"] = _dispatcher(con)
+        parts["clock"] = _clock(con)
+    healthy = all(part["ok"] for part in parts.values())
+    return answer(200 if healthy else 503, json.dumps({"ok": healthy, **parts}))
+
+
+def _database() -> dict[str, Any]:
+    try:
+        connection().query("SELECT FROM job_run LIMIT 1")
+    except (Unavailable, SchemaMissing) as error:
+        logger.error(str(error))
+        said = "not migrated" if isinstance(error, SchemaMissing) else "not available"
+        return {"ok": False, "detail": f"{said}; the function's log has the reason"}
+    return {"ok": True}
+
+
+def _queues() -> dict[str, Any]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    names.append("ApproximateNumberOfMessagesDelayed")
+    depths: dict[str, Any] = {}
+    try:
+        for job in JOBS:
+            depths[job] = _depth(job, names)
+            depths[job]["dead"] = _depth(f"{job}-dead", names[:1])["visible"]
+    except (BotoCoreError, ClientError) as error:
+        logger.error(f"the queues cannot be read: {error}")
+        return {"ok": False, "detail": "the queues cannot be read; the function's log has the reason"}
+    return {"ok": not any(depth["dead"] for depth in depths.values()), "depths": depths}
+
+
+def _depth(name: str, attributes: list[str]) -> dict[str, int]:
+    found = queue.sqs().get_queue_attributes(QueueUrl=queue.url(name), AttributeNames=attributes)["Attributes"]
+    words = ("visible", "in_flight", "delayed")
+    return {word: int(found[attribute]) for word, attribute in zip(words, attributes, strict=False)}
+
+
+def _dispatcher(con: Connection) -> dict[str, Any]:
+    last: datetime | None = overview.last_dispatcher_tick(con)
+    ok = last is not None and con.now() - last < TICK_LATE
+    return {"ok": ok, "last_tick": last.isoformat() if last else None}
+
+
+def _clock(con: Connection) -> dict[str, Any]:
+    """The database's clock minus this function's, in seconds."""
+    return {"ok": abs(con.clock_offset) < CLOCK_LIMIT, "difference_seconds": con.clock_offset.total_seconds()}

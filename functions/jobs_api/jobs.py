@@ -1,0 +1,86 @@
+"""Routes about jobs: what there is, run it, pause and resume its schedule."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from jobs_api.answers import answer, bad_payload, documented
+from jobs_api.models import YEAR_SECONDS, Job, JobList, JobName, NewRun, Pause, Run
+from slowmatch.db import connection
+from slowmatch.http.actor import actor
+from slowmatch.http.problems import Problem
+from slowmatch.jobs import PayloadError, enqueue, overview, store
+from slowmatch.jobs.catalog import job as job_spec
+
+KEY_MAX = 200
+router = Router()
+
+
+@router.get("/api/jobs", summary="List the jobs", responses=documented(200, "All jobs", JobList))
+def list_jobs() -> Response[str]:
+    con = connection()
+    return answer(200, json.dumps({"items": overview.jobs(con, con.now())}))
+
+
+@router.get("/api/jobs/<job>", summary="Read a job", responses=documented(200, "The job", Job))
+def get_job(job: JobName) -> Response[str]:
+    return _job(job)
+
+
+@router.post("/api/jobs/<job>/runs", summary="Run a job", responses=documented(202, "The new run", Run))
+def run_job(job: JobName, new: NewRun) -> Response[str]:
+    con, event = connection(), router.current_event
+    job_spec(job)
+    key = event.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= KEY_MAX:
+        message = f"must have 1 to {KEY_MAX} characters"
+        raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+    try:
+        made = enqueue(
+            con,
+            job,
+            new.payload,
+            _due(new, con.now()),
+            actor=actor(event.raw_event),
+            idempotency_key=key,
+            request_digest=_digest(new) if key else None,
+        )
+    except PayloadError as error:
+        raise bad_payload(error) from error
+    return answer(202, store.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
+
+
+@router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))
+def pause_job(job: JobName, pause: Pause) -> Response[str]:
+    con, who = connection(), actor(router.current_event.raw_event)
+    overview.pause(con, job_spec(job).name, who, pause.note, con.now())
+    return _job(job)
+
+
+@router.post("/api/jobs/<job>/resume", summary="Resume the schedule", responses=documented(200, "The job", Job))
+def resume_job(job: JobName) -> Response[str]:
+    overview.resume(connection(), job_spec(job).name)
+    return _job(job)
+
+
+def _job(name: str) -> Response[str]:
+    con = connection()
+    spec = job_spec(name)
+    (found,) = (each for each in overview.jobs(con, con.now()) if each["name"] == spec.name)
+    return answer(200, json.dumps(found))
+
+
+def _due(new: NewRun, now: datetime) -> datetime | None:
+    if new.delay_seconds is not None:
+        return now + timedelta(seconds=new.delay_seconds)
+    if new.due_at is not None and not now <= new.due_at <= now + timedelta(seconds=YEAR_SECONDS):
+        message = f"must lie between now, {now.isoformat(timespec='seconds')}, and a year from now"
+        raise Problem.invalid([{"field": "due_at", "message": message}])
+    return new.due_at
+
+
+def _digest(new: NewRun) -> str:
+    return hashlib.sha256(json.dumps(new.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

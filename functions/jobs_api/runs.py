@@ -1,0 +1,127 @@
+"""Routes about runs: list, look into, requeue, run now, delete, one by one and in bulk."""
+
+import json
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from jobs_api.answers import answer, documented
+from jobs_api.models import (
+    Bulk,
+    Done,
+    OptionalFlag,
+    OptionalJob,
+    OptionalState,
+    OptionalText,
+    OptionalTime,
+    OptionalTrigger,
+    PathRunId,
+    Run,
+    RunDetails,
+    RunPage,
+)
+from slowmatch.db import connection
+from slowmatch.http import paging
+from slowmatch.http.actor import actor
+from slowmatch.http.fields import Cursor, Limit
+from slowmatch.http.problems import Problem
+from slowmatch.jobs import store
+from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs.ids import parse_run_id
+
+ORDER = "runs"
+ONE = documented(202, "The run, as changed", Run)
+MANY = documented(200, "What was changed", Done)
+router = Router()
+
+
+@router.get("/api/runs", summary="List and search runs", responses=documented(200, "A page of runs", RunPage))
+def list_runs(
+    state: OptionalState = None,
+    job: OptionalJob = None,
+    trigger: OptionalTrigger = None,
+    created_from: OptionalTime = None,
+    created_to: OptionalTime = None,
+    text: OptionalText = None,
+    retrying: OptionalFlag = None,
+    cursor: Cursor = None,
+    limit: Limit = paging.LIMIT_DEFAULT,
+) -> Response[str]:
+    wanted = RunFilter(state, job, trigger, created_from, created_to, text, retrying)
+    before = paging.decode(ORDER, cursor, _run_id)[0] if cursor else None
+    items, last = store.page(connection(), wanted, before, limit)
+    end = paging.encode(ORDER, last) if last else None
+    return answer(200, f'{{"items":{items},"next":{json.dumps(end)}}}')
+
+
+@router.get("/api/runs/<run_id>", summary="Read a run", responses=documented(200, "The run", RunDetails))
+def get_run(run_id: PathRunId) -> Response[str]:
+    text = store.details(connection(), str(run_id))
+    if text is None:
+        raise _unknown(str(run_id))
+    return answer(200, text)
+
+
+@router.post("/api/runs/requeue", summary="Requeue many runs", responses=MANY)
+def requeue_many(bulk: Bulk) -> Response[str]:
+    return _many("requeue", bulk)
+
+
+@router.post("/api/runs/run-now", summary="Run many scheduled runs now", responses=MANY)
+def run_many_now(bulk: Bulk) -> Response[str]:
+    return _many("run-now", bulk)
+
+
+@router.post("/api/runs/delete", summary="Delete many runs", responses=MANY)
+def delete_many(bulk: Bulk) -> Response[str]:
+    return _many("delete", bulk)
+
+
+@router.post("/api/runs/<run_id>/requeue", summary="Requeue a finished run", responses=ONE)
+def requeue_run(run_id: PathRunId) -> Response[str]:
+    return _one("requeue", str(run_id))
+
+
+@router.post("/api/runs/<run_id>/run-now", summary="Run a scheduled run now", responses=ONE)
+def run_now(run_id: PathRunId) -> Response[str]:
+    return _one("run-now", str(run_id))
+
+
+@router.post("/api/runs/<run_id>/delete", summary="Delete a run", responses=ONE)
+def delete_run(run_id: PathRunId) -> Response[str]:
+    return _one("delete", str(run_id))
+
+
+def _one(action: str, run_id: str) -> Response[str]:
+    con, who = connection(), actor(router.current_event.raw_event)
+    changed = store.change(con, action, ids=[run_id], actor=who)
+    run = store.find(con, run_id)
+    if run is None:
+        raise _unknown(run_id)
+    if not changed.ids:
+        allowed = ", ".join(store.ELIGIBLE[action])
+        raise Problem(409, "Conflict", f"run {run_id} is {run['state']}; {action} starts from {allowed}")
+    return answer(202, run, location=f"/api/runs/{run_id}")
+
+
+def _many(action: str, bulk: Bulk) -> Response[str]:
+    done = store.change(
+        connection(),
+        action,
+        actor=actor(router.current_event.raw_event),
+        ids=None if bulk.ids is None else [str(run_id) for run_id in bulk.ids],
+        wanted=bulk.filter.as_filter() if bulk.filter else None,
+        after=str(bulk.after) if bulk.after else None,
+    )
+    return answer(200, {"changed": done.ids, "after": done.last})
+
+
+def _run_id(value: object) -> str:
+    found = parse_run_id(value)
+    if found is None:
+        raise ValueError(value)
+    return found
+
+
+def _unknown(run_id: str) -> Problem:
+    return Problem(404, "Not found", f"there is no run {run_id}")

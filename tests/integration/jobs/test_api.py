@@ -1,0 +1,180 @@
+"""The HTTP API of jobs and runs."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from jobs_api.app import handler
+from slowmatch.db import Connection
+from slowmatch.jobs import JOBS, enqueue, store, upkeep
+
+from tests.integration.jobs.conftest import Queues, Work
+
+USER = "arn:aws:iam::000000000000:user/ann"
+
+
+@pytest.fixture
+def call(work: Work, lambda_context: Any) -> Any:
+    for job in JOBS:
+        boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{job}-dead")
+
+    def call(method: str, path: str, body: Any = None, query: str = "", **headers: str) -> tuple[int, Any]:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        parameters = dict(part.split("=", 1) for part in query.split("&")) if query else {}
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": query,
+            "queryStringParameters": parameters,
+            "headers": {"content-type": "application/json", **names},
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "stage": "$default",
+                "authorizer": {"iam": {"userArn": USER}},
+            },
+            "body": body if isinstance(body, str) else (None if body is None else json.dumps(body)),
+            "isBase64Encoded": False,
+        }
+        answer = handler(event, lambda_context)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return call
+
+
+def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) -> None:
+    status, run = call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 10}})
+    assert (status, run["state"], run["triggered_by"]) == (202, "enqueued", "ann")
+    assert queues.take() == [{"run_id": run["id"], "attempt": 1}]
+    status, details = call("GET", f"/api/runs/{run['id']}")
+    assert status == 200 and details["events"][0]["actor"] == "ann" and details["attempts"] == []
+
+
+def test_a_delayed_run_is_scheduled(call: Any, queues: Queues) -> None:
+    status, run = call("POST", "/api/jobs/record-expiry/runs", {"delay_seconds": 60})
+    assert (status, run["state"]) == (202, "scheduled") and queues.delayed() == 1
+    call("POST", "/api/jobs/record-expiry/runs", {"delay_seconds": 3600})
+    assert queues.delayed() == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"payload": {"no": 1}}, "payload.no"),
+        ({"payload": {"batch_size": "5"}}, "payload.batch_size"),
+        ({"payload": []}, "payload"),
+        ({"delay_seconds": -1}, "delay_seconds"),
+        ({"delay_seconds": 40_000_000}, "delay_seconds"),
+        ({"due_at": "2020-01-01T00:00:00Z"}, "due_at"),
+        ({"due_at": "2999-01-01T00:00:00Z"}, "due_at"),
+        ({"due_at": "2026-12-31T00:00:00"}, "due_at"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_a_wrong_trigger_names_the_field_and_makes_no_run(call: Any, work: Work, body: Any, field: str) -> None:
+    status, problem = call("POST", "/api/jobs/record-expiry/runs", body)
+    assert status == 422 and problem["errors"][0]["field"] == field
+    assert work.runs() == []
+
+
+def test_delay_and_due_time_together_are_refused(call: Any) -> None:
+    both = {"delay_seconds": 1, "due_at": "2026-12-31T00:00:00Z"}
+    status, problem = call("POST", "/api/jobs/record-expiry/runs", both)
+    assert status == 422 and "not both" in problem["detail"]
+
+
+def test_an_idempotency_key_makes_one_run_and_refuses_another_body(call: Any, work: Work) -> None:
+    path = "/api/jobs/record-expiry/runs"
+    first, again = (call("POST", path, {}, idempotency_key="k") for _ in range(2))
+    assert first[0] == again[0] == 202 and first[1]["id"] == again[1]["id"] == work.run()["id"]
+    status, problem = call("POST", path, {"delay_seconds": 5}, idempotency_key="k")
+    assert status == 409 and work.run()["id"] in problem["detail"]
+
+
+def test_unknown_things_are_not_found(call: Any) -> None:
+    assert call("POST", "/api/jobs/nothing/runs", {})[0] == 404
+    assert call("GET", "/api/jobs/nothing")[0] == 404
+    assert call("GET", "/api/runs/0190a7e0-0000-7000-8000-000000000000")[0] == 404
+    assert call("GET", "/api/runs/x")[0] == 422
+
+
+def test_actions_on_a_run_in_the_wrong_state_are_conflicts_that_name_it(call: Any, work: Work) -> None:
+    work.tick()
+    run = work.run()
+    status, problem = call("POST", f"/api/runs/{run['id']}/delete")
+    assert status == 409 and "is succeeded" in problem["detail"]
+    assert call("POST", f"/api/runs/{run['id']}/requeue")[1]["state"] == "enqueued"
+    assert call("POST", f"/api/runs/{run['id']}/requeue")[0] == 409
+    assert call("POST", f"/api/runs/{run['id']}/delete")[1]["state"] == "deleted"
+
+
+def test_run_now_brings_a_scheduled_run_forward(call: Any, con: Connection, queues: Queues) -> None:
+    run_id = enqueue(con, "record-expiry", due_at=con.now() + timedelta(days=1)).run_id
+    assert call("POST", f"/api/runs/{run_id}/run-now")[1]["state"] == "enqueued"
+    assert queues.take() == [{"run_id": run_id, "attempt": 1}]
+
+
+def test_lists_are_filtered_and_paged(call: Any, con: Connection) -> None:
+    made = [enqueue(con, "record-expiry", {"batch_size": n}).run_id for n in range(1, 6)]
+    enqueue(con, "db-cleanup")
+    seen: list[str] = []
+    query = "job=record-expiry&state=enqueued&limit=2"
+    while True:
+        _, page = call("GET", "/api/runs", query=query)
+        seen += [run["id"] for run in page["items"]]
+        if page["next"] is None:
+            break
+        query = f"job=record-expiry&state=enqueued&limit=2&cursor={page['next']}"
+    assert seen == made[::-1]
+    assert [run["id"] for run in call("GET", "/api/runs", query="text=batch_size")[1]["items"]] == made[::-1]
+    assert call("GET", "/api/runs", query="state=none")[0] == 422
+    assert call("GET", "/api/runs", query="cursor=rubbish")[0] == 422
+
+
+def test_bulk_actions_by_ids_and_by_filter(call: Any, con: Connection) -> None:
+    made = [enqueue(con, "record-expiry").run_id for _ in range(3)]
+    done = call("POST", "/api/runs/delete", {"ids": made[:1]})[1]
+    assert done == {"changed": made[:1], "after": None}
+    done = call("POST", "/api/runs/delete", {"filter": {"job": "record-expiry"}})[1]
+    assert done["changed"] == made[1:]
+    assert call("POST", "/api/runs/requeue", {"filter": {"state": "deleted"}})[1]["changed"] == made
+    assert call("POST", "/api/runs/requeue", {})[0] == 422
+    assert call("POST", "/api/runs/requeue", {"ids": ["x"]})[0] == 422
+
+
+def test_pause_and_resume_say_who_and_why(call: Any) -> None:
+    assert call("POST", "/api/jobs/db-cleanup/pause", {"note": "audit"})[1]["paused"]["by"] == "ann"
+    assert call("POST", "/api/jobs/db-cleanup/resume")[1]["paused"] is None
+
+
+def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, lambda_context: Any) -> None:
+    events = boto3.client("events")
+    events.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
+    upkeep.events.cache_clear()
+    upkeep.read_schedules(con, "slowmatch-test")
+    (job,) = (job for job in call("GET", "/api/jobs")[1]["items"] if job["name"] == "db-cleanup")
+    assert job["schedule"] == "cron(0 2 * * ? *)" and len(job["next"]) == 5
+
+
+def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
+    status, health = call("GET", "/api/health")
+    assert status == 503 and health["dispatcher"] == {"ok": False, "last_tick": None}
+    upkeep.note_tick(con, con.now())
+    status, health = call("GET", "/api/health")
+    assert status == 200 and abs(health["clock"]["difference_seconds"]) < 30
+    assert health["queues"]["depths"]["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
+
+
+def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) -> None:
+    work.tick()
+    upkeep.roll_up(con, con.now())
+    upkeep.roll_up(con, con.now())
+    stats = call("GET", "/api/stats")[1]
+    assert stats["states"]["succeeded"] == 1
+    assert stats["hours"][0]["attempts"] == 1 and stats["hours"][0]["p95_ms"] >= 0
+
+
+def test_the_store_refuses_nothing_it_knows(con: Connection, queues: Queues) -> None:
+    with pytest.raises(LookupError, match="there is no run"):
+        store.get(con, "0190a7e0-0000-7000-8000-000000000000")
