@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from records_api.models import NewRecord, Record, RecordChange, RecordPage, Search
+from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
 from slowmatch.db import connection
 from slowmatch.http import paging
 from slowmatch.http.fields import Cursor, Id, Limit
@@ -18,13 +18,6 @@ from slowmatch.telemetry import logger
 
 app = APIGatewayHttpResolver(enable_validation=True, response_validation_error_http_code=500)
 install(app)
-
-ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
-NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
-MANY: Any = {
-    200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}
-}
-GONE: Any = {204: {"description": "The record is deleted"}}
 
 
 @app.get("/api/records", summary="List and search records", responses=MANY)

@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -67,3 +67,12 @@ class RecordPage(BaseModel):
 
     items: list[Record]
     next: str | None
+
+
+# What the OpenAPI document says about answers.
+ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
+NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
+MANY: Any = {
+    200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}
+}
+GONE: Any = {204: {"description": "The record is deleted"}}
