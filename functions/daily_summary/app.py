@@ -1,0 +1,96 @@
+"""Once a day: mails the number of records, of new ones and of expired ones, once per day and recipient."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from slowmatch import secrets, telemetry
+from slowmatch.jobs import Context, Permanent, serve
+from slowmatch.mail import (
+    MailError,
+    Post,
+    Refused,
+    Undelivered,
+    message_from,
+    message_id,
+    open_transport,
+    outbox,
+    transport_from,
+)
+from slowmatch.records import upkeep
+
+from daily_summary.render import Rendered, Summary, render
+
+KIND = "daily-summary"
+
+
+def send_summary(context: Context) -> dict[str, Any]:
+    day, end = _window(context)
+    edition = context.run_id if context.payload.get("resend") else ""
+    recipients = tuple(context.payload.get("recipients") or context.settings.mail_recipients)
+    if not recipients:
+        raise Permanent("MAIL_RECIPIENTS is not set: nobody would get the summary")
+    entries = [outbox.Entry(KIND, day, recipient, edition) for recipient in recipients]
+    pending = [entry for entry in entries if outbox.is_pending(context.con, entry, context.now)]
+    if pending:
+        _send(context, pending, _rendered(context, day, end))
+    already = sorted({entry.recipient for entry in entries} - {entry.recipient for entry in pending})
+    if already:
+        context.logger.info(f'{", ".join(already)} had it already; {{"resend": true}} sends it again')
+    return {"day": day.isoformat(), "sent": [entry.recipient for entry in pending], "already_sent": already}
+
+
+def _send(context: Context, entries: list[outbox.Entry], mail: Rendered) -> None:
+    """Every recipient is tried; what failed decides between a retry, for those, and the end."""
+    errors: list[MailError] = []
+    try:
+        with open_transport(transport_from(context.settings, secrets.read)) as post:
+            for done, entry in enumerate(entries, 1):
+                context.checkpoint()
+                try:
+                    _post(context, post, entry, mail)
+                except MailError as error:
+                    context.logger.warning(f"{entry.recipient}: {error}")
+                    errors.append(error)
+                context.progress(done, len(entries))
+    except Refused as error:
+        raise Permanent(str(error)) from error
+    telemetry.count("MailsFailed", len(errors))
+    transient = [error for error in errors if isinstance(error, Undelivered)]
+    if transient:
+        raise transient[0]
+    if errors:
+        raise Permanent("; ".join(str(error) for error in errors)) from errors[0]
+
+
+def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> None:
+    sender = context.settings.mail_sender or ""
+    receipt = post(
+        message_from(
+            context.settings,
+            recipient=entry.recipient,
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            message_id=message_id(sender, KIND, entry.day.isoformat(), entry.recipient, entry.edition),
+        )
+    )
+    outbox.sent(context.con, entry, context.con.now(), receipt.answer)
+    telemetry.count("MailsSent")
+
+
+def _rendered(context: Context, day: date, end: datetime) -> Rendered:
+    total, created, expired = upkeep.summary(context.con, end)
+    summary = Summary(day, end - timedelta(hours=24), end, total, created, expired)
+    return render(summary, context.settings.mail_templates_dir)
+
+
+def _window(context: Context) -> tuple[date, datetime]:
+    """The day reported and the end of its 24 hours: that day's midnight, or now."""
+    wanted = context.payload.get("day")
+    if wanted is None:
+        return context.now.date(), context.now
+    day = date.fromisoformat(wanted)
+    return day, min(context.now, datetime.combine(day + timedelta(days=1), time(), UTC))
+
+
+handler = serve(KIND, send_summary)
