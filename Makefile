@@ -1,0 +1,135 @@
+# `make` alone lists what there is. Python 3.11 or newer is all that `make run` and `make test` need.
+
+PYTHON ?= python3
+PORT   ?= 8080
+ROWS   ?= 0
+TESTS  ?=
+ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
+
+PY  := .venv/bin/python
+SAM := .venv-sam/bin/sam
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+export SAM_CLI_TELEMETRY ?= 0
+
+help:  ## list the targets
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# One machine
+
+run: .venv/.run  ## the whole stack on this machine; PORT=8080
+	@exec $(PY) -m local up --port $(PORT)
+
+services: .venv/.run  ## only what the functions need, for sam local; PORT=8080
+	@exec $(PY) -m local services --port $(PORT)
+
+seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones
+	@exec $(PY) -m local seed --port $(PORT) --rows $(ROWS)
+
+# Quality
+
+test: .venv/.dev  ## all tests that need neither Docker nor root, with coverage; TESTS="-k lease"
+	@$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest $(TESTS)
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report $(if $(TESTS),--fail-under=0)
+
+lint: .venv/.dev  ## format, style, types, and who may import whom
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	PYTHONPATH=layers/common:functions:. .venv/bin/lint-imports
+
+format: .venv/.dev  ## bring the code into its format
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+openapi: .venv/.run  ## write the OpenAPI document anew from the code
+	$(PY) -m local.openapi
+
+check:  ## everything that continuous integration does
+	@.ci/run
+
+# AWS SAM
+
+validate: .venv-sam/.made  ## check the template
+	$(SAM) validate
+
+# The built template is for the processor that it was built for; `sam local` and `sam deploy` take it from there.
+build: .venv-sam/.made  ## build the functions for this machine; ARCH=arm64 for another
+	@$(call need_runtime)
+	PATH="$(dir $(RUNTIME_PYTHON)):$$PATH" $(SAM) build --parameter-overrides Architecture=$(ARCH)
+	@sed -i.as-written 's/Default: arm64/Default: $(ARCH)/' .aws-sam/build/template.yaml
+
+artifacts: .venv/.dev  ## import every built handler with nothing beside it but its layer
+	@$(call need_runtime)
+	@RUNTIME_PYTHON=$(RUNTIME_PYTHON) $(PY) -m pytest tests/sam/test_artifacts.py
+
+sam-test: .venv/.dev build  ## sam local invoke for every sample event; needs Docker
+	@SAM=$(SAM) $(PY) -m pytest tests/sam/test_invoke.py
+
+# Upkeep
+
+lock:  ## pin the dependencies anew; needs uv
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	$(LOCK) requirements/dev.in -o requirements/dev.txt
+	$(LOCK) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) layers/common/requirements.in -c requirements/dev.txt -o layers/common/requirements.txt
+	$(LOCK) requirements/sam.in -o requirements/sam.txt
+
+clean:  ## remove everything that was made, the local data included
+	rm -rf .venv .venv-sam .slowmatch .aws-sam .coverage* htmlcov
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help run services seed test lint format openapi check validate build artifacts sam-test lock clean
+.DEFAULT_GOAL := help
+
+# How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
+
+.venv/.made:
+	@$(call make_venv,.venv)
+
+.venv/.run: requirements/run.txt .venv/.made
+	@echo "Installing into .venv (once, about half a minute) ..."
+	@$(PY) $(PIP) -r $<
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	@echo "Installing the tools for tests and checks ..."
+	@$(PY) $(PIP) -r $<
+	@touch $@
+
+.venv-sam/.made: requirements/sam.txt
+	@$(call make_venv,.venv-sam)
+	@echo "Installing the SAM CLI into .venv-sam (once, about half a minute) ..."
+	@.venv-sam/bin/python $(PIP) -r $<
+	@touch $@
+
+define make_venv
+for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+  if "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+    rm -rf $(1) && "$$python" -m venv $(1) && touch $(1)/.made && exit; \
+  fi; \
+done; \
+echo "No Python 3.11 or newer with its venv module was found. Install one (on Debian and Ubuntu also" >&2; \
+echo "the package python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
+exit 1
+endef
+
+# `sam build` wants the runtime's own Python: the one on PATH, or pyenv's newest.
+RUNTIME_PYTHON = $(shell \
+  for python in "$$(command -v python3.13)" \
+      $$(ls -d "$$(pyenv root 2>/dev/null || echo ~/.pyenv)"/versions/3.13*/bin/python3.13 2>/dev/null | sort -rV); do \
+    "$$python" -c '' 2>/dev/null && echo "$$python" && break; \
+  done)
+
+define need_runtime
+test -n "$(RUNTIME_PYTHON)" || { \
+  echo "The functions run on Python 3.13, and building them needs that version: python3.13 is neither on" >&2; \
+  echo "PATH nor among pyenv's versions. Install it, for example with: pyenv install 3.13" >&2; \
+  exit 1; }
+endef
+
+LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
