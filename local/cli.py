@@ -1,0 +1,113 @@
+"""`python -m local up | services | seed`."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from local import ROOT
+from local.environment import Folders, Ports
+from local.errors import StackError, leaves
+from local.exclusive import FolderLock, check_ports
+from local.output import Output
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 after a clean stop, 1 when something failed, 2 when it was refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "seed":
+            from local import seed
+
+            return seed.run(Ports(options.port), Folders(options.data), options.rows)
+        return _serve(options)
+    except StackError as error:
+        print(f"slowmatch: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in {
+        "up": "run the whole stack",
+        "services": "run only PostgreSQL, AWS (moto) and SMTP, for tests and sam local",
+        "seed": "load records: certificates of the CA bundle, and synthetic ones",
+    }.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "--port",
+            type=int,
+            default=os.environ.get("PORT", "8080"),
+            help="first of four ports (PORT, 8080)",
+        )
+        command.add_argument(
+            "--data", type=Path, default=ROOT / ".slowmatch", help="folder for data and logs (.slowmatch)"
+        )
+        if name == "seed":
+            command.add_argument("--rows", type=int, default=0, help="synthetic records to add (0)")
+        else:
+            command.add_argument(
+                "--template", type=Path, default=ROOT / "template.yaml", help="the SAM template"
+            )
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    ports, folders = Ports(options.port), Folders(options.data.resolve())
+    folders.create()
+    lock = FolderLock(folders.data)
+    try:
+        check_ports(ports)
+        return asyncio.run(_until_stopped(options, ports, folders))
+    finally:
+        lock.release()
+
+
+async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Folders) -> int:
+    """Run until SIGINT, SIGTERM or SIGHUP, in the middle of starting too."""
+    output = Output()
+    work = asyncio.create_task(_run(options, ports, folders, output))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not work.cancelling():  # a second Ctrl-C does not disturb the first one's work
+            output.line("\nstopping ...")
+            work.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    await asyncio.wait({work})
+    if work.cancelled():
+        output.line("stopped")
+        return 0
+    error = work.exception()
+    for leaf in leaves(error) if error else []:
+        if not isinstance(leaf, StackError):
+            raise leaf
+        output.line(f"slowmatch: {leaf}")
+    return 1
+
+
+async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, output: Output) -> None:
+    from local import template
+    from local.services import Plan, service_addresses, services
+
+    plan = Plan(template.read(options.template, ports.aws), ports, folders, os.environ, output)
+    output.line(f"Slowmatch on this machine, data in {folders.data}")
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(services(plan))
+        if options.command == "up":
+            from local import stack as whole
+            from local.state import addresses
+
+            await whole.start(plan, running, stack)
+            output.ready(addresses(ports))
+        else:
+            output.ready(service_addresses(plan))
+        await running.watch()

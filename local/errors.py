@@ -1,0 +1,12 @@
+"""What goes wrong here and is said in one line, without a traceback."""
+
+
+class StackError(Exception):
+    """The message says what is wrong, and what to do about it where that is known."""
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The errors in a group, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [error]

@@ -1,0 +1,54 @@
+"""One stack in a folder, and four free ports: said before anything starts."""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+from local.environment import HOST, Ports
+from local.errors import StackError
+
+
+class Refused(StackError):
+    """The stack cannot start here; the message says why and what to do."""
+
+
+class FolderLock:
+    """Held as long as this process lives: the kernel gives it back even after kill -9."""
+
+    def __init__(self, data: Path) -> None:
+        self._file = (data / "lock").open("a+", encoding="ascii")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            raise Refused(
+                f"a stack runs in {data} already: process {owner}. Stop it first (Ctrl-C there, or kill {owner})."
+            ) from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        self._file.truncate(0)
+        self._file.close()
+
+
+def check_ports(ports: Ports) -> None:
+    """Raises Refused naming the first port that somebody listens on."""
+    for port, purpose in ports.purposes().items():
+        if not 0 < port < 65536:
+            raise Refused(
+                f"port {port} for {purpose} is not between 1 and 65535; choose another: make run PORT=9000"
+            )
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError as error:
+                other = 9000 if ports.gateway != 9000 else 8080
+                raise Refused(
+                    f"port {port} on {HOST}, needed for {purpose}, is taken ({error.strerror})."
+                    f" Stop what listens there, or choose other ports: make run PORT={other}"
+                ) from None

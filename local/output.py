@@ -1,0 +1,117 @@
+"""What the terminal shows: the steps of starting, and the functions' logs, one readable line each."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+_COLOURS = {"ERROR": "31", "CRITICAL": "31", "WARNING": "33", "DEBUG": "2"}
+# Powertools says these on every line; they stay in the file.
+_EVERY_LINE = frozenset(
+    "level location message timestamp service cold_start function_name function_memory_size function_arn"
+    " function_request_id xray_trace_id exception exception_name stack_trace sampling_rate".split()
+)
+
+
+class Output:
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._colour = self._stream.isatty() and "NO_COLOR" not in os.environ
+        self._began = time.monotonic()
+
+    def line(self, text: str = "") -> None:
+        print(text, file=self._stream, flush=True)
+
+    @asynccontextmanager
+    async def step(self, name: str, doing: str) -> AsyncIterator[None]:
+        """Say that a step starts, and when it is done what it took."""
+        began = time.monotonic()
+        self._step(name, doing)
+        yield
+        self._step(name, f"ready after {time.monotonic() - began:.1f} s")
+
+    def ready(self, addresses: Mapping[str, str]) -> None:
+        self.line(f"\nReady after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.\n")
+        for name, where in addresses.items():
+            self.line(f"  {name:<16} {where}")
+        self.line()
+
+    def _step(self, name: str, text: str) -> None:
+        elapsed = time.monotonic() - self._began
+        self.line(f"{self._paint('2', f'{elapsed:5.1f} s')}  {name:<14} {text}")
+
+    def log(self, label: str, level: str, text: str) -> None:
+        first, *rest = text.splitlines() or [""]
+        self.line(
+            f"{self._paint('36', f'{label:<14}')} {self._paint(_COLOURS.get(level, ''), f'{level:<7}')} {first}"
+        )
+        for line in rest:
+            self.line(f"{'':<22} {line}")
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour else text
+
+
+class FunctionLog:
+    """A function's log: raw lines to a file, readable ones to the terminal."""
+
+    def __init__(self, label: str, folder: Path, output: Output) -> None:
+        self._label = label
+        self._output = output
+        self._file = (folder / f"{label}.log").open("a", encoding="utf-8")
+
+    def write(self, line: str) -> None:
+        """One line as the process wrote it."""
+        self._file.write(line.replace("\r", "\n") + "\n")
+        self._file.flush()
+        shown = readable(line)
+        if shown is not None:
+            self._output.log(self._label, *shown)
+
+    def report(self, text: str) -> None:
+        """What the stack itself has to say about the function."""
+        self._file.write(text + "\n")
+        self._file.flush()
+        self._output.log(self._label, "ERROR", text)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def readable(line: str) -> tuple[str, str] | None:
+    """Level and text of a log line; None for one that is not for people (blank, or metrics in EMF)."""
+    if not line.strip():
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
+        # awslambdaric separates the lines of a traceback with \r and indents with no-break spaces.
+        text = line.replace("\r", "\n").replace("\u00a0", " ")
+        return ("ERROR", text) if text.startswith("[ERROR]") else ("INFO", text)
+    if "_aws" in entry:
+        return None
+    return str(entry.get("level", "INFO")), _entry_text(entry)
+
+
+def _entry_text(entry: dict[str, Any]) -> str:
+    message = entry.get("message", "")
+    text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
+    rest = (
+        f"{key}={_value(value)}"
+        for key, value in entry.items()
+        if key not in _EVERY_LINE and value is not None
+    )
+    text = "  ".join((text, *rest))
+    return f"{text}\n{entry['exception']}" if entry.get("exception") else text
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str) and value and not any(character in value for character in ' "=\n'):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,109 @@
+"""Lambda's event source mapping: takes messages from a queue and gives them to a function in batches."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from local import batch
+from local.aws import Aws, AwsError
+from local.invocation import Result
+from local.resources import Queue, QueueSource
+
+Invoke = Callable[[bytes], Awaitable[Result]]
+
+LONG_POLL_SECONDS = 20
+_LARGEST_RECEIVE = 10
+_PAUSE_AFTER_ERROR = 1.0
+
+
+class Poller:
+    """One receiver, as many batches at a time as the mapping and the function's concurrency allow.
+
+    A batch that failed stays in the queue: it is seen again when its visibility time-out is over.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        queue: Queue,
+        source: QueueSource,
+        concurrency: int,
+        invoke: Invoke,
+        report: Callable[[str], None],
+    ) -> None:
+        self._aws = aws
+        self._queue = queue
+        self._source = source
+        self._slots = asyncio.Semaphore(min(source.maximum_concurrency or concurrency, concurrency))
+        self._invoke = invoke
+        self._report = report
+
+    async def run(self) -> None:
+        """Until cancelled; batches in flight are cancelled too."""
+        async with asyncio.TaskGroup() as batches:
+            while True:
+                await self._slots.acquire()
+                try:
+                    messages = await self._receive_batch()
+                except AwsError as error:
+                    self._report(f"queue {self._queue.name}: {error}")
+                    await asyncio.sleep(_PAUSE_AFTER_ERROR)
+                    messages = []
+                if not messages:
+                    self._slots.release()
+                    continue
+                task = batches.create_task(self._process(messages))
+                task.add_done_callback(lambda _: self._slots.release())
+
+    async def _receive_batch(self) -> list[batch.Message]:
+        """As many messages as one receive gives; with a batching window, what comes until it is full or over."""
+        messages = await self._receive(min(self._source.batch_size, _LARGEST_RECEIVE), LONG_POLL_SECONDS)
+        if not messages or not self._source.window:
+            return messages
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._source.window
+        while len(messages) < self._source.batch_size and (left := end - loop.time()) > 0:
+            wanted = min(self._source.batch_size - len(messages), _LARGEST_RECEIVE)
+            messages += await self._receive(wanted, max(1, min(int(left), LONG_POLL_SECONDS)))
+        return messages
+
+    async def _receive(self, count: int, seconds: int) -> list[batch.Message]:
+        answer = await self._aws.call(
+            "sqs",
+            "ReceiveMessage",
+            QueueUrl=self._queue.url,
+            MaxNumberOfMessages=count,
+            WaitTimeSeconds=seconds,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        messages: list[batch.Message] = answer.get("Messages", [])
+        return messages
+
+    async def _process(self, messages: Sequence[batch.Message]) -> None:
+        event = json.dumps(batch.event(messages, self._queue.arn)).encode()
+        result = await self._invoke(event)
+        if result.error:
+            return
+        failed: set[str] = set()
+        if self._source.reports_item_failures:
+            try:
+                failed = batch.failed_items(result.payload, [message["MessageId"] for message in messages])
+            except batch.MalformedAnswer as error:
+                self._report(
+                    f"its answer to a batch is malformed, the whole batch stays in the queue: {error}"
+                )
+                return
+        await self._delete([message for message in messages if message["MessageId"] not in failed])
+
+    async def _delete(self, messages: Sequence[batch.Message]) -> None:
+        for start in range(0, len(messages), _LARGEST_RECEIVE):
+            entries: list[dict[str, Any]] = [
+                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                for index, message in enumerate(messages[start : start + _LARGEST_RECEIVE])
+            ]
+            try:
+                await self._aws.call("sqs", "DeleteMessageBatch", QueueUrl=self._queue.url, Entries=entries)
+            except AwsError as error:
+                self._report(f"queue {self._queue.name}: {error}")

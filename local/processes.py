@@ -1,0 +1,58 @@
+"""Child processes that never outlive this one."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+async def spawn(
+    *command: str, die_with: signal.Signals = signal.SIGKILL, **options: Any
+) -> asyncio.subprocess.Process:
+    """Start `command` in a process group of its own, so that Ctrl-C in the terminal is not for it.
+
+    Linux sends it `die_with` should this process die. Elsewhere a child has to notice by itself.
+    """
+    return await asyncio.create_subprocess_exec(
+        *command, start_new_session=True, preexec_fn=_die_with_parent(die_with), **options
+    )
+
+
+def kill_group(process: asyncio.subprocess.Process, number: signal.Signals = signal.SIGKILL) -> None:
+    """Signal `process` and what it started; nothing happens when it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+async def stop(process: asyncio.subprocess.Process, *signals: tuple[signal.Signals, float]) -> None:
+    """Send each signal in turn, waiting as many seconds as stand beside it; at last SIGKILL."""
+    for number, seconds in signals:
+        if process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), seconds)
+            return
+    kill_group(process)
+    await process.wait()
+
+
+def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    parent = os.getpid()
+
+    def in_child() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(number))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child

@@ -1,0 +1,52 @@
+"""Creates in moto what the template names, as CloudFormation would."""
+
+import asyncio
+import json
+
+from local.aws import Aws
+from local.environment import DATABASE_SECRET
+from local.resources import Queue, Rule, Template
+
+
+async def provision(aws: Aws, template: Template, database_login: dict[str, str], sender: str) -> None:
+    """`sender` becomes a verified SES identity."""
+    dead_letters = {queue.dead_letter_arn for queue in template.queues}
+    # A redrive policy can only name a queue that exists.
+    for queue in sorted(template.queues, key=lambda queue: queue.arn not in dead_letters):
+        await _create_queue(aws, queue)
+    await asyncio.gather(
+        *(_create_rule(aws, rule) for rule in template.rules),
+        *(aws.query("sns", "CreateTopic", Name=topic.name) for topic in template.topics),
+        *(_create_secret(aws, secret.name, {}) for secret in template.secrets),
+        _create_secret(aws, DATABASE_SECRET, database_login),
+        aws.rest("ses", "/v2/email/identities", EmailIdentity=sender),
+    )
+
+
+async def _create_queue(aws: Aws, queue: Queue) -> None:
+    attributes = dict(queue.attributes)
+    if queue.dead_letter_arn:
+        attributes["RedrivePolicy"] = json.dumps(
+            {"deadLetterTargetArn": queue.dead_letter_arn, "maxReceiveCount": queue.max_receive_count}
+        )
+    await aws.call("sqs", "CreateQueue", QueueName=queue.name, Attributes=attributes)
+
+
+async def _create_rule(aws: Aws, rule: Rule) -> None:
+    state = "ENABLED" if rule.enabled else "DISABLED"
+    when = (
+        {"ScheduleExpression": rule.expression}
+        if rule.expression
+        else {"EventPattern": json.dumps({"source": ["local"]})}
+    )
+    await aws.call("events", "PutRule", Name=rule.name, State=state, **when)
+
+
+async def _create_secret(aws: Aws, name: str, value: dict[str, str]) -> None:
+    await aws.call(
+        "secretsmanager",
+        "CreateSecret",
+        Name=name,
+        SecretString=json.dumps(value),
+        ClientRequestToken="0" * 32,
+    )

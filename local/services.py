@@ -1,0 +1,158 @@
+"""The backing services: PostgreSQL, AWS (moto) with what the template names, and the SMTP catcher."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from local import ROOT, postgres, processes
+from local.environment import ACCOUNT, HOST, Folders, Ports, local_values
+from local.errors import StackError
+from local.output import Output
+from local.postgres import Postgres
+from local.resources import Template
+
+if TYPE_CHECKING:
+    from local.aws import Aws
+    from local.outbox import Outbox
+    from local.smtp import Catcher
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that was decided before anything starts."""
+
+    template: Template
+    ports: Ports
+    folders: Folders
+    environ: Mapping[str, str]
+    output: Output
+
+
+class ServiceEnded(StackError):
+    """PostgreSQL or moto ended by itself."""
+
+
+@asynccontextmanager
+async def services(plan: Plan) -> AsyncIterator["Services"]:
+    """All three start at once, in processes of their own; what is imported here is imported meanwhile."""
+    async with AsyncExitStack() as stack:
+        moto = await _start_moto(plan)
+        stack.push_async_callback(processes.stop, moto, (signal.SIGTERM, 2.0))
+        password = postgres.password(plan.folders.data)
+        log = plan.folders.logs / "postgres.log"
+        database = Postgres(plan.folders.postgres, plan.ports.postgres, log, password)
+        stack.push_async_callback(database.stop)
+        async with asyncio.TaskGroup() as starting:
+            starting.create_task(_step(plan, "PostgreSQL", plan.ports.postgres, database.start()))
+            provisioned = starting.create_task(
+                _step(plan, "AWS (moto)", plan.ports.aws, _provision(plan, stack, moto, password))
+            )
+            caught = starting.create_task(_step(plan, "SMTP", plan.ports.smtp, _catch_mail(plan, stack)))
+        write_sam_environment(plan)
+        outbox, catcher = caught.result()
+        yield Services(provisioned.result(), outbox, catcher, database, moto)
+
+
+async def _step(plan: Plan, name: str, port: int, work: Awaitable[T]) -> T:
+    async with plan.output.step(name, f"starting on {HOST}:{port}"):
+        return await work
+
+
+async def _provision(
+    plan: Plan, stack: AsyncExitStack, moto: asyncio.subprocess.Process, password: str
+) -> "Aws":
+    await asyncio.sleep(0)  # PostgreSQL first: it starts while this imports
+    import aiohttp
+
+    from local.aws import Aws
+    from local.provision import provision
+
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    aws = Aws(session, plan.ports.aws_url)
+    await _listening(moto, plan.ports.aws)
+    sender = local_values(plan.ports, plan.environ)["MAIL_SENDER"]
+    await provision(aws, plan.template, {"username": postgres.USERNAME, "password": password}, sender)
+    return aws
+
+
+async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "Catcher"]:
+    from local.outbox import Outbox
+    from local.smtp import Catcher
+
+    outbox = Outbox(plan.folders.outbox)
+    catcher = Catcher(outbox, plan.ports.smtp)
+    await catcher.start()
+    stack.push_async_callback(catcher.stop)
+    return outbox, catcher
+
+
+@dataclass(frozen=True)
+class Services:
+    aws: "Aws"
+    outbox: "Outbox"
+    catcher: "Catcher"
+    database: Postgres
+    moto: asyncio.subprocess.Process
+
+    async def watch(self) -> None:
+        """Raises ServiceEnded should a server end."""
+        tasks = [asyncio.create_task(self.database.wait()), asyncio.create_task(self._moto_ended())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            raise ServiceEnded(done.pop().result())
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _moto_ended(self) -> str:
+        return f"AWS (moto) ended with status {await self.moto.wait()}: see .slowmatch/logs/moto.log"
+
+
+async def _start_moto(plan: Plan) -> asyncio.subprocess.Process:
+    with (plan.folders.logs / "moto.log").open("ab") as log:
+        return await processes.spawn(
+            *(sys.executable, "-m", "local.moto_server", str(plan.ports.aws)),
+            cwd=ROOT,
+            env={"PATH": os.defpath, "MOTO_ACCOUNT_ID": ACCOUNT},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
+
+
+async def _listening(moto: asyncio.subprocess.Process, port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            if moto.returncode is not None:
+                raise ServiceEnded("AWS (moto) did not start: see .slowmatch/logs/moto.log") from None
+            await asyncio.sleep(0.03)
+        else:
+            writer.close()
+            return
+
+
+def service_addresses(plan: Plan) -> dict[str, str]:
+    return {
+        "PostgreSQL": f"{HOST}:{plan.ports.postgres}",
+        "AWS endpoint": plan.ports.aws_url,
+        "SMTP": f"{HOST}:{plan.ports.smtp}",
+        "sam local": f"--env-vars {plan.folders.data / 'sam-env.json'}",
+    }
+
+
+def write_sam_environment(plan: Plan) -> None:
+    """For `sam local ... --env-vars`: the values that the functions get here."""
+    values = local_values(plan.ports, plan.environ)
+    document = json.dumps({"Parameters": values}, indent=2)
+    (plan.folders.data / "sam-env.json").write_text(document + "\n", encoding="utf-8")

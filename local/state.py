@@ -1,0 +1,67 @@
+"""What the stack is doing right now, for the start page and for tests."""
+
+import asyncio
+from typing import Any
+
+from local.aws import Aws
+from local.environment import HOST, Ports
+from local.lambda_api import Lambda
+from local.resources import Queue, Rule, Template
+from local.rules import Rules
+
+
+async def state(
+    aws: Aws, template: Template, ports: Ports, functions: Lambda, rules: Rules
+) -> dict[str, Any]:
+    return {
+        "addresses": addresses(ports),
+        "functions": [
+            {
+                "logical_id": function.logical_id,
+                "name": function.name,
+                "handler": function.handler,
+                "timeout": function.timeout,
+                "concurrency": function.concurrency,
+                "routes": [route.key for route in function.routes],
+                "processes": functions.pool_of(function).processes,
+            }
+            for function in template.functions
+        ],
+        "queues": await asyncio.gather(*(_queue(aws, queue) for queue in template.queues)),
+        "rules": await asyncio.gather(*(_rule(aws, rule, rules) for rule in template.rules)),
+    }
+
+
+def addresses(ports: Ports) -> dict[str, str]:
+    return {
+        "HTTP API": f"{ports.gateway_url}/api/records",
+        "Outbox": f"{ports.gateway_url}/outbox",
+        "Stack": f"{ports.gateway_url}/",
+        "Lambda endpoint": ports.gateway_url,
+        "AWS endpoint": ports.aws_url,
+        "PostgreSQL": f"{HOST}:{ports.postgres}",
+        "SMTP": f"{HOST}:{ports.smtp}",
+    }
+
+
+async def _queue(aws: Aws, queue: Queue) -> dict[str, Any]:
+    answer = await aws.call("sqs", "GetQueueAttributes", QueueUrl=queue.url, AttributeNames=["All"])
+    attributes = answer["Attributes"]
+    return {
+        "name": queue.name,
+        "url": queue.url,
+        "waiting": int(attributes["ApproximateNumberOfMessages"]),
+        "delayed": int(attributes["ApproximateNumberOfMessagesDelayed"]),
+        "in_flight": int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+    }
+
+
+async def _rule(aws: Aws, rule: Rule, rules: Rules) -> dict[str, Any]:
+    answer = await aws.call("events", "DescribeRule", Name=rule.name)
+    due = rules.next_firing(rule)
+    return {
+        "name": rule.name,
+        "schedule": rule.expression,
+        "state": answer.get("State"),
+        "next": due.isoformat() if due else None,
+    }
