@@ -15,7 +15,9 @@ STATUSES: dict[type[Exception], int] = {UnknownJob: 404, KeyReused: 409}
 def answer(status: int, value: Any, **headers: str) -> Response[str]:
     """`value` is JSON text already, or anything that JSON knows."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Response(status, "application/json", text, {name.capitalize(): text for name, text in headers.items()})
+    return Response(
+        status, "application/json", text, {name.capitalize(): text for name, text in headers.items()}
+    )
 
 
 def bad_payload(error: PayloadError) -> Problem:

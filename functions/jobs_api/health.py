@@ -62,7 +62,9 @@ def _queues() -> dict[str, Any]:
 
 
 def _depth(name: str, attributes: list[str]) -> dict[str, int]:
-    found = queue.sqs().get_queue_attributes(QueueUrl=queue.url(name), AttributeNames=attributes)["Attributes"]
+    found = queue.sqs().get_queue_attributes(QueueUrl=queue.url(name), AttributeNames=attributes)[
+        "Attributes"
+    ]
     words = ("visible", "in_flight", "delayed")
     return {word: int(found[attribute]) for word, attribute in zip(words, attributes, strict=False)}
 

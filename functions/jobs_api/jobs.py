@@ -60,7 +60,9 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
     return _job(job)
 
 
-@router.post("/api/jobs/<job>/resume", summary="Resume the schedule", responses=documented(200, "The job", Job))
+@router.post(
+    "/api/jobs/<job>/resume", summary="Resume the schedule", responses=documented(200, "The job", Job)
+)
 def resume_job(job: JobName) -> Response[str]:
     overview.resume(connection(), job_spec(job).name)
     return _job(job)

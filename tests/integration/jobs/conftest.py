@@ -67,7 +67,8 @@ class Work:
 
     def end_lease(self, run_id: str) -> None:
         self.con.query(
-            "UPDATE job_run SET lease_until = created_at - interval '1 hour' WHERE id = CAST(:id AS uuid)", id=run_id
+            "UPDATE job_run SET lease_until = created_at - interval '1 hour' WHERE id = CAST(:id AS uuid)",
+            id=run_id,
         )
 
     def _handle(self, context: Context) -> Any:
@@ -81,7 +82,8 @@ class Queues:
     def __init__(self) -> None:
         self._sqs = boto3.client("sqs")
         for job in JOBS:
-            self._sqs.create_queue(QueueName=f"slowmatch-test-{job}")
+            made = self._sqs.create_queue(QueueName=f"slowmatch-test-{job}")
+            self._sqs.purge_queue(QueueUrl=made["QueueUrl"])
 
     def take(self, job: str = "record-expiry") -> list[dict[str, Any]]:
         """The messages that are visible now."""

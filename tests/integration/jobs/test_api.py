@@ -72,7 +72,9 @@ def test_a_delayed_run_is_scheduled(call: Any, queues: Queues) -> None:
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_a_wrong_trigger_names_the_field_and_makes_no_run(call: Any, work: Work, body: Any, field: str) -> None:
+def test_a_wrong_trigger_names_the_field_and_makes_no_run(
+    call: Any, work: Work, body: Any, field: str
+) -> None:
     status, problem = call("POST", "/api/jobs/record-expiry/runs", body)
     assert status == 422 and problem["errors"][0]["field"] == field
     assert work.runs() == []

@@ -36,7 +36,9 @@ def test_an_occurrence_is_answered_once(work: Work) -> None:
     assert len(work.seen) == len(work.runs()) == 1
 
 
-def test_a_failed_attempt_is_scheduled_on_hangfires_curve(work: Work, queues: Queues, con: Connection) -> None:
+def test_a_failed_attempt_is_scheduled_on_hangfires_curve(
+    work: Work, queues: Queues, con: Connection
+) -> None:
     work.handler = fail
     before = con.now()
     assert work.tick() == []
@@ -239,9 +241,16 @@ def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Wor
 
 @pytest.mark.parametrize(
     "body",
-    ["not json", "[]", "{}", '{"run_id": "x", "attempt": 1}', '{"job": "record-expiry", "occurrence": "noon"}',
-     '{"job": "record-expiry", "occurrence": "2026-11-24T02:00:00"}', '{"job": "nothing", "occurrence": "' + TICK + '"}',
-     '{"run_id": "0190a7e0-0000-7000-8000-000000000000", "attempt": true}'],
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"run_id": "x", "attempt": 1}',
+        '{"job": "record-expiry", "occurrence": "noon"}',
+        '{"job": "record-expiry", "occurrence": "2026-11-24T02:00:00"}',
+        '{"job": "nothing", "occurrence": "' + TICK + '"}',
+        '{"run_id": "0190a7e0-0000-7000-8000-000000000000", "attempt": true}',
+    ],
 )
 def test_rubbish_is_left_to_the_dead_letter_queue_and_spares_its_neighbours(work: Work, body: str) -> None:
     assert work.deliver(body, {"job": "record-expiry", "occurrence": TICK}) == ["0"]
@@ -270,7 +279,9 @@ def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
     assert work.invoke({"run_id": work.run()["id"]})["result"] == "mended"
 
 
-@pytest.mark.parametrize("event", [{"x": 1}, [], "text", {"run_id": "x"}, {"payload": {"no": 1}}, {"payload": 3}])
+@pytest.mark.parametrize(
+    "event", [{"x": 1}, [], "text", {"run_id": "x"}, {"payload": {"no": 1}}, {"payload": 3}]
+)
 def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, event: Any) -> None:
     with pytest.raises(ValueError, match="accepts|identifier|field|JSON object"):
         work.invoke(event)

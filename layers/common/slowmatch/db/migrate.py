@@ -56,13 +56,19 @@ def pending(con: Connection, files: list[Migration] | None = None) -> list[Migra
     for version, name, checksum in applied:
         file = known.pop(version, None)
         if file is None:
-            raise MigrationError(f"the database has migration {version:04}_{name}, this version of the code has not")
+            raise MigrationError(
+                f"the database has migration {version:04}_{name}, this version of the code has not"
+            )
         if file.checksum != checksum:
-            raise MigrationError(f"{version:04}_{name}.sql was edited after it was applied; add a new file instead")
+            raise MigrationError(
+                f"{version:04}_{name}.sql was edited after it was applied; add a new file instead"
+            )
     newest = applied[-1][0] if applied else 0
     late = [file for file in known.values() if file.version < newest]
     if late:
-        raise MigrationError(f"{late[0].version:04}_{late[0].name}.sql is older than what is applied; renumber it")
+        raise MigrationError(
+            f"{late[0].version:04}_{late[0].name}.sql is older than what is applied; renumber it"
+        )
     return list(known.values())
 
 

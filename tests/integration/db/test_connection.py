@@ -1,0 +1,82 @@
+"""The connection heals between statements, and says plainly what is wrong when it cannot."""
+
+import dataclasses
+import uuid
+from typing import Any
+
+import boto3
+import pytest
+from slowmatch.db import Connection, SchemaMissing, StatementError, Unavailable
+from slowmatch.secrets import SecretError
+from slowmatch.settings import Settings
+
+
+def kill(postgres: Any, con: Connection) -> None:
+    """End the server's side of the connection, as a failover does."""
+    ((pid,),) = con.query("SELECT pg_backend_pid()")
+    postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 5000)")
+
+
+def test_a_connection_that_died_between_statements_is_replaced(con: Connection, postgres: Any) -> None:
+    con.query("SELECT 1")
+    kill(postgres, con)
+    assert con.query("SELECT 1") == [[1]]
+
+
+def test_a_connection_that_died_inside_a_transaction_undoes_it(con: Connection, postgres: Any) -> None:
+    with pytest.raises(Unavailable), con.transaction():
+        con.query("INSERT INTO record (title, expiry_date) VALUES (:title, now())", title="lost")
+        kill(postgres, con)
+        con.query("SELECT 1")
+    assert con.query("SELECT count(*) FROM record") == [[0]]
+
+
+def test_after_commit_waits_for_the_commit_and_forgets_with_a_rollback(con: Connection) -> None:
+    done: list[str] = []
+    with con.transaction():
+        con.after_commit(lambda: done.append("committed"))
+        assert done == []
+    with pytest.raises(RuntimeError), con.transaction():
+        con.after_commit(lambda: done.append("never"))
+        raise RuntimeError
+    con.after_commit(lambda: done.append("at once"))
+    assert done == ["committed", "at once"]
+
+
+def test_a_refused_statement_names_its_constraint_and_leaves_the_connection_usable(con: Connection) -> None:
+    with pytest.raises(StatementError) as refused:
+        con.query("INSERT INTO record (title, expiry_date) VALUES (:title, now())", title="")
+    assert refused.value.constraint == "record_title_check"
+    assert con.query("SELECT 1") == [[1]]
+
+
+def test_a_missing_table_says_migrate(con: Connection) -> None:
+    with pytest.raises(SchemaMissing, match="invoke the migrate function"):
+        con.query("SELECT FROM nothing_here")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"db_port": 1}, "DB_HOST"),
+        ({"db_name": "missing"}, "'missing'"),
+        ({"db_tls": "require"}, "DB_TLS"),
+    ],
+)
+def test_an_unreachable_database_names_the_settings(
+    environment: Settings, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Unavailable, match=said):
+        Connection(dataclasses.replace(environment, **change)).query("SELECT 1")
+
+
+def test_a_missing_secret_is_named(environment: Settings) -> None:
+    with pytest.raises(SecretError, match="secret nothing cannot be read"):
+        Connection(dataclasses.replace(environment, db_secret_arn="nothing")).query("SELECT 1")
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", '{"username": "x"}'])
+def test_a_malformed_secret_names_the_key(environment: Settings, text: str) -> None:
+    arn = boto3.client("secretsmanager").create_secret(Name=uuid.uuid4().hex, SecretString=text)["ARN"]
+    with pytest.raises(SecretError, match="password"):
+        Connection(dataclasses.replace(environment, db_secret_arn=arn)).query("SELECT 1")

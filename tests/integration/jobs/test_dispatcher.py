@@ -1,0 +1,111 @@
+"""The dispatcher sends what is due, rescues what is lost, reports what is missing, keeps house."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from slowmatch.db import Connection
+from slowmatch.jobs import dispatch, enqueue, queue, upkeep
+from slowmatch.settings import Settings
+
+from dispatcher.app import handler as dispatcher
+from tests.integration.jobs.conftest import Queues, Work
+
+
+def test_a_run_due_later_is_sent_when_its_time_comes_near(con: Connection, queues: Queues) -> None:
+    enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1))
+    assert dispatch.send_due(con, con.now()) == 0
+    assert dispatch.send_due(con, con.now() + timedelta(minutes=50)) == 1
+    assert dispatch.send_due(con, con.now() + timedelta(minutes=50)) == 0
+
+
+def test_a_run_whose_message_was_lost_is_sent_again(con: Connection, queues: Queues) -> None:
+    run_id = enqueue(con, "record-expiry").run_id
+    queues.take()
+    assert dispatch.send_due(con, con.now() + timedelta(minutes=9)) == 0
+    assert dispatch.send_due(con, con.now() + timedelta(minutes=11)) == 1
+    assert queues.take() == [{"run_id": run_id, "attempt": 1}]
+
+
+def test_a_run_enqueued_in_a_transaction_exists_only_with_it(con: Connection, queues: Queues) -> None:
+    with pytest.raises(RuntimeError), con.transaction():
+        enqueue(con, "record-expiry")
+        raise RuntimeError
+    assert con.query("SELECT count(*) FROM job_run") == [[0]] and queues.take() == []
+    with con.transaction():
+        run_id = enqueue(con, "record-expiry").run_id
+        assert queues.take() == []
+    assert queues.take() == [{"run_id": run_id, "attempt": 1}]
+
+
+def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
+    con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = queue.url
+    monkeypatch.setattr(queue, "url", lambda job: real(job) + "-gone")
+    enqueue(con, "record-expiry")
+    monkeypatch.setattr(queue, "url", real)
+    assert dispatch.send_due(con, con.now()) == 1
+
+
+def test_the_last_attempt_lost_is_a_failed_run(con: Connection, work: Work) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(context: Any) -> None:
+        raise Killed
+
+    work.handler = die
+    with pytest.raises(Killed):
+        work.tick()
+    con.query(
+        "UPDATE job_run SET failures = max_attempts - 1, lease_until = created_at - interval '1 minute'"
+    )
+    dispatch.rescue_lost(con, con.now())
+    assert work.run()["state"] == "failed"
+
+
+def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:
+    con.query(
+        "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'cron(0 * * * ? *)', :at)",
+        at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
+    )
+    work.tick("2026-11-24T02:00:00Z")
+    now = datetime.fromisoformat("2026-11-24T03:30:00+00:00")
+    assert upkeep.report_missed(con, now) == 2
+    assert upkeep.report_missed(con, now) == 0
+    rows = con.query("SELECT occurrence FROM job_missed ORDER BY 1")
+    assert [at.hour for (at,) in rows] == [1, 3]
+
+
+def test_history_is_purged_past_its_retention(con: Connection, work: Work, environment: Settings) -> None:
+    work.tick()
+    assert upkeep.purge(con, con.now() + timedelta(days=29), environment) == 0
+    assert upkeep.purge(con, con.now() + timedelta(days=31), environment) == 1
+    assert con.query("SELECT count(*) FROM job_event") == [[0]]
+
+
+def test_failed_runs_are_kept_longer(con: Connection, work: Work, environment: Settings) -> None:
+    from slowmatch.jobs import Permanent
+
+    def refuse(context: Any) -> None:
+        raise Permanent("no")
+
+    work.handler = refuse
+    work.tick()
+    assert upkeep.purge(con, con.now() + timedelta(days=31), environment) == 0
+    assert upkeep.purge(con, con.now() + timedelta(days=91), environment) == 1
+
+
+def test_the_function_does_it_all_and_leaves_a_sign_of_life(
+    con: Connection, queues: Queues, lambda_context: Any
+) -> None:
+    upkeep.events.cache_clear()
+    boto3.client("events").put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
+    enqueue(con, "record-expiry")
+    assert dispatcher({"payload": {"resend": True}}, lambda_context)["sent"] == 1
+    assert dispatcher({}, lambda_context) == {"lost": 0, "sent": 0, "missed": 0, "purged": 0}
+    assert con.query("SELECT name FROM job") == [["db-cleanup"]]
+    assert con.query("SELECT count(*) FROM dispatcher_tick") == [[1]]
+    upkeep.events.cache_clear()
