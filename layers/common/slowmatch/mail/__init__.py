@@ -1,0 +1,49 @@
+"""Mail through SES or SMTP: `with open_transport(transport) as post: receipt = post(message)`.
+
+One message has one recipient. `post` returns a Receipt once the provider has taken the message over,
+and raises Refused (trying again cannot help) or Undelivered (it may) otherwise.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from slowmatch.mail import ses, smtp
+from slowmatch.mail.config import Transport, message_from, transport_from
+from slowmatch.mail.errors import MailError, Refused, Undelivered
+from slowmatch.mail.message import Message, Receipt, message_id
+from slowmatch.mail.ses import Ses
+from slowmatch.mail.smtp import Smtp
+
+__all__ = [
+    "MailError",
+    "Message",
+    "Post",
+    "Receipt",
+    "Refused",
+    "Ses",
+    "Smtp",
+    "Transport",
+    "Undelivered",
+    "message_from",
+    "message_id",
+    "open_transport",
+    "send",
+    "transport_from",
+]
+
+Post = Callable[[Message], Receipt]
+
+
+def open_transport(transport: Transport) -> AbstractContextManager[Post]:
+    """One connection for several messages; after a failed one it can take the next."""
+    match transport:
+        case Ses():
+            return ses.session(transport)
+        case Smtp():
+            return smtp.session(transport)
+
+
+def send(message: Message, transport: Transport) -> Receipt:
+    """Send one message over a connection of its own."""
+    with open_transport(transport) as post:
+        return post(message)

@@ -1,0 +1,128 @@
+import pytest
+
+from slowmatch.mail import Refused, Ses, Smtp, config, message_from, transport_from
+from slowmatch.settings import SMTP_PRESETS, Settings
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:smtp"
+
+
+def settings(**changes: str) -> Settings:
+    return Settings.from_env(
+        {
+            "DB_HOST": "db.example.com",
+            "DB_SECRET_ARN": "arn",
+            "STACK_NAME": "slowmatch",
+            "QUEUE_URL_PREFIX": "https://sqs.example.com/1/slowmatch-",
+            "MAIL_TRANSPORT": "smtp",
+            "MAIL_SENDER": "slowmatch@example.com",
+            **changes,
+        }
+    )
+
+
+def read_secret(arn: str, *keys: str) -> dict[str, str]:
+    assert (arn, keys) == (SECRET, ("username", "password"))
+    return {"username": "me", "password": "secret"}
+
+
+def smtp(**changes: str) -> Smtp:
+    transport = transport_from(settings(**changes), read_secret)
+    assert isinstance(transport, Smtp)
+    return transport
+
+
+def test_ses_needs_a_sender_and_nothing_else() -> None:
+    assert transport_from(settings(MAIL_TRANSPORT="ses"), read_secret) == Ses()
+
+
+@pytest.mark.parametrize("transport", ["ses", "smtp"])
+def test_without_a_sender_no_mail_can_go_out(transport: str) -> None:
+    with pytest.raises(Refused, match=r"^MAIL_SENDER is not set"):
+        transport_from(settings(MAIL_TRANSPORT=transport, MAIL_SENDER=""), read_secret)
+
+
+def test_every_preset_that_the_settings_allow_is_known_and_no_other() -> None:
+    assert tuple(config.PRESETS) == SMTP_PRESETS
+
+
+@pytest.mark.parametrize(
+    ("preset", "host"),
+    [("gmail", "smtp.gmail.com"), ("outlook", "smtp.office365.com"), ("zoho", "smtp.zoho.com")],
+)
+def test_a_preset_and_a_secret_are_enough(preset: str, host: str) -> None:
+    assert smtp(SMTP_PRESET=preset, SMTP_SECRET_ARN=SECRET) == Smtp(
+        host, 587, "starttls", "me", "secret", ehlo_name="example.com"
+    )
+
+
+@pytest.mark.parametrize("preset", SMTP_PRESETS)
+def test_a_preset_without_a_secret_is_refused(preset: str) -> None:
+    with pytest.raises(Refused, match=rf"^SMTP_SECRET_ARN is not set: {preset}"):
+        smtp(SMTP_PRESET=preset)
+
+
+def test_host_port_and_security_win_over_the_preset() -> None:
+    transport = smtp(
+        SMTP_PRESET="zoho",
+        SMTP_HOST="smtp.zoho.eu",
+        SMTP_PORT="2465",
+        SMTP_SECURITY="tls",
+        SMTP_SECRET_ARN=SECRET,
+    )
+    assert (transport.host, transport.port, transport.security) == ("smtp.zoho.eu", 2465, "tls")
+
+
+def test_without_a_preset_a_host_is_needed() -> None:
+    with pytest.raises(Refused, match=r"^SMTP_HOST is not set.*gmail, outlook, zoho"):
+        smtp()
+
+
+@pytest.mark.parametrize(
+    ("given", "port", "security"),
+    [
+        ({}, 587, "starttls"),
+        ({"SMTP_SECURITY": "tls"}, 465, "tls"),
+        ({"SMTP_PORT": "465"}, 465, "tls"),
+        ({"SMTP_PORT": "2587"}, 2587, "starttls"),
+    ],
+)
+def test_port_and_security_follow_from_each_other(given: dict[str, str], port: int, security: str) -> None:
+    transport = smtp(SMTP_HOST="mail.example.com", **given)
+    assert (transport.port, transport.security) == (port, security)
+
+
+def test_a_server_may_need_no_login() -> None:
+    transport = smtp(SMTP_HOST="mail.example.com")
+    assert (transport.username, transport.password) == (None, None)
+
+
+def test_plain_text_to_another_machine_is_refused() -> None:
+    with pytest.raises(Refused, match="SMTP_SECURITY: 'none'"):
+        smtp(SMTP_HOST="mail.example.com", SMTP_SECURITY="none")
+
+
+def test_port_25_is_taken_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert smtp(SMTP_HOST="mail.example.com", SMTP_PORT="25").port == 25
+    assert "SMTP_PORT is 25" in caplog.text
+
+
+def test_port_25_of_this_machine_needs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert smtp(SMTP_HOST="127.0.0.1", SMTP_SECURITY="none").port == 25
+    assert "SMTP_PORT" not in caplog.text
+
+
+def test_a_message_comes_from_the_sender_of_the_settings() -> None:
+    message = message_from(
+        settings(MAIL_SENDER_NAME="Night shift"),
+        recipient="one@example.com",
+        subject="Hello",
+        text="Hello\n",
+        html="<p>Hello</p>\n",
+        message_id="<1@example.com>",
+    )
+    assert message.as_email()["From"] == "Night shift <slowmatch@example.com>"
+
+
+def test_a_sender_that_the_settings_let_through_is_looked_at_again() -> None:
+    with pytest.raises(Refused, match=r"^MAIL_SENDER has 'nobody'"):
+        transport_from(settings(MAIL_SENDER="nobody"), read_secret)

@@ -1,0 +1,137 @@
+import email
+import email.policy
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from slowmatch.mail import Message, Refused, message_id
+
+Build = Callable[..., Message]
+
+BAD_ADDRESSES = [
+    "",
+    "nobody",
+    "two@at@example.com",
+    "a@b.com, c@d.com",
+    "Name <name@example.com>",
+    "name@example.com\r\nBcc: everyone@example.com",
+    "name@example.com\n",
+    "na me@example.com",
+    "name@-example.com",
+    "name@example..com",
+    ".name@example.com",
+    "jürgen@example.com",
+    "name@bücher.example",
+    "name\0@example.com",
+    "a" * 65 + "@example.com",
+    "name@" + "a" * 64 + ".com",
+    "name@" + ".".join(["a" * 60] * 5),
+]
+
+
+def test_a_mail_has_a_plain_text_and_an_html_part_in_utf_8(a_message: Build) -> None:
+    parsed = email.message_from_bytes(
+        a_message(text="Grüße, 記録\n", html="<p>Grüße, 記録</p>\n").as_bytes(), policy=email.policy.default
+    )
+    assert parsed.get_content_type() == "multipart/alternative"
+    text, html = parsed.iter_parts()
+    assert (text.get_content_type(), text.get_content()) == ("text/plain", "Grüße, 記録\r\n")
+    assert (html.get_content_type(), html.get_content()) == ("text/html", "<p>Grüße, 記録</p>\r\n")
+    assert text.get_content_charset() == html.get_content_charset() == "utf-8"
+
+
+def test_the_headers_say_from_whom_to_whom_when_and_that_a_machine_wrote_it(a_message: Build) -> None:
+    message = a_message()
+    headers = message.as_email()
+    assert headers["From"] == "Slowmatch <slowmatch@example.com>"
+    assert headers["To"] == "one@example.com"
+    assert headers["Date"] == "Tue, 04 Mar 2025 06:00:00 +0000"
+    assert headers["Auto-Submitted"] == "auto-generated"
+    assert headers["Message-ID"] == headers["X-Slowmatch-Id"] == message.message_id
+
+
+def test_a_mail_without_a_date_is_dated_now(a_message: Build) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    dated = a_message(date=None).as_email()["Date"].datetime
+    assert before <= dated <= datetime.now(UTC)
+
+
+def test_a_date_keeps_its_offset(a_message: Build) -> None:
+    date = datetime(2025, 3, 4, 7, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert a_message(date=date).as_email()["Date"].datetime == date
+
+
+def test_a_date_without_an_offset_is_refused(a_message: Build) -> None:
+    with pytest.raises(Refused, match="no offset"):
+        a_message(date=datetime(2025, 3, 4))  # noqa: DTZ001
+
+
+def test_the_same_parts_make_the_same_message_id_and_others_another() -> None:
+    sender = "slowmatch@example.com"
+    first = message_id(sender, "daily-summary", "2025-03-04", "one@example.com")
+    assert first == message_id(sender, "daily-summary", "2025-03-04", "one@example.com")
+    assert first != message_id(sender, "daily-summary", "2025-03-04", "two@example.com")
+    assert message_id(sender, "ab", "c") != message_id(sender, "a", "bc")
+    assert re.fullmatch(r"<[0-9a-f]{40}@example\.com>", first)
+
+
+def test_no_line_on_the_wire_is_longer_than_smtp_allows_and_all_end_in_crlf(a_message: Build) -> None:
+    content = a_message(text="x" * 5000, html="ü" * 5000, subject="ö" * 500, sender_name="é" * 300).as_bytes()
+    assert content.count(b"\n") == content.count(b"\r\n")
+    assert max(len(line) for line in content.split(b"\r\n")) <= 998
+    assert content.isascii()
+
+
+@pytest.mark.parametrize("address", BAD_ADDRESSES)
+def test_what_is_no_plain_address_is_refused_naming_the_setting(a_message: Build, address: str) -> None:
+    with pytest.raises(Refused, match=r"^MAIL_SENDER has "):
+        a_message(sender=address)
+    with pytest.raises(Refused, match=r"^MAIL_RECIPIENTS has "):
+        a_message(recipient=address)
+    with pytest.raises(Refused, match=r"^MAIL_SENDER has "):
+        message_id(address, "daily-summary")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.co",
+        "first.last+tag@sub.example.com",
+        "o'neil@example.com",
+        "root@localhost",
+        "x@xn--bcher-kva.ch",
+    ],
+)
+def test_a_plain_address_is_taken(a_message: Build, address: str) -> None:
+    assert a_message(recipient=address).as_email()["To"] == address
+
+
+@pytest.mark.parametrize("character", ["\r", "\n", "\r\n", "\0", "\x0b", "\x85", "\u2028"])
+def test_a_line_break_cannot_smuggle_a_header_in(a_message: Build, character: str) -> None:
+    smuggled = f"Hello{character}Bcc: everyone@example.com"
+    with pytest.raises(Refused, match=r"the subject is .*line breaks"):
+        a_message(subject=smuggled)
+    with pytest.raises(Refused, match=r"MAIL_SENDER_NAME is .*line breaks"):
+        a_message(sender_name=smuggled)
+    with pytest.raises(Refused, match="the message id is"):
+        a_message(message_id=f"<a@b>{character}Bcc: everyone@example.com")
+
+
+def test_a_sender_name_with_quotes_commas_and_brackets_stays_a_name(a_message: Build) -> None:
+    name = 'Ops, "night" <ops@evil.example>'
+    sender = a_message(sender_name=name).as_email()["From"].addresses[0]
+    assert (sender.display_name, sender.addr_spec) == (name, "slowmatch@example.com")
+
+
+@pytest.mark.parametrize("subject", ["", "  "])
+def test_an_empty_subject_is_refused(a_message: Build, subject: str) -> None:
+    with pytest.raises(Refused, match="the subject is empty"):
+        a_message(subject=subject)
+
+
+@pytest.mark.parametrize("field", ["subject", "text", "html"])
+def test_half_a_surrogate_pair_is_refused_before_anything_is_sent(a_message: Build, field: str) -> None:
+    with pytest.raises(Refused, match="not valid Unicode"):
+        a_message(**{field: "half \ud83d a pair"}).as_bytes()

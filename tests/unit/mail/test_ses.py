@@ -1,0 +1,187 @@
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from moto import mock_aws
+from moto.ses.models import ses_backends
+
+from slowmatch.mail import Message, Refused, Ses, Undelivered, open_transport, send, ses
+from tests.unit.mail.server import talking
+
+Build = Callable[..., Message]
+Answer = Exception | dict[str, Any]
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+
+
+@pytest.fixture
+def verified() -> Any:
+    """SES with the sender's address verified; yields what it has accepted."""
+    with mock_aws():
+        boto3.client("sesv2").create_email_identity(EmailIdentity="slowmatch@example.com")
+        yield ses_backends[ACCOUNT][REGION].sent_messages
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Let SES give these answers, one a call; returns the list of the calls made."""
+
+    def answer(*answers: Answer) -> list[str]:
+        left, calls = list(answers), []
+
+        def call(client: BaseClient, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            calls.append(operation)
+            given = left.pop(0)
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+        return calls
+
+    return answer
+
+
+def refusal(code: str, text: str = "No", status: int = 400) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "SendEmail")  # type: ignore[arg-type]
+
+
+def test_a_mail_is_handed_over_whole_and_the_receipt_is_the_id_that_ses_gave(
+    a_message: Build, verified: list[Any]
+) -> None:
+    receipt = send(a_message(), Ses())
+    (sent,) = verified
+    assert receipt.answer == sent.id
+    assert set(sent.destinations) == {"one@example.com"}
+    assert "X-Slowmatch-Id: " + a_message().message_id in sent.raw_data
+    assert "multipart/alternative" in sent.raw_data
+
+
+def test_one_session_sends_to_several_people(a_message: Build, verified: list[Any]) -> None:
+    with open_transport(Ses()) as post:
+        answers = {post(a_message(recipient=f"{name}@example.com")).answer for name in ("one", "two")}
+    assert len(answers) == 2
+    assert [set(sent.destinations) for sent in verified] == [{"one@example.com"}, {"two@example.com"}]
+
+
+def test_a_sender_that_is_not_verified_is_refused_naming_the_setting(
+    a_message: Build, verified: list[Any]
+) -> None:
+    with pytest.raises(Refused, match=r"MessageRejected .*other@example\.org.*Look at MAIL_SENDER"):
+        send(a_message(sender="other@example.org"), Ses())
+    assert verified == []
+
+
+@pytest.mark.parametrize(
+    ("code", "look_at"),
+    [
+        ("AccessDeniedException", "ses:SendEmail"),
+        ("AccountSuspendedException", "suspended"),
+        ("BadRequestException", "MAIL_RECIPIENTS"),
+        ("MailFromDomainNotVerifiedException", "MAIL_SENDER"),
+        ("MessageRejected", "MAIL_SENDER"),
+        ("NotFoundException", "MAIL_SENDER"),
+        ("SendingPausedException", "paused"),
+        ("SomethingNew", "SES console"),
+    ],
+)
+def test_what_a_person_has_to_change_is_refused(
+    a_message: Build, answering: Callable[..., list[str]], code: str, look_at: str
+) -> None:
+    calls = answering(refusal(code))
+    with pytest.raises(Refused, match=rf"SES said: {code} No\. Look at .*{look_at}"):
+        send(a_message(), Ses())
+    assert calls == ["SendEmail"]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome_unknown"),
+    [
+        (refusal("ThrottlingException", "Daily message quota exceeded"), False),
+        (refusal("LimitExceededException"), False),
+        (refusal("ExpiredTokenException", status=403), False),
+        (refusal("InternalFailure", status=500), True),
+        (refusal("ServiceUnavailable", status=503), True),
+        (ConnectTimeoutError(endpoint_url="https://ses"), False),
+        (ReadTimeoutError(endpoint_url="https://ses"), True),
+        (ConnectionClosedError(endpoint_url="https://ses"), True),
+    ],
+)
+def test_what_passes_is_tried_again_and_never_twice_in_one_attempt(
+    a_message: Build, answering: Callable[..., list[str]], error: Exception, outcome_unknown: bool
+) -> None:
+    calls = answering(error)
+    with pytest.raises(Undelivered) as caught:
+        send(a_message(), Ses())
+    assert caught.value.outcome_unknown is outcome_unknown
+    assert calls == ["SendEmail"]
+
+
+def test_too_many_mails_in_a_second_wait_for_the_next(
+    a_message: Build, answering: Callable[..., list[str]]
+) -> None:
+    pauses: list[float] = []
+    too_fast = refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)
+    answering(too_fast, too_fast, {"MessageId": "0102"})
+    with ses.session(Ses(), pauses.append) as post:
+        assert post(a_message()).answer == "0102"
+    assert pauses == [1, 1]
+
+
+def test_a_provider_that_stays_too_busy_is_tried_again_later(
+    a_message: Build, answering: Callable[..., list[str]]
+) -> None:
+    pauses: list[float] = []
+    answering(*[refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)] * 5)
+    with ses.session(Ses(), pauses.append) as post, pytest.raises(Undelivered, match="sending rate"):
+        post(a_message())
+    assert pauses == [1, 1, 2, 4]
+
+
+def test_a_role_without_credentials_is_refused(a_message: Build, answering: Callable[..., list[str]]) -> None:
+    answering(NoCredentialsError())
+    with pytest.raises(Refused, match=r"credentials\. Look at the function's role"):
+        send(a_message(), Ses())
+
+
+def test_a_process_without_a_region_is_refused(a_message: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(Refused, match="region"):
+        send(a_message(), Ses())
+
+
+@pytest.mark.parametrize(
+    ("greeting", "hang_up", "outcome_unknown"),
+    [(b"", True, True), (b"", False, True), (b"?\r\n", True, True)],
+)
+def test_an_answer_lost_on_the_wire_leaves_the_outcome_unknown(
+    a_message: Build, monkeypatch: pytest.MonkeyPatch, greeting: bytes, hang_up: bool, outcome_unknown: bool
+) -> None:
+    with talking(greeting, hang_up=hang_up) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        with pytest.raises(Undelivered) as caught:
+            send(a_message(), Ses(timeout_seconds=0.2))
+    assert caught.value.outcome_unknown is outcome_unknown
+
+
+def test_nobody_listening_means_that_nothing_was_sent(
+    a_message: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with talking() as port:
+        pass
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    with pytest.raises(Undelivered, match="SES cannot be reached") as caught:
+        send(a_message(), Ses(timeout_seconds=2))
+    assert not caught.value.outcome_unknown
