@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from daily_summary.render import Rendered, Summary, render
 from slowmatch import secrets, telemetry
 from slowmatch.jobs import Context, Permanent, serve
 from slowmatch.mail import (
@@ -17,8 +18,6 @@ from slowmatch.mail import (
     transport_from,
 )
 from slowmatch.records import upkeep
-
-from daily_summary.render import Rendered, Summary, render
 
 KIND = "daily-summary"
 
@@ -35,7 +34,7 @@ def send_summary(context: Context) -> dict[str, Any]:
         _send(context, pending, _rendered(context, day, end))
     already = sorted({entry.recipient for entry in entries} - {entry.recipient for entry in pending})
     if already:
-        context.logger.info(f'{", ".join(already)} had it already; {{"resend": true}} sends it again')
+        context.logger.info('%s had it already; {"resend": true} sends it again', ", ".join(already))
     return {"day": day.isoformat(), "sent": [entry.recipient for entry in pending], "already_sent": already}
 
 
@@ -49,7 +48,7 @@ def _send(context: Context, entries: list[outbox.Entry], mail: Rendered) -> None
                 try:
                     _post(context, post, entry, mail)
                 except MailError as error:
-                    context.logger.warning(f"{entry.recipient}: {error}")
+                    context.logger.warning("%s: %s", entry.recipient, error)
                     errors.append(error)
                 context.progress(done, len(entries))
     except Refused as error:

@@ -8,8 +8,8 @@ from slowmatch.jobs import dispatch, upkeep
 from slowmatch.settings import settings
 
 
-def handler(event: Any, context: Any) -> dict[str, int]:
-    """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send every waiting run's message again."""
+def handler(event: Any, _context: Any) -> dict[str, int]:
+    """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again."""
     con, config = connection(), settings()
     payload = event.get("payload") if isinstance(event, dict) else None
     resend = isinstance(payload, dict) and payload.get("resend") is True

@@ -15,7 +15,7 @@ from slowmatch.telemetry import logger
 
 TICK_LATE = timedelta(minutes=12)
 CLOCK_LIMIT = timedelta(seconds=30)
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/api/stats", summary="Counts by state and hourly figures")

@@ -16,7 +16,7 @@ from slowmatch.jobs import PayloadError, enqueue, overview, store
 from slowmatch.jobs.catalog import job as job_spec
 
 KEY_MAX = 200
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/api/jobs", summary="List the jobs", responses=documented(200, "All jobs", JobList))

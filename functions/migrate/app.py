@@ -6,7 +6,7 @@ from slowmatch import telemetry
 from slowmatch.db import connection, migrate
 
 
-def handler(event: Any, context: Any) -> dict[str, list[str]]:
+def handler(event: Any, _context: Any) -> dict[str, list[str]]:
     """`{}` applies what is pending; `{"payload": {"dry_run": true}}` only tells what that is."""
     payload = event.get("payload") if isinstance(event, dict) else None
     if isinstance(payload, dict) and payload.get("dry_run") is True:

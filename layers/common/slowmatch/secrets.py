@@ -8,7 +8,7 @@ class SecretError(Exception):
 
 
 def read(arn: str, *keys: str) -> dict[str, str]:
-    """The JSON object in the secret `arn`; each of `keys` is there and is text, or SecretError says which is not."""
+    """The JSON object in the secret `arn`. Raise SecretError unless each of `keys` is there and is text."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

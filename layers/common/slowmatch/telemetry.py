@@ -1,9 +1,13 @@
 """One logger and one set of metrics for every function: JSON lines and EMF on standard output."""
 
+import logging
+
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 logger = Logger()
+log: logging.Logger = logging.getLogger(logger.service)
+"""The standard library's logger behind `logger`: what a handler is given."""
 metrics = Metrics()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from slowmatch.db import Connection, SchemaMissing, StatementError, Unavailable
 from slowmatch.secrets import SecretError
 from slowmatch.settings import Settings

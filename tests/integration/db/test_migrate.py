@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+
 from slowmatch.db import Connection, StatementError, migrate
 from slowmatch.db.migrate import Migration, MigrationError
 from slowmatch.settings import Settings

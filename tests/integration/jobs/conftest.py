@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, queue, store
 from slowmatch.jobs import runtime as jobs_runtime

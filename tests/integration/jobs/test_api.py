@@ -6,10 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
+
 from jobs_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, enqueue, store, upkeep
-
 from tests.integration.jobs.conftest import Queues, Work
 
 USER = "arn:aws:iam::000000000000:user/ann"

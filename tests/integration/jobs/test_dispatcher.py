@@ -5,11 +5,11 @@ from typing import Any
 
 import boto3
 import pytest
+
+from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, queue, upkeep
 from slowmatch.settings import Settings
-
-from dispatcher.app import handler as dispatcher
 from tests.integration.jobs.conftest import Queues, Work
 
 

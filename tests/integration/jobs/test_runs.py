@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from slowmatch.db import Connection
 from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, enqueue, store
 from slowmatch.jobs.runtime import AttemptFailed, EventError
-
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 
@@ -283,7 +283,7 @@ def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
     "event", [{"x": 1}, [], "text", {"run_id": "x"}, {"payload": {"no": 1}}, {"payload": 3}]
 )
 def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, event: Any) -> None:
-    with pytest.raises(ValueError, match="accepts|identifier|field|JSON object"):
+    with pytest.raises(ValueError, match=r"accepts|identifier|field|JSON object"):
         work.invoke(event)
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from slowmatch.jobs.cron import parse
 
 NOW = datetime(2026, 11, 24, 8, 20, 30, tzinfo=UTC)  # a Tuesday

@@ -1,6 +1,7 @@
 """Hangfire's curve, bound by bound."""
 
 import pytest
+
 from slowmatch.jobs.retry import backoff, retry_delay
 
 

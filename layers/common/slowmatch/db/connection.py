@@ -6,10 +6,11 @@ effect is unknown, so the caller hears `Unavailable` and the next statement find
 """
 
 import select
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -107,10 +108,8 @@ class Connection:
         wire, self._wire = self._wire, None
         self._statements.clear()
         if wire is not None:
-            try:
+            with suppress(pg8000.native.Error, OSError):
                 wire.close()
-            except (pg8000.native.Error, OSError):
-                pass
 
     def _heal(self) -> bool:
         """Make sure that there is a live connection; say whether it is a new one."""
@@ -128,7 +127,7 @@ class Connection:
 
     def _looks_dead(self) -> bool:
         """A server that went away leaves an end of file to read, a silent network only time without use."""
-        readable, _, _ = select.select([self._live()._usock], [], [], 0)
+        readable, _, _ = select.select([_socket(self._live())], [], [], 0)
         return bool(readable) or time.monotonic() - self._used_at > IDLE_SECONDS_BEFORE_PING
 
     def _ping(self) -> None:
@@ -198,7 +197,7 @@ class Connection:
         except (pg8000.native.InterfaceError, OSError) as error:
             raise Unavailable(self._refusal(error)) from error
         # The time-out for connecting would also end a long statement; this one only ends a silent network.
-        wire._usock.settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
+        _socket(wire).settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
         return wire
 
     def _refusal(self, error: Exception) -> str:
@@ -211,6 +210,12 @@ class Connection:
             f"the database {config.db_name!r} at {config.db_host}:{config.db_port} is not available: {said};"
             f" {advice}"
         )
+
+
+def _socket(wire: Any) -> socket.socket:
+    """pg8000 has no public way to its socket, and TLS replaces the one that a caller could give it."""
+    found: socket.socket = wire._usock  # noqa: SLF001
+    return found
 
 
 def tls_context(config: Settings) -> ssl.SSLContext | bool:

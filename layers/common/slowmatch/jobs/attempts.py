@@ -61,16 +61,16 @@ def carry_out(
     con: Connection, claim: claims.Claim, handler: Handler, remaining_ms: Callable[[], int]
 ) -> None:
     """Run the handler and finish the attempt. An error of the handler is a state of the run, not raised."""
-    context = Context(con, settings(), claim, remaining_ms, telemetry.logger)
+    context = Context(con, settings(), claim, remaining_ms, telemetry.log)
     log = RunLog(context)
-    telemetry.logger.addHandler(log)
+    telemetry.log.addHandler(log)
     telemetry.logger.append_keys(run_id=claim.run_id, attempt=claim.attempt)
     try:
         end = _ending(con, claim, context, handler)
         if end is not None:
             _finish(con, claim, context, end)
     finally:
-        telemetry.logger.removeHandler(log)
+        telemetry.log.removeHandler(log)
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
 
@@ -100,7 +100,7 @@ def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Han
         telemetry.logger.info(f"stopped: {stopped}")
         context.flush()
         return None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is the state of its run
         failure = Failure.of(error)
         telemetry.logger.warning(f"attempt {claim.attempt} failed: {failure.error_type}: {failure.message}")
         return after_failure(failure, claim.failures + 1, claim.max_attempts, con.now())

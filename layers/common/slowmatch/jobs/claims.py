@@ -231,7 +231,8 @@ def finish(
                 finished_at = CASE WHEN :state IN ('succeeded', 'failed') THEN CAST(:now AS timestamptz) END,
                 due_at = COALESCE(CAST(:due_at AS timestamptz), due_at),
                 message_at = CAST(:message_at AS timestamptz),
-                result = CAST(:result AS jsonb), error = CAST(:error AS text), cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
+                result = CAST(:result AS jsonb), error = CAST(:error AS text),
+                cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
                 progress = COALESCE(CAST(:progress AS jsonb), progress)
             WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer) AND state = 'processing'
             RETURNING id, job, exclusive

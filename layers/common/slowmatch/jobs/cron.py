@@ -52,8 +52,6 @@ class Schedule:
                         at = day.replace(hour=hour, minute=minute)
                         if at >= start:
                             return at
-            if day.date() >= datetime.max.date():
-                return None
             day += timedelta(days=1)
         return None
 

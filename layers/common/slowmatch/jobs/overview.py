@@ -101,7 +101,9 @@ def stats(con: Connection, now: datetime, hours: int) -> str:
                 'scheduled', (SELECT count(*) FROM job_run WHERE state = 'scheduled'),
                 'processing', (SELECT count(*) FROM job_run WHERE state = 'processing'),
                 'failed', (SELECT count(*) FROM job_run WHERE state = 'failed'),
-                'succeeded', (SELECT COALESCE(sum(succeeded), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz)),
+                'succeeded', (
+                    SELECT COALESCE(sum(succeeded), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
+                ),
                 'deleted', (SELECT COALESCE(sum(deleted), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz))
             ),
             'retrying', (SELECT count(*) FROM job_run WHERE state = 'scheduled' AND failures > 0),

@@ -71,7 +71,7 @@ class Worker:
                 f"message {record.get('messageId')} goes to the dead-letter queue: {error}"
             )
             return kept
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one message must not take its neighbours along
             telemetry.logger.error(f"message {record.get('messageId')} stays in the queue: {error}")
             return kept
         return []

@@ -129,7 +129,8 @@ def change(
     """
     now = con.now()
     if ids is not None:
-        where, params = "run.id = ANY(CAST(:ids AS uuid[]))", {"ids": list(ids)}
+        where = "run.id = ANY(CAST(:ids AS uuid[]))"
+        params: dict[str, Any] = {"ids": list(ids)}
     else:
         where, params = (wanted or RunFilter()).where()
     if after is not None:
