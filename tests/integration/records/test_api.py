@@ -1,0 +1,324 @@
+"""The records API, from API Gateway's event to PostgreSQL and back."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection, connection
+from slowmatch.settings import Settings, settings
+from slowmatch.telemetry import logger
+from tests.conftest import LambdaContext
+
+JSON = "application/json"
+GOOD = {"title": "Certificate", "expiry_date": "2026-12-31T12:00:00Z"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str | None
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text or "")
+
+    @property
+    def errors(self) -> dict[str, str]:
+        return {error["field"]: error["message"] for error in self.json["errors"]}
+
+
+Call = Callable[..., Answer]
+
+
+@pytest.fixture
+def call(environment: Settings, lambda_context: LambdaContext) -> Call:
+    from records_api.app import handler
+
+    def send(
+        method: str,
+        path: str = "/api/records",
+        body: object = None,
+        query: dict[str, str] | None = None,
+        content_type: str | None = JSON,
+        encoded: bool = False,
+    ) -> Answer:
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {"content-type": content_type} if content_type else {},
+            "queryStringParameters": query,
+            "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+            "body": body if isinstance(body, str) or body is None else json.dumps(body),
+            "isBase64Encoded": encoded,
+        }
+        answer = handler(event, lambda_context)  # type: ignore[arg-type]
+        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+    return send
+
+
+def test_a_record_is_created_read_replaced_changed_and_deleted(call: Call) -> None:
+    created = call("POST", body={"title": "Fuse 🧨", "expiry_date": "2026-12-31T12:00:00+02:00"})
+    assert created.status == 201
+    assert created.json["expiry_date"] == "2026-12-31T10:00:00Z"
+    path = created.headers["Location"]
+    assert path == f"/api/records/{created.json['id']}"
+    assert call("GET", path).json == created.json
+
+    replaced = call("PUT", path, GOOD)
+    assert (replaced.status, replaced.json) == (200, created.json | GOOD)
+    changed = call("PATCH", path, {"title": "Renamed"})
+    assert (changed.status, changed.json) == (200, replaced.json | {"title": "Renamed"})
+    moved = call("PATCH", path, {"expiry_date": "2027-01-01T00:00:00Z"})
+    assert moved.json == changed.json | {"expiry_date": "2027-01-01T00:00:00Z"}
+
+    deleted = call("DELETE", path)
+    assert (deleted.status, deleted.text) == (204, None)
+    assert call("GET", path).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_an_unknown_record_is_a_404_problem(call: Call, method: str) -> None:
+    answer = call(method, "/api/records/42", GOOD if method in ("PUT", "PATCH") else None)
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Not found",
+        "status": 404,
+        "detail": "there is no record 42",
+    }
+
+
+BAD_FIELDS: list[tuple[dict[str, object], str, str]] = [
+    ({"title": ""}, "title", "at least 1 character"),
+    ({"title": "x" * 501}, "title", "at most 500 characters"),
+    ({"title": " \t\n\u3000"}, "title", "visible"),
+    ({"title": "\u200b"}, "title", "visible"),
+    ({"title": "a\0b"}, "title", "NUL"),
+    ({"title": "\ud800"}, "title", "Unicode"),
+    ({"title": 5}, "title", "text"),
+    ({"title": ["x"]}, "title", "text"),
+    ({"title": None}, "title", "text"),
+    ({"expiry_date": "2026-12-31T12:00:00"}, "expiry_date", "has no offset: write e.g. 2026-12-31T12:00:00Z"),
+    ({"expiry_date": "2026-12-31"}, "expiry_date", "has no offset"),
+    ({"expiry_date": "tomorrow"}, "expiry_date", "2026-12-31T12:00:00Z"),
+    ({"expiry_date": "2026-02-30T12:00:00Z"}, "expiry_date", "exist"),
+    ({"expiry_date": "1969-12-31T23:59:59Z"}, "expiry_date", "1970 to 9999"),
+    ({"expiry_date": "9999-12-31T23:59:59-01:00"}, "expiry_date", "1970 to 9999"),
+    ({"expiry_date": 1798718400}, "expiry_date", "must be a text"),
+    ({"expiry_date": None}, "expiry_date", "must be a text"),
+    ({"is_expired": True}, "is_expired", "not a known field"),
+    ({"id": 1}, "id", "not a known field"),
+]
+
+
+@pytest.mark.parametrize(("change", "field", "message"), BAD_FIELDS)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_bad_field_is_named_with_what_is_allowed_and_nothing_is_written(
+    call: Call, con: Connection, method: str, change: dict[str, object], field: str, message: str
+) -> None:
+    before = call("POST", body=GOOD)
+    path = "/api/records" if method == "POST" else before.headers["Location"]
+    answer = call(method, path, change if method == "PATCH" else GOOD | change)
+    assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    assert list(answer.errors) == [field]
+    assert message in answer.errors[field]
+    assert message in answer.json["detail"]
+    assert call("GET").json["items"] == [before.json]
+
+
+@pytest.mark.parametrize("field", ["title", "expiry_date"])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_field_left_out_is_required(call: Call, method: str, field: str) -> None:
+    path = "/api/records" if method == "POST" else call("POST", body=GOOD).headers["Location"]
+    answer = call(method, path, {name: value for name, value in GOOD.items() if name != field})
+    assert (answer.status, answer.errors) == (422, {field: "is required"})
+
+
+def test_a_change_of_nothing_says_what_can_be_changed(call: Call) -> None:
+    answer = call("PATCH", call("POST", body=GOOD).headers["Location"], {})
+    assert (answer.status, answer.errors) == (422, {"body": "must have title, expiry_date or both"})
+
+
+@pytest.mark.parametrize("body", ["[]", "5", '"text"', "null", json.dumps([GOOD])])
+def test_a_body_other_than_an_object_is_refused(call: Call, body: str) -> None:
+    answer = call("POST", body=body)
+    assert (answer.status, answer.errors) == (422, {"body": "must be a JSON object"})
+
+
+@pytest.mark.parametrize("body", [None, ""])
+def test_an_empty_body_is_required(call: Call, body: str | None) -> None:
+    answer = call("POST", body=body)
+    assert (answer.status, answer.errors) == (422, {"body": "is required"})
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "title=x", '{"title": NaN}', "[" * 60_000, '{"title": ' + "9" * 5000 + "}", "{'title': 1}"]
+)
+def test_malformed_json_is_a_400(call: Call, body: str) -> None:
+    answer = call("POST", body=body)
+    assert (answer.status, list(answer.errors)) == (400, ["body"])
+
+
+@pytest.mark.parametrize("body", ["!!!", base64.b64encode(b'{"title": "\xff"}').decode()])
+def test_a_body_that_is_no_text_is_a_400(call: Call, body: str) -> None:
+    assert call("POST", body=body, encoded=True).status == 400
+
+
+def test_a_base64_body_is_read(call: Call) -> None:
+    body = base64.b64encode(json.dumps(GOOD).encode()).decode()
+    assert call("POST", body=body, encoded=True).status == 201
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp"]
+)
+def test_another_content_type_is_a_415(call: Call, content_type: str | None) -> None:
+    answer = call("POST", body=GOOD, content_type=content_type)
+    assert answer.status == 415
+    assert JSON in answer.json["detail"]
+    assert call("GET").json["items"] == []
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_the_content_type_may_have_parameters_and_capitals(call: Call, content_type: str) -> None:
+    assert call("POST", body=GOOD, content_type=content_type).status == 201
+
+
+def test_a_body_over_64_kib_is_a_413_whatever_is_in_it(call: Call) -> None:
+    assert call("POST", body="x" * (64 * 1024 + 1)).status == 413
+    assert call("POST", body="é" * (32 * 1024 + 1), content_type="text/plain").status == 413
+    fits = json.dumps(GOOD)
+    assert call("POST", body=fits + " " * (64 * 1024 - len(fits))).status == 201
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x", "must be a whole number"),
+        ("1.0", "must be a whole number"),
+        ("1_0", "must be a whole number"),
+        ("+1", "must be a whole number"),
+        ("0x1", "must be a whole number"),
+        ("1;DROP", "must be a whole number"),
+        ("0", "must be at least 1"),
+        ("-1", "must be at least 1"),
+        ("9223372036854775808", "must be at most 9223372036854775807"),
+        ("9" * 40, "must be a whole number"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_id_that_is_none_is_refused(call: Call, method: str, text: str, message: str) -> None:
+    answer = call(method, f"/api/records/{text}")
+    assert (answer.status, answer.errors) == (422, {"id": message})
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"limit": "0"}, "must be at least 1"),
+        ({"limit": "201"}, "must be at most 200"),
+        ({"limit": "ten"}, "must be a whole number"),
+        ({"limit": ""}, "must be a whole number"),
+        ({"limit": "1,2"}, "must be a whole number"),
+        ({"status": "gone"}, "must be one of 'all', 'active' or 'expired'"),
+        ({"q": "x" * 201}, "must have at most 200 characters"),
+        ({"q": "a\0b"}, "must not contain NUL (U+0000)"),
+        ({"cursor": "nonsense"}, "must be the `next` of an earlier page of this same list"),
+        ({"cursor": "é"}, "must be the `next` of an earlier page of this same list"),
+        ({"offset": "5"}, "is not a known query parameter; the known ones are cursor, limit, q, status"),
+    ],
+)
+def test_a_bad_query_parameter_is_named_with_what_is_allowed(
+    call: Call, query: dict[str, str], message: str
+) -> None:
+    answer = call("GET", query=query)
+    assert (answer.status, answer.errors) == (422, {next(iter(query)): message})
+
+
+@pytest.mark.parametrize("status", ["all", "active"])
+def test_pages_follow_each_other_by_their_cursors(call: Call, status: str) -> None:
+    created = [call("POST", body=GOOD).json["id"] for _ in range(5)]
+    walked: list[int] = []
+    query = {"status": status, "limit": "2"}
+    while True:
+        page = call("GET", query=query).json
+        walked += [record["id"] for record in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert walked == (created if status == "active" else created[::-1])
+
+
+def test_a_cursor_of_another_list_is_refused(call: Call) -> None:
+    for _ in range(2):
+        call("POST", body=GOOD)
+    cursor = call("GET", query={"limit": "1"}).json["next"]
+    answer = call("GET", query={"limit": "1", "cursor": cursor, "status": "active"})
+    assert (answer.status, list(answer.errors)) == (422, ["cursor"])
+
+
+@pytest.mark.parametrize("title", ["'; DROP TABLE record; --", '100% "quoted" \\', "漢字 🔥 e\u0301", " x "])
+def test_titles_are_found_and_answered_as_given(call: Call, title: str) -> None:
+    call("POST", body=GOOD | {"title": title})
+    call("POST", body=GOOD)
+    found = call("GET", query={"q": title}).json["items"]
+    assert [record["title"] for record in found] == [title]
+
+
+def test_an_address_or_method_that_is_not_there_is_a_404_problem(call: Call) -> None:
+    for answer in (call("GET", "/api/nothing", query={"a": "b"}), call("PATCH", "/api/records", GOOD)):
+        assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_database_out_of_reach_is_a_503_that_asks_to_come_back(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PORT", "1")
+    settings.cache_clear()
+    answer = call("GET")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert "127.0.0.1" not in str(answer.text)
+
+
+def test_a_schema_that_is_not_migrated_is_a_503_that_names_the_cure(
+    environment: Settings, call: Call, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_NAME", database)
+    settings.cache_clear()
+    connection().query("DROP TABLE record")
+    answer = call("GET")
+    assert answer.status == 503
+    assert "migrate" in answer.json["detail"]
+
+
+def test_a_missing_setting_is_a_500_that_only_the_log_explains(
+    call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.delenv("DB_HOST")
+    settings.cache_clear()
+    answer = call("GET")
+    assert answer.status == 500
+    assert "DB_HOST" not in str(answer.text)
+    (line,) = caplog.messages
+    assert line.startswith("DB_HOST is not set")
+
+
+def test_the_openapi_document_has_every_route_and_its_answers(call: Call) -> None:
+    from records_api.app import app
+
+    document = json.loads(app.get_openapi_json_schema())
+    routes = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    assert routes == {("/api/records", "get"), ("/api/records", "post")} | {
+        ("/api/records/{id}", method) for method in ("get", "put", "patch", "delete")
+    }
+    assert {"Record", "RecordPage", "NewRecord", "RecordChange"} <= set(document["components"]["schemas"])
+    (parameter,) = document["paths"]["/api/records/{id}"]["get"]["parameters"]
+    assert (parameter["name"], parameter["in"]) == ("id", "path")

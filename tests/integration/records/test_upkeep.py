@@ -1,0 +1,127 @@
+"""What the jobs do to records: bounded batches, exact boundaries, and the indexes that make them cheap."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.records import upkeep
+from tests.conftest import Postgres
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
+RETENTION = 30 * DAY
+
+
+def test_a_record_expires_at_its_very_date_and_not_before(con: Connection) -> None:
+    _add(con, NOW - TICK, NOW, NOW + TICK)
+    assert upkeep.count_due(con, NOW) == 2
+    assert upkeep.expire_batch(con, NOW, 100) == 2
+    assert _dates(con, "is_expired") == [NOW - TICK, NOW]
+    assert upkeep.count_due(con, NOW) == 0
+
+
+def test_batches_take_the_oldest_first_until_none_is_left(con: Connection) -> None:
+    _add(con, *(NOW - n * DAY for n in range(5)))
+    assert upkeep.expire_batch(con, NOW, 2) == 2
+    assert _dates(con, "is_expired") == [NOW - 4 * DAY, NOW - 3 * DAY]
+    assert [upkeep.expire_batch(con, NOW, 2) for _ in range(3)] == [2, 1, 0]
+
+
+def test_cleanup_removes_only_what_is_expired_for_the_whole_retention(con: Connection) -> None:
+    _add(con, NOW - RETENTION - DAY, NOW - RETENTION, NOW - RETENTION + TICK, is_expired=True)
+    _add(con, NOW - 2 * RETENTION, is_expired=False)
+    assert upkeep.count_stale(con, NOW, RETENTION) == 2
+    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1) == 1
+    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1) == 1
+    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1) == 0
+    assert _dates(con, "true") == [NOW - 2 * RETENTION, NOW - RETENTION + TICK]
+
+
+def test_batches_leave_rows_that_somebody_else_has_locked(
+    con: Connection, postgres: Postgres, shared_database: str
+) -> None:
+    _add(con, NOW - 2 * DAY, NOW - DAY)
+    other = postgres.connect(shared_database)
+    try:
+        other.run("BEGIN")
+        other.run("SELECT id FROM record ORDER BY id LIMIT 1 FOR UPDATE")
+        assert upkeep.expire_batch(con, NOW, 10) == 1
+        assert _dates(con, "is_expired") == [NOW - DAY]
+        other.run("ROLLBACK")
+    finally:
+        other.close()
+    assert upkeep.expire_batch(con, NOW, 10) == 1
+
+
+def test_the_summary_counts_the_24_hours_up_to_now(con: Connection) -> None:
+    _add(con, NOW - DAY, NOW - DAY + TICK, NOW, NOW + TICK, is_expired=True)
+    created = [NOW - DAY, NOW - DAY + TICK, NOW, NOW + TICK]
+    for record_id, at in enumerate(created, start=1):
+        con.query("UPDATE record SET created_at = :at WHERE id = :id", at=at, id=record_id)
+    assert upkeep.summary(con, NOW) == (4, 2, 2)
+
+
+def test_the_summary_counts_what_the_hourly_job_has_not_marked_yet(con: Connection) -> None:
+    _add(con, NOW - TICK)
+    assert upkeep.summary(con, NOW).expired_24h == 1
+
+
+def test_the_summary_of_nothing_is_zeros(con: Connection) -> None:
+    assert upkeep.summary(con, NOW) == (0, 0, 0)
+
+
+@pytest.fixture
+def crowd(con: Connection) -> Connection:
+    """20,000 records, half of them expired, all dates different, and statistics about them."""
+    con.query(
+        """
+        INSERT INTO record (title, expiry_date, is_expired)
+        SELECT 'record ' || n, CAST(:now AS timestamptz) + make_interval(hours => 10000 - n), n > 10000
+        FROM generate_series(1, 20000) AS n
+        """,
+        now=NOW,
+    )
+    con.query("ANALYZE record")
+    return con
+
+
+def test_the_batch_of_due_records_comes_from_its_index(crowd: Connection) -> None:
+    assert "record_due" in _indexes(crowd, upkeep.EXPIRE_BATCH, now=NOW, limit=100)
+
+
+def test_the_batch_of_stale_records_comes_from_its_index(crowd: Connection) -> None:
+    assert "record_stale" in _indexes(crowd, upkeep.DELETE_STALE_BATCH, cutoff=NOW, limit=100)
+
+
+def _indexes(con: Connection, sql: str, **values: object) -> set[str]:
+    """The indexes in the statement's plan."""
+    found = set()
+
+    def walk(node: dict[str, object]) -> None:
+        assert node["Node Type"] != "Seq Scan"
+        if "Index Name" in node:
+            found.add(str(node["Index Name"]))
+        for inner in node.get("Plans", []):  # type: ignore[attr-defined]
+            walk(inner)
+
+    ((plan,),) = con.query("EXPLAIN (FORMAT JSON) " + sql, **values)
+    walk((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+    return found
+
+
+def _add(con: Connection, *dates: datetime, is_expired: bool = False) -> None:
+    for date in dates:
+        con.query(
+            "INSERT INTO record (title, expiry_date, is_expired) VALUES ('x', :date, :is_expired)",
+            date=date,
+            is_expired=is_expired,
+        )
+
+
+def _dates(con: Connection, condition: str) -> list[datetime]:
+    return [
+        row[0] for row in con.query(f"SELECT expiry_date FROM record WHERE {condition} ORDER BY expiry_date")
+    ]

@@ -1,0 +1,73 @@
+"""Cursors."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowmatch.http import paging
+from slowmatch.http.problem import Problem
+
+TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(
+    st.integers(1, paging.BIGINT_MAX), TIMES, st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+)
+def test_a_cursor_comes_back_as_the_keys_it_was_made_of(number: int, time: datetime, text: str) -> None:
+    cursor = paging.encode("newest", number, time, text)
+    assert paging.decode("newest", cursor, paging.whole, paging.moment, paging.text) == [number, time, text]
+
+
+@given(st.text())
+def test_any_other_text_is_a_problem_that_names_the_cursor(cursor: str) -> None:
+    with pytest.raises(Problem) as caught:
+        paging.decode("newest", cursor, paging.whole)
+    assert caught.value.status == 422
+    assert [error["field"] for error in caught.value.errors] == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["other", 1],
+        ["newest"],
+        ["newest", 1, 2],
+        ["newest", "1"],
+        ["newest", True],
+        ["newest", 1.0],
+        ["newest", 0],
+        ["newest", 2**63],
+        [],
+        {},
+        None,
+        "newest",
+    ],
+)
+def test_a_forged_cursor_is_refused(content: object) -> None:
+    with pytest.raises(Problem):
+        paging.decode("newest", _cursor(json.dumps(content)), paging.whole)
+
+
+def test_a_cursor_nested_without_end_is_refused() -> None:
+    with pytest.raises(Problem):
+        paging.decode("newest", _cursor("[" * 60_000), paging.whole)
+
+
+@pytest.mark.parametrize("time", ["2026-12-31T12:00:00", "soon", 5, None])
+def test_a_time_in_a_cursor_has_its_offset(time: object) -> None:
+    with pytest.raises(Problem):
+        paging.decode("active", _cursor(json.dumps(["active", time])), paging.moment)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", 5, None])
+def test_a_text_in_a_cursor_is_one_that_postgresql_can_hold(text: object) -> None:
+    with pytest.raises(Problem):
+        paging.decode("title", _cursor(json.dumps(["title", text])), paging.text)
+
+
+def _cursor(content: str) -> str:
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")

@@ -1,0 +1,157 @@
+"""From exception to problem+json."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from slowmatch.db import SchemaMissing, StatementError, Unavailable
+from slowmatch.http.problems import Problem, install
+from slowmatch.secrets import SecretError
+from slowmatch.settings import SettingsError
+from slowmatch.telemetry import logger
+
+
+class WrongState(Exception):
+    """A domain error."""
+
+
+class Filters(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    job: str | None = None
+    since: Annotated[str | None, Field(alias="from")] = None
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    flag: bool
+    number: int = 0
+    names: list[str] = []
+
+
+def answer(
+    error: Exception | None = None, query: dict[str, str] | None = None, body: str | None = None
+) -> tuple[int, dict[str, str], Any]:
+    app = APIGatewayHttpResolver(enable_validation=True)
+    install(app, {WrongState: 409})
+
+    @app.get("/raise")
+    def raise_error(filters: Annotated[Filters, Query()]) -> dict[str, str]:
+        if error:
+            raise error
+        return {"job": filters.job or "", "from": filters.since or ""}
+
+    @app.post("/raise")
+    def take(body: Body) -> dict[str, bool]:
+        return {"flag": body.flag}
+
+    event = {
+        "version": "2.0",
+        "rawPath": "/raise",
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json"},
+        "queryStringParameters": query,
+        "requestContext": {
+            "http": {"method": "GET" if body is None else "POST", "path": "/raise"},
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    answered = app.resolve(event, None)  # type: ignore[arg-type]
+    return answered["statusCode"], answered["headers"], json.loads(answered["body"])
+
+
+def missing() -> SchemaMissing:
+    return SchemaMissing({"M": 'relation "record" does not exist', "C": "42P01"})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "in_detail"),
+    [
+        (Problem(418, "Teapot", "short and stout"), 418, "short and stout"),
+        (WrongState("the run is processing"), 409, "the run is processing"),
+        (Unavailable("no route to db.internal:5432"), 503, "database"),
+        (missing(), 503, "migrate"),
+        (StatementError({"M": "value of db.internal too long", "C": "22001"}), 500, "log"),
+        (SettingsError("DB_HOST is not set at db.internal"), 500, "log"),
+        (SecretError("secret db.internal has no password"), 500, "log"),
+        (ZeroDivisionError("db.internal"), 500, "log"),
+    ],
+)
+def test_every_error_is_a_problem_without_internals(error: Exception, status: int, in_detail: str) -> None:
+    found, headers, problem = answer(error)
+    assert (found, headers["Content-Type"]) == (status, "application/problem+json")
+    assert (problem["status"], problem["type"]) == (status, "about:blank")
+    assert in_detail in problem["detail"]
+    assert problem["title"]
+    assert "db.internal" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), missing()])
+def test_what_may_be_over_soon_says_when_to_come_back(error: Exception) -> None:
+    assert answer(error)[1]["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Unavailable("no route to db.internal:5432"), "no route to db.internal:5432"),
+        (SettingsError("DB_HOST is not set"), "DB_HOST is not set"),
+        (SecretError("secret x has no text"), "secret x has no text"),
+    ],
+)
+def test_trouble_of_operators_is_one_clear_line_in_the_log(
+    error: Exception, line: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    answer(error)
+    (record,) = caplog.records
+    assert (record.message, record.exc_info) == (line, None)
+
+
+def test_a_bug_is_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    answer(ZeroDivisionError("oh"))
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_a_clients_mistake_is_not_logged_as_ours(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    answer(WrongState("no"))
+    answer(body='{"flag": 5}')
+    assert caplog.records == []
+
+
+def test_filters_in_a_model_are_known_query_parameters() -> None:
+    assert answer(query={"job": "a", "from": "b"})[2] == {"job": "a", "from": "b"}
+    status, _, problem = answer(query={"job": "a", "since": "b"})
+    assert (status, problem["errors"][0]["field"]) == (422, "since")
+    assert problem["errors"][0]["message"].endswith("the known ones are from, job")
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ('{"flag": 1}', [("flag", "must be true or false")]),
+        ('{"flag": true, "number": "5"}', [("number", "must be a whole number, given once")]),
+        ('{"flag": true, "names": ["a", 5]}', [("names.1", "must be a text, given once")]),
+        ('{"flag": true, "names": "a"}', [("names", "must be a list")]),
+        ('{"x": 1}', [("flag", "is required"), ("x", "is not a known field")]),
+    ],
+)
+def test_wrong_types_are_said_in_words(body: str, errors: list[tuple[str, str]]) -> None:
+    status, _, problem = answer(body=body)
+    assert status == 422
+    assert [(error["field"], error["message"]) for error in problem["errors"]] == errors
