@@ -1,0 +1,87 @@
+"""template.yaml as the tests read it: as written, and as the CloudFormation that SAM makes of it."""
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[2]
+
+Resource = dict[str, Any]
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@cache
+def written() -> dict[str, Any]:
+    """Short tags such as `!Ref x` read as {"Ref": "x"}."""
+    document: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def transformed() -> dict[str, Any]:
+    document = copy.deepcopy(written())
+    # The transform runs where the code is uploaded already.
+    document["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
+    document["Resources"]["CommonLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer"
+    result: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
+    return result
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def of_type(kind: str, resources: dict[str, Any] | None = None) -> dict[str, Resource]:
+    """Logical id -> properties."""
+    chosen = written()["Resources"] if resources is None else resources
+    return {name: item["Properties"] for name, item in chosen.items() if item["Type"] == kind}
+
+
+def functions() -> dict[str, Resource]:
+    return of_type("AWS::Serverless::Function")
+
+
+def folder(logical_id: str) -> str:
+    """The function's folder below functions/ and events/."""
+    return str(functions()[logical_id]["Handler"]).split(".", 1)[0]
+
+
+def timeout(logical_id: str) -> int:
+    return int(functions()[logical_id].get("Timeout", written()["Globals"]["Function"]["Timeout"]))
+
+
+def events(logical_id: str, kind: str) -> list[dict[str, Any]]:
+    own = functions()[logical_id].get("Events", {}).values()
+    return [event["Properties"] for event in own if event["Type"] == kind]
+
+
+def routes(logical_id: str) -> set[Route]:
+    return {Route(event["Method"], event["Path"]) for event in events(logical_id, "HttpApi")}
+
+
+def api_functions() -> list[str]:
+    return [name for name in functions() if events(name, "HttpApi")]
+
+
+def queue_functions() -> dict[str, str]:
+    """Logical id of a job's function -> that of its queue."""
+    return {name: event["Queue"]["Fn::GetAtt"][0] for name in functions() for event in events(name, "SQS")}
+
+
+def job_of(queue: str) -> str:
+    """A queue, a rule, a dead-letter queue is named after the stack and its job."""
+    properties = written()["Resources"][queue]["Properties"]
+    name: str = (properties.get("QueueName") or properties.get("Name"))["Fn::Sub"]
+    return name.removeprefix("${AWS::StackName}-")

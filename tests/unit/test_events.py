@@ -1,0 +1,106 @@
+"""The samples under events/: one for every function and every way it is started."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.runtime import parse_direct, parse_message
+from tests.sam import template
+from tests.sam.template import ROOT, Route
+
+EVENTS = ROOT / "events"
+APIS = sorted(template.api_functions())
+JOBS_OF = {
+    template.folder(name): template.job_of(queue) for name, queue in template.queue_functions().items()
+}
+JOB_FOLDERS = sorted(JOBS_OF)
+SHAPES = {"sqs-tick", "sqs-run", "direct-empty", "direct-payload", "direct-run", "scheduled"}
+
+
+def test_every_function_has_a_folder_of_samples() -> None:
+    folders = {path.name for path in EVENTS.iterdir()}
+    assert folders == {template.folder(function) for function in template.functions()}
+
+
+@pytest.mark.parametrize("function", APIS)
+def test_every_route_has_a_sample(function: str) -> None:
+    sampled = {event["routeKey"] for event in _samples(template.folder(function)).values()}
+    assert sampled == {str(route) for route in template.routes(function)}
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for function in APIS for path in (EVENTS / template.folder(function)).iterdir()),
+    ids=str,
+)
+def test_a_request_looks_as_api_gateway_sends_it(path: Path) -> None:
+    event = _read(path)
+    context, http = event["requestContext"], event["requestContext"]["http"]
+    assert event["version"] == "2.0"
+    assert event["rawPath"] == http["path"]
+    assert event["routeKey"] == context["routeKey"]
+    assert ("iam" in context.get("authorizer", {})) == (event["rawPath"] != "/api/health")
+    method, template_path = event["routeKey"].split()
+    assert Route(method, event["rawPath"]) == Route(http["method"], _filled(template_path, event))
+    if "body" in event:
+        assert event["headers"]["content-type"] == "application/json"
+        assert event["headers"]["content-length"] == str(len(event["body"].encode()))
+        assert isinstance(json.loads(event["body"]), dict)
+
+
+@pytest.mark.parametrize("folder", JOB_FOLDERS)
+def test_a_job_has_a_sample_of_every_shape(folder: str) -> None:
+    assert set(_samples(folder)) == SHAPES
+
+
+@pytest.mark.parametrize("folder", JOB_FOLDERS)
+def test_a_job_s_queue_messages_are_a_tick_and_a_pointer_to_a_run(folder: str) -> None:
+    samples = _samples(folder)
+    tick, pointer = (parse_message(_only_record(samples[name])["body"]) for name in ("sqs-tick", "sqs-run"))
+    assert tick["job"] == JOBS_OF[folder]
+    assert pointer.keys() == {"run_id", "attempt"}
+    for name in ("sqs-tick", "sqs-run"):
+        assert _only_record(samples[name])["eventSourceARN"].endswith(f":slowmatch-{JOBS_OF[folder]}")
+
+
+@pytest.mark.parametrize("folder", JOB_FOLDERS)
+def test_a_job_s_direct_invocations_are_accepted(folder: str) -> None:
+    samples = _samples(folder)
+    assert parse_direct(samples["direct-empty"]) == {"payload": {}}
+    assert parse_direct(samples["direct-run"]).keys() == {"run_id"}
+    assert parse_direct(samples["scheduled"]).keys() == {"payload", "occurrence"}
+    payload = parse_direct(samples["direct-payload"])["payload"]
+    assert JOBS[JOBS_OF[folder]].check(payload) == payload
+
+
+@pytest.mark.parametrize("folder", JOB_FOLDERS)
+def test_the_sample_payload_shows_every_field_of_the_job(folder: str) -> None:
+    assert _samples(folder)["direct-payload"]["payload"].keys() == JOBS[JOBS_OF[folder]].fields.keys()
+
+
+def test_the_dispatcher_and_the_migrations_have_theirs() -> None:
+    assert set(_samples("dispatcher")) == {"scheduled", "direct", "resend"}
+    assert set(_samples("migrate")) == {"direct", "status"}
+
+
+def _samples(folder: str) -> dict[str, Any]:
+    return {path.stem: _read(path) for path in (EVENTS / folder).glob("*.json")}
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _only_record(event: Any) -> Any:
+    (record,) = event["Records"]
+    assert record["eventSource"] == "aws:sqs"
+    return record
+
+
+def _filled(path: str, event: Any) -> str:
+    for name, value in event.get("pathParameters", {}).items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
