@@ -51,6 +51,15 @@ def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) ->
     assert status == 200 and details["events"][0]["actor"] == "ann" and details["attempts"] == []
 
 
+def test_a_run_shows_its_attempts_events_and_log(call: Any, work: Work) -> None:
+    work.handler = lambda context: context.logger.info("hello")
+    work.tick()
+    run = call("GET", f"/api/runs/{work.run()['id']}")[1]
+    assert [attempt["outcome"] for attempt in run["attempts"]] == ["succeeded"]
+    assert [event["to_state"] for event in run["events"]] == ["processing", "succeeded"]
+    assert [line["message"] for line in run["log"]] == ["hello"]
+
+
 def test_a_delayed_run_is_scheduled(call: Any, queues: Queues) -> None:
     status, run = call("POST", "/api/jobs/record-expiry/runs", {"delay_seconds": 60})
     assert (status, run["state"]) == (202, "scheduled") and queues.delayed() == 1

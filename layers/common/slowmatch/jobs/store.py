@@ -62,8 +62,8 @@ def details(con: Connection, run_id: str) -> str | None:
         f"""
         SELECT ({_RUN}::jsonb || jsonb_build_object(
             'attempts', (
-                SELECT COALESCE(jsonb_agg(to_jsonb(attempt) - 'run_id' ORDER BY number), '[]')
-                FROM job_attempt AS attempt WHERE run_id = run.id
+                SELECT COALESCE(jsonb_agg(to_jsonb(tried) - 'run_id' ORDER BY tried.number), '[]')
+                FROM job_attempt AS tried WHERE tried.run_id = run.id
             ),
             'events', (
                 SELECT COALESCE(jsonb_agg(to_jsonb(event) - 'run_id' ORDER BY event.id), '[]')
