@@ -83,9 +83,7 @@ def _credentials(settings: Settings, read_secret: ReadSecret) -> tuple[str, str]
         secret = read_secret(settings.smtp_secret_arn, "username", "password")
         return secret["username"], secret["password"]
     if settings.smtp_preset is not None:
-        raise Refused(
-            f"SMTP_SECRET_ARN is not set: {settings.smtp_preset} wants a username and password"
-        )
+        raise Refused(f"SMTP_SECRET_ARN is not set: {settings.smtp_preset} wants a username and password")
     return None, None
 
 

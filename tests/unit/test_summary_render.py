@@ -1,0 +1,185 @@
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from daily_summary.render import Rendered, Summary, render
+from slowmatch.mail import Message, Refused
+
+END = datetime(2025, 3, 4, 6, 0, tzinfo=UTC)
+VOID = {"meta", "br"}
+
+
+def a_summary(total: int = 1_284_032, created: int = 4_210, expired: int = 318) -> Summary:
+    return Summary(date(2025, 3, 4), END - timedelta(hours=24), END, total, created, expired)
+
+
+def overridden(folder: Path, **templates: str) -> Rendered:
+    for name, source in templates.items():
+        suffix = ".html" if name == "html" else ".txt"
+        (folder / f"{'subject' if name == 'subject' else 'summary'}{suffix}").write_text(source)
+    return render(a_summary(), str(folder))
+
+
+class Page(HTMLParser):
+    """The text that is shown, and which elements were opened and not closed."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(source)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += f" {data}"
+
+
+def test_the_subject_says_the_day_and_what_happened_on_it() -> None:
+    assert render(a_summary(), None).subject == "Tuesday, 4 March 2025: 4,210 created, 318 expired"
+
+
+def test_the_text_is_a_whole_mail_with_its_numbers_in_one_column() -> None:
+    text = render(a_summary(), None).text
+    assert text.splitlines()[:6] == [
+        "DAILY SUMMARY",
+        "Tuesday, 4 March 2025",
+        "",
+        "  Records in total               1,284,032",
+        "  Created in the last 24 hours       4,210",
+        "  Expired in the last 24 hours         318",
+    ]
+    assert "from 3 March 2025, 06:00 UTC\nto           4 March 2025, 06:00 UTC." in text
+    assert max(map(len, text.splitlines())) <= 72
+
+
+def test_the_page_shows_the_three_numbers_each_with_its_label_and_the_window() -> None:
+    page = Page(render(a_summary(), None).html)
+    assert "1,284,032 records in total" in page.text
+    assert "4,210 created in the last 24 hours" in page.text
+    assert "318 expired in the last 24 hours" in page.text
+    assert "from 3 March 2025, 06:00 UTC to 4 March 2025, 06:00 UTC" in page.text
+
+
+def test_the_page_closes_what_it_opens_and_loads_nothing_from_elsewhere() -> None:
+    html = render(a_summary(), None).html
+    assert Page(html).open == []
+    assert not re.search(r"https?://|url\(|<img|<link|<script|@import", html)
+
+
+def test_the_page_begins_with_the_line_that_inboxes_show_beside_the_subject() -> None:
+    body = re.sub(r"^[^>]*>", "", render(a_summary(), None).html.partition("<body")[2], count=1)
+    shown = re.sub(r"<[^>]*>", "", body).strip()
+    assert shown.startswith("4,210 created, 318 expired, 1,284,032 in total.")
+
+
+def test_the_page_has_colours_for_light_and_dark() -> None:
+    html = render(a_summary(), None).html
+    dark, light = html.partition("prefers-color-scheme: dark")[2].split("</style>")
+    assert {"#161514", "#ece9e4", "#ff8a5c"} <= set(re.findall(r"#[0-9a-f]{6}", dark))
+    assert {"#fbfaf7", "#1c1b19", "#c8451b"} <= set(re.findall(r"#[0-9a-f]{6}", light))
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_no_records_at_all_is_said_in_words(part: str) -> None:
+    assert "New ones will be counted here." in getattr(render(a_summary(0, 0, 0), None), part)
+    assert "New ones will be counted here." not in getattr(render(a_summary(1, 0, 0), None), part)
+
+
+def test_one_record_is_not_called_records() -> None:
+    assert "1 record in total" in Page(render(a_summary(1, 0, 0), None).html).text
+
+
+def test_billions_still_stand_in_one_column() -> None:
+    lines = render(a_summary(12_345_678_901, 1, 23_456), None).text.splitlines()[3:6]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_times_are_given_in_utc_whatever_offset_they_carry() -> None:
+    there = timezone(timedelta(hours=-7))
+    summary = Summary(
+        date(2025, 3, 4), (END - timedelta(hours=24)).astimezone(there), END.astimezone(there), 3, 2, 1
+    )
+    rendered = render(summary, None)
+    assert "4 March 2025, 06:00 UTC" in rendered.text
+    assert "4 March 2025, 06:00 UTC" in rendered.html
+
+
+def test_a_template_in_the_operators_folder_wins_and_the_others_stay(tmp_path: Path) -> None:
+    rendered = overridden(tmp_path, html="<p>{{ total | number }} of ours</p>")
+    assert rendered.html == "<p>1,284,032 of ours</p>"
+    assert (rendered.subject, rendered.text) == (
+        render(a_summary(), None).subject,
+        render(a_summary(), None).text,
+    )
+
+
+def test_an_operators_template_can_build_on_ours(tmp_path: Path) -> None:
+    (tmp_path / "greeting.txt").write_text("Good morning!")
+    assert (
+        overridden(tmp_path, text='{% include "greeting.txt" %} {{ created }}').text == "Good morning! 4210"
+    )
+
+
+def test_html_is_escaped_and_plain_text_is_not(tmp_path: Path) -> None:
+    rendered = overridden(tmp_path, html='{{ "<b> & co" }}', text='{{ "<b> & co" }}')
+    assert (rendered.html, rendered.text) == ("&lt;b&gt; &amp; co", "<b> & co")
+
+
+@pytest.mark.parametrize(
+    "source", ["Hello\r\nBcc: everyone@example.com", "Hello\nyou", "a\u2028b", "", "  \n"]
+)
+def test_a_subject_of_more_or_less_than_one_line_is_refused(tmp_path: Path, source: str) -> None:
+    with pytest.raises(Refused, match=r"^subject\.txt gives .*one line is needed.*MAIL_TEMPLATES_DIR"):
+        overridden(tmp_path, subject=source)
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("fine\n{% if %}", r"summary\.txt, line 2: "),
+        ("{{ totals }}", r"summary\.txt: 'totals' is undefined"),
+        ("{{ total | shout }}", r"summary\.txt, line 1: .*shout"),
+        ("{{ total / 0 }}", r"summary\.txt: division by zero"),
+        ("{{ day + 1 }}", r"summary\.txt: unsupported operand"),
+        ('{% include "nowhere.txt" %}', r"summary\.txt: 'nowhere\.txt' not found"),
+    ],
+)
+def test_a_broken_template_is_refused_with_its_place(tmp_path: Path, source: str, place: str) -> None:
+    with pytest.raises(Refused, match=rf"^{place}.*Look at MAIL_TEMPLATES_DIR$"):
+        overridden(tmp_path, text=source)
+
+
+def test_a_template_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "summary.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(Refused, match=r"^summary\.txt: .*utf-8"):
+        render(a_summary(), str(tmp_path))
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"^MAIL_TEMPLATES_DIR is .*no such folder"):
+        render(a_summary(), str(tmp_path / "nowhere"))
+
+
+def test_the_result_makes_a_mail() -> None:
+    rendered = render(a_summary(), None)
+    message = Message(
+        "slowmatch@example.com",
+        "Slowmatch",
+        "one@example.com",
+        rendered.subject,
+        rendered.text,
+        rendered.html,
+        "<1@example.com>",
+    )
+    assert message.as_email()["Subject"] == rendered.subject
