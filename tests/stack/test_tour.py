@@ -1,0 +1,133 @@
+"""What a newcomer does by hand, against the running stack."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.stack.conftest import LEASE_SECONDS, Stack, kill, until
+
+PAST = "2026-01-01T00:00:00Z"
+
+
+def add(stack: Stack, title: str, expiry_date: str) -> dict[str, Any]:
+    status, record = stack.call("POST", "/api/records", {"title": title, "expiry_date": expiry_date})
+    assert status == 201, record
+    return dict(record)
+
+
+@pytest.fixture
+def mailbox(stack: Stack) -> Any:
+    """The outbox, empty and in order at the beginning and at the end."""
+
+    def mode(name: str) -> None:
+        assert stack.call("PUT", "/outbox/mode", {"mode": name})[0] < 300
+
+    mode("accept")
+    stack.call("DELETE", "/outbox")
+    yield mode
+    mode("accept")
+
+
+def test_a_record_is_made_read_changed_and_deleted(stack: Stack) -> None:
+    record = add(stack, "Ünïcode 🎇 'quoted'; DROP TABLE record", "2027-01-01T12:00:00+02:00")
+    path = f"/api/records/{record['id']}"
+    assert stack.get(path)["expiry_date"] == "2027-01-01T10:00:00Z"
+    assert stack.call("PATCH", path, {"title": "other"})[1]["title"] == "other"
+    assert stack.call("DELETE", path)[0] == 204
+    assert stack.call("GET", path)[0] == 404
+
+
+def test_a_record_expires_by_the_hourly_job_and_only_old_ones_are_removed(stack: Stack) -> None:
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    old, recent = add(stack, "old", PAST), add(stack, "recent", yesterday)
+    future = add(stack, "future", "2030-01-01T00:00:00Z")
+    run = stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
+    assert run["result"]["expired"] >= 2
+    assert stack.get(f"/api/records/{recent['id']}")["is_expired"]
+    assert not stack.get(f"/api/records/{future['id']}")["is_expired"]
+    dry = stack.wait(stack.trigger("db-cleanup", payload={"dry_run": True})["id"], "succeeded")
+    assert dry["result"]["would_delete"] >= 1 and stack.get(f"/api/records/{old['id']}")
+    stack.wait(stack.trigger("db-cleanup")["id"], "succeeded")
+    assert stack.call("GET", f"/api/records/{old['id']}")[0] == 404
+    assert stack.get(f"/api/records/{recent['id']}")
+
+
+def test_the_summary_arrives_once_with_the_three_numbers(stack: Stack, mailbox: Any) -> None:
+    records = stack.get("/api/records?limit=200")["items"]
+    run = stack.wait(stack.trigger("daily-summary", payload={"resend": True})["id"], "succeeded")
+    assert run["result"]["sent"] == ["you@example.com"]
+    (mail,) = until(lambda: stack.get("/outbox.json"), bool)
+    assert str(len(records)) in mail["text"] and str(len(records)) in mail["html"]
+    stack.wait(stack.trigger("daily-summary")["id"], "succeeded")
+    stack.wait(stack.trigger("daily-summary")["id"], "succeeded")
+    assert len(stack.get("/outbox.json")) <= 2
+
+
+def test_a_failing_mail_server_leads_to_retries_and_one_mail_when_it_is_back(stack: Stack, mailbox: Any) -> None:
+    mailbox("refuse")
+    run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
+    run = stack.wait(run_id, "scheduled")
+    due, ended = (datetime.fromisoformat(text) for text in (run["due_at"], run["attempts"][0]["finished_at"]))
+    assert run["failures"] == 1 and 15 <= (due - ended).total_seconds() <= 45
+    mailbox("accept")
+    assert stack.call("POST", f"/api/runs/{run_id}/run-now")[0] == 202
+    run = stack.wait(run_id, "succeeded")
+    assert [attempt["outcome"] for attempt in run["attempts"]] == ["failed", "succeeded"]
+    assert len(stack.get("/outbox.json")) == 1
+
+
+def test_a_refused_recipient_fails_at_once(stack: Stack, mailbox: Any) -> None:
+    mailbox("reject-recipient")
+    run = stack.wait(stack.trigger("daily-summary", payload={"resend": True})["id"], "failed")
+    assert run["attempt"] == 1 and "you@example.com" in run["error"]
+
+
+def test_a_delayed_run_starts_on_time(stack: Stack) -> None:
+    run_id = stack.trigger("db-cleanup", delay_seconds=3, payload={"dry_run": True})["id"]
+    run = stack.wait(run_id, "succeeded")
+    late = datetime.fromisoformat(run["started_at"]) - datetime.fromisoformat(run["due_at"])
+    assert timedelta(seconds=-1) <= late <= timedelta(seconds=2)
+
+
+def test_a_deleted_waiting_run_never_starts(stack: Stack) -> None:
+    run_id = stack.trigger("db-cleanup", delay_seconds=1)["id"]
+    assert stack.call("POST", f"/api/runs/{run_id}/delete")[0] == 202
+    stack.wait(stack.trigger("db-cleanup", delay_seconds=2, payload={"dry_run": True})["id"], "succeeded")
+    run = stack.run(run_id)
+    assert run["state"] == "deleted" and run["attempts"] == []
+
+
+def test_a_function_process_killed_in_the_middle_ends_with_the_run_finished(stack: Stack, mailbox: Any) -> None:
+    mailbox("stall")
+    run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
+    stack.wait(run_id, "processing")
+    for pid in stack.processes("DailySummaryFunction"):
+        kill(pid)
+    mailbox("accept")
+    until(stack.dispatch, lambda done: done["lost"] == 1, LEASE_SECONDS + 20)
+    stack.call("POST", f"/api/runs/{run_id}/run-now")
+    run = stack.wait(run_id, "succeeded")
+    assert [attempt["outcome"] for attempt in run["attempts"]] == ["lost", "succeeded"]
+    assert len(stack.get("/outbox.json")) == 1
+
+
+def test_a_tick_from_the_schedule_is_answered_once(stack: Stack) -> None:
+    body = json.dumps({"job": "db-cleanup", "occurrence": "2026-11-01T02:00:00Z"})
+    url = stack.sqs().get_queue_url(QueueName="slowmatch-db-cleanup")["QueueUrl"]
+    for _ in range(3):
+        stack.sqs().send_message(QueueUrl=url, MessageBody=body)
+    (run,) = until(lambda: stack.get("/api/runs?trigger=schedule&job=db-cleanup")["items"], bool)
+    assert run["occurrence"] == "2026-11-01T02:00:00+00:00"
+
+
+def test_direct_invocation_returns_the_run(stack: Stack) -> None:
+    run = stack.invoke("RecordExpiryFunction", {})
+    assert run["state"] == "succeeded" and run["trigger"] == "direct"
+    assert "errorMessage" in stack.invoke("RecordExpiryFunction", {"no": "shape"})
+
+
+def test_the_health_check_is_content(stack: Stack) -> None:
+    stack.dispatch()
+    assert stack.get("/api/health")["ok"]
