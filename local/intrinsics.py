@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.environment import ACCOUNT, REGION, STACK_NAME
-from local.errors import StackError
+from local.yaml_tags import TemplateError
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -15,10 +15,6 @@ PSEUDO_PARAMETERS = {
     "AWS::StackName": STACK_NAME,
     "AWS::URLSuffix": "amazonaws.com",
 }
-
-
-class TemplateError(StackError):
-    """The template says something that cannot be resolved; the message names it."""
 
 
 class NoValue:
@@ -84,6 +80,11 @@ class Resolver:
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
+    def member(self, properties: Mapping[str, Any], name: str, default: Any) -> Any:
+        """`properties[name]` resolved; `default` when it is not there or is AWS::NoValue."""
+        value = self.resolve(properties[name]) if name in properties else NO_VALUE
+        return default if value is NO_VALUE else value
+
     def condition(self, name: str) -> bool:
         if name not in self._conditions:
             raise TemplateError(f"condition {name} is not in the template")
@@ -120,14 +121,14 @@ class Resolver:
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
             if name in variables:
-                return _text(self.resolve(variables[name]))
-            return _text(self._ref(name) if "." not in name else self._get_att(name))
+                return as_text(self.resolve(variables[name]))
+            return as_text(self._ref(name) if "." not in name else self._get_att(name))
 
         return re.sub(r"\$\{([^}]+)\}", replace, text)
 
     def _join(self, argument: Any) -> str:
         separator, items = argument
-        return str(separator).join(_text(item) for item in self.resolve(items))
+        return str(separator).join(as_text(item) for item in self.resolve(items))
 
     def _if(self, argument: Any) -> Any:
         name, when_true, when_false = argument
@@ -141,7 +142,7 @@ class Resolver:
             raise TemplateError(f"mapping {table} has no {first}.{second}") from error
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

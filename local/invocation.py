@@ -34,7 +34,6 @@ class Result:
 
     payload: bytes
     error: str | None = None
-    request_id: str = ""
 
     def document(self) -> dict[str, object]:
         """The error document; {} when it is not one."""
@@ -48,7 +47,7 @@ class Result:
 def error_result(kind: str, message: str, request_id: str) -> Result:
     """The platform's own error documents: time-out, exit, too large."""
     document = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {message}"}
-    return Result(json.dumps(document).encode(), "Unhandled", request_id)
+    return Result(json.dumps(document).encode(), "Unhandled")
 
 
 def timed_out(request_id: str, seconds: float) -> Result:

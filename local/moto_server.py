@@ -6,6 +6,7 @@ and two receivers can get the same one. A delayed message is noticed within 0.1 
 
 import importlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -30,14 +31,13 @@ def main(port: int) -> None:
 
 
 def _end_with_parent() -> None:
+    """Standard input is a pipe from the stack: it closes when the stack dies, however that is."""
     sys.stdin.read()
-    import os
-
     os._exit(0)
 
 
 def _guard_queues() -> None:
-    from moto.sqs.models import Queue, SQSBackend
+    from moto.sqs.models import SQSBackend
 
     lock = threading.RLock()
 
@@ -48,26 +48,24 @@ def _guard_queues() -> None:
 
         return call
 
-    receive = guarded(SQSBackend.receive_message)
+    take = guarded(SQSBackend.receive_message)
 
-    def receive_message(
-        self: Any, queue_name: str, count: int, wait_seconds_timeout: int, *args: Any, **kwargs: Any
-    ) -> Any:
-        """Long polling outside the lock: wait for a message to be visible, then take what there is at once."""
+    def receive_message(self: Any, queue_name: str, count: int, wait: int, *args: Any, **kwargs: Any) -> Any:
+        """Wait outside the lock until a message is visible, then take what there is at once."""
         queue = self.get_queue(queue_name)
-        deadline = time.monotonic() + wait_seconds_timeout
+        deadline = time.monotonic() + wait
         while True:
-            messages = receive(self, queue_name, count, 0, *args, **kwargs)
+            messages = take(self, queue_name, count, 0, *args, **kwargs)
             left = deadline - time.monotonic()
             if messages or left <= 0:
                 return messages
-            with queue._messages_lock:
-                queue._messages_lock.wait(min(left, _NOTICE_SECONDS))
+            queue.wait_for_messages(min(left, _NOTICE_SECONDS))
 
-    SQSBackend.receive_message = receive_message
-    for name in ("delete_message", "change_message_visibility", "send_message", "purge_queue"):
-        setattr(SQSBackend, name, guarded(getattr(SQSBackend, name)))
-    Queue.delete_message = guarded(Queue.delete_message)
+    replaced: dict[str, Callable[..., Any]] = {"receive_message": receive_message}
+    for name in ("send_message", "delete_message", "change_message_visibility", "purge_queue"):
+        replaced[name] = guarded(getattr(SQSBackend, name))
+    for name, method in replaced.items():
+        setattr(SQSBackend, name, method)
 
 
 if __name__ == "__main__":

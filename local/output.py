@@ -66,16 +66,19 @@ class FunctionLog:
 
     def write(self, line: str) -> None:
         """One line as the process wrote it."""
-        self._file.write(line.replace("\r", "\n") + "\n")
-        self._file.flush()
+        self.record(line)
         shown = readable(line)
         if shown is not None:
             self._output.log(self._label, *shown)
 
+    def record(self, line: str) -> None:
+        """To the file only."""
+        self._file.write(line.replace("\r", "\n") + "\n")
+        self._file.flush()
+
     def report(self, text: str) -> None:
         """What the stack itself has to say about the function."""
-        self._file.write(text + "\n")
-        self._file.flush()
+        self.record(text)
         self._output.log(self._label, "ERROR", text)
 
     def close(self) -> None:

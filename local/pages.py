@@ -106,7 +106,7 @@ def _next(rule: Mapping[str, Any]) -> str:
     return "disabled" if rule["state"] == "DISABLED" else _moment(rule["next"])
 
 
-def outbox(mails: list[Mail], mode: Mode) -> str:
+def outbox(mails: list[Mail], mode: Mode, host: str) -> str:
     rows = (
         [
             f'<a href="/outbox/{escape(mail.id)}">{escape(mail.subject or "(no subject)")}</a>',
@@ -117,7 +117,7 @@ def outbox(mails: list[Mail], mode: Mode) -> str:
     )
     empty = (
         "No mail yet. Trigger the summary: "
-        "<code>curl -X POST localhost:PORT/api/jobs/daily-summary/runs</code>"
+        f"<code>curl -X POST http://{escape(host)}/api/jobs/daily-summary/runs</code>"
     )
     return _page(
         "Outbox",

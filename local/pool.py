@@ -2,60 +2,68 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 from local.invocation import Result
 from local.resources import Function
 from local.runtime_api import RuntimeApi
-from local.worker import Worker
+from local.worker import Log, NotDelivered, Worker
 
 IDLE_SECONDS = 300.0
+
+
+class ReportingLog(Log, Protocol):
+    def report(self, text: str) -> None: ...
 
 
 class Pool:
     """At most `function.concurrency` processes; more invocations than that wait their turn."""
 
     def __init__(
-        self,
-        function: Function,
-        environment: dict[str, str],
-        api: RuntimeApi,
-        log_line: Callable[[str], None],
-        report: Callable[[str], None],
+        self, function: Function, environment: Mapping[str, str], api: RuntimeApi, log: ReportingLog
     ) -> None:
         self.function = function
         self._environment = environment
         self._api = api
-        self._log_line = log_line
-        self._report = report
+        self._log = log
         self._slots = asyncio.Semaphore(function.concurrency)
-        self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
-        self._generation: dict[Worker, int] = {}
-        self._current_generation = 0
-        self._reported_failure = b""
+        self._idle: list[Worker] = []
+        self._outdated: set[Worker] = set()
+        self._reported = b""
 
     async def invoke(self, payload: bytes) -> Result:
+        """What the function does wrong is in the result."""
         async with self._slots:
-            worker = self._take_idle() or await self._start()
-            try:
-                result = await worker.invoke(payload)
-            finally:
-                self._give_back(worker)
-            self._tell_failure(worker, result)
-            return result
+            while True:
+                worker = self._take_idle() or await self._start()
+                try:
+                    result = await worker.invoke(payload)
+                except NotDelivered:
+                    continue
+                finally:
+                    self._give_back(worker)
+                if result.error:
+                    self._tell(worker, result)
+                return result
 
     async def warm(self) -> None:
-        """Have one process ready before the first invocation."""
+        """Have one process that has imported the handler before the first invocation comes."""
         async with self._slots:
-            if not self._workers:
-                self._give_back(await self._start())
+            if self._workers:
+                return
+            worker = await self._start()
+            failure = await worker.init_failure()
+            self._give_back(worker)
+            if failure:
+                self._tell(worker, failure)
 
     @property
     def processes(self) -> list[dict[str, object]]:
         return [
             {"pid": worker.pid, "state": "busy" if worker.busy else "idle"}
-            for worker in self._workers
+            for worker in sorted(self._workers, key=lambda worker: worker.pid)
             if worker.alive
         ]
 
@@ -65,8 +73,8 @@ class Pool:
 
     def retire(self) -> None:
         """The code has changed: end every process, a busy one after its invocation."""
-        self._current_generation += 1
-        self._reported_failure = b""
+        self._outdated |= self._workers
+        self._reported = b""
         self._end(self._idle)
 
     def reap(self) -> None:
@@ -75,12 +83,9 @@ class Pool:
         self._end([worker for worker in self._idle if now - worker.idle_since > IDLE_SECONDS])
 
     async def stop(self) -> None:
-        self._current_generation += 1
-        workers = [worker for worker in self._workers if worker.ended is not None]
-        for worker in workers:
-            worker.kill()
-        if workers:
-            await asyncio.wait([worker.ended for worker in workers if worker.ended])
+        """End all processes, busy or not."""
+        self._outdated |= self._workers
+        await asyncio.gather(*(worker.stop() for worker in set(self._workers)))
 
     def _take_idle(self) -> Worker | None:
         while self._idle:
@@ -90,16 +95,13 @@ class Pool:
         return None
 
     async def _start(self) -> Worker:
-        worker = Worker(self.function, self._environment, self._api, self._log_line)
+        worker = await Worker.start(self.function, self._environment, self._api, self._log)
         self._workers.add(worker)
-        self._generation[worker] = self._current_generation
-        await worker.start()
-        assert worker.ended is not None
         worker.ended.add_done_callback(lambda _: self._forget(worker))
         return worker
 
     def _give_back(self, worker: Worker) -> None:
-        if self._generation.get(worker) != self._current_generation:
+        if not worker.initialised or worker in self._outdated:
             worker.kill()
         elif worker.alive:
             self._idle.append(worker)
@@ -111,16 +113,19 @@ class Pool:
 
     def _forget(self, worker: Worker) -> None:
         self._workers.discard(worker)
-        self._generation.pop(worker, None)
+        self._outdated.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
 
-    def _tell_failure(self, worker: Worker, result: Result) -> None:
+    def _tell(self, worker: Worker, result: Result) -> None:
         """What the process could not log itself; the same failure to start only once."""
-        document = result.document() if result.error else {}
+        document = result.document()
+        kind, message = str(document.get("errorType")), str(document.get("errorMessage"))
         if worker.initialised:
-            if str(document.get("errorType", "")).startswith(("Sandbox.", "Runtime.", "Function.")):
-                self._report(str(document.get("errorMessage")))
-        elif result.payload != self._reported_failure:
-            self._reported_failure = result.payload
-            self._report(f"cannot start: {document.get('errorType')}: {document.get('errorMessage')}")
+            if kind.startswith(("Sandbox.", "Runtime.", "Function.")):
+                self._log.report(message)
+        elif result.payload != self._reported:
+            self._reported = result.payload
+            trace = document.get("stackTrace")
+            lines = [str(line).rstrip() for line in trace] if isinstance(trace, list) else []
+            self._log.report("\n".join((f"cannot start: {kind}: {message}", *lines)))

@@ -3,18 +3,18 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 from local import transformer
 from local.aws import Aws, AwsError
-from local.resources import Rule, Target, Template
+from local.resources import Function, Rule, Target, Template
 
 # Sleep is cut into slices, so that a laptop that slept, or a clock that was set, is noticed.
 _SLICE_SECONDS = 20.0
 
-InvokeAsync = Callable[[str, bytes], Awaitable[None]]
+InvokeAsync = Callable[[Function, bytes], None]
 
 
 class Schedule(Protocol):
@@ -22,7 +22,7 @@ class Schedule(Protocol):
 
 
 class Rules:
-    """`invoke_async(function_arn, payload)` is Lambda's asynchronous invocation, for rules that target a function."""
+    """`invoke_async` is Lambda's asynchronous invocation, for rules that target a function."""
 
     def __init__(
         self, aws: Aws, template: Template, invoke_async: InvokeAsync, report: Callable[[str], None]
@@ -68,7 +68,7 @@ class Rules:
             described = await self._aws.call("events", "DescribeRule", Name=rule.name)
             if described.get("State") == "DISABLED":
                 return
-            event = transformer.scheduled_event(rule, described["Arn"], str(uuid.uuid4()), tick)
+            event = transformer.scheduled_event(described["Arn"], str(uuid.uuid4()), tick)
             for target in rule.targets:
                 await self._send(target, transformer.target_input(event, target, rule.name))
         except AwsError as error:
@@ -78,8 +78,8 @@ class Rules:
         queue = self._template.queue(target.arn)
         if queue is not None:
             await self._aws.call("sqs", "SendMessage", QueueUrl=queue.url, MessageBody=text)
-        elif self._template.function(target.arn):
-            await self._invoke_async(target.arn, text.encode())
+        elif (function := self._template.function(target.arn)) is not None:
+            self._invoke_async(function, text.encode())
         elif any(topic.arn == target.arn for topic in self._template.topics):
             await self._aws.query("sns", "Publish", TopicArn=target.arn, Message=text)
         else:

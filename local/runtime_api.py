@@ -4,6 +4,7 @@ Every process has a listening port of its own, which tells it apart: the API has
 """
 
 import asyncio
+import socket
 from typing import Protocol
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from local.environment import HOST
 from local.invocation import Invocation
 
 _RECEIVED = {"status": "OK"}
+# Above Lambda's 6 MB, so that the answer which is too large is refused by name and not cut off.
+_LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class Client(Protocol):
@@ -26,16 +29,28 @@ class Client(Protocol):
     def init_failed(self, payload: bytes) -> None: ...
 
 
+class Endpoint:
+    """A listening port for one process; `client` is set once the process exists."""
+
+    def __init__(self, site: web.SockSite, port: int) -> None:
+        self.address = f"{HOST}:{port}"
+        self.port = port
+        self.client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._site = site
+
+    async def close(self) -> None:
+        await self._site.stop()
+
+
 class RuntimeApi:
     def __init__(self) -> None:
-        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app = web.Application(client_max_size=_LARGEST_ANSWER)
         app.router.add_get("/2018-06-01/runtime/invocation/next", self._next)
         app.router.add_post("/2018-06-01/runtime/invocation/{id}/response", self._response)
         app.router.add_post("/2018-06-01/runtime/invocation/{id}/error", self._error)
         app.router.add_post("/2018-06-01/runtime/init/error", self._init_error)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
-        self._clients: dict[int, Client] = {}
-        self._sites: dict[int, web.SockSite] = {}
+        self._endpoints: dict[int, Endpoint] = {}
 
     async def start(self) -> None:
         await self._runner.setup()
@@ -43,34 +58,28 @@ class RuntimeApi:
     async def stop(self) -> None:
         await self._runner.cleanup()
 
-    async def register(self, client: Client) -> int:
-        """A new listening port that is `client`'s alone."""
-        import socket
-
+    async def open(self) -> Endpoint:
         listener = socket.create_server((HOST, 0))
         site = web.SockSite(self._runner, listener)
         await site.start()
-        port: int = listener.getsockname()[1]
-        self._clients[port] = client
-        self._sites[port] = site
-        return port
+        endpoint = Endpoint(site, listener.getsockname()[1])
+        self._endpoints[endpoint.port] = endpoint
+        return endpoint
 
-    async def unregister(self, port: int) -> None:
-        del self._clients[port]
-        await self._sites.pop(port).stop()
+    async def close(self, endpoint: Endpoint) -> None:
+        del self._endpoints[endpoint.port]
+        await endpoint.close()
 
-    def _client(self, request: web.Request) -> Client:
-        address = request.transport.get_extra_info("sockname") if request.transport else None
-        client = self._clients.get(address[1]) if address else None
-        if client is None:
-            raise web.HTTPGone()
-        return client
+    async def _client(self, request: web.Request) -> Client:
+        transport = request.transport
+        port = transport.get_extra_info("sockname")[1] if transport else None
+        if port not in self._endpoints:
+            raise web.HTTPGone
+        return await self._endpoints[port].client
 
     async def _next(self, request: web.Request) -> web.Response:
-        try:
-            invocation = await self._client(request).next_invocation()
-        except asyncio.CancelledError:
-            raise web.HTTPGone() from None
+        client = await self._client(request)
+        invocation = await client.next_invocation()
         headers = {
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_ms),
@@ -81,13 +90,16 @@ class RuntimeApi:
         return web.Response(body=invocation.payload, headers=headers)
 
     async def _response(self, request: web.Request) -> web.Response:
-        self._client(request).succeeded(request.match_info["id"], await request.read())
+        client = await self._client(request)
+        client.succeeded(request.match_info["id"], await request.read())
         return web.json_response(_RECEIVED, status=202)
 
     async def _error(self, request: web.Request) -> web.Response:
-        self._client(request).failed(request.match_info["id"], await request.read())
+        client = await self._client(request)
+        client.failed(request.match_info["id"], await request.read())
         return web.json_response(_RECEIVED, status=202)
 
     async def _init_error(self, request: web.Request) -> web.Response:
-        self._client(request).init_failed(await request.read())
+        client = await self._client(request)
+        client.init_failed(await request.read())
         return web.json_response(_RECEIVED, status=202)

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from local import ROOT, postgres, processes
+from local import ROOT, processes
+from local.cluster import USERNAME, Cluster, password
 from local.environment import ACCOUNT, HOST, Folders, Ports, local_values
 from local.errors import StackError
 from local.output import Output
@@ -47,14 +48,14 @@ async def services(plan: Plan) -> AsyncIterator["Services"]:
     async with AsyncExitStack() as stack:
         moto = await _start_moto(plan)
         stack.push_async_callback(processes.stop, moto, (signal.SIGTERM, 2.0))
-        password = postgres.password(plan.folders.data)
+        secret = password(plan.folders.data)
         log = plan.folders.logs / "postgres.log"
-        database = Postgres(plan.folders.postgres, plan.ports.postgres, log, password)
+        database = Postgres(Cluster(plan.folders.postgres, secret), plan.ports.postgres, log)
         stack.push_async_callback(database.stop)
         async with asyncio.TaskGroup() as starting:
             starting.create_task(_step(plan, "PostgreSQL", plan.ports.postgres, database.start()))
             provisioned = starting.create_task(
-                _step(plan, "AWS (moto)", plan.ports.aws, _provision(plan, stack, moto, password))
+                _step(plan, "AWS (moto)", plan.ports.aws, _provision(plan, stack, moto, secret))
             )
             caught = starting.create_task(_step(plan, "SMTP", plan.ports.smtp, _catch_mail(plan, stack)))
         write_sam_environment(plan)
@@ -68,7 +69,7 @@ async def _step(plan: Plan, name: str, port: int, work: Awaitable[T]) -> T:
 
 
 async def _provision(
-    plan: Plan, stack: AsyncExitStack, moto: asyncio.subprocess.Process, password: str
+    plan: Plan, stack: AsyncExitStack, moto: asyncio.subprocess.Process, secret: str
 ) -> "Aws":
     await asyncio.sleep(0)  # PostgreSQL first: it starts while this imports
     import aiohttp
@@ -80,7 +81,7 @@ async def _provision(
     aws = Aws(session, plan.ports.aws_url)
     await _listening(moto, plan.ports.aws)
     sender = local_values(plan.ports, plan.environ)["MAIL_SENDER"]
-    await provision(aws, plan.template, {"username": postgres.USERNAME, "password": password}, sender)
+    await provision(aws, plan.template, {"username": USERNAME, "password": secret}, sender)
     return aws
 
 

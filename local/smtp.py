@@ -52,10 +52,10 @@ class Catcher:
             return AuthResult(success=False, handled=False, message=_AUTH_REFUSED)
         return AuthResult(success=True)
 
-    # aiosmtpd calls these by name; a returned text is the answer
+    # aiosmtpd finds these by name; the text returned is the answer
 
-    async def handle_MAIL(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    async def handle_MAIL(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self.mode == "refuse":
             return "451 4.3.0 Try again later"
@@ -65,15 +65,15 @@ class Catcher:
         envelope.mail_options.extend(options)
         return "250 OK"
 
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if self.mode == "reject-recipient":
             return f"550 5.1.1 <{address}>: no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.mode == "drop":
             if server.transport is not None:
                 server.transport.close()

@@ -2,16 +2,19 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from local import sns
 from local.errors import StackError
+from local.functions import Functions
 from local.gateway import Gateway
 from local.invocation import Result
-from local.lambda_api import Lambda
+from local.invoke_api import InvokeApi
 from local.poller import Poller
 from local.rules import Rules
 from local.services import Plan, Services
+from local.site import Site
 from local.state import state
 from local.watch import watch
 
@@ -26,7 +29,7 @@ class StartError(StackError):
 async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> None:
     """Return when the stack is ready. `stack` stops it."""
     output, template = plan.output, plan.template
-    functions = Lambda(template, plan.ports, plan.folders, plan.environ, output)
+    functions = Functions(template, plan.ports, plan.folders, plan.environ, output)
     await functions.start()
     stack.push_async_callback(functions.stop)
 
@@ -40,7 +43,9 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> None:
     async def current_state() -> dict[str, Any]:
         return await state(services.aws, template, plan.ports, functions, rules)
 
-    gateway = Gateway(plan.ports, template, functions, services.outbox, services.catcher, current_state)
+    site = Site(services.outbox, services.catcher, current_state)
+    others = (*site.routes(), *InvokeApi(functions).routes())
+    gateway = Gateway(plan.ports.gateway, template, functions, site.start_page, others)
     async with output.step("Gateway", f"starting on {plan.ports.gateway_url}"):
         await gateway.start()
         stack.push_async_callback(gateway.stop)
@@ -56,14 +61,14 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> None:
         if result is not None and result.error:
             output.line(f"         the dispatcher failed: {result.document().get('errorMessage')}")
     background.add(rules.run())
-    background.add(functions.keep_house())
+    background.add(functions.reap())
+    background.add(functions.warm())
     background.add(_reload(plan, functions))
 
 
-def _pollers(plan: Plan, services: Services, functions: Lambda) -> list[Poller]:
+def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Poller]:
     pollers = []
     for function in plan.template.functions:
-        pool = functions.pool_of(function)
         for source in function.queues:
             queue = plan.template.queue(source.queue_arn)
             if queue is None:
@@ -72,17 +77,24 @@ def _pollers(plan: Plan, services: Services, functions: Lambda) -> list[Poller]:
                 )
             elif source.enabled:
                 pollers.append(
-                    Poller(services.aws, queue, source, function.concurrency, pool.invoke, plan.output.line)
+                    Poller(
+                        services.aws,
+                        queue,
+                        source,
+                        function.concurrency,
+                        partial(functions.invoke, function),
+                        plan.output.line,
+                    )
                 )
     return pollers
 
 
-async def _invoke_if_there(functions: Lambda, name: str, payload: bytes) -> Result | None:
-    pool = functions.pool(name)
-    return await pool.invoke(payload) if pool else None
+async def _invoke_if_there(functions: Functions, name: str, payload: bytes) -> Result | None:
+    function = functions.find(name)
+    return await functions.invoke(function, payload) if function else None
 
 
-async def _reload(plan: Plan, functions: Lambda) -> None:
+async def _reload(plan: Plan, functions: Functions) -> None:
     """Edited code is used from the next invocation on; a new migration is applied at once."""
     code = {folder for function in plan.template.functions for folder in (function.code, *function.layers)}
     migrations: set[asyncio.Task[Result | None]] = set()

@@ -5,13 +5,13 @@ from typing import Any
 
 from local.aws import Aws
 from local.environment import HOST, Ports
-from local.lambda_api import Lambda
+from local.functions import Functions
 from local.resources import Queue, Rule, Template
 from local.rules import Rules
 
 
 async def state(
-    aws: Aws, template: Template, ports: Ports, functions: Lambda, rules: Rules
+    aws: Aws, template: Template, ports: Ports, functions: Functions, rules: Rules
 ) -> dict[str, Any]:
     return {
         "addresses": addresses(ports),
@@ -23,7 +23,7 @@ async def state(
                 "timeout": function.timeout,
                 "concurrency": function.concurrency,
                 "routes": [route.key for route in function.routes],
-                "processes": functions.pool_of(function).processes,
+                "processes": functions.processes(function),
             }
             for function in template.functions
         ],

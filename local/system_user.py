@@ -26,17 +26,18 @@ def substitute_for_root(data: Path, binaries: Path) -> SystemUser | None:
     """
     if os.geteuid() != 0:
         return None
-    owner = data.stat() if data.exists() else None
-    if owner is not None and owner.st_uid != 0:
-        user = SystemUser(owner.st_uid, owner.st_gid)
-    else:
-        user = _find_or_create()
+    user = _owner(data) or _find_or_create()
     for folder in (data, binaries):
         for parent in folder.resolve().parents:
             mode = parent.stat().st_mode
             if not mode & stat.S_IXOTH:
                 parent.chmod(mode | stat.S_IXOTH)
     return user
+
+
+def _owner(data: Path) -> SystemUser | None:
+    status = data.stat() if data.exists() else None
+    return SystemUser(status.st_uid, status.st_gid) if status and status.st_uid != 0 else None
 
 
 def _find_or_create() -> SystemUser:

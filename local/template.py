@@ -4,57 +4,34 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from local import events, yaml_tags
 from local.environment import ACCOUNT, HOST, REGION, STACK_NAME
-from local.intrinsics import Resolver, TemplateError
-from local.resources import Function, Queue, QueueSource, Route, Rule, Secret, Target, Template, Topic
+from local.intrinsics import Resolver, as_text
+from local.resources import Function, Queue, Rule, Secret, Template, Topic
+from local.yaml_tags import TemplateError
 
-_NAME_PROPERTY = {
-    "AWS::SQS::Queue": "QueueName",
-    "AWS::SNS::Topic": "TopicName",
-    "AWS::Events::Rule": "Name",
-    "AWS::Serverless::Function": "FunctionName",
-    "AWS::SecretsManager::Secret": "Name",
-    "AWS::Logs::LogGroup": "LogGroupName",
-}
-_ARN_PREFIX = {
-    "AWS::SQS::Queue": "sqs:{}:",
-    "AWS::SNS::Topic": "sns:{}:",
-    "AWS::Events::Rule": "events:{}:rule/",
-    "AWS::Serverless::Function": "lambda:{}:function:",
-    "AWS::SecretsManager::Secret": "secretsmanager:{}:secret:",
-    "AWS::Logs::LogGroup": "logs:{}:log-group:",
+FUNCTION = "AWS::Serverless::Function"
+_QUEUE_ATTRIBUTES = (
+    "DelaySeconds",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "VisibilityTimeout",
+)
+# The property with a resource's own name, and how its ARN goes on after arn:aws:
+_KINDS = {
+    "AWS::SQS::Queue": ("QueueName", "sqs:{}:"),
+    "AWS::SNS::Topic": ("TopicName", "sns:{}:"),
+    "AWS::Events::Rule": ("Name", "events:{}:rule/"),
+    FUNCTION: ("FunctionName", "lambda:{}:function:"),
+    "AWS::SecretsManager::Secret": ("Name", "secretsmanager:{}:secret:"),
+    "AWS::Logs::LogGroup": ("LogGroupName", "logs:{}:log-group:"),
 }
 
 
 def read(path: Path, aws_port: int, parameters: Mapping[str, str] | None = None) -> Template:
     """Raises TemplateError, naming what is wrong, for a template that cannot run here."""
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, yaml.YAMLError) as error:
-        raise TemplateError(f"{path.name} cannot be read: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
-        raise TemplateError(f"{path.name} has no Resources")
-    return _Reader(path.parent, document, aws_port, parameters or {}).read()
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags: `!Ref x` reads as {"Ref": x}."""
-
-
-def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_tag)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+    return _Reader(path.parent, yaml_tags.load(path), aws_port, parameters or {}).read()
 
 
 class _Reader:
@@ -63,8 +40,8 @@ class _Reader:
     ) -> None:
         self._folder = folder
         self._aws_port = aws_port
-        self._globals = document.get("Globals") or {}
         self._resolver = Resolver(document, parameters, self._attribute)
+        self._shared: dict[str, Any] = document.get("Globals") or {}
         self._resources: dict[str, dict[str, Any]] = {
             name: resource
             for name, resource in document["Resources"].items()
@@ -72,87 +49,86 @@ class _Reader:
         }
 
     def read(self) -> Template:
+        functions = tuple(self._function(name) for name in self._all(FUNCTION))
+        rules = tuple(self._rule(name) for name in self._all("AWS::Events::Rule"))
+        topics = self._all("AWS::SNS::Topic")
+        secrets = self._all("AWS::SecretsManager::Secret")
         return Template(
-            functions=tuple(self._function(name) for name in self._all("AWS::Serverless::Function")),
+            functions=functions,
             queues=tuple(self._queue(name) for name in self._all("AWS::SQS::Queue")),
-            rules=tuple(self._rule(name) for name in self._all("AWS::Events::Rule"))
-            + tuple(self._schedules()),
-            topics=tuple(
-                Topic(name, self._name(name), self._arn(name)) for name in self._all("AWS::SNS::Topic")
-            ),
-            secrets=tuple(
-                Secret(name, self._name(name)) for name in self._all("AWS::SecretsManager::Secret")
-            ),
+            rules=(*rules, *(rule for function in functions for rule in self._schedules(function))),
+            topics=tuple(Topic(name, self._name(name), self._arn(name)) for name in topics),
+            secrets=tuple(Secret(name, self._name(name)) for name in secrets),
         )
+
+    # what a resource is called
 
     def _all(self, kind: str) -> Iterator[str]:
         return (name for name, resource in self._resources.items() if resource.get("Type") == kind)
 
-    def _property(self, logical_id: str, name: str, default: Any = None) -> Any:
-        properties = self._resources[logical_id].get("Properties") or {}
-        # A mapping whose only member is the wanted one resolves to {} when that is AWS::NoValue.
-        return (
-            self._resolver.resolve({name: properties[name], "": ""}).get(name, default)
-            if name in properties
-            else default
-        )
-
     def _kind(self, logical_id: str) -> str:
         return str(self._resources.get(logical_id, {}).get("Type", ""))
 
+    def _property(self, logical_id: str, name: str, default: Any = None) -> Any:
+        properties = self._resources[logical_id].get("Properties") or {}
+        return self._resolver.member(properties, name, default)
+
     def _name(self, logical_id: str) -> str:
-        name = _NAME_PROPERTY.get(self._kind(logical_id), "")
-        return str(self._property(logical_id, name, f"{STACK_NAME}-{logical_id}")) if name else logical_id
+        if self._kind(logical_id) not in _KINDS:
+            return logical_id
+        own, _ = _KINDS[self._kind(logical_id)]
+        return str(self._property(logical_id, own, f"{STACK_NAME}-{logical_id}"))
 
     def _arn(self, logical_id: str) -> str:
-        prefix = _ARN_PREFIX.get(self._kind(logical_id), "local:{}:").format(REGION + ":" + ACCOUNT)
-        return f"arn:aws:{prefix}{self._name(logical_id)}"
+        _, prefix = _KINDS.get(self._kind(logical_id), ("", "local:{}:"))
+        return f"arn:aws:{prefix.format(f'{REGION}:{ACCOUNT}')}{self._name(logical_id)}"
 
     def _attribute(self, logical_id: str, attribute: str | None) -> str:
-        """What Ref (`attribute` None) and GetAtt give for a resource."""
+        """What GetAtt gives for a resource, or Ref when `attribute` is None."""
         kind = self._kind(logical_id)
         if kind == "AWS::SQS::Queue" and attribute in (None, "QueueUrl"):
             return f"http://{HOST}:{self._aws_port}/{ACCOUNT}/{self._name(logical_id)}"
-        if attribute is None and kind in ("AWS::SNS::Topic", "AWS::SecretsManager::Secret"):
-            return self._arn(logical_id)
-        if attribute is not None and attribute.endswith(("Arn", "Id")):
-            return self._arn(logical_id)
-        return self._name(logical_id)
+        if attribute is None:
+            by_arn = kind in ("AWS::SNS::Topic", "AWS::SecretsManager::Secret")
+            return self._arn(logical_id) if by_arn else self._name(logical_id)
+        return self._arn(logical_id) if attribute.endswith(("Arn", "Id")) else self._name(logical_id)
 
-    # functions and what starts them
+    # functions
 
     def _function(self, logical_id: str) -> Function:
         def setting(name: str, default: Any) -> Any:
-            shared = (self._globals.get("Function") or {}).get(name, default)
-            return self._property(logical_id, name, self._resolver.resolve(shared))
+            shared = self._resolver.member(self._shared.get("Function") or {}, name, default)
+            return self._property(logical_id, name, shared)
 
-        events = self._property(logical_id, "Events", {})
         handler = str(setting("Handler", ""))
+        code = (self._folder / str(setting("CodeUri", "."))).resolve()
         if "." not in handler:
             raise TemplateError(f"{logical_id} has no Handler")
-        code = self._folder / str(setting("CodeUri", "."))
         if not code.is_dir():
-            raise TemplateError(f"{logical_id}: CodeUri {code} is not a folder")
+            raise TemplateError(f"{logical_id}: its CodeUri {code} is not a folder")
+        started_by = self._property(logical_id, "Events", {})
         return Function(
             logical_id=logical_id,
             name=self._name(logical_id),
             arn=self._arn(logical_id),
             handler=handler,
-            code=code.resolve(),
+            code=code,
             layers=self._layers(logical_id),
             timeout=float(setting("Timeout", 3)),
             memory=int(setting("MemorySize", 128)),
             reserved_concurrency=setting("ReservedConcurrentExecutions", None),
             retries=int((setting("EventInvokeConfig", None) or {}).get("MaximumRetryAttempts", 2)),
             environment=self._environment(logical_id),
-            routes=tuple(self._route(event) for event in _of_type(events, "HttpApi")),
-            queues=tuple(_queue_source(event) for event in _of_type(events, "SQS")),
-            topics=tuple(str(event["Topic"]) for event in _of_type(events, "SNS")),
+            routes=tuple(
+                events.route(event, self._authorizer(event)) for event in events.of(started_by, "HttpApi")
+            ),
+            queues=tuple(events.queue_source(event) for event in events.of(started_by, "SQS")),
+            topics=tuple(str(event["Topic"]) for event in events.of(started_by, "SNS")),
         )
 
     def _layers(self, logical_id: str) -> tuple[Path, ...]:
         """Folders of the template's own layers; one given by ARN is not on this machine."""
-        shared = self._resolver.resolve((self._globals.get("Function") or {}).get("Layers", []))
+        shared = self._resolver.member(self._shared.get("Function") or {}, "Layers", [])
         wanted = {*shared, *self._property(logical_id, "Layers", [])}
         return tuple(
             (self._folder / str(self._property(layer, "ContentUri", "."))).resolve()
@@ -162,55 +138,39 @@ class _Reader:
 
     def _environment(self, logical_id: str) -> dict[str, str | None]:
         declared: dict[str, str | None] = {}
-        own = (self._resources[logical_id].get("Properties") or {}).get("Environment") or {}
-        for environment in ((self._globals.get("Function") or {}).get("Environment") or {}, own):
-            variables = environment.get("Variables") or {}
-            resolved = self._resolver.resolve(variables | {"": ""})
-            declared |= {name: _text(resolved[name]) if name in resolved else None for name in variables}
+        own = self._resources[logical_id].get("Properties") or {}
+        for owner in (self._shared.get("Function") or {}, own):
+            variables = (owner.get("Environment") or {}).get("Variables") or {}
+            for name in variables:
+                value = self._resolver.member(variables, name, None)
+                declared[name] = None if value is None else as_text(value)
         return declared
 
-    def _route(self, event: Mapping[str, Any]) -> Route:
-        authorizer = (event.get("Auth") or {}).get("Authorizer", self._default_authorizer(event))
-        path = str(event.get("Path", "$default"))
-        return Route(str(event.get("Method", "ANY")).upper(), path, iam=authorizer == "AWS_IAM")
-
-    def _default_authorizer(self, event: Mapping[str, Any]) -> Any:
-        auth = (self._globals.get("HttpApi") or {}).get("Auth")
+    def _authorizer(self, event: Mapping[str, Any]) -> Any:
+        """The default authorizer of the event's API."""
+        auth = self._resolver.member(self._shared.get("HttpApi") or {}, "Auth", {})
         for api in self._all("AWS::Serverless::HttpApi"):
-            if event.get("ApiId") in (None, self._name(api)):
+            if event.get("ApiId", api) == api:
                 auth = self._property(api, "Auth", auth)
-        return (self._resolver.resolve(auth) or {}).get("DefaultAuthorizer") if auth else None
+        return auth.get("DefaultAuthorizer")
 
-    def _schedules(self) -> Iterator[Rule]:
-        for logical_id in self._all("AWS::Serverless::Function"):
-            for name, event in self._property(logical_id, "Events", {}).items():
-                if event.get("Type") in ("Schedule", "ScheduleV2"):
-                    yield _schedule(
-                        f"{logical_id}{name}", event.get("Properties") or {}, self._arn(logical_id)
-                    )
+    def _schedules(self, function: Function) -> Iterator[Rule]:
+        started_by = self._property(function.logical_id, "Events", {})
+        for name, event in started_by.items():
+            if event.get("Type") in ("Schedule", "ScheduleV2"):
+                yield events.schedule(function.logical_id + name, event.get("Properties") or {}, function.arn)
 
     # the other resources
 
     def _queue(self, logical_id: str) -> Queue:
         properties = self._resolver.resolve(self._resources[logical_id].get("Properties") or {})
-        attributes = {
-            name: _text(properties[name])
-            for name in (
-                "DelaySeconds",
-                "MaximumMessageSize",
-                "MessageRetentionPeriod",
-                "ReceiveMessageWaitTimeSeconds",
-                "VisibilityTimeout",
-            )
-            if name in properties
-        }
         redrive = properties.get("RedrivePolicy") or {}
         return Queue(
             logical_id=logical_id,
             name=self._name(logical_id),
             url=self._attribute(logical_id, None),
             arn=self._arn(logical_id),
-            attributes=attributes,
+            attributes={name: as_text(properties[name]) for name in _QUEUE_ATTRIBUTES if name in properties},
             dead_letter_arn=redrive.get("deadLetterTargetArn"),
             max_receive_count=int(redrive.get("maxReceiveCount", 0)),
         )
@@ -221,45 +181,5 @@ class _Reader:
             name=self._name(logical_id),
             expression=self._property(logical_id, "ScheduleExpression"),
             enabled=self._property(logical_id, "State", "ENABLED") != "DISABLED",
-            targets=tuple(_target(target) for target in self._property(logical_id, "Targets", [])),
+            targets=tuple(events.target(target) for target in self._property(logical_id, "Targets", [])),
         )
-
-
-def _of_type(events: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
-    return (event.get("Properties") or {} for event in events.values() if event.get("Type") == kind)
-
-
-def _queue_source(event: Mapping[str, Any]) -> QueueSource:
-    return QueueSource(
-        queue_arn=str(event["Queue"]),
-        batch_size=int(event.get("BatchSize", 10)),
-        window=float(event.get("MaximumBatchingWindowInSeconds", 0)),
-        maximum_concurrency=(event.get("ScalingConfig") or {}).get("MaximumConcurrency"),
-        reports_item_failures="ReportBatchItemFailures" in event.get("FunctionResponseTypes", []),
-        enabled=_text(event.get("Enabled", True)) == "true",
-    )
-
-
-def _schedule(name: str, event: Mapping[str, Any], function_arn: str) -> Rule:
-    enabled = _text(event.get("Enabled", True)) == "true" and event.get("State", "ENABLED") == "ENABLED"
-    return Rule(
-        logical_id=name,
-        name=str(event.get("Name", f"{STACK_NAME}-{name}")),
-        expression=str(event.get("Schedule") or event.get("ScheduleExpression")),
-        enabled=enabled,
-        targets=(Target(function_arn, event.get("Input"), None),),
-    )
-
-
-def _target(target: Mapping[str, Any]) -> Target:
-    transformer = target.get("InputTransformer")
-    if transformer is None:
-        return Target(str(target["Arn"]), target.get("Input"), None)
-    paths = tuple((transformer.get("InputPathsMap") or {}).items())
-    return Target(str(target["Arn"]), str(transformer["InputTemplate"]), paths)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.environment import ACCOUNT, REGION
-from local.resources import Rule, Target
+from local.resources import Target
 
 
-def scheduled_event(rule: Rule, rule_arn: str, event_id: str, tick: datetime) -> dict[str, Any]:
+def scheduled_event(rule_arn: str, event_id: str, tick: datetime) -> dict[str, Any]:
     """The event of a schedule at `tick` (UTC)."""
     return {
         "version": "0",

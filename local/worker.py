@@ -1,199 +1,181 @@
 """One process of a function: awslambdaric with the handler, one invocation at a time."""
 
 import asyncio
-import contextlib
-import os
-import subprocess
-import sys
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from local import processes
-from local.environment import REGION
+from local import function_process, processes
 from local.invocation import MAXIMUM_RESPONSE, Invocation, Result, exited, timed_out, too_large
 from local.resources import Function
-from local.runtime_api import RuntimeApi
+from local.runtime_api import Endpoint, RuntimeApi
 
 INIT_SECONDS = 20.0
-_LINE_LIMIT = 1024 * 1024
-# Nothing else of this process's environment reaches a function: above all no AWS credentials.
-_INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
-def worker_environment(function: Function, variables: dict[str, str]) -> dict[str, str]:
-    """What Lambda sets, then the function's own variables."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return inherited | {
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        # With it awslambdaric waits in a thread, so that the process hears SIGTERM.
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "LAMBDA_TASK_ROOT": str(function.code),
-        "_HANDLER": function.handler,
-        "PYTHONPATH": os.pathsep.join(map(str, (function.code, *function.layers))),
-        "TZ": ":UTC",
-        **variables,
-    }
+class Log(Protocol):
+    """`write` shows a line, `record` only keeps it."""
+
+    def write(self, line: str) -> None: ...
+
+    def record(self, line: str) -> None: ...
+
+
+class NotDelivered(Exception):
+    """The process ended before it fetched the invocation: another one may have it."""
 
 
 class Worker:
-    """`log_line` gets every line that the process writes."""
-
     def __init__(
-        self,
-        function: Function,
-        environment: dict[str, str],
-        api: RuntimeApi,
-        log_line: Callable[[str], None],
+        self, function: Function, process: asyncio.subprocess.Process, endpoint: Endpoint, log: Log
     ) -> None:
         self.function = function
-        self.idle_since = time.monotonic()
+        self.pid = process.pid
         self.busy = False
-        self._environment = environment
-        self._api = api
-        self._log_line = log_line
-        loop = asyncio.get_running_loop()
-        self._inbox: asyncio.Queue[Invocation] = asyncio.Queue(maxsize=1)
-        self._ready: asyncio.Future[Result | None] = loop.create_future()
+        self.idle_since = time.monotonic()
+        self._process = process
+        self._log = log
+        self._held: list[str] = []
+        self._inbox: asyncio.Queue[Invocation] = asyncio.Queue()
+        self._init: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
         self._answer: asyncio.Future[Result] | None = None
-        self._current: Invocation | None = None
-        self._waiting: set[asyncio.Task[object]] = set()
-        self.ended: asyncio.Task[int | None] | None = None
-        self.pid = 0
+        self._current = ""
+        self._waiting: asyncio.Task[Any] | None = None
+        self.ended = asyncio.create_task(self._follow(), name=f"process {self.pid}")
+        endpoint.client.set_result(self)
 
-    async def start(self) -> None:
-        port = await self._api.register(self)
-        stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{os.urandom(16).hex()}"
-        self._process = await processes.spawn(
-            *(sys.executable, "-m", "awslambdaric", self.function.handler),
-            cwd=self.function.code,
-            env=self._environment
-            | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}", "AWS_LAMBDA_LOG_STREAM_NAME": stream},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            limit=_LINE_LIMIT,
-        )
-        self.pid = self._process.pid
-        self.ended = asyncio.create_task(self._follow(port), name=f"process {self.pid}")
+    @classmethod
+    async def start(
+        cls, function: Function, environment: Mapping[str, str], api: RuntimeApi, log: Log
+    ) -> "Worker":
+        """Return as soon as there is a process; the first invocation waits for the handler's import."""
+        endpoint = await api.open()
+        try:
+            process = await function_process.start(function, environment, endpoint.address)
+        except BaseException:
+            await api.close(endpoint)
+            raise
+        worker = cls(function, process, endpoint, log)
+        worker.ended.add_done_callback(lambda _: asyncio.ensure_future(api.close(endpoint)))
+        return worker
 
     async def invoke(self, payload: bytes) -> Result:
-        """Never raises for what the function does: the result says it."""
+        """What the function does wrong is in the result. Raises NotDelivered."""
         self.busy = True
         try:
-            return await self._invoke(payload)
+            return await self.init_failure() or await self._invoke(payload)
         finally:
             self.busy = False
             self.idle_since = time.monotonic()
 
+    async def init_failure(self) -> Result | None:
+        """None once the handler is imported, else why it is not."""
+        await _first_of(self._init, self.ended, seconds=INIT_SECONDS)
+        if self._init.done():
+            return self._init.result()
+        if not self.ended.done():
+            self.kill()
+            return timed_out("", INIT_SECONDS)
+        return exited("", self.ended.result())
+
     async def _invoke(self, payload: bytes) -> Result:
-        assert self.ended is not None
-        failure = await self._initialised()
-        if failure is not None:
-            return failure
-        invocation = Invocation(payload, self.function.arn, self.function.timeout)
-        self._current = invocation
+        timeout = self.function.timeout
+        invocation = Invocation(payload, self.function.arn, timeout)
+        self._current = invocation.request_id
         self._answer = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait(invocation)
         try:
-            await asyncio.wait(
-                {self._answer, self.ended}, timeout=self.function.timeout, return_when=asyncio.FIRST_COMPLETED
-            )
+            await _first_of(self._answer, self.ended, seconds=timeout)
         finally:
             if not self._answer.done():
                 self.kill()
         if self._answer.done():
             return self._answer.result()
-        if self.ended.done():
-            return exited(invocation.request_id, self.ended.result())
-        await self.ended
-        return timed_out(invocation.request_id, self.function.timeout)
-
-    async def _initialised(self) -> Result | None:
-        """None once the handler is imported, else why it is not."""
-        assert self.ended is not None
-        await asyncio.wait(
-            {self._ready, self.ended}, timeout=INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if self._ready.done():
-            return self._ready.result()
-        request_id = Invocation(b"", "", 0).request_id
-        if self.ended.done():
-            return exited(request_id, self.ended.result())
-        self.kill()
-        return timed_out(request_id, INIT_SECONDS)
+        if not self.ended.done():
+            await self.ended
+            return timed_out(invocation.request_id, timeout)
+        if not self._inbox.empty():
+            raise NotDelivered
+        return exited(invocation.request_id, self.ended.result())
 
     def kill(self) -> None:
-        if self.pid:
-            processes.kill_group(self._process)
+        """At once, and with it whatever it started."""
+        processes.kill_group(self._process)
+
+    async def stop(self) -> None:
+        """Let it end by itself on SIGTERM, for half a second."""
+        await processes.stop(self._process, (signal.SIGTERM, 0.5))
+        await self.ended
 
     @property
     def initialised(self) -> bool:
-        return self._ready.done() and self._ready.result() is None
+        return self._init.done() and self._init.result() is None
 
     @property
     def alive(self) -> bool:
-        return self.ended is not None and not self.ended.done()
+        return not self.ended.done()
 
-    async def _follow(self, port: int) -> int | None:
+    async def _follow(self) -> int:
         """Pass the log on until the process ends; its status."""
         log = asyncio.create_task(self._pass_log_on())
         status = await self._process.wait()
         self.kill()  # what it started must not live on, or hold its log open
         await log
-        for task in self._waiting:
-            task.cancel()
-        await self._api.unregister(port)
+        self._release_log(failed=not self.initialised)
+        if self._waiting is not None:
+            self._waiting.cancel()
         return status
 
     async def _pass_log_on(self) -> None:
-        assert self._process.stdout is not None
-        while line := await _read_line(self._process.stdout):
-            self._log_line(line.decode(errors="replace").rstrip("\n"))
+        stream = self._process.stdout
+        while stream is not None and (line := await _read_line(stream)):
+            text = line.decode(errors="replace").rstrip("\n")
+            if self._init.done():
+                self._log.write(text)
+            else:
+                self._held.append(text)
+
+    def _release_log(self, failed: bool) -> None:
+        """Lines from before the handler was imported; if that failed it is said once, by the pool."""
+        for line in self._held:
+            (self._log.record if failed else self._log.write)(line)
+        self._held.clear()
 
     # what the process says through the Runtime API
 
     async def next_invocation(self) -> Invocation:
-        if not self._ready.done():
-            self._ready.set_result(None)
-        task = asyncio.current_task()
-        assert task is not None
-        self._waiting.add(task)
+        if not self._init.done():
+            self._init.set_result(None)
+            self._release_log(failed=False)
+        self._waiting = asyncio.current_task()
         try:
             return await self._inbox.get()
         finally:
-            self._waiting.discard(task)
+            self._waiting = None
+
+    def init_failed(self, payload: bytes) -> None:
+        if not self._init.done():
+            self._init.set_result(Result(payload, "Unhandled"))
 
     def succeeded(self, request_id: str, payload: bytes) -> None:
         large = len(payload) > MAXIMUM_RESPONSE
-        result = too_large(request_id, len(payload)) if large else Result(payload, None, request_id)
-        self._finish(request_id, result)
+        self._finish(request_id, too_large(request_id, len(payload)) if large else Result(payload))
 
     def failed(self, request_id: str, payload: bytes) -> None:
-        self._finish(request_id, Result(payload, "Unhandled", request_id))
-
-    def init_failed(self, payload: bytes) -> None:
-        if not self._ready.done():
-            self._ready.set_result(Result(payload, "Unhandled"))
+        self._finish(request_id, Result(payload, "Unhandled"))
 
     def _finish(self, request_id: str, result: Result) -> None:
-        current = self._current
-        if current is not None and current.request_id == request_id and self._answer is not None:
-            with contextlib.suppress(asyncio.InvalidStateError):
-                self._answer.set_result(result)
+        if self._answer is not None and self._current == request_id and not self._answer.done():
+            self._answer.set_result(result)
+
+
+async def _first_of(*futures: asyncio.Future[Any], seconds: float) -> None:
+    await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:
-    """The next line; one longer than the limit comes in pieces."""
+    """The next line; one longer than the limit comes in pieces, b"" at the end."""
     try:
         return await stream.readuntil(b"\n")
     except asyncio.IncompleteReadError as error:

