@@ -1,0 +1,96 @@
+"""The documents name what there is: a command, setting, function or state that is added is added there too."""
+
+import re
+import subprocess
+from dataclasses import fields
+from typing import get_args
+
+import pytest
+
+from jobs_api.models import State
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.settings import Settings
+from tests.sam import template
+from tests.sam.template import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+SETTINGS = sorted(field.name.upper() for field in fields(Settings))
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+LINKS = re.findall(r"\]\(([^)\s]+)\)", README) + [
+    f"docs/{to}" for to in re.findall(r"\]\(([^)\s]+)\)", ARCHITECTURE)
+]
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The first table under a heading of the README: each row's cells by the code in its first one."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    table = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    return {cells[0].strip("`"): [cell.strip("` ") for cell in cells[1:]] for cells in table}
+
+
+def documented_targets() -> set[str]:
+    answer = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^ *(make [a-z-]+) ", answer.stdout, re.MULTILINE))
+
+
+def test_the_readme_s_commands_are_exactly_those_of_make_help() -> None:
+    targets = documented_targets()
+    assert {"make run", "make test"} <= targets
+    assert set(rows("Commands")) == targets
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_in_the_configuration_table(name: str) -> None:
+    assert name in rows("Configuration")
+
+
+def test_the_configuration_table_names_no_setting_that_is_not_there() -> None:
+    declared = template.written()["Globals"]["Function"]["Environment"]["Variables"]
+    assert set(rows("Configuration")) <= set(declared)
+
+
+def test_the_configuration_table_has_each_variable_s_own_parameter() -> None:
+    declared = template.written()["Globals"]["Function"]["Environment"]["Variables"]
+    parameters = template.written()["Parameters"]
+    named = {name: declared[name]["Ref"] for name in SETTINGS if declared[name].get("Ref") in parameters}
+    assert {name: cells[0] for name, cells in rows("Configuration").items() if name in named} == named
+
+
+def test_every_parameter_is_named() -> None:
+    assert [name for name in template.written()["Parameters"] if f"`{name}`" not in README] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_function_folder_is_in_the_tour_of_folders(folder: str) -> None:
+    assert f"functions/{folder}" in rows("Where things are")
+
+
+def test_no_function_folder_is_named_that_is_not_there() -> None:
+    named = {
+        path.removeprefix("functions/") for path in rows("Where things are") if path.startswith("functions/")
+    }
+    assert named == set(FOLDERS)
+
+
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_every_job_is_introduced(job: str) -> None:
+    assert f"| `{job}` |" in README
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_state_of_a_run_is_explained(state: str) -> None:
+    assert f"| `{state}` | " in ARCHITECTURE
+
+
+@pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link])
+def test_every_link_leads_to_a_file_and_a_heading(link: str) -> None:
+    path, _, anchor = link.partition("#")
+    text = (ROOT / path).resolve().read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+    assert not anchor or anchor in headings
