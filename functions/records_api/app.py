@@ -58,19 +58,14 @@ def change_record(record_id: Id, change: RecordChange) -> Response[str]:
 
 @app.delete("/api/records/<id>", summary="Delete a record", responses=GONE)
 def delete_record(record_id: Id) -> Response[None]:
-    if not store.delete(connection(), record_id):
-        raise _unknown(record_id)
+    _found(record_id, "" if store.delete(connection(), record_id) else None)
     return Response(204)
 
 
 def _found(record_id: int, text: str | None) -> Response[str]:
     if text is None:
-        raise _unknown(record_id)
+        raise Problem(404, "Not found", f"there is no record {record_id}")
     return _json(200, text)
-
-
-def _unknown(record_id: int) -> Problem:
-    return Problem(404, "Not found", f"there is no record {record_id}")
 
 
 def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = None) -> Response[str]:

@@ -8,6 +8,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.records import store
 from slowmatch.records.model import Page, Status
+from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -167,6 +168,33 @@ def test_search_and_status_combine(con: Connection) -> None:
     store.create(con, "red two", NOW)
     assert [record["title"] for record in _walk(con, "expired", "red", 50)] == ["red one"]
     assert [record["title"] for record in _walk(con, "active", "red", 50)] == ["red two"]
+
+
+def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection) -> None:
+    store.create(crowd, "record 5 again", NOW)
+    found = [record["title"] for record in _walk(crowd, "all", "record 500", 4)]
+    assert found == ["record 5009", *(f"record 500{n}" for n in range(8, -1, -1)), "record 500"]
+
+
+@pytest.mark.parametrize(
+    ("status", "index"), [("all", "record_pkey"), ("active", "record_due"), ("expired", "record_stale")]
+)
+def test_a_page_comes_from_the_index_of_its_order(crowd: Connection, status: Status, index: str) -> None:
+    which, order, beyond = store.LISTS[status]
+    keys: dict[str, object] = {"after_id": 5000} | ({} if status == "all" else {"after_date": NOW})
+    for source in (store.PLAIN, store.WALK):
+        sql = store.PAGE.format(
+            source=source.format(where=f"{which} AND {beyond}", order=order, search=store.BY_TEXT),
+            order=order,
+        )
+        q = {"q": "x"} if source == store.WALK else {}
+        assert indexes_of(crowd, sql, limit=50, **keys, **q) == {index}
+
+
+def test_a_rare_word_comes_from_the_index_of_words(crowd: Connection) -> None:
+    source = store.COLLECT.format(where="true", search=store.BY_WORDS)
+    sql = store.PAGE.format(source=source, order="id DESC")
+    assert indexes_of(crowd, sql, limit=50, q="nothing") == {"record_title_words"}
 
 
 def _walk(con: Connection, status: Status, q: str | None, limit: int) -> list[dict[str, object]]:

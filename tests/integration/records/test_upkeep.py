@@ -1,13 +1,11 @@
 """What the jobs do to records: bounded batches, exact boundaries, and the indexes that make them cheap."""
 
-import json
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from slowmatch.db import Connection
 from slowmatch.records import upkeep
 from tests.conftest import Postgres
+from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -73,43 +71,12 @@ def test_the_summary_of_nothing_is_zeros(con: Connection) -> None:
     assert upkeep.summary(con, NOW) == (0, 0, 0)
 
 
-@pytest.fixture
-def crowd(con: Connection) -> Connection:
-    """20,000 records, half of them expired, all dates different, and statistics about them."""
-    con.query(
-        """
-        INSERT INTO record (title, expiry_date, is_expired)
-        SELECT 'record ' || n, CAST(:now AS timestamptz) + make_interval(hours => 10000 - n), n > 10000
-        FROM generate_series(1, 20000) AS n
-        """,
-        now=NOW,
-    )
-    con.query("ANALYZE record")
-    return con
-
-
 def test_the_batch_of_due_records_comes_from_its_index(crowd: Connection) -> None:
-    assert "record_due" in _indexes(crowd, upkeep.EXPIRE_BATCH, now=NOW, limit=100)
+    assert "record_due" in indexes_of(crowd, upkeep.EXPIRE_BATCH, now=NOW, limit=100)
 
 
 def test_the_batch_of_stale_records_comes_from_its_index(crowd: Connection) -> None:
-    assert "record_stale" in _indexes(crowd, upkeep.DELETE_STALE_BATCH, cutoff=NOW, limit=100)
-
-
-def _indexes(con: Connection, sql: str, **values: object) -> set[str]:
-    """The indexes in the statement's plan."""
-    found = set()
-
-    def walk(node: dict[str, object]) -> None:
-        assert node["Node Type"] != "Seq Scan"
-        if "Index Name" in node:
-            found.add(str(node["Index Name"]))
-        for inner in node.get("Plans", []):  # type: ignore[attr-defined]
-            walk(inner)
-
-    ((plan,),) = con.query("EXPLAIN (FORMAT JSON) " + sql, **values)
-    walk((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
-    return found
+    assert "record_stale" in indexes_of(crowd, upkeep.DELETE_STALE_BATCH, cutoff=NOW, limit=100)
 
 
 def _add(con: Connection, *dates: datetime, is_expired: bool = False) -> None:

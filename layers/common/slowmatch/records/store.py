@@ -48,8 +48,7 @@ PAGE = f"""
         SELECT *, row_number() OVER () AS place
         FROM (
             SELECT id, title, created_at, expiry_date, is_expired
-            FROM record
-            WHERE {{where}}
+            FROM {{source}}
             ORDER BY {{order}}
             LIMIT CAST(:limit AS bigint) + 1
         ) AS ordered
@@ -62,6 +61,13 @@ LISTS: dict[Status, tuple[str, str, str]] = {
     "active": ("NOT is_expired", "expiry_date, id", "(expiry_date, id) > (:after_date, :after_id)"),
     "expired": ("is_expired", "expiry_date DESC, id DESC", "(expiry_date, id) < (:after_date, :after_id)"),
 }
+
+# PostgreSQL cannot tell a rare word from a common one. A common word fills its page from the first
+# records of the list; what does not is rare enough to be collected through its index and then sorted.
+WALKED = 1000
+PLAIN = "record WHERE {where}"
+WALK = f"(SELECT * FROM record WHERE {{where}} ORDER BY {{order}} LIMIT {WALKED}) AS first WHERE {{search}}"
+COLLECT = "(SELECT * FROM record WHERE {where} AND {search} OFFSET 0) AS found"
 
 HAS_WORDS = "SELECT numnode(search_query(:q)) > 0"
 BY_WORDS = "search_words(title) @@ search_query(:q)"
@@ -101,24 +107,27 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
     as an emoji, keeps titles that contain it as it is.
     """
     which, order, beyond = LISTS[status]
-    conditions = [which]
     values: dict[str, object] = {"limit": limit}
-    if q is not None and q.strip():
-        conditions.append(_search(con, q))
-        values["q"] = q
     if after is not None:
-        conditions.append(beyond)
+        which = f"{which} AND {beyond}"
         values["after_id"] = after.id
         if ":after_date" in beyond:
             values["after_date"] = after.expiry_date
-    sql = PAGE.format(where=" AND ".join(conditions), order=order)
+    if q is None or not q.strip():
+        return _page(con, PLAIN, which, order, "", values)
+    ((words,),) = con.query(HAS_WORDS, q=q)
+    search = BY_WORDS if words else BY_TEXT
+    values["q"] = q
+    walked = _page(con, WALK, which, order, search, values)
+    return walked if walked.end else _page(con, COLLECT, which, order, search, values)
+
+
+def _page(
+    con: Connection, source: str, where: str, order: str, search: str, values: dict[str, object]
+) -> Page:
+    sql = PAGE.format(source=source.format(where=where, order=order, search=search), order=order)
     ((items, last_id, last_date, more),) = con.query(sql, **values)
     return Page(items, Position(last_id, last_date) if more else None)
-
-
-def _search(con: Connection, q: str) -> str:
-    ((words,),) = con.query(HAS_WORDS, q=q)
-    return BY_WORDS if words else BY_TEXT
 
 
 def _only(rows: list[list[str]]) -> str | None:
