@@ -8,7 +8,8 @@ ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
 
 PY  := .venv/bin/python
 SAM := .venv-sam/bin/sam
-PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+# The locks are complete, so there is nothing to resolve.
+PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 export SAM_CLI_TELEMETRY ?= 0
 
@@ -52,11 +53,11 @@ check:  ## everything that continuous integration does
 
 # AWS SAM
 
-validate: .venv-sam/.made  ## check the template
+validate: .venv-sam/.sam  ## check the template
 	$(SAM) validate
 
 # The built template is for the processor that it was built for; `sam local` and `sam deploy` take it from there.
-build: .venv-sam/.made  ## build the functions for this machine; ARCH=arm64 for another
+build: .venv-sam/.sam  ## build the functions for this machine; ARCH=arm64 for another
 	@$(call need_runtime)
 	PATH="$(dir $(RUNTIME_PYTHON)):$$PATH" $(SAM) build --parameter-overrides Architecture=$(ARCH)
 	@sed -i.as-written 's/Default: arm64/Default: $(ARCH)/' .aws-sam/build/template.yaml
@@ -87,8 +88,8 @@ clean:  ## remove everything that was made, the local data included
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
 
-.venv/.made:
-	@$(call make_venv,.venv)
+.venv/.made .venv-sam/.made:
+	@$(call make_venv,$(@D))
 
 .venv/.run: requirements/run.txt .venv/.made
 	@echo "Installing into .venv (once, about half a minute) ..."
@@ -100,9 +101,8 @@ clean:  ## remove everything that was made, the local data included
 	@$(PY) $(PIP) -r $<
 	@touch $@
 
-.venv-sam/.made: requirements/sam.txt
-	@$(call make_venv,.venv-sam)
-	@echo "Installing the SAM CLI into .venv-sam (once, about half a minute) ..."
+.venv-sam/.sam: requirements/sam.txt .venv-sam/.made
+	@echo "Installing the SAM CLI into .venv-sam (once, about a minute) ..."
 	@.venv-sam/bin/python $(PIP) -r $<
 	@touch $@
 

@@ -1,0 +1,69 @@
+"""What `sam build` made, looked at under the runtime's own Python with nothing beside it but its layer."""
+
+import json
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sam import template
+from tests.sam.template import ROOT
+
+BUILD = ROOT / ".aws-sam" / "build"
+LAYER = BUILD / "CommonLayer" / "python"
+FUNCTIONS = sorted(template.functions())
+JOBS = sorted(template.queue_functions())
+
+# boto3 is not there either: it is imported where it is used, since importing it costs 200 ms.
+IMPORT = """
+import importlib, json, sys, time
+sys.path[:0] = sys.argv[1:3]
+module, name = sys.argv[3].rsplit(".", 1)
+start = time.perf_counter()
+handler = getattr(importlib.import_module(module), name)
+took = time.perf_counter() - start
+print(json.dumps({"callable": callable(handler), "seconds": took, "modules": sorted(sys.modules)}))
+"""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_built_handler_imports(function: str) -> None:
+    assert _imported(function)["callable"]
+
+
+@pytest.mark.parametrize("function", JOBS)
+def test_a_job_s_function_starts_without_pydantic_and_jinja2(function: str) -> None:
+    assert {"pydantic", "jinja2"} & set(_imported(function)["modules"]) == set()
+
+
+def test_every_file_of_the_layer_is_built() -> None:
+    assert _files(ROOT / "layers/common/slowmatch") - _files(LAYER / "slowmatch") == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_file_of_the_functions_is_built(function: str) -> None:
+    assert _files(ROOT / "functions") - _files(BUILD / function) == set()
+
+
+@cache
+def _imported(function: str) -> Any:
+    python = os.environ.get("RUNTIME_PYTHON", "python3.13")
+    handler = template.functions()[function]["Handler"]
+    result = subprocess.run(
+        [python, "-I", "-S", "-c", IMPORT, BUILD / function, LAYER, handler],
+        env={"POWERTOOLS_SERVICE_NAME": "slowmatch", "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def _files(folder: Path) -> set[str]:
+    found = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix() for path in found}
