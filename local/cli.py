@@ -98,16 +98,20 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
     from local import template
     from local.services import Plan, service_addresses, services
 
-    plan = Plan(template.read(options.template, ports.aws), ports, folders, os.environ, output)
+    file = options.template.resolve()
+    plan = Plan(file, template.read(file, ports.aws), ports, folders, os.environ, output)
     output.line(f"Slowmatch on this machine, data in {folders.data}")
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(services(plan))
+        work = [running.watch()]
+        addresses = service_addresses(plan)
         if options.command == "up":
-            from local import stack as whole
-            from local.state import addresses
+            from local import state
+            from local.stack import start
 
-            await whole.start(plan, running, stack)
-            output.ready(addresses(ports))
-        else:
-            output.ready(service_addresses(plan))
-        await running.watch()
+            work += await start(plan, running, stack)
+            addresses = state.addresses(ports)
+        output.ready(addresses)
+        async with asyncio.TaskGroup() as until_stopped:
+            for part in work:
+                until_stopped.create_task(part)

@@ -34,6 +34,10 @@ class Output:
         yield
         self._step(name, f"ready after {time.monotonic() - began:.1f} s")
 
+    def note(self, text: str) -> None:
+        """Something that happened while the stack runs."""
+        self.log("stack", "", text)
+
     def ready(self, addresses: Mapping[str, str]) -> None:
         self.line(f"\nReady after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.\n")
         for name, where in addresses.items():

@@ -18,7 +18,7 @@ _PAUSE_AFTER_ERROR = 1.0
 
 
 class Poller:
-    """One receiver, as many batches at a time as the mapping and the function's concurrency allow.
+    """One receiver, `slots` batches at a time.
 
     A batch that failed stays in the queue: it is seen again when its visibility time-out is over.
     """
@@ -28,14 +28,14 @@ class Poller:
         aws: Aws,
         queue: Queue,
         source: QueueSource,
-        concurrency: int,
+        slots: int,
         invoke: Invoke,
         report: Callable[[str], None],
     ) -> None:
         self._aws = aws
         self._queue = queue
         self._source = source
-        self._slots = asyncio.Semaphore(min(source.maximum_concurrency or concurrency, concurrency))
+        self._slots = asyncio.Semaphore(slots)
         self._invoke = invoke
         self._report = report
 

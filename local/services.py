@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from local import ROOT, processes
@@ -31,6 +32,7 @@ T = TypeVar("T")
 class Plan:
     """Everything that was decided before anything starts."""
 
+    template_file: Path
     template: Template
     ports: Ports
     folders: Folders

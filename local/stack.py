@@ -1,6 +1,6 @@
-"""The whole: services, functions, gateway, queue pollers, cron rules, SNS; started in order, stopped in reverse."""
+"""The whole: functions, gateway, queue pollers, cron rules, SNS, on top of the services."""
 
-import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -11,115 +11,74 @@ from local.functions import Functions
 from local.gateway import Gateway
 from local.invocation import Result
 from local.invoke_api import InvokeApi
+from local.offer import offer_records
 from local.poller import Poller
+from local.reload import reload
 from local.rules import Rules
 from local.services import Plan, Services
 from local.site import Site
 from local.state import state
-from local.watch import watch
 
 MIGRATE = "MigrateFunction"
 DISPATCHER = "DispatcherFunction"
+
+Work = Coroutine[Any, Any, None]
 
 
 class StartError(StackError):
     """Something that the stack needs to be ready failed; its log says more."""
 
 
-async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> None:
-    """Return when the stack is ready. `stack` stops it."""
-    output, template = plan.output, plan.template
-    functions = Functions(template, plan.ports, plan.folders, plan.environ, output)
+async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[Work]:
+    """Start everything and let `stack` stop it in reverse. Returns what is to run until then."""
+    functions = Functions(plan.template, plan.ports, plan.folders, plan.environ, plan.output)
     await functions.start()
     stack.push_async_callback(functions.stop)
-
-    async with output.step("Database", "applying migrations"):
+    async with plan.output.step("Database", "applying migrations"):
         result = await _invoke_if_there(functions, MIGRATE, b"{}")
         if result is not None and result.error:
             raise StartError(f"the migrations failed: {result.document().get('errorMessage')}")
-
-    rules = Rules(services.aws, template, functions.invoke_async, output.line)
-
-    async def current_state() -> dict[str, Any]:
-        return await state(services.aws, template, plan.ports, functions, rules)
-
-    site = Site(services.outbox, services.catcher, current_state)
-    others = (*site.routes(), *InvokeApi(functions).routes())
-    gateway = Gateway(plan.ports.gateway, template, functions, site.start_page, others)
-    async with output.step("Gateway", f"starting on {plan.ports.gateway_url}"):
+    rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
+    async with plan.output.step("Gateway", f"starting on {plan.ports.gateway_url}"):
+        gateway = _gateway(plan, services, functions, rules)
         await gateway.start()
         stack.push_async_callback(gateway.stop)
-        await sns.subscribe(services.aws, template, plan.ports)
-
-    background = Background()
-    stack.push_async_callback(background.stop)
-    for poller in _pollers(plan, services, functions):
-        background.add(poller.run())
-    # Queues are empty after a restart: whatever waits in the database is sent again.
-    async with output.step("Queues", "sending what waits"):
+        await sns.subscribe(services.aws, plan.template, plan.ports)
+    async with plan.output.step("Queues", "sending again what waits in the database"):
         result = await _invoke_if_there(functions, DISPATCHER, b'{"payload": {"resend": true}}')
         if result is not None and result.error:
-            output.line(f"         the dispatcher failed: {result.document().get('errorMessage')}")
-    background.add(rules.run())
-    background.add(functions.reap())
-    background.add(functions.warm())
-    background.add(_reload(plan, functions))
+            plan.output.note(f"the dispatcher failed: {result.document().get('errorMessage')}")
+    return [
+        *(poller.run() for poller in _pollers(plan, services, functions)),
+        rules.run(),
+        functions.reap(),
+        functions.warm(),
+        reload(plan, functions, MIGRATE),
+        offer_records(plan.ports, plan.folders, plan.output),
+    ]
+
+
+def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:
+    current = partial(state, services.aws, plan.template, plan.ports, functions, rules)
+    site = Site(services.outbox, services.catcher, current)
+    others = (*site.routes(), *InvokeApi(functions).routes())
+    return Gateway(plan.ports.gateway, plan.template, functions, site.start_page, others)
 
 
 def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Poller]:
     pollers = []
     for function in plan.template.functions:
+        invoke = partial(functions.invoke, function)
         for source in function.queues:
             queue = plan.template.queue(source.queue_arn)
             if queue is None:
-                plan.output.line(
-                    f"         {function.logical_id}: queue {source.queue_arn} is not in the template"
-                )
+                plan.output.note(f"{function.logical_id}: no queue {source.queue_arn} in the template")
             elif source.enabled:
-                pollers.append(
-                    Poller(
-                        services.aws,
-                        queue,
-                        source,
-                        function.concurrency,
-                        partial(functions.invoke, function),
-                        plan.output.line,
-                    )
-                )
+                slots = min(source.maximum_concurrency or function.concurrency, function.concurrency)
+                pollers.append(Poller(services.aws, queue, source, slots, invoke, plan.output.note))
     return pollers
 
 
 async def _invoke_if_there(functions: Functions, name: str, payload: bytes) -> Result | None:
     function = functions.find(name)
     return await functions.invoke(function, payload) if function else None
-
-
-async def _reload(plan: Plan, functions: Functions) -> None:
-    """Edited code is used from the next invocation on; a new migration is applied at once."""
-    code = {folder for function in plan.template.functions for folder in (function.code, *function.layers)}
-    migrations: set[asyncio.Task[Result | None]] = set()
-
-    def changed(files: set[Any]) -> None:
-        functions.retire()
-        plan.output.line(f"         reloaded: {', '.join(sorted(file.name for file in files))}")
-        if any(file.suffix == ".sql" for file in files):
-            task = asyncio.create_task(_invoke_if_there(functions, MIGRATE, b"{}"))
-            migrations.add(task)
-            task.add_done_callback(migrations.discard)
-
-    await watch(sorted(code), changed)
-
-
-class Background:
-    """Tasks that run until the stack stops. One that fails is a bug: it takes the stack down, loudly."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def add(self, work: Any) -> None:
-        self._tasks.add(asyncio.create_task(work))
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

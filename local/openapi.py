@@ -1,0 +1,90 @@
+"""Writes docs/openapi.json: what the API functions' resolvers say of themselves, as one document.
+
+The functions find the database and AWS only when they are called, so this needs neither.
+"""
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs" / "openapi.json"
+FUNCTIONS = ("records_api", "jobs_api")
+PROBLEM = {
+    "description": "What went wrong, as RFC 9457 describes it",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all API functions."""
+    os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "openapi")
+    os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Slowmatch")
+    sys.path[:0] = [
+        path for path in (str(ROOT / "layers/common"), str(ROOT / "functions")) if path not in sys.path
+    ]
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {"Problem": _problem_schema()}
+    for name in FUNCTIONS:
+        app = importlib.import_module(f"{name}.app").app
+        part = json.loads(
+            app.get_openapi_json_schema(title="Slowmatch", version="1.0.0", openapi_version="3.1.0")
+        )
+        paths |= part["paths"]
+        schemas |= part.get("components", {}).get("schemas", {})
+    for operations in paths.values():
+        for operation in operations.values():
+            _answer_errors(operation)
+    for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(unused, None)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Slowmatch",
+            "version": "1.0.0",
+            "description": "Background jobs and records that expire.",
+        },
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": dict(sorted(schemas.items()))},
+    }
+
+
+def _answer_errors(operation: dict[str, Any]) -> None:
+    """Every error is a problem, not what Powertools says by default."""
+    operation["responses"] = {
+        status: answer for status, answer in operation["responses"].items() if status not in ("422", "500")
+    } | {"4XX": PROBLEM, "5XX": PROBLEM}
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    error = {
+        "type": "object",
+        "properties": {"field": text, "message": text},
+        "required": ["field", "message"],
+    }
+    return {
+        "title": "Problem",
+        "type": "object",
+        "properties": {
+            "type": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "errors": {"type": "array", "items": error},
+        },
+        "required": ["type", "title", "status", "detail"],
+    }
+
+
+def text() -> str:
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(text(), encoding="utf-8")
+    print(f"wrote {DOCUMENT.relative_to(ROOT)}")
