@@ -31,7 +31,10 @@ def send_summary(context: Context) -> dict[str, Any]:
     entries = [outbox.Entry(KIND, day, recipient, edition) for recipient in recipients]
     pending = [entry for entry in entries if outbox.is_pending(context.con, entry, context.now)]
     if pending:
-        _send(context, pending, _rendered(context, day, end))
+        try:
+            _send(context, pending, _rendered(context, day, end))
+        except Refused as error:  # a template, setting or sign-in that only a person can mend
+            raise Permanent(str(error)) from error
     already = sorted({entry.recipient for entry in entries} - {entry.recipient for entry in pending})
     if already:
         context.logger.info('%s had it already; {"resend": true} sends it again', ", ".join(already))
@@ -41,24 +44,21 @@ def send_summary(context: Context) -> dict[str, Any]:
 def _send(context: Context, entries: list[outbox.Entry], mail: Rendered) -> None:
     """Every recipient is tried; what failed decides between a retry, for those, and the end."""
     errors: list[MailError] = []
-    try:
-        with open_transport(transport_from(context.settings, secrets.read)) as post:
-            for done, entry in enumerate(entries, 1):
-                context.checkpoint()
-                try:
-                    _post(context, post, entry, mail)
-                except MailError as error:
-                    context.logger.warning("%s: %s", entry.recipient, error)
-                    errors.append(error)
-                context.progress(done, len(entries))
-    except Refused as error:
-        raise Permanent(str(error)) from error
+    with open_transport(transport_from(context.settings, secrets.read)) as post:
+        for done, entry in enumerate(entries, 1):
+            context.checkpoint()
+            try:
+                _post(context, post, entry, mail)
+            except MailError as error:
+                context.logger.warning("%s: %s", entry.recipient, error)
+                errors.append(error)
+            context.progress(done, len(entries))
     telemetry.count("MailsFailed", len(errors))
-    transient = [error for error in errors if isinstance(error, Undelivered)]
-    if transient:
-        raise transient[0]
+    for error in errors:
+        if isinstance(error, Undelivered):
+            raise error
     if errors:
-        raise Permanent("; ".join(str(error) for error in errors)) from errors[0]
+        raise Refused("; ".join(str(error) for error in errors))
 
 
 def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> None:

@@ -7,24 +7,26 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import answer
-from jobs_api.models import Hours
+from jobs_api.answers import answer, documented
+from jobs_api.models import Health, Hours, Stats
 from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
 from slowmatch.jobs import JOBS, overview, queue
 from slowmatch.telemetry import logger
 
 TICK_LATE = timedelta(minutes=12)
 CLOCK_LIMIT = timedelta(seconds=30)
+FIGURES = documented(200, "The figures", Stats)
+HEALTH = documented(200, "All is well", Health) | documented(503, "Something is not", Health)
 router = Router()  # type: ignore[no-untyped-call]
 
 
-@router.get("/api/stats", summary="Counts by state and hourly figures")
+@router.get("/api/stats", summary="Counts by state and hourly figures", responses=FIGURES)
 def stats(hours: Hours = 24) -> Response[str]:
     con = connection()
     return answer(200, overview.stats(con, con.now(), hours))
 
 
-@router.get("/api/health", summary="Database, queues, dispatcher, clock")
+@router.get("/api/health", summary="Database, queues, dispatcher, clock", responses=HEALTH)
 def health() -> Response[str]:
     parts = {"database": _database(), "queues": _queues()}
     if parts["database"]["ok"]:

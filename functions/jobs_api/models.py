@@ -142,6 +142,27 @@ class Job(BaseModel):
     missed: int
 
 
+class Stats(BaseModel):
+    """`succeeded`, `deleted` and `missed` count the hours asked for; the other states are counted as they are."""
+
+    at: datetime
+    states: dict[State, int]
+    retrying: int
+    missed: int
+    oldest_waiting_at: datetime | None
+    hours: list[dict[str, Any]]
+
+
+class Health(BaseModel):
+    """`ok` of each part and of all; a failing part has a `detail`. 503 answers have the same form."""
+
+    ok: bool
+    database: dict[str, Any]
+    queues: dict[str, Any]
+    dispatcher: dict[str, Any] | None = None
+    clock: dict[str, Any] | None = None
+
+
 class JobList(BaseModel):
     items: list[Job]
 

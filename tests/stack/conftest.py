@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60
-LEASE_SECONDS = 10
+LEASE_SECONDS = 5
 """The job functions' time-out in these tests, so that a lost attempt is found soon."""
 
 
@@ -33,7 +34,10 @@ class Stack:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
-        names = {"content-type": "application/json", **{key.replace("_", "-"): headers[key] for key in headers}}
+        names = {
+            "content-type": "application/json",
+            **{key.replace("_", "-"): headers[key] for key in headers},
+        }
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, names, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -94,10 +98,8 @@ def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float =
 
 def kill(pid: int) -> None:
     """SIGKILL, as the out-of-memory killer does."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,9 @@ def test_the_summary_arrives_once_with_the_three_numbers(stack: Stack, mailbox: 
     assert len(stack.get("/outbox.json")) <= 2
 
 
-def test_a_failing_mail_server_leads_to_retries_and_one_mail_when_it_is_back(stack: Stack, mailbox: Any) -> None:
+def test_a_failing_mail_server_leads_to_retries_and_one_mail_when_it_is_back(
+    stack: Stack, mailbox: Any
+) -> None:
     mailbox("refuse")
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     run = stack.wait(run_id, "scheduled")
@@ -99,7 +101,9 @@ def test_a_deleted_waiting_run_never_starts(stack: Stack) -> None:
     assert run["state"] == "deleted" and run["attempts"] == []
 
 
-def test_a_function_process_killed_in_the_middle_ends_with_the_run_finished(stack: Stack, mailbox: Any) -> None:
+def test_a_function_process_killed_in_the_middle_ends_with_the_run_finished(
+    stack: Stack, mailbox: Any
+) -> None:
     mailbox("stall")
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     stack.wait(run_id, "processing")

@@ -207,6 +207,26 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
     assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
 
 
+@pytest.mark.parametrize("end", ["lost", "deleted"])
+def test_a_place_that_becomes_free_is_handed_on(
+    work: Work, con: Connection, queues: Queues, end: str
+) -> None:
+    def meet(context: Any) -> None:
+        waiting = enqueue(con, "record-expiry").run_id
+        work.deliver(*queues.take())
+        assert queues.take() == []
+        if end == "lost":
+            work.end_lease(context.run_id)
+            dispatch.rescue_lost(con, con.now())
+        else:
+            store.change(con, "delete", ids=[context.run_id], actor="ann")
+        assert queues.take() == [{"run_id": waiting, "attempt": 1}]
+
+    work.handler = meet
+    work.tick()
+    assert len(work.seen) == 1
+
+
 def test_a_lost_attempt_is_retried(work: Work, con: Connection) -> None:
     class Killed(BaseException):
         pass

@@ -29,6 +29,10 @@ def from_details(details: dict[str, Any]) -> Exception:
     # Class 57P and 08: the server shuts down, starts up or dropped us; 53300: too many connections.
     if sqlstate.startswith(("57P", "08")) or sqlstate == "53300":
         return Unavailable(f"the database is not available: {details.get('M')}")
+    if sqlstate == "57014":
+        return Unavailable(
+            f"the database took longer than DB_STATEMENT_TIMEOUT_SECONDS allows: {details.get('M')}"
+        )
     if sqlstate in ("42P01", "42703", "42883"):
         return SchemaMissing(details)
     return StatementError(details)

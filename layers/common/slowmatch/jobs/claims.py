@@ -277,3 +277,24 @@ def finish(
     )
     mine, run_id, job, attempt, due_at = rows[0]
     return bool(mine), [Pointer(job, run_id, attempt, due_at)] if run_id else []
+
+
+def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:
+    """Give the place that became free in each of these jobs to the oldest run that waits for it."""
+    rows = con.query(
+        """
+        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
+        WHERE id IN (
+            SELECT waiting.id FROM unnest(CAST(:jobs AS text[])) AS free(job), LATERAL (
+                SELECT id FROM job_run
+                WHERE job = free.job AND state = 'enqueued' AND exclusive
+                  AND message_at > CAST(:now AS timestamptz)
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+            ) AS waiting
+        )
+        RETURNING job, id::text, attempt + 1, due_at
+        """,
+        now=now,
+        jobs=jobs,
+    )
+    return [Pointer(*row) for row in rows]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.jobs import queue
+from slowmatch.jobs import claims, queue
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.enqueue import WAIT
 from slowmatch.jobs.filters import RunFilter
@@ -153,7 +153,7 @@ def change(
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), was, state, :action, :actor FROM changed
         )
-        SELECT id::text, job, attempt + 1 FROM changed ORDER BY id
+        SELECT id::text, job, attempt + 1, was FROM changed ORDER BY id
         """,
         now=now,
         eligible=list(ELIGIBLE[action]),
@@ -162,10 +162,12 @@ def change(
         **({} if action == "delete" else {"message_at": now if send else None}),
         **params,
     )
-    if action != "delete" and send:
-        pointers = [queue.Pointer(job, run_id, attempt, now) for run_id, job, attempt in rows]
-        con.after_commit(lambda: _deliver(con, pointers))
-    changed = [run_id for run_id, _, _ in rows]
+    if action == "delete":
+        pointers = claims.hand_on(con, [job for _, job, _, was in rows if was == "processing"], now)
+    else:
+        pointers = [queue.Pointer(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
+    con.after_commit(lambda: _deliver(con, pointers))
+    changed = [row[0] for row in rows]
     return Changed(changed, changed[-1] if len(changed) == BULK else None)
 
 
@@ -196,15 +198,24 @@ def postpone_message(con: Connection, run_id: str, attempt: int, until: datetime
     """Note that a waiting run's next message comes at `until`; False when it waits no more."""
     rows = con.query(
         """
-        UPDATE job_run SET message_at = CAST(:until AS timestamptz),
-            state = 'enqueued'
-        WHERE id = CAST(:id AS uuid) AND attempt = CAST(:attempt AS integer) - 1
-          AND state IN ('enqueued', 'scheduled')
-        RETURNING id
+        WITH waiting AS (
+            SELECT id, state FROM job_run
+            WHERE id = CAST(:id AS uuid) AND attempt = CAST(:attempt AS integer) - 1
+              AND state IN ('enqueued', 'scheduled')
+            FOR UPDATE
+        ), noted AS (
+            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+            SELECT id, CAST(:now AS timestamptz), state, 'enqueued', 'waits for the run that is processing', 'worker'
+            FROM waiting WHERE state = 'scheduled'
+        )
+        UPDATE job_run AS run SET message_at = CAST(:until AS timestamptz), state = 'enqueued'
+        FROM waiting WHERE run.id = waiting.id
+        RETURNING run.id
         """,
         id=run_id,
         attempt=attempt,
         until=until,
+        now=con.now(),
     )
     return bool(rows)
 

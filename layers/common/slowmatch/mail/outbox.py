@@ -1,6 +1,6 @@
 """Which mails were sent: a row per mail, day and recipient, so that a repeated run repeats no mail.
 
-A mail can go out twice only when the worker dies between the provider's answer and `sent`.
+A mail can go out twice only when the provider's answer is lost, or the worker dies before `sent`.
 """
 
 from dataclasses import dataclass
