@@ -53,5 +53,5 @@ class Aws:
                 if response.status >= 400:
                     raise AwsError(f"{service}: {response.status} {text}")
                 return text
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise AwsError(f"{service}: {error}") from error

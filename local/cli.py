@@ -60,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> int:
     ports, folders = Ports(options.port), Folders(options.data.resolve())
-    folders.create()
+    try:
+        folders.create()
+    except OSError as error:
+        raise StackError(f"{folders.data} cannot be used for the stack's data: {error}") from error
     lock = FolderLock(folders.data)
     try:
         check_ports(ports)

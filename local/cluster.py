@@ -49,12 +49,18 @@ class Cluster:
         self._user: SystemUser | None = None
 
     def prepare(self) -> None:
-        """Create it the first time; clear away what a kill -9 left behind."""
-        self._user = substitute_for_root(self.folder, binaries())
-        if (self.folder / "PG_VERSION").exists():
-            self._stop_leftover()
-        else:
-            self._create()
+        """Create it the first time; clear away what a kill -9 left behind. Raises PostgresError."""
+        try:
+            self._user = substitute_for_root(self.folder, binaries())
+            if (self.folder / "PG_VERSION").exists():
+                self._stop_leftover()
+            else:
+                self._create()
+        except PermissionError as error:
+            raise PostgresError(
+                f"{self.folder} belongs to another user ({error}): start the stack as that user, or remove"
+                f" {self.folder.parent} to begin anew"
+            ) from error
 
     def identity(self) -> dict[str, Any]:
         """Options for subprocess that make the command run as the right user."""

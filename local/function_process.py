@@ -12,14 +12,11 @@ from local.environment import REGION
 from local.resources import Function
 
 LINE_LIMIT = 1024 * 1024
-# Nothing else of this process's environment reaches a function: above all no AWS credentials.
-_INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
 def process_environment(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
     """What Lambda sets, then the function's own variables."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return inherited | {
+    return processes.inherited_environment() | {
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "local",

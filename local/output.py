@@ -1,5 +1,6 @@
 """What the terminal shows: the steps of starting, and the functions' logs, one readable line each."""
 
+import contextlib
 import json
 import os
 import sys
@@ -24,7 +25,9 @@ class Output:
         self._began = time.monotonic()
 
     def line(self, text: str = "") -> None:
-        print(text, file=self._stream, flush=True)
+        # A terminal that was closed must not keep the stack from stopping in order.
+        with contextlib.suppress(OSError):
+            print(text, file=self._stream, flush=True)
 
     @asynccontextmanager
     async def step(self, name: str, doing: str) -> AsyncIterator[None]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from local.invocation import Result
+from local.invocation import Result, error_result
 from local.resources import Function
 from local.runtime_api import RuntimeApi
 from local.worker import Log, NotDelivered, Worker
@@ -37,7 +37,11 @@ class Pool:
         """What the function does wrong is in the result."""
         async with self._slots:
             while True:
-                worker = self._take_idle() or await self._start()
+                try:
+                    worker = self._take_idle() or await self._start()
+                except OSError as error:
+                    self._log.report(f"no process can be started: {error}")
+                    return error_result("Sandbox.StartFailed", str(error), "")
                 try:
                     result = await worker.invoke(payload)
                 except NotDelivered:

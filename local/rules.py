@@ -1,7 +1,6 @@
 """EventBridge's clock: fires the template's scheduled rules at their minute (UTC)."""
 
 import asyncio
-import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,8 +13,6 @@ from local.resources import Function, Rule, Target, Template
 # Sleep is cut into slices, so that a laptop that slept, or a clock that was set, is noticed.
 _SLICE_SECONDS = 20.0
 
-InvokeAsync = Callable[[Function, bytes], None]
-
 
 class Schedule(Protocol):
     def next_after(self, moment: datetime) -> datetime | None: ...
@@ -25,45 +22,53 @@ class Rules:
     """`invoke_async` is Lambda's asynchronous invocation, for rules that target a function."""
 
     def __init__(
-        self, aws: Aws, template: Template, invoke_async: InvokeAsync, report: Callable[[str], None]
+        self,
+        aws: Aws,
+        template: Template,
+        invoke_async: Callable[[Function, bytes], None],
+        report: Callable[[str], None],
     ) -> None:
         self._aws = aws
         self._template = template
         self._invoke_async = invoke_async
         self._report = report
-        self._due: dict[str, datetime | None] = {}
+        self._schedules: dict[Rule, Schedule] = {}
+        self._next: dict[Rule, datetime | None] = {}
 
     def next_firing(self, rule: Rule) -> datetime | None:
-        return self._due.get(rule.name)
+        return self._next.get(rule)
+
+    def start(self, parse: Callable[[str], Schedule], now: datetime) -> None:
+        """Count from `now`; an expression that `parse` refuses with ValueError is reported and never fires."""
+        for rule in self._template.rules:
+            if rule.expression is None:
+                continue
+            try:
+                self._schedules[rule] = parse(rule.expression)
+            except ValueError as error:
+                self._report(f"rule {rule.name} will not fire: {error}")
+            else:
+                self._next[rule] = self._schedules[rule].next_after(now)
+
+    def due(self, now: datetime) -> list[tuple[Rule, datetime]]:
+        """Rules with the tick that has come; ticks that passed while the machine slept count as one."""
+        found = [(rule, tick) for rule, tick in self._next.items() if tick is not None and tick <= now]
+        for rule, _ in found:
+            self._next[rule] = self._schedules[rule].next_after(now)
+        return found
 
     async def run(self) -> None:
-        """Until cancelled. A tick that passed while the machine slept fires once, on waking."""
-        parse = await asyncio.to_thread(_load_parser)
-        schedules: dict[str, Schedule] = {}
-        now = datetime.now(UTC)
-        for rule in self._template.rules:
-            if rule.expression:
-                try:
-                    schedules[rule.name] = parse(rule.expression)
-                except ValueError as error:
-                    self._report(f"rule {rule.name}: {error}")
-                    continue
-                self._due[rule.name] = schedules[rule.name].next_after(now)
+        """Until cancelled."""
+        self.start(await asyncio.to_thread(_load_parser), datetime.now(UTC))
         while True:
-            await self._sleep()
-            now = datetime.now(UTC)
-            for rule in self._template.rules:
-                due = self._due.get(rule.name)
-                if due is not None and due <= now:
-                    self._due[rule.name] = schedules[rule.name].next_after(now)
-                    await self._fire(rule, due)
+            moments = [tick for tick in self._next.values() if tick is not None]
+            left = (min(moments) - datetime.now(UTC)).total_seconds() if moments else _SLICE_SECONDS
+            await asyncio.sleep(min(max(left, 0.0), _SLICE_SECONDS))
+            for rule, tick in self.due(datetime.now(UTC)):
+                await self.fire(rule, tick)
 
-    async def _sleep(self) -> None:
-        moments = [due for due in self._due.values() if due is not None]
-        left = (min(moments) - datetime.now(UTC)).total_seconds() if moments else _SLICE_SECONDS
-        await asyncio.sleep(min(max(left, 0.0), _SLICE_SECONDS))
-
-    async def _fire(self, rule: Rule, tick: datetime) -> None:
+    async def fire(self, rule: Rule, tick: datetime) -> None:
+        """Send the event of `tick` to the rule's targets, unless the rule is disabled."""
         try:
             described = await self._aws.call("events", "DescribeRule", Name=rule.name)
             if described.get("State") == "DISABLED":
@@ -76,14 +81,15 @@ class Rules:
 
     async def _send(self, target: Target, text: str) -> None:
         queue = self._template.queue(target.arn)
+        function = self._template.function(target.arn)
         if queue is not None:
             await self._aws.call("sqs", "SendMessage", QueueUrl=queue.url, MessageBody=text)
-        elif (function := self._template.function(target.arn)) is not None:
+        elif function is not None:
             self._invoke_async(function, text.encode())
-        elif any(topic.arn == target.arn for topic in self._template.topics):
+        elif target.arn in {topic.arn for topic in self._template.topics}:
             await self._aws.query("sns", "Publish", TopicArn=target.arn, Message=text)
         else:
-            self._report(f"no such target here: {target.arn} <- {json.dumps(text)}")
+            self._report(f"no queue, function or topic {target.arn} here; it would have got {text}")
 
 
 def _load_parser() -> Callable[[str], Schedule]:

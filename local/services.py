@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -123,9 +122,9 @@ class Services:
 async def _start_moto(plan: Plan) -> asyncio.subprocess.Process:
     with (plan.folders.logs / "moto.log").open("ab") as log:
         return await processes.spawn(
-            *(sys.executable, "-m", "local.moto_server", str(plan.ports.aws)),
+            *(sys.executable, "-m", "local.moto_server", str(plan.ports.aws), str(plan.folders.outbox)),
             cwd=ROOT,
-            env={"PATH": os.defpath, "MOTO_ACCOUNT_ID": ACCOUNT},
+            env=processes.inherited_environment() | {"MOTO_ACCOUNT_ID": ACCOUNT},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

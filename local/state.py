@@ -1,6 +1,7 @@
 """What the stack is doing right now, for the start page and for tests."""
 
 import asyncio
+import os
 from typing import Any
 
 from local.aws import Aws
@@ -14,6 +15,7 @@ async def state(
     aws: Aws, template: Template, ports: Ports, functions: Functions, rules: Rules
 ) -> dict[str, Any]:
     return {
+        "pid": os.getpid(),
         "addresses": addresses(ports),
         "functions": [
             {
