@@ -30,6 +30,7 @@ class Stack:
     """Talks to the running stack over HTTP, as its users do."""
 
     port: int
+    data: Path
     process: "subprocess.Popen[bytes]"
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -119,7 +120,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         until(log.read_text, lambda text: "Ready after" in text or process.poll() is not None, READY_SECONDS)
         assert process.poll() is None, log.read_text()
-        yield Stack(port, process)
+        yield Stack(port, folder / "data", process)
     finally:
         process.send_signal(signal.SIGINT)
         try:
