@@ -54,9 +54,9 @@ def _send(context: Context, entries: list[outbox.Entry], mail: Rendered) -> None
                 errors.append(error)
             context.progress(done, len(entries))
     telemetry.count("MailsFailed", len(errors))
-    for error in errors:
-        if isinstance(error, Undelivered):
-            raise error
+    for failure in errors:
+        if isinstance(failure, Undelivered):
+            raise failure
     if errors:
         raise Refused("; ".join(str(error) for error in errors))
 

@@ -35,7 +35,7 @@ def test_the_next_firing(expression: str, expected: str) -> None:
     schedule = parse(expression)
     at = schedule.next_after(NOW)
     assert at == datetime.fromisoformat(expected).replace(tzinfo=UTC)
-    assert at is not None and schedule.matches(at) and not schedule.matches(at.replace(minute=at.minute + 1))
+    assert schedule.matches(at) and not schedule.matches(at.replace(minute=at.minute + 1))
 
 
 @pytest.mark.parametrize("expression", ["cron(0 0 1 1 ? 2020)", "cron(0 0 30 2 ? 2027)"])
