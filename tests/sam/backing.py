@@ -1,0 +1,105 @@
+"""The backing services of one `sam local` session, and the runs that sample events point to."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from slowmatch.db import connection
+from slowmatch.jobs import enqueue, store
+from slowmatch.settings import settings
+from tests.sam.bridge import bridged
+from tests.sam.template import ROOT
+
+READY_SECONDS = 60
+STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Backing:
+    """`environment` is the file for `sam local --env-vars`."""
+
+    data: Path
+
+    @property
+    def environment(self) -> Path:
+        return self.data / "sam-env.json"
+
+    @property
+    def mails(self) -> list[Path]:
+        return list((self.data / "outbox").iterdir())
+
+    def use_here(self) -> None:
+        """Let this process read the same settings as the functions."""
+        os.environ.update(json.loads(self.environment.read_text(encoding="utf-8"))["Parameters"])
+        os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+        settings.cache_clear()
+        connection.cache_clear()
+
+    def name_this_machine(self) -> None:
+        """A container's 127.0.0.1 is its own; its localhost is this machine, too."""
+        text = self.environment.read_text(encoding="utf-8")
+        self.environment.write_text(text.replace("127.0.0.1", "localhost"), encoding="utf-8")
+
+
+@contextmanager
+def services() -> Iterator[Backing]:
+    # Not a folder of pytest's: those are closed to the user that PostgreSQL runs as when root starts it.
+    with TemporaryDirectory(prefix="slowmatch-") as name:
+        Path(name).chmod(0o755)
+        first = _free_ports(4)
+        with _serving(Path(name), first) as backing, bridged([first + 1, first + 2, first + 3]):
+            backing.name_this_machine()
+            yield backing
+
+
+@contextmanager
+def _serving(data: Path, port: int) -> Iterator[Backing]:
+    backing = Backing(data)
+    command = [sys.executable, "-m", "local", "services", "--port", str(port), "--data", str(data)]
+    process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not backing.environment.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise RuntimeError(f"the services did not start:\n{process.communicate()[0]}")
+            time.sleep(0.1)
+        yield backing
+    finally:
+        process.terminate()
+        process.communicate(timeout=STOP_SECONDS)
+
+
+def prepared_run(job: str, state: str) -> str:
+    """The id of a run of `job` that waits (enqueued, scheduled) or is over (deleted)."""
+    con = connection()
+    due_at = con.now() + timedelta(hours=1) if state == "scheduled" else None
+    run_id = enqueue(con, job, due_at=due_at).run_id
+    if state == "deleted":
+        store.change(con, "delete", ids=[run_id], actor="tests")
+    return run_id
+
+
+def _free_ports(count: int) -> int:
+    """The first of some neighbouring ports that nobody listens on."""
+    for first in range(18080, 28080, count):
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + offset))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise RuntimeError("no free ports")

@@ -1,0 +1,148 @@
+"""`sam local invoke` of every function with every sample event, in Docker, against the backing services.
+
+Two functions at a time; the samples of one function in turn, since its runs exclude each other.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sam import backing, template
+from tests.sam.backing import Backing
+from tests.sam.template import ROOT
+
+EVENTS = ROOT / "events"
+FUNCTION_OF = {template.folder(function): function for function in template.functions()}
+JOB_OF = {
+    template.folder(function): template.job_of(queue)
+    for function, queue in template.queue_functions().items()
+}
+APIS = [template.folder(function) for function in template.api_functions()]
+SAMPLES = sorted(path for folder in FUNCTION_OF for path in (EVENTS / folder).glob("*.json"))
+# Each list is worked off in its order: a health check wants a dispatcher that was there.
+SHARES = (["dispatcher", "jobs_api"], ["records_api", *JOB_OF])
+SAMPLE_RUN = "019bbfce-8c00-7d3a-9c41-5be0a1f2c3d4"
+STATE_OF_RUN = {"run-now-one": "scheduled", "requeue-one": "deleted", "requeue-ids": "deleted"}
+STATUS = {"create": 201, "delete": 204, "trigger-run": 202} | dict.fromkeys(
+    ("requeue-one", "run-now-one", "delete-one"), 202
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one invocation."""
+
+    answer: str
+    log: str
+    seconds: float
+
+    @property
+    def value(self) -> Any:
+        try:
+            return json.loads(self.answer)
+        except ValueError:
+            pytest.fail(f"no JSON came back: {self.answer!r}\n{self.log}")
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Backing]:
+    with backing.services() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outcomes(services: Backing, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Outcome]:
+    folder = tmp_path_factory.mktemp("events")
+    session = Session(services, folder)
+    done = session.share(["migrate"])  # alone: it makes the tables, and the image that the others start from
+    for outcome in done.values():
+        assert "errorType" not in outcome.value, outcome.log
+    services.use_here()
+    prepared = {path: session.prepare(path) for path in SAMPLES}
+    assert len(prepared) == len(SAMPLES)
+    with ThreadPoolExecutor(len(SHARES)) as pool:
+        for share in pool.map(session.share, SHARES):
+            done |= share
+    return done
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_sam_local_invoke(path: Path, outcomes: dict[Path, Outcome]) -> None:
+    outcome = outcomes[path]
+    value = outcome.value
+    if path.parent.name in APIS:
+        assert value["statusCode"] == STATUS.get(path.stem, 200), value.get("body")
+    elif path.stem.startswith("sqs-"):
+        assert value == {"batchItemFailures": []}, outcome.log
+    elif path.parent.name in JOB_OF:
+        assert value["job"] == JOB_OF[path.parent.name], value
+        assert value["state"] == "succeeded", value
+    else:
+        assert "errorType" not in value, value
+
+
+def test_the_migrations_are_applied_once(outcomes: dict[Path, Outcome]) -> None:
+    applied = outcomes[EVENTS / "migrate" / "direct.json"].value["applied"]
+    assert len(applied) == len(list((ROOT / "layers/common/slowmatch/db/migrations").glob("*.sql")))
+    assert outcomes[EVENTS / "migrate" / "status.json"].value == {"pending": []}
+
+
+def test_the_summary_was_mailed(outcomes: dict[Path, Outcome], services: Backing) -> None:
+    assert outcomes
+    assert services.mails
+
+
+class Session:
+    """Invokes samples; `folder` holds the events that were made to point at runs that exist."""
+
+    def __init__(self, services: Backing, folder: Path) -> None:
+        self._services = services
+        self._folder = folder
+
+    def share(self, folders: list[str]) -> dict[Path, Outcome]:
+        return {path: self._invoke(path) for folder in folders for path in _in_order(folder)}
+
+    def prepare(self, path: Path) -> Path:
+        """The event as it is invoked: a run that exists in place of the sample's."""
+        text = path.read_text(encoding="utf-8")
+        if SAMPLE_RUN in text:
+            job = JOB_OF.get(path.parent.name, "db-cleanup")
+            state = STATE_OF_RUN.get(path.stem, "enqueued")
+            text = text.replace(SAMPLE_RUN, backing.prepared_run(job, state))
+        prepared = self._event(path)
+        prepared.write_text(text, encoding="utf-8")
+        return prepared
+
+    def _event(self, path: Path) -> Path:
+        return self._folder / f"{path.parent.name}-{path.name}"
+
+    def _invoke(self, path: Path) -> Outcome:
+        prepared = self._event(path)
+        event = prepared if prepared.exists() else path
+        sam = os.environ.get("SAM", "sam")
+        command = [sam, "local", "invoke", FUNCTION_OF[path.parent.name], "--event", str(event)]
+        start = time.monotonic()
+        result = subprocess.run(
+            [*command, "--env-vars", str(self._services.environment)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        return Outcome(result.stdout.strip(), result.stderr, time.monotonic() - start)
+
+
+def _in_order(folder: str) -> list[Path]:
+    """As the names sort, but nothing is looked at or changed before it was made, or after it was deleted."""
+    first, last = ("create", "direct"), ("delete",)
+    paths = sorted((EVENTS / folder).glob("*.json"))
+    return sorted(paths, key=lambda path: (path.stem in last) - (path.stem in first))
