@@ -1,49 +1,60 @@
-"""Which messages a function's answer lets go."""
+import json
+from typing import Any
 
 import pytest
 
 from local import batch
 
-IDS = ["a", "b"]
 MESSAGE = {
-    "MessageId": "a",
-    "ReceiptHandle": "handle",
-    "Body": "{}",
-    "MD5OfBody": "99914b932bd37a50b983c5e7c90ae93b",
+    "MessageId": "m1",
+    "ReceiptHandle": "r1",
+    "Body": "hello",
+    "MD5OfBody": "md5",
     "Attributes": {"ApproximateReceiveCount": "1"},
     "MessageAttributes": {"kind": {"DataType": "String", "StringValue": "x"}},
 }
 
 
-def test_the_event_is_lambdas() -> None:
+def test_messages_become_records() -> None:
     (record,) = batch.event([MESSAGE], "arn:queue")["Records"]
-    assert record["messageId"] == "a" and record["body"] == "{}"
-    assert record["eventSource"] == "aws:sqs" and record["eventSourceARN"] == "arn:queue"
-    assert record["messageAttributes"]["kind"]["stringValue"] == "x"
+    assert record == {
+        "messageId": "m1",
+        "receiptHandle": "r1",
+        "body": "hello",
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {
+            "kind": {"stringValue": "x", "stringListValues": [], "binaryListValues": [], "dataType": "String"}
+        },
+        "md5OfBody": "md5",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:queue",
+        "awsRegion": "us-east-1",
+    }
+
+
+@pytest.mark.parametrize("answer", [None, {}, [], {"batchItemFailures": []}, {"batchItemFailures": None}])
+def test_an_empty_answer_lets_all_go(answer: Any) -> None:
+    assert batch.failed_items(json.dumps(answer).encode(), ["m1"]) == set()
+
+
+def test_named_items_stay() -> None:
+    answer = json.dumps({"batchItemFailures": [{"itemIdentifier": "m2"}]}).encode()
+    assert batch.failed_items(answer, ["m1", "m2", "m3"]) == {"m2"}
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"null", b"{}", b"[]", b'{"batchItemFailures": []}', b'{"other": 1}']
-)
-def test_everything_succeeded(answer: bytes) -> None:
-    assert batch.failed_items(answer, IDS) == set()
-
-
-def test_what_failed_stays() -> None:
-    assert batch.failed_items(b'{"batchItemFailures": [{"itemIdentifier": "b"}]}', IDS) == {"b"}
-
-
-@pytest.mark.parametrize(
-    "answer",
+    "payload",
     [
-        b"rubbish",
+        b"{",
         b'"text"',
-        b'{"batchItemFailures": 3}',
-        b'{"batchItemFailures": ["b"]}',
+        b'{"batchItemFailures": "m1"}',
+        b'{"batchItemFailures": ["m1"]}',
         b'{"batchItemFailures": [{"itemIdentifier": ""}]}',
-        b'{"batchItemFailures": [{"itemIdentifier": "unknown"}]}',
+        b'{"batchItemFailures": [{"itemIdentifier": null}]}',
+        b'{"batchItemFailures": [{"id": "m1"}]}',
+        b'{"batchItemFailures": [{"itemIdentifier": "of another batch"}]}',
     ],
 )
-def test_a_malformed_answer_keeps_the_whole_batch(answer: bytes) -> None:
+def test_a_malformed_answer_fails_the_batch_whole(payload: bytes) -> None:
     with pytest.raises(batch.MalformedAnswer):
-        batch.failed_items(answer, IDS)
+        batch.failed_items(payload, ["m1"])

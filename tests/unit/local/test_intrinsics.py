@@ -1,5 +1,3 @@
-"""CloudFormation's intrinsics, resolved as CloudFormation would."""
-
 from typing import Any
 
 import pytest
@@ -7,66 +5,79 @@ import pytest
 from local.intrinsics import Resolver
 from local.yaml_tags import TemplateError
 
-TEMPLATE: dict[str, Any] = {
-    "Parameters": {"Stage": {"Type": "String", "Default": "dev"}, "Names": {"Type": "CommaDelimitedList"}},
-    "Mappings": {"Sizes": {"dev": {"memory": 256}}},
+DOCUMENT: dict[str, Any] = {
+    "Parameters": {
+        "Colour": {"Type": "String", "Default": "red"},
+        "Names": {"Type": "CommaDelimitedList", "Default": "a, b"},
+        "Needed": {"Type": "String"},
+    },
+    "Mappings": {"Shades": {"red": {"dark": "maroon"}}},
     "Conditions": {
-        "IsDev": {"Fn::Equals": [{"Ref": "Stage"}, "dev"]},
-        "IsProd": {"Fn::Not": [{"Condition": "IsDev"}]},
-        "Both": {"Fn::And": [{"Condition": "IsDev"}, {"Condition": "IsProd"}]},
-        "Either": {"Fn::Or": [{"Condition": "IsDev"}, {"Condition": "IsProd"}]},
+        "Red": {"Fn::Equals": [{"Ref": "Colour"}, "red"]},
+        "Blue": {"Fn::Equals": [{"Ref": "Colour"}, "blue"]},
+        "NotRed": {"Fn::Not": [{"Condition": "Red"}]},
+        "Either": {"Fn::Or": [{"Condition": "Red"}, {"Condition": "Blue"}]},
+        "Both": {"Fn::And": [{"Condition": "Red"}, {"Condition": "Blue"}]},
     },
     "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
 }
 
 
-@pytest.fixture
-def resolver() -> Resolver:
-    return Resolver(TEMPLATE, {"Names": "a, b"}, lambda name, attribute: f"{name}/{attribute}")
+def resolver(**parameters: str) -> Resolver:
+    return Resolver(DOCUMENT, parameters, lambda name, attribute: f"<{name}.{attribute}>")
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"Ref": "Stage"}, "dev"),
+        ({"Ref": "Colour"}, "red"),
         ({"Ref": "Names"}, ["a", "b"]),
-        ({"Ref": "Queue"}, "Queue/None"),
-        ({"Ref": "AWS::StackName"}, "slowmatch"),
-        ({"Fn::GetAtt": "Queue.Arn"}, "Queue/Arn"),
-        ({"Fn::GetAtt": ["Queue", "Arn"]}, "Queue/Arn"),
-        ({"Fn::Sub": "${Stage}-${Queue.Arn}-${!Kept}"}, "dev-Queue/Arn-${Kept}"),
-        ({"Fn::Sub": ["${One}-${Stage}", {"One": True}]}, "true-dev"),
-        ({"Fn::Join": ["-", ["a", {"Ref": "Stage"}, 3]]}, "a-dev-3"),
-        ({"Fn::If": ["IsDev", "yes", "no"]}, "yes"),
-        ({"Fn::If": ["Both", "yes", "no"]}, "no"),
+        ({"Ref": "Needed"}, ""),
+        ({"Ref": "AWS::Region"}, "us-east-1"),
+        ({"Ref": "Queue"}, "<Queue.None>"),
+        ({"Fn::GetAtt": "Queue.Arn"}, "<Queue.Arn>"),
+        ({"Fn::GetAtt": ["Queue", "Arn"]}, "<Queue.Arn>"),
+        ({"Fn::Sub": "${Colour}-${Queue.Arn}-${!Literal}"}, "red-<Queue.Arn>-${Literal}"),
+        ({"Fn::Sub": ["${x}/${Colour}", {"x": {"Ref": "AWS::StackName"}}]}, "slowmatch/red"),
+        ({"Fn::Join": ["-", ["a", {"Ref": "Colour"}, 1]]}, "a-red-1"),
+        ({"Fn::If": ["Red", "yes", "no"]}, "yes"),
+        ({"Fn::If": ["NotRed", "yes", "no"]}, "no"),
         ({"Fn::If": ["Either", "yes", "no"]}, "yes"),
-        ({"Fn::FindInMap": ["Sizes", {"Ref": "Stage"}, "memory"]}, 256),
-        ({"Fn::Select": [1, {"Fn::Split": [",", "a,b"]}]}, "b"),
-        ([1, {"Ref": "AWS::NoValue"}, 2], [1, 2]),
-        ({"kept": 1, "gone": {"Fn::If": ["IsProd", 1, {"Ref": "AWS::NoValue"}]}}, {"kept": 1}),
-        ({"Condition": {"StringEquals": {}}}, {"Condition": {"StringEquals": {}}}),
+        ({"Fn::If": ["Both", "yes", "no"]}, "no"),
+        ({"Fn::FindInMap": ["Shades", {"Ref": "Colour"}, "dark"]}, "maroon"),
+        ({"Fn::Select": ["1", {"Fn::Split": ["@", "you@example.com"]}]}, "example.com"),
+        ({"deep": [{"Ref": "Colour"}, {"kept": True}]}, {"deep": ["red", {"kept": True}]}),
     ],
 )
-def test_an_intrinsic_becomes_what_it_stands_for(resolver: Resolver, value: Any, expected: Any) -> None:
-    assert resolver.resolve(value) == expected
+def test_an_intrinsic_resolves(value: Any, expected: Any) -> None:
+    assert resolver().resolve(value) == expected
+
+
+def test_a_parameter_wins_over_its_default() -> None:
+    assert resolver(Colour="blue").resolve({"Fn::If": ["Blue", {"Ref": "Colour"}, "?"]}) == "blue"
+
+
+def test_what_is_no_value_is_absent() -> None:
+    absent = {"Fn::If": ["Red", {"Ref": "AWS::NoValue"}, 1]}
+    assert resolver().resolve({"a": absent, "b": [absent, 2]}) == {"b": [2]}
+    assert resolver().member({"a": absent}, "a", "default") == "default"
+
+
+def test_a_policy_may_have_a_member_called_condition() -> None:
+    policy = {"Condition": {"StringEquals": {"a": "b"}}}
+    assert resolver().resolve(policy) == policy
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "named"),
     [
-        ({"Ref": "Nothing"}, "Nothing is neither"),
-        ({"Fn::GetAtt": "Nothing.Arn"}, "Nothing is neither"),
-        ({"Fn::If": ["Unknown", 1, 2]}, "condition Unknown"),
-        ({"Fn::FindInMap": ["Sizes", "prod", "memory"]}, r"no prod\.memory"),
-        ({"Fn::Cidr": ["10.0.0.0/16", 2, 8]}, "Fn::Cidr is not supported"),
+        ({"Ref": "Missing"}, "Missing"),
+        ({"Fn::GetAtt": "Missing.Arn"}, "Missing"),
+        ({"Fn::If": ["Missing", 1, 2]}, "Missing"),
+        ({"Fn::FindInMap": ["Shades", "green", "dark"]}, "green"),
+        ({"Fn::Transform": {"Name": "x"}}, "Fn::Transform"),
     ],
 )
-def test_what_cannot_be_resolved_is_named(resolver: Resolver, value: Any, said: str) -> None:
-    with pytest.raises(TemplateError, match=said):
-        resolver.resolve(value)
-
-
-def test_a_property_that_is_absent_has_its_default(resolver: Resolver) -> None:
-    assert resolver.member({}, "Timeout", 3) == 3
-    assert resolver.member({"Timeout": {"Ref": "AWS::NoValue"}}, "Timeout", 3) == 3
-    assert resolver.member({"Timeout": 9}, "Timeout", 3) == 9
+def test_what_cannot_be_resolved_is_named(value: Any, named: str) -> None:
+    with pytest.raises(TemplateError, match=named):
+        resolver().resolve(value)

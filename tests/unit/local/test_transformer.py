@@ -1,47 +1,57 @@
-"""What a rule's target gets, as EventBridge fills it in."""
-
 import json
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from local import transformer
+from local.resources import Target
 
-EVENT = transformer.scheduled_event("arn:rule", "id-1", datetime(2026, 11, 24, 2, tzinfo=UTC))
-
-
-def filled(template: str | None, **paths: str) -> str:
-    target: Any = SimpleNamespace(input=template, paths=tuple(paths.items()) if paths else None)
-    return transformer.target_input(EVENT, target, "nightly")
+EVENT = transformer.scheduled_event("arn:rule", "id-1", datetime(2026, 3, 1, 2, 0, tzinfo=UTC))
+EVENT["detail"] = {"name": 'say "hi"', "sizes": [1, 2]}
 
 
-def test_without_a_transformer_the_event_is_sent() -> None:
-    assert json.loads(filled(None)) == EVENT
-    assert EVENT["time"] == "2026-11-24T02:00:00Z"
+def filled(template: str, **paths: str) -> str:
+    return transformer.target_input(EVENT, Target("arn:queue", template, tuple(paths.items())), "nightly")
 
 
-def test_a_constant_is_sent_as_it_is() -> None:
-    assert filled('{"a": "<time>"}') == '{"a": "<time>"}'
+def test_a_schedule_sends_eventbridges_event() -> None:
+    assert EVENT["detail-type"] == "Scheduled Event"
+    assert EVENT["source"] == "aws.events"
+    assert EVENT["time"] == "2026-03-01T02:00:00Z"
+    assert EVENT["resources"] == ["arn:rule"]
+
+
+def test_a_target_without_input_gets_the_event() -> None:
+    assert json.loads(transformer.target_input(EVENT, Target("arn:f", None, None), "nightly")) == EVENT
+
+
+def test_a_constant_input_is_sent_as_it_is() -> None:
+    assert transformer.target_input(EVENT, Target("arn:f", '{"a": <b>}', None), "nightly") == '{"a": <b>}'
 
 
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
-        ('{"job": "x", "occurrence": <time>}', {"job": "x", "occurrence": "2026-11-24T02:00:00Z"}),
-        ('{"text": "at <time>!"}', {"text": "at 2026-11-24T02:00:00Z!"}),
-        ('{"arn": <arn>, "none": <none>}', {"arn": "arn:rule", "none": ""}),
-        ('{"rule": <aws.events.rule-name>}', {"rule": "nightly"}),
-        (r'{"text": "a \" <time>"}', {"text": 'a " 2026-11-24T02:00:00Z'}),
-        ('{"text": "<unknown>"}', {"text": "<unknown>"}),
-        ('{"detail": <detail>}', {"detail": {}}),
+        ('{"job": "x", "occurrence": <time>}', '{"job": "x", "occurrence": "2026-03-01T02:00:00Z"}'),
+        ('{"text": "at <time>!"}', '{"text": "at 2026-03-01T02:00:00Z!"}'),
+        ('{"name": <name>, "quoted": "<name>"}', '{"name": "say \\"hi\\"", "quoted": "say \\"hi\\""}'),
+        ('{"second": <second>, "all": <sizes>}', '{"second": 2, "all": [1, 2]}'),
+        ('{"gone": <gone>}', '{"gone": ""}'),
+        ('{"unknown": "<unknown>"}', '{"unknown": "<unknown>"}'),
+        ('{"rule": <aws.events.rule-name>}', '{"rule": "nightly"}'),
+        ('"escaped \\" <time>"', '"escaped \\" 2026-03-01T02:00:00Z"'),
     ],
 )
-def test_placeholders_are_filled(template: str, expected: Any) -> None:
-    paths = {"time": "$.time", "arn": "$.resources[0]", "none": "$.detail.no[3]", "detail": "$.detail"}
-    assert json.loads(filled(template, **paths)) == expected
+def test_placeholders_are_filled_as_eventbridge_does(template: str, expected: str) -> None:
+    paths = {
+        "time": "$.time",
+        "name": "$.detail.name",
+        "sizes": "$.detail.sizes",
+        "second": "$.detail.sizes[1]",
+        "gone": "$.detail.gone.deeper",
+    }
+    assert filled(template, **paths) == expected
 
 
-def test_the_whole_event_can_be_asked_for() -> None:
-    assert json.loads(filled("<aws.events.event.json>", time="$.time")) == EVENT
+def test_the_whole_event_can_be_a_value() -> None:
+    assert json.loads(filled('{"event": <aws.events.event.json>}')) == {"event": EVENT}

@@ -1,0 +1,59 @@
+"""A moto server for the tests that need AWS."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import ROOT, template
+from local.resources import Template
+from tests.unit.local.support import TEMPLATE, free_ports, until
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a running moto server, whose mail goes to the folder `outbox` below the base folder."""
+    outbox = tmp_path_factory.getbasetemp() / "outbox"
+    outbox.mkdir()
+    port = free_ports()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.moto_server", str(port), str(outbox)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        env={"PATH": "", "MOTO_ACCOUNT_ID": "000000000000"},
+    )
+    try:
+        until(lambda: process.poll() is None and _answers(port))
+        yield port
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Template:
+    """The template of the fixture folder."""
+    return template.read(TEMPLATE, aws_port=1)
+
+
+@pytest.fixture
+def outbox_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "outbox"
+    folder.mkdir()
+    return folder
+
+
+def _answers(port: int) -> bool:
+    async def connect() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    return asyncio.run(connect())

@@ -1,0 +1,81 @@
+"""What the tests of the local stack share."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+FIXTURE = Path(__file__).parent / "fixture"
+TEMPLATE = FIXTURE / "template.yaml"
+
+
+def run(work: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+    """Run a test's coroutine; one that hangs fails."""
+
+    async def limited() -> T:
+        async with asyncio.timeout(seconds):
+            return await work
+
+    return asyncio.run(limited())
+
+
+def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = 15) -> T:
+    """Look until it is good; the last look is what a failure shows."""
+    deadline = time.monotonic() + seconds
+    while not good(seen := look()):
+        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
+        time.sleep(0.02)
+    return seen
+
+
+async def eventually(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = 15) -> T:
+    """As `until`, while the event loop goes on."""
+    deadline = time.monotonic() + seconds
+    while not good(seen := look()):
+        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
+        await asyncio.sleep(0.02)
+    return seen
+
+
+def free_ports() -> int:
+    """The first of four neighbouring ports that nobody uses."""
+    for port in range(30_000 + os.getpid() % 10_000, 60_000, 4):
+        try:
+            for number in range(port, port + 4):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", number))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no free ports")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class Lines:
+    """A function's log in memory."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.recorded: list[str] = []
+        self.reported: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.shown.append(line)
+
+    def record(self, line: str) -> None:
+        self.recorded.append(line)
+
+    def report(self, text: str) -> None:
+        self.reported.append(text)
