@@ -39,6 +39,7 @@ def resolver(**parameters: str) -> Resolver:
         ({"Fn::GetAtt": ["Queue", "Arn"]}, "<Queue.Arn>"),
         ({"Fn::Sub": "${Colour}-${Queue.Arn}-${!Literal}"}, "red-<Queue.Arn>-${Literal}"),
         ({"Fn::Sub": ["${x}/${Colour}", {"x": {"Ref": "AWS::StackName"}}]}, "slowmatch/red"),
+        ({"Fn::Sub": ["${One}-${Colour}", {"One": True}]}, "true-red"),
         ({"Fn::Join": ["-", ["a", {"Ref": "Colour"}, 1]]}, "a-red-1"),
         ({"Fn::If": ["Red", "yes", "no"]}, "yes"),
         ({"Fn::If": ["NotRed", "yes", "no"]}, "no"),

@@ -36,6 +36,7 @@ def test_a_constant_input_is_sent_as_it_is() -> None:
         ('{"text": "at <time>!"}', '{"text": "at 2026-03-01T02:00:00Z!"}'),
         ('{"name": <name>, "quoted": "<name>"}', '{"name": "say \\"hi\\"", "quoted": "say \\"hi\\""}'),
         ('{"second": <second>, "all": <sizes>}', '{"second": 2, "all": [1, 2]}'),
+        ('{"rule": <arn>}', '{"rule": "arn:rule"}'),
         ('{"gone": <gone>}', '{"gone": ""}'),
         ('{"unknown": "<unknown>"}', '{"unknown": "<unknown>"}'),
         ('{"rule": <aws.events.rule-name>}', '{"rule": "nightly"}'),
@@ -48,6 +49,7 @@ def test_placeholders_are_filled_as_eventbridge_does(template: str, expected: st
         "name": "$.detail.name",
         "sizes": "$.detail.sizes",
         "second": "$.detail.sizes[1]",
+        "arn": "$.resources[0]",
         "gone": "$.detail.gone.deeper",
     }
     assert filled(template, **paths) == expected
