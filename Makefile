@@ -67,7 +67,7 @@ artifacts: .venv/.dev  ## import every built handler with nothing beside it but 
 	@RUNTIME_PYTHON=$(RUNTIME_PYTHON) $(PY) -m pytest tests/sam/test_artifacts.py
 
 sam-test: .venv/.dev build  ## sam local invoke for every sample event; needs Docker
-	@SAM=$(SAM) $(PY) -m pytest tests/sam/test_invoke.py
+	@SAM=$(SAM) $(PY) -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning tests/sam/test_invoke.py
 
 # Upkeep
 
