@@ -23,6 +23,7 @@ class FolderLock:
         except BlockingIOError:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
+            self._file.close()
             raise Refused(
                 f"a stack runs in {data} already: process {owner}. Stop it first (Ctrl-C there, or kill {owner})."
             ) from None

@@ -1,0 +1,76 @@
+import asyncio
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from local.output import FunctionLog, Output, readable
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            json.dumps(
+                {"level": "WARNING", "message": "late", "timestamp": "x", "service": "s", "run": "r1", "n": 3}
+            ),
+            ("WARNING", "late  run=r1  n=3"),
+        ),
+        (json.dumps({"message": {"a": 1}, "who": "two words"}), ("INFO", '{"a": 1}  who="two words"')),
+        (
+            json.dumps({"level": "ERROR", "message": "no", "exception": "Trace\n  x"}),
+            ("ERROR", "no\nTrace\n  x"),
+        ),
+        ("plain text", ("INFO", "plain text")),
+        ("[1, 2]", ("INFO", "[1, 2]")),
+        (
+            "[ERROR] ValueError: x\rTraceback:\r\u00a0\u00a0File",
+            ("ERROR", "[ERROR] ValueError: x\nTraceback:\n  File"),
+        ),
+    ],
+)
+def test_a_log_line_is_made_readable(line: str, shown: tuple[str, str]) -> None:
+    assert readable(line) == shown
+
+
+@pytest.mark.parametrize("line", ["", "   ", json.dumps({"_aws": {}, "Runs": 1})])
+def test_what_is_not_for_people_is_not_shown(line: str) -> None:
+    assert readable(line) is None
+
+
+def test_the_file_keeps_what_the_process_wrote(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    log = FunctionLog("tiny", tmp_path, Output(stream))
+    log.write('{"level": "INFO", "message": "hello", "service": "s"}')
+    log.record("kept only")
+    log.report("killed")
+    log.close()
+    assert (tmp_path / "tiny.log").read_text().splitlines() == [
+        '{"level": "INFO", "message": "hello", "service": "s"}',
+        "kept only",
+        "killed",
+    ]
+    assert [line.split() for line in stream.getvalue().splitlines()] == [
+        ["tiny", "INFO", "hello"],
+        ["tiny", "ERROR", "killed"],
+    ]
+
+
+def test_a_step_says_that_it_starts_and_what_it_took() -> None:
+    stream = io.StringIO()
+
+    async def test() -> None:
+        async with Output(stream).step("PostgreSQL", "starting"):
+            assert "starting" in stream.getvalue()
+
+    asyncio.run(test())
+    assert "ready after 0.0 s" in stream.getvalue()
+
+
+def test_a_terminal_that_was_closed_does_not_matter() -> None:
+    class Closed(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError("input/output error")
+
+    Output(Closed()).line("hello")

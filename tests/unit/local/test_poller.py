@@ -1,0 +1,232 @@
+"""The queue poller against moto's real queues."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from local.aws import Aws
+from local.invocation import Result
+from local.poller import Poller
+from local.resources import Queue, QueueSource
+from tests.unit.local.support import eventually, run
+
+SOURCE = QueueSource("", 1, 0, None, reports_item_failures=True, enabled=True)
+ALL_WELL = Result(b'{"batchItemFailures": []}')
+
+
+class Bench:
+    """A queue of its own with a dead-letter queue behind it, and the messages a function got."""
+
+    def __init__(self, aws: Aws, queue: Queue) -> None:
+        self.aws = aws
+        self.queue = queue
+        self.batches: list[list[dict[str, Any]]] = []
+        self.reports: list[str] = []
+        self.answer: Callable[[list[dict[str, Any]]], Awaitable[Result]] = self.all_well
+
+    async def all_well(self, _: list[dict[str, Any]]) -> Result:
+        return ALL_WELL
+
+    async def invoke(self, payload: bytes) -> Result:
+        records = json.loads(payload)["Records"]
+        self.batches.append(records)
+        return await self.answer(records)
+
+    async def send(self, *bodies: str, **options: Any) -> None:
+        for body in bodies:
+            await self.aws.call("sqs", "SendMessage", QueueUrl=self.queue.url, MessageBody=body, **options)
+
+    async def depth(self) -> int:
+        """Messages in the queue, in flight or not."""
+        names = ["All"]
+        answer = await self.aws.call(
+            "sqs", "GetQueueAttributes", QueueUrl=self.queue.url, AttributeNames=names
+        )
+        counts = ("", "NotVisible", "Delayed")
+        return sum(int(answer["Attributes"][f"ApproximateNumberOfMessages{name}"]) for name in counts)
+
+    @asynccontextmanager
+    async def polling(self, source: QueueSource = SOURCE, slots: int = 2) -> AsyncIterator[None]:
+        poller = Poller(self.aws, self.queue, source, slots, self.invoke, self.reports.append)
+        task = asyncio.create_task(poller.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def emptied(self) -> None:
+        deadline = time.monotonic() + 10
+        while await self.depth():
+            assert time.monotonic() < deadline, "messages are left"
+            await asyncio.sleep(0.02)
+
+    def bodies(self) -> list[str]:
+        return [record["body"] for records in self.batches for record in records]
+
+
+@asynccontextmanager
+async def bench(port: int, name: str, visibility: int = 30) -> AsyncIterator[Bench]:
+    async with aiohttp.ClientSession() as session:
+        aws = Aws(session, f"http://127.0.0.1:{port}")
+        made = await aws.call(
+            "sqs", "CreateQueue", QueueName=name, Attributes={"VisibilityTimeout": str(visibility)}
+        )
+        yield Bench(aws, Queue("Q", name, made["QueueUrl"], f"arn:{name}", {}, None, 0))
+
+
+def test_messages_are_deleted_when_all_went_well(moto: int) -> None:
+    async def test() -> None:
+        async with bench(moto, "well") as b, b.polling():
+            await b.send("one", "two", "three")
+            await b.emptied()
+            assert sorted(b.bodies()) == ["one", "three", "two"]
+            assert all(len(records) == 1 for records in b.batches)
+
+    run(test())
+
+
+def test_a_message_is_picked_up_at_once(moto: int) -> None:
+    async def test() -> None:
+        arrived: list[float] = []
+
+        async def answer(_: Any) -> Result:
+            arrived.append(time.monotonic())
+            return ALL_WELL
+
+        async with bench(moto, "prompt") as b, b.polling():
+            b.answer = answer
+            await eventually(lambda: True)
+            sent = time.monotonic()
+            await b.send("now")
+            await eventually(lambda: arrived)
+            assert arrived[0] - sent < 1
+
+    run(test())
+
+
+def test_a_delayed_message_comes_when_its_time_has_come(moto: int) -> None:
+    async def test() -> None:
+        async with bench(moto, "delayed") as b, b.polling():
+            sent = time.monotonic()
+            await b.send("later", DelaySeconds=1)
+            await eventually(lambda: b.batches)
+            assert 0.9 < time.monotonic() - sent < 2.5
+
+    run(test())
+
+
+def test_only_failed_items_of_a_batch_stay(moto: int) -> None:
+    async def test() -> None:
+        async def answer(records: list[dict[str, Any]]) -> Result:
+            bad = [{"itemIdentifier": r["messageId"]} for r in records if r["body"] == "bad"]
+            return Result(json.dumps({"batchItemFailures": bad}).encode())
+
+        async with bench(moto, "partial") as b:
+            b.answer = answer
+            await b.send("good", "bad", "good")
+            async with b.polling(QueueSource("", 10, 0, None, True, True)):
+                await eventually(lambda: len(b.bodies()) >= 3)
+            assert await b.depth() == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [(Result(b"{}", "Unhandled"), None), (Result(b'{"batchItemFailures": [1]}'), "malformed")],
+)
+def test_a_failed_batch_stays_and_comes_again(moto: int, result: Result, said: str | None) -> None:
+    async def test() -> None:
+        async def answer(records: list[dict[str, Any]]) -> Result:
+            again = records[0]["attributes"]["ApproximateReceiveCount"] != "1"
+            return ALL_WELL if again else result
+
+        async with bench(moto, f"again-{said}", visibility=1) as b, b.polling():
+            b.answer = answer
+            await b.send("try")
+            await b.emptied()
+            assert b.bodies() == ["try", "try"]
+            assert [said in report for report in b.reports if said] == ([True] if said else [])
+
+    run(test())
+
+
+def test_without_item_failures_the_answer_does_not_matter(moto: int) -> None:
+    async def test() -> None:
+        async def answer(_: Any) -> Result:
+            return Result(b'"anything"')
+
+        async with bench(moto, "plain") as b, b.polling(QueueSource("", 1, 0, None, False, True)):
+            b.answer = answer
+            await b.send("one")
+            await b.emptied()
+
+    run(test())
+
+
+def test_a_window_collects_a_batch(moto: int) -> None:
+    async def test() -> None:
+        async with bench(moto, "window") as b, b.polling(QueueSource("", 3, 5, None, True, True)):
+            for body in ("one", "two", "three"):
+                await b.send(body)
+            await b.emptied()
+            assert [len(records) for records in b.batches] == [3]
+
+    run(test())
+
+
+def test_no_more_batches_at_a_time_than_slots(moto: int) -> None:
+    async def test() -> None:
+        running, most, go = 0, 0, asyncio.Event()
+
+        async def answer(_: Any) -> Result:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await go.wait()
+            running -= 1
+            return ALL_WELL
+
+        async with bench(moto, "slots") as b, b.polling(slots=2):
+            b.answer = answer
+            await b.send(*"abcde")
+            await eventually(lambda: running == 2)
+            go.set()
+            await b.emptied()
+            assert most == 2
+
+    run(test())
+
+
+def test_a_queue_that_cannot_be_read_is_reported_and_tried_again(
+    moto: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.poller._PAUSE_AFTER_ERROR", 0.05)
+
+    async def test() -> None:
+        async with bench(moto, "gone") as b:
+            await b.aws.call("sqs", "DeleteQueue", QueueUrl=b.queue.url)
+            async with b.polling():
+                await eventually(lambda: len(b.reports) >= 2)
+                assert "gone" in b.reports[0]
+
+    run(test())
+
+
+def test_nothing_is_lost_between_many_senders_and_receivers(moto: int) -> None:
+    """moto alone loses messages here: one that is sent while another is deleted."""
+
+    async def test() -> None:
+        async with bench(moto, "storm") as b, b.polling(slots=8):
+            await asyncio.gather(*(b.send(*(f"{n}-{i}" for i in range(15))) for n in range(8)))
+            await b.emptied()
+            assert sorted(b.bodies()) == sorted(f"{n}-{i}" for n in range(8) for i in range(15))
+
+    run(test())

@@ -1,0 +1,132 @@
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from local import template
+from local.aws import Aws
+from local.provision import provision
+from local.resources import Function, Rule, Target, Template
+from local.rules import Rules
+from slowmatch.jobs import cron
+from tests.unit.local.support import TEMPLATE, run
+
+MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+TWO = MIDNIGHT.replace(hour=2)
+
+
+class Bench:
+    def __init__(self, aws: Aws, template: Template) -> None:
+        self.aws = aws
+        self.template = template
+        self.reports: list[str] = []
+        self.invoked: list[tuple[str, Any]] = []
+        self.rules = Rules(aws, template, self._invoke, self.reports.append)
+
+    def _invoke(self, function: Function, payload: bytes) -> None:
+        self.invoked.append((function.logical_id, json.loads(payload)))
+
+    async def received(self) -> list[Any]:
+        answer = await self.aws.call(
+            "sqs", "ReceiveMessage", QueueUrl=self.template.queues[0].url, MaxNumberOfMessages=10
+        )
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+@asynccontextmanager
+async def bench(port: int) -> AsyncIterator[Bench]:
+    async with aiohttp.ClientSession() as session:
+        aws = Aws(session, f"http://127.0.0.1:{port}")
+        read = template.read(TEMPLATE, port)
+        async with session.post(f"http://127.0.0.1:{port}/moto-api/reset"):
+            await provision(aws, read, {"username": "u", "password": "p"}, "slowmatch@example.com")
+        yield Bench(aws, read)
+
+
+def rules_of(*rules: Rule) -> Rules:
+    return Rules(Aws(None, ""), Template((), (), rules, (), ()), lambda *_: None, print)  # type: ignore[arg-type]
+
+
+def test_a_rule_is_due_at_its_minute_and_once() -> None:
+    rule = Rule("R", "r", "cron(0 2 * * ? *)", True, ())
+    rules = rules_of(rule)
+    rules.start(cron.parse, MIDNIGHT)
+    assert rules.next_firing(rule) == TWO
+    assert rules.due(TWO - timedelta(seconds=1)) == []
+    assert rules.due(TWO) == [(rule, TWO)]
+    assert rules.due(TWO) == []
+    assert rules.next_firing(rule) == TWO + timedelta(days=1)
+
+
+def test_ticks_that_passed_while_the_machine_slept_count_as_one() -> None:
+    rule = Rule("R", "r", "rate(5 minutes)", True, ())
+    rules = rules_of(rule)
+    rules.start(cron.parse, MIDNIGHT)
+    assert len(rules.due(MIDNIGHT + timedelta(hours=3))) == 1
+    assert rules.next_firing(rule) == MIDNIGHT + timedelta(hours=3, minutes=5)
+
+
+def test_an_expression_that_makes_no_sense_is_reported() -> None:
+    said: list[str] = []
+    wrong = Rule("R", "wrong", "cron(never)", True, ())
+    waiting = Rule("W", "waits for events", None, True, ())
+    rules = Rules(Aws(None, ""), Template((), (), (wrong, waiting), (), ()), lambda *_: None, said.append)  # type: ignore[arg-type]
+    rules.start(cron.parse, MIDNIGHT)
+    assert "rule wrong will not fire" in said[0]
+    assert rules.next_firing(wrong) is None
+    assert rules.due(MIDNIGHT + timedelta(days=99)) == []
+
+
+def test_a_firing_rule_sends_its_transformed_input_to_the_queue(moto: int) -> None:
+    async def test() -> None:
+        async with bench(moto) as b:
+            await b.rules.fire(b.template.rules[0], TWO)
+            assert await b.received() == [{"job": "nightly", "occurrence": "2026-03-01T02:00:00Z"}]
+
+    run(test())
+
+
+def test_a_disabled_rule_does_not_fire(moto: int) -> None:
+    async def test() -> None:
+        async with bench(moto) as b:
+            nightly, paused, _ = b.template.rules
+            await b.aws.call("events", "DisableRule", Name=nightly.name)
+            await b.rules.fire(nightly, TWO)
+            await b.rules.fire(paused, TWO)
+            assert await b.received() == []
+            await b.aws.call("events", "EnableRule", Name=nightly.name)
+            await b.rules.fire(nightly, TWO)
+            assert len(await b.received()) == 1
+
+    run(test())
+
+
+def test_a_schedule_invokes_its_function(moto: int) -> None:
+    async def test() -> None:
+        async with bench(moto) as b:
+            tick = b.template.rules[2]
+            await b.rules.fire(tick, TWO)
+            assert b.invoked == [("TinyFunction", {"tick": True})]
+            await b.rules.fire(
+                Rule("T", tick.name, None, True, (Target(b.template.functions[0].arn, None, None),)), TWO
+            )
+            assert b.invoked[1][1]["detail-type"] == "Scheduled Event"
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "said"),
+    [("slowmatch-nightly", "arn:nowhere", "arn:nowhere"), ("unknown", "arn:nowhere", "did not fire")],
+)
+def test_a_rule_that_cannot_deliver_is_reported(moto: int, name: str, target: str, said: str) -> None:
+    async def test() -> None:
+        async with bench(moto) as b:
+            await b.rules.fire(Rule("R", name, None, True, (Target(target, "{}", None),)), TWO)
+            assert said in b.reports[0]
+
+    run(test())

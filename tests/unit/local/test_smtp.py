@@ -1,0 +1,108 @@
+"""The SMTP catcher, as smtplib meets it."""
+
+import asyncio
+import smtplib
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from local.outbox import Outbox
+from local.smtp import Catcher, Mode
+from tests.unit.local.support import free_ports, run
+
+T = TypeVar("T")
+
+
+def letter() -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = "Slowmatch <slowmatch@example.com>"
+    message["To"] = "you@example.com"
+    message["Subject"] = "Grüße"
+    message.set_content("plain\n")
+    message.add_alternative("<p>page</p>\n", subtype="html")
+    return message
+
+
+def talk(folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T]) -> T:
+    """What a client gets out of a conversation with a catcher in that mode."""
+
+    async def test() -> T:
+        port = free_ports()
+        catcher = Catcher(Outbox(folder), port)
+        catcher.mode = mode
+        await catcher.start()
+
+        def converse() -> T:
+            with smtplib.SMTP("127.0.0.1", port, timeout=0.5) as client:
+                return conversation(client)
+
+        try:
+            return await asyncio.to_thread(converse)
+        finally:
+            await catcher.stop()
+
+    return run(test())
+
+
+def deliver(client: smtplib.SMTP) -> dict[str, tuple[int, bytes]]:
+    return client.send_message(letter())
+
+
+def test_a_message_lands_in_the_outbox(outbox_folder: Path) -> None:
+    assert talk(outbox_folder, "accept", deliver) == {}
+    (mail,) = Outbox(outbox_folder).all()
+    assert (mail.sender, mail.recipients) == ("slowmatch@example.com", ("you@example.com",))
+    assert (mail.subject, mail.text, mail.html) == ("Grüße", "plain\n", "<p>page</p>\n")
+
+
+def test_signing_in_is_possible_and_not_needed(outbox_folder: Path) -> None:
+    def sign_in(client: smtplib.SMTP) -> None:
+        client.login("somebody", "something")
+        deliver(client)
+
+    talk(outbox_folder, "accept", sign_in)
+    assert len(Outbox(outbox_folder).all()) == 1
+
+
+def test_refuse_says_try_again_later(outbox_folder: Path) -> None:
+    with pytest.raises(smtplib.SMTPSenderRefused) as refused:
+        talk(outbox_folder, "refuse", deliver)
+    assert refused.value.smtp_code == 451
+
+
+def test_reject_recipient_is_for_good(outbox_folder: Path) -> None:
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        talk(outbox_folder, "reject-recipient", deliver)
+    assert refused.value.recipients["you@example.com"][0] == 550
+
+
+def test_reject_auth_refuses_the_login(outbox_folder: Path) -> None:
+    with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+        talk(outbox_folder, "reject-auth", lambda client: client.login("somebody", "something"))
+    assert refused.value.smtp_code == 535
+
+
+def test_reject_auth_refuses_mail_without_a_login_too(outbox_folder: Path) -> None:
+    with pytest.raises(smtplib.SMTPSenderRefused) as refused:
+        talk(outbox_folder, "reject-auth", deliver)
+    assert refused.value.smtp_code == 535
+
+
+def test_drop_loses_the_connection(outbox_folder: Path) -> None:
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        talk(outbox_folder, "drop", deliver)
+
+
+def test_stall_never_answers(outbox_folder: Path) -> None:
+    with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
+        talk(outbox_folder, "stall", deliver)
+
+
+@pytest.mark.parametrize("mode", ["refuse", "reject-recipient", "reject-auth", "drop", "stall"])
+def test_a_failed_delivery_leaves_nothing_in_the_outbox(outbox_folder: Path, mode: Mode) -> None:
+    with pytest.raises((smtplib.SMTPException, TimeoutError)):
+        talk(outbox_folder, mode, deliver)
+    assert list(outbox_folder.iterdir()) == []
