@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from local import private_file
+from local import private_file, processes
 from local.environment import DATABASE
 from local.errors import StackError
 from local.system_user import SystemUser, substitute_for_root
@@ -90,15 +90,17 @@ class Cluster:
         fresh.rename(self.folder)
 
     def _stop_leftover(self) -> None:
+        """PostgreSQL itself deals with a stale pid file, except when another program has its number by now."""
         pid_file = self.folder / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        try:
-            self._run("pg_ctl", "status", "-D", str(self.folder))
-        except PostgresError:
-            pid_file.unlink(missing_ok=True)
-        else:
+        running = (
+            processes.command_of(pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
+            if pid_file.exists()
+            else ""
+        )
+        if "postgres" in running and str(self.folder) in running:
             self._run("pg_ctl", "stop", "-D", str(self.folder), "-m", "fast", "-w")
+        elif running:
+            pid_file.unlink()
 
     def _run(self, command: str, *arguments: str, text: str = "") -> None:
         result = subprocess.run(

@@ -11,6 +11,8 @@ from local.cluster import ENVIRONMENT, Cluster, PostgresError, binaries
 from local.environment import HOST
 
 _START_SECONDS = 60.0  # after an unclean stop it replays its log first
+_LEFTOVER = "pre-existing shared memory block"
+_LEFTOVER_SECONDS = 5.0
 
 
 class Postgres:
@@ -23,7 +25,20 @@ class Postgres:
     async def start(self) -> None:
         """Return once connections are accepted. Raises PostgresError."""
         await asyncio.to_thread(self._cluster.prepare)
+        patience = asyncio.get_running_loop().time() + _LEFTOVER_SECONDS
+        while True:
+            try:
+                await self._launch()
+            except PostgresError as error:
+                # After a kill -9 of the server its children need a moment to notice.
+                if _LEFTOVER not in str(error) or asyncio.get_running_loop().time() > patience:
+                    raise
+            else:
+                return
+
+    async def _launch(self) -> None:
         with self._log.open("ab") as log:
+            begin = log.tell()
             self._process = await processes.spawn(
                 *(str(binaries() / "postgres"), "-D", str(self._cluster.folder), *self._options()),
                 die_with=signal.SIGINT,
@@ -38,10 +53,12 @@ class Postgres:
             async with asyncio.timeout(_START_SECONDS):
                 while not self._says_ready(self._process.pid):
                     if ended.done():
-                        raise PostgresError(f"PostgreSQL did not start{self._tail()}")
+                        raise PostgresError(f"PostgreSQL did not start{self._tail(begin)}")
                     await asyncio.wait({ended}, timeout=0.02)
         except TimeoutError:
-            raise PostgresError(f"PostgreSQL was not ready in {_START_SECONDS:.0f} s{self._tail()}") from None
+            raise PostgresError(
+                f"PostgreSQL was not ready in {_START_SECONDS:.0f} s{self._tail(begin)}"
+            ) from None
 
     async def wait(self) -> str:
         """Return when the server has ended, with what to say about it."""
@@ -73,8 +90,9 @@ class Postgres:
             return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
         return False
 
-    def _tail(self) -> str:
+    def _tail(self, begin: int = 0) -> str:
+        """The last lines of the log, of what came after byte `begin`."""
         with contextlib.suppress(OSError):
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+            lines = self._log.read_bytes()[begin:].decode(errors="replace").splitlines()[-5:]
             return f"; the end of {self._log}:\n" + "\n".join(f"    {line}" for line in lines)
         return ""

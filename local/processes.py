@@ -5,8 +5,10 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
@@ -48,6 +50,16 @@ async def stop(process: asyncio.subprocess.Process, *signals: tuple[signal.Signa
             return
     kill_group(process)
     await process.wait()
+
+
+def command_of(pid: str) -> str:
+    """The command line of a process; "" when there is none."""
+    if sys.platform == "linux":  # where a small image has no `ps`
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return ""
+    command = ["ps", "-ww", "-p", pid, "-o", "args="]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:

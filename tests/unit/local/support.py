@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +37,15 @@ async def eventually(look: Callable[[], T], good: Callable[[T], Any] = bool, sec
     """As `until`, while the event loop goes on."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
+        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
+        await asyncio.sleep(0.02)
+    return seen
+
+
+async def settled(look: Callable[[], Awaitable[T]], good: Callable[[T], Any], seconds: float = 15) -> T:
+    """As `eventually`, where looking takes an answer from elsewhere."""
+    deadline = time.monotonic() + seconds
+    while not good(seen := await look()):
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
         await asyncio.sleep(0.02)
     return seen

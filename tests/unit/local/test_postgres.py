@@ -1,0 +1,162 @@
+"""The embedded PostgreSQL: made once, reached by password, back after every kind of end."""
+
+import asyncio
+import os
+import signal
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pg8000.native
+import pytest
+
+from local.cluster import USERNAME, Cluster, PostgresError, password
+from local.environment import DATABASE
+from local.postgres import Postgres
+from tests.unit.local.support import alive, free_ports, run, settled
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.data = folder
+        self.port = free_ports()
+        self.secret = password(folder)
+        self.server = Postgres(Cluster(folder / "postgres", self.secret), self.port, folder / "log")
+
+    def query(self, sql: str, **login: Any) -> Any:
+        login = {"user": USERNAME, "password": self.secret, "database": DATABASE} | login
+        connection = pg8000.native.Connection(host="127.0.0.1", port=self.port, **login)
+        try:
+            return connection.run(sql)
+        finally:
+            connection.close()
+
+    @property
+    def pid(self) -> int:
+        return int((self.data / "postgres" / "postmaster.pid").read_text().split()[0])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self.server.start()
+        try:
+            yield
+        finally:
+            await self.server.stop()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A cluster that is made once, since that takes a second; each test starts it and stops it."""
+    return Bench(tmp_path_factory.mktemp("postgres"))
+
+
+def test_the_database_is_there_in_utf8_and_utc_and_wants_a_password(bench: Bench) -> None:
+    async def test() -> None:
+        async with bench.running():
+            [[encoding]] = await asyncio.to_thread(bench.query, "SHOW server_encoding")
+            [[zone]] = await asyncio.to_thread(bench.query, "SHOW timezone")
+            [[version]] = await asyncio.to_thread(bench.query, "SHOW server_version")
+            assert (encoding, zone, version.split(".")[0]) == ("UTF8", "UTC", "18")
+            with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
+                await asyncio.to_thread(bench.query, "SELECT 1", password="wrong")
+
+    run(test())
+
+
+def test_the_password_is_kept_and_only_for_its_owner(bench: Bench) -> None:
+    file = bench.data / "postgres-password"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert password(bench.data) == bench.secret == file.read_text()
+    assert len(bench.secret) >= 32
+
+
+def test_data_survives_a_clean_stop_and_a_kill(bench: Bench) -> None:
+    async def test() -> None:
+        async with bench.running():
+            await asyncio.to_thread(bench.query, "CREATE TABLE IF NOT EXISTS kept (n int)")
+            await asyncio.to_thread(bench.query, "INSERT INTO kept VALUES (1)")
+        async with bench.running():
+            await asyncio.to_thread(bench.query, "INSERT INTO kept VALUES (2)")
+            os.killpg(bench.pid, signal.SIGKILL)
+            assert "PostgreSQL ended with status -9" in await bench.server.wait()
+        assert (bench.data / "postgres" / "postmaster.pid").exists()
+        async with bench.running():
+            rows = await asyncio.to_thread(bench.query, "SELECT n FROM kept ORDER BY n")
+            assert rows == [[1], [2]]
+
+    run(test())
+
+
+def test_a_server_that_was_left_behind_is_stopped_first(bench: Bench) -> None:
+    async def test() -> None:
+        left = Postgres(Cluster(bench.data / "postgres", bench.secret), bench.port, bench.data / "log")
+        await left.start()
+        old = bench.pid
+        async with bench.running():
+            assert bench.pid != old
+            assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
+        assert "status 0" in await left.wait()
+
+    run(test())
+
+
+def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(bench: Bench) -> None:
+    async def test() -> None:
+        folder = bench.data / "postgres"
+        other = await asyncio.create_subprocess_exec("sleep", "60")
+        try:
+            lines = (other.pid, folder, 0, bench.port, "", "127.0.0.1", "", "ready")
+            (folder / "postmaster.pid").write_text("".join(f"{line}\n" for line in lines))
+            async with bench.running():
+                assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
+            assert alive(other.pid)
+        finally:
+            other.kill()
+            await other.wait()
+
+    run(test())
+
+
+def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
+    async def test() -> None:
+        (tmp_path / "postgres.new" / "base").mkdir(parents=True)
+        bench = Bench(tmp_path)
+        async with bench.running():
+            assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
+        assert not (tmp_path / "postgres.new").exists()
+        assert not (tmp_path / "postgres.pwfile").exists()
+
+    run(test())
+
+
+def test_a_server_that_cannot_start_says_why(bench: Bench) -> None:
+    async def test() -> None:
+        listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", bench.port)
+        try:
+            with pytest.raises(PostgresError, match=r"(?s)did not start.*Address already in use") as refused:
+                await bench.server.start()
+            assert "log" in str(refused.value)
+        finally:
+            listener.close()
+            await listener.wait_closed()
+            await bench.server.stop()
+
+    run(test())
+
+
+def test_stopping_does_not_wait_for_clients(bench: Bench) -> None:
+    async def test() -> None:
+        async with bench.running():
+            waiting = asyncio.create_task(asyncio.to_thread(bench.query, "SELECT pg_sleep(60)"))
+            count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
+            await settled(lambda: asyncio.to_thread(bench.query, count), lambda rows: rows == [[1]])
+            loop = asyncio.get_running_loop()
+            before = loop.time()
+            await bench.server.stop()
+            assert loop.time() - before < 5
+            with pytest.raises((pg8000.native.DatabaseError, pg8000.native.InterfaceError)):
+                await waiting
+
+    run(test())
