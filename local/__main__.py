@@ -7,6 +7,9 @@ from local import ROOT
 sys.path.append(str(ROOT / "layers" / "common"))
 
 if __name__ == "__main__":
-    from local.cli import main
+    try:
+        from local.cli import main
 
-    sys.exit(main())
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -27,8 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
     except StackError as error:
         print(f"slowmatch: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 0
 
 
 def _parser() -> argparse.ArgumentParser:

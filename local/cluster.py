@@ -92,11 +92,9 @@ class Cluster:
     def _stop_leftover(self) -> None:
         """PostgreSQL itself deals with a stale pid file, except when another program has its number by now."""
         pid_file = self.folder / "postmaster.pid"
-        running = (
-            processes.command_of(pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
-            if pid_file.exists()
-            else ""
-        )
+        if not pid_file.exists():
+            return
+        running = processes.command_of(pid_file.read_text(encoding="utf-8").partition("\n")[0])
         if "postgres" in running and str(self.folder) in running:
             self._run("pg_ctl", "stop", "-D", str(self.folder), "-m", "fast", "-w")
         elif running:

@@ -1,17 +1,23 @@
 """On the first run there is nothing to see: offers to load records."""
 
 import asyncio
+import contextlib
 import sys
 
 from local import certificates
 from local.environment import Folders, Ports
+from local.errors import StackError
 from local.output import Output
 
 
 async def offer_records(ports: Ports, folders: Folders, output: Output) -> None:
-    """Ask once when somebody sits at a terminal; otherwise only say what to do."""
-    if not await asyncio.to_thread(_is_empty, ports, folders):
-        return
+    """Ask once when somebody sits at a terminal; otherwise only say what to do. Never a reason to stop."""
+    with contextlib.suppress(StackError):
+        if await asyncio.to_thread(_is_empty, ports, folders):
+            await _offer(ports, folders, output)
+
+
+async def _offer(ports: Ports, folders: Folders, output: Output) -> None:
     asked = folders.data / "seed-offered"
     if not sys.stdin.isatty() or asked.exists():
         output.line("There are no records yet: `make seed` loads real ones that expire.")

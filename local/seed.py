@@ -52,9 +52,13 @@ def connect(ports: Ports, folders: Folders) -> Iterator[pg8000.native.Connection
     try:
         yield connection
     except pg8000.native.DatabaseError as error:
-        if error.args[0].get("C") != _UNDEFINED_TABLE:
-            raise
-        raise SeedError("the tables are not there yet: start the stack first (make run)") from error
+        missing = error.args[0].get("C") == _UNDEFINED_TABLE
+        text = (
+            "the tables are not there yet: start the stack first (make run)"
+            if missing
+            else error.args[0].get("M")
+        )
+        raise SeedError(text) from error
     finally:
         connection.close()
 

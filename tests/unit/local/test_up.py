@@ -1,0 +1,254 @@
+"""`python -m local up` as a person meets it: the fixture's template, started, used, broken and stopped."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import smtplib
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local import ROOT
+from tests.unit.local.support import TEMPLATE, alive, free_ports, until
+
+READY_SECONDS = 60
+NUMBERS = itertools.count()
+
+
+class Up:
+    """A stack in a process of its own."""
+
+    def __init__(self, folder: Path, command: str = "up", **environment: str) -> None:
+        self.folder = folder
+        self.port = free_ports()
+        self.log = folder.parent / f"{next(NUMBERS)}.log"
+        arguments = [command, "--port", str(self.port), "--data", str(folder)]
+        if command != "seed":
+            arguments += ["--template", str(TEMPLATE)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local", *arguments],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | environment,
+            )
+
+    def says(self, text: str) -> str:
+        """Wait until the terminal shows `text`; everything it shows."""
+        return until(
+            self.log.read_text, lambda shown: text in shown or self.process.poll() is not None, READY_SECONDS
+        )
+
+    def ready(self) -> "Up":
+        assert "Ready after" in self.says("Ready after")
+        return self
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def get(self, path: str) -> Any:
+        status, text = self.call("GET", path)
+        assert status == 200, text
+        return json.loads(text)
+
+    def aws(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port + (0 if service == 'lambda' else 2)}",
+            region_name="us-east-1",
+            config=Config(retries={"max_attempts": 0}),
+        )
+
+    def family(self) -> list[int]:
+        """The processes that the stack has started."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    stack = Up(tmp_path_factory.mktemp("up") / "data")
+    try:
+        yield stack.ready()
+    finally:
+        status = stack.stop()
+    assert status == 0, stack.log.read_text()
+
+
+def records(file: Path) -> list[Any]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_it_reports_what_it_starts_and_prints_the_addresses(up: Up) -> None:
+    shown = up.log.read_text()
+    for name in ("PostgreSQL", "AWS (moto)", "SMTP", "Gateway"):
+        assert re.search(rf"{re.escape(name)} +starting on .*127\.0\.0\.1:\d+", shown)
+        assert re.search(rf"{re.escape(name)} +ready after \d+\.\d s", shown)
+    assert f"http://127.0.0.1:{up.port}/outbox" in shown
+
+
+def test_a_request_goes_through_to_the_function(up: Up) -> None:
+    status, text = up.call("GET", "/things/7?x=1")
+    assert status == 200
+    assert json.loads(text)["pathParameters"] == {"id": "7"}
+    assert up.call("GET", "/things/1?crash=1") == (500, '{"message": "Internal Server Error"}')
+    assert up.call("GET", "/things/1?full=1") == (201, "made")
+
+
+def test_the_state_shows_processes_queues_and_rules(up: Up) -> None:
+    up.call("GET", "/things/1")
+    state = up.get("/local/state")
+    assert state["pid"] == up.process.pid
+    (function,) = state["functions"]
+    assert all(alive(process["pid"]) for process in function["processes"])
+    assert [queue["name"] for queue in state["queues"]] == ["slowmatch-work", "slowmatch-DeadLetters"]
+    rules = until(
+        lambda: {rule["name"]: rule for rule in up.get("/local/state")["rules"]},
+        lambda r: r["slowmatch-nightly"]["next"],
+    )
+    assert rules["slowmatch-nightly"]["next"].endswith("T02:00:00+00:00")
+    assert rules["slowmatch-PausedRule"]["state"] == "DISABLED"
+
+
+def test_a_message_reaches_the_function_in_a_batch(up: Up, tmp_path: Path) -> None:
+    client, told = up.aws("sqs"), tmp_path / "told"
+    url = client.get_queue_url(QueueName="slowmatch-work")["QueueUrl"]
+    for number in range(2):
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"file": str(told), "n": number}))
+    arrived = until(lambda: records(told), lambda found: len(found) == 2)
+    assert len({record["batch"] for record in arrived}) == 1  # the template's window of two seconds
+    until(
+        lambda: up.get("/local/state")["queues"][0], lambda queue: queue["waiting"] + queue["in_flight"] == 0
+    )
+
+
+def test_a_notification_reaches_the_function(up: Up, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    arn = "arn:aws:sns:us-east-1:000000000000:slowmatch-NewsTopic"
+    up.aws("sns").publish(TopicArn=arn, Message=json.dumps({"file": str(told)}))
+    until(lambda: records(told), lambda found: len(found) == 1)
+
+
+def test_boto3_invokes_the_function(up: Up) -> None:
+    client = up.aws("lambda")
+    answer = client.invoke(FunctionName="slowmatch-TinyFunction", Payload=b"{}")
+    assert json.loads(answer["Payload"].read())["layer"] == "from the layer"
+    failed = client.invoke(FunctionName="TinyFunction", Payload=b'{"do": "raise", "message": "no"}')
+    assert failed["FunctionError"] == "Unhandled"
+
+
+def test_secrets_and_verified_senders_are_there(up: Up) -> None:
+    secret = up.aws("secretsmanager").get_secret_value(
+        SecretId="arn:aws:secretsmanager:us-east-1:000000000000:secret:slowmatch/database"
+    )
+    login = json.loads(secret["SecretString"])
+    assert login["username"] == "slowmatch"
+    assert login["password"] == (up.folder / "postgres-password").read_text()
+
+
+def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: Up) -> None:
+    up.call("DELETE", "/outbox")
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "slowmatch@example.com", "you@example.com", "Hello"
+    message.set_content("text")
+    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=10) as client:
+        client.send_message(message)
+    raw = {"Raw": {"Data": message.as_bytes()}}
+    up.aws("sesv2").send_email(Destination={"ToAddresses": ["you@example.com"]}, Content=raw)
+    mails = up.get("/outbox.json")
+    assert [(mail["to"], mail["text"]) for mail in mails] == [(["you@example.com"], "text\n")] * 2
+    assert up.call("PUT", "/outbox/mode", {"mode": "refuse"})[0] == 200
+    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=10) as client, pytest.raises(smtplib.SMTPException):
+        client.send_message(message)
+    assert up.call("PUT", "/outbox/mode", {"mode": "accept"})[0] == 200
+
+
+def test_pages_are_shown_without_scripts(up: Up) -> None:
+    for path, said in (("/", "TinyFunction"), ("/local", "slowmatch-work"), ("/outbox", "Outbox")):
+        status, text = up.call("GET", path)
+        assert status == 200
+        assert said in text
+        assert "<script" not in text
+    assert up.call("GET", "/local/style.css")[0] == 200
+    assert up.call("GET", "/outbox/none")[0] == 404
+    assert up.call("GET", "/outbox/none/html")[0] == 404
+
+
+def test_a_second_stack_in_the_folder_is_refused_with_the_firsts_process(up: Up) -> None:
+    second = Up(up.folder)
+    assert second.process.wait(20) == 2
+    assert f"process {up.process.pid}" in second.log.read_text()
+
+
+def test_sam_local_gets_the_same_values(up: Up) -> None:
+    values = json.loads((up.folder / "sam-env.json").read_text())["Parameters"]
+    assert values["DB_PORT"] == str(up.port + 1)
+    assert values["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{up.port + 2}"
+
+
+def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
+    stack = Up(tmp_path / "data").ready()
+    event = json.dumps({"do": "sleep", "seconds": 4})
+    stack.aws("lambda").invoke(FunctionName="TinyFunction", InvocationType="Event", Payload=event)
+    until(
+        lambda: [p["state"] for p in stack.get("/local/state")["functions"][0]["processes"]],
+        lambda s: "busy" in s,
+    )
+    family = stack.family()
+    assert len(family) >= 3
+    assert stack.stop(signal.SIGTERM) == 0
+    assert not any(alive(pid) for pid in family)
+    assert stack.log.read_text().rstrip().endswith("stopped")
+
+    # and after a kill -9 the same folder starts again
+    again = Up(tmp_path / "data").ready()
+    family = again.family()
+    again.process.kill()
+    again.process.wait()
+    until(lambda: [pid for pid in family if alive(pid)], lambda left: not left)
+    third = Up(tmp_path / "data").ready()
+    assert third.stop() == 0
+
+
+@pytest.mark.parametrize("moment", ["PostgreSQL", "AWS (moto)", "Gateway"])
+def test_a_stop_in_the_middle_of_starting_is_clean(tmp_path: Path, moment: str) -> None:
+    stack = Up(tmp_path / "data")
+    stack.says(moment)
+    assert stack.stop() == 0
+    assert "Traceback" not in stack.log.read_text()
+
+
+@pytest.mark.parametrize(("position", "said"), [(0, "AWS (moto) ended"), (1, "PostgreSQL ended")])
+def test_a_service_that_ends_by_itself_ends_the_stack_with_its_name(
+    tmp_path: Path, position: int, said: str
+) -> None:
+    stack = Up(tmp_path / "data", "services").ready()
+    os.kill(sorted(stack.family())[position], signal.SIGKILL)
+    assert stack.process.wait(20) == 1
+    shown = stack.log.read_text()
+    assert f"slowmatch: {said}" in shown
+    assert "Traceback" not in shown
