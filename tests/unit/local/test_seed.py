@@ -1,0 +1,104 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pg8000.native
+import pytest
+
+from local import ROOT, certificates, seed
+from local.certificates import Certificate
+from local.cli import main
+from local.environment import Folders, Ports
+from local.seed import SeedError
+from tests.unit.local.support import free_ports
+from tests.unit.local.up import Up
+
+RECORDS = ROOT / "layers" / "common" / "slowmatch" / "db" / "migrations" / "0001_records.sql"
+OVER = datetime(2020, 1, 1, tzinfo=UTC)
+TO_COME = datetime(2040, 1, 1, tzinfo=UTC)
+FOUND = [Certificate("CN=over", OVER), Certificate("CN=to come", TO_COME), Certificate("CN=over", TO_COME)]
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """PostgreSQL as the stack has it; the tables are not there yet."""
+    started = Up(tmp_path_factory.mktemp("seed") / "data", "services")
+    try:
+        yield started.ready()
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def con(services: Up) -> Iterator[pg8000.native.Connection]:
+    with seed.connect(Ports(services.port), Folders(services.folder)) as connection:
+        connection.run("DROP TABLE IF EXISTS record; DROP FUNCTION IF EXISTS search_words, search_query")
+        connection.run(RECORDS.read_text())
+        yield connection
+
+
+def test_certificates_become_records_once(con: pg8000.native.Connection) -> None:
+    assert seed.is_empty(con)
+    assert seed.add_certificates(con, FOUND) == 3
+    assert seed.add_certificates(con, [*FOUND, Certificate("CN=new", OVER)]) == 1
+    assert not seed.is_empty(con)
+    rows = con.run("SELECT title, expiry_date, is_expired FROM record ORDER BY id LIMIT 1")
+    assert rows == [["CN=over", OVER, False]]
+
+
+def test_the_command_loads_certificates_and_synthetic_records(
+    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--rows", "120000"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    real = len(certificates.bundle())
+    assert f"{real} certificates of the CA bundle added" in shown
+    assert "120,000 of 120,000 records" in shown
+    assert f"{120_000 + real:,} records in all" in shown
+    [[over, to_come, age, titles]] = con.run(
+        """
+        SELECT
+            count(*) FILTER (WHERE expiry_date < now()),
+            count(*) FILTER (WHERE expiry_date > now()),
+            extract(day FROM now() - min(created_at)),
+            count(DISTINCT title)
+        FROM record
+        """
+    )
+    assert over > 20_000
+    assert to_come > 70_000
+    assert 360 <= age <= 366
+    assert titles > 50_000
+
+
+def test_the_command_adds_no_certificate_twice(
+    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed.add_certificates(con, certificates.bundle())
+    assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
+    assert "0 certificates of the CA bundle added as records: all were there" in capsys.readouterr().out
+
+
+def test_without_a_stack_it_says_what_to_start(services: Up, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["seed", "--port", str(free_ports()), "--data", str(services.folder)]) == 2
+    assert "start the stack first (make run)" in capsys.readouterr().err
+
+
+def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native.Connection) -> None:
+    con.run("DROP TABLE record")
+    with (
+        pytest.raises(SeedError, match="not there yet"),
+        seed.connect(Ports(services.port), Folders(services.folder)) as fresh,
+    ):
+        seed.is_empty(fresh)
+
+
+def test_the_postgresql_of_another_folder_is_not_touched(
+    services: Up, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = Folders(tmp_path_factory.mktemp("other"))
+    with (
+        pytest.raises(SeedError, match="is not the one of"),
+        seed.connect(Ports(services.port), other),
+    ):
+        pass
