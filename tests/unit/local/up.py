@@ -66,7 +66,7 @@ class Up:
         assert status == 200, text
         return json.loads(text)
 
-    def aws(self, service: str) -> Any:
+    def aws(self, service: Any) -> Any:
         return boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{self.port + (0 if service == 'lambda' else 2)}",
