@@ -25,9 +25,8 @@ def run(ports: Ports, folders: Folders, rows: int) -> int:
     """Load the certificates, which is harmless to repeat, and `rows` synthetic records; the exit status."""
     with connect(ports, folders) as connection:
         added = add_certificates(connection, certificates.bundle())
-        print(
-            f"{added} certificates of the CA bundle added as records" + ("" if added else ": all were there")
-        )
+        remark = "" if added else ": all were there"
+        print(f"{added} certificates of the CA bundle added as records{remark}")
         if rows > 0:
             add_synthetic(connection, rows, Progress(rows, "records"))
         connection.run("VACUUM (ANALYZE) record")
@@ -39,28 +38,28 @@ def run(ports: Ports, folders: Folders, rows: int) -> int:
 @contextmanager
 def connect(ports: Ports, folders: Folders) -> Iterator[pg8000.native.Connection]:
     """A connection to the running stack's database. Raises SeedError when there is none."""
-    where = f"{HOST}:{ports.postgres}"
-    try:
-        connection = pg8000.native.Connection(
-            USERNAME, host=HOST, port=ports.postgres, database=DATABASE, password=password(folders.data)
-        )
-    except pg8000.native.InterfaceError as error:
-        raise SeedError(f"nothing answers on {where}: start the stack first (make run)") from error
-    except pg8000.native.DatabaseError as error:
-        text = error.args[0].get("M")
-        raise SeedError(f"the PostgreSQL on {where} is not the one of {folders.data}: {text}") from error
+    connection = _open(ports, folders)
     try:
         yield connection
     except pg8000.native.DatabaseError as error:
-        missing = error.args[0].get("C") == _UNDEFINED_TABLE
-        text = (
-            "the tables are not there yet: start the stack first (make run)"
-            if missing
-            else error.args[0].get("M")
-        )
-        raise SeedError(text) from error
+        said = error.args[0]
+        if said.get("C") == _UNDEFINED_TABLE:
+            raise SeedError("the tables are not there yet: start the stack first (make run)") from error
+        raise SeedError(f"PostgreSQL said: {said.get('M')}") from error
     finally:
         connection.close()
+
+
+def _open(ports: Ports, folders: Folders) -> pg8000.native.Connection:
+    where = f"{HOST}:{ports.postgres}"
+    login = {"user": USERNAME, "password": password(folders.data), "database": DATABASE}
+    try:
+        return pg8000.native.Connection(host=HOST, port=ports.postgres, **login)
+    except pg8000.native.InterfaceError as error:
+        raise SeedError(f"nothing answers on {where}: start the stack first (make run)") from error
+    except pg8000.native.DatabaseError as error:
+        said = error.args[0].get("M")
+        raise SeedError(f"the PostgreSQL on {where} is not the one of {folders.data}: {said}") from error
 
 
 def is_empty(connection: pg8000.native.Connection) -> bool:

@@ -1,11 +1,12 @@
 """The embedded PostgreSQL: made once, reached by password, back after every kind of end."""
 
 import asyncio
+import gc
 import os
 import signal
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,8 @@ class Bench:
 
     def query(self, sql: str, **login: Any) -> Any:
         login = {"user": USERNAME, "password": self.secret, "database": DATABASE} | login
-        connection = pg8000.native.Connection(host="127.0.0.1", port=self.port, **login)
-        try:
+        with closing(pg8000.native.Connection(host="127.0.0.1", port=self.port, **login)) as connection:
             return connection.run(sql)
-        finally:
-            connection.close()
 
     @property
     def pid(self) -> int:
@@ -52,17 +50,28 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(tmp_path_factory.mktemp("postgres"))
 
 
-def test_the_database_is_there_in_utf8_and_utc_and_wants_a_password(bench: Bench) -> None:
+def test_the_database_is_there_in_utf8_and_utc(bench: Bench) -> None:
     async def test() -> None:
         async with bench.running():
             [[encoding]] = await asyncio.to_thread(bench.query, "SHOW server_encoding")
             [[zone]] = await asyncio.to_thread(bench.query, "SHOW timezone")
             [[version]] = await asyncio.to_thread(bench.query, "SHOW server_version")
             assert (encoding, zone, version.split(".")[0]) == ("UTF8", "UTC", "18")
+
+    run(test())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_wrong_password_is_refused(bench: Bench) -> None:
+    """pg8000 leaves its socket to the garbage collector when it is refused."""
+
+    async def test() -> None:
+        async with bench.running():
             with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
                 await asyncio.to_thread(bench.query, "SELECT 1", password="wrong")
 
     run(test())
+    gc.collect()
 
 
 def test_the_password_is_kept_and_only_for_its_owner(bench: Bench) -> None:
@@ -146,6 +155,7 @@ def test_a_server_that_cannot_start_says_why(bench: Bench) -> None:
     run(test())
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_stopping_does_not_wait_for_clients(bench: Bench) -> None:
     async def test() -> None:
         async with bench.running():
@@ -160,3 +170,4 @@ def test_stopping_does_not_wait_for_clients(bench: Bench) -> None:
                 await waiting
 
     run(test())
+    gc.collect()  # as above
