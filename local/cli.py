@@ -60,9 +60,12 @@ def _serve(options: argparse.Namespace) -> int:
     ports, folders = Ports(options.port), Folders(options.data.resolve())
     try:
         folders.create()
+        lock = FolderLock(folders.data)
     except OSError as error:
-        raise StackError(f"{folders.data} cannot be used for the stack's data: {error}") from error
-    lock = FolderLock(folders.data)
+        raise StackError(
+            f"{folders.data} cannot hold the stack's data: {error}. If another user made it, start the stack"
+            f" as that user, or remove it to begin anew"
+        ) from error
     try:
         check_ports(ports)
         return asyncio.run(_until_stopped(options, ports, folders))

@@ -5,13 +5,14 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from local import private_file, processes
 from local.environment import DATABASE
 from local.errors import StackError
-from local.system_user import SystemUser, substitute_for_root
+from local.system_user import SystemUser, open_way, substitute_for_root
 
 USERNAME = "slowmatch"
 # Every command gets this environment and no more: no PG* variable of the user's reaches it.
@@ -43,15 +44,21 @@ def password(data: Path) -> str:
 class Cluster:
     """`folder` holds one server's data. As root everything is done by a substitute user."""
 
-    def __init__(self, folder: Path, password: str) -> None:
+    def __init__(self, folder: Path, password: str, report: Callable[[str], None]) -> None:
         self.folder = folder.resolve()
         self._password = password
+        self._report = report
         self._user: SystemUser | None = None
 
     def prepare(self) -> None:
         """Create it the first time; clear away what a kill -9 left behind. Raises PostgresError."""
         try:
-            self._user = substitute_for_root(self.folder, binaries())
+            self._user = substitute_for_root(self.folder)
+            if self._user and (closed := open_way(self.folder, binaries().parent)):
+                names = ", ".join(map(str, closed))
+                self._report(
+                    f"PostgreSQL does not run as root, but as {self._user.name}: o+x given to {names}"
+                )
             if (self.folder / "PG_VERSION").exists():
                 self._stop_leftover()
             else:

@@ -51,7 +51,8 @@ async def services(plan: Plan) -> AsyncIterator["Services"]:
         stack.push_async_callback(processes.stop, moto, (signal.SIGTERM, 2.0))
         secret = password(plan.folders.data)
         log = plan.folders.logs / "postgres.log"
-        database = Postgres(Cluster(plan.folders.postgres, secret), plan.ports.postgres, log)
+        cluster = Cluster(plan.folders.postgres, secret, plan.output.note)
+        database = Postgres(cluster, plan.ports.postgres, log)
         stack.push_async_callback(database.stop)
         async with asyncio.TaskGroup() as starting:
             starting.create_task(_step(plan, "PostgreSQL", plan.ports.postgres, database.start()))

@@ -24,7 +24,12 @@ class Bench:
         self.data = folder
         self.port = free_ports()
         self.secret = password(folder)
-        self.server = Postgres(Cluster(folder / "postgres", self.secret), self.port, folder / "log")
+        self.server = self.another()
+
+    def another(self) -> Postgres:
+        """A server on the same folder."""
+        cluster = Cluster(self.data / "postgres", self.secret, lambda _: None)
+        return Postgres(cluster, self.port, self.data / "log")
 
     def query(self, sql: str, **login: Any) -> Any:
         login = {"user": USERNAME, "password": self.secret, "database": DATABASE} | login
@@ -100,7 +105,7 @@ def test_data_survives_a_clean_stop_and_a_kill(bench: Bench) -> None:
 
 def test_a_server_that_was_left_behind_is_stopped_first(bench: Bench) -> None:
     async def test() -> None:
-        left = Postgres(Cluster(bench.data / "postgres", bench.secret), bench.port, bench.data / "log")
+        left = bench.another()
         await left.start()
         old = bench.pid
         async with bench.running():
