@@ -30,7 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description=__doc__,
+        epilog="A variable of the functions (MAIL_RECIPIENTS, BATCH_SIZE, ...) that is set in the shell wins"
+        " over its value in template.yaml: MAIL_RECIPIENTS=me@example.com make run",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in {
         "up": "run the whole stack",

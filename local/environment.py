@@ -77,9 +77,11 @@ def secret_arn(name: str) -> str:
 
 
 def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
-    """Values that replace what the template gives the functions; a variable of the same name in `environ` wins."""
+    """Values that replace what the template gives the functions.
+
+    A variable of the same name in `environ` wins, except AWS_ENDPOINT_URL: nothing here may reach AWS.
+    """
     values = {
-        "AWS_ENDPOINT_URL": ports.aws_url,
         "DB_HOST": HOST,
         "DB_PORT": str(ports.postgres),
         "DB_NAME": DATABASE,
@@ -96,7 +98,8 @@ def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
         "SMTP_SECURITY": "none",
         "SMTP_SECRET_ARN": "",
     }
-    return {name: environ.get(name, value) for name, value in values.items()}
+    chosen = {name: environ.get(name, value) for name, value in values.items()}
+    return chosen | {"AWS_ENDPOINT_URL": ports.aws_url}
 
 
 def function_environment(

@@ -1,21 +1,30 @@
 """How a function's process is started: awslambdaric, with the environment that Lambda gives it."""
 
 import asyncio
+import importlib.util
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from local import processes
 from local.environment import REGION
 from local.resources import Function
 
 LINE_LIMIT = 1024 * 1024
+_PORTABLE = Path(__file__).parent / "portable"
+
+
+def has_native_client() -> bool:
+    """awslambdaric brings its native module for Linux only."""
+    return importlib.util.find_spec("runtime_client") is not None
 
 
 def process_environment(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
     """What Lambda sets, then the function's own variables."""
+    path = [function.code, *function.layers, *(() if has_native_client() else (_PORTABLE,))]
     return processes.inherited_environment() | {
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
@@ -32,7 +41,7 @@ def process_environment(function: Function, variables: Mapping[str, str]) -> dic
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "LAMBDA_TASK_ROOT": str(function.code),
         "_HANDLER": function.handler,
-        "PYTHONPATH": os.pathsep.join(map(str, (function.code, *function.layers))),
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
         "TZ": ":UTC",
         **variables,
     }

@@ -22,6 +22,11 @@ def test_a_variable_of_the_shell_wins() -> None:
     assert variables["BATCH_SIZE"] == "10"
 
 
+def test_no_variable_of_the_shell_sends_the_functions_to_aws() -> None:
+    variables = function_environment({}, PORTS, {"AWS_ENDPOINT_URL": "https://sqs.amazonaws.com"})
+    assert variables == {"AWS_ENDPOINT_URL": "http://127.0.0.1:8082"}
+
+
 def test_what_the_template_does_not_declare_is_not_there() -> None:
     assert "DB_HOST" not in function_environment({}, PORTS, {"OTHER": "x"})
     assert "OTHER" not in function_environment({}, PORTS, {"OTHER": "x"})

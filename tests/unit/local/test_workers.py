@@ -71,6 +71,22 @@ def test_a_process_serves_one_invocation_after_another(function: Function) -> No
     run(test())
 
 
+def test_where_awslambdaric_has_no_native_client_a_portable_one_does_the_same(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.function_process.has_native_client", lambda: False)
+
+    async def test() -> None:
+        async with running(function) as pool:
+            first = await call(pool)
+            assert "portable" in first["environment"]["PYTHONPATH"]
+            assert first["client"].endswith("portable/runtime_client.py")
+            assert (await fail(pool, do="raise", message="ü"))["errorMessage"] == "ü"
+            assert (await call(pool))["calls"] == 3
+
+    run(test())
+
+
 def test_the_environment_is_lambdas_and_nothing_of_the_users(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
