@@ -45,8 +45,9 @@ class Result:
 
 
 def error_result(kind: str, message: str, request_id: str) -> Result:
-    """The platform's own error documents: time-out, exit, too large."""
-    document = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {message}"}
+    """The platform's own error documents: time-out, exit, too large. No `request_id`: before any invocation."""
+    prefix = f"RequestId: {request_id} Error: " if request_id else ""
+    document = {"errorType": kind, "errorMessage": prefix + message}
     return Result(json.dumps(document).encode(), "Unhandled")
 
 
