@@ -114,7 +114,12 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
         running = await stack.enter_async_context(services(plan))
         work = [running.watch()]
         addresses = service_addresses(plan)
-        if options.command == "up":
+        if options.command == "services":
+            from local.bridge import bridged
+
+            if bridge := stack.enter_context(bridged(ports.services)):
+                output.line(f"Containers reach the services too, through Docker's bridge ({bridge})")
+        else:
             from local import state
             from local.stack import start
 

@@ -32,6 +32,11 @@ class Ports:
         return self.gateway + 3
 
     @property
+    def services(self) -> list[int]:
+        """The ports of what the functions need."""
+        return [self.postgres, self.aws, self.smtp]
+
+    @property
     def aws_url(self) -> str:
         return f"http://{HOST}:{self.aws}"
 

@@ -155,7 +155,10 @@ def service_addresses(plan: Plan) -> dict[str, str]:
 
 
 def write_sam_environment(plan: Plan) -> None:
-    """For `sam local ... --env-vars`: the values that the functions get here."""
+    """For `sam local ... --env-vars`: the values that the functions get here, as a container has to say them.
+
+    A container's 127.0.0.1 is its own; its localhost is this machine, too (samconfig.toml: add_host).
+    """
     values = local_values(plan.ports, plan.environ)
-    document = json.dumps({"Parameters": values}, indent=2)
+    document = json.dumps({"Parameters": values}, indent=2).replace(HOST, "localhost")
     (plan.folders.data / "sam-env.json").write_text(document + "\n", encoding="utf-8")

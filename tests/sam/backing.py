@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 from slowmatch.db import connection
 from slowmatch.jobs import enqueue, store
 from slowmatch.settings import settings
-from tests.sam.bridge import bridged
 from tests.sam.template import ROOT
 
 READY_SECONDS = 60
@@ -44,20 +43,13 @@ class Backing:
         settings.cache_clear()
         connection.cache_clear()
 
-    def name_this_machine(self) -> None:
-        """A container's 127.0.0.1 is its own; its localhost is this machine, too."""
-        text = self.environment.read_text(encoding="utf-8")
-        self.environment.write_text(text.replace("127.0.0.1", "localhost"), encoding="utf-8")
-
 
 @contextmanager
 def services() -> Iterator[Backing]:
     # Not a folder of pytest's: those are closed to the user that PostgreSQL runs as when root starts it.
     with TemporaryDirectory(prefix="slowmatch-") as name:
         Path(name).chmod(0o755)
-        first = _free_ports(4)
-        with _serving(Path(name), first) as backing, bridged([first + 1, first + 2, first + 3]):
-            backing.name_this_machine()
+        with _serving(Path(name), _free_ports(4)) as backing:
             yield backing
 
 

@@ -13,14 +13,18 @@ from contextlib import ExitStack, contextmanager
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 
+from local.environment import HOST
+
 BRIDGE = b"docker0"
-LOOPBACK = "127.0.0.1"
 SIOCGIFADDR = 0x8915  # Linux, netdevice(7): an interface's address
 
 
 @contextmanager
-def bridged(ports: list[int]) -> Iterator[None]:
-    """Pass on connections to `ports` of Docker's bridge while the context lasts, where there is one."""
+def bridged(ports: list[int]) -> Iterator[str | None]:
+    """Pass on connections to `ports` of Docker's bridge while the context lasts; its address, if there is one.
+
+    The bridge is an interface of this machine alone: its containers can connect, the network cannot.
+    """
     address = bridge_address()
     places = [(address, port) for port in ports] if address is not None else []
     with ExitStack() as stack:
@@ -28,7 +32,7 @@ def bridged(ports: list[int]) -> Iterator[None]:
             server = stack.enter_context(_Server(place, _PassOn))
             Thread(target=server.serve_forever, name=f"bridge {place}", daemon=True).start()
             stack.callback(server.shutdown)
-        yield
+        yield address
 
 
 def bridge_address() -> str | None:
@@ -50,7 +54,7 @@ class _Server(ThreadingTCPServer):
 class _PassOn(BaseRequestHandler):
     def handle(self) -> None:
         port = self.request.getsockname()[1]
-        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port)) as there:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port)) as there:
             back = Thread(target=_copy, args=(there, self.request), daemon=True)
             back.start()
             _copy(self.request, there)
