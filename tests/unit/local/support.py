@@ -53,7 +53,7 @@ async def settled(look: Callable[[], Awaitable[T]], good: Callable[[T], Any], se
 
 def free_ports() -> int:
     """The first of four neighbouring ports that nobody uses, below those that the system gives to clients."""
-    for port in range(10_000 + os.getpid() % 2_000 * 4, 30_000, 4):
+    for port in range(10_000 + os.getpid() * 40 % 16_000, 30_000, 4):
         try:
             for number in range(port, port + 4):
                 with socket.socket() as probe:

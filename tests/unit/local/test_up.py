@@ -131,10 +131,10 @@ def test_a_second_stack_in_the_folder_is_refused_with_the_firsts_process(up: Up)
     assert f"process {up.process.pid}" in second.log.read_text()
 
 
-def test_sam_local_gets_the_same_values(up: Up) -> None:
+def test_sam_local_gets_the_same_values_by_a_name_that_containers_know(up: Up) -> None:
     values = json.loads((up.folder / "sam-env.json").read_text())["Parameters"]
     assert values["DB_PORT"] == str(up.port + 1)
-    assert values["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{up.port + 2}"
+    assert values["AWS_ENDPOINT_URL"] == f"http://localhost:{up.port + 2}"
 
 
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
