@@ -79,8 +79,11 @@ class Stack:
         return [process["pid"] for process in found["processes"]]
 
     def sqs(self) -> Any:
+        return self.aws("sqs")
+
+    def aws(self, service: Any) -> Any:
         return boto3.client(
-            "sqs",
+            service,
             endpoint_url=f"http://127.0.0.1:{self.port + 2}",
             region_name="us-east-1",
             aws_access_key_id="testing",

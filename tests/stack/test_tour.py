@@ -146,3 +146,21 @@ def test_direct_invocation_returns_the_run(stack: Stack) -> None:
 def test_the_health_check_is_content(stack: Stack) -> None:
     stack.dispatch()
     assert stack.get("/api/health")["ok"]
+
+
+def test_a_wrong_password_is_one_clear_line_in_the_log(stack: Stack) -> None:
+    secrets = stack.aws("secretsmanager")
+    (secret,) = secrets.list_secrets()["SecretList"]
+    right = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+    wrong = json.dumps(json.loads(right) | {"password": "wrong"})
+    secrets.put_secret_value(SecretId=secret["ARN"], SecretString=wrong)
+    try:
+        for pid in stack.processes("RecordsApiFunction"):
+            kill(pid)
+        _, problem = until(lambda: stack.call("GET", "/api/records"), lambda answer: answer[0] == 503)
+        assert problem["title"] == "Service unavailable"
+        log = (stack.data / "logs" / "records_api.log").read_text()
+        assert "the database refused the password in the secret DB_SECRET_ARN" in log
+    finally:
+        secrets.put_secret_value(SecretId=secret["ARN"], SecretString=right)
+    assert until(lambda: stack.call("GET", "/api/records"), lambda answer: answer[0] == 200)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.runtime import parse_message
+from slowmatch.jobs.messages import parse_message
 from slowmatch.settings import Settings
 from tests.sam import template
 from tests.sam.template import ROOT, Route, of_type

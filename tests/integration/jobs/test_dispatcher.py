@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
-from slowmatch.jobs import dispatch, enqueue, queue, upkeep
+from slowmatch.jobs import dispatch, enqueue, overview, queue, upkeep
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -109,3 +109,16 @@ def test_the_function_does_it_all_and_leaves_a_sign_of_life(
     assert con.query("SELECT name FROM job") == [["db-cleanup"]]
     assert con.query("SELECT count(*) FROM dispatcher_tick") == [[1]]
     upkeep.events.cache_clear()
+
+
+def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection, work: Work) -> None:
+    con.query(
+        "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'cron(0 * * * ? *)', :at)",
+        at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
+    )
+    now = datetime.fromisoformat("2026-11-24T01:30:00+00:00")
+    assert upkeep.report_missed(con, now) == 1
+    assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 1
+    work.tick("2026-11-24T01:00:00Z")
+    assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 0
+    assert '"missed" : 0' in overview.stats(con, now, 24)

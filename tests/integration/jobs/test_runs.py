@@ -8,7 +8,8 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, enqueue, store
-from slowmatch.jobs.runtime import AttemptFailed, EventError
+from slowmatch.jobs.messages import EventError
+from slowmatch.jobs.runtime import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 

@@ -222,7 +222,10 @@ def tls_context(config: Settings) -> ssl.SSLContext | bool:
     """What pg8000 wants to hear for DB_TLS: a context, or False for a connection without TLS."""
     if config.db_tls == "disable":
         return False
-    context = ssl.create_default_context(cafile=config.db_ca_file)
+    try:
+        context = ssl.create_default_context(cafile=config.db_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise Unavailable(f"DB_CA_FILE is {config.db_ca_file!r}, which cannot be read: {error}") from error
     if config.db_tls == "require":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

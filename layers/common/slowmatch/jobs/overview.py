@@ -14,13 +14,19 @@ def jobs(con: Connection, now: datetime) -> list[dict[str, Any]]:
     """Every job of the catalog with its schedule, next firings, pause, last run and missed ticks."""
     kept = {row[0]: row[1] for row in con.query("SELECT name, to_jsonb(job) FROM job")}
     last = {row[0]: row[1] for row in con.query(_LAST_RUNS, names=list(JOBS))}
-    missed = dict(con.query("SELECT job, count(*) FROM job_missed GROUP BY job"))
+    missed = dict(con.query(_MISSED))
     return [
         _job(spec, kept.get(spec.name, {}), last.get(spec.name), missed.get(spec.name, 0), now)
         for spec in JOBS.values()
     ]
 
 
+# A tick whose message came late is answered after all.
+_MISSED = """
+    SELECT job, count(*) FROM job_missed AS missed
+    WHERE NOT EXISTS (SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence)
+    GROUP BY job
+"""
 _LAST_RUNS = """
     SELECT wanted.name, (
         SELECT json_build_object('id', run.id, 'state', run.state, 'created_at', run.created_at,
@@ -107,7 +113,12 @@ def stats(con: Connection, now: datetime, hours: int) -> str:
                 'deleted', (SELECT COALESCE(sum(deleted), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz))
             ),
             'retrying', (SELECT count(*) FROM job_run WHERE state = 'scheduled' AND failures > 0),
-            'missed', (SELECT count(*) FROM job_missed WHERE noticed_at >= CAST(:since AS timestamptz)),
+            'missed', (
+                SELECT count(*) FROM job_missed AS missed
+                WHERE noticed_at >= CAST(:since AS timestamptz) AND NOT EXISTS (
+                    SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
+                )
+            ),
             'oldest_waiting_at', (
                 SELECT min(due_at) FROM job_run
                 WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)

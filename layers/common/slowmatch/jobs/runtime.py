@@ -1,31 +1,22 @@
 """The Lambda side of a job: what the queue brings, and what a person invokes by hand."""
 
-import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection, connection
-from slowmatch.jobs import claims, queue, store
+from slowmatch.jobs import claims, queue, store, ticks
 from slowmatch.jobs.attempts import Handler, carry_out
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.enqueue import WAIT, enqueue
-from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message
 
 
 class AttemptFailed(Exception):
     """A directly invoked attempt failed; the message says what happens next."""
-
-
-class EventError(ValueError):
-    """An event that is none of the shapes a job's function accepts."""
-
-
-class MessageError(ValueError):
-    """A message that can never be worked on; it is left to the dead-letter queue."""
 
 
 def serve(job: str, handler: Handler) -> Callable[[Any, Any], Any]:
@@ -91,9 +82,9 @@ class Worker:
             )
         except claims.Busy:
             if self._spec.overlap == "skip":
-                store.skip_tick(self._con, self._spec, occurrence, "another run was still processing")
+                ticks.skip_tick(self._con, self._spec, occurrence, "another run was still processing")
             else:
-                store.hold_tick(self._con, self._spec, occurrence)
+                ticks.hold_tick(self._con, self._spec, occurrence)
             return
         if claim is None:
             self._unclaimed_tick(occurrence)
@@ -101,8 +92,8 @@ class Worker:
             self._carry_out(claim)
 
     def _unclaimed_tick(self, occurrence: datetime) -> None:
-        pause = store.pause_of(self._con, self._spec.name)
-        if pause and store.skip_tick(self._con, self._spec, occurrence, f"paused by {pause}"):
+        pause = ticks.pause_of(self._con, self._spec.name)
+        if pause and ticks.skip_tick(self._con, self._spec, occurrence, f"paused by {pause}"):
             telemetry.logger.info(f"tick {occurrence.isoformat()} skipped: paused by {pause}")
         else:
             telemetry.logger.info(f"tick {occurrence.isoformat()} has its run already")
@@ -143,7 +134,7 @@ class Worker:
         return run
 
     def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
-        if occurrence and store.is_answered(self._con, self._spec.name, occurrence):
+        if occurrence and ticks.is_answered(self._con, self._spec.name, occurrence):
             occurrence = None  # a rerun of a tick by hand runs, but it does not answer the tick again
         try:
             claim = claims.start(
@@ -196,51 +187,3 @@ class Worker:
             now=now,
             lease_until=now + timedelta(milliseconds=self._remaining_ms()),
         )
-
-
-def parse_message(body: Any) -> dict[str, Any]:
-    """`{"job", "occurrence"}` or `{"run_id", "attempt"}`. Raises MessageError."""
-    try:
-        message = json.loads(body)
-    except (TypeError, ValueError) as error:
-        raise MessageError(f"it is not JSON: {str(body)[:200]!r}") from error
-    if not isinstance(message, dict):
-        raise MessageError(f"it is not a JSON object: {str(body)[:200]!r}")
-    if message.keys() == {"job", "occurrence"}:
-        return {"job": message["job"], "occurrence": parse_occurrence(message["occurrence"])}
-    run_id, attempt = parse_run_id(message.get("run_id")), message.get("attempt")
-    whole = isinstance(attempt, int) and not isinstance(attempt, bool) and 1 <= attempt < 2**31
-    if message.keys() != {"run_id", "attempt"} or run_id is None or not whole:
-        raise MessageError(f"it has neither job and occurrence nor run_id and attempt: {str(body)[:200]!r}")
-    return {"run_id": run_id, "attempt": attempt}
-
-
-def parse_occurrence(text: Any) -> datetime:
-    """A tick's time in whole minutes, EventBridge's precision. Raises MessageError."""
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise MessageError(f"occurrence {text!r} is not a time such as 2026-12-31T02:00:00Z") from error
-    if at.tzinfo is None:
-        raise MessageError(f"occurrence {text!r} has no offset: write 2026-12-31T02:00:00Z")
-    return at.astimezone(UTC).replace(second=0, microsecond=0)
-
-
-def parse_direct(event: Any) -> dict[str, Any]:
-    """The four shapes of a direct invocation. Raises EventError."""
-    if event in ({}, None):
-        return {"payload": {}}
-    if isinstance(event, dict):
-        if event.get("source") == "aws.events" and "time" in event:
-            return {"payload": {}, "occurrence": parse_occurrence(event["time"])}
-        if event.keys() == {"payload"}:
-            return {"payload": event["payload"]}
-        if event.keys() == {"run_id"}:
-            run_id = parse_run_id(event["run_id"])
-            if run_id is None:
-                raise EventError(f"run_id {event['run_id']!r} is not the identifier of a run")
-            return {"run_id": run_id}
-    raise EventError(
-        'this function accepts {}, a scheduled event of EventBridge, {"payload": {...}}, {"run_id": "..."}'
-        " or a batch of SQS messages"
-    )
