@@ -142,3 +142,6 @@ def _measure(claim: claims.Claim, end: claims.Ending, now: datetime) -> None:
         telemetry.count(names[end.state], job=claim.job)
     milliseconds = (now - claim.started_at).total_seconds() * 1000
     telemetry.duration("AttemptDuration", milliseconds, job=claim.job)
+    telemetry.logger.info(
+        f"{claim.job}: attempt {end.outcome}", extra={"state": end.state, "ms": round(milliseconds)}
+    )
