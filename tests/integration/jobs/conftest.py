@@ -17,6 +17,10 @@ from slowmatch.jobs.catalog import JOBS, JobSpec
 TICK = "2026-11-24T02:00:00Z"
 
 
+class Killed(BaseException):
+    """What no handler's error handling catches, as SIGKILL."""
+
+
 @dataclass
 class Work:
     """Invokes a job's function as Lambda would; `handler` is what the job does in this test."""
@@ -41,6 +45,16 @@ class Work:
 
     def tick(self, occurrence: str = TICK) -> list[str]:
         return self.deliver({"job": self.spec.name, "occurrence": occurrence})
+
+    def be_killed(self) -> None:
+        """Start a run whose worker ends in the middle, without a word."""
+
+        def die(context: Context) -> None:
+            raise Killed
+
+        self.handler = die
+        with pytest.raises(Killed):
+            self.tick()
 
     def runs(self) -> list[dict[str, Any]]:
         ids = self.con.query("SELECT id::text FROM job_run ORDER BY id")

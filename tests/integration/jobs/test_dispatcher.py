@@ -50,15 +50,7 @@ def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
 
 
 def test_the_last_attempt_lost_is_a_failed_run(con: Connection, work: Work) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(context: Any) -> None:
-        raise Killed
-
-    work.handler = die
-    with pytest.raises(Killed):
-        work.tick()
+    work.be_killed()
     con.query(
         "UPDATE job_run SET failures = max_attempts - 1, lease_until = created_at - interval '1 minute'"
     )

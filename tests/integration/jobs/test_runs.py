@@ -229,15 +229,7 @@ def test_a_place_that_becomes_free_is_handed_on(
 
 
 def test_a_lost_attempt_is_retried(work: Work, con: Connection) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(context: Any) -> None:
-        raise Killed
-
-    work.handler = die
-    with pytest.raises(Killed):
-        work.tick()
+    work.be_killed()
     run = work.run()
     assert run["state"] == "processing" and dispatch.rescue_lost(con, con.now()) == 0
     work.end_lease(run["id"])
