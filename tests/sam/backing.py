@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from slowmatch.db import connection
 from slowmatch.jobs import enqueue, store
 from slowmatch.settings import settings
+from tests.ports import free_ports
 from tests.sam.template import ROOT
 
 READY_SECONDS = 60
@@ -49,7 +49,7 @@ def services() -> Iterator[Backing]:
     # Not a folder of pytest's: those are closed to the user that PostgreSQL runs as when root starts it.
     with TemporaryDirectory(prefix="slowmatch-") as name:
         Path(name).chmod(0o755)
-        with _serving(Path(name), _free_ports(4)) as backing:
+        with _serving(Path(name), free_ports()) as backing:
             yield backing
 
 
@@ -79,19 +79,3 @@ def prepared_run(job: str, state: str) -> str:
     if state == "deleted":
         store.change(con, "delete", ids=[run_id], actor="tests")
     return run_id
-
-
-def _free_ports(count: int) -> int:
-    """The first of some neighbouring ports that nobody listens on."""
-    for first in range(18080, 28080, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise RuntimeError("no free ports")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import boto3
 import pytest
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60
@@ -110,11 +111,11 @@ def kill(pid: int) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     log = folder / "log"
-    port = _free_ports()
+    port = free_ports()
     command = [sys.executable, "-m", "local", "up", "--port", str(port), "--data", str(folder / "data")]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--template", str(_impatient_template())],
+            [*command, "--template", str(_impatient(folder))],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -130,30 +131,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             status = process.wait(30)
         finally:
             process.kill()
-            TEMPLATE.unlink(missing_ok=True)
     assert status == 0, log.read_text()[-2000:]
 
 
-TEMPLATE = ROOT / ".slowmatch-stack-test.yaml"
-
-
-def _impatient_template() -> Path:
+def _impatient(folder: Path) -> Path:
     """The project's template, with short time-outs and visibility for the job functions."""
     text = (ROOT / "template.yaml").read_text()
     text = re.sub(r"\bTimeout: (180|120)\b", f"Timeout: {LEASE_SECONDS}", text)
     text = re.sub(r"VisibilityTimeout: (1080|720)\b", f"VisibilityTimeout: {LEASE_SECONDS * 3}", text)
-    TEMPLATE.write_text(text)
-    return TEMPLATE
-
-
-def _free_ports() -> int:
-    """The first of four neighbouring ports that nobody uses."""
-    for port in range(20_000 + os.getpid() % 10_000, 60_000, 4):
-        try:
-            for number in range(port, port + 4):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        return port
-    raise RuntimeError("no four neighbouring ports are free")
+    text = re.sub(r"((?:Code|Content)Uri): (.+)", rf"\1: {ROOT}/\2", text)
+    template = folder / "template.yaml"
+    template.write_text(text)
+    return template

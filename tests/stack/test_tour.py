@@ -1,6 +1,7 @@
 """What a newcomer does by hand, against the running stack."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,12 +18,13 @@ def add(stack: Stack, title: str, expiry_date: str) -> dict[str, Any]:
     return dict(record)
 
 
-def count(stack: Stack) -> int:
+def all_records(stack: Stack) -> list[dict[str, Any]]:
     """All records, page by page."""
-    found, cursor = 0, ""
+    found: list[dict[str, Any]] = []
+    cursor = ""
     while True:
         page = stack.get(f"/api/records?limit=200{cursor}")
-        found += len(page["items"])
+        found += page["items"]
         if page["next"] is None:
             return found
         cursor = f"&cursor={page['next']}"
@@ -66,14 +68,26 @@ def test_a_record_expires_by_the_hourly_job_and_only_old_ones_are_removed(stack:
 
 
 def test_the_summary_arrives_once_with_the_three_numbers(stack: Stack, mailbox: Any) -> None:
-    total = f"{count(stack):,}"
+    add(stack, "of today", datetime.now(UTC).isoformat())
+    records, now = all_records(stack), datetime.now(UTC)
+    created, expired = (
+        sum(
+            timedelta(0) <= now - datetime.fromisoformat(record[name]) < timedelta(days=1)
+            for record in records
+        )
+        for name in ("created_at", "expiry_date")
+    )
     run = stack.wait(stack.trigger("daily-summary", payload={"resend": True})["id"], "succeeded")
     assert run["result"]["sent"] == ["you@example.com"]
     (mail,) = until(lambda: stack.get("/outbox.json"), bool)
-    assert total in mail["text"] and total in mail["html"]
+    for words, number in (("in total", len(records)), ("Created", created), ("Expired", expired)):
+        assert re.search(rf"{words}.* {number:,}\r?\n", mail["text"]), mail["text"]
+        assert f"{number:,}" in mail["html"]
     stack.wait(stack.trigger("daily-summary")["id"], "succeeded")
-    stack.wait(stack.trigger("daily-summary")["id"], "succeeded")
-    assert len(stack.get("/outbox.json")) <= 2
+    sent = len(stack.get("/outbox.json"))
+    again = stack.wait(stack.trigger("daily-summary")["id"], "succeeded")
+    assert again["result"]["already_sent"] == ["you@example.com"]
+    assert len(stack.get("/outbox.json")) == sent
 
 
 def test_a_failing_mail_server_leads_to_retries_and_one_mail_when_it_is_back(

@@ -98,7 +98,7 @@ def test_the_function_does_it_all_and_leaves_a_sign_of_life(
     enqueue(con, "record-expiry")
     assert dispatcher({"payload": {"resend": True}}, lambda_context)["sent"] == 1
     assert dispatcher({}, lambda_context) == {"lost": 0, "sent": 0, "missed": 0, "purged": 0}
-    assert con.query("SELECT name FROM job") == [["db-cleanup"]]
+    assert con.query("SELECT name FROM job WHERE schedule IS NOT NULL") == [["db-cleanup"]]
     assert con.query("SELECT count(*) FROM dispatcher_tick") == [[1]]
     upkeep.events.cache_clear()
 
@@ -114,3 +114,22 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
     work.tick("2026-11-24T01:00:00Z")
     assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 0
     assert '"missed" : 0' in overview.stats(con, now, 24)
+
+
+def test_a_rule_that_is_gone_or_not_understood_stops_nothing(
+    con: Connection, queues: Queues, lambda_context: Any
+) -> None:
+    upkeep.events.cache_clear()
+    rules = boto3.client("events")
+    rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
+    dispatcher({}, lambda_context)
+    rules.delete_rule(Name="slowmatch-test-db-cleanup")
+    con.query(
+        "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('daily-summary', 'monthly', '2020-01-01') "
+        "ON CONFLICT (name) DO UPDATE SET schedule = EXCLUDED.schedule"
+    )
+    assert overview.jobs(con, con.now())[0]["next"] == []
+    assert upkeep.report_missed(con, con.now()) == 0
+    dispatcher({}, lambda_context)
+    assert con.query("SELECT schedule FROM job WHERE name = 'db-cleanup'") == [[None]]
+    upkeep.events.cache_clear()

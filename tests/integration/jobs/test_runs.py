@@ -1,5 +1,6 @@
 """The life of a run, from its message to its final state."""
 
+import dataclasses
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -189,6 +190,27 @@ def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) 
     assert first["state"] == "succeeded" and second["state"] == "deleted"
     assert "still processing" in work.events(second["id"])[0][2]
     assert len(work.seen) == 1
+
+
+def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
+    work.spec = dataclasses.replace(work.spec, overlap="wait")
+
+    def meet(context: Any) -> None:
+        work.handler = lambda context: None
+        work.tick("2026-11-24T03:00:00Z")
+        assert len(work.seen) == 1
+
+    work.handler = meet
+    work.tick()
+    (pointer,) = queues.take()
+    work.deliver(pointer)
+    assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
+
+
+def test_a_message_in_another_jobs_queue_starts_nothing(work: Work, con: Connection) -> None:
+    run_id = enqueue(con, "db-cleanup").run_id
+    assert work.deliver({"run_id": run_id, "attempt": 1}) == []
+    assert work.seen == [] and store.get(con, run_id)["state"] == "enqueued"
 
 
 def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(

@@ -10,7 +10,8 @@ import pytest
 
 from local import ROOT, template
 from local.resources import Template
-from tests.unit.local.support import TEMPLATE, free_ports, until
+from tests.ports import free_ports
+from tests.unit.local.support import TEMPLATE, until
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """What the tests of the local stack share."""
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -49,19 +47,6 @@ async def settled(look: Callable[[], Awaitable[T]], good: Callable[[T], Any], se
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
         await asyncio.sleep(0.02)
     return seen
-
-
-def free_ports() -> int:
-    """The first of four neighbouring ports that nobody uses, below those that the system gives to clients."""
-    for port in range(10_000 + os.getpid() * 40 % 16_000, 30_000, 4):
-        try:
-            for number in range(port, port + 4):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        return port
-    raise AssertionError("no free ports")
 
 
 def alive(pid: int) -> bool:

@@ -15,7 +15,8 @@ from local.gateway import Gateway
 from local.invocation import Result
 from local.invoke_api import InvokeApi
 from local.resources import Function, Template
-from tests.unit.local.support import free_ports, run
+from tests.ports import free_ports
+from tests.unit.local.support import run
 
 
 class Pretended:

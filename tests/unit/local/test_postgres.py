@@ -16,7 +16,8 @@ import pytest
 from local.cluster import USERNAME, Cluster, PostgresError, password
 from local.environment import DATABASE
 from local.postgres import Postgres
-from tests.unit.local.support import alive, free_ports, run, settled
+from tests.ports import free_ports
+from tests.unit.local.support import alive, run, settled
 
 
 class Bench:

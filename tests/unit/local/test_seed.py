@@ -10,7 +10,7 @@ from local.certificates import Certificate
 from local.cli import main
 from local.environment import Folders, Ports
 from local.seed import SeedError
-from tests.unit.local.support import free_ports
+from tests.ports import free_ports
 from tests.unit.local.up import Up
 
 RECORDS = ROOT / "layers" / "common" / "slowmatch" / "db" / "migrations" / "0001_records.sql"

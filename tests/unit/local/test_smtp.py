@@ -11,7 +11,8 @@ import pytest
 
 from local.outbox import Outbox
 from local.smtp import Catcher, Mode
-from tests.unit.local.support import free_ports, run
+from tests.ports import free_ports
+from tests.unit.local.support import run
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ import boto3
 from botocore.config import Config
 
 from local import ROOT
-from tests.unit.local.support import TEMPLATE, free_ports, until
+from tests.ports import free_ports
+from tests.unit.local.support import TEMPLATE, until
 
 READY_SECONDS = 60
 NUMBERS = itertools.count()

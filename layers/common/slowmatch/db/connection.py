@@ -33,7 +33,7 @@ class Connection:
         self._wire: pg8000.native.Connection | None = None
         self._statements: dict[str, Any] = {}
         self._depth = 0
-        self._after_commit: list[Callable[[], None]] = []
+        self._after_commit: list[Callable[[], object]] = []
         self._used_at = 0.0
         self._clock_offset = timedelta(0)
 
@@ -82,7 +82,7 @@ class Connection:
         for action in actions:
             action()
 
-    def after_commit(self, action: Callable[[], None]) -> None:
+    def after_commit(self, action: Callable[[], object]) -> None:
         """Call `action` once the current transaction has committed, or now when there is none."""
         if self._depth:
             self._after_commit.append(action)

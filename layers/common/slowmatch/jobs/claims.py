@@ -78,8 +78,10 @@ _CLAIMED = """
 """
 
 
-def claim(con: Connection, run_id: str, attempt: int, holder: Holder, at_once: bool = False) -> Claim | None:
-    """Start attempt number `attempt` of a waiting run; None when it is not there to be started.
+def claim(
+    con: Connection, job: str, run_id: str, attempt: int, holder: Holder, at_once: bool = False
+) -> Claim | None:
+    """Start attempt number `attempt` of a waiting run of `job`; None when it is not there to be started.
 
     `at_once` ignores that the run is due later. Raises Busy.
     """
@@ -89,6 +91,7 @@ def claim(con: Connection, run_id: str, attempt: int, holder: Holder, at_once: b
         WITH waiting AS (
             SELECT id, state FROM job_run
             WHERE id = CAST(:run_id AS uuid)
+              AND job = CAST(:job AS text)
               AND attempt = CAST(:attempt AS integer) - 1
               AND state IN ('enqueued', 'scheduled')
               AND (due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))
@@ -106,6 +109,7 @@ def claim(con: Connection, run_id: str, attempt: int, holder: Holder, at_once: b
         {_CLAIMED}
         """,
         holder,
+        job=job,
         run_id=run_id,
         attempt=attempt,
         due_by=holder.now + EARLY,

@@ -100,6 +100,14 @@ def parse(expression: str) -> Schedule:
     return schedule
 
 
+def understood(expression: str) -> Schedule | None:
+    """As `parse`, but None for what cannot be parsed."""
+    try:
+        return parse(expression)
+    except ValueError:
+        return None
+
+
 def _numbers(
     what: str, text: str, low: int, high: int, names: dict[str, int] | None = None
 ) -> frozenset[int]:

@@ -83,12 +83,8 @@ def enqueue(
     run_id: str = rows[0][0]
     if near:
         pointer = queue.Pointer(job, run_id, 1, message_at)
-        con.after_commit(lambda: _deliver(con, pointer))
+        con.after_commit(lambda: queue.deliver(con, [pointer]))
     return Enqueued(run_id, created=True)
-
-
-def _deliver(con: Connection, pointer: queue.Pointer) -> None:
-    queue.deliver(con, [pointer])
 
 
 def _first_use(con: Connection, job: str, key: str | None, digest: str | None) -> str:

@@ -62,7 +62,9 @@ def _job(spec: JobSpec, kept: dict[str, Any], last: Any, missed: int, now: datet
 
 
 def _firings(schedule: str, now: datetime) -> list[datetime]:
-    parsed = cron.parse(schedule)
+    parsed = cron.understood(schedule)
+    if parsed is None:
+        return []
     found: list[datetime] = []
     at = parsed.next_after(now)
     while at is not None and len(found) < FIRINGS:

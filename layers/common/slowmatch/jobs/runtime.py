@@ -100,7 +100,7 @@ class Worker:
 
     def _pointer(self, run_id: str, attempt: int) -> None:
         try:
-            claim = claims.claim(self._con, run_id, attempt, self._holder())
+            claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder())
         except claims.Busy:
             self._wait(run_id, attempt)
             return
@@ -165,7 +165,7 @@ class Worker:
             store.change(self._con, "requeue", ids=[run_id], actor="direct invocation", send=False)
         attempt = run["attempt"] + 1
         try:
-            claim = claims.claim(self._con, run_id, attempt, self._holder(), at_once=True)
+            claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder(), at_once=True)
         except claims.Busy as busy:
             self._wait(run_id, attempt)
             raise EventError(

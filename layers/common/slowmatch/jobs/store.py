@@ -50,7 +50,7 @@ def describe(con: Connection, run_id: str) -> str:
     run = find(con, run_id)
     if run is None:
         return "there is no such run"
-    return f"the run is {run['state']}, attempt {run['attempt']}, due {run['due_at']}"
+    return f"the run of {run['job']} is {run['state']}, attempt {run['attempt']}, due {run['due_at']}"
 
 
 def details(con: Connection, run_id: str) -> str | None:
@@ -163,7 +163,7 @@ def change(
         pointers = claims.hand_on(con, [job for _, job, _, was in rows if was == "processing"], now)
     else:
         pointers = [queue.Pointer(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
-    con.after_commit(lambda: _deliver(con, pointers))
+    con.after_commit(lambda: queue.deliver(con, pointers))
     changed = [row[0] for row in rows]
     return Changed(changed, changed[-1] if len(changed) == BULK else None)
 
@@ -185,10 +185,6 @@ _CHANGE = {
             FROM target WHERE run.id = target.id
     """,
 }
-
-
-def _deliver(con: Connection, pointers: list[queue.Pointer]) -> None:
-    queue.deliver(con, pointers)
 
 
 def postpone_message(con: Connection, run_id: str, attempt: int, until: datetime) -> bool:

@@ -30,11 +30,18 @@ def read_schedules(con: Connection, stack: str) -> None:
     for name in JOBS:
         try:
             rule = events().describe_rule(Name=f"{stack}-{name}")
+        except events().exceptions.ResourceNotFoundException:
+            rule = {}  # a job without a rule has no schedule
         except (BotoCoreError, ClientError) as error:
             telemetry.logger.warning(
                 f"rule {stack}-{name} cannot be read: {error}; its last known schedule holds"
             )
             continue
+        schedule = rule.get("ScheduleExpression")
+        if schedule and cron.understood(schedule) is None:
+            telemetry.logger.error(
+                f"rule {stack}-{name}: {schedule!r} is not understood; its ticks are not watched"
+            )
         con.query(
             """
             INSERT INTO job (name, schedule, schedule_enabled) VALUES (:name, CAST(:schedule AS text), :enabled)
@@ -42,7 +49,7 @@ def read_schedules(con: Connection, stack: str) -> None:
             SET schedule = EXCLUDED.schedule, schedule_enabled = EXCLUDED.schedule_enabled
             """,
             name=name,
-            schedule=rule.get("ScheduleExpression"),
+            schedule=schedule,
             enabled=rule.get("State") == "ENABLED",
         )
 
@@ -56,8 +63,9 @@ def report_missed(con: Connection, now: datetime) -> int:
     ):
         if until <= checked_to:
             continue
-        if enabled:
-            ticks = list(cron.parse(schedule).between(max(checked_to, now - LOOK_BACK), until))
+        parsed = cron.understood(schedule)
+        if enabled and parsed is not None:
+            ticks = list(parsed.between(max(checked_to, now - LOOK_BACK), until))
             missed += _note_missed(con, name, ticks, now)
         con.query(
             "UPDATE job SET ticks_checked_to = CAST(:until AS timestamptz) WHERE name = :name",
@@ -123,7 +131,9 @@ def roll_up(con: Connection, now: datetime) -> None:
 
 
 def purge(con: Connection, now: datetime, settings: Settings) -> int:
-    """Delete runs past their retention, with their attempts, events and log."""
+    """Delete runs past their retention, with their attempts, events and log; and what was missed as long ago."""
+    oldest = now - timedelta(days=settings.failed_run_retention_days)
+    con.query("DELETE FROM job_missed WHERE noticed_at < CAST(:oldest AS timestamptz)", oldest=oldest)
     purged = 0
     while True:
         rows = con.query(
@@ -136,7 +146,7 @@ def purge(con: Connection, now: datetime, settings: Settings) -> int:
             )) RETURNING 1
             """,
             others=now - timedelta(days=settings.run_retention_days),
-            failed=now - timedelta(days=settings.failed_run_retention_days),
+            failed=oldest,
         )
         purged += len(rows)
         if len(rows) < 1000:
