@@ -76,6 +76,7 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	$(LOCK) layers/common/requirements.in -c requirements/dev.txt -o layers/common/requirements.txt
+	$(LOCK) layers/sign_in/requirements.in -c requirements/dev.txt -o layers/sign_in/requirements.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 
 clean:  ## remove everything that was made, the local data included
