@@ -7,6 +7,8 @@ TESTS  ?=
 ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
 
 PY  := .venv/bin/python
+CONSOLE   := functions/console
+LIBRARIES := $(CONSOLE)/static/lib
 SAM := .venv-sam/bin/sam
 # The locks are complete, so there is nothing to resolve.
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
@@ -18,7 +20,7 @@ help:  ## list the targets
 
 # One machine
 
-run: .venv/.run  ## the whole stack on this machine; PORT=8080
+run: .venv/.run assets  ## the whole stack on this machine; PORT=8080
 	@exec $(PY) -m local up --port $(PORT)
 
 services: .venv/.run  ## only what the functions need, for sam local; PORT=8080
@@ -27,9 +29,11 @@ services: .venv/.run  ## only what the functions need, for sam local; PORT=8080
 seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones
 	@exec $(PY) -m local seed --port $(PORT) --rows $(ROWS)
 
+assets: $(LIBRARIES)/.made  ## fetch the console's browser libraries from npm; needs no Node.js
+
 # Quality
 
-test: .venv/.dev  ## all tests that need neither Docker nor root, with coverage; TESTS="-k lease"
+test: .venv/.dev assets  ## all tests that need neither Docker nor root, with coverage; TESTS="-k lease"
 	@$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest $(TESTS)
 	@$(PY) -m coverage combine --quiet
@@ -57,7 +61,7 @@ validate: .venv-sam/.sam  ## check the template
 	$(SAM) validate
 
 # The built template is for the processor that it was built for; `sam local` and `sam deploy` take it from there.
-build: .venv-sam/.sam  ## build the functions for this machine; ARCH=arm64 for another
+build: .venv-sam/.sam assets  ## build the functions for this machine; ARCH=arm64 for another
 	@$(call need_runtime)
 	PATH="$(dir $(RUNTIME_PYTHON)):$$PATH" $(SAM) build --parameter-overrides Architecture=$(ARCH)
 	@sed -i.as-written 's/Default: arm64/Default: $(ARCH)/' .aws-sam/build/template.yaml
@@ -80,11 +84,11 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 
 clean:  ## remove everything that was made, the local data included
-	rm -rf .venv .venv-sam .slowmatch .aws-sam .coverage* htmlcov
+	rm -rf .venv .venv-sam .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed test lint format openapi check validate build artifacts sam-test lock clean
+.PHONY: help run services seed assets test lint format openapi check validate build artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
@@ -105,6 +109,15 @@ clean:  ## remove everything that was made, the local data included
 .venv-sam/.sam: requirements/sam.txt .venv-sam/.made
 	@echo "Installing the SAM CLI into .venv-sam (once, about a minute) ..."
 	@.venv-sam/bin/python $(PIP) -r $<
+	@touch $@
+
+$(LIBRARIES)/.made: $(CONSOLE)/package-lock.json .venv/.run
+	@echo "Fetching the console's browser libraries ..."
+	@mkdir -p .venv/npm $(LIBRARIES)
+	@cp $(CONSOLE)/package.json $(CONSOLE)/package-lock.json .venv/npm
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix .venv/npm --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd .venv/npm/node_modules && cp htmx.org/dist/htmx.min.js idiomorph/dist/idiomorph.min.js \
+	  uplot/dist/uPlot.iife.min.js uplot/dist/uPlot.min.css $(CURDIR)/$(LIBRARIES)
 	@touch $@
 
 define make_venv

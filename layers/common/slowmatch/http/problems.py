@@ -1,7 +1,6 @@
 """RFC 9457 problem+json: one table from exception to answer, installed on a resolver.
 
-Client mistakes come back with the field's name and what is allowed; what is our own fault is logged
-whole and answered without details.
+Client mistakes come back with the field's name and what is allowed; what is our own fault is in faults.py.
 """
 
 import json
@@ -14,18 +13,14 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from slowmatch.db import SchemaMissing, Unavailable
+from slowmatch.http.faults import FAULTS
 from slowmatch.http.guard import Guard
 from slowmatch.http.problem import FieldError, Problem
 from slowmatch.http.words import field_error
-from slowmatch.secrets import SecretError
-from slowmatch.settings import SettingsError
-from slowmatch.telemetry import logger
 
 __all__ = ["FieldError", "Problem", "ProblemDetails", "install"]
 
 CONTENT_TYPE = "application/problem+json"
-RETRY_AFTER_SECONDS = 5
 
 
 class ProblemDetails(TypedDict):
@@ -69,10 +64,6 @@ def _domain(status: int, error: Exception) -> Problem:
     return Problem(status, HTTPStatus(status).phrase, str(error))
 
 
-def _itself(problem: Problem) -> Problem:
-    return problem
-
-
 def _invalid(error: RequestValidationError) -> Problem:
     return Problem.invalid(_unique([field_error(each) for each in error.errors()]))
 
@@ -85,39 +76,8 @@ def _not_found(_error: NotFoundError) -> Problem:
     return Problem(404, "Not found", "there is nothing at this address for this method")
 
 
-def _unavailable(error: Unavailable) -> Problem:
-    logger.error(str(error))
-    return _retry_later("the database cannot be reached now; try again later")
-
-
-def _schema_missing(error: SchemaMissing) -> Problem:
-    logger.error(str(error))
-    return _retry_later("the database schema is not migrated: invoke the migrate function")
-
-
-def _retry_later(detail: str) -> Problem:
-    return Problem(503, "Service unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-
-
-def _misconfigured(error: Exception) -> Problem:
-    logger.error(str(error))
-    return Problem(500, "Wrong configuration", "a setting is missing or wrong; the function's log names it")
-
-
-def _unexpected(error: Exception) -> Problem:
-    logger.error("unexpected error", exc_info=error)
-    return Problem(
-        500, "Internal server error", "something unexpected failed; the function's log has the reason"
-    )
-
-
 ANSWERS: dict[type[Exception], Callable[[Any], Problem]] = {
-    Problem: _itself,
+    **FAULTS,
     RequestValidationError: _invalid,
     NotFoundError: _not_found,
-    Unavailable: _unavailable,
-    SchemaMissing: _schema_missing,
-    SettingsError: _misconfigured,
-    SecretError: _misconfigured,
-    Exception: _unexpected,
 }

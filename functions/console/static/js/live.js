@@ -1,0 +1,129 @@
+// Keeps #live up to date: asks for the page again every two seconds, and morphs what changed in place.
+// Rests while the tab is hidden; says so when the server is away; loses nothing that is typed or selected.
+(() => {
+  const EVERY = 2000;
+  const SLOWEST = 15000;
+  let etag = null;
+  let address = null;
+  let wait = EVERY;
+  let timer = null;
+  let fetching = null;
+
+  const live = () => document.querySelector("#live");
+  const lost = () => document.querySelector("#lost");
+
+  function dirty(node) {
+    return node.matches?.("input, textarea, select") && (node.dataset.dirty || node === document.activeElement);
+  }
+
+  function keep(old, fresh) {
+    if (!(old instanceof Element)) return true;
+    if (old.hasAttribute("data-keep")) return false;
+    if (old.tagName === "TIME" && fresh.tagName === "TIME" && old.dateTime === fresh.dateTime) return false;
+    if (old.tagName === "DETAILS" && fresh.tagName === "DETAILS") fresh.open = old.open;
+    return !dirty(old);
+  }
+
+  // Rows that arrive wait behind a button, rows that left are dimmed, so that nothing moves under the reader.
+  function hold(fresh) {
+    for (const body of live().querySelectorAll("tbody[data-rows]")) {
+      const next = fresh.querySelector(`#${body.id}`);
+      if (!next) continue;
+      const shown = [...body.rows].filter((row) => row.id);
+      if (!shown.length) continue;
+      const known = new Set(shown.map((row) => row.id));
+      const arriving = [...next.rows].filter((row) => row.id && !known.has(row.id));
+      const coming = new Set([...next.rows].map((row) => row.id));
+      const left = shown.filter((row) => !coming.has(row.id));
+      if (!arriving.length && !left.length) continue;
+      const rows = shown.map((row) => {
+        const same = [...next.rows].find((each) => each.id === row.id);
+        if (same) return same;
+        const gone = row.cloneNode(true);
+        gone.classList.add("gone");
+        return gone;
+      });
+      next.replaceChildren(...rows);
+      const button = fresh.querySelector("[data-held]");
+      if (button) {
+        const parts = [];
+        if (arriving.length) parts.push(`${arriving.length} new`);
+        if (left.length) parts.push(`${left.length} left this list`);
+        button.textContent = `${parts.join(", ")}: show`;
+        button.hidden = false;
+      }
+    }
+  }
+
+  function show(html, everything) {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    const fresh = page.querySelector("#live");
+    if (!fresh || !live()) return;
+    if (!everything) hold(fresh);
+    Idiomorph.morph(live(), fresh, {
+      morphStyle: "outerHTML",
+      ignoreActiveValue: true,
+      callbacks: { beforeNodeMorphed: keep },
+    });
+    htmx.process(live());
+    document.dispatchEvent(new CustomEvent("live:morphed"));
+  }
+
+  function say(text) {
+    const banner = lost();
+    if (!banner) return;
+    banner.hidden = !text;
+    if (banner.textContent !== text) banner.textContent = text;
+  }
+
+  async function poll(everything = false) {
+    if (!live() || document.hidden) return;
+    if (document.querySelector("dialog[open]")) return;
+    const asked = location.pathname + location.search;
+    if (asked !== address) { address = asked; etag = null; }
+    const headers = { "HX-Request": "true", "X-Live": "true" };
+    if (etag && !everything) headers["If-None-Match"] = etag;
+    fetching = new AbortController();
+    const limit = setTimeout(() => fetching?.abort(), 10000);
+    try {
+      const answer = await fetch(asked, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
+      if (answer.status === 401 || answer.type === "opaqueredirect") {
+        say("You are signed out. Reload the page to sign in again.");
+        wait = SLOWEST;
+        return;
+      }
+      if (answer.status !== 304 && !answer.ok) throw new Error(String(answer.status));
+      if (answer.status !== 304) {
+        const html = await answer.text();
+        if (asked !== location.pathname + location.search) return;
+        show(html, everything);
+        etag = answer.headers.get("ETag");
+      }
+      wait = EVERY;
+      say("");
+    } catch {
+      if (document.hidden || asked !== location.pathname + location.search) return;
+      wait = Math.min(wait * 1.5, SLOWEST);
+      say("The server does not answer. What you see is as of a moment ago; trying again.");
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  async function tick() {
+    clearTimeout(timer);
+    await poll();
+    timer = setTimeout(tick, wait);
+  }
+
+  document.addEventListener("input", ({ target }) => {
+    if (target.closest?.("#live")) target.dataset.dirty = "yes";
+  });
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest?.("[data-held]")) poll(true);
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = EVERY; tick(); } });
+  document.addEventListener("htmx:afterSettle", () => { etag = null; wait = EVERY; });
+  document.addEventListener("htmx:sendError", () => say("The server does not answer. Nothing was done; try again."));
+  document.addEventListener("DOMContentLoaded", () => { timer = setTimeout(tick, EVERY); });
+})();

@@ -1,0 +1,77 @@
+"""How the pages say numbers, durations, times and states."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+_EXACT = "%-d %b %Y, %H:%M:%S UTC"
+
+
+def number(value: float) -> str:
+    """1234567 as 1,234,567."""
+    return f"{value:,}"
+
+
+def counted(value: Any) -> str:
+    """A count that may be cut off: 10,000+."""
+    return f"{value.number:,}{'+' if value.capped else ''}"
+
+
+def duration(milliseconds: float | None) -> str:
+    """840 ms, 3.2 s, 4 m 10 s, 2 h 05 m; nothing for None."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} m"
+
+
+def parse(value: datetime | str) -> datetime:
+    """An aware time, in UTC, from itself or from its ISO text."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.astimezone(UTC)
+
+
+def between(start: datetime | str | None, end: datetime | str | None) -> float | None:
+    """Milliseconds from `start` to `end`, None where one is missing."""
+    if start is None or end is None:
+        return None
+    return (parse(end) - parse(start)).total_seconds() * 1000
+
+
+def when(value: datetime | str | None, form: str = "relative") -> Markup:
+    """A time that the browser words: `relative` as 3 min ago, `exact` in the viewer's own zone."""
+    if value is None:
+        return Markup('<span class="muted">never</span>')
+    moment = parse(value)
+    return Markup('<time datetime="{}" data-form="{}">{}</time>').format(
+        moment.isoformat().replace("+00:00", "Z"), form, moment.strftime(_EXACT)
+    )
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def state(name: str) -> Markup:
+    """A state as a word in its colour."""
+    return Markup('<span class="state {0}">{0}</span>').format(name)
+
+
+FILTERS = {
+    "number": number,
+    "counted": counted,
+    "duration": duration,
+    "when": when,
+    "pretty": pretty,
+    "state": state,
+}
