@@ -1,0 +1,1 @@
+"""Measurements: what a command here prints is what the documents quote."""
