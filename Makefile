@@ -16,7 +16,7 @@ PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-ha
 export SAM_CLI_TELEMETRY ?= 0
 
 help:  ## list the targets
-	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # One machine
 
@@ -51,6 +51,9 @@ format: .venv/.dev  ## bring the code into its format
 
 openapi: .venv/.run  ## write the OpenAPI document anew from the code
 	$(PY) -m local.openapi
+
+bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
+	@$(PY) -m benchmarks.console --port $(PORT)
 
 check:  ## everything that continuous integration does
 	@.ci/run
@@ -88,7 +91,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets test lint format openapi check validate build artifacts sam-test lock clean
+.PHONY: help run services seed assets test lint format openapi bench-console check validate build artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
