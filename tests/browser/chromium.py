@@ -1,0 +1,40 @@
+"""The Chromium of this machine, as tests and screenshots drive it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MISSING = (
+    f"no Chromium was found: none of {', '.join(NAMES)} is on PATH, and CHROMIUM names none; on Debian:"
+    " apt-get install chromium"
+)
+
+
+def executable() -> str | None:
+    """CHROMIUM, or the first that is on PATH."""
+    wanted = os.environ.get("CHROMIUM")
+    found = (shutil.which(name) for name in ((wanted,) if wanted else NAMES))
+    return next(filter(None, found), None)
+
+
+@contextmanager
+def launched(path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,166 @@
+"""Runs as they would have come about before the test, written straight into the database."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pg8000.native
+
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.ids import new_run_id
+
+TABLES = ("job_run", "job_attempt", "job_event", "job_log")
+FINAL = ("succeeded", "failed", "deleted")
+TRACEBACK = """Traceback (most recent call last):
+  File "/var/task/daily_summary/app.py", line 41, in summary
+    transport.send(mail)
+  File "/opt/python/slowmatch/mail/smtp.py", line 88, in send
+    raise MailError(answer)
+"""
+
+
+@dataclass(frozen=True)
+class Past:
+    """`con` is a connection to the stack's database."""
+
+    con: pg8000.native.Connection
+
+    def run(self, state: str, **given: Any) -> str:
+        """A run in `state`; its id. See `rows` for what can be given."""
+        return self.runs([{"state": state} | given])[0]
+
+    def runs(self, wanted: list[dict[str, Any]]) -> list[str]:
+        made = [rows(**each) for each in wanted]
+        for table in TABLES:
+            self._insert(table, [row for tables in made for row in tables[table]])
+        return [tables["job_run"][0]["id"] for tables in made]
+
+    def _insert(self, table: str, found: list[dict[str, Any]]) -> None:
+        if found:
+            names = ", ".join(found[0])
+            self.con.run(
+                f"""
+                INSERT INTO {table} ({names})
+                SELECT {names} FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:found AS jsonb))
+                """,
+                found=json.dumps(found, default=str),
+            )
+
+
+def rows(
+    state: str,
+    *,
+    job: str = "db-cleanup",
+    ago: timedelta = timedelta(minutes=5),
+    took: timedelta = timedelta(seconds=1.2),
+    error: str = "MailError: the server does not answer",
+    payload: dict[str, Any] | None = None,
+    by: str = "",
+    retries: int = 0,
+    progress: dict[str, Any] | None = None,
+    lines: tuple[tuple[str, str], ...] = (),
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of one run, by table.
+
+    It was created `ago`, by the person `by` or by its schedule, and each attempt `took` so long. `retries`
+    attempts failed before the last one; a scheduled run with retries waits for its next.
+    """
+    created = datetime.now(UTC) - ago
+    run_id = new_run_id(int(created.timestamp() * 1000))
+    started = state in ("processing", "succeeded", "failed") or retries > 0
+    last = 0 if not started else retries + (state != "scheduled")
+    failed = state == "failed" or (state == "scheduled" and retries > 0)
+    starts = [
+        created + timedelta(seconds=0.2) + number * (took + timedelta(seconds=30)) for number in range(last)
+    ]
+    ended = starts[-1] + took if starts else created
+    attempts = [_attempt(run_id, number + 1, at, took, error) for number, at in enumerate(starts)]
+    if attempts and not failed:
+        attempts[-1] |= {"outcome": "succeeded", "error_type": None, "error_message": None, "traceback": None}
+    if state == "processing":
+        attempts[-1] |= {"outcome": None, "finished_at": None}
+    run = {
+        "id": run_id,
+        "job": job,
+        "state": state,
+        "exclusive": JOBS[job].exclusive and state != "processing",
+        "payload": payload or {},
+        "trigger": "console" if by else "schedule",
+        "triggered_by": by or "schedule",
+        "attempt": last,
+        "failures": retries + (state == "failed"),
+        "max_attempts": max(JOBS[job].max_attempts, retries + 1),
+        "due_at": datetime.now(UTC) + timedelta(hours=1) if state == "scheduled" else created,
+        "lease_until": datetime.now(UTC) + timedelta(hours=1) if state == "processing" else None,
+        "created_at": created,
+        "started_at": starts[0] if starts else None,
+        "finished_at": ended if state in FINAL else None,
+        "progress": progress,
+        "result": {"deleted": 12} if state == "succeeded" else None,
+        "error": error if failed else None,
+    }
+    return {
+        "job_run": [run],
+        "job_attempt": attempts,
+        "job_event": _events(run, attempts, ended),
+        "job_log": [
+            {"run_id": run_id, "attempt": last, "at": starts[-1], "level": level, "message": message}
+            for level, message in lines
+        ],
+    }
+
+
+def _attempt(run_id: str, number: int, at: datetime, took: timedelta, error: str) -> dict[str, Any]:
+    kind, _, message = error.partition(": ")
+    return {
+        "run_id": run_id,
+        "number": number,
+        "worker": "2026/11/24/[$LATEST]5f3c",
+        "request_id": "1c8b4f6e",
+        "started_at": at,
+        "finished_at": at + took,
+        "outcome": "failed",
+        "error_type": kind,
+        "error_message": message,
+        "traceback": f"{TRACEBACK}{kind}: {message}\n",
+    }
+
+
+def _events(run: dict[str, Any], attempts: list[dict[str, Any]], ended: datetime) -> list[dict[str, Any]]:
+    first = "scheduled" if run["state"] == "scheduled" and not attempts else "enqueued"
+    found = [_event(run, run["created_at"], None, first, f"created by {run['trigger']}", run["triggered_by"])]
+    state = first
+    for attempt in attempts:
+        number = attempt["number"]
+        found.append(
+            _event(run, attempt["started_at"], state, "processing", f"attempt {number}", attempt["worker"])
+        )
+        state = "processing"
+        if attempt["outcome"] == "failed" and number <= run["failures"] and number < run["max_attempts"]:
+            over = run["state"] == "failed" and attempt is attempts[-1]
+            state = "failed" if over else "scheduled"
+            why = (
+                f"permanent error: {run['error']}"
+                if over
+                else f"retry {number} of 10 in 30 s: {attempt['error_message']}"
+            )
+            found.append(_event(run, attempt["finished_at"], "processing", state, why, "worker"))
+    if run["state"] == "succeeded":
+        found.append(_event(run, ended, "processing", "succeeded", "the handler returned", "worker"))
+    if run["state"] == "deleted":
+        found.append(_event(run, ended, state, "deleted", "delete", run["triggered_by"]))
+    return found
+
+
+def _event(
+    run: dict[str, Any], at: datetime, before: str | None, after: str, reason: str, actor: str
+) -> dict[str, Any]:
+    return {
+        "run_id": run["id"],
+        "at": at,
+        "from_state": before,
+        "to_state": after,
+        "reason": reason,
+        "actor": actor,
+    }

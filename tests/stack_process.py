@@ -1,0 +1,137 @@
+"""The whole stack on this machine in a process of its own, in a folder and on ports of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tests.ports import free_ports
+
+ROOT = Path(__file__).parents[1]
+READY_SECONDS = 60
+
+
+@dataclass
+class Stack:
+    """Talks to the running stack over HTTP, as its users do."""
+
+    port: int
+    data: Path
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        names = {
+            "content-type": "application/json",
+            **{key.replace("_", "-"): headers[key] for key in headers},
+        }
+        request = urllib.request.Request(f"{self.address}{path}", data, names, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text, status = answer.read(), answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                text, status = error.read(), error.code
+        return status, json.loads(text) if text else None
+
+    def get(self, path: str) -> Any:
+        status, answer = self.call("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def trigger(self, job: str, **body: Any) -> dict[str, Any]:
+        status, run = self.call("POST", f"/api/jobs/{job}/runs", body)
+        assert status == 202, run
+        return dict(run)
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Lambda's Invoke API, as boto3 and the AWS command line use it."""
+        status, answer = self.call("POST", f"/2015-03-31/functions/{function}/invocations", event)
+        assert status == 200, answer
+        return answer
+
+    def dispatch(self) -> Any:
+        return self.invoke("DispatcherFunction", {})
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return dict(self.get(f"/api/runs/{run_id}"))
+
+    def wait(self, run_id: str, *states: str, seconds: float = 30) -> dict[str, Any]:
+        return dict(until(lambda: self.run(run_id), lambda run: run["state"] in states, seconds))
+
+    def processes(self, function: str) -> list[int]:
+        functions = self.get("/local/state")["functions"]
+        (found,) = (each for each in functions if each["logical_id"] == function)
+        return [process["pid"] for process in found["processes"]]
+
+    def sqs(self) -> Any:
+        return self.aws("sqs")
+
+    def aws(self, service: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port + 2}",
+            region_name="us-east-1",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+
+def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 30) -> Any:
+    """Look until it is good; the last look is what a failure shows."""
+    deadline = time.monotonic() + seconds
+    while not good(seen := look()):
+        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
+        time.sleep(0.1)
+    return seen
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, as the out-of-memory killer does."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def running(
+    folder: Path, *, port: int = 0, template: Path = ROOT / "template.yaml", **environment: str
+) -> Iterator[Stack]:
+    """A stack that is ready; what it said is in `folder`/log. It has to stop cleanly at the end."""
+    port = port or free_ports()
+    log = folder / "log"
+    command = [sys.executable, "-m", "local", "up", "--port", str(port), "--data", str(folder / "data")]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, "--template", str(template)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | environment,
+        )
+    try:
+        until(log.read_text, lambda text: "Ready after" in text or process.poll() is not None, READY_SECONDS)
+        assert process.poll() is None, log.read_text()
+        yield Stack(port, folder / "data", process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            status = process.wait(30)
+        finally:
+            process.kill()
+    assert status == 0, log.read_text()[-2000:]
