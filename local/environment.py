@@ -10,12 +10,14 @@ STACK_NAME = "slowmatch"
 HOST = "127.0.0.1"
 DATABASE = "slowmatch"
 DATABASE_SECRET = f"{STACK_NAME}/database"
-LOCAL_USER_ARN = f"arn:aws:iam::{ACCOUNT}:user/local"
+SIGN_IN_SECRET = f"{STACK_NAME}/sign-in"
+SESSION_SECRET = f"{STACK_NAME}/session"
+CLIENT_ID = STACK_NAME
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Four neighbouring ports on loopback, counted from the gateway's."""
+    """Five neighbouring ports on loopback, counted from the gateway's; the last one serves AUTH=oidc."""
 
     gateway: int
 
@@ -32,6 +34,14 @@ class Ports:
         return self.gateway + 3
 
     @property
+    def provider(self) -> int:
+        return self.gateway + 4
+
+    @property
+    def provider_url(self) -> str:
+        return f"http://{HOST}:{self.provider}"
+
+    @property
     def services(self) -> list[int]:
         """The ports of what the functions need."""
         return [self.postgres, self.aws, self.smtp]
@@ -44,13 +54,15 @@ class Ports:
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self.gateway}"
 
-    def purposes(self) -> dict[int, str]:
-        return {
-            self.gateway: "the HTTP API and the outbox",
+    def purposes(self, provider: bool) -> dict[int, str]:
+        """What listens where; `provider` counts in the OpenID provider."""
+        always = {
+            self.gateway: "the console, the HTTP API and the outbox",
             self.postgres: "PostgreSQL",
             self.aws: "AWS (moto)",
             self.smtp: "SMTP",
         }
+        return always | ({self.provider: "the OpenID provider"} if provider else {})
 
 
 @dataclass(frozen=True)
@@ -102,9 +114,21 @@ def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
         "SMTP_PORT": str(ports.smtp),
         "SMTP_SECURITY": "none",
         "SMTP_SECRET_ARN": "",
+        "AUTH": "local",
+        "OIDC_ISSUER": ports.provider_url,
+        "OIDC_SECRET_ARN": secret_arn(SIGN_IN_SECRET),
+        "OIDC_AUDIENCE": "",
+        "OIDC_GROUPS_CLAIM": "groups",
+        "SESSION_SECRET_ARN": secret_arn(SESSION_SECRET),
     }
     chosen = {name: environ.get(name, value) for name, value in values.items()}
     return chosen | {"AWS_ENDPOINT_URL": ports.aws_url}
+
+
+def has_provider(ports: Ports, environ: Mapping[str, str]) -> bool:
+    """Whether the people who sign in are asked who they are by a provider of this machine."""
+    values = local_values(ports, environ)
+    return values["AUTH"] == "oidc" and values["OIDC_ISSUER"] == ports.provider_url
 
 
 def function_environment(

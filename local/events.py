@@ -15,10 +15,8 @@ def of(events: Mapping[str, Properties], kind: str) -> Iterator[Properties]:
     return (event.get("Properties") or {} for event in events.values() if event.get("Type") == kind)
 
 
-def route(event: Properties, default_authorizer: Any) -> Route:
-    authorizer = (event.get("Auth") or {}).get("Authorizer", default_authorizer)
-    path = str(event.get("Path", "$default"))
-    return Route(str(event.get("Method", "ANY")).upper(), path, iam=authorizer == "AWS_IAM")
+def route(event: Properties) -> Route:
+    return Route(str(event.get("Method", "ANY")).upper(), str(event.get("Path", "$default")))
 
 
 def queue_source(event: Properties) -> QueueSource:

@@ -36,9 +36,9 @@ class FolderLock:
         self._file.close()
 
 
-def check_ports(ports: Ports) -> None:
+def check_ports(ports: Ports, provider: bool = False) -> None:
     """Raises Refused naming the first port that somebody listens on."""
-    for port, purpose in ports.purposes().items():
+    for port, purpose in ports.purposes(provider).items():
         if not 0 < port < 65536:
             raise Refused(
                 f"port {port} for {purpose} is not between 1 and 65535; choose another: make run PORT=9000"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from local.environment import ACCOUNT, LOCAL_USER_ARN
+from local.environment import ACCOUNT
 from local.routes import Match
 
 _TEXT = re.compile(r"text/.*|application/(json|xml|javascript)|.*\+(json|xml)")
@@ -55,7 +55,6 @@ def event(request: Request, match: Match) -> dict[str, Any]:
         "requestContext": {
             "accountId": ACCOUNT,
             "apiId": "local",
-            "authorizer": _authorizer() if match.route.iam else None,
             "domainName": domain,
             "domainPrefix": domain.split(".")[0],
             "http": {
@@ -77,24 +76,7 @@ def event(request: Request, match: Match) -> dict[str, Any]:
     for name in ("cookies", "queryStringParameters", "pathParameters", "body"):
         if not document[name]:
             del document[name]
-    if not document["requestContext"]["authorizer"]:
-        del document["requestContext"]["authorizer"]
     return document
-
-
-def _authorizer() -> dict[str, Any]:
-    """Whoever reaches this loopback address is the person at this machine."""
-    return {
-        "iam": {
-            "accessKey": "local",
-            "accountId": ACCOUNT,
-            "callerId": "local",
-            "cognitoIdentity": None,
-            "principalOrgId": None,
-            "userArn": LOCAL_USER_ARN,
-            "userId": "local",
-        }
-    }
 
 
 def _joined(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

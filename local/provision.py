@@ -4,21 +4,20 @@ import asyncio
 import json
 
 from local.aws import Aws
-from local.environment import DATABASE_SECRET
 from local.resources import Queue, Rule, Template
 
 
-async def provision(aws: Aws, template: Template, database_login: dict[str, str], sender: str) -> None:
-    """`sender` becomes a verified SES identity."""
+async def provision(aws: Aws, template: Template, secrets: dict[str, dict[str, str]], sender: str) -> None:
+    """`secrets` have their values, by name; `sender` becomes a verified SES identity."""
     dead_letters = {queue.dead_letter_arn for queue in template.queues}
     # A redrive policy can only name a queue that exists.
     for queue in sorted(template.queues, key=lambda queue: queue.arn not in dead_letters):
         await _create_queue(aws, queue)
+    known: dict[str, dict[str, str]] = {secret.name: {} for secret in template.secrets} | secrets
     await asyncio.gather(
         *(_create_rule(aws, rule) for rule in template.rules),
         *(aws.query("sns", "CreateTopic", Name=topic.name) for topic in template.topics),
-        *(_create_secret(aws, secret.name, {}) for secret in template.secrets),
-        _create_secret(aws, DATABASE_SECRET, database_login),
+        *(_create_secret(aws, name, value) for name, value in known.items()),
         aws.rest("ses", "/v2/email/identities", EmailIdentity=sender),
     )
 

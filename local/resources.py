@@ -12,7 +12,6 @@ class Route:
 
     method: str
     path: str
-    iam: bool
 
     @property
     def key(self) -> str:

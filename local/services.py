@@ -9,11 +9,22 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, TypeVar
 
 from local import ROOT, processes
 from local.cluster import USERNAME, Cluster, password
-from local.environment import ACCOUNT, HOST, Folders, Ports, local_values
+from local.environment import (
+    ACCOUNT,
+    CLIENT_ID,
+    DATABASE_SECRET,
+    HOST,
+    SESSION_SECRET,
+    SIGN_IN_SECRET,
+    Folders,
+    Ports,
+    local_values,
+)
 from local.errors import StackError
 from local.output import Output
 from local.postgres import Postgres
@@ -83,8 +94,17 @@ async def _provision(
     aws = Aws(session, plan.ports.aws_url)
     await _listening(moto, plan.ports.aws)
     sender = local_values(plan.ports, plan.environ)["MAIL_SENDER"]
-    await provision(aws, plan.template, {"username": USERNAME, "password": secret}, sender)
+    await provision(aws, plan.template, _secrets(secret), sender)
     return aws
+
+
+def _secrets(database_password: str) -> dict[str, dict[str, str]]:
+    """Whoever restarts the stack signs in anew: the key of the sessions is another one then."""
+    return {
+        DATABASE_SECRET: {"username": USERNAME, "password": database_password},
+        SIGN_IN_SECRET: {"client_id": CLIENT_ID},
+        SESSION_SECRET: {"key": token_urlsafe(48)},
+    }
 
 
 async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "Catcher"]:

@@ -36,9 +36,10 @@ async def state(
 
 def addresses(ports: Ports) -> dict[str, str]:
     return {
+        "Console": f"{ports.gateway_url}/",
         "HTTP API": f"{ports.gateway_url}/api/records",
         "Outbox": f"{ports.gateway_url}/outbox",
-        "Stack": f"{ports.gateway_url}/",
+        "Stack": f"{ports.gateway_url}/local",
         "Lambda endpoint": ports.gateway_url,
         "AWS endpoint": ports.aws_url,
         "PostgreSQL": f"{HOST}:{ports.postgres}",

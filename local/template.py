@@ -119,9 +119,7 @@ class _Reader:
             reserved_concurrency=setting("ReservedConcurrentExecutions", None),
             retries=int((setting("EventInvokeConfig", None) or {}).get("MaximumRetryAttempts", 2)),
             environment=self._environment(logical_id),
-            routes=tuple(
-                events.route(event, self._authorizer(event)) for event in events.of(started_by, "HttpApi")
-            ),
+            routes=tuple(events.route(event) for event in events.of(started_by, "HttpApi")),
             queues=tuple(events.queue_source(event) for event in events.of(started_by, "SQS")),
             topics=tuple(str(event["Topic"]) for event in events.of(started_by, "SNS")),
         )
@@ -145,14 +143,6 @@ class _Reader:
                 value = self._resolver.member(variables, name, None)
                 declared[name] = None if value is None else as_text(value)
         return declared
-
-    def _authorizer(self, event: Mapping[str, Any]) -> Any:
-        """The default authorizer of the event's API."""
-        auth = self._resolver.member(self._shared.get("HttpApi") or {}, "Auth", {})
-        for api in self._all("AWS::Serverless::HttpApi"):
-            if event.get("ApiId", api) == api:
-                auth = self._property(api, "Auth", auth)
-        return auth.get("DefaultAuthorizer")
 
     def _schedules(self, function: Function) -> Iterator[Rule]:
         started_by = self._property(function.logical_id, "Events", {})

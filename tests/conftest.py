@@ -38,6 +38,8 @@ from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
 from slowmatch.db import Connection, connection, migrate
+from slowmatch.http import sessions
+from slowmatch.http.provider import provider
 from slowmatch.settings import Settings, settings
 
 with warnings.catch_warnings():
@@ -162,9 +164,11 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
-    """A pretended AWS for the whole session, since clients are slow to make; gives the secret's ARN."""
+    """A pretended AWS for the whole session, since clients are slow to make; gives the ARN of its one secret."""
     with mock_aws():
-        text = json.dumps({"username": "postgres", "password": "not-checked"})
+        text = json.dumps(
+            {"username": "postgres", "password": "not-checked", "client_id": "console", "key": "k" * 64}
+        )
         yield boto3.client("secretsmanager").create_secret(Name="database", SecretString=text)["ARN"]
 
 
@@ -214,6 +218,12 @@ def con(environment: Settings) -> Connection:
     return connection()
 
 
+def request_context(method: str, path: str, source_ip: str = "127.0.0.1") -> dict[str, Any]:
+    """What API Gateway says about a request; by default one that AUTH=local lets in."""
+    http = {"method": method, "path": path, "sourceIp": source_ip}
+    return {"domainName": "localhost", "http": http, "stage": "$default"}
+
+
 @dataclass
 class LambdaContext:
     """What the Lambda runtime hands to a handler."""
@@ -234,8 +244,8 @@ def lambda_context() -> LambdaContext:
 
 
 def _forget() -> None:
-    settings.cache_clear()
-    connection.cache_clear()
+    for remembered in (settings, connection, provider, sessions.serializer):
+        remembered.cache_clear()
 
 
 def _variables(port: int, database: str, secret_arn: str) -> dict[str, str]:
@@ -263,6 +273,17 @@ def _variables(port: int, database: str, secret_arn: str) -> dict[str, str]:
         "RUN_RETENTION_DAYS": "30",
         "FAILED_RUN_RETENTION_DAYS": "90",
         "BATCH_SIZE": "10000",
+        "AUTH": "local",
+        "OIDC_ISSUER": "https://identity.example.com",
+        "OIDC_SECRET_ARN": secret_arn,
+        "OIDC_AUDIENCE": "",
+        "OIDC_GROUPS_CLAIM": "cognito:groups",
+        "OIDC_SCOPES": "openid email profile",
+        "VIEWER_GROUP": "viewer",
+        "OPERATOR_GROUP": "operator",
+        "ADMIN_GROUP": "admin",
+        "SESSION_SECRET_ARN": secret_arn,
+        "SESSION_HOURS": "8",
     }
 
 

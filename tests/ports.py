@@ -5,13 +5,13 @@ import socket
 
 
 def free_ports() -> int:
-    """The first of four neighbouring ports that nobody uses, below those that the system gives to clients."""
-    for port in range(10_000 + os.getpid() * 40 % 16_000, 30_000, 4):
+    """The first of five neighbouring ports that nobody uses, below those that the system gives to clients."""
+    for port in range(10_000 + os.getpid() * 40 % 16_000, 30_000, 5):
         try:
-            for number in range(port, port + 4):
+            for number in range(port, port + 5):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", number))
         except OSError:
             continue
         return port
-    raise AssertionError("no four neighbouring ports are free")
+    raise AssertionError("no five neighbouring ports are free")

@@ -1,12 +1,61 @@
-"""Who may see which page."""
+"""Who may see which page, and do what: nobody, unless this module lets them in."""
 
 from typing import Any
 
-from console.request import Request
+from aws_lambda_powertools.event_handler import Response
+
+from console import render
+from console.request import NO_ONE, Request, here
+from console.sign_in import address
+from slowmatch.http import auth, sessions
 from slowmatch.http.identity import Identity, Role
+from slowmatch.http.origin import SAFE_METHODS, method
+from slowmatch.http.problem import Problem
+from slowmatch.settings import settings
 
 
 def guard(app: Any, next_middleware: Any) -> Any:
-    who = Identity("you (this machine)", "local", Role.ADMIN, local=True)
-    app.append_context(request=Request(app.current_event.raw_event, who))
+    """Middleware of every route: finds out who is asking and checks the role that the route asks for."""
+    event, role = app.current_event.raw_event, auth.needed(app.context["_route"])
+    request = Request(event, NO_ONE)
+    app.append_context(request=request)
+    if role is None:
+        auth.check_origin(event, must_say=False)
+        return next_middleware(app)
+    try:
+        who = _visitor(event)
+    except sessions.BadCookie as error:
+        auth.refused(event, 401, f"the session's cookie is not valid: {error}")
+        return _to_sign_in(request)
+    if who is None:
+        auth.refused(event, 401, "there is no session")
+        return _to_sign_in(request)
+    request = Request(event, who)
+    app.append_context(request=request)
+    auth.check_origin(event, must_say=not who.local)
+    try:
+        auth.check_role(event, who, role)
+    except Problem as problem:
+        return render.page(request, "forbidden.html", problem.status, reason=problem.detail)
     return next_middleware(app)
+
+
+def require(router: Any, role: Role) -> None:
+    """For a route whose actions need different roles. Raises Problem 403 unless the person has `role`."""
+    request = here(router)
+    auth.check_role(request.event, request.identity, role)
+
+
+def _visitor(event: dict[str, Any]) -> Identity | None:
+    return auth.on_this_machine(event) if settings().auth == "local" else sessions.find(event)
+
+
+def _to_sign_in(request: Request) -> Response[str]:
+    """Scripts are told by status and header: a redirection to the provider is nothing that they may follow."""
+    looks = method(request.event) in SAFE_METHODS
+    where = address(request.address if looks else "/")
+    if request.header("hx-request") or request.header("sec-fetch-mode") not in ("", "navigate"):
+        answer = render.page(request, "signed_out.html", 401, provider=None)
+        answer.headers["HX-Redirect"] = where
+        return answer
+    return render.redirect(where)

@@ -1,5 +1,176 @@
-"""Sign in and out."""
+"""Sign in and out, by OpenID Connect's authorization code flow with PKCE."""
 
+import base64
+import hashlib
+import secrets
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
+from console import render
+from console.request import Request, here
+from slowmatch.http import auth, claims, sessions
+from slowmatch.http.auth import public
+from slowmatch.http.identity import Identity
+from slowmatch.http.origin import origin
+from slowmatch.http.problem import Problem
+from slowmatch.secrets import SecretError
+from slowmatch.settings import SettingsError, settings
+from slowmatch.telemetry import logger
+
+HOME = "/dashboard"
+NEXT_MAX = 2000
+SAID_MAX = 300
 router = Router()  # type: ignore[no-untyped-call]
+
+
+class SignInError(Exception):
+    """A sign-in that came to nothing; the message says in words why."""
+
+
+@router.get("/sign-in")
+@public
+def sign_in() -> Response[str]:
+    """To the provider's page, with a cookie that the way back is checked against."""
+    request = here(router)
+    wanted = path_on_this_site(request.query.get("next", ""))
+    if settings().auth == "local":
+        return render.redirect(wanted)
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    flow = {"state": state, "nonce": nonce, "verifier": verifier, "next": wanted}
+    cookie = sessions.write(sessions.SIGN_IN, flow)
+    return render.redirect(
+        _authorization(request, state, nonce, verifier),
+        sessions.set_cookie(request.event, sessions.SIGN_IN, cookie, sessions.SIGN_IN_SECONDS),
+    )
+
+
+@router.get("/sign-in/callback")
+@public
+def callback() -> Response[str]:
+    """Back from the provider's page. The cookie of the sign-in is gone after it, whatever came of it."""
+    request = here(router)
+    done = sessions.set_cookie(request.event, sessions.SIGN_IN, "", 0)
+    if settings().auth == "local":
+        return render.redirect(HOME)
+    try:
+        flow = _begun(request)
+        who = _signed_in(request, flow)
+    except SignInError as error:
+        auth.refused(request.event, 401, f"sign-in: {error}")
+        page = render.page(request, "sign_in_error.html", 400, reason=str(error), again=address(HOME))
+        page.cookies.append(done)  # type: ignore[arg-type]
+        return page
+    logger.info("signed in", who=who.name, subject=who.subject, role=who.role and who.role.name.lower())
+    seconds = settings().session_hours * 3600
+    session = sessions.set_cookie(request.event, sessions.SESSION, sessions.issue(who), seconds)
+    return render.redirect(flow["next"], done, session)
+
+
+@router.post("/sign-out")
+@public
+def sign_out() -> Response[str]:
+    cookie = sessions.set_cookie(here(router).event, sessions.SESSION, "", 0)
+    return render.redirect("/signed-out", cookie)
+
+
+@router.get("/signed-out")
+@public
+def signed_out() -> Response[str]:
+    """The provider still knows the browser; its own sign-out is a link from here."""
+    request = here(router)
+    return render.page(request, "signed_out.html", provider=_end_of_provider_session(request))
+
+
+def address(wanted: str) -> str:
+    """Where to sign in, to be led back to `wanted`."""
+    return f"/sign-in?next={quote(wanted, safe='/')}"
+
+
+def path_on_this_site(wanted: str) -> str:
+    """`wanted`, if a browser takes it for a path of this site and nothing else; the dashboard otherwise."""
+    harmless = (
+        wanted.startswith("/")
+        and not wanted.startswith(("//", "/sign-in", "/sign-out", "/signed-out"))
+        and "\\" not in wanted
+        and wanted.isprintable()
+        and len(wanted) <= NEXT_MAX
+    )
+    return quote(wanted, safe="/?&=%#+,:;@!$'()*~.-_[]") if harmless else HOME
+
+
+def _authorization(request: Request, state: str, nonce: str, verifier: str) -> str:
+    from slowmatch.http.provider import provider
+
+    digest = hashlib.sha256(verifier.encode()).digest()
+    query = {
+        "response_type": "code",
+        "client_id": provider().client_id,
+        "redirect_uri": _redirect_uri(request),
+        "scope": settings().oidc_scopes,
+        "state": state,
+        "nonce": nonce,
+        "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+        "code_challenge_method": "S256",
+    }
+    return _with_query(provider().required("authorization_endpoint"), query)
+
+
+def _begun(request: Request) -> dict[str, Any]:
+    """What this browser began, if the answer belongs to it. Raises SignInError."""
+    value = sessions.cookie(request.event, sessions.SIGN_IN)
+    if not value:
+        raise SignInError("it was not begun in this browser, or is over already")
+    try:
+        flow = sessions.read(sessions.SIGN_IN, value, sessions.SIGN_IN_SECONDS)
+    except sessions.BadCookie as error:
+        raise SignInError(f"its cookie is not valid: {error}") from error
+    if not secrets.compare_digest(flow["state"].encode(), request.query.get("state", "").encode()):
+        raise SignInError("the provider's answer belongs to another sign-in")
+    return flow
+
+
+def _signed_in(request: Request, flow: dict[str, Any]) -> Identity:
+    """Whom the provider's answer speaks of. Raises SignInError, and Problem 503 without the provider."""
+    from slowmatch.http import tokens
+    from slowmatch.http.provider import Refusal, provider
+
+    query = request.query
+    if "error" in query:
+        said = query.get("error_description") or query["error"]
+        raise SignInError(f"the provider says: {said[:SAID_MAX]}")
+    if query.get("iss", provider().issuer) != provider().issuer:  # RFC 9207
+        raise SignInError("another provider answered")
+    try:
+        answer = provider().exchange(query.get("code", ""), flow["verifier"], _redirect_uri(request))
+        return claims.identity(tokens.verify_identity(str(answer.get("id_token")), flow["nonce"]))
+    except Refusal as error:
+        provider.cache_clear()  # its secret may be a new one
+        raise SignInError(f"the provider says: {error}") from error
+    except tokens.TokenError as error:
+        raise SignInError(f"the provider's token is not valid: {error}") from error
+
+
+def _end_of_provider_session(request: Request) -> str | None:
+    """Cognito wants logout_uri, everybody else post_logout_redirect_uri; None without such an address."""
+    from slowmatch.http.provider import provider
+
+    if settings().auth == "local":
+        return None
+    try:
+        url, client_id = provider().endpoint("end_session_endpoint"), provider().client_id
+    except (Problem, SettingsError, SecretError):
+        return None
+    back = f"{origin(request.event)}/signed-out"
+    query = {"client_id": client_id, "post_logout_redirect_uri": back, "logout_uri": back}
+    return url and _with_query(url, query)
+
+
+def _redirect_uri(request: Request) -> str:
+    return f"{origin(request.event)}/sign-in/callback"
+
+
+def _with_query(url: str, query: dict[str, str]) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"

@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from jobs_api.answers import answer, documented
 from jobs_api.models import Health, Hours, Stats
 from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
-from slowmatch.jobs import JOBS, overview, queue
+from slowmatch.http.auth import public
+from slowmatch.jobs import overview, queue
 from slowmatch.telemetry import logger
 
 TICK_LATE = timedelta(minutes=12)
@@ -27,6 +28,7 @@ def stats(hours: Hours = 24) -> Response[str]:
 
 
 @router.get("/api/health", summary="Database, queues, dispatcher, clock", responses=HEALTH)
+@public
 def health() -> Response[str]:
     parts = {"database": _database(), "queues": _queues()}
     if parts["database"]["ok"]:
@@ -48,27 +50,10 @@ def _database() -> dict[str, Any]:
 
 
 def _queues() -> dict[str, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    names.append("ApproximateNumberOfMessagesDelayed")
-    depths: dict[str, Any] = {}
-    try:
-        for job in JOBS:
-            depths[job] = _depth(job, names)
-            depths[job]["dead"] = _depth(f"{job}-dead", names[:1])["visible"]
-    except (BotoCoreError, ClientError) as error:
-        logger.error(f"the queues cannot be read: {error}")
-        return {"ok": False, "detail": "the queues cannot be read; the function's log has the reason"}
-    return {"ok": not any(depth["dead"] for depth in depths.values()), "depths": depths}
-
-
-def _depth(name: str, attributes: list[str]) -> dict[str, int]:
-    found = queue.sqs().get_queue_attributes(QueueUrl=queue.url(name), AttributeNames=attributes)[
-        "Attributes"
-    ]
-    words = ("visible", "in_flight", "delayed")
-    return {word: int(found[attribute]) for word, attribute in zip(words, attributes, strict=False)}
+    found = queue.depths()
+    if found.problem:
+        return {"ok": False, "detail": found.problem}
+    return {"ok": not any(depth["dead"] for depth in found.jobs.values()), "depths": found.jobs}
 
 
 def _dispatcher(con: Connection) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from jobs_api.answers import answer, bad_payload, documented
 from jobs_api.models import YEAR_SECONDS, Job, JobList, JobName, NewRun, Pause, Run
 from slowmatch.db import connection
-from slowmatch.http.actor import actor
+from slowmatch.http import auth
+from slowmatch.http.auth import allow
+from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem
 from slowmatch.jobs import PayloadError, enqueue, overview, store
 from slowmatch.jobs.catalog import job as job_spec
@@ -31,6 +33,7 @@ def get_job(job: JobName) -> Response[str]:
 
 
 @router.post("/api/jobs/<job>/runs", summary="Run a job", responses=documented(202, "The new run", Run))
+@allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con, event = connection(), router.current_event
     job_spec(job)
@@ -44,7 +47,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
             job,
             new.payload,
             _due(new, con.now()),
-            actor=actor(event.raw_event),
+            actor=auth.identity(router).name,
             idempotency_key=key,
             request_digest=_digest(new) if key else None,
         )
@@ -54,8 +57,9 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
 
 
 @router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))
+@allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
-    con, who = connection(), actor(router.current_event.raw_event)
+    con, who = connection(), auth.identity(router).name
     overview.pause(con, job_spec(job).name, who, pause.note, con.now())
     return _job(job)
 
@@ -63,8 +67,10 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
 @router.post(
     "/api/jobs/<job>/resume", summary="Resume the schedule", responses=documented(200, "The job", Job)
 )
+@allow(Role.OPERATOR)
 def resume_job(job: JobName) -> Response[str]:
-    overview.resume(connection(), job_spec(job).name)
+    con, who = connection(), auth.identity(router).name
+    overview.resume(con, job_spec(job).name, who, con.now())
     return _job(job)
 
 

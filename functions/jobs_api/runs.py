@@ -21,9 +21,10 @@ from jobs_api.models import (
     RunPage,
 )
 from slowmatch.db import connection
-from slowmatch.http import paging
-from slowmatch.http.actor import actor
+from slowmatch.http import auth, paging
+from slowmatch.http.auth import allow
 from slowmatch.http.fields import Cursor, Limit
+from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem
 from slowmatch.jobs import store
 from slowmatch.jobs.filters import RunFilter
@@ -78,11 +79,13 @@ def delete_many(bulk: Bulk) -> Response[str]:
 
 
 @router.post("/api/runs/<run_id>/requeue", summary="Requeue a finished run", responses=ONE)
+@allow(Role.OPERATOR)
 def requeue_run(run_id: PathRunId) -> Response[str]:
     return _one("requeue", str(run_id))
 
 
 @router.post("/api/runs/<run_id>/run-now", summary="Run a scheduled run now", responses=ONE)
+@allow(Role.OPERATOR)
 def run_now(run_id: PathRunId) -> Response[str]:
     return _one("run-now", str(run_id))
 
@@ -93,7 +96,7 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 
 def _one(action: str, run_id: str) -> Response[str]:
-    con, who = connection(), actor(router.current_event.raw_event)
+    con, who = connection(), auth.identity(router).name
     changed = store.change(con, action, ids=[run_id], actor=who)
     run = store.find(con, run_id)
     if run is None:
@@ -108,7 +111,7 @@ def _many(action: str, bulk: Bulk) -> Response[str]:
     done = store.change(
         connection(),
         action,
-        actor=actor(router.current_event.raw_event),
+        actor=auth.identity(router).name,
         ids=None if bulk.ids is None else [str(run_id) for run_id in bulk.ids],
         wanted=bulk.filter.as_filter() if bulk.filter else None,
         after=str(bulk.after) if bulk.after else None,

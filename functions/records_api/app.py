@@ -9,8 +9,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
 from slowmatch.db import connection
-from slowmatch.http import paging
+from slowmatch.http import auth, paging
+from slowmatch.http.auth import allow
 from slowmatch.http.fields import Cursor, Id, Limit
+from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem, install
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
@@ -34,8 +36,11 @@ def list_records(
 
 
 @app.post("/api/records", summary="Create a record", responses=NEW)
+@allow(Role.OPERATOR)
 def create_record(record: NewRecord) -> Response[str]:
-    record_id, text = store.create(connection(), record.title, record.expiry_date)
+    record_id, text = store.create(
+        connection(), record.title, record.expiry_date, auth.identity(app).name
+    )
     return _json(201, text, {"Location": f"/api/records/{record_id}"})
 
 
@@ -45,20 +50,22 @@ def get_record(record_id: Id) -> Response[str]:
 
 
 @app.put("/api/records/<id>", summary="Replace a record's title and date", responses=ONE)
+@allow(Role.OPERATOR)
 def replace_record(record_id: Id, record: NewRecord) -> Response[str]:
-    con = connection()
-    return _found(record_id, store.update(con, record_id, con.now(), record.title, record.expiry_date))
+    con, who = connection(), auth.identity(app).name
+    return _found(record_id, store.update(con, record_id, con.now(), record.title, record.expiry_date, who))
 
 
 @app.patch("/api/records/<id>", summary="Change a record's title, date or both", responses=ONE)
+@allow(Role.OPERATOR)
 def change_record(record_id: Id, change: RecordChange) -> Response[str]:
-    con = connection()
-    return _found(record_id, store.update(con, record_id, con.now(), change.title, change.expiry_date))
+    con, who = connection(), auth.identity(app).name
+    return _found(record_id, store.update(con, record_id, con.now(), change.title, change.expiry_date, who))
 
 
 @app.delete("/api/records/<id>", summary="Delete a record", responses=GONE)
 def delete_record(record_id: Id) -> Response[None]:
-    _found(record_id, "" if store.delete(connection(), record_id) else None)
+    _found(record_id, "" if store.delete(connection(), record_id, auth.identity(app).name) else None)
     return Response(204)
 
 

@@ -33,7 +33,8 @@ def transformed() -> dict[str, Any]:
     document = copy.deepcopy(written())
     # The transform runs where the code is uploaded already.
     document["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
-    document["Resources"]["CommonLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer"
+    for layer in ("CommonLayer", "SignInLayer"):
+        document["Resources"][layer]["Properties"]["ContentUri"] = "s3://bucket/layer"
     result: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
     return result
 

@@ -179,13 +179,14 @@ def test_of_all_services_only_its_own_rule_may_send_to_a_queue(rule: str) -> Non
 
 
 @pytest.mark.parametrize(("function", "queue"), QUEUES)
-def test_a_job_s_queue_and_rule_are_open_to_its_function_the_dispatcher_and_the_api(
+def test_a_job_s_queue_and_rule_are_open_to_its_function_the_dispatcher_the_api_and_the_console(
     function: str, queue: str
 ) -> None:
     policies = of_type("AWS::IAM::Policy").values()
     (policy,) = (policy for policy in policies if policy["PolicyName"] == template.job_of(queue))
     roles = {role["Ref"] for role in policy["Roles"]}
-    assert roles == {f"{function}Role", "DispatcherFunctionRole", "JobsApiFunctionRole"}
+    senders = {"DispatcherFunctionRole", "JobsApiFunctionRole", "ConsoleFunctionRole"}
+    assert roles == {f"{function}Role"} | senders
     allowed = {
         (statement["Action"], resource["Fn::GetAtt"][0])
         for statement in policy["PolicyDocument"]["Statement"]
@@ -317,16 +318,39 @@ def test_no_route_leads_to_two_functions() -> None:
     assert len(routes) == len(set(routes))
 
 
-def test_only_the_health_check_is_open_to_everyone() -> None:
-    apis = of_type("AWS::ApiGatewayV2::Api", template.transformed()["Resources"])
-    (api,) = apis.values()
-    security = {
-        Route(method.upper(), path): operation["security"]
-        for path, methods in api["Body"]["paths"].items()
-        for method, operation in methods.items()
-    }
-    unsigned = {route for route, ways in security.items() if ways != [{"AWS_IAM": []}]}
-    assert unsigned == {Route("GET", "/api/health")}
+def test_the_functions_behind_the_api_and_no_others_carry_what_verifies_a_sign_in() -> None:
+    carrying = {name for name, function in template.functions().items() if "Layers" in function}
+    assert carrying == set(APIS)
+    assert all(template.functions()[name]["Layers"] == [{"Ref": "SignInLayer"}] for name in APIS)
+
+
+def test_the_secrets_of_the_sign_in_are_read_by_the_functions_behind_the_api_alone() -> None:
+    for secret in ("SessionSecret", "sign-in-??????"):
+        readers = {
+            name
+            for name, statement in _statements()
+            if statement["Action"] == ["secretsmanager:GetSecretValue"]
+            and secret in json.dumps(statement["Resource"])
+        }
+        assert readers == {f"{function}Role" for function in APIS}, secret
+
+
+def test_the_user_pool_s_client_is_asked_for_codes_and_leads_back_to_the_api_s_own_address() -> None:
+    (client,) = of_type("AWS::Cognito::UserPoolClient").values()
+    here = "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert client["CallbackURLs"] == [{"Fn::Sub": f"{here}/sign-in/callback"}]
+    assert client["LogoutURLs"] == [{"Fn::Sub": f"{here}/signed-out"}]
+
+
+def test_nobody_makes_an_account_in_the_user_pool_for_themselves() -> None:
+    (pool,) = of_type("AWS::Cognito::UserPool").values()
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_each_role_has_a_group_in_the_user_pool() -> None:
+    groups = [group["GroupName"]["Ref"] for group in of_type("AWS::Cognito::UserPoolGroup").values()]
+    assert sorted(groups) == ["AdminGroup", "OperatorGroup", "ViewerGroup"]
 
 
 def test_requests_are_throttled_and_logged() -> None:

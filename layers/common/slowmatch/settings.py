@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -14,6 +15,7 @@ DB_TLS = ("verify-full", "require", "disable")
 MAIL_TRANSPORTS = ("ses", "smtp")
 SMTP_SECURITY = ("starttls", "tls", "none")
 SMTP_PRESETS = ("gmail", "outlook", "zoho")
+AUTH = ("oidc", "local")
 
 
 class SettingsError(Exception):
@@ -51,6 +53,18 @@ class Settings:
     failed_run_retention_days: int
     batch_size: int
 
+    auth: str
+    oidc_issuer: str | None
+    oidc_secret_arn: str | None
+    oidc_audience: str | None
+    oidc_groups_claim: str
+    oidc_scopes: str
+    viewer_group: str
+    operator_group: str
+    admin_group: str
+    session_secret_arn: str | None
+    session_hours: int
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Raise SettingsError for the first variable that is missing or malformed."""
@@ -79,11 +93,27 @@ class Settings:
             run_retention_days=read.number("RUN_RETENTION_DAYS", 1, 3650, default=30),
             failed_run_retention_days=read.number("FAILED_RUN_RETENTION_DAYS", 1, 3650, default=90),
             batch_size=read.number("BATCH_SIZE", 1, 100_000, default=10_000),
+            auth=read.choice("AUTH", AUTH, default="oidc"),
+            oidc_issuer=read.issuer("OIDC_ISSUER"),
+            oidc_secret_arn=read.optional("OIDC_SECRET_ARN"),
+            oidc_audience=read.optional("OIDC_AUDIENCE"),
+            oidc_groups_claim=read.text("OIDC_GROUPS_CLAIM", default="cognito:groups"),
+            oidc_scopes=read.text("OIDC_SCOPES", default="openid email profile"),
+            viewer_group=read.text("VIEWER_GROUP", default="viewer"),
+            operator_group=read.text("OPERATOR_GROUP", default="operator"),
+            admin_group=read.text("ADMIN_GROUP", default="admin"),
+            session_secret_arn=read.optional("SESSION_SECRET_ARN"),
+            session_hours=read.number("SESSION_HOURS", 1, 720, default=8),
         )
         if settings.db_tls == "disable" and not is_loopback(settings.db_host):
             raise SettingsError(
                 f"DB_TLS: 'disable' is allowed for a database on this machine only, and DB_HOST is"
                 f" {settings.db_host!r}; use 'verify-full' or 'require'"
+            )
+        if settings.auth == "local" and not is_loopback(settings.db_host):
+            raise SettingsError(
+                f"AUTH: 'local' lets everybody on this machine in, so it is allowed with a database on this"
+                f" machine only, and DB_HOST is {settings.db_host!r}; use 'oidc'"
             )
         return settings
 
@@ -101,6 +131,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_trustworthy(url: str) -> bool:
+    """Whether what is sent there stays unread on its way: https, or http on loopback."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 class _Reader:
@@ -134,6 +174,9 @@ class _Reader:
             raise SettingsError(f"{name} is {value!r}: an address such as https://host/path is needed")
         return value
 
+    def issuer(self, name: str) -> str | None:
+        return self._optional(name, lambda value: self._issuer(name, value))
+
     def addresses(self, name: str) -> tuple[str, ...]:
         values = tuple(part.strip() for part in (self.optional(name) or "").split(",") if part.strip())
         for value in values:
@@ -150,6 +193,15 @@ class _Reader:
         if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
             raise SettingsError(f"{name} is {value!r}: a whole number from {low} to {high} is needed")
         return int(value)
+
+    @staticmethod
+    def _issuer(name: str, value: str) -> str:
+        if not is_trustworthy(value) or set("?# ") & set(value):
+            raise SettingsError(
+                f"{name} is {value!r}: the https address of an OpenID provider is needed, exactly as its"
+                f" discovery document has it under 'issuer' (http on loopback only)"
+            )
+        return value
 
     @staticmethod
     def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -9,10 +9,12 @@ import pytest
 
 from jobs_api.app import handler
 from slowmatch.db import Connection
+from slowmatch.http.auth import THIS_MACHINE
 from slowmatch.jobs import JOBS, enqueue, store, upkeep
+from tests.conftest import request_context
 from tests.integration.jobs.conftest import Queues, Work
 
-USER = "arn:aws:iam::000000000000:user/ann"
+YOU = THIS_MACHINE.name
 
 
 @pytest.fixture
@@ -29,11 +31,7 @@ def call(work: Work, lambda_context: Any) -> Any:
             "rawQueryString": query,
             "queryStringParameters": parameters,
             "headers": {"content-type": "application/json", **names},
-            "requestContext": {
-                "http": {"method": method, "path": path},
-                "stage": "$default",
-                "authorizer": {"iam": {"userArn": USER}},
-            },
+            "requestContext": request_context(method, path),
             "body": body if isinstance(body, str) else (None if body is None else json.dumps(body)),
             "isBase64Encoded": False,
         }
@@ -45,10 +43,10 @@ def call(work: Work, lambda_context: Any) -> Any:
 
 def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) -> None:
     status, run = call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 10}})
-    assert (status, run["state"], run["triggered_by"]) == (202, "enqueued", "ann")
+    assert (status, run["state"], run["triggered_by"]) == (202, "enqueued", YOU)
     assert queues.take() == [{"run_id": run["id"], "attempt": 1}]
     status, details = call("GET", f"/api/runs/{run['id']}")
-    assert status == 200 and details["events"][0]["actor"] == "ann" and details["attempts"] == []
+    assert status == 200 and details["events"][0]["actor"] == YOU and details["attempts"] == []
 
 
 def test_a_run_shows_its_attempts_events_and_log(call: Any, work: Work) -> None:
@@ -155,7 +153,7 @@ def test_bulk_actions_by_ids_and_by_filter(call: Any, con: Connection) -> None:
 
 
 def test_pause_and_resume_say_who_and_why(call: Any) -> None:
-    assert call("POST", "/api/jobs/db-cleanup/pause", {"note": "audit"})[1]["paused"]["by"] == "ann"
+    assert call("POST", "/api/jobs/db-cleanup/pause", {"note": "audit"})[1]["paused"]["by"] == YOU
     assert call("POST", "/api/jobs/db-cleanup/resume")[1]["paused"] is None
 
 

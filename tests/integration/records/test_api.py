@@ -11,7 +11,7 @@ import pytest
 from slowmatch.db import Connection, connection
 from slowmatch.settings import Settings, settings
 from slowmatch.telemetry import logger
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, request_context
 
 JSON = "application/json"
 GOOD = {"title": "Certificate", "expiry_date": "2026-12-31T12:00:00Z"}
@@ -53,7 +53,7 @@ def call(environment: Settings, lambda_context: LambdaContext) -> Call:
             "rawQueryString": "",
             "headers": {"content-type": content_type} if content_type else {},
             "queryStringParameters": query,
-            "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+            "requestContext": request_context(method, path),
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": encoded,
         }

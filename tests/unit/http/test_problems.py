@@ -9,10 +9,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from slowmatch.db import SchemaMissing, StatementError, Unavailable
+from slowmatch.http.auth import public
 from slowmatch.http.problems import Problem, install
 from slowmatch.secrets import SecretError
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
+from tests.conftest import request_context
 
 
 class WrongState(Exception):
@@ -41,12 +43,14 @@ def answer(
     install(app, {WrongState: 409})
 
     @app.get("/raise")
+    @public
     def raise_error(filters: Annotated[Filters, Query()]) -> dict[str, str]:
         if error:
             raise error
         return {"job": filters.job or "", "from": filters.since or ""}
 
     @app.post("/raise")
+    @public
     def take(body: Body) -> dict[str, bool]:
         return {"flag": body.flag}
 
@@ -56,10 +60,7 @@ def answer(
         "rawQueryString": "",
         "headers": {"content-type": "application/json"},
         "queryStringParameters": query,
-        "requestContext": {
-            "http": {"method": "GET" if body is None else "POST", "path": "/raise"},
-            "stage": "$default",
-        },
+        "requestContext": request_context("GET" if body is None else "POST", "/raise"),
         "body": body,
         "isBase64Encoded": False,
     }

@@ -4,7 +4,8 @@ PORTS = Ports(8080)
 
 
 def test_the_ports_are_neighbours() -> None:
-    assert list(PORTS.purposes()) == [8080, 8081, 8082, 8083]
+    assert list(PORTS.purposes(provider=False)) == [8080, 8081, 8082, 8083]
+    assert list(PORTS.purposes(provider=True)) == [8080, 8081, 8082, 8083, 8084]
 
 
 def test_local_values_replace_the_clouds() -> None:

@@ -36,12 +36,6 @@ def test_the_event_has_format_2(routes: Routes) -> None:
     assert not {"body", "cookies", "queryStringParameters"} & made.keys()
 
 
-def test_a_loopback_visitor_is_the_local_user_where_a_signature_is_needed(routes: Routes) -> None:
-    signed = event(routes)["requestContext"]["authorizer"]["iam"]
-    assert signed["userArn"] == "arn:aws:iam::000000000000:user/local"
-    assert "authorizer" not in event(routes, "POST", "/open")["requestContext"]
-
-
 def test_repeated_parameters_are_joined_by_commas(routes: Routes) -> None:
     made = event(routes, query="state=a&state=b%20c&q=x+y&empty=")
     assert made["rawQueryString"] == "state=a&state=b%20c&q=x+y&empty="

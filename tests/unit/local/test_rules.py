@@ -43,7 +43,7 @@ async def bench(port: int) -> AsyncIterator[Bench]:
         aws = Aws(session, f"http://127.0.0.1:{port}")
         read = template.read(TEMPLATE, port)
         async with session.post(f"http://127.0.0.1:{port}/moto-api/reset"):
-            await provision(aws, read, {"username": "u", "password": "p"}, "slowmatch@example.com")
+            await provision(aws, read, {"database": {"username": "u"}}, "slowmatch@example.com")
         yield Bench(aws, read)
 
 

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator
 
 from slowmatch.http import timestamps
 from slowmatch.http.paging import BIGINT_MAX, LIMIT_DEFAULT, LIMIT_MAX
+from slowmatch.http.texts import SEARCH_MAX, without_nul
 
-SEARCH_MAX = 200
 CURSOR_MAX = 1000
 
 
@@ -18,13 +18,6 @@ def _plain_number(value: Any) -> Any:
     """Refuse what pydantic would take for a number too: 1.0, 1_000, +1, spaces."""
     if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,19}", value):
         raise ValueError("must be a whole number")
-    return value
-
-
-def without_nul(value: str) -> str:
-    """PostgreSQL has no NUL in texts."""
-    if "\0" in value:
-        raise ValueError("must not contain NUL (U+0000)")
     return value
 
 

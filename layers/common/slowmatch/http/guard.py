@@ -1,4 +1,4 @@
-"""What a request must be before its fields are looked at: its size, content type, JSON, query names."""
+"""What a request must be before its fields are looked at: whose it is, its size, content type, JSON, query names."""
 
 import base64
 import binascii
@@ -11,11 +11,11 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 )
 from pydantic import BaseModel
 
+from slowmatch.http import auth
 from slowmatch.http.problem import Problem
 
 BODY_LIMIT_BYTES = 64 * 1024
 MEDIA_TYPE = "application/json"
-NOWHERE = "^.*$"  # the rule of the route that Powertools makes up to answer 404
 
 
 class Guard(OpenAPIRequestValidationMiddleware):
@@ -25,11 +25,12 @@ class Guard(OpenAPIRequestValidationMiddleware):
         super().__init__()  # type: ignore[no-untyped-call]
 
     def handler(self, app: Any, next_middleware: Any) -> Response[Any]:
+        auth.admit(app)
         body = _body(app.current_event)
         if len(body) > BODY_LIMIT_BYTES:
             raise Problem(413, "Content too large", f"a body has at most {BODY_LIMIT_BYTES} bytes")
         route = app.context["_route"]
-        if route.rule.pattern != NOWHERE:
+        if route.rule.pattern != auth.NOWHERE:
             _check_query(app.current_event.query_string_parameters, route.dependant.query_params)
         response: Response[Any] = super().handler(app, next_middleware)
         return response

@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from slowmatch.http import auth
 from slowmatch.http.faults import FAULTS
 from slowmatch.http.guard import Guard
 from slowmatch.http.problem import FieldError, Problem
@@ -34,7 +35,7 @@ class ProblemDetails(TypedDict):
 
 
 def install(app: APIGatewayHttpResolver, statuses: Mapping[type[Exception], int] | None = None) -> None:
-    """Make `app` answer every exception with problem+json, and guard its requests before validation.
+    """Make `app` answer every exception with problem+json, and let in only who may, before validation.
 
     `statuses` adds domain errors: the status of each, the detail is the error's own message.
     """
@@ -45,6 +46,7 @@ def install(app: APIGatewayHttpResolver, statuses: Mapping[type[Exception], int]
         app.exception_handler(kind)(partial(_respond, answer))
     # Powertools runs its validation before any middleware of ours, so the guard goes in its place.
     app._request_validation_middleware = Guard()  # noqa: SLF001
+    app.use([auth.gate])
 
 
 def _respond(answer: Callable[[Any], Problem], error: Exception) -> Response[str]:

@@ -1,0 +1,59 @@
+"""Where a request comes from: its own address, the page that sent it, the machine it was sent from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slowmatch.settings import is_loopback
+
+SAFE_METHODS = ("GET", "HEAD")
+
+Event = Mapping[str, Any]
+
+
+def header(event: Event, name: str) -> str:
+    """A header's value, empty when it is not there; several are joined, so that none can hide another."""
+    found = [str(value) for key, value in (event.get("headers") or {}).items() if key.lower() == name]
+    return ",".join(found)
+
+
+def method(event: Event) -> str:
+    return str(event["requestContext"]["http"]["method"]).upper()
+
+
+def origin(event: Event) -> str:
+    """Scheme, name and port that the browser knows this site by."""
+    domain = str(event["requestContext"].get("domainName") or "")
+    if is_loopback(host_name(domain)):
+        return f"http://{header(event, 'host') or domain}"
+    return f"https://{domain}"
+
+
+def is_local(event: Event) -> bool:
+    """Whether it was sent on this machine to this machine, past no proxy that says otherwise."""
+    context = event["requestContext"]
+    names = [host_name(str(context.get("domainName") or "")), host_name(header(event, "host") or "localhost")]
+    forwarded = header(event, "x-forwarded-for").split(",") if header(event, "x-forwarded-for") else []
+    addresses = [str(context["http"].get("sourceIp") or ""), *(part.strip() for part in forwarded)]
+    return all(map(is_loopback, [*names, *addresses])) and not header(event, "forwarded")
+
+
+def foreign(event: Event, must_say: bool) -> str | None:
+    """Why a request that changes something seems to come from another site's page; None when it does not.
+
+    `must_say`: one of the two headers has to be there, because the browser signs requests in by itself.
+    """
+    if method(event) in SAFE_METHODS:
+        return None
+    sender, relation = header(event, "origin"), header(event, "sec-fetch-site")
+    if sender and sender.lower() != origin(event).lower():
+        return "its Origin is another site's"
+    if relation and relation not in ("same-origin", "none"):
+        return f"its Sec-Fetch-Site is {relation[:20]!r}"
+    return "it has neither Origin nor Sec-Fetch-Site" if must_say and not sender and not relation else None
+
+
+def host_name(host: str) -> str:
+    """Without the port; an IPv6 address without its brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

@@ -1,0 +1,10 @@
+"""What texts in requests may be, wherever they come in."""
+
+SEARCH_MAX = 200
+
+
+def without_nul(value: str) -> str:
+    """PostgreSQL has no NUL in texts. ValueError says so."""
+    if "\0" in value:
+        raise ValueError("must not contain NUL (U+0000)")
+    return value
