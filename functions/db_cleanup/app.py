@@ -6,6 +6,8 @@ from slowmatch.jobs import Context, Continue, serve
 from slowmatch.records import upkeep
 from slowmatch.telemetry import count
 
+JOB = "db-cleanup"
+
 
 def clean_up(context: Context) -> dict[str, object] | Continue:
     days = context.payload.get("older_than_days", context.settings.record_retention_days)
@@ -17,7 +19,7 @@ def clean_up(context: Context) -> dict[str, object] | Continue:
     total = done + stale
     try:
         while batch := upkeep.delete_stale_batch(
-            context.con, context.now, older_than, context.settings.batch_size
+            context.con, context.now, older_than, context.settings.batch_size, JOB
         ):
             done += batch
             context.progress(done, total)
@@ -28,4 +30,4 @@ def clean_up(context: Context) -> dict[str, object] | Continue:
         count("RecordsDeleted", done - before)
 
 
-handler = serve("db-cleanup", clean_up)
+handler = serve(JOB, clean_up)

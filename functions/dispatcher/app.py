@@ -1,10 +1,12 @@
 """Every five minutes: hands due runs to SQS, rescues lost ones, reports missed ticks, keeps house."""
 
+from datetime import timedelta
 from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import connection
 from slowmatch.jobs import dispatch, upkeep
+from slowmatch.records import upkeep as records
 from slowmatch.settings import settings
 
 
@@ -22,6 +24,8 @@ def handler(event: Any, _context: Any) -> dict[str, int]:
         "purged": upkeep.purge(con, now, config),
     }
     upkeep.roll_up(con, now)
+    records.roll_up(con, now)
+    records.purge_events(con, now, timedelta(days=config.failed_run_retention_days))
     upkeep.note_tick(con, con.now())
     telemetry.logger.info("dispatched", extra=done)
     return done

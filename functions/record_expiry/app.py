@@ -4,13 +4,15 @@ from slowmatch.jobs import Context, Continue, serve
 from slowmatch.records import upkeep
 from slowmatch.telemetry import count
 
+JOB = "record-expiry"
+
 
 def expire(context: Context) -> dict[str, object] | Continue:
     batch_size = context.payload.get("batch_size", context.settings.batch_size)
     before = done = int(context.cursor.get("done", 0))
     total = done + upkeep.count_due(context.con, context.now)
     try:
-        while batch := upkeep.expire_batch(context.con, context.now, batch_size):
+        while batch := upkeep.expire_batch(context.con, context.now, batch_size, JOB):
             done += batch
             context.progress(done, total)
             if context.checkpoint():
@@ -20,4 +22,4 @@ def expire(context: Context) -> dict[str, object] | Continue:
         count("RecordsExpired", done - before)
 
 
-handler = serve("record-expiry", expire)
+handler = serve(JOB, expire)

@@ -269,7 +269,7 @@ def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Wor
     assert "ann: moving house" in work.events(work.run()["id"])[0][2]
     enqueue(con, "record-expiry")
     work.deliver(message(work.runs()[1], 1))
-    overview.resume(con, "record-expiry")
+    overview.resume(con, "record-expiry", "bob", con.now())
     work.tick("2026-11-24T03:00:00Z")
     assert len(work.seen) == 2
 

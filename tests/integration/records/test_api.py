@@ -227,7 +227,7 @@ def test_an_id_that_is_none_is_refused(call: Call, method: str, text: str, messa
         ({"limit": "ten"}, "must be a whole number"),
         ({"limit": ""}, "must be a whole number"),
         ({"limit": "1,2"}, "must be a whole number"),
-        ({"status": "gone"}, "must be one of 'all', 'active' or 'expired'"),
+        ({"status": "gone"}, "must be one of 'all', 'active', 'soon' or 'expired'"),
         ({"q": "x" * 201}, "must have at most 200 characters"),
         ({"q": "a\0b"}, "must not contain NUL (U+0000)"),
         ({"cursor": "nonsense"}, "must be the `next` of an earlier page of this same list"),

@@ -36,7 +36,7 @@ TITLES = [
 
 @pytest.mark.parametrize("title", TITLES)
 def test_a_title_comes_back_as_it_was_given(con: Connection, title: str) -> None:
-    record_id, created = store.create(con, title, NOW)
+    record_id, created = store.create(con, title, NOW, "ann")
     assert json.loads(created)["title"] == title
     found = store.get(con, record_id)
     assert found is not None
@@ -56,18 +56,18 @@ def test_a_title_comes_back_as_it_was_given(con: Connection, title: str) -> None
 def test_times_are_utc_with_fractions_only_if_there_are_any(
     con: Connection, expiry: datetime, rendered: str
 ) -> None:
-    _, text = store.create(con, "x", expiry)
+    _, text = store.create(con, "x", expiry, "ann")
     assert json.loads(text)["expiry_date"] == rendered
 
 
 def test_times_are_utc_whatever_the_zone_of_the_session(con: Connection) -> None:
-    record_id, _ = store.create(con, "x", NOW)
+    record_id, _ = store.create(con, "x", NOW, "ann")
     con.query("SET timezone = 'Asia/Tokyo'")
     assert json.loads(store.get(con, record_id) or "")["expiry_date"] == "2026-06-01T12:00:00Z"
 
 
 def test_a_record_has_the_five_fields_and_starts_active(con: Connection) -> None:
-    record_id, text = store.create(con, "x", NOW - 400 * DAY)
+    record_id, text = store.create(con, "x", NOW - 400 * DAY, "ann")
     record = json.loads(text)
     assert list(record) == ["id", "title", "created_at", "expiry_date", "is_expired"]
     assert (record["id"], record["is_expired"]) == (record_id, False)
@@ -75,7 +75,7 @@ def test_a_record_has_the_five_fields_and_starts_active(con: Connection) -> None
 
 def test_an_expired_record_moved_into_the_future_is_active_again(con: Connection) -> None:
     record_id = _expired(con, NOW - DAY)
-    moved = store.update(con, record_id, NOW, None, NOW + DAY)
+    moved = store.update(con, record_id, NOW, None, NOW + DAY, "ann")
     assert moved is not None
     assert json.loads(moved)["is_expired"] is False
 
@@ -83,30 +83,30 @@ def test_an_expired_record_moved_into_the_future_is_active_again(con: Connection
 def test_an_expired_record_moved_within_the_past_or_renamed_stays_expired(con: Connection) -> None:
     record_id = _expired(con, NOW - DAY)
     for moved in (
-        store.update(con, record_id, NOW, None, NOW - 2 * DAY),
-        store.update(con, record_id, NOW, None, NOW),
-        store.update(con, record_id, NOW, "renamed", None),
+        store.update(con, record_id, NOW, None, NOW - 2 * DAY, "ann"),
+        store.update(con, record_id, NOW, None, NOW, "ann"),
+        store.update(con, record_id, NOW, "renamed", None, "ann"),
     ):
         assert moved is not None
         assert json.loads(moved)["is_expired"] is True
 
 
 def test_an_active_record_moved_into_the_past_waits_for_the_job(con: Connection) -> None:
-    record_id, _ = store.create(con, "x", NOW + DAY)
-    moved = json.loads(store.update(con, record_id, NOW, None, NOW - DAY) or "")
+    record_id, _ = store.create(con, "x", NOW + DAY, "ann")
+    moved = json.loads(store.update(con, record_id, NOW, None, NOW - DAY, "ann") or "")
     assert moved["is_expired"] is False
     assert moved["expiry_date"] == "2026-05-31T12:00:00Z"
 
 
 def test_an_unknown_record_is_none_everywhere(con: Connection) -> None:
     assert store.get(con, 2**63 - 1) is None
-    assert store.update(con, 1, NOW, "x", NOW) is None
-    assert store.delete(con, 1) is False
+    assert store.update(con, 1, NOW, "x", NOW, "ann") is None
+    assert store.delete(con, 1, "ann") is False
 
 
 def test_a_deleted_record_is_gone(con: Connection) -> None:
-    record_id, _ = store.create(con, "x", NOW)
-    assert store.delete(con, record_id) is True
+    record_id, _ = store.create(con, "x", NOW, "ann")
+    assert store.delete(con, record_id, "ann") is True
     assert store.get(con, record_id) is None
 
 
@@ -159,19 +159,19 @@ def test_search_finds_titles_by_the_beginning_of_words_or_by_signs(
     con: Connection, q: str, found: list[int]
 ) -> None:
     for title in TITLES:
-        store.create(con, title, NOW)
+        store.create(con, title, NOW, "ann")
     assert [record["title"] for record in _walk(con, "all", q, 2)] == [TITLES[index] for index in found]
 
 
 def test_search_and_status_combine(con: Connection) -> None:
     _expired(con, NOW - DAY, "red one")
-    store.create(con, "red two", NOW)
+    store.create(con, "red two", NOW, "ann")
     assert [record["title"] for record in _walk(con, "expired", "red", 50)] == ["red one"]
     assert [record["title"] for record in _walk(con, "active", "red", 50)] == ["red two"]
 
 
 def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection) -> None:
-    store.create(crowd, "record 5 again", NOW)
+    store.create(crowd, "record 5 again", NOW, "ann")
     found = [record["title"] for record in _walk(crowd, "all", "record 500", 4)]
     assert found == ["record 5009", *(f"record 500{n}" for n in range(8, -1, -1)), "record 500"]
 
@@ -222,6 +222,6 @@ def _fill(con: Connection, count: int, is_expired: bool) -> None:
 
 
 def _expired(con: Connection, expiry: datetime, title: str = "x") -> int:
-    record_id, _ = store.create(con, title, expiry)
+    record_id, _ = store.create(con, title, expiry, "ann")
     con.query("UPDATE record SET is_expired = true WHERE id = :id", id=record_id)
     return record_id

@@ -16,25 +16,25 @@ RETENTION = 30 * DAY
 def test_a_record_expires_at_its_very_date_and_not_before(con: Connection) -> None:
     _add(con, NOW - TICK, NOW, NOW + TICK)
     assert upkeep.count_due(con, NOW) == 2
-    assert upkeep.expire_batch(con, NOW, 100) == 2
+    assert upkeep.expire_batch(con, NOW, 100, "a job") == 2
     assert _dates(con, "is_expired") == [NOW - TICK, NOW]
     assert upkeep.count_due(con, NOW) == 0
 
 
 def test_batches_take_the_oldest_first_until_none_is_left(con: Connection) -> None:
     _add(con, *(NOW - n * DAY for n in range(5)))
-    assert upkeep.expire_batch(con, NOW, 2) == 2
+    assert upkeep.expire_batch(con, NOW, 2, "a job") == 2
     assert _dates(con, "is_expired") == [NOW - 4 * DAY, NOW - 3 * DAY]
-    assert [upkeep.expire_batch(con, NOW, 2) for _ in range(3)] == [2, 1, 0]
+    assert [upkeep.expire_batch(con, NOW, 2, "a job") for _ in range(3)] == [2, 1, 0]
 
 
 def test_cleanup_removes_only_what_is_expired_for_the_whole_retention(con: Connection) -> None:
     _add(con, NOW - RETENTION - DAY, NOW - RETENTION, NOW - RETENTION + TICK, is_expired=True)
     _add(con, NOW - 2 * RETENTION, is_expired=False)
     assert upkeep.count_stale(con, NOW, RETENTION) == 2
-    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1) == 1
-    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1) == 1
-    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1) == 0
+    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1, "a job") == 1
+    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1, "a job") == 1
+    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1, "a job") == 0
     assert _dates(con, "true") == [NOW - 2 * RETENTION, NOW - RETENTION + TICK]
 
 
@@ -46,12 +46,12 @@ def test_batches_leave_rows_that_somebody_else_has_locked(
     try:
         other.run("BEGIN")
         other.run("SELECT id FROM record ORDER BY id LIMIT 1 FOR UPDATE")
-        assert upkeep.expire_batch(con, NOW, 10) == 1
+        assert upkeep.expire_batch(con, NOW, 10, "a job") == 1
         assert _dates(con, "is_expired") == [NOW - DAY]
         other.run("ROLLBACK")
     finally:
         other.close()
-    assert upkeep.expire_batch(con, NOW, 10) == 1
+    assert upkeep.expire_batch(con, NOW, 10, "a job") == 1
 
 
 def test_the_summary_counts_the_24_hours_up_to_now(con: Connection) -> None:
@@ -72,11 +72,13 @@ def test_the_summary_of_nothing_is_zeros(con: Connection) -> None:
 
 
 def test_the_batch_of_due_records_comes_from_its_index(crowd: Connection) -> None:
-    assert "record_due" in indexes_of(crowd, upkeep.EXPIRE_BATCH, now=NOW, limit=100)
+    assert "record_due" in indexes_of(crowd, upkeep.EXPIRE_BATCH, now=NOW, limit=100, actor="a job")
 
 
 def test_the_batch_of_stale_records_comes_from_its_index(crowd: Connection) -> None:
-    assert "record_stale" in indexes_of(crowd, upkeep.DELETE_STALE_BATCH, cutoff=NOW, limit=100)
+    assert "record_stale" in indexes_of(
+        crowd, upkeep.DELETE_STALE_BATCH, cutoff=NOW, limit=100, actor="a job"
+    )
 
 
 def _add(con: Connection, *dates: datetime, is_expired: bool = False) -> None:

@@ -1,8 +1,13 @@
 """Identifiers of runs: UUID version 7, so that their order is the order of creation."""
 
+import re
 import secrets
 import time
 import uuid
+from datetime import datetime
+
+MIN_DIGITS = 8
+"""Shorter beginnings of an identifier are words: they would match too much."""
 
 
 def new_run_id(milliseconds: int | None = None) -> str:
@@ -18,3 +23,17 @@ def parse_run_id(text: object) -> str | None:
         return str(uuid.UUID(text)) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def first_run_id(moment: datetime) -> str:
+    """The lowest identifier that is made at `moment` (aware) or later."""
+    milliseconds = min(max(int(moment.timestamp() * 1000), 0), 2**48 - 1)
+    return str(uuid.UUID(int=milliseconds << 80))
+
+
+def run_id_range(text: str) -> tuple[str, str] | None:
+    """The lowest and highest identifier that begin with `text`, or None when it is too short or none."""
+    digits = text.replace("-", "").lower()
+    if not MIN_DIGITS <= len(digits) <= 32 or not re.fullmatch(r"[0-9a-f]+", digits):
+        return None
+    return str(uuid.UUID(digits.ljust(32, "0"))), str(uuid.UUID(digits.ljust(32, "f")))

@@ -2,18 +2,22 @@
 
 import json
 import math
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from slowmatch.db import Connection
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
 MAX_DELAY_SECONDS = 900
 """SQS's longest DelaySeconds; what is due later is sent by the dispatcher."""
+DEPTHS_KEPT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +84,47 @@ def _send(job: str, batch: Sequence[Pointer], now: datetime) -> list[str]:
 
 def _delay(due_at: datetime, now: datetime) -> int:
     return min(max(math.ceil((due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """Messages `visible`, `in_flight`, `delayed` and `dead` of each job; without them `problem` says why."""
+
+    jobs: dict[str, dict[str, int]]
+    problem: str | None = None
+
+
+def depths() -> Depths:
+    """How many messages there are, by SQS's approximate figures, at most five seconds old."""
+    client, now = sqs(), time.monotonic()
+    if _read and _read[-1][0] is client and now - _read[-1][1] < DEPTHS_KEPT_SECONDS:
+        return _read[-1][2]
+    found = _depths()
+    _read[:] = [(client, now, found)]
+    return found
+
+
+_read: list[tuple[Any, float, Depths]] = []
+_ATTRIBUTES = {
+    "visible": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+def _depths() -> Depths:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    names = [name for job in JOBS for name in (job, f"{job}-dead")]
+    try:
+        with ThreadPoolExecutor(len(names)) as pool:
+            found = dict(zip(names, pool.map(_depth, names), strict=True))
+    except (BotoCoreError, ClientError) as error:
+        logger.error(f"the queues cannot be read: {error}")
+        return Depths({}, "the queues cannot be read; the function's log has the reason")
+    return Depths({job: {**found[job], "dead": found[f"{job}-dead"]["visible"]} for job in JOBS})
+
+
+def _depth(name: str) -> dict[str, int]:
+    answer = sqs().get_queue_attributes(QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values()))
+    return {word: int(answer["Attributes"][attribute]) for word, attribute in _ATTRIBUTES.items()}

@@ -1,4 +1,4 @@
-"""The dispatcher's other duties: schedules and missed ticks, hourly figures, purging history."""
+"""The dispatcher's other duties: schedules and missed ticks, purging history."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -8,12 +8,17 @@ from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.rollup import roll_up
 from slowmatch.settings import Settings
+
+__all__ = ["events", "note_tick", "purge", "read_schedules", "report_missed", "roll_up"]
 
 TICK_GRACE = timedelta(minutes=10)
 """How late a tick may be before it counts as missed."""
 LOOK_BACK = timedelta(days=1)
 """After a longer silence only this much of it is reported tick by tick."""
+FIGURES_KEPT = timedelta(days=400)
+"""How long hourly figures are kept, and who paused a schedule: a year and its neighbour for comparison."""
 
 
 @cache
@@ -95,45 +100,21 @@ def _note_missed(con: Connection, name: str, ticks: list[datetime], now: datetim
     return len(rows)
 
 
-def roll_up(con: Connection, now: datetime) -> None:
-    """Count the last two hours again, from events and attempts; repeating it changes nothing."""
-    con.query(
-        """
-        WITH bounds AS (
-            SELECT date_trunc('hour', CAST(:now AS timestamptz), 'UTC') - interval '1 hour' AS since
-        ), transitions AS (
-            SELECT run.job, date_trunc('hour', event.at, 'UTC') AS hour,
-                   count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
-                   count(*) FILTER (WHERE to_state = 'failed') AS failed,
-                   count(*) FILTER (WHERE to_state = 'deleted') AS deleted,
-                   count(*) FILTER (WHERE from_state = 'processing' AND to_state = 'scheduled') AS retried
-            FROM bounds JOIN job_event AS event ON event.at >= bounds.since JOIN job_run AS run ON run.id = event.run_id
-            GROUP BY 1, 2
-        ), durations AS (
-            SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC') AS hour, count(*) AS attempts,
-                   percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
-                       ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
-                   ) AS ms
-            FROM bounds JOIN job_attempt AS attempt ON attempt.finished_at >= bounds.since
-            JOIN job_run AS run ON run.id = attempt.run_id
-            GROUP BY 1, 2
-        )
-        INSERT INTO job_hour (job, hour, succeeded, failed, deleted, retried, attempts, p50_ms, p95_ms)
-        SELECT job, hour, COALESCE(succeeded, 0), COALESCE(failed, 0), COALESCE(deleted, 0), COALESCE(retried, 0),
-               COALESCE(attempts, 0), ms[1], ms[2]
-        FROM transitions FULL JOIN durations USING (job, hour)
-        ON CONFLICT (job, hour) DO UPDATE
-        SET succeeded = EXCLUDED.succeeded, failed = EXCLUDED.failed, deleted = EXCLUDED.deleted,
-            retried = EXCLUDED.retried, attempts = EXCLUDED.attempts, p50_ms = EXCLUDED.p50_ms, p95_ms = EXCLUDED.p95_ms
-        """,
-        now=now,
-    )
+_PURGED = {
+    "DELETE FROM job_missed WHERE noticed_at < CAST(:before AS timestamptz)": "runs",
+    "DELETE FROM mail_outbox WHERE created_at < CAST(:before AS timestamptz)": "runs",
+    "DELETE FROM schedule_event WHERE at < CAST(:before AS timestamptz)": "figures",
+    "DELETE FROM job_hour WHERE hour < CAST(:before AS timestamptz)": "figures",
+    "DELETE FROM job_hour_error WHERE hour < CAST(:before AS timestamptz)": "figures",
+    "DELETE FROM record_hour WHERE hour < CAST(:before AS timestamptz)": "figures",
+}
 
 
 def purge(con: Connection, now: datetime, settings: Settings) -> int:
     """Delete runs past their retention, with their attempts, events and log; and what was missed as long ago."""
     oldest = now - timedelta(days=settings.failed_run_retention_days)
-    con.query("DELETE FROM job_missed WHERE noticed_at < CAST(:oldest AS timestamptz)", oldest=oldest)
+    for statement, before in _PURGED.items():
+        con.query(statement, before=now - FIGURES_KEPT if before == "figures" else oldest)
     purged = 0
     while True:
         rows = con.query(

@@ -6,7 +6,9 @@ from typing import Literal, NamedTuple
 
 TITLE_MAX = 500
 
-Status = Literal["all", "active", "expired"]
+Status = Literal["all", "active", "soon", "expired"]
+
+SOON_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)

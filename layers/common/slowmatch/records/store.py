@@ -2,10 +2,12 @@
 
 # ruff: noqa: S608 - statements are composed of the constants here; values are always parameters
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.records.model import Page, Position, Status
+from slowmatch.db.counts import CAP, Count, capped
+from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
 RECORD_JSON = """
     json_build_object(
@@ -16,10 +18,19 @@ RECORD_JSON = """
         'is_expired', is_expired
     )"""
 
+# What an event keeps: the record as it is after a change and what it was before, or as it was deleted.
+_FACTS = """json_build_object('title', title, 'expiry_date', expiry_date)::jsonb"""
+
 CREATE = f"""
-    INSERT INTO record (title, expiry_date)
-    VALUES (:title, :expiry_date)
-    RETURNING id, {RECORD_JSON}::text
+    WITH created AS (
+        INSERT INTO record (title, expiry_date)
+        VALUES (:title, :expiry_date)
+        RETURNING *
+    ), noted AS (
+        INSERT INTO record_event (record_id, action, actor, detail)
+        SELECT id, 'created', :actor, {_FACTS} FROM created
+    )
+    SELECT id, {RECORD_JSON}::text FROM created
 """
 
 GET = f"""
@@ -29,15 +40,54 @@ GET = f"""
 """
 
 UPDATE = f"""
-    UPDATE record
-    SET title = COALESCE(CAST(:title AS text), title),
-        expiry_date = COALESCE(CAST(:expiry_date AS timestamptz), expiry_date),
-        is_expired = is_expired AND COALESCE(CAST(:expiry_date AS timestamptz), expiry_date) <= :now
-    WHERE id = :id
-    RETURNING {RECORD_JSON}::text
+    WITH before AS (
+        SELECT id, title AS old_title, expiry_date AS old_date FROM record WHERE id = :id FOR UPDATE
+    ), changed AS (
+        UPDATE record
+        SET title = COALESCE(CAST(:title AS text), title),
+            expiry_date = COALESCE(CAST(:expiry_date AS timestamptz), expiry_date),
+            is_expired = is_expired AND COALESCE(CAST(:expiry_date AS timestamptz), expiry_date) <= :now
+        FROM before
+        WHERE record.id = before.id
+        RETURNING record.*, old_title, old_date
+    ), noted AS (
+        INSERT INTO record_event (record_id, action, actor, detail)
+        SELECT id, 'changed', :actor, {_FACTS} || jsonb_build_object('before', jsonb_strip_nulls(jsonb_build_object(
+            'title', CASE WHEN old_title <> title THEN old_title END,
+            'expiry_date', CASE WHEN old_date <> expiry_date THEN old_date END
+        )))
+        FROM changed WHERE old_title <> title OR old_date <> expiry_date
+    )
+    SELECT {RECORD_JSON}::text FROM changed
 """
 
-DELETE = "DELETE FROM record WHERE id = :id RETURNING id"
+DELETE = f"""
+    WITH deleted AS (
+        DELETE FROM record WHERE id = :id RETURNING *
+    ), noted AS (
+        INSERT INTO record_event (record_id, action, actor, detail)
+        SELECT id, 'deleted', :actor, {_FACTS} FROM deleted
+    )
+    SELECT id FROM deleted
+"""
+
+HISTORY = """
+    SELECT COALESCE(json_agg(json_build_object(
+        'id', id, 'at', at, 'action', action, 'actor', actor, 'detail', detail
+    ) ORDER BY id DESC), '[]')
+    FROM (SELECT * FROM record_event WHERE record_id = :id ORDER BY id DESC LIMIT 200) AS event
+"""
+
+COUNTED = f"(SELECT count(*) FROM (SELECT FROM record WHERE {{which}} LIMIT {CAP + 1}) AS counted)"
+COUNTS = "SELECT " + ", ".join(
+    COUNTED.format(which=which)
+    for which in (
+        "true",
+        "NOT is_expired",
+        "NOT is_expired AND expiry_date > CAST(:now AS timestamptz) AND expiry_date <= CAST(:soon AS timestamptz)",
+        "is_expired",
+    )
+)
 
 PAGE = f"""
     SELECT COALESCE(json_agg({RECORD_JSON} ORDER BY place) FILTER (WHERE place <= :limit), '[]')::text,
@@ -59,6 +109,11 @@ PAGE = f"""
 LISTS: dict[Status, tuple[str, str, str]] = {
     "all": ("true", "id DESC", "id < :after_id"),
     "active": ("NOT is_expired", "expiry_date, id", "(expiry_date, id) > (:after_date, :after_id)"),
+    "soon": (
+        f"NOT is_expired AND expiry_date > now() AND expiry_date <= now() + interval '{SOON_HOURS} hours'",
+        "expiry_date, id",
+        "(expiry_date, id) > (:after_date, :after_id)",
+    ),
     "expired": ("is_expired", "expiry_date DESC, id DESC", "(expiry_date, id) < (:after_date, :after_id)"),
 }
 
@@ -74,9 +129,9 @@ BY_WORDS = "search_words(title) @@ search_query(:q)"
 BY_TEXT = "position(lower(:q) IN lower(title)) > 0"
 
 
-def create(con: Connection, title: str, expiry_date: datetime) -> tuple[int, str]:
+def create(con: Connection, title: str, expiry_date: datetime, actor: str) -> tuple[int, str]:
     """The new record's id and JSON."""
-    ((record_id, text),) = con.query(CREATE, title=title, expiry_date=expiry_date)
+    ((record_id, text),) = con.query(CREATE, title=title, expiry_date=expiry_date, actor=actor)
     return record_id, text
 
 
@@ -86,22 +141,42 @@ def get(con: Connection, record_id: int) -> str | None:
 
 
 def update(
-    con: Connection, record_id: int, now: datetime, title: str | None, expiry_date: datetime | None
+    con: Connection,
+    record_id: int,
+    now: datetime,
+    title: str | None,
+    expiry_date: datetime | None,
+    actor: str,
 ) -> str | None:
     """Change what is not None and return the record's JSON, or None when there is no such record.
 
     An expired record whose date moves past `now` is active again; the other way is the hourly job's.
     """
-    return _only(con.query(UPDATE, id=record_id, now=now, title=title, expiry_date=expiry_date))
+    return _only(con.query(UPDATE, id=record_id, now=now, title=title, expiry_date=expiry_date, actor=actor))
 
 
-def delete(con: Connection, record_id: int) -> bool:
+def delete(con: Connection, record_id: int, actor: str) -> bool:
     """Say whether there was such a record."""
-    return bool(con.query(DELETE, id=record_id))
+    return bool(con.query(DELETE, id=record_id, actor=actor))
+
+
+def history(con: Connection, record_id: int) -> list[dict[str, Any]]:
+    """Who did what to the record, newest first, also after it was deleted.
+
+    `detail` has title and expiry date as they were then, and under `before` what a change replaced.
+    """
+    ((events,),) = con.query(HISTORY, id=record_id)
+    return list(events)
+
+
+def status_counts(con: Connection, now: datetime) -> dict[Status, Count]:
+    """How many records there are of each status, up to CAP."""
+    ((every, active, soon, expired),) = con.query(COUNTS, now=now, soon=now + timedelta(hours=SOON_HOURS))
+    return {"all": capped(every), "active": capped(active), "soon": capped(soon), "expired": capped(expired)}
 
 
 def page(con: Connection, status: Status, q: str | None, after: Position | None, limit: int) -> Page:
-    """Up to `limit` records: all newest first, active soonest expiry first, expired latest expiry first.
+    """Up to `limit` records: all newest first, active and soon soonest expiry first, expired latest first.
 
     `q` keeps titles with all its words (each may be the beginning of one); a `q` without any word, such
     as an emoji, keeps titles that contain it as it is.

@@ -1,4 +1,4 @@
-"""The SQL of the jobs: what the summary counts, what is due to expire, what is stale enough to go.
+"""The SQL of the jobs: what the summary counts, what is due to expire, what is stale enough to go, hourly figures.
 
 Batches choose rows by ctid: 0.8 of the speed of one big statement, where a join on id has 0.5 to 0.6.
 Rows that somebody else has locked are left for the next batch.
@@ -30,6 +30,9 @@ EXPIRE_BATCH = """
             FOR UPDATE SKIP LOCKED
         ))
         RETURNING 1
+    ), noted AS (
+        INSERT INTO record_event (action, count, actor)
+        SELECT 'expired', count(*), :actor FROM expired HAVING count(*) > 0
     )
     SELECT count(*) FROM expired
 """
@@ -48,8 +51,32 @@ DELETE_STALE_BATCH = """
             FOR UPDATE SKIP LOCKED
         ))
         RETURNING 1
+    ), noted AS (
+        INSERT INTO record_event (action, count, actor)
+        SELECT 'deleted', count(*), :actor FROM deleted HAVING count(*) > 0
     )
     SELECT count(*) FROM deleted
+"""
+
+ROLL_UP = """
+    WITH since AS (
+        SELECT LEAST(
+            date_trunc('hour', CAST(:now AS timestamptz), 'UTC') - interval '1 hour',
+            (SELECT date_trunc('hour', counted_to, 'UTC') FROM roll_up WHERE subject = 'records')
+        ) AS at
+    ), marked AS (
+        INSERT INTO roll_up (subject, counted_to) VALUES ('records', CAST(:now AS timestamptz))
+        ON CONFLICT (subject) DO UPDATE SET counted_to = EXCLUDED.counted_to
+    )
+    INSERT INTO record_hour (hour, created, expired, deleted)
+    SELECT date_trunc('hour', event.at, 'UTC'),
+           COALESCE(sum(count) FILTER (WHERE action = 'created'), 0),
+           COALESCE(sum(count) FILTER (WHERE action = 'expired'), 0),
+           COALESCE(sum(count) FILTER (WHERE action = 'deleted'), 0)
+    FROM since JOIN record_event AS event ON event.at >= since.at AND event.at < CAST(:now AS timestamptz)
+    GROUP BY 1
+    ON CONFLICT (hour) DO UPDATE
+    SET created = EXCLUDED.created, expired = EXCLUDED.expired, deleted = EXCLUDED.deleted
 """
 
 
@@ -64,9 +91,9 @@ def count_due(con: Connection, now: datetime) -> int:
     return _count(con.query(COUNT_DUE, now=now))
 
 
-def expire_batch(con: Connection, now: datetime, limit: int) -> int:
+def expire_batch(con: Connection, now: datetime, limit: int, actor: str) -> int:
     """Mark up to `limit` records whose date has come as expired; 0 means that none is left."""
-    return _count(con.query(EXPIRE_BATCH, now=now, limit=limit))
+    return _count(con.query(EXPIRE_BATCH, now=now, limit=limit, actor=actor))
 
 
 def count_stale(con: Connection, now: datetime, older_than: timedelta) -> int:
@@ -74,9 +101,19 @@ def count_stale(con: Connection, now: datetime, older_than: timedelta) -> int:
     return _count(con.query(COUNT_STALE, cutoff=now - older_than))
 
 
-def delete_stale_batch(con: Connection, now: datetime, older_than: timedelta, limit: int) -> int:
+def delete_stale_batch(con: Connection, now: datetime, older_than: timedelta, limit: int, actor: str) -> int:
     """Delete up to `limit` records that are expired since `older_than` or longer; 0: none is left."""
-    return _count(con.query(DELETE_STALE_BATCH, cutoff=now - older_than, limit=limit))
+    return _count(con.query(DELETE_STALE_BATCH, cutoff=now - older_than, limit=limit, actor=actor))
+
+
+def roll_up(con: Connection, now: datetime) -> None:
+    """Count the last two hours again, and those that an earlier silence left; repeating it changes nothing."""
+    con.query(ROLL_UP, now=now)
+
+
+def purge_events(con: Connection, now: datetime, older_than: timedelta) -> None:
+    """Forget what happened to records longer ago than that."""
+    con.query("DELETE FROM record_event WHERE at < CAST(:oldest AS timestamptz)", oldest=now - older_than)
 
 
 def _count(rows: list[list[int]]) -> int:

@@ -1,0 +1,44 @@
+"""Pause and resume a job's schedule; each is noted with who did it and why."""
+
+from datetime import datetime
+
+from slowmatch.db import Connection
+
+
+def pause(con: Connection, job: str, actor: str, note: str | None, now: datetime) -> None:
+    """Let the job's ticks pass without running; a person's runs still run."""
+    con.query(
+        """
+        WITH paused AS (
+            INSERT INTO job (name, paused_at, paused_by, pause_note)
+            VALUES (:job, CAST(:now AS timestamptz), :actor, CAST(:note AS text))
+            ON CONFLICT (name) DO UPDATE
+            SET paused_at = EXCLUDED.paused_at, paused_by = EXCLUDED.paused_by, pause_note = EXCLUDED.pause_note
+            RETURNING name
+        )
+        INSERT INTO schedule_event (at, job, action, actor, note)
+        SELECT CAST(:now AS timestamptz), name, 'paused', :actor, CAST(:note AS text) FROM paused
+        """,
+        job=job,
+        now=now,
+        actor=actor,
+        note=note,
+    )
+
+
+def resume(con: Connection, job: str, actor: str, now: datetime) -> None:
+    """Let the job's ticks run again; nothing is noted when it was not paused."""
+    con.query(
+        """
+        WITH resumed AS (
+            UPDATE job SET paused_at = NULL, paused_by = NULL, pause_note = NULL
+            WHERE name = :job AND paused_at IS NOT NULL
+            RETURNING name
+        )
+        INSERT INTO schedule_event (at, job, action, actor)
+        SELECT CAST(:now AS timestamptz), name, 'resumed', :actor FROM resumed
+        """,
+        job=job,
+        now=now,
+        actor=actor,
+    )

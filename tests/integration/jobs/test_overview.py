@@ -1,0 +1,315 @@
+"""What the dashboard shows: counts, alerts, cards, workers, figures over time, who did what."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.db.counts import CAP, Count
+from slowmatch.jobs import Permanent, dispatch, enqueue, overview, queue, store, upkeep
+from slowmatch.jobs.filters import RunFilter
+from slowmatch.records import store as records
+from tests.integration.jobs.conftest import Queues, Work
+
+Later = Callable[..., datetime]
+HOUR = timedelta(hours=1)
+
+
+def refuse(context: Any) -> None:
+    raise Permanent("no such mailbox")
+
+
+def stumble(context: Any) -> None:
+    raise OSError("the disk is full")
+
+
+def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection, work: Work) -> None:
+    enqueue(con, "db-cleanup")
+    enqueue(con, "db-cleanup", due_at=con.now() + HOUR)
+    work.tick("2026-11-24T01:00:00Z")
+    work.handler = refuse
+    work.tick("2026-11-24T02:00:00Z")
+    work.handler = stumble
+    work.tick("2026-11-24T03:00:00Z")
+    assert {name: number for name, (number, _) in overview.counts(con).items()} == {
+        "enqueued": 1,
+        "scheduled": 2,
+        "processing": 0,
+        "succeeded": 1,
+        "failed": 1,
+        "deleted": 0,
+        "retries": 1,
+    }
+
+
+def test_counts_stop_at_their_cap_and_say_so(con: Connection) -> None:
+    _many(con, CAP + 5)
+    assert overview.counts(con)["succeeded"] == Count(CAP, capped=True)
+    assert store.bulk_count(con, RunFilter(), "requeue") == Count(CAP, capped=True)
+    con.query("DELETE FROM job_run WHERE id IN (SELECT id FROM job_run LIMIT 5)")
+    assert overview.counts(con)["succeeded"] == Count(CAP, capped=False)
+
+
+def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
+    assert overview.alerts(con, con.now()) == {
+        "failed_24h": (0, False),
+        "retrying": (0, False),
+        "missed_24h": 0,
+        "oldest_waiting_at": None,
+        "last_dispatcher_tick": None,
+        "silent_since": None,
+        "paused": [],
+    }
+
+
+def test_failures_retries_and_pauses_are_told(con: Connection, work: Work) -> None:
+    work.handler = refuse
+    work.tick("2026-11-24T01:00:00Z")
+    work.handler = stumble
+    work.tick("2026-11-24T02:00:00Z")
+    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    found = overview.alerts(con, con.now())
+    assert (found["failed_24h"].number, found["retrying"].number) == (1, 1)
+    assert [(paused["job"], paused["by"], paused["note"]) for paused in found["paused"]] == [
+        ("db-cleanup", "ann", "audit")
+    ]
+    assert overview.alerts(con, con.now() + 25 * HOUR)["failed_24h"].number == 0
+
+
+def test_silence_is_told_when_work_waited_and_nobody_claimed(
+    con: Connection, work: Work, later: Later
+) -> None:
+    work.tick()
+    claimed = con.query("SELECT started_at FROM job_attempt")[0][0]
+    enqueue(con, "record-expiry")
+    assert overview.alerts(con, later(minutes=4))["silent_since"] is None
+    assert datetime.fromisoformat(overview.alerts(con, later(minutes=6))["silent_since"]) == claimed
+
+
+def test_waiting_for_a_running_exclusive_run_is_no_silence(con: Connection, work: Work, later: Later) -> None:
+    work.be_killed()
+    enqueue(con, "record-expiry")
+    assert overview.alerts(con, later(minutes=6))["silent_since"] is None
+
+
+def test_work_that_nobody_ever_claimed_is_silence_since_it_was_due(
+    con: Connection, queues: Queues, later: Later
+) -> None:
+    enqueue(con, "record-expiry")
+    found = overview.alerts(con, later(minutes=6))
+    assert found["silent_since"] == found["oldest_waiting_at"] is not None
+
+
+def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, work: Work) -> None:
+    for hour in range(3):
+        work.tick(f"2026-11-24T0{hour}:00:00Z")
+    work.handler = refuse
+    work.tick("2026-11-24T05:00:00Z")
+    enqueue(con, "record-expiry")
+    con.query("INSERT INTO job (name, schedule) VALUES ('record-expiry', 'cron(0 * * * ? *)')")
+    card = overview.job_card(con, "record-expiry", con.now())
+    assert [run["state"] for run in card["recent"]] == ["succeeded"] * 3 + ["failed"]
+    assert card["recent"][0]["id"] == work.runs()[0]["id"] and card["recent"][0]["duration_ms"] >= 0
+    assert card["words"] == "every hour, on the hour" and len(card["next"]) == 5
+    assert card["success_rate"] == 0.75 and card["queue_depth"] == {"number": 1, "capped": False}
+    assert card["last_error"] == "Permanent: no such mailbox" and card["p50_ms"] is None
+    upkeep.roll_up(con, con.now())
+    rolled = overview.job_card(con, "record-expiry", con.now())
+    assert rolled["success_rate"] == 0.75 and rolled["p95_ms"] >= rolled["p50_ms"] >= 0
+
+
+def test_a_card_without_runs_has_no_rate(con: Connection) -> None:
+    cards = {card["name"]: card for card in overview.jobs(con, con.now())}
+    assert list(cards) == ["daily-summary", "record-expiry", "db-cleanup"]
+    assert cards["db-cleanup"]["success_rate"] is None and cards["db-cleanup"]["recent"] == []
+    assert cards["db-cleanup"]["last_error"] is None and cards["db-cleanup"]["words"] is None
+
+
+def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
+    con: Connection, work: Work
+) -> None:
+    work.handler = refuse
+    work.tick("2026-11-24T01:00:00Z")
+    work.handler = lambda context: None
+    work.tick("2026-11-24T02:00:00Z")
+    store.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
+    card = overview.job_card(con, "record-expiry", con.now())
+    assert card["last_error"] is None and card["success_rate"] == 0.5
+    assert [run["state"] for run in card["recent"]] == ["failed", "succeeded", "deleted"]
+    assert card["recent"][2]["duration_ms"] is None
+
+
+def test_the_last_minute_has_thirty_complete_spans(con: Connection, work: Work) -> None:
+    work.tick()
+    ended = con.query("SELECT max(at) FROM job_event")[0][0]
+    buckets = overview.realtime(con, ended + timedelta(seconds=10))
+    assert len(buckets) == 30 and sum(bucket["succeeded"] for bucket in buckets) == 1
+    starts = [datetime.fromisoformat(bucket["at"]) for bucket in buckets]
+    assert all(start.second % 2 == 0 and start.microsecond == 0 for start in starts)
+    assert starts == sorted(starts) and starts[-1] <= ended + timedelta(seconds=8)
+    assert not any(bucket["succeeded"] for bucket in overview.realtime(con, ended + timedelta(seconds=70)))
+
+
+@pytest.mark.parametrize(("span", "number"), [("24h", 24), ("7d", 28), ("30d", 30)])
+def test_history_is_live_before_and_after_a_roll_up(
+    con: Connection, work: Work, span: str, number: int
+) -> None:
+    work.tick("2026-11-24T01:00:00Z")
+    work.handler = refuse
+    work.tick("2026-11-24T02:00:00Z")
+    for rolled in (False, True):
+        if rolled:
+            upkeep.roll_up(con, con.now())
+            work.handler = stumble
+            work.tick("2026-11-24T03:00:00Z")
+        buckets = overview.history(con, con.now(), span)
+        assert len(buckets) == number and [bucket["complete"] for bucket in buckets[-2:]] == [True, False]
+        now = buckets[-1]
+        assert (now["succeeded"], now["failed"], now["deleted"], now["retried"]) == (1, 1, 0, int(rolled))
+        assert sum(bucket["succeeded"] for bucket in buckets) == 1
+
+
+def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connection, work: Work) -> None:
+    work.tick()
+    now = con.now()
+    upkeep.roll_up(con, now - 5 * HOUR)
+    con.query("UPDATE job_event SET at = at - interval '4 hours'")
+    for _ in range(2):
+        upkeep.roll_up(con, now)
+    assert con.query("SELECT sum(succeeded) FROM job_hour") == [[1]]
+    assert sum(bucket["succeeded"] for bucket in overview.history(con, now, "24h")[:-3]) == 1
+
+
+def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) -> None:
+    work.tick()
+    con.query("UPDATE job_attempt SET started_at = finished_at - interval '2 seconds'")
+    for rolled in (False, True):
+        if rolled:
+            upkeep.roll_up(con, con.now())
+        found = overview.durations(con, con.now(), "24h")
+        assert set(found) == {"daily-summary", "record-expiry", "db-cleanup"}
+        assert [bucket["p95_ms"] for bucket in found["record-expiry"]] == [None] * 23 + [2000]
+        assert found["db-cleanup"][-1]["p50_ms"] is None
+
+
+def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, work: Work) -> None:
+    work.handler = stumble
+    work.tick("2026-11-24T01:00:00Z")
+    upkeep.roll_up(con, con.now())
+    work.tick("2026-11-24T02:00:00Z")
+    work.handler = refuse
+    work.tick("2026-11-24T03:00:00Z")
+    found = overview.failure_reasons(con, con.now(), "7d")
+    assert [(reason["error_type"], reason["job"], reason["count"]) for reason in found] == [
+        ("OSError", "record-expiry", 2),
+        ("Permanent", "record-expiry", 1),
+    ]
+    assert found[0]["last_run_id"] == work.runs()[1]["id"]
+    con.query("DELETE FROM job_run WHERE id = CAST(:id AS uuid)", id=found[0]["last_run_id"])
+    assert overview.failure_reasons(con, con.now(), "7d")[0]["last_run_id"] != found[0]["last_run_id"]
+
+
+def test_records_over_time_count_edits_and_batches(con: Connection) -> None:
+    from slowmatch.records import upkeep as batches
+
+    for _ in range(3):
+        records.create(con, "x", con.now() - HOUR, "ann")
+    assert batches.expire_batch(con, con.now(), 2, "record-expiry") == 2
+    for rolled in (False, True):
+        if rolled:
+            batches.roll_up(con, con.now())
+        now = overview.record_history(con, con.now(), "24h")[-1]
+        assert (now["created"], now["expired"], now["deleted"]) == (3, 2, 0)
+
+
+def test_workers_tell_what_they_do_and_when_they_were_seen(
+    con: Connection, work: Work, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "first")
+    work.handler = refuse
+    work.tick("2026-11-24T01:00:00Z")
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "second")
+    work.be_killed()
+    first, second = overview.workers(con, con.now())
+    assert (first["worker"], first["run_id"], first["attempts"], first["failed"]) == ("first", None, 1, 1)
+    assert (second["worker"], second["run_id"]) == ("second", work.runs()[1]["id"])
+    assert second["since"] is not None and not second["stale"] and not first["stale"]
+    work.end_lease(second["run_id"])
+    assert [worker["stale"] for worker in overview.workers(con, con.now())] == [False, True]
+    dispatch.rescue_lost(con, con.now())
+    lost = overview.workers(con, con.now())[1]
+    assert (lost["run_id"], lost["failed"], lost["last_seen"]) == (None, 1, second["last_seen"])
+    assert overview.workers(con, later(minutes=31)) == []
+
+
+def test_what_people_did_is_listed_newest_first_and_paged(
+    con: Connection, work: Work, queues: Queues
+) -> None:
+    work.tick()
+    made = [enqueue(con, "record-expiry", actor="ann").run_id for _ in range(2)]
+    store.change(con, "delete", actor="bob", ids=made)
+    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    overview.resume(con, "db-cleanup", "bob", con.now())
+    overview.resume(con, "db-cleanup", "bob", con.now())
+    record_id, _ = records.create(con, "passport", con.now(), "ann")
+    records.update(con, record_id, con.now(), "passport of Ann", con.now() + HOUR, "bob")
+    records.update(con, record_id, con.now(), "passport of Ann", None, "bob")
+    records.delete(con, record_id, "cid")
+    seen = []
+    before = None
+    while True:
+        page = overview.activity(con, before, 2)
+        seen += [
+            (row["actor"], row["action"], row["kind"], row["label"], row["detail"], row["count"])
+            for row in page.items
+        ]
+        before = page.next
+        if before is None:
+            break
+    assert seen == [
+        ("cid", "deleted", "record", "passport of Ann", None, 1),
+        ("bob", "changed", "record", "passport of Ann", "title and expiry date", 1),
+        ("ann", "created", "record", "passport", None, 1),
+        ("bob", "resumed", "job", "db-cleanup", None, 1),
+        ("ann", "paused", "job", "db-cleanup", "audit", 1),
+        ("bob", "deleted", "run", None, None, 2),
+        ("ann", "created", "run", "record-expiry", None, 1),
+        ("ann", "created", "run", "record-expiry", None, 1),
+    ]
+
+
+@pytest.mark.parametrize("mark", ["", "x", "2026-11-24T01:00:00 run:", "2026-11-24T01:00:00+00:00"])
+def test_a_mark_that_no_page_gave_is_refused(con: Connection, mark: str) -> None:
+    if mark:
+        with pytest.raises(ValueError):
+            overview.activity(con, mark, 2)
+    else:
+        assert overview.activity(con, mark, 2).items == []
+
+
+def test_depths_are_read_once_in_five_seconds(
+    con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    assert "cannot be read" in (queue.depths().problem or "")
+    for job in ("daily-summary", "record-expiry", "db-cleanup"):
+        boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{job}-dead")
+    assert queue.depths().problem is not None
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 6)
+    assert queue.depths().jobs["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
+
+
+def _many(con: Connection, number: int) -> None:
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at, finished_at)
+        SELECT gen_random_uuid(), 'db-cleanup', 'succeeded', true, 'direct', 1, now(), now(), now()
+        FROM generate_series(1, CAST(:number AS integer))
+        """,
+        number=number,
+    )
