@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT   ?= 8080
 ROWS   ?= 0
+RUNS   ?= 0
 TESTS  ?=
 ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
 
@@ -20,14 +21,14 @@ help:  ## list the targets
 
 # One machine
 
-run: .venv/.run assets  ## the whole stack on this machine; PORT=8080
+run: .venv/.run assets  ## the whole stack on this machine; PORT=8080 AUTH=oidc
 	@exec $(PY) -m local up --port $(PORT)
 
 services: .venv/.run  ## only what the functions need, for sam local; PORT=8080
 	@exec $(PY) -m local services --port $(PORT)
 
-seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones
-	@exec $(PY) -m local seed --port $(PORT) --rows $(ROWS)
+seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones; RUNS=1000000 runs
+	@exec $(PY) -m local seed --port $(PORT) --rows $(ROWS) --runs $(RUNS)
 
 assets: $(LIBRARIES)/.made  ## fetch the console's browser libraries from npm; needs no Node.js
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from local import ROOT
-from local.environment import Folders, Ports
+from local.environment import Folders, Ports, has_provider, local_values
 from local.errors import StackError, leaves
 from local.exclusive import FolderLock, check_ports
 from local.output import Output
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "seed":
             from local import seed
 
-            return seed.run(Ports(options.port), Folders(options.data), options.rows)
+            return seed.run(Ports(options.port), Folders(options.data), options.rows, options.runs)
         return _serve(options)
     except StackError as error:
         print(f"slowmatch: {error}", file=sys.stderr)
@@ -40,20 +40,21 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in {
         "up": "run the whole stack",
         "services": "run only PostgreSQL, AWS (moto) and SMTP, for tests and sam local",
-        "seed": "load records: certificates of the CA bundle, and synthetic ones",
+        "seed": "load records: certificates of the CA bundle, and synthetic ones; synthetic runs",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
             "--port",
             type=int,
             default=os.environ.get("PORT", "8080"),
-            help="first of four ports (PORT, 8080)",
+            help="first of four ports, five with AUTH=oidc (PORT, 8080)",
         )
         command.add_argument(
             "--data", type=Path, default=ROOT / ".slowmatch", help="folder for data and logs (.slowmatch)"
         )
         if name == "seed":
             command.add_argument("--rows", type=int, default=0, help="synthetic records to add (0)")
+            command.add_argument("--runs", type=int, default=0, help="synthetic runs to add (0)")
         else:
             command.add_argument(
                 "--template", type=Path, default=ROOT / "template.yaml", help="the SAM template"
@@ -72,10 +73,22 @@ def _serve(options: argparse.Namespace) -> int:
             f" as that user, or remove it to begin anew"
         ) from error
     try:
-        check_ports(ports)
+        check_ports(ports, _wants_provider(options, ports))
         return asyncio.run(_until_stopped(options, ports, folders))
     finally:
         lock.release()
+
+
+def _wants_provider(options: argparse.Namespace, ports: Ports) -> bool:
+    chosen = local_values(ports, os.environ)["AUTH"]
+    if chosen not in ("local", "oidc"):
+        raise StackError(f"AUTH is {chosen!r}: local (whoever is on this machine is admin) or oidc is needed")
+    wanted = has_provider(ports, os.environ)
+    if wanted and options.command == "services":
+        raise StackError(
+            "AUTH=oidc needs a provider, and only make run has one; leave AUTH out for make services"
+        )
+    return wanted
 
 
 async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Folders) -> int:
@@ -124,7 +137,7 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
             from local.stack import start
 
             work += await start(plan, running, stack)
-            addresses = state.addresses(ports)
+            addresses = state.addresses(ports, os.environ)
         output.ready(addresses)
         async with asyncio.TaskGroup() as until_stopped:
             for part in work:

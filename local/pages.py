@@ -6,12 +6,14 @@ from html import escape
 from typing import Any
 
 from local.outbox import Mail
+from local.people import Person
 from local.smtp import MEANINGS, Mode
 
 STYLESHEET = "/local/style.css"
 
 
-def _page(title: str, body: str) -> str:
+def _page(title: str, body: str, links: bool = True) -> str:
+    nav = '<nav><a href="/local">Stack</a> <a href="/outbox">Outbox</a></nav>' if links else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -21,8 +23,8 @@ def _page(title: str, body: str) -> str:
 <link rel="stylesheet" href="{STYLESHEET}">
 </head>
 <body>
-<header><a class="name" href="/local">Slowmatch</a> <span class="muted">on this machine</span>
-<nav><a href="/local">Stack</a> <a href="/outbox">Outbox</a></nav></header>
+<header><a class="name" href="/">Slowmatch</a> <span class="muted">on this machine</span>
+{nav}</header>
 <main>
 <h1>{escape(title)}</h1>
 {body}
@@ -104,6 +106,25 @@ def _routes(function: Mapping[str, Any]) -> str:
 
 def _next(rule: Mapping[str, Any]) -> str:
     return "disabled" if rule["state"] == "DISABLED" else _moment(rule["next"])
+
+
+def people(people: Iterable[Person], query: Mapping[str, str]) -> str:
+    """Who wants to sign in? `query` is what the console asked with, and goes along with the answer."""
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in query.items()
+    )
+    rows = (
+        [f'<button name="person" value="{person.key}">{escape(person.name)}</button>', escape(person.may)]
+        for person in people
+    )
+    return _page(
+        "Sign in",
+        f'<form action="/authorize">{hidden}{_table(("Person", "May"), rows, "")}'
+        '<p><button name="person" value="">Do not sign in</button></p></form>'
+        '<p class="muted">This provider exists on this machine only, and asks for no password.</p>',
+        links=False,
+    )
 
 
 def outbox(mails: list[Mail], mode: Mode, host: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pg8000.native
 
-from local import certificates
+from local import certificates, seed_runs
 from local.certificates import Certificate
 from local.cluster import USERNAME, password
 from local.environment import DATABASE, HOST, Folders, Ports
@@ -21,14 +21,16 @@ class SeedError(StackError):
     """There is no database to load records into."""
 
 
-def run(ports: Ports, folders: Folders, rows: int) -> int:
-    """Load the certificates, which is harmless to repeat, and `rows` synthetic records; the exit status."""
+def run(ports: Ports, folders: Folders, rows: int, runs: int) -> int:
+    """Load the certificates, which is harmless to repeat, and synthetic records and runs; the exit status."""
     with connect(ports, folders) as connection:
         added = add_certificates(connection, certificates.bundle())
         remark = "" if added else ": all were there"
         print(f"{added} certificates of the CA bundle added as records{remark}")
         if rows > 0:
             add_synthetic(connection, rows, Progress(rows, "records"))
+        if runs > 0:
+            seed_runs.add(connection, runs, Progress(runs, "runs"))
         connection.run("VACUUM (ANALYZE) record")
         [(count,)] = connection.run("SELECT count(*) FROM record")
         print(f"{count:,} records in all: http://{HOST}:{ports.gateway}/api/records")
@@ -82,6 +84,9 @@ def add_certificates(connection: pg8000.native.Connection, found: list[Certifica
                 AND record.title = certificate.title
             )
             RETURNING 1
+        ), noted AS (
+            INSERT INTO record_event (action, count, actor)
+            SELECT 'created', count(*), 'make seed' FROM added HAVING count(*) > 0
         )
         SELECT count(*) FROM added
         """,
@@ -113,3 +118,17 @@ def add_synthetic(connection: pg8000.native.Connection, rows: int, progress: Pro
         count = min(CHUNK_ROWS, rows - done)
         statement.run(kinds=KINDS, count=count)
         progress.update(done + count)
+    connection.run(
+        """
+        INSERT INTO record_hour (hour, created, expired)
+        SELECT date_trunc('hour', at, 'UTC'), sum(created), sum(expired)
+        FROM (
+            SELECT created_at AS at, 1 AS created, 0 AS expired FROM record
+            UNION ALL
+            SELECT expiry_date, 0, 1 FROM record WHERE expiry_date BETWEEN created_at AND now()
+        ) AS happened
+        WHERE at > now() - interval '30 days' AND at < date_trunc('hour', now(), 'UTC') - interval '2 hours'
+        GROUP BY 1
+        ON CONFLICT (hour) DO UPDATE SET created = EXCLUDED.created, expired = EXCLUDED.expired
+        """
+    )

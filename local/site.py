@@ -29,7 +29,7 @@ class Site:
         table = web.RouteTableDef()
         table.get("/local")(self.start_page)
         table.get("/local/state")(self._state_json)
-        table.get("/local/style.css")(_stylesheet)
+        table.get("/local/style.css")(stylesheet)
         table.get("/outbox")(self._outbox_page)
         table.delete("/outbox")(self._clear)
         table.get("/outbox.json")(self._outbox_json)
@@ -40,13 +40,13 @@ class Site:
         return table
 
     async def start_page(self, _: web.Request) -> web.Response:
-        return _html(pages.start(await self._state()))
+        return html(pages.start(await self._state()))
 
     async def _state_json(self, _: web.Request) -> web.Response:
         return web.json_response(await self._state())
 
     async def _outbox_page(self, request: web.Request) -> web.Response:
-        return _html(pages.outbox(self._outbox.all(), self._catcher.mode, request.host))
+        return html(pages.outbox(self._outbox.all(), self._catcher.mode, request.host))
 
     async def _outbox_json(self, _: web.Request) -> web.Response:
         return web.json_response([mail.as_json() for mail in self._outbox.all()])
@@ -70,20 +70,20 @@ class Site:
 
     async def _mail_page(self, request: web.Request) -> web.Response:
         mail = self._outbox.get(request.match_info["id"])
-        return _html(pages.mail(mail)) if mail else _message(404, "Not Found")
+        return html(pages.mail(mail)) if mail else _message(404, "Not Found")
 
     async def _mail_html(self, request: web.Request) -> web.Response:
         mail = self._outbox.get(request.match_info["id"])
         if mail is None or mail.html is None:
             return _message(404, "Not Found")
-        return _html(mail.html, _MAIL_POLICY)
+        return html(mail.html, _MAIL_POLICY)
 
 
-async def _stylesheet(_: web.Request) -> web.FileResponse:
+async def stylesheet(_: web.Request) -> web.FileResponse:
     return web.FileResponse(_STATIC / "style.css")
 
 
-def _html(text: str, policy: str = _PAGE_POLICY) -> web.Response:
+def html(text: str, policy: str = _PAGE_POLICY) -> web.Response:
     headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
     return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
 

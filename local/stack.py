@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from local import sns
+from local.environment import has_provider
 from local.errors import StackError
 from local.functions import Functions
 from local.gateway import Gateway
@@ -17,7 +18,7 @@ from local.reload import reload
 from local.rules import Rules
 from local.services import Plan, Services
 from local.site import Site
-from local.state import state
+from local.state import addresses, state
 
 MIGRATE = "MigrateFunction"
 DISPATCHER = "DispatcherFunction"
@@ -38,6 +39,8 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
         result = await _invoke_if_there(functions, MIGRATE, b"{}")
         if result is not None and result.error:
             raise StartError(f"the migrations failed: {result.document().get('errorMessage')}")
+    if has_provider(plan.ports, plan.environ):
+        await _start_provider(plan, stack)
     rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
     async with plan.output.step("Gateway", f"starting on {plan.ports.gateway_url}"):
         gateway = _gateway(plan, services, functions, rules)
@@ -58,8 +61,18 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
     ]
 
 
+async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
+    from local.oidc import Provider
+
+    async with plan.output.step("OpenID", f"starting on {plan.ports.provider_url}"):
+        provider = Provider(plan.ports.provider)
+        await provider.start()
+        stack.push_async_callback(provider.stop)
+
+
 def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:
-    current = partial(state, services.aws, plan.template, plan.ports, functions, rules)
+    where = addresses(plan.ports, plan.environ)
+    current = partial(state, services.aws, plan.template, where, functions, rules)
     site = Site(services.outbox, services.catcher, current)
     others = (*site.routes(), *InvokeApi(functions).routes())
     return Gateway(plan.ports.gateway, plan.template, functions, site.start_page, others)

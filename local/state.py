@@ -2,21 +2,23 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.environment import HOST, Ports
+from local.environment import HOST, Ports, has_provider, local_values
 from local.functions import Functions
+from local.people import PEOPLE
 from local.resources import Queue, Rule, Template
 from local.rules import Rules
 
 
 async def state(
-    aws: Aws, template: Template, ports: Ports, functions: Functions, rules: Rules
+    aws: Aws, template: Template, addresses: Mapping[str, str], functions: Functions, rules: Rules
 ) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
-        "addresses": addresses(ports),
+        "addresses": addresses,
         "functions": [
             {
                 "logical_id": function.logical_id,
@@ -34,8 +36,9 @@ async def state(
     }
 
 
-def addresses(ports: Ports) -> dict[str, str]:
+def addresses(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
     return {
+        "Sign-in": _sign_in(ports, environ),
         "Console": f"{ports.gateway_url}/",
         "HTTP API": f"{ports.gateway_url}/api/records",
         "Outbox": f"{ports.gateway_url}/outbox",
@@ -45,6 +48,14 @@ def addresses(ports: Ports) -> dict[str, str]:
         "PostgreSQL": f"{HOST}:{ports.postgres}",
         "SMTP": f"{HOST}:{ports.smtp}",
     }
+
+
+def _sign_in(ports: Ports, environ: Mapping[str, str]) -> str:
+    values = local_values(ports, environ)
+    if values["AUTH"] == "local":
+        return "AUTH=local: whoever is on this machine is admin"
+    people = f" (pretended; {', '.join(PEOPLE)})" if has_provider(ports, environ) else ""
+    return f"AUTH=oidc: {values['OIDC_ISSUER']}{people}"
 
 
 async def _queue(aws: Aws, queue: Queue) -> dict[str, Any]:
