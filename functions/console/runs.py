@@ -1,5 +1,94 @@
-"""Pages about runs."""
+"""A run's own page, and what a person may do with one run."""
 
+import json
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
+from console import access, render, run_view
+from console.request import here
+from slowmatch.db import Connection, connection
+from slowmatch.http.auth import allow
+from slowmatch.http.identity import Role
+from slowmatch.http.problem import Problem
+from slowmatch.jobs import store
+from slowmatch.jobs.ids import parse_run_id
+
+LOG_LINES = 200
+"""How many lines of the log the page shows unless it is asked for all that there are."""
+DONE = {
+    "requeue": "is queued again.",
+    "run-now": "starts now.",
+    "delete": "is deleted.",
+}
 router = Router()  # type: ignore[no-untyped-call]
+
+
+@router.get("/runs/<run_id>")
+def run_page(run_id: str) -> Response[str]:
+    request, con = here(router), connection()
+    run = _details(con, run_id)
+    lines = run.pop("log")
+    shown = lines if request.query.get("log") == "all" else lines[-LOG_LINES:]
+    return render.page(
+        request,
+        "run.html",
+        con=con,
+        run=run,
+        log=shown,
+        log_more=len(lines) - len(shown),
+        attempts=run_view.attempts(run),
+        history=run_view.history(run),
+        figures=run_view.figures(run),
+        actions=run_view.actions(run),
+    )
+
+
+@router.post("/runs/<run_id>/<action>")
+@allow(Role.OPERATOR)
+def change_run(run_id: str, action: str) -> Response[str]:
+    """Requeue, run now or delete, unless the run's state has changed so that there is nothing to do."""
+    if action not in DONE:
+        raise Problem(404, "Not found", f"a run has no action {action!r}; there are {', '.join(DONE)}")
+    if action == "delete":
+        access.require(router, Role.ADMIN)
+    con, actor = connection(), here(router).identity.name
+    before = store.find(con, _known(run_id))
+    if before is None:
+        raise _no_run(run_id)
+    done = store.change(con, action, actor=actor, ids=[before["id"]])
+    said = _said(action, before) if done.ids else _too_late(con, action, before["id"])
+    return render.redirect(f"/runs/{before['id']}", notice=said)
+
+
+def _details(con: Connection, run_id: str) -> dict[str, Any]:
+    text = store.details(con, _known(run_id))
+    if text is None:
+        raise _no_run(run_id)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _known(run_id: str) -> str:
+    found = parse_run_id(run_id)
+    if found is None:
+        raise Problem(404, "No such run", f"{run_id[:60]!r} is not the identifier of a run")
+    return found
+
+
+def _no_run(run_id: str) -> Problem:
+    return Problem(404, "No such run", f"there is no run {run_id}; old runs are removed after a while")
+
+
+def _said(action: str, before: dict[str, Any]) -> str:
+    if action == "delete" and before["state"] == "processing":
+        return f"Run {run_view.short(before['id'])} is deleted. Its handler is told at its next checkpoint."
+    return f"Run {run_view.short(before['id'])} of {before['job']} {DONE[action]}"
+
+
+def _too_late(con: Connection, action: str, run_id: str) -> str:
+    run = store.find(con, run_id)
+    state = run["state"] if run else "gone"
+    named, allowed = action.replace("-", " "), " or ".join(store.ELIGIBLE[action])
+    return f"Nothing was done: the run is {state} by now, and {named} is for runs that are {allowed}."

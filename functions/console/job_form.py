@@ -1,0 +1,123 @@
+"""The form that runs a job: made from the catalog's fields, read back into a payload and a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from slowmatch.http import timestamps
+from slowmatch.jobs.catalog import Field, JobSpec
+from slowmatch.settings import settings
+
+FURTHEST = timedelta(days=366)
+MINUTES_MAX = int(FURTHEST / timedelta(minutes=1))
+EMPTY: dict[str, Any] = {"values": {}, "errors": {}}
+
+
+@dataclass
+class Asked:
+    """What the form says. `values` are as typed; `errors` are words by the field's name in the form."""
+
+    values: dict[str, str]
+    payload: dict[str, Any] = field(default_factory=dict)
+    due_at: datetime | None = None
+    said: str = "started"
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def again(self) -> dict[str, Any]:
+        """The form with what was typed, and the errors."""
+        return {"values": self.values, "errors": self.errors}
+
+
+def inputs(spec: JobSpec) -> list[dict[str, Any]]:
+    """One input for each field of the job's payload; the placeholder is what counts when it stays empty."""
+    return [
+        {
+            "name": name,
+            "label": name.replace("_", " ").capitalize(),
+            "kind": each.kind,
+            "help": each.description[:1].upper() + each.description[1:],
+            "low": each.low,
+            "high": each.high,
+            "placeholder": _default(name),
+        }
+        for name, each in spec.fields.items()
+    ]
+
+
+def read(form: Mapping[str, list[str]], spec: JobSpec, now: datetime) -> Asked:
+    """What was asked for; with errors nothing of it is to be done."""
+    values = {name: typed[-1].strip() for name, typed in form.items() if typed}
+    asked = Asked(values)
+    for name, each in spec.fields.items():
+        if text := values.get(name):
+            _take(asked, name, each, text)
+    _time(asked, now)
+    return asked
+
+
+def _take(asked: Asked, name: str, each: Field, text: str) -> None:
+    value = _value(each, text)
+    problem = each.problem(value)
+    if problem:
+        asked.errors[name] = problem
+    else:
+        asked.payload[name] = value
+
+
+def _value(each: Field, text: str) -> Any:
+    """What the payload holds; a text that is no number stays one, and is refused as such."""
+    match each.kind:
+        case "boolean":
+            return {"true": True, "on": True, "false": False}.get(text.lower(), text)
+        case "integer":
+            return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+        case "addresses":
+            return text.replace(",", " ").replace(";", " ").split()
+        case _:
+            return text
+
+
+def _time(asked: Asked, now: datetime) -> None:
+    minutes, date = asked.values.get("delay_minutes"), asked.values.get("due")
+    if minutes and date:
+        asked.errors["due"] = "give minutes or a date, not both"
+    elif minutes:
+        _after(asked, minutes, now)
+    elif date:
+        _at(asked, date, now)
+
+
+def _after(asked: Asked, text: str, now: datetime) -> None:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MINUTES_MAX):
+        asked.errors["delay_minutes"] = f"must be a whole number from 1 to {MINUTES_MAX}"
+        return
+    asked.due_at = now + timedelta(minutes=int(text))
+    asked.said = f"starts in {text} minute{'s' if int(text) > 1 else ''}"
+
+
+def _at(asked: Asked, text: str, now: datetime) -> None:
+    offset = asked.values.get("due_offset") or "Z"
+    try:
+        due = timestamps.parse(text + offset)
+    except ValueError as error:
+        asked.errors["due"] = str(error)
+        return
+    if not now < due <= now + FURTHEST:
+        asked.errors["due"] = "must lie in the future, a year from now at most"
+        return
+    asked.due_at = due
+    asked.said = f"starts at {text.replace('T', ' ')} ({'UTC' if offset == 'Z' else f'UTC{offset}'})"
+
+
+def _default(name: str) -> str:
+    configured = settings()
+    match name:
+        case "batch_size":
+            return str(configured.batch_size)
+        case "older_than_days":
+            return str(configured.record_retention_days)
+        case "recipients":
+            return ", ".join(configured.mail_recipients)
+        case _:
+            return ""

@@ -1,0 +1,49 @@
+"""A job's card as it is drawn: the form's inputs, and the sparkline of its last runs."""
+
+from collections import Counter
+from typing import Any
+
+from console import job_form
+from console.words import duration, parse
+from slowmatch.db.counts import Count
+from slowmatch.jobs.catalog import JOBS
+
+SLOTS, STEP, WIDTH, HEIGHT, LEAST = 20, 8, 6, 32, 3
+"""The sparkline in SVG units: bars, their distance and width, the height of the longest and the shortest."""
+
+
+def card(found: dict[str, Any]) -> dict[str, Any]:
+    """What overview gives, with what the page adds."""
+    return {
+        **found,
+        "queue_depth": Count(**found["queue_depth"]),
+        "inputs": job_form.inputs(JOBS[found["name"]]),
+        "bars": bars(found["recent"]),
+        "recent_words": words(found["recent"]),
+    }
+
+
+def bars(recent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A bar for each run, oldest first, at the right end; its height is the duration."""
+    runs = recent[-SLOTS:]
+    longest = max((run["duration_ms"] or 0 for run in runs), default=0) or 1
+    first = SLOTS - len(runs)
+    drawn = []
+    for number, run in enumerate(runs, first):
+        height = max(LEAST, round(HEIGHT * (run["duration_ms"] or 0) / longest, 1))
+        place = {"x": number * STEP, "y": round(HEIGHT - height, 1), "width": WIDTH, "height": height}
+        drawn.append({"state": run["state"], "title": _title(run), "place": place})
+    return drawn
+
+
+def words(recent: list[dict[str, Any]]) -> str:
+    """The sparkline for those who cannot see it."""
+    counts = Counter(run["state"] for run in recent)
+    ended = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    longest = max((run["duration_ms"] or 0 for run in recent), default=0)
+    return f"Last {len(recent)} runs: {ended}; the longest took {duration(longest)}"
+
+
+def _title(run: dict[str, Any]) -> str:
+    took = f", {duration(run['duration_ms'])}" if run["duration_ms"] is not None else ""
+    return f"{run['state']}{took}, {parse(run['created_at']):%d %b %Y, %H:%M} UTC"
