@@ -38,9 +38,7 @@ def list_records(
 @app.post("/api/records", summary="Create a record", responses=NEW)
 @allow(Role.OPERATOR)
 def create_record(record: NewRecord) -> Response[str]:
-    record_id, text = store.create(
-        connection(), record.title, record.expiry_date, auth.identity(app).name
-    )
+    record_id, text = store.create(connection(), record.title, record.expiry_date, auth.identity(app).name)
     return _json(201, text, {"Location": f"/api/records/{record_id}"})
 
 

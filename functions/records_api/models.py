@@ -1,29 +1,19 @@
 """What a request may say about a record, and what is answered."""
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from slowmatch.http.fields import SEARCH_MAX, Timestamp, without_nul
+from slowmatch.records import rules
 from slowmatch.records.model import TITLE_MAX
-
-
-def _visible(title: str) -> str:
-    """A title of spaces and invisible characters alone could not be seen, nor clicked."""
-    if title and all(
-        character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Zs") for character in title
-    ):
-        raise ValueError("must have a visible character")
-    return title
-
 
 Title = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=TITLE_MAX),
     AfterValidator(without_nul),
-    AfterValidator(_visible),
+    AfterValidator(rules.title),
 ]
 Search = Annotated[str, Field(max_length=SEARCH_MAX), AfterValidator(without_nul)]
 

@@ -1,0 +1,30 @@
+// Quick picks for a date: <span data-picks="id of the input"><button data-pick="days:30">.
+(() => {
+  const HOUR = 3600000;
+
+  function pick(button) {
+    const input = document.getElementById(button.closest("[data-picks]").dataset.picks);
+    const [unit, number] = button.dataset.pick.split(":");
+    const moment = new Date(Date.now() + (unit === "hours" ? number * HOUR : 0));
+    if (unit === "days") moment.setDate(moment.getDate() + Number(number));
+    const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+    input.value = local.toISOString().slice(0, 16);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    input.focus();
+  }
+
+  // Without this script they would do nothing, so they come hidden.
+  function offer() {
+    document.querySelectorAll("[data-picks]").forEach((picks) => { picks.hidden = false; });
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest?.("[data-pick]");
+    if (button) pick(button);
+  });
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.id === "new" && target.open) target.querySelector("input").focus();
+  }, true);
+  document.addEventListener("DOMContentLoaded", offer);
+  document.addEventListener("htmx:afterSettle", offer);
+})();
