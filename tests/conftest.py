@@ -41,6 +41,7 @@ from slowmatch.db import Connection, connection, migrate
 from slowmatch.http import sessions
 from slowmatch.http.provider import provider
 from slowmatch.settings import Settings, settings
+from tests.issuer import Issuer, serving
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which nothing here uses
@@ -210,6 +211,23 @@ def environment(
     for regions in sqs_backends.values():
         for queues in regions.values():
             queues.reset()
+
+
+@pytest.fixture(scope="session")
+def issuers() -> Iterator[Issuer]:
+    with serving() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def issuer(environment: Settings, issuers: Issuer, monkeypatch: pytest.MonkeyPatch) -> Issuer:
+    """Under AUTH=oidc: the provider that the functions trust."""
+    issuers.reset()
+    monkeypatch.setenv("AUTH", "oidc")
+    monkeypatch.setenv("OIDC_ISSUER", issuers.url)
+    for remembered in (settings, provider, sessions.serializer):
+        remembered.cache_clear()
+    return issuers
 
 
 @pytest.fixture

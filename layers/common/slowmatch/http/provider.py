@@ -2,9 +2,9 @@
 
 import base64
 import json
-import time
 from dataclasses import dataclass, field
 from functools import cache
+from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -55,10 +55,10 @@ class Provider:
 
     def key(self, kid: str) -> Any:
         """The public key of that name, None when the provider has none. Raises Problem 503."""
-        age = None if self._fetched is None else time.monotonic() - self._fetched
+        age = None if self._fetched is None else monotonic() - self._fetched
         if age is None or age > KEYS_SECONDS or (kid not in self._keys and age > UNKNOWN_KEY_SECONDS):
             self._keys = _usable(_json(self.required("jwks_uri")))
-            self._fetched = time.monotonic()
+            self._fetched = monotonic()
         return self._keys.get(kid)
 
     def exchange(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
@@ -116,9 +116,10 @@ def _json(url: str, form: bytes | None = None, headers: dict[str, str] | None = 
         with _opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
             found = json.loads(answer.read(ANSWER_MAX))
     except urllib.error.HTTPError as error:
-        if form is not None and 400 <= error.code < 500:
-            raise Refusal(_reason(error)) from error
-        raise _unreachable(url, f"status {error.code}") from error
+        with error:
+            if form is not None and 400 <= error.code < 500:
+                raise Refusal(_reason(error)) from error
+            raise _unreachable(url, f"status {error.code}") from error
     except (OSError, ValueError) as error:
         raise _unreachable(url, str(error)) from error
     if not isinstance(found, dict):

@@ -1,0 +1,259 @@
+"""Bearer tokens: which ones let a program in, and that the others do nothing."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.http import provider as provider_module
+from slowmatch.http.provider import provider
+from slowmatch.settings import settings
+from tests.conftest import request_context
+from tests.integration.access.conftest import Send, rows
+from tests.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, unsigned
+
+Make = Callable[[Issuer], str]
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_a_good_token_lets_in(issuer: Issuer, send: Send) -> None:
+    assert send(bearer(issuer.token())).status == 201
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["other", CLIENT_ID]},
+        {"aud": None, "client_id": CLIENT_ID, "token_use": "access"},
+        {"exp": int(time.time()) - 5},  # clocks differ
+        {"cognito:groups": ["viewer", "operator"]},
+        {"cognito:groups": "operator"},
+    ],
+    ids=str,
+)
+def test_providers_differ(issuer: Issuer, send: Send, claims: dict[str, Any]) -> None:
+    assert send(bearer(issuer.token(**claims))).status == 201
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
+def test_the_scheme_s_capitals_and_spaces_do_not_matter(issuer: Issuer, send: Send, scheme: str) -> None:
+    assert send({"authorization": f"{scheme} {issuer.token()}"}).status == 201
+
+
+WRONG: dict[str, tuple[Make, str]] = {
+    "expired": (lambda issuer: issuer.token(exp=int(time.time()) - 60), "expired"),
+    "not valid yet": (lambda issuer: issuer.token(nbf=int(time.time()) + HOUR), "not valid yet"),
+    "forged": (lambda issuer: issuer.token(signed_by=key("forger")), "signature"),
+    "a foreign issuer": (lambda issuer: issuer.token(iss="https://evil.example.com"), "issuer"),
+    "an issuer that begins alike": (lambda issuer: issuer.token(iss=f"{issuer.url}/evil"), "issuer"),
+    "another audience": (lambda issuer: issuer.token(aud="somebody-else"), "somebody else"),
+    "an audience that begins alike": (lambda issuer: issuer.token(aud=f"{CLIENT_ID}-2"), "somebody else"),
+    "no audience": (lambda issuer: issuer.token(aud=None), "somebody else"),
+    "the client beside another audience": (
+        lambda issuer: issuer.token(aud="somebody-else", client_id=CLIENT_ID),
+        "somebody else",
+    ),
+    "no expiry": (lambda issuer: issuer.token(exp=None), "no exp"),
+    "no issuer": (lambda issuer: issuer.token(iss=None), "no iss"),
+    "no subject": (lambda issuer: issuer.token(sub=None), "no sub"),
+    "no key id": (lambda issuer: issuer.token(kid=None), "key"),
+    "an unknown key id": (lambda issuer: issuer.token(kid="second"), "key"),
+    "alg none": (lambda issuer: unsigned(issuer.token()), "algorithm"),
+    "HS256 with the public key": (lambda issuer: hs256(issuer.token(), pem(key("first"))), "algorithm"),
+    "PS256": (lambda issuer: issuer.token(alg="PS256"), "algorithm"),
+    "a changed payload": (
+        lambda issuer: ".".join(
+            [issuer.token().split(".")[0], issuer.token(sub="2").split(".")[1], issuer.token().split(".")[2]]
+        ),
+        "signature",
+    ),
+    "no signature": (lambda issuer: issuer.token().rpartition(".")[0] + ".", "signature"),
+    "two tokens": (lambda issuer: f"{issuer.token()},Bearer {issuer.token()}", "not a signed token"),
+    "garbage": (lambda issuer: "garbage", "not a signed token"),
+    "dots": (lambda issuer: "..", "not a signed token"),
+    "letters of any script": (lambda issuer: "é漢.字.🔥", "not a signed token"),
+    "NUL": (lambda issuer: f"\0{issuer.token()}", "not a signed token"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_token_is_refused_logged_and_does_nothing(
+    issuer: Issuer, con: Connection, send: Send, make: Make, reason: str
+) -> None:
+    before, token = rows(con), make(issuer)
+    answer = send(bearer(token))
+    assert answer.status == 401 and reason in answer.detail
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert rows(con) == before
+    assert "'request refused'" in answer.log and "'path': '/api/records'" in answer.log
+    assert token not in answer.log
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        {"authorization": "Basic YWRtaW46YWRtaW4="},
+        {"authorization": "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=0"},
+        {"x-forwarded-for": "127.0.0.1", "forwarded": "for=127.0.0.1", "x-real-ip": "127.0.0.1"},
+        {"x-amzn-oidc-data": "x", "x-amzn-oidc-identity": "admin", "remote-user": "admin"},
+        {"x-http-method-override": "GET", "x-original-url": "/api/health", "x-rewrite-url": "/api/health"},
+    ],
+    ids=str,
+)
+def test_without_a_token_nobody_gets_in(
+    issuer: Issuer, con: Connection, send: Send, headers: dict[str, str]
+) -> None:
+    answer = send(headers)
+    assert answer.status == 401 and con.query("SELECT count(*) FROM record") == [[0]]
+
+
+def test_a_token_elsewhere_than_in_its_header_is_none(issuer: Issuer, send: Send) -> None:
+    token = issuer.token()
+    assert send({}, queryStringParameters={"access_token": token}).status == 401
+    assert send({}, cookies=[f"session={token}", f"authorization=Bearer {token}"]).status == 401
+    assert send({"x-authorization": f"Bearer {token}"}).status == 401
+    authorizer = {"jwt": {"claims": {"cognito:groups": "admin", "sub": "1"}}}
+    context = request_context("POST", "/api/records") | {"authorizer": authorizer}
+    assert send({}, requestContext=context).status == 401
+
+
+def test_two_headers_that_differ_in_capitals_alone_hide_nothing(issuer: Issuer, send: Send) -> None:
+    both = {"Authorization": "Bearer x", "authorization": f"Bearer {issuer.token()}"}
+    assert send(both).status == 401
+
+
+def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
+    from slowmatch.http import sessions
+    from slowmatch.http.auth import THIS_MACHINE
+
+    value = sessions.issue(THIS_MACHINE)
+    assert send({}, cookies=[f"__Host-session={value}", f"session={value}"]).status == 401
+    assert send(bearer(value)).status == 401
+
+
+def test_who_is_in_no_group_is_told_so(issuer: Issuer, con: Connection, send: Send) -> None:
+    answer = send(bearer(issuer.token(**{"cognito:groups": ["tennis"]})))
+    assert answer.status == 403 and "none of the groups viewer, operator, admin" in answer.detail
+    assert "ann@example.com" in answer.log and con.query("SELECT count(*) FROM record") == [[0]]
+
+
+def test_an_audience_of_its_own_replaces_the_client_id(
+    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OIDC_AUDIENCE", "https://slowmatch.example.com/api")
+    settings.cache_clear()
+    assert send(bearer(issuer.token(aud="https://slowmatch.example.com/api"))).status == 201
+    assert send(bearer(issuer.token())).status == 401
+
+
+# the provider's keys
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock; a test sets its one item."""
+    now = [1000.0]
+    monkeypatch.setattr(provider_module, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_keys_are_fetched_once(issuer: Issuer, send: Send) -> None:
+    for _ in range(3):
+        assert send(bearer(issuer.token())).status == 201
+    assert issuer.asked == ["/.well-known/openid-configuration", "/jwks"]
+
+
+def test_an_unknown_key_makes_them_be_fetched_once_a_minute(
+    issuer: Issuer, send: Send, clock: list[float]
+) -> None:
+    for _ in range(3):
+        assert send(bearer(issuer.token(kid="second", signed_by=key("second")))).status == 401
+    assert issuer.asked.count("/jwks") == 1
+    issuer.published["second"] = key("second")
+    clock[0] += 61
+    assert send(bearer(issuer.token(kid="second", signed_by=key("second")))).status == 201
+    assert issuer.asked.count("/jwks") == 2
+
+
+def test_a_key_that_the_provider_withdrew_is_trusted_for_an_hour_at_most(
+    issuer: Issuer, send: Send, clock: list[float]
+) -> None:
+    assert send(bearer(issuer.token())).status == 201
+    issuer.published = {"second": key("second")}
+    clock[0] += 3601
+    assert send(bearer(issuer.token())).status == 401
+
+
+def test_without_the_provider_s_keys_nothing_is_done(issuer: Issuer, con: Connection, send: Send) -> None:
+    issuer.down = True
+    answer = send(bearer(issuer.token()))
+    assert answer.status == 503 and "sign-in provider cannot be reached" in answer.detail
+    assert answer.headers["Retry-After"] == "5" and "/.well-known/" in answer.log
+    assert con.query("SELECT count(*) FROM record") == [[0]]
+    issuer.down = False
+    assert send(bearer(issuer.token())).status == 201
+
+
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [
+        ({"issuer": "https://evil.example.com"}, 500),
+        ({"jwks_uri": "http://keys.example.com/jwks"}, 500),
+        ({"jwks_uri": "file:///etc/passwd"}, 500),
+        ({"jwks_uri": None}, 500),
+        ({"jwks_uri": "http://127.0.0.1:1/jwks"}, 503),
+    ],
+    ids=str,
+)
+def test_a_provider_that_is_not_what_it_should_be_lets_nobody_in(
+    issuer: Issuer, con: Connection, send: Send, document: dict[str, Any], status: int
+) -> None:
+    issuer.document = document
+    assert send(bearer(issuer.token())).status == status
+    assert con.query("SELECT count(*) FROM record") == [[0]]
+
+
+def test_keys_of_other_kinds_are_passed_over(
+    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = issuer.reply("/jwks")[1]["keys"]
+    others: list[Any] = [{"kty": "EC", "kid": "first"}, {"kty": "RSA", "kid": "bad", "n": "", "e": ""}, "x"]
+    others += [{"kty": "oct", "kid": "first", "k": "AA"}, good[0] | {"kid": "first", "use": "enc"}]
+    reply = issuer.reply
+
+    def with_others(path: str) -> tuple[int, dict[str, Any]]:
+        return (200, {"keys": others + good}) if path == "/jwks" else reply(path)
+
+    monkeypatch.setattr(issuer, "reply", with_others)
+    assert send(bearer(issuer.token())).status == 201
+
+
+def test_no_redirection_of_the_provider_is_followed(
+    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = issuer.reply
+
+    def moved(path: str) -> tuple[int, dict[str, Any]]:
+        return (302, {"location": f"{issuer.url}/elsewhere"}) if path == "/jwks" else reply(path)
+
+    monkeypatch.setattr(issuer, "reply", moved)
+    assert send(bearer(issuer.token())).status == 503
+    assert "/elsewhere" not in issuer.asked
+
+
+def test_the_settings_of_a_provider_are_asked_for_by_name(
+    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", "")
+    settings.cache_clear()
+    provider.cache_clear()
+    answer = send(bearer(issuer.token()))
+    assert answer.status == 500 and "OIDC_ISSUER" in answer.log and "OIDC_ISSUER" not in answer.detail
