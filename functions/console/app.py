@@ -5,13 +5,13 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from console import access, dashboard, errors, home, jobs, records, runs, sign_in, static_files
+from console import access, bulk, dashboard, errors, home, jobs, records, runs, sign_in, static_files
 from slowmatch.telemetry import logger
 
 app = APIGatewayHttpResolver()
 app.use([access.guard])
 errors.install(app)
-for pages in (home, static_files, sign_in, records, jobs, dashboard, runs):
+for pages in (home, static_files, sign_in, records, jobs, dashboard, bulk, runs):
     app.include_router(pages.router)
 
 

@@ -19,6 +19,8 @@ from slowmatch.jobs.text import clean
 
 RECENT = 20
 NOTE_MAX = 500
+PAGES = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
+"""Where else the buttons of a job stand."""
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -74,7 +76,7 @@ def resume_job(job: str) -> Response[str]:
 
 def _back(request: Request, job: str) -> str:
     """To the page where the button stood."""
-    return "/jobs" if request.value("back") == "jobs" else f"/jobs/{job}"
+    return PAGES.get(request.value("back"), f"/jobs/{job}")
 
 
 def _job(name: str, form: dict[str, Any], status: int = 200) -> Response[str]:

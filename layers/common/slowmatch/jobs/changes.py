@@ -16,7 +16,7 @@ BULK = 1_000
 ELIGIBLE = {
     "requeue": FINAL,
     "run-now": ("scheduled",),
-    "delete": ("enqueued", "scheduled", "processing"),
+    "delete": ("enqueued", "scheduled", "processing", "failed"),
 }
 """The states that each action starts from."""
 

@@ -1,0 +1,58 @@
+"""Lists of runs by state, with search, filter, pages and what can be done to many at once."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from console import filters, render, words
+from console.filters import Filter
+from console.kinds import LISTS, Kind
+from console.request import Request
+from slowmatch.db import Connection
+from slowmatch.http.identity import Role
+from slowmatch.jobs import overview, store, tries, waiting
+from slowmatch.jobs.filters import RunFilter
+
+WITH_ATTEMPT = {"worker", "progress", "started", "since", "error", "reason", "duration"}
+"""Columns that need to know about the run's present or last attempt."""
+
+
+def show(request: Request, con: Connection, name: str) -> Response[str]:
+    kind = LISTS[name]
+    asked = filters.read(request.query, state=kind.state, retrying=kind.retrying)
+    runs, last = _page(con, kind, asked)
+    return render.page(
+        request,
+        "runs.html",
+        con=con,
+        kind=kind,
+        asked=asked,
+        offers=filters.choices(asked),
+        runs=runs,
+        next=asked.address(request.path, before=last) if last else None,
+        counts=overview.counts(con),
+        queues=waiting.queues(con, con.now()) if name == "enqueued" else None,
+        bulk=_bulk(request, con, kind, asked.wanted, more=bool(last or asked.before)),
+    )
+
+
+def _page(con: Connection, kind: Kind, asked: Filter) -> tuple[list[dict[str, Any]], str | None]:
+    text, last = store.page(con, asked.wanted, asked.before, asked.size)
+    runs: list[dict[str, Any]] = json.loads(text)
+    attempts = tries.latest(con, [run["id"] for run in runs]) if WITH_ATTEMPT & set(kind.columns) else {}
+    now = con.now()
+    for run in runs:
+        run["tried"] = attempts.get(run["id"])
+        run["late"] = run["lease_until"] is not None and words.parse(run["lease_until"]) < now
+        run["actions"] = [name for name, states in store.ELIGIBLE.items() if run["state"] in states]
+    return runs, last
+
+
+def _bulk(
+    request: Request, con: Connection, kind: Kind, wanted: RunFilter, *, more: bool
+) -> dict[str, Any] | None:
+    """The actions of this list; with how many runs of all pages each would change, when there are more pages."""
+    if not request.identity.may(Role.ADMIN):
+        return None
+    return {name: store.bulk_count(con, wanted, name) if more else None for name in kind.actions}

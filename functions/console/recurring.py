@@ -1,0 +1,20 @@
+"""Jobs that run by a schedule."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from console import render
+from console.request import Request
+from slowmatch.db import Connection
+from slowmatch.jobs import overview, waiting
+
+
+def show(request: Request, con: Connection) -> Response[str]:
+    now = con.now()
+    return render.page(
+        request,
+        "recurring.html",
+        con=con,
+        counts=overview.counts(con),
+        jobs=overview.jobs(con, now),
+        seen=waiting.seen(con),
+    )

@@ -1,0 +1,39 @@
+"""What waits for a worker, job by job, as the database knows it."""
+
+from datetime import datetime
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.db.counts import CAP, capped
+from slowmatch.jobs.catalog import JOBS
+
+
+def queues(con: Connection, now: datetime) -> dict[str, dict[str, Any]]:
+    """By job: how many runs are `enqueued` and `processing`, and since when the `oldest` that is due waits."""
+    rows = con.query(_QUEUES, names=list(JOBS), now=now)
+    return {
+        job: {"enqueued": capped(enqueued), "processing": capped(processing), "oldest": oldest}
+        for job, enqueued, processing, oldest in rows
+    }
+
+
+_COUNTED = f"""(
+        SELECT count(*) FROM (
+            SELECT FROM job_run AS run WHERE run.job = wanted.name AND run.state = '{{state}}' LIMIT {CAP + 1}
+        ) AS counted
+    )"""
+_QUEUES = f"""
+    SELECT wanted.name, {_COUNTED.format(state="enqueued")}, {_COUNTED.format(state="processing")}, (
+        SELECT run.due_at FROM job_run AS run
+        WHERE run.job = wanted.name AND run.state IN ('enqueued', 'scheduled')
+          AND run.due_at <= CAST(:now AS timestamptz)
+        ORDER BY run.due_at LIMIT 1
+    )
+    FROM unnest(CAST(:names AS text[])) AS wanted(name)
+"""
+
+
+def seen(con: Connection) -> dict[str, datetime]:
+    """By job: up to when its schedule's ticks are checked."""
+    rows = con.query("SELECT name, ticks_checked_to FROM job")
+    return dict(rows)
