@@ -4,12 +4,14 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console import render
+from slowmatch.http.auth import public
 from slowmatch.http.problem import Problem
 
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/static/<file>")
+@public
 def static_file(file: str) -> Response[str]:
     found = render.file(file)
     if found is None:

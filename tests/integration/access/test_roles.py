@@ -1,0 +1,280 @@
+"""Who may call which route: every route of the template, called by everybody."""
+
+import base64
+import importlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.http import sessions
+from slowmatch.http.identity import Identity, Role
+from slowmatch.jobs import enqueue
+from tests.conftest import LambdaContext, request_context
+from tests.integration.access.conftest import HOST, PUBLIC_ADDRESS, rows
+from tests.issuer import Issuer
+from tests.sam import template
+
+OPEN = {
+    "GET /api/health",
+    "GET /static/{file}",
+    "GET /sign-in",
+    "GET /sign-in/callback",
+    "POST /sign-out",
+    "GET /signed-out",
+}
+OPERATORS = {
+    "POST /api/records",
+    "PUT /api/records/{id}",
+    "PATCH /api/records/{id}",
+    "POST /api/jobs/{job}/runs",
+    "POST /api/jobs/{job}/pause",
+    "POST /api/jobs/{job}/resume",
+    "POST /api/runs/{run_id}/requeue",
+    "POST /api/runs/{run_id}/run-now",
+    "POST /records",
+    "POST /records/{id}",
+    "POST /jobs/{job}/run",
+    "POST /jobs/{job}/pause",
+    "POST /jobs/{job}/resume",
+    "POST /runs/{run_id}/{action}",  # delete, which is one of the actions, is for admins
+}
+ADMINS = {
+    "DELETE /api/records/{id}",
+    "POST /api/runs/{run_id}/delete",
+    "POST /api/runs/requeue",
+    "POST /api/runs/run-now",
+    "POST /api/runs/delete",
+    "POST /records/{id}/delete",
+    "POST /runs",
+}
+ROUTES = {
+    str(route): template.folder(function)
+    for function in template.api_functions()
+    for route in template.routes(function)
+}
+CLOSED = sorted(ROUTES.keys() - OPEN)
+CHANGING = sorted(OPERATORS | ADMINS)
+GROUPS = {Role.VIEWER: ["viewer"], Role.OPERATOR: ["operator"], Role.ADMIN: ["admin"]}
+CURRENT = {"{job}": "db-cleanup", "{action}": "requeue", "{page}": "runs", "{path+}": "recurring"}
+
+Call = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call:
+    """Calls a route as its function's clients do: the API's with a token, the console's with a cookie."""
+    run_id = enqueue(con, "db-cleanup", due_at=con.now()).run_id
+    ((record_id,),) = con.query(
+        "INSERT INTO record (title, expiry_date) VALUES ('Certificate', '2026-12-31') RETURNING id"
+    )
+    names = CURRENT | {"{run_id}": str(run_id), "{id}": str(record_id)}
+
+    def call(
+        route: str, role: Role | None, signed_in: bool = True, action: str = "requeue", **headers: str
+    ) -> dict[str, Any]:
+        method, path = route.split()
+        for name, value in (names | {"{action}": action}).items():
+            path = path.replace(name, value)
+        who = Identity("kim@example.com", "1", role)
+        sent, cookies, body = {"host": HOST}, [], None
+        if ROUTES[route] == "console":
+            sent |= {"origin": f"https://{HOST}", "content-type": "application/x-www-form-urlencoded"}
+            cookies = [f"__Host-session={sessions.issue(who)}"] if signed_in else []
+            body = None if method == "GET" else "title=x"
+        else:
+            sent |= {"content-type": "application/json"}
+            groups = {"cognito:groups": GROUPS[role] if role else []}
+            sent |= {"authorization": f"Bearer {issuer.token(**groups)}"} if signed_in else {}
+            body = None if method == "GET" else "{}"
+        event = {
+            "version": "2.0",
+            "routeKey": route,
+            "rawPath": path,
+            "rawQueryString": "",
+            "cookies": cookies,
+            "headers": sent | headers,
+            "requestContext": request_context(method, path, PUBLIC_ADDRESS) | {"domainName": HOST},
+            "body": body and base64.b64encode(body.encode()).decode(),
+            "isBase64Encoded": body is not None,
+        }
+        handler = importlib.import_module(f"{ROUTES[route]}.app").handler
+        answer: dict[str, Any] = handler(event, lambda_context)
+        return answer
+
+    return call
+
+
+def test_every_route_that_changes_something_has_its_role_here() -> None:
+    assert {route for route in ROUTES if not route.startswith("GET ")} - OPEN == OPERATORS | ADMINS
+    assert not OPERATORS & ADMINS
+
+
+def test_the_open_routes_are_the_ones_that_a_sign_in_needs_and_health_and_static_files() -> None:
+    from slowmatch.http import auth
+
+    for folder in sorted(set(ROUTES.values())):
+        app = importlib.import_module(f"{folder}.app").app
+        routes = app._static_routes + app._dynamic_routes
+        found = {route.rule.pattern for route in routes if auth.needed(route) is None}
+        assert len(found) == len({route for route in OPEN if ROUTES[route] == folder}), found
+
+
+@pytest.mark.parametrize("route", CLOSED)
+def test_nobody_gets_in_without_an_identity(con: Connection, call: Call, route: str) -> None:
+    before = rows(con)
+    answer = call(route, None, signed_in=False)
+    if ROUTES[route] == "console" and route.startswith("GET "):
+        assert answer["statusCode"] == 303
+        assert answer["headers"]["Location"].startswith("/sign-in?next=/")
+    else:
+        assert answer["statusCode"] == 401
+    assert rows(con) == before
+
+
+@pytest.mark.parametrize("route", CLOSED)
+def test_who_has_no_role_may_do_nothing(con: Connection, call: Call, route: str) -> None:
+    before = rows(con)
+    assert call(route, None)["statusCode"] == 403
+    assert rows(con) == before
+
+
+@pytest.mark.parametrize("route", CHANGING)
+def test_a_viewer_changes_nothing(con: Connection, call: Call, route: str) -> None:
+    before = rows(con)
+    answer = call(route, Role.VIEWER)
+    assert answer["statusCode"] == 403
+    assert rows(con) == before
+
+
+@pytest.mark.parametrize("route", sorted(ADMINS))
+def test_an_operator_does_nothing_that_is_for_admins(con: Connection, call: Call, route: str) -> None:
+    before = rows(con)
+    assert call(route, Role.OPERATOR)["statusCode"] == 403
+    assert rows(con) == before
+
+
+def test_an_operator_deletes_no_run_on_its_page(con: Connection, call: Call) -> None:
+    before = rows(con)
+    route = "POST /runs/{run_id}/{action}"
+    assert call(route, Role.OPERATOR, action="delete")["statusCode"] == 403
+    assert rows(con) == before
+    assert call(route, Role.ADMIN, action="delete")["statusCode"] == 303
+
+
+@pytest.mark.parametrize("route", CLOSED)
+def test_who_has_the_role_gets_in(call: Call, route: str) -> None:
+    role = Role.ADMIN if route in ADMINS else Role.OPERATOR if route in OPERATORS else Role.VIEWER
+    assert call(route, role)["statusCode"] not in (401, 403, 500)
+
+
+# tricks
+
+
+@pytest.mark.parametrize("route", CHANGING)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example.com"},
+        {"origin": "null"},
+        {"origin": f"https://{HOST}.evil.example.com"},
+        {"origin": f"http://{HOST}"},
+        {"origin": f"https://{HOST}", "sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+    ids=str,
+)
+def test_what_another_site_s_page_sends_is_refused(
+    con: Connection, call: Call, route: str, headers: dict[str, str]
+) -> None:
+    before = rows(con)
+    answer = call(route, Role.ADMIN, **headers)
+    assert answer["statusCode"] == 403
+    assert rows(con) == before
+
+
+def test_a_form_that_says_nothing_of_where_it_comes_from_is_refused(con: Connection, call: Call) -> None:
+    before = rows(con)
+    assert call("POST /runs/{run_id}/{action}", Role.ADMIN, origin="")["statusCode"] == 403
+    assert rows(con) == before
+    said = call(
+        "POST /runs/{run_id}/{action}",
+        Role.ADMIN,
+        "delete",
+        **{"origin": "", "sec-fetch-site": "same-origin"},
+    )
+    assert said["statusCode"] == 303
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/health/../records",
+        "/api/health/..%2frecords",
+        "/api//records",
+        "//api/records",
+        "/API/RECORDS",
+        "/api/records/",
+        "/api/records;x=/api/health",
+        "/api/records?/api/health",
+        "/api/records%00",
+        "/api/health%0a",
+        "/static/../api/records",
+        "/nowhere",
+    ],
+)
+@pytest.mark.parametrize("folder", ["records_api", "jobs_api", "console"])
+def test_no_way_of_writing_a_path_goes_past_the_sign_in(
+    con: Connection, issuer: Issuer, lambda_context: LambdaContext, folder: str, path: str
+) -> None:
+    event = {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"host": HOST},
+        "requestContext": request_context("GET", path, PUBLIC_ADDRESS) | {"domainName": HOST},
+    }
+    answer = importlib.import_module(f"{folder}.app").handler(event, lambda_context)
+    assert answer["statusCode"] in ((303,) if folder == "console" else (401,))
+
+
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "CONNECT", "PROPFIND", "get", "DELETE"])
+def test_no_method_goes_past_the_sign_in(
+    con: Connection, issuer: Issuer, lambda_context: LambdaContext, method: str
+) -> None:
+    for folder in ("records_api", "jobs_api"):
+        event = {
+            "version": "2.0",
+            "rawPath": "/api/records",
+            "rawQueryString": "",
+            "headers": {"host": HOST},
+            "requestContext": request_context(method, "/api/records", PUBLIC_ADDRESS) | {"domainName": HOST},
+        }
+        answer = importlib.import_module(f"{folder}.app").handler(event, lambda_context)
+        assert answer["statusCode"] == 401
+
+
+def test_a_route_that_opts_out_of_validation_is_no_way_in(issuer: Issuer) -> None:
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+    from slowmatch.http.problems import install
+
+    app = APIGatewayHttpResolver(enable_validation=True)
+    install(app)
+
+    @app.get("/careless", enable_validation=False)
+    def careless() -> dict[str, str]:
+        return {"secret": "x"}
+
+    event = {
+        "version": "2.0",
+        "rawPath": "/careless",
+        "rawQueryString": "",
+        "headers": {},
+        "requestContext": request_context("GET", "/careless"),
+    }
+    answer = app.resolve(event, None)  # type: ignore[arg-type]
+    assert answer["statusCode"] == 401
+    assert "secret" not in json.dumps(answer)
