@@ -101,6 +101,7 @@ def _list(request: Request, form: RecordForm, status: int = 200) -> Response[str
         counts=None if q else store.status_counts(con, con.now()),
         tab=tab,
         q=q,
+        search_max=SEARCH_MAX,
         records=[record_story.with_standing(each, con.now()) for each in json.loads(page.items)],
         nothing=NOTHING.get(tab),
         first=address(tab, q),

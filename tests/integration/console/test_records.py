@@ -326,7 +326,7 @@ def test_a_record_shows_itself_and_its_history(browse: Browse, con: Connection) 
     assert page.status == 200
     assert "<h1><bdi>Renamed</bdi></h1>" in page.text
     said = words(page)
-    assert "Changed by you (this machine) Title was “ Passport ”, became “ Renamed ”" in said
+    assert "Changed by you (this machine) Title from “ Passport ” to “ Renamed ”" in said
     assert "Created by robin" in said
     assert said.index("Changed by") < said.index("Created by")
 
