@@ -86,7 +86,7 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
             body = None if method == "GET" else "title=x"
         else:
             sent |= {"content-type": "application/json"}
-            groups = {"cognito:groups": GROUPS[role] if role else []}
+            groups: dict[str, Any] = {"cognito:groups": GROUPS[role] if role else []}
             sent |= {"authorization": f"Bearer {issuer.token(**groups)}"} if signed_in else {}
             body = None if method == "GET" else "{}"
         event = {

@@ -140,7 +140,8 @@ def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
 
 
 def test_who_is_in_no_group_is_told_so(issuer: Issuer, con: Connection, send: Send) -> None:
-    answer = send(bearer(issuer.token(**{"cognito:groups": ["tennis"]})))
+    claims: dict[str, Any] = {"cognito:groups": ["tennis"]}
+    answer = send(bearer(issuer.token(**claims)))
     assert answer.status == 403 and "none of the groups viewer, operator, admin" in answer.detail
     assert "ann@example.com" in answer.log and con.query("SELECT count(*) FROM record") == [[0]]
 

@@ -1,0 +1,442 @@
+"""Signing in to the console, and out, with a provider that may lie."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import pytest
+
+from console.app import handler
+from console.sign_in import path_on_this_site
+from slowmatch import secrets
+from slowmatch.db import Connection
+from slowmatch.http import sessions
+from slowmatch.http.identity import Identity, Role
+from slowmatch.settings import settings
+from tests.conftest import LambdaContext
+from tests.integration.access.conftest import rows
+from tests.integration.console.conftest import Browse, Page
+from tests.issuer import CLIENT_ID, Issuer, hs256, key, pem, unsigned
+
+CALLBACK = "http://127.0.0.1:8080/sign-in/callback"
+
+
+@pytest.fixture
+def browser(
+    con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> Browse:
+    """Nobody is signed in on it."""
+    return Browse(handler, lambda_context, monkeypatch)
+
+
+def begin(browser: Browse, wanted: str = "/records") -> dict[str, str]:
+    """Go to the provider's page; what it was asked with."""
+    page = browser.get(f"/sign-in?{urlencode({'next': wanted})}")
+    assert page.status == 303
+    return dict(parse_qsl(urlsplit(page.location).query))
+
+
+def come_back(browser: Browse, **answer: str) -> Page:
+    return browser.get(f"/sign-in/callback?{urlencode(answer)}")
+
+
+def sign_in(browser: Browse, issuer: Issuer, **claims: Any) -> Page:
+    asked = begin(browser)
+    issuer.answer = (200, {"id_token": issuer.token(**({"nonce": asked["nonce"]} | claims))})
+    return come_back(browser, code="good", state=asked["state"])
+
+
+def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(browser: Browse, issuer: Issuer) -> None:
+    page = browser.get("/sign-in?next=/records")
+    assert page.location.startswith(f"{issuer.url}/authorize?")
+    asked = parse_qs(urlsplit(page.location).query)
+    assert asked["response_type"] == ["code"] and asked["code_challenge_method"] == ["S256"]
+    assert asked["client_id"] == [CLIENT_ID] and asked["redirect_uri"] == [CALLBACK]
+    assert asked["scope"] == ["openid email profile"]
+    secret = {name: asked[name][0] for name in ("state", "nonce", "code_challenge")}
+    assert all(len(value) >= 43 for value in secret.values()) and len(set(secret.values())) == 3
+    again = dict(parse_qsl(urlsplit(browser.get("/sign-in").location).query))
+    assert all(again[name] != value for name, value in secret.items())
+
+
+def test_a_person_signs_in_and_is_led_to_the_page_that_was_asked_for(browser: Browse, issuer: Issuer) -> None:
+    wanted = browser.get("/records?q=x").location
+    assert wanted == "/sign-in?next=/records%3Fq%3Dx"
+    asked = dict(parse_qsl(urlsplit(browser.get(wanted).location).query))
+    issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
+    page = come_back(browser, code="good", state=asked["state"], iss=issuer.url)
+    assert (page.status, page.location) == (303, "/records?q=x")
+    assert set(browser.cookies) == {"session"}
+    (form,) = issuer.forms
+    digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == asked["code_challenge"]
+    assert form["code"] == "good" and form["redirect_uri"] == CALLBACK and form["client_id"] == CLIENT_ID
+    assert issuer.authorization is None
+    assert browser.get("/").location == "/dashboard"
+
+
+def test_a_client_with_a_secret_says_it(
+    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(arn: str, *keys: str) -> dict[str, str]:
+        return {"client_id": CLIENT_ID, "client_secret": "s:cret/", "key": "k" * 64}
+
+    monkeypatch.setattr(secrets, "read", read)
+    assert sign_in(browser, issuer).status == 303
+    expected = base64.b64encode(f"{CLIENT_ID}:s%3Acret%2F".encode()).decode()
+    assert issuer.authorization == f"Basic {expected}"
+
+
+def test_the_session_is_only_for_this_site_s_requests(
+    con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Cloud(handler, lambda_context, monkeypatch)
+    page = sign_in(browser, issuer)
+    assert (page.status, page.location) == (303, "/records")
+    session = next(cookie for cookie in page.cookies if "session" in cookie)
+    assert session.startswith("__Host-session=")
+    assert session.endswith("; Path=/; Max-Age=28800; HttpOnly; SameSite=Lax; Secure")
+    assert browser.get("/").location == "/dashboard"
+
+
+class Cloud(Browse):
+    """Browses the console at an address of the cloud's."""
+
+    def event(self, *request: Any) -> dict[str, Any]:
+        event = super().event(*request)
+        event["requestContext"]["domainName"] = event["headers"]["host"] = "console.example.com"
+        event["requestContext"]["http"]["sourceIp"] = "203.0.113.7"
+        return event
+
+
+Make = Callable[[Issuer, str], str]
+WRONG: dict[str, tuple[Make, str]] = {
+    "another nonce": (lambda issuer, nonce: issuer.token(nonce="x" * 43), "nonce"),
+    "no nonce": (lambda issuer, nonce: issuer.token(), "nonce"),
+    "another audience": (lambda issuer, nonce: issuer.token(nonce=nonce, aud="other"), "somebody else"),
+    "no audience": (
+        lambda issuer, nonce: issuer.token(nonce=nonce, aud=None, client_id=CLIENT_ID),
+        "somebody else",
+    ),
+    "made for another client": (
+        lambda issuer, nonce: issuer.token(nonce=nonce, aud=[CLIENT_ID, "other"], azp="other"),
+        "somebody else",
+    ),
+    "another issuer": (
+        lambda issuer, nonce: issuer.token(nonce=nonce, iss="https://evil.example.com"),
+        "issuer",
+    ),
+    "expired": (lambda issuer, nonce: issuer.token(nonce=nonce, exp=1), "expired"),
+    "forged": (lambda issuer, nonce: issuer.token(nonce=nonce, signed_by=key("forger")), "signature"),
+    "alg none": (lambda issuer, nonce: unsigned(issuer.token(nonce=nonce)), "algorithm"),
+    "HS256": (lambda issuer, nonce: hs256(issuer.token(nonce=nonce), pem(key("first"))), "algorithm"),
+    "no token": (lambda issuer, nonce: "", "not a signed token"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_identity_token_signs_nobody_in(
+    browser: Browse, issuer: Issuer, log: Callable[[], str], make: Make, reason: str
+) -> None:
+    asked = begin(browser)
+    token = make(issuer, asked["nonce"])
+    issuer.answer = (200, {"id_token": token})
+    page = come_back(browser, code="good", state=asked["state"])
+    assert page.status == 400 and reason in page.text
+    assert browser.cookies == {}
+    text = log()
+    assert "request refused" in text and (not token or token not in text)
+
+
+def test_an_answer_to_another_sign_in_is_refused(browser: Browse, issuer: Issuer) -> None:
+    asked = begin(browser)
+    issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
+    for state in ("x" * 43, "", asked["state"] + "x", "é"):
+        begin(browser)
+        page = come_back(browser, code="good", state=state)
+        assert page.status == 400 and "another sign-in" in page.text
+    assert issuer.forms == [] and browser.cookies == {}
+
+
+def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(browser: Browse, issuer: Issuer) -> None:
+    asked = begin(browser)
+    issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
+    stolen = dict(browser.cookies)
+    assert come_back(browser, code="good", state=asked["state"]).status == 303
+    browser.cookies.clear()
+    page = come_back(browser, code="good", state=asked["state"])
+    assert page.status == 400 and "not begun in this browser" in page.text
+    issuer.answer = (400, {"error": "invalid_grant", "error_description": "The code was used <b>before</b>"})
+    browser.cookies = stolen
+    page = come_back(browser, code="good", state=asked["state"])
+    assert page.status == 400 and "The code was used &lt;b&gt;before" in page.text
+    assert "session" not in browser.cookies
+
+
+def test_a_sign_in_takes_ten_minutes_at_most(
+    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = begin(browser)
+    let_pass(monkeypatch, 601)
+    page = come_back(browser, code="good", state=asked["state"])
+    assert page.status == 400 and "expired" in page.text
+
+
+def test_what_the_provider_says_is_said_on_a_page(browser: Browse, issuer: Issuer) -> None:
+    asked = begin(browser)
+    said = "Ann <script>does</script> not want to"
+    page = come_back(browser, error="access_denied", error_description=said, state=asked["state"])
+    assert page.status == 400 and "&lt;script&gt;does&lt;/script&gt; not want to" in page.text
+    page = come_back(browser, error="access_denied", error_description="Call 555 now", state="forged")
+    assert page.status == 400 and "555" not in page.text
+
+
+def test_another_provider_s_answer_is_refused(browser: Browse, issuer: Issuer) -> None:
+    asked = begin(browser)
+    page = come_back(browser, code="good", state=asked["state"], iss="https://evil.example.com")
+    assert page.status == 400 and "another provider" in page.text and issuer.forms == []
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/callback?code=x&state={}"])
+def test_without_the_provider_the_page_says_so(browser: Browse, issuer: Issuer, path: str) -> None:
+    state = begin(browser)["state"] if "callback" in path else ""
+    from slowmatch.http.provider import provider
+
+    provider.cache_clear()
+    issuer.down = True
+    page = browser.get(path.format(state))
+    assert page.status == 503 and "provider cannot be reached" in page.text
+    assert page.headers["Retry-After"] == "5"
+
+
+def test_who_has_no_role_is_told_so_and_can_sign_out(browser: Browse, issuer: Issuer) -> None:
+    assert sign_in(browser, issuer, **{"cognito:groups": []}).status == 303
+    page = browser.get("/records")
+    assert page.status == 403
+    assert "signed in as ann@example.com, but are in none of the groups viewer, operator, admin" in page.text
+    assert 'action="/sign-out"' in page.text
+    assert browser.post("/sign-out").location == "/signed-out"
+    assert browser.cookies == {}
+
+
+# the session's cookie
+
+
+@pytest.mark.parametrize("change", ["x", "", "signature", "payload", "flow", "another key"])
+def test_a_cookie_that_is_not_ours_lets_nobody_in(
+    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    browser.sign_in(Role.VIEWER)
+    value = browser.cookies["session"]
+    if change == "another key":
+        sessions.serializer.cache_clear()
+        monkeypatch.setattr(secrets, "read", lambda *_: {"key": "o" * 64})
+    payload = base64.urlsafe_b64encode(b'{"name":"x","subject":"x","role":3}').decode().rstrip("=")
+    browser.cookies["session"] = {
+        "x": "x",
+        "": "",
+        "signature": value[:-2] + ("AA" if not value.endswith("AA") else "BB"),
+        "payload": f"{payload}.{value.split('.', 1)[1]}",
+        "flow": sessions.write(sessions.SIGN_IN, {"name": "x", "subject": "x", "role": 3}),
+        "another key": value,
+    }[change]
+    page = browser.get("/records")
+    assert (page.status, page.location) == (303, "/sign-in?next=/records")
+    assert "signature is wrong" in log()
+
+
+def test_a_session_ends_after_its_hours(
+    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.sign_in(Role.VIEWER)
+    assert browser.get("/").location == "/dashboard"
+    let_pass(monkeypatch, 8 * 3600 + 1)
+    assert browser.get("/").location == "/sign-in?next=/"
+    assert "has expired" in log()
+
+
+def test_people_of_another_provider_are_signed_in_no_more(
+    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.sign_in(Role.ADMIN)
+    monkeypatch.setenv("OIDC_ISSUER", "https://other.example.com")
+    settings.cache_clear()
+    assert browser.get("/").location == "/sign-in?next=/"
+
+
+def test_a_bearer_token_signs_nobody_in_to_the_console(browser: Browse, issuer: Issuer) -> None:
+    assert browser.get("/records", authorization=f"Bearer {issuer.token()}").status == 303
+
+
+@pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
+def test_a_script_is_told_that_the_session_is_over(
+    browser: Browse, issuer: Issuer, headers: dict[str, str]
+) -> None:
+    page = browser.get("/records?q=x", **headers)
+    assert page.status == 401 and page.headers["HX-Redirect"] == "/sign-in?next=/records%3Fq%3Dx"
+    assert browser.get("/records", sec_fetch_mode="navigate").status == 303
+
+
+def test_a_form_without_a_session_does_nothing_and_leads_nowhere(
+    browser: Browse, issuer: Issuer, con: Connection
+) -> None:
+    before = rows(con)
+    page = browser.post("/records", {"title": "x"})
+    assert page.status == 401 and "You are signed out" in page.text
+    assert rows(con) == before
+
+
+def test_nobody_is_signed_out_by_another_site(browser: Browse, issuer: Issuer) -> None:
+    browser.sign_in(Role.VIEWER)
+    assert browser.post("/sign-out", origin="https://evil.example.com").status == 403
+    assert browser.get("/").location == "/dashboard"
+
+
+def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
+    browser: Browse, issuer: Issuer
+) -> None:
+    page = browser.get("/signed-out")
+    assert 'href="/sign-in"' in page.text
+    back = urlencode({"u": "http://127.0.0.1:8080/signed-out"})[2:]
+    expected = (
+        f"{issuer.url}/logout?client_id={CLIENT_ID}&amp;post_logout_redirect_uri={back}&amp;logout_uri={back}"
+    )
+    assert expected in page.text
+
+
+def test_without_the_provider_signing_out_works_all_the_same(browser: Browse, issuer: Issuer) -> None:
+    issuer.down = True
+    assert browser.get("/signed-out").status == 200
+
+
+# where a person is led after signing in
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example.com/",
+        "//evil.example.com",
+        "/\\evil.example.com",
+        "\\\\evil.example.com",
+        "/\t/evil.example.com",
+        "/\n/evil.example.com",
+        "\t//evil.example.com",
+        " //evil.example.com",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "evil.example.com",
+        "?next=//evil.example.com",
+        "http:/evil.example.com",
+        "http:evil.example.com",
+        "///evil.example.com",
+        "/x\r\nSet-Cookie: session=x",
+        "/\u2028/evil.example.com",
+        "/" + "x" * 2000,
+        "/sign-in?next=/sign-in",
+        "/sign-out",
+        "",
+    ],
+)
+def test_nobody_is_led_to_another_site(wanted: str) -> None:
+    assert path_on_this_site(wanted) == "/dashboard"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "led"),
+    [
+        ("/records", "/records"),
+        ("/dashboard/runs?text=a%20b&state=failed", "/dashboard/runs?text=a%20b&state=failed"),
+        ("/records?q=é", "/records?q=%C3%A9"),
+        ("/records?next=https://example.com", "/records?next=https://example.com"),
+    ],
+)
+def test_pages_of_this_site_are_led_to(wanted: str, led: str) -> None:
+    assert path_on_this_site(wanted) == led
+
+
+def test_the_way_back_is_checked_when_the_sign_in_begins(browser: Browse, issuer: Issuer) -> None:
+    asked = begin(browser, "//evil.example.com")
+    issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
+    assert come_back(browser, code="good", state=asked["state"]).location == "/dashboard"
+
+
+# without a sign-in, on one machine
+
+
+@pytest.fixture
+def browse(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> Browse:
+    """Under AUTH=local."""
+    return Browse(handler, lambda_context, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sourceIp": "203.0.113.7"},
+        {"sourceIp": ""},
+        {"sourceIp": "::ffff:203.0.113.7"},
+        {"domainName": "slowmatch.example.com"},
+        {"domainName": "127.0.0.1.example.com"},
+        {"domainName": "localhost.example.com:8080"},
+        {"domainName": ""},
+        {"host": "rebound.example.com"},
+        {"x-forwarded-for": "203.0.113.7"},
+        {"x-forwarded-for": "127.0.0.1, 203.0.113.7"},
+        {"forwarded": "for=203.0.113.7"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_auth_local_lets_in_nobody_who_is_elsewhere(
+    browse: Browse, con: Connection, log: Callable[[], str], change: dict[str, str], method: str
+) -> None:
+    before = rows(con)
+    event = browse.event(method, "/records", "title=x" if method == "POST" else None, {})
+    for name, value in change.items():
+        if name == "sourceIp":
+            event["requestContext"]["http"][name] = value
+        elif name == "domainName":
+            event["requestContext"][name] = value
+        else:
+            event["headers"][name] = value
+    answer = handler(event, browse.context)
+    assert answer["statusCode"] == 403
+    assert rows(con) == before and "AUTH=local" in log()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:9000"])
+def test_auth_local_signs_in_who_is_on_this_machine(browse: Browse, address: str, host: str) -> None:
+    event = browse.event("GET", "/", None, {})
+    event["requestContext"]["http"]["sourceIp"] = address
+    event["requestContext"]["domainName"] = event["headers"]["host"] = host
+    answer = handler(event, browse.context)
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (303, "/dashboard")
+
+
+def test_auth_local_has_nothing_to_sign_in_to(browse: Browse) -> None:
+    assert browse.get("/sign-in?next=/jobs").location == "/jobs"
+    assert browse.get("/sign-in?next=//evil.example.com").location == "/dashboard"
+    assert browse.get("/sign-in/callback?code=x&state=y").location == "/dashboard"
+
+
+def let_pass(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """The cookies that were made become so much older."""
+    from itsdangerous import TimestampSigner
+
+    real = TimestampSigner.get_timestamp
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: real(self) + seconds)
+
+
+def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:
+    for role in (*Role, None):
+        who = Identity("Zoë 漢字", "sub|1", role)
+        event = {
+            "cookies": [f"session={sessions.issue(who)}"],
+            "headers": {"host": "localhost"},
+            "requestContext": {"domainName": "localhost"},
+        }
+        assert sessions.find(event) == who
