@@ -161,7 +161,7 @@
     const quiet = { show: false };
     const wide = (plot, values) => {
       plot.ctx.font = `${11.5 * devicePixelRatio}px system-ui, sans-serif`;
-      return 10 + Math.max(0, ...(values ?? []).map((each) => plot.ctx.measureText(each).width)) / devicePixelRatio;
+      return 10 + Math.max(24, ...(values ?? []).map((each) => plot.ctx.measureText(each).width)) / devicePixelRatio;
     };
     return [
       { ...text, size: 24, gap: 4, grid: quiet, ticks: { stroke: colour("line"), size: 4 }, space: 62, values: times(chart.model) },
@@ -179,7 +179,7 @@
   function options(chart, place) {
     const stacked = chart.model.kind === "bars";
     return {
-      width: place.clientWidth, height: place.clientHeight, padding: [8, 18, 0, 0], legend: { show: false },
+      width: place.clientWidth, height: place.clientHeight, padding: [8, 24, 0, 0], legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked, size: 7 } },
       scales: { x: { range: () => ends(chart.model) }, y: { range: (plot) => [0, ceiling(plot.data)] } },
       axes: axes(chart),
