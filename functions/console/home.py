@@ -19,6 +19,6 @@ def hangfire() -> Response[str]:
     return render.redirect(DASHBOARD)
 
 
-@router.get("/hangfire/<path>")
-def hangfire_page(path: str) -> Response[str]:  # noqa: ARG001
+@router.get("/hangfire/.+")
+def hangfire_page() -> Response[str]:
     return render.redirect(DASHBOARD)

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
+from slowmatch.http.origin import is_local
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.messages import parse_direct, parse_message
 from tests.sam import template
@@ -42,13 +44,16 @@ def test_a_request_looks_as_api_gateway_sends_it(path: Path) -> None:
     assert event["version"] == "2.0"
     assert event["rawPath"] == http["path"]
     assert event["routeKey"] == context["routeKey"]
-    assert ("iam" in context.get("authorizer", {})) == (event["rawPath"] != "/api/health")
     method, template_path = event["routeKey"].split()
     assert Route(method, event["rawPath"]) == Route(http["method"], _filled(template_path, event))
     if "body" in event:
-        assert event["headers"]["content-type"] == "application/json"
         assert event["headers"]["content-length"] == str(len(event["body"].encode()))
-        assert isinstance(json.loads(event["body"]), dict)
+        assert _content(event)
+
+
+@pytest.mark.parametrize("folder", sorted(template.folder(function) for function in APIS))
+def test_a_request_is_one_that_sam_local_lets_in_without_a_sign_in(folder: str) -> None:
+    assert all(is_local(event) for event in _samples(folder).values())
 
 
 @pytest.mark.parametrize("folder", JOB_FOLDERS)
@@ -86,6 +91,14 @@ def test_the_dispatcher_and_the_migrations_have_theirs() -> None:
     assert set(_samples("migrate")) == {"direct", "status"}
 
 
+def _content(event: Any) -> Any:
+    """The API's JSON, or the fields of the console's form."""
+    if event["headers"]["content-type"] == "application/json":
+        return isinstance(json.loads(event["body"]), dict)
+    assert event["headers"]["content-type"] == "application/x-www-form-urlencoded"
+    return parse_qs(event["body"], strict_parsing=True)
+
+
 def _samples(folder: str) -> dict[str, Any]:
     return {path.stem: _read(path) for path in (EVENTS / folder).glob("*.json")}
 
@@ -102,5 +115,5 @@ def _only_record(event: Any) -> Any:
 
 def _filled(path: str, event: Any) -> str:
     for name, value in event.get("pathParameters", {}).items():
-        path = path.replace(f"{{{name}}}", value)
+        path = path.replace(f"{{{name}}}", value).replace(f"{{{name}+}}", value)
     return path
