@@ -10,11 +10,14 @@ DAYS = 28
 
 # One run in a minute is its job's tick, the others were asked for. The chances of each state are cumulated.
 DRAW = """
-    INSERT INTO drawn (id, job, state, trigger, actor, occurrence, attempts, payload, created_at, started_at, took, error)
+    INSERT INTO drawn (
+        id, job, state, trigger, actor, occurrence, attempts, payload, created_at, started_at, took, error
+    )
     SELECT uuidv7(at - now()), job,
            CASE WHEN luck < 0.98 THEN 'succeeded' WHEN luck < 0.995 THEN 'failed' WHEN luck < 0.998 THEN 'deleted'
                 ELSE 'scheduled' END,
-           CASE WHEN is_tick THEN 'schedule' WHEN hand < 0.01 THEN 'console' WHEN hand < 0.3 THEN 'direct' ELSE 'api' END,
+           CASE WHEN is_tick THEN 'schedule' WHEN hand < 0.01 THEN 'console' WHEN hand < 0.3 THEN 'direct'
+                ELSE 'api' END,
            CASE WHEN is_tick THEN 'schedule' WHEN hand < 0.01 THEN people[1 + mod(number, cardinality(people))]
                 WHEN hand < 0.3 THEN 'direct invocation' ELSE 'importer' END,
            CASE WHEN is_tick THEN date_trunc('minute', at) END,
@@ -25,8 +28,10 @@ DRAW = """
            exp(random_normal(size, 0.7)) * interval '1 second',
            errors[CAST(1 + floor(pow(random(), 2) * cardinality(errors)) AS integer)]
     FROM (
-        SELECT number, random() AS luck, random() AS hand, CAST(:people AS text[]) AS people, CAST(:errors AS text[]) AS errors,
-               (CAST(:jobs AS text[]))[1 + mod(number, 3)] AS job, (CAST(:fields AS text[]))[1 + mod(number, 3)] AS field,
+        SELECT number, random() AS luck, random() AS hand,
+               CAST(:people AS text[]) AS people, CAST(:errors AS text[]) AS errors,
+               (CAST(:jobs AS text[]))[1 + mod(number, 3)] AS job,
+               (CAST(:fields AS text[]))[1 + mod(number, 3)] AS field,
                mod(number, 3) - 2 AS size,
                floor(number * step / 60) <> floor((number - 1) * step / 60) AS is_tick,
                date_trunc('day', now()) - interval '28 days' + number * step * interval '1 second' AS at
@@ -67,7 +72,8 @@ RUNS = """
            CASE WHEN state = 'scheduled' THEN now() + random() * interval '30 days' ELSE drawn.created_at END,
            drawn.created_at, tried.started_at,
            CASE WHEN state = 'deleted' THEN drawn.created_at + interval '9 seconds'
-                WHEN state <> 'scheduled' THEN drawn.started_at + (attempts - 1) * (took + interval '25 seconds') + took END,
+                WHEN state <> 'scheduled' THEN
+                    drawn.started_at + (attempts - 1) * (took + interval '25 seconds') + took END,
            CASE WHEN state = 'succeeded' THEN jsonb_build_object('done', CAST(random() * 1000 AS integer)) END,
            CASE WHEN state = 'failed' OR (state = 'scheduled' AND attempts > 0) THEN error END
     FROM drawn LEFT JOIN (SELECT run_id, started_at FROM tried WHERE number = 1) AS tried ON run_id = id
@@ -83,7 +89,7 @@ ATTEMPTS = """
            split_part(error, ':', 1), split_part(error, ': ', 2),
            CASE WHEN error NOT LIKE 'Lost:%' THEN
                E'Traceback (most recent call last):\n  File "app.py", line 12, in handler\n' || error END
-    FROM tried ORDER BY run_id, number
+    FROM tried ORDER BY tried.run_id, number
 """
 
 EVENTS = """
@@ -95,7 +101,8 @@ EVENTS = """
         FROM drawn WHERE trigger IN ('api', 'console') OR attempts = 0
         UNION ALL
         SELECT id, tried.started_at,
-               CASE WHEN number > 1 THEN 'scheduled' WHEN trigger IN ('api', 'console') THEN 'enqueued' END, 'processing',
+               CASE WHEN number > 1 THEN 'scheduled' WHEN trigger IN ('api', 'console') THEN 'enqueued' END,
+               'processing',
                CASE WHEN trigger IN ('api', 'console') OR number > 1 THEN 'attempt ' || number
                     ELSE 'started by ' || trigger END, 'worker'
         FROM drawn JOIN tried ON run_id = id
@@ -136,12 +143,14 @@ def add(connection: pg8000.native.Connection, runs: int, progress: Progress) -> 
     draw = connection.prepare(DRAW)
     for first in range(0, runs, CHUNK_RUNS):
         last = min(first + CHUNK_RUNS, runs)
+        connection.run("BEGIN")
         connection.run("TRUNCATE drawn, tried")
         draw.run(
             first=first + 1, last=last, total=runs, jobs=JOBS, fields=FIELDS, people=PEOPLE, errors=ERRORS
         )
         for statement in (FORGET_KNOWN_TICKS, TRY, RUNS, ATTEMPTS, EVENTS):
             connection.run(statement)
+        connection.run("COMMIT")
         progress.update(last)
     connection.run("DROP TABLE drawn, tried")
     connection.run("SET session_replication_role = DEFAULT")

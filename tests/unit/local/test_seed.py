@@ -1,22 +1,35 @@
 import gc
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pg8000.native
 import pytest
 
-from local import ROOT, certificates, seed
+from local import ROOT, certificates, seed, seed_runs
 from local.certificates import Certificate
 from local.cli import main
 from local.environment import Folders, Ports
+from local.progress import Progress
 from local.seed import SeedError
 from tests.ports import free_ports
 from tests.unit.local.up import Up
 
-RECORDS = ROOT / "layers" / "common" / "slowmatch" / "db" / "migrations" / "0001_records.sql"
+MIGRATIONS = sorted((ROOT / "layers" / "common" / "slowmatch" / "db" / "migrations").glob("*.sql"))
 OVER = datetime(2020, 1, 1, tzinfo=UTC)
 TO_COME = datetime(2040, 1, 1, tzinfo=UTC)
 FOUND = [Certificate("CN=over", OVER), Certificate("CN=to come", TO_COME), Certificate("CN=over", TO_COME)]
+
+# What refers to a run that is not there, and runs whose events do not end in their state.
+ORPHANS = """
+    SELECT
+        (SELECT count(*) FROM job_attempt WHERE run_id NOT IN (SELECT id FROM job_run)),
+        (SELECT count(*) FROM job_event WHERE run_id NOT IN (SELECT id FROM job_run)),
+        (SELECT count(*) FROM job_run WHERE attempt <> (SELECT count(*) FROM job_attempt WHERE run_id = id)),
+        (SELECT count(*) FROM job_run WHERE state <> (
+            SELECT to_state FROM job_event WHERE run_id = job_run.id ORDER BY at DESC, job_event.id DESC LIMIT 1
+        ))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +45,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture
 def con(services: Up) -> Iterator[pg8000.native.Connection]:
     with seed.connect(Ports(services.port), Folders(services.folder)) as connection:
-        connection.run("DROP TABLE IF EXISTS record; DROP FUNCTION IF EXISTS search_words, search_query")
-        connection.run(RECORDS.read_text())
+        connection.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        for migration in MIGRATIONS:
+            connection.run(migration.read_text())
         yield connection
 
 
@@ -78,6 +92,44 @@ def test_the_command_adds_no_certificate_twice(
     seed.add_certificates(con, certificates.bundle())
     assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
     assert "0 certificates of the CA bundle added as records: all were there" in capsys.readouterr().out
+
+
+def test_what_was_loaded_is_counted_in_the_hourly_figures(con: pg8000.native.Connection) -> None:
+    seed.add_certificates(con, FOUND)
+    assert con.run("SELECT action, count, actor FROM record_event") == [["created", 3, "make seed"]]
+    seed.add_synthetic(con, 1000, Progress(1000, "records", io.StringIO()))
+    [[created, expired]] = con.run("SELECT sum(created), sum(expired) FROM record_hour")
+    assert 20 < created < 300 and expired > 0
+
+
+def test_the_command_loads_runs_with_attempts_events_and_hourly_figures(
+    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--runs", "20000"]
+    assert main(arguments) == main(arguments) == 0
+    assert "20,000 of 20,000 runs" in capsys.readouterr().out
+    states = dict(con.run("SELECT state, count(*) FROM job_run GROUP BY state"))
+    assert sum(states.values()) == 40_000 and set(states) == {"succeeded", "failed", "deleted", "scheduled"}
+    assert 0.97 < states["succeeded"] / 40_000 < 0.99 and 0.01 < states["failed"] / 40_000 < 0.02
+    [[kinds]] = con.run("SELECT count(DISTINCT error_type) FROM job_hour_error")
+    assert kinds == 5
+    assert con.run("SELECT sum(succeeded) FROM job_hour") == [[states["succeeded"]]]
+    assert con.run(ORPHANS) == [[0, 0, 0, 0]]
+
+
+def test_runs_that_were_loaded_look_like_those_that_ran(con: pg8000.native.Connection) -> None:
+    seed_runs.add(con, 20_000, Progress(20_000, "runs", io.StringIO()))
+    assert con.run("SELECT count(*) FROM job_run WHERE finished_at > now() OR created_at > started_at") == [
+        [0]
+    ]
+    assert con.run("SELECT count(*) FROM job_run WHERE state IN ('enqueued', 'processing')") == [[0]]
+    [[disorder]] = con.run(
+        """
+        SELECT count(*) FROM (SELECT created_at < lag(created_at) OVER (ORDER BY id) AS is_back FROM job_run) AS run
+        WHERE is_back
+        """
+    )
+    assert disorder == 0
 
 
 def test_without_a_stack_it_says_what_to_start(services: Up, capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,16 +144,22 @@ def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str,
         f"""
         SELECT COALESCE(json_agg(json_build_object(
             'error_type', error_type, 'job', job, 'count', count, 'last_at', last_at,
-            'last_run_id', (SELECT id FROM job_run WHERE id = last_run_id)
+            'last_run_id', (
+                SELECT id FROM job_run WHERE id = COALESCE((
+                    SELECT last_run_id FROM job_hour_error AS kept
+                    WHERE kept.job = reasons.job AND kept.hour = date_trunc('hour', reasons.last_at, 'UTC')
+                      AND kept.error_type = reasons.error_type AND kept.last_at = reasons.last_at
+                ), CAST(live_run_id AS uuid))
+            )
         ) ORDER BY count DESC, error_type, job), '[]')
         FROM (
             SELECT error_type, job, sum(count) AS count, max(last_at) AS last_at,
-                   (array_agg(last_run_id ORDER BY last_at DESC))[1] AS last_run_id
+                   max(live_run_id COLLATE "C") AS live_run_id
             FROM (
-                SELECT job, error_type, count, last_run_id, last_at
+                SELECT job, error_type, count, NULL AS live_run_id, last_at
                 FROM job_hour_error WHERE hour >= CAST(:since AS timestamptz)
                 UNION ALL
-                SELECT run.job, attempt.error_type, 1, attempt.run_id, attempt.finished_at
+                SELECT run.job, attempt.error_type, 1, attempt.run_id::text, attempt.finished_at
                 FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
                 WHERE attempt.finished_at >= CAST(:live AS timestamptz)
                   AND attempt.finished_at < CAST(:now AS timestamptz)

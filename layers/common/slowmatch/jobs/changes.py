@@ -109,7 +109,10 @@ _CHANGE = {
 
 def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
     """How many of the runs that `wanted` names `action` would change."""
-    where, params = wanted.matching()
+    where, params = wanted.where()
+    search = wanted.search(params)
+    if search is not None:
+        where += f" AND {search}"
     ((number,),) = con.query(
         f"""
         SELECT count(*) FROM (

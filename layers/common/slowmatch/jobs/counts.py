@@ -8,7 +8,7 @@ WHICH = {state: f"state = '{state}'" for state in STATES} | {
     "retries": "state = 'scheduled' AND failures > 0"
 }
 COUNTS = "SELECT " + ", ".join(
-    f"(SELECT count(*) FROM (SELECT FROM job_run WHERE {which} LIMIT {CAP + 1}) AS counted)"
+    f"(SELECT count(*) FROM (SELECT FROM job_run WHERE {which} ORDER BY id LIMIT {CAP + 1}) AS counted)"
     for which in WHICH.values()
 )
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from slowmatch.jobs.ids import first_run_id, run_id_range
+from slowmatch.jobs.ids import first_run_id, parse_run_id, run_id_range
 
-CLOCKS = timedelta(days=1)
+CLOCKS = timedelta(hours=1)
 """Identifiers carry the time of the machine that made them, `created_at` has the database's."""
 
 
@@ -41,13 +41,18 @@ class RunFilter:
             params["first_id"] = first_run_id(self.created_from - CLOCKS)
         if self.created_to is not None:
             params["last_id"] = first_run_id(self.created_to + CLOCKS)
+        if self._one_run:
+            parts.append("run.id = CAST(:run_id AS uuid)")
+            params["run_id"] = self._one_run
         if self.retrying:
             parts.append("run.state = 'scheduled' AND run.failures > 0")
         return " AND ".join(parts), params
 
-    def search(self, params: dict[str, Any]) -> str:
-        """A condition on `run` for the text; its parameters join `params`."""
+    def search(self, params: dict[str, Any]) -> str | None:
+        """A condition on `run` for a text that is not a run's whole id; its parameters join `params`."""
         text = (self.text or "").strip()
+        if not text or self._one_run:
+            return None
         parts = [*_WORDS, "run.job = CAST(:text AS text)"]
         params["text"] = text
         ids = run_id_range(text)
@@ -59,10 +64,14 @@ class RunFilter:
     def matching(self) -> tuple[str, dict[str, Any]]:
         """A condition on `run` for all fields; the text is looked up on its own, through the indexes of words."""
         where, params = self.where()
-        if (self.text or "").strip():
-            search = self.search(params)
+        search = self.search(params)
+        if search is not None:
             where += f" AND run.id IN (SELECT run.id FROM job_run AS run WHERE {search} OFFSET 0)"
         return where, params
+
+    @property
+    def _one_run(self) -> str | None:
+        return parse_run_id((self.text or "").strip())
 
 
 _FRAGMENTS = {
@@ -74,7 +83,8 @@ _FRAGMENTS = {
 }
 # Written out, so that PostgreSQL sees that the index of runs by hand will do.
 _TRIGGERS = {name: f"run.trigger = '{name}'" for name in ("schedule", "api", "console", "direct")}
+# The query is a subselect, so that it is made once and not for every run.
 _WORDS = (
-    "(run.error IS NOT NULL AND search_words(run.error) @@ search_query(CAST(:text AS text)))",
-    "(run.payload <> '{}' AND search_words(run.payload::text) @@ search_query(CAST(:text AS text)))",
+    "(run.error IS NOT NULL AND search_words(run.error) @@ (SELECT search_query(CAST(:text AS text))))",
+    "(run.payload <> '{}' AND search_words(run.payload::text) @@ (SELECT search_query(CAST(:text AS text))))",
 )

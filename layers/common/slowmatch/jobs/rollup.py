@@ -15,12 +15,12 @@ def roll_up(con: Connection, now: datetime) -> None:
         min(hour_of(now) - timedelta(hours=1), hour_of(counted_to(con, now))), hour_of(now - CATCH_UP)
     )
     with con.transaction():
-        con.query(_HOURS, start=start, now=now)
-        con.query(_ERRORS, start=start, now=now)
-        con.query(_MARK, now=now)
+        con.query(HOURS, start=start, now=now)
+        con.query(ERRORS, start=start, now=now)
+        con.query(MARK, now=now)
 
 
-_HOURS = """
+HOURS = """
     WITH transitions AS (
         SELECT run.job, date_trunc('hour', event.at, 'UTC') AS hour,
                count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
@@ -48,7 +48,7 @@ _HOURS = """
         retried = EXCLUDED.retried, attempts = EXCLUDED.attempts, p50_ms = EXCLUDED.p50_ms, p95_ms = EXCLUDED.p95_ms
 """
 
-_ERRORS = """
+ERRORS = """
     INSERT INTO job_hour_error (job, hour, error_type, count, last_run_id, last_at)
     SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC'), attempt.error_type, count(*),
            (array_agg(attempt.run_id ORDER BY attempt.finished_at DESC))[1], max(attempt.finished_at)
@@ -60,7 +60,7 @@ _ERRORS = """
     SET count = EXCLUDED.count, last_run_id = EXCLUDED.last_run_id, last_at = EXCLUDED.last_at
 """
 
-_MARK = """
+MARK = """
     INSERT INTO roll_up (subject, counted_to) VALUES ('runs', CAST(:now AS timestamptz))
     ON CONFLICT (subject) DO UPDATE SET counted_to = EXCLUDED.counted_to
 """

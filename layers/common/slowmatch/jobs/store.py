@@ -86,9 +86,9 @@ def page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> 
     if before is not None:
         where += " AND run.id < CAST(:before AS uuid)"
         params["before"] = before
-    if not (wanted.text or "").strip():
-        return _page(con, f"job_run AS run WHERE {where}", limit, params)
     search = wanted.search(params)
+    if search is None:
+        return _page(con, f"job_run AS run WHERE {where}", limit, params)
     walked = (
         f"(SELECT * FROM job_run AS run WHERE {where} ORDER BY id DESC LIMIT {WALKED}) AS run WHERE {search}"
     )

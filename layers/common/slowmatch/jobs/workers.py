@@ -7,26 +7,30 @@ from slowmatch.db import Connection
 
 SEEN = timedelta(minutes=30)
 
+LONGEST = timedelta(minutes=15)
+"""An attempt that ended in SEEN began this much earlier at most: Lambda's own limit."""
+
 # A lost attempt ends when somebody notices; its worker was last seen when it started.
 _WORKERS = """
-    WITH tried AS (
-        SELECT attempt.*, run.job, run.lease_until,
-               run.state = 'processing' AND run.attempt = attempt.number AS is_open,
-               CASE WHEN outcome = 'lost' THEN attempt.started_at
-                    ELSE COALESCE(attempt.finished_at, attempt.started_at) END AS seen_at
-        FROM (
-            SELECT run_id, number FROM job_attempt WHERE started_at >= CAST(:since AS timestamptz)
-            UNION SELECT run_id, number FROM job_attempt WHERE finished_at >= CAST(:since AS timestamptz)
-            UNION SELECT id, attempt FROM job_run WHERE state = 'processing'
-        ) AS lately
-        JOIN job_attempt AS attempt USING (run_id, number)
-        JOIN job_run AS run ON run.id = lately.run_id
+    WITH lately AS (
+        SELECT run_id, number, worker, started_at, outcome, false AS is_old,
+               CASE WHEN outcome = 'lost' THEN started_at ELSE COALESCE(finished_at, started_at) END AS seen_at
+        FROM job_attempt WHERE started_at >= CAST(:began AS timestamptz)
+        UNION ALL
+        SELECT run_id, number, worker, tried.started_at, outcome, true, tried.started_at
+        FROM job_run AS run JOIN job_attempt AS tried ON tried.run_id = run.id AND tried.number = run.attempt
+        WHERE run.state = 'processing' AND tried.started_at < CAST(:began AS timestamptz)
     ), summed AS (
         SELECT worker, count(*) AS attempts, count(*) FILTER (WHERE outcome IN ('failed', 'lost')) AS failed,
                max(seen_at) AS last_seen
-        FROM tried GROUP BY worker
+        FROM lately GROUP BY worker
     ), latest AS (
-        SELECT DISTINCT ON (worker) * FROM tried ORDER BY worker, is_open DESC, started_at DESC
+        SELECT last.*, run.job, run.lease_until,
+               run.state = 'processing' AND run.attempt = last.number AS is_open
+        FROM (
+            SELECT DISTINCT ON (worker) * FROM lately ORDER BY worker, outcome IS NULL DESC, started_at DESC
+        ) AS last
+        JOIN job_run AS run ON run.id = last.run_id
     )
     SELECT COALESCE(json_agg(json_build_object(
         'worker', worker,
@@ -39,14 +43,14 @@ _WORKERS = """
         'stale', is_open AND lease_until < CAST(:now AS timestamptz)
     ) ORDER BY job, worker), '[]')
     FROM summed JOIN latest USING (worker)
-    WHERE is_open OR last_seen >= CAST(:since AS timestamptz)
+    WHERE is_old OR last_seen >= CAST(:since AS timestamptz)
 """
 
 
 def workers(con: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Workers seen in the last 30 minutes, those of one job together.
+    """Workers seen in the last 30 minutes or with a run that never ended, those of one job together.
 
     `run_id` and `since` say what a worker is doing; it is `stale` when the lease on that is over.
     """
-    ((found,),) = con.query(_WORKERS, now=now, since=now - SEEN)
+    ((found,),) = con.query(_WORKERS, now=now, since=now - SEEN, began=now - SEEN - LONGEST)
     return list(found)

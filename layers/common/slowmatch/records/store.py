@@ -78,14 +78,17 @@ HISTORY = """
     FROM (SELECT * FROM record_event WHERE record_id = :id ORDER BY id DESC LIMIT 200) AS event
 """
 
-COUNTED = f"(SELECT count(*) FROM (SELECT FROM record WHERE {{which}} LIMIT {CAP + 1}) AS counted)"
+COUNTED = f"(SELECT count(*) FROM (SELECT FROM record WHERE {{which}} ORDER BY {{order}} LIMIT {CAP + 1}) AS counted)"
 COUNTS = "SELECT " + ", ".join(
-    COUNTED.format(which=which)
-    for which in (
-        "true",
-        "NOT is_expired",
-        "NOT is_expired AND expiry_date > CAST(:now AS timestamptz) AND expiry_date <= CAST(:soon AS timestamptz)",
-        "is_expired",
+    COUNTED.format(which=which, order=order)
+    for which, order in (
+        ("true", "id"),
+        ("NOT is_expired", "expiry_date, id"),
+        (
+            "NOT is_expired AND expiry_date > CAST(:now AS timestamptz) AND expiry_date <= CAST(:soon AS timestamptz)",
+            "expiry_date, id",
+        ),
+        ("is_expired", "expiry_date, id"),
     )
 )
 
