@@ -33,7 +33,14 @@ def tell(record: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str,
     """
     story = [*events]
     if record["is_expired"]:
-        story.append({"at": record["expiry_date"], "action": "expired", "actor": EXPIRY_JOB, "detail": {}})
+        story.append({"at": _came(record, events), "action": "expired", "actor": EXPIRY_JOB, "detail": {}})
     if not any(event["action"] == "created" for event in events):
         story.append({"at": record["created_at"], "action": "created", "actor": None, "detail": {}})
-    return sorted(story, key=lambda event: parse(event["at"]), reverse=True)
+    return sorted(story, key=lambda event: (parse(event["at"]), event["action"] == "expired"), reverse=True)
+
+
+def _came(record: dict[str, Any], events: list[dict[str, Any]]) -> str:
+    """When the date had come: not before somebody set it."""
+    set_at = [event["at"] for event in events if "expiry_date" in event["detail"].get("before", {})]
+    moments: list[str] = [record["expiry_date"], record["created_at"], *set_at[:1]]
+    return max(moments, key=parse)

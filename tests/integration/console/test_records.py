@@ -326,7 +326,7 @@ def test_a_record_shows_itself_and_its_history(browse: Browse, con: Connection) 
     assert page.status == 200
     assert "<h1><bdi>Renamed</bdi></h1>" in page.text
     said = words(page)
-    assert "Changed by you (this machine) Title from “ Passport ” to “ Renamed ”" in said
+    assert "Changed by you (this machine) Title was “ Passport ”, became “ Renamed ”" in said
     assert "Created by robin" in said
     assert said.index("Changed by") < said.index("Created by")
 
@@ -339,10 +339,24 @@ def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connect
     assert 'href="/jobs/record-expiry"' in page.text
 
 
+def test_a_date_that_was_past_when_it_was_set_came_with_the_change(browse: Browse, con: Connection) -> None:
+    record_id = add(con)
+    store.update(con, record_id, con.now(), None, datetime(2020, 1, 1, tzinfo=UTC), "robin")
+    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
+    store.update(con, record_id, con.now(), "Renamed", None, "robin")
+    story = re.findall(r'<span class="what (\w+)">', browse.get(f"/records/{record_id}").text)
+    assert story == ["changed", "expired", "changed", "created"]
+
+
+def test_a_record_whose_date_has_passed_says_who_will_mark_it(browse: Browse, con: Connection) -> None:
+    record_id = add(con, "Passport", minutes=-1)
+    assert "Its date has passed. The job record-expiry comes by" in words(browse.get(f"/records/{record_id}"))
+
+
 def test_a_record_from_before_histories_says_when_it_was_created(browse: Browse, con: Connection) -> None:
     con.query("INSERT INTO record (title, expiry_date) VALUES ('old', now())")
     ((record_id,),) = con.query("SELECT id FROM record")
-    assert "Created before histories were kept" in words(browse.get(f"/records/{record_id}"))
+    assert "Created before this history begins" in words(browse.get(f"/records/{record_id}"))
 
 
 def test_a_record_is_edited(browse: Browse, con: Connection) -> None:
@@ -436,6 +450,15 @@ def test_a_deleted_record_says_who_deleted_it(browse: Browse, con: Connection) -
     assert page.status == 404
     assert f"Record {record_id} was deleted It was “ Passport ”, and robin deleted it" in words(page)
     assert "Created by robin" in words(page)
+
+
+def test_a_record_that_was_cleaned_up_says_what_it_was(browse: Browse, con: Connection) -> None:
+    record_id = add(con, "Passport", days=-3)
+    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
+    upkeep.delete_stale_batch(con, con.now(), timedelta(days=1), 10, "db-cleanup")
+    page = browse.get(f"/records/{record_id}")
+    assert page.status == 404
+    assert f"Record {record_id} is gone It was “ Passport ”. The job db-cleanup deleted it" in words(page)
 
 
 def test_editing_a_deleted_record_says_that_it_is_gone(browse: Browse, con: Connection) -> None:

@@ -13,6 +13,8 @@
     input.focus();
   }
 
+  const wrong = () => document.querySelector(".record-fields [aria-invalid]");
+
   // Without this script they would do nothing, so they come hidden.
   function offer() {
     document.querySelectorAll("[data-picks]").forEach((picks) => { picks.hidden = false; });
@@ -23,8 +25,8 @@
     if (button) pick(button);
   });
   document.addEventListener("toggle", ({ target }) => {
-    if (target.id === "new" && target.open) target.querySelector("input").focus();
+    if (target.id === "new" && target.open) (wrong() ?? target.querySelector("input")).focus();
   }, true);
   document.addEventListener("DOMContentLoaded", offer);
-  document.addEventListener("htmx:afterSettle", offer);
+  document.addEventListener("htmx:afterSettle", () => { offer(); wrong()?.focus(); });
 })();
