@@ -19,6 +19,9 @@ def card(found: dict[str, Any]) -> dict[str, Any]:
         "queue_depth": Count(**found["queue_depth"]),
         "inputs": job_form.inputs(JOBS[found["name"]]),
         "bars": bars(found["recent"]),
+        "last_failed": next(
+            (run["id"] for run in reversed(found["recent"]) if run["state"] == "failed"), None
+        ),
         "recent_words": words(found["recent"]),
     }
 

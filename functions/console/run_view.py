@@ -1,8 +1,9 @@
 """What the run's page says that is not in the run itself: how long, how often, what may be done."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from console.words import between
+from console.words import between, parse
 from slowmatch.jobs.store import ELIGIBLE
 
 Run = dict[str, Any]
@@ -26,6 +27,10 @@ _STOP = Action(
     "Delete this run while it works? Its handler is told at its next checkpoint; what it did until then stays.",
     admin=True,
 )
+_DISCARD = Action(
+    "delete", "Delete", "Delete this failed run? It is off the list of failures then.", admin=True
+)
+_DELETES = {"processing": _STOP, "failed": _DISCARD}
 
 
 def short(run_id: str) -> str:
@@ -35,7 +40,7 @@ def short(run_id: str) -> str:
 
 def actions(run: Run) -> list[Action]:
     """The buttons that fit the run's state."""
-    delete = _STOP if run["state"] == "processing" else _DELETE
+    delete = _DELETES.get(run["state"], _DELETE)
     return [each for each in (_RUN_NOW, _REQUEUE, delete) if run["state"] in ELIGIBLE[each.name]]
 
 
@@ -45,8 +50,11 @@ def tries(run: Run) -> int:
     return min(failed + 1, most) if run["state"] in ("processing", "succeeded") else failed
 
 
-def figures(run: Run) -> dict[str, Any]:
-    """How long the last attempt waited and took, and all attempts together, in milliseconds."""
+def figures(run: Run, now: datetime) -> dict[str, Any]:
+    """How long the last attempt waited and took, and all attempts together, in milliseconds.
+
+    `late` says that a worker should have ended by now.
+    """
     last = run["attempts"][-1] if run["attempts"] else None
     return {
         "tries": tries(run),
@@ -54,6 +62,7 @@ def figures(run: Run) -> dict[str, Any]:
         "took_ms": last and between(last["started_at"], last["finished_at"]),
         "in_all_ms": between(run["started_at"], run["finished_at"]) if len(run["attempts"]) > 1 else None,
         "error_type": (run["error"] or "").partition(":")[0] or None,
+        "late": bool(run["lease_until"]) and parse(run["lease_until"]) < now,
         "stopping": _stopping(run),
         "percent": percent(run["progress"]),
     }

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console import access, render, run_view
 from console.request import here
+from console.sign_in import path_on_this_site
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
@@ -40,7 +41,7 @@ def run_page(run_id: str) -> Response[str]:
         log_more=len(lines) - len(shown),
         attempts=run_view.attempts(run),
         history=run_view.history(run),
-        figures=run_view.figures(run),
+        figures=run_view.figures(run, con.now()),
         actions=run_view.actions(run),
     )
 
@@ -53,13 +54,16 @@ def change_run(run_id: str, action: str) -> Response[str]:
         raise Problem(404, "Not found", f"a run has no action {action!r}; there are {', '.join(DONE)}")
     if action == "delete":
         access.require(router, Role.ADMIN)
-    con, actor = connection(), here(router).identity.name
+    request, con = here(router), connection()
     before = store.find(con, _known(run_id))
     if before is None:
         raise _no_run(run_id)
-    done = store.change(con, action, actor=actor, ids=[before["id"]])
+    done = store.change(con, action, actor=request.identity.name, ids=[before["id"]])
     said = _said(action, before) if done.ids else _too_late(con, action, before["id"])
-    return render.redirect(f"/runs/{before['id']}", notice=said)
+    page, back = f"/runs/{before['id']}", request.value("back")
+    if back.startswith("/dashboard/"):  # the button stood in a list
+        return render.redirect(path_on_this_site(back), notice=said, href=page, link="Open it")
+    return render.redirect(page, notice=said)
 
 
 def _details(con: Connection, run_id: str) -> dict[str, Any]:

@@ -1,0 +1,304 @@
+"""/jobs and the page of one job: cards, the form that runs a job, pause and resume."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.http.identity import Role
+from slowmatch.jobs import claims, enqueue, store
+from slowmatch.jobs.catalog import JOBS
+from tests.integration.console.conftest import Browse, Page
+
+NASTY = "<script>alert(1)</script>"
+
+
+def runs(con: Connection) -> list[dict[str, Any]]:
+    return [store.get(con, run_id) for (run_id,) in con.query("SELECT id::text FROM job_run ORDER BY id")]
+
+
+def run(con: Connection) -> dict[str, Any]:
+    (only,) = runs(con)
+    return only
+
+
+def scheduled(con: Connection, job: str = "db-cleanup", expression: str = "cron(0 2 * * ? *)") -> None:
+    con.query("INSERT INTO job (name, schedule) VALUES (:job, :expression)", job=job, expression=expression)
+
+
+def finished(con: Connection, job: str, state: str, seconds: float = 1.0, error: str = "Boom: no") -> str:
+    """A run of the past minutes, with one attempt; its id."""
+    now = con.now()
+    holder = claims.Holder("worker", "request", now - timedelta(minutes=1), now)
+    claim = claims.start(con, JOBS[job], holder, trigger="schedule", actor="schedule")
+    assert claim is not None
+    kind, _, message = error.partition(": ")
+    failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
+    end = claims.Ending(state, state, "over", 0, **failed)  # type: ignore[arg-type]
+    claims.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
+    return claim.run_id
+
+
+def card(page: Page, job: str = "db-cleanup") -> str:
+    """The job's card, as people read it."""
+    (article,) = re.findall(rf'<article class="job" id="job-{job}".*?</article>', page.text, re.S)
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", article)))
+
+
+def wrong(page: Page) -> dict[str, str]:
+    """The errors at the fields, by the field's name."""
+    found = re.findall(
+        r'name="(\w+)"[^>]*aria-invalid="true".*?<span class="wrong">(.*?)</span>', page.text, re.S
+    )
+    return dict(found)
+
+
+def test_every_job_says_what_it_does(browse: Browse) -> None:
+    page = browse.get("/jobs")
+    assert page.status == 200
+    for spec in JOBS.values():
+        assert spec.description in card(page, spec.name)
+
+
+def test_a_schedule_stands_in_words_and_as_written_with_its_next_five_firings(
+    browse: Browse, con: Connection
+) -> None:
+    scheduled(con)
+    page = browse.get("/jobs")
+    assert "Every day at 02:00 UTC cron(0 2 * * ? *)" in card(page)
+    (firings,) = re.findall(r'<ol class="firings".*?</ol>', page.text, re.S)
+    times = [datetime.fromisoformat(at) for at in re.findall(r'datetime="(.*?)"', firings)]
+    assert len(times) == 5
+    assert {(at.hour, at.minute) for at in times} == {(2, 0)}
+    assert times == sorted(times)
+
+
+def test_a_schedule_that_nobody_read_yet_says_so(browse: Browse) -> None:
+    assert "Not known yet: the dispatcher reads it" in card(browse.get("/jobs"))
+
+
+def test_a_disabled_rule_is_named(browse: Browse, con: Connection) -> None:
+    scheduled(con)
+    con.query("UPDATE job SET schedule_enabled = false")
+    assert "Its rule is disabled in EventBridge" in card(browse.get("/jobs"))
+
+
+def test_the_last_run_stands_with_state_duration_and_link(browse: Browse, con: Connection) -> None:
+    run_id = finished(con, "db-cleanup", "succeeded", 3.2)
+    page = browse.get("/jobs")
+    assert f'href="/runs/{run_id}"' in page.text
+    assert re.search(r"Last run succeeded .* took 3\.2 s", card(page))
+
+
+def test_the_last_error_leads_to_its_run(browse: Browse, con: Connection) -> None:
+    run_id = finished(con, "db-cleanup", "failed", error="Boom: the disk is full")
+    assert re.search(rf'href="/runs/{run_id}"[^>]*>Boom: the disk is full</a>', browse.get("/jobs").text)
+
+
+def test_the_sparkline_has_a_bar_for_each_run_as_high_as_it_was_long(browse: Browse, con: Connection) -> None:
+    for state, seconds in (("succeeded", 1), ("failed", 2), ("succeeded", 4)):
+        finished(con, "db-cleanup", state, seconds)
+    page = browse.get("/jobs")
+    bars = re.findall(r'<rect class="(\w+)"[^>]* height="([\d.]+)"', page.text)
+    assert bars == [("succeeded", "8.0"), ("failed", "16.0"), ("succeeded", "32.0")]
+    assert 'aria-label="Last 3 runs: 2 succeeded, 1 failed; the longest took 4.0 s"' in page.text
+    assert "<title>failed, 2.0 s, " in page.text
+
+
+def test_figures_of_seven_days_missed_ticks_and_what_waits(browse: Browse, con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO job_hour (job, hour, succeeded, failed, p50_ms, p95_ms)
+        VALUES ('db-cleanup', date_trunc('hour', now() - interval '3 hours', 'UTC'), 3, 1, 840, 3200)
+        """
+    )
+    con.query("INSERT INTO job_missed (job, occurrence, noticed_at) VALUES ('db-cleanup', now(), now())")
+    enqueue(con, "db-cleanup")
+    said = card(browse.get("/jobs"))
+    assert "Success, 7 days 75.0 %" in said
+    assert "p50 / p95 840 ms / 3.2 s" in said
+    assert "Missed ticks 1" in said
+    assert "Waiting 1" in said
+
+
+def test_run_now_takes_one_click_and_links_to_the_run(browse: Browse, con: Connection) -> None:
+    browse.sign_in(Role.OPERATOR, "kim@example.com")
+    answer = browse.post("/jobs/db-cleanup/run")
+    made = run(con)
+    assert (answer.status, answer.location) == (303, "/jobs/db-cleanup")
+    assert (made["state"], made["payload"], made["trigger"], made["triggered_by"]) == (
+        "enqueued",
+        {},
+        "console",
+        "kim@example.com",
+    )
+    page = browse.get(answer.location)
+    short = f"{made['id'][:8]}…{made['id'][-4:]}"
+    assert f'Run {short} of db-cleanup started. <a href="/runs/{made["id"]}">Watch it</a>' in page.text
+
+
+def test_from_the_list_one_comes_back_to_the_list(browse: Browse) -> None:
+    assert browse.post("/jobs/db-cleanup/run", {"back": "jobs"}).location == "/jobs"
+    assert browse.post("/jobs/db-cleanup/run", {"back": "//evil.example.com"}).location == "/jobs/db-cleanup"
+
+
+def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) -> None:
+    cleanup, summary = browse.get("/jobs/db-cleanup").text, browse.get("/jobs/daily-summary").text
+    assert re.search(r'name="dry_run" type="checkbox"', cleanup)
+    assert re.search(
+        r'name="older_than_days" type="number"[^>]* min="1" max="3650"[^>]* placeholder="30"', cleanup
+    )
+    assert re.search(r'name="day" type="date"', summary)
+    assert re.search(
+        r'name="recipients" type="text"[^>]* placeholder="one@example.com, two@example.com"', summary
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "form", "payload"),
+    [
+        (
+            "db-cleanup",
+            {"dry_run": "true", "older_than_days": "40"},
+            {"dry_run": True, "older_than_days": 40},
+        ),
+        ("db-cleanup", {"older_than_days": " ", "delay_minutes": "", "due": "", "due_offset": "+01:00"}, {}),
+        (
+            "daily-summary",
+            {"day": "2026-11-23", "recipients": "a@example.com, b@example.com"},
+            {"day": "2026-11-23", "recipients": ["a@example.com", "b@example.com"]},
+        ),
+    ],
+)
+def test_the_form_becomes_the_payload(
+    browse: Browse, con: Connection, job: str, form: dict[str, str], payload: dict[str, Any]
+) -> None:
+    assert browse.post(f"/jobs/{job}/run", form).status == 303
+    assert (run(con)["payload"], run(con)["state"]) == (payload, "enqueued")
+
+
+@pytest.mark.parametrize(
+    ("job", "field", "typed", "words"),
+    [
+        ("db-cleanup", "older_than_days", "0", "must be a whole number from 1 to 3650"),
+        ("db-cleanup", "older_than_days", "9" * 400, "must be a whole number from 1 to 3650"),
+        ("db-cleanup", "older_than_days", "٣", "must be a whole number from 1 to 3650"),
+        ("db-cleanup", "older_than_days", '"><b>', "must be a whole number from 1 to 3650"),
+        ("daily-summary", "day", "2026-02-30", "must be a date such as 2026-12-31"),
+        ("daily-summary", "recipients", "nobody", "must be a list of e-mail addresses"),
+        ("db-cleanup", "delay_minutes", "0", "must be a whole number from 1 to 527040"),
+        ("db-cleanup", "delay_minutes", "soon", "must be a whole number from 1 to 527040"),
+        ("db-cleanup", "due", "tomorrow", "must be a date and time such as 2026-12-31T12:00:00Z"),
+        ("db-cleanup", "due", "2020-01-01T00:00", "must lie in the future, a year from now at most"),
+        ("db-cleanup", "due", "9000-01-01T00:00", "must lie in the future, a year from now at most"),
+    ],
+)
+def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_nothing(
+    browse: Browse, con: Connection, job: str, field: str, typed: str, words: str
+) -> None:
+    page = browse.post(f"/jobs/{job}/run", {field: typed})
+    assert (page.status, wrong(page)) == (422, {field: words})
+    (value,) = re.findall(rf'name="{field}"[^>]*? value="([^"]*)"', page.text)
+    assert unescape(value) == typed
+    assert runs(con) == []
+    assert page.headers["HX-Push-Url"] == f"/jobs/{job}"
+
+
+def test_all_wrong_fields_are_named_at_once_and_a_tick_is_kept(browse: Browse) -> None:
+    page = browse.post(
+        "/jobs/db-cleanup/run", {"dry_run": "true", "older_than_days": "x", "delay_minutes": "y"}
+    )
+    assert set(wrong(page)) == {"older_than_days", "delay_minutes"}
+    assert re.search(r'name="dry_run" type="checkbox" value="true" checked', page.text)
+
+
+def test_minutes_and_a_date_together_are_refused(browse: Browse, con: Connection) -> None:
+    page = browse.post("/jobs/db-cleanup/run", {"delay_minutes": "5", "due": "2026-12-01T00:00"})
+    assert wrong(page) == {"due": "give minutes or a date, not both"}
+    assert runs(con) == []
+
+
+def test_run_later_in_minutes(browse: Browse, con: Connection) -> None:
+    answer = browse.post("/jobs/db-cleanup/run", {"delay_minutes": "90"})
+    made = run(con)
+    ahead = datetime.fromisoformat(made["due_at"]) - datetime.fromisoformat(made["created_at"])
+    assert (made["state"], round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
+    assert "of db-cleanup starts in 90 minutes." in browse.get(answer.location).text
+
+
+@pytest.mark.parametrize(("offset", "hour"), [("+05:30", 6), ("", 12)])
+def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
+    browse: Browse, con: Connection, offset: str, hour: int
+) -> None:
+    day = (con.now() + timedelta(days=3)).date()
+    browse.post("/jobs/db-cleanup/run", {"due": f"{day}T12:00", "due_offset": offset})
+    due = datetime.fromisoformat(run(con)["due_at"]).astimezone(UTC)
+    assert (due.date(), due.hour, due.minute) == (day, hour, 30 if offset else 0)
+
+
+def test_pause_says_who_when_and_why_and_resume_ends_it(browse: Browse, con: Connection) -> None:
+    scheduled(con)
+    browse.sign_in(Role.OPERATOR, "kim@example.com")
+    answer = browse.post("/jobs/db-cleanup/pause", {"note": f"disk {NASTY}"})
+    page = browse.get(answer.location)
+    assert re.search(r"Paused .* by kim@example\.com disk <script>alert\(1\)</script>", card(page))
+    assert NASTY not in page.text
+    assert "Fires again when it is resumed" in card(page)
+    browse.sign_in(Role.OPERATOR, "lee@example.com")
+    answer = browse.post("/jobs/db-cleanup/resume", {"back": "jobs"})
+    assert "Paused" not in card(browse.get(answer.location))
+    events = con.query("SELECT action, actor, note FROM schedule_event ORDER BY id")
+    assert events == [
+        ["paused", "kim@example.com", f"disk {NASTY}"],
+        ["resumed", "lee@example.com", None],
+    ]
+
+
+def test_a_note_that_is_too_long_is_refused_at_its_field(browse: Browse, con: Connection) -> None:
+    page = browse.post("/jobs/db-cleanup/pause", {"note": "x" * 501})
+    assert (page.status, wrong(page)) == (422, {"note": "must have at most 500 characters, this has 501"})
+    assert con.query("SELECT FROM schedule_event") == []
+
+
+def test_a_note_with_what_postgresql_cannot_hold_is_kept_without_it(browse: Browse, con: Connection) -> None:
+    browse.post("/jobs/db-cleanup/pause", {"note": "a\0b"})
+    assert con.query("SELECT pause_note FROM job") == [["a\ufffdb"]]
+
+
+def test_a_viewer_sees_no_buttons_and_is_refused_everywhere(browse: Browse, con: Connection) -> None:
+    browse.sign_in(Role.VIEWER)
+    for address in ("/jobs", "/jobs/db-cleanup"):
+        page = browse.get(address).text
+        assert "<button class" not in page
+        assert 'action="/jobs' not in page
+    for action in ("run", "pause", "resume"):
+        assert browse.post(f"/jobs/db-cleanup/{action}").status == 403
+    assert runs(con) == []
+
+
+def test_a_job_that_is_not_in_the_catalog_is_a_page_that_says_so(browse: Browse) -> None:
+    words = "There is no job &#39;nightly&#39;; there are daily-summary, record-expiry, db-cleanup."
+    for page in (browse.get("/jobs/nightly"), browse.post("/jobs/nightly/run")):
+        assert (page.status, words in page.text) == (404, True)
+
+
+def test_the_page_of_a_job_lists_its_last_runs_and_leads_to_all(browse: Browse, con: Connection) -> None:
+    made = [finished(con, "db-cleanup", "failed", error=f"Boom: {NASTY}") for _ in range(21)]
+    other = finished(con, "record-expiry", "succeeded")
+    page = browse.get("/jobs/db-cleanup").text
+    assert re.findall(r'<tr id="run-(.*?)"', page) == made[:0:-1]
+    assert other not in page
+    assert '<a class="push" href="/dashboard/runs?job=db-cleanup">All runs of this job</a>' in page
+    assert NASTY not in page
+
+
+@pytest.mark.parametrize("address", ["/jobs", "/jobs/db-cleanup"])
+def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, address: str) -> None:
+    finished(con, "db-cleanup", "succeeded")
+    tag = browse.get(address).headers["ETag"]
+    assert browse.get(address, if_none_match=tag).status == 304
+    finished(con, "db-cleanup", "succeeded")
+    assert browse.get(address, if_none_match=tag).status == 200
