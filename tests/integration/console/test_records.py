@@ -324,7 +324,7 @@ def test_a_record_shows_itself_and_its_history(browse: Browse, con: Connection) 
     browse.post(f"/records/{record_id}", GOOD | {"title": "Renamed"})
     page = browse.get(f"/records/{record_id}")
     assert page.status == 200
-    assert "<h1><bdi>Renamed</bdi></h1>" in page.text
+    assert '<h1 class="record-words"><bdi>Renamed</bdi></h1>' in page.text
     said = words(page)
     assert "Changed by you (this machine) Title was “ Passport ”, became “ Renamed ”" in said
     assert "Created by robin" in said
@@ -405,7 +405,7 @@ def test_a_wrong_edit_is_told_at_the_field_and_keeps_what_was_typed(browse: Brow
     assert (page.status, hint(page, "title")) == (422, "Is required.")
     assert value(page, "expiry_date") == "2050-01-01T00:00"
     assert value(page, "title_was") == "Passport"
-    assert "<h1><bdi>Passport</bdi></h1>" in page.text
+    assert '<h1 class="record-words"><bdi>Passport</bdi></h1>' in page.text
 
 
 def test_markup_in_a_title_is_text(browse: Browse, con: Connection) -> None:
