@@ -6,6 +6,7 @@ The functions find the database and AWS only when they are called, so this needs
 import importlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "openapi.json"
 FUNCTIONS = ("records_api", "jobs_api")
-PROBLEM = {
-    "description": "What went wrong, as RFC 9457 describes it",
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the sign-in provider, signed with RS256 and made for this API",
+    }
 }
 
 
@@ -33,11 +38,12 @@ def document() -> dict[str, Any]:
         part = json.loads(
             app.get_openapi_json_schema(title="Slowmatch", version="1.0.0", openapi_version="3.1.0")
         )
+        roles = {(_path(route), route.method.lower()): _role(route) for route in _routes(app)}
+        for path, operations in part["paths"].items():
+            for method, operation in operations.items():
+                _answer_errors(operation, roles[path, method])
         paths |= part["paths"]
         schemas |= part.get("components", {}).get("schemas", {})
-    for operations in paths.values():
-        for operation in operations.values():
-            _answer_errors(operation)
     for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         schemas.pop(unused, None)
     return {
@@ -48,15 +54,44 @@ def document() -> dict[str, Any]:
             "description": "Background jobs and records that expire.",
         },
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted(schemas.items()))},
+        "security": [{"bearer": []}],
+        "components": {"securitySchemes": SECURITY, "schemas": dict(sorted(schemas.items()))},
     }
 
 
-def _answer_errors(operation: dict[str, Any]) -> None:
+def _answer_errors(operation: dict[str, Any], role: str | None) -> None:
     """Every error is a problem, not what Powertools says by default."""
+    errors = {"4XX": _problem("What was wrong with the request"), "5XX": _problem("What failed here")}
+    if role is None:
+        operation["security"] = []
+    else:
+        errors |= {
+            "401": _problem("There is no token, or it is not valid"),
+            "403": _problem(f"The role {role} is needed"),
+        }
     operation["responses"] = {
         status: answer for status, answer in operation["responses"].items() if status not in ("422", "500")
-    } | {"4XX": PROBLEM, "5XX": PROBLEM}
+    } | dict(sorted(errors.items()))
+
+
+def _problem(description: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
+
+
+def _routes(app: Any) -> list[Any]:
+    return [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001 - Powertools lists them nowhere else
+
+
+def _path(route: Any) -> str:
+    return re.sub(r"<(\w+)>", r"{\1}", route.path)
+
+
+def _role(route: Any) -> str | None:
+    from slowmatch.http.auth import needed
+
+    role = needed(route)
+    return None if role is None else role.name.lower()
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -21,3 +21,15 @@ def test_every_route_of_the_template_is_described() -> None:
     }
     assert ("POST", "/api/jobs/{job}/runs") in described
     assert len(described) == 21
+
+
+def test_every_operation_but_the_health_check_asks_for_a_token_and_says_which_role() -> None:
+    document = openapi.document()
+    assert document["security"] == [{"bearer": []}]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            closed = {"401", "403"} <= operation["responses"].keys()
+            assert closed == ("security" not in operation) == (path != "/api/health")
+    deleting = document["paths"]["/api/records/{id}"]["delete"]
+    assert deleting["responses"]["403"]["description"] == "The role admin is needed"

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import smtplib
+import urllib.request
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -135,6 +136,40 @@ def test_sam_local_gets_the_same_values_by_a_name_that_containers_know(up: Up) -
     values = json.loads((up.folder / "sam-env.json").read_text())["Parameters"]
     assert values["DB_PORT"] == str(up.port + 1)
     assert values["AWS_ENDPOINT_URL"] == f"http://localhost:{up.port + 2}"
+    assert values["AUTH"] == "local"
+
+
+def test_it_says_who_is_let_in(up: Up) -> None:
+    assert "AUTH=local: whoever is on this machine is admin" in up.log.read_text()
+
+
+def test_with_auth_oidc_there_is_a_provider_for_the_secret_that_the_functions_read(tmp_path: Path) -> None:
+    stack = Up(tmp_path / "data", AUTH="oidc").ready()
+    try:
+        issuer = f"http://127.0.0.1:{stack.port + 4}"
+        assert f"AUTH=oidc: {issuer}" in stack.log.read_text()
+        with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration") as answer:
+            assert json.load(answer)["issuer"] == issuer
+        secrets = stack.aws("secretsmanager")
+        secret = {
+            name: json.loads(secrets.get_secret_value(SecretId=f"slowmatch/{name}")["SecretString"])
+            for name in ("sign-in", "session")
+        }
+        assert secret["sign-in"] == {"client_id": "slowmatch"} and len(secret["session"]["key"]) >= 32
+    finally:
+        assert stack.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "auth", "said"),
+    [("up", "none", "AUTH is 'none'"), ("services", "oidc", "AUTH=oidc needs a provider")],
+)
+def test_a_way_of_signing_in_that_cannot_be_is_refused(
+    tmp_path: Path, command: str, auth: str, said: str
+) -> None:
+    stack = Up(tmp_path / "data", command, AUTH=auth)
+    assert stack.process.wait(20) == 2
+    assert said in stack.log.read_text()
 
 
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:

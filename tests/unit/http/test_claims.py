@@ -1,0 +1,94 @@
+"""Claims of a token as a name and a role."""
+
+from typing import Any
+
+import pytest
+
+from slowmatch.http import claims
+from slowmatch.http.identity import Role
+from slowmatch.settings import Settings, settings
+
+
+@pytest.fixture
+def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def choose(name: str) -> None:
+        monkeypatch.setenv("OIDC_GROUPS_CLAIM", name)
+        settings.cache_clear()
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"email": "ann@example.com", "preferred_username": "ann"}, "ann@example.com"),
+        ({"email": "boss@example.com", "email_verified": False, "preferred_username": "ann"}, "ann"),
+        ({"email": "boss@example.com", "email_verified": "false"}, "1"),
+        ({"preferred_username": "ann", "name": "Ann"}, "ann"),
+        ({"username": "0f1e"}, "0f1e"),
+        ({"client_id": "robot"}, "robot"),
+        ({"email": ["x"], "name": {}}, "1"),
+        ({"email": "\u202e\u0000 \n", "name": "Ann\r\nadmin signed in"}, "Annadmin signed in"),
+        ({"name": "x" * 500}, "x" * 200),
+        ({}, "1"),
+    ],
+)
+def test_a_name_is_the_first_that_says_who_it_is(
+    environment: Settings, said: dict[str, Any], name: str
+) -> None:
+    assert claims.identity({"sub": "1"} | said).name == name
+
+
+@pytest.mark.parametrize(
+    ("groups", "role"),
+    [
+        (["viewer"], Role.VIEWER),
+        (["viewer", "admin", "operator"], Role.ADMIN),
+        (["x", "operator"], Role.OPERATOR),
+        ("viewer operator", Role.OPERATOR),
+        ("viewer,admin", Role.ADMIN),
+        ("administrator", None),
+        (["Admin"], None),
+        (["admin "], None),
+        ([["admin"]], None),
+        ({"admin": True}, None),
+        ([1, None], None),
+        (True, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_the_role_is_the_highest_of_the_groups(environment: Settings, groups: Any, role: Role | None) -> None:
+    assert claims.identity({"sub": "1", "cognito:groups": groups}).role == role
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("roles", {"roles": ["admin"]}),
+        ("realm_access.roles", {"realm_access": {"roles": ["admin"]}}),
+        ("https://slowmatch.example.com/roles", {"https://slowmatch.example.com/roles": ["admin"]}),
+    ],
+)
+def test_the_claim_of_the_groups_is_a_setting(groups_claim: Any, claim: str, said: dict[str, Any]) -> None:
+    groups_claim(claim)
+    assert claims.identity({"sub": "1", "cognito:groups": ["viewer"]} | said).role is Role.ADMIN
+    assert claims.identity({"sub": "1", "cognito:groups": ["admin"]}).role is None
+
+
+@pytest.mark.parametrize(
+    "said", [{"realm_access": "roles"}, {"realm_access": {"roles": 5}}, {"realm_access": []}]
+)
+def test_a_claim_of_another_form_is_no_group(groups_claim: Any, said: dict[str, Any]) -> None:
+    groups_claim("realm_access.roles")
+    assert claims.identity({"sub": "1"} | said).role is None
+
+
+def test_each_role_may_do_what_those_below_it_may() -> None:
+    from slowmatch.http.identity import Identity
+
+    may = {role: [Identity("x", "1", role).may(each) for each in Role] for role in (None, *Role)}
+    assert may[None] == [False, False, False]
+    assert may[Role.VIEWER] == [True, False, False]
+    assert may[Role.OPERATOR] == [True, True, False]
+    assert may[Role.ADMIN] == [True, True, True]

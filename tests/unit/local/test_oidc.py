@@ -1,0 +1,168 @@
+"""The provider of `make run AUTH=oidc`: as strict as a real one, but for the password."""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+import jwt
+import pytest
+
+from local.environment import CLIENT_ID
+from local.oidc import Provider
+from local.people import PEOPLE
+from tests.ports import free_ports
+from tests.unit.local.support import run
+
+VERIFIER = "v" * 43
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+BACK = "http://127.0.0.1:8080/sign-in/callback"
+ASKED = {
+    "response_type": "code",
+    "client_id": CLIENT_ID,
+    "redirect_uri": BACK,
+    "scope": "openid email",
+    "state": "s",
+    "nonce": "n",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+
+
+class Client:
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self.url = url
+
+    async def get(self, path: str, **query: str) -> tuple[int, str, str]:
+        """Status, text, and where it leads."""
+        async with self._session.get(f"{self.url}{path}", params=query, allow_redirects=False) as answer:
+            return answer.status, await answer.text(), answer.headers.get("Location", "")
+
+    async def code(self, person: str = "ada") -> str:
+        _, _, location = await self.get("/authorize", **ASKED, person=person)
+        return dict(parse_qsl(urlsplit(location).query))["code"]
+
+    async def exchange(self, given: str, **changes: str) -> tuple[int, dict[str, str]]:
+        form = {
+            "grant_type": "authorization_code",
+            "code": given,
+            "client_id": CLIENT_ID,
+            "redirect_uri": BACK,
+            "code_verifier": VERIFIER,
+        }
+        async with self._session.post(f"{self.url}/token", data=form | changes) as answer:
+            return answer.status, await answer.json()
+
+    async def claims(self, token: str) -> dict[str, object]:
+        async with self._session.get(f"{self.url}/jwks") as answer:
+            (key,) = (await answer.json())["keys"]
+        assert jwt.get_unverified_header(token)["kid"] == key["kid"]
+        found: dict[str, object] = jwt.decode(
+            token, jwt.PyJWK(key).key, algorithms=["RS256"], audience=CLIENT_ID, issuer=self.url
+        )
+        return found
+
+
+@asynccontextmanager
+async def provider() -> AsyncIterator[Client]:
+    port = free_ports()
+    made = Provider(port)
+    await made.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Client(session, f"http://127.0.0.1:{port}")
+    finally:
+        await made.stop()
+
+
+def test_a_person_is_chosen_and_a_code_becomes_tokens_once() -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            status, page, _ = await client.get("/authorize", **ASKED)
+            assert status == 200 and all(person.name in page for person in PEOPLE.values())
+            code = await client.code()
+            status, tokens = await client.exchange(code)
+            claims = await client.claims(tokens["id_token"])
+            assert status == 200
+            assert (claims["email"], claims["groups"], claims["nonce"]) == ("ada@example.com", ["admin"], "n")
+            assert (await client.exchange(code))[0] == 400
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client_id": "other"},
+        {"response_type": "token"},
+        {"code_challenge_method": "plain"},
+        {"redirect_uri": "https://evil.example.com/sign-in/callback"},
+        {"redirect_uri": "http://127.0.0.1:8080/elsewhere"},
+        {"scope": "email"},
+        {"state": ""},
+        {"code_challenge": ""},
+    ],
+    ids=str,
+)
+def test_a_request_that_a_provider_would_refuse_is_refused(change: dict[str, str]) -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            status, _, location = await client.get("/authorize", **(ASKED | change), person="ada")
+            assert (status, location) == (400, "")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code_verifier": "w" * 43},
+        {"code_verifier": ""},
+        {"client_id": "other"},
+        {"redirect_uri": "http://localhost:8080/sign-in/callback"},
+        {"grant_type": "password"},
+        {"code": "guessed"},
+    ],
+    ids=str,
+)
+def test_a_code_is_good_for_whom_it_was_given_to(change: dict[str, str]) -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            status, answer = await client.exchange(await client.code(), **change)
+            assert (status, answer["error"]) == (400, "invalid_grant")
+
+    run(scenario())
+
+
+def test_a_person_may_refuse() -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            _, _, location = await client.get("/authorize", **ASKED, person="")
+            answer = dict(parse_qsl(urlsplit(location).query))
+            assert (answer["error"], answer["state"]) == ("access_denied", "s")
+
+    run(scenario())
+
+
+def test_a_program_gets_a_token_without_a_browser() -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            _, token, _ = await client.get("/token", user="otto")
+            assert (await client.claims(token))["groups"] == ["operator"]
+            assert (await client.get("/token", user="eve"))[0] == 400
+
+    run(scenario())
+
+
+def test_signing_out_leads_back_to_this_machine_only() -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            back = "http://127.0.0.1:8080/signed-out"
+            assert (await client.get("/end-session", post_logout_redirect_uri=back))[2] == back
+            evil = "https://evil.example.com/"
+            assert (await client.get("/end-session", post_logout_redirect_uri=evil))[2] == ""
+
+    run(scenario())
