@@ -89,7 +89,7 @@ def test_before_anything_was_counted_the_page_says_what_will_be_here(con: Connec
     assert page.status == 200
     assert "No run has ended yet" in page.text
     assert "No attempt failed in these 24 hours" in page.text
-    assert "No record was created, expired or deleted" in page.text
+    assert "No record has been created, expired or deleted yet" in page.text
     assert "data-chart" not in page.text
 
 
