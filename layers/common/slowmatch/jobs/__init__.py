@@ -12,6 +12,7 @@
 What holds at every moment: a run is owned by at most one (worker, attempt); only the owner of the
 present attempt can move it out of `processing`; a scheduled occurrence has at most one run; an
 exclusive job has at most one run in `processing`; every transition has its event.
+A person may delete a failed run too, which puts it out of sight without running it again.
 """
 
 from slowmatch.jobs.catalog import JOBS, JobSpec, PayloadError, UnknownJob

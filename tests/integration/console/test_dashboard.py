@@ -1,0 +1,208 @@
+"""The dashboard's own pages: is anything wrong, recurring jobs, workers, who did what."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.http.identity import Role
+from slowmatch.jobs import JOBS, enqueue, overview, queue, store
+from slowmatch.records import store as records
+from tests.integration.console import shelf
+from tests.integration.console.conftest import Browse
+
+PAGES = ["runs", "enqueued", "scheduled", "processing", "succeeded", "failed", "deleted", "retries"]
+PAGES += ["recurring", "workers", "analytics", "activity"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_depths() -> Iterator[None]:
+    """Figures of queues are kept for seconds, and tests are faster than that."""
+    queue.sqs.cache_clear()
+    yield
+    queue.sqs.cache_clear()
+
+
+@pytest.fixture
+def queues() -> None:
+    for job in JOBS:
+        for name in (job, f"{job}-dead"):
+            boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{name}")
+
+
+def tick(con: Connection, ago: timedelta = timedelta(0)) -> None:
+    con.query(
+        "INSERT INTO dispatcher_tick (finished_at) VALUES (CAST(:at AS timestamptz))", at=con.now() - ago
+    )
+
+
+def box(text: str, label: str) -> str:
+    found = re.search(
+        rf'class="box([^"]*)">\s*<span class="label">{label}</span>\s*<span class="value">(.*?)</span>', text
+    )
+    assert found, label
+    return f"{found[2]}{found[1]}"
+
+
+@pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
+def test_every_page_has_the_rail_and_marks_itself_in_it(page: str, browse: Browse, con: Connection) -> None:
+    shelf.put(con, "failed")
+    answer = browse.get(f"/dashboard{page}")
+    assert answer.status == 200
+    (rail,) = re.findall(r'<nav class="rail".*?</nav>', answer.text, re.S)
+    assert f'href="/dashboard{page}" aria-current="page"' in rail and rail.count("aria-current") == 1
+    assert re.search(r'href="/dashboard/failed".*?<span class="count failed">1</span>', rail, re.S)
+    assert len(re.findall("<li>", rail)) == 13
+
+
+@pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
+def test_a_poll_with_nothing_new_costs_a_304(
+    page: str, browse: Browse, con: Connection, queues: None
+) -> None:
+    tick(con)
+    shelf.put(con, "failed", 60)
+    shelf.put(con, "processing", 60)
+    first = browse.get(f"/dashboard{page}")
+    again = browse.get(f"/dashboard{page}", if_none_match=first.headers["ETag"])
+    assert (again.status, again.text) == (304, "")
+
+
+def test_nothing_is_wrong(browse: Browse, con: Connection, queues: None) -> None:
+    tick(con)
+    text = browse.get("/dashboard").text
+    assert "Nothing is wrong." in text
+    assert (
+        box(text, "Failed, 24 h") == "0"
+        and box(text, "Missed, 24 h") == "0"
+        and box(text, "Dead letters") == "0"
+    )
+    assert "Nothing runs at this moment." in text and "No run has failed." in text
+
+
+def test_failures_are_said_and_shown_with_their_tracebacks(
+    browse: Browse, con: Connection, queues: None
+) -> None:
+    tick(con)
+    made = [shelf.put(con, "failed", ago) for ago in range(7)]
+    text = browse.get("/dashboard").text
+    assert "7 runs failed in the last 24 hours." in text and "Nothing is wrong" not in text
+    assert box(text, "Failed, 24 h") == "7 bad"
+    assert all(f'href="/runs/{run_id}"' in text for run_id in made[:5]) and f"/runs/{made[5]}" not in text
+    assert "Traceback (most recent call last)" in text
+
+
+def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
+    browse: Browse, con: Connection, queues: None
+) -> None:
+    tick(con, timedelta(hours=1))
+    con.query("INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-01T02:00:00Z', now())")
+    boto3.client("sqs").send_message(QueueUrl=queue.url("db-cleanup-dead"), MessageBody="{}")
+    text = browse.get("/dashboard").text
+    assert "1 scheduled run was missed in the last 24 hours." in text
+    assert "1 message is in a dead-letter queue." in text
+    assert "The dispatcher has not completed a tick for more than 12 minutes" in text
+    assert box(text, "Dead letters") == "1 bad"
+
+
+def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: None) -> None:
+    tick(con)
+    shelf.put(con, "succeeded", 1000)
+    shelf.put(con, "enqueued", 900)
+    for page in ("/dashboard", "/dashboard/workers"):
+        assert "No worker has claimed anything for 16 minutes, although work waits." in browse.get(page).text
+
+
+def test_queues_that_cannot_be_read_are_said_and_the_rest_is_shown(browse: Browse, con: Connection) -> None:
+    tick(con)
+    shelf.put(con, "enqueued")
+    for page in ("/dashboard", "/dashboard/workers"):
+        answer = browse.get(page)
+        assert answer.status == 200 and "The queues cannot be read" in answer.text
+        assert re.search(r'href="/dashboard/enqueued\?job=record-expiry">1</a>', answer.text)
+    assert box(browse.get("/dashboard").text, "Dead letters") == "? bad"
+
+
+def test_what_is_running_is_shown_with_its_progress(browse: Browse, con: Connection) -> None:
+    run_id = shelf.put(con, "processing", progress={"done": 340000, "total": 1000000})
+    text = browse.get("/dashboard").text
+    assert f"/runs/{run_id}" in text and "340,000 of 1,000,000" in text
+    assert '<progress max="1000000" value="340000"' in text
+
+
+def test_paused_jobs_are_named_with_who_and_why(browse: Browse, con: Connection) -> None:
+    overview.pause(con, "db-cleanup", "ann", "audit <b>week</b>", con.now())
+    text = browse.get("/dashboard").text
+    assert box(text, "Paused jobs") == "1 notable"
+    assert "is paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
+
+
+def test_a_page_that_is_not_there_says_so(browse: Browse) -> None:
+    answer = browse.get("/dashboard/nothing")
+    assert answer.status == 404 and "The dashboard has no page &#39;nothing&#39;" in answer.text
+
+
+def test_recurring_jobs_say_when_they_run_in_words_and_as_written(browse: Browse, con: Connection) -> None:
+    con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
+    run_id = shelf.put(con, "failed", job="db-cleanup")
+    text = browse.get("/dashboard/recurring").text
+    assert "every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
+    assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text
+    assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
+    assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
+    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    text = browse.get("/dashboard/recurring").text
+    assert "by ann: audit" in text and 'action="/jobs/db-cleanup/resume"' in text
+
+
+def test_the_buttons_of_recurring_jobs_lead_back_and_are_not_for_viewers(
+    browse: Browse, con: Connection
+) -> None:
+    con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
+    answer = browse.post("/jobs/db-cleanup/pause", {"back": "recurring", "note": "audit"})
+    assert (answer.status, answer.location) == (303, "/dashboard/recurring")
+    browse.sign_in(Role.VIEWER)
+    text = browse.get("/dashboard/recurring").text
+    assert "audit" in text and "/resume" not in text and "/run" not in re.sub("/runs", "", text)
+
+
+def test_workers_say_what_they_do_and_since_when(browse: Browse, con: Connection, queues: None) -> None:
+    tick(con)
+    run_id = shelf.put(con, "processing", 30, tried={"worker": "record-expiry/aaaa"})
+    shelf.put(con, "succeeded", 60, tried={"worker": "record-expiry/bbbb"})
+    shelf.put(con, "processing", 700, job="db-cleanup", lease_until=con.now() - timedelta(minutes=1))
+    text = browse.get("/dashboard/workers").text
+    assert "record-expiry/aaaa" in text and f"/runs/{run_id}" in text and "idle" in text
+    assert text.count("lease is over") == 1
+    assert "Dispatcher's last complete tick" in text and "Database's clock against this server's" in text
+    assert "No worker was here lately" not in text
+
+
+def test_activity_names_who_did_what_to_what(browse: Browse, con: Connection) -> None:
+    now = con.now()
+    made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
+    store.change(con, "delete", actor="bob", ids=[made])
+    overview.pause(con, "db-cleanup", "cid", "audit", now)
+    records.create(con, "Passport", now + timedelta(days=9), "dee")
+    text = browse.get("/dashboard/activity").text
+    for who in ("ann", "bob", "cid", "dee"):
+        assert f"<td>{who}</td>" in text
+    assert text.count(f'href="/runs/{made}"') == 2 and "the schedule of" in text and ">Passport</a>" in text
+
+
+def test_activity_goes_on_page_by_page_and_ignores_a_mark_that_is_none(
+    browse: Browse, con: Connection
+) -> None:
+    for number in range(60):
+        overview.pause(con, "db-cleanup", f"person-{number:02}", None, con.now())
+    first = browse.get("/dashboard/activity").text
+    (onward,) = re.findall(r'rel="next" href="([^"]*)"', first)
+    second = browse.get(onward.replace("&amp;", "&")).text
+    shown = [re.findall(r"person-\d\d", text) for text in (first, second)]
+    assert [len(names) for names in shown] == [50, 10] and not set(shown[0]) & set(shown[1])
+    assert "There is nothing older." in browse.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
+    for wrong in ("x", "2026-01-01", "%00", "2026-01-01T00:00:00%20x", "'--"):
+        answer = browse.get(f"/dashboard/activity?before={wrong}")
+        assert answer.status == 200 and "person-59" in answer.text
