@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,17 @@ class Stack:
                 text, status = error.read(), error.code
         return status, json.loads(text) if text else None
 
+    def page(self, path: str, **headers: str) -> tuple[int, Message, str]:
+        """What a browser without scripts is sent: status, headers, text."""
+        names = {key.replace("_", "-"): headers[key] for key in headers}
+        request = urllib.request.Request(f"{self.address}{path}", headers=names)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read().decode()
+
     def get(self, path: str) -> Any:
         status, answer = self.call("GET", path)
         assert status == 200, answer
@@ -58,6 +71,12 @@ class Stack:
         status, run = self.call("POST", f"/api/jobs/{job}/runs", body)
         assert status == 202, run
         return dict(run)
+
+    def add_record(self, title: str, expires_in: timedelta) -> dict[str, Any]:
+        body = {"title": title, "expiry_date": (datetime.now(UTC) + expires_in).isoformat()}
+        status, record = self.call("POST", "/api/records", body)
+        assert status == 201, record
+        return dict(record)
 
     def invoke(self, function: str, event: Any) -> Any:
         """Lambda's Invoke API, as boto3 and the AWS command line use it."""
@@ -115,7 +134,7 @@ def running(
     port = port or free_ports()
     log = folder / "log"
     command = [sys.executable, "-m", "local", "up", "--port", str(port), "--data", str(folder / "data")]
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--template", str(template)],
             cwd=ROOT,

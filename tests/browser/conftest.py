@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from tests.browser import chromium
 from tests.browser.past import Past
 from tests.browser.tabs import DEADLINE_MS, Tabs
 from tests.stack_process import Stack, running
+
+LINES = (("INFO", "12 records are to go"), ("WARNING", "one of them is locked"))
 
 expect.set_options(timeout=DEADLINE_MS)
 
@@ -41,6 +44,19 @@ def past(stack: Stack) -> Iterator[Past]:
     """Puts runs into the database as if they had come about before."""
     with seed.connect(Ports(stack.port), Folders(stack.data)) as con:
         yield Past(con)
+
+
+@pytest.fixture(scope="package")
+def furnished(stack: Stack, past: Past) -> dict[str, Any]:
+    """Something of everything; the id of one record, and of one run in each state."""
+    for number in range(30):
+        stack.add_record(f"Contract no. {number}", timedelta(days=number * 3 - 10))
+    stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
+    record = stack.add_record("Certificate of a very long name " * 6, timedelta(hours=5))
+    return {"record": record["id"]} | {
+        state: past.run(state, retries=2, lines=LINES, progress={"done": 3, "total": 9}, by="Ada")
+        for state in ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted")
+    }
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Runs as they would have come about before the test, written straight into the database."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pg8000.native
 
@@ -18,6 +21,11 @@ TRACEBACK = """Traceback (most recent call last):
   File "/opt/python/slowmatch/mail/smtp.py", line 88, in send
     raise MailError(answer)
 """
+
+
+def local_minute(ago: timedelta, zone: str) -> str:
+    """A time of the past as a date field in `zone` takes it."""
+    return f"{datetime.now(ZoneInfo(zone)) - ago:%Y-%m-%dT%H:%M}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,50 @@ class Past:
         for table in TABLES:
             self._insert(table, [row for tables in made for row in tables[table]])
         return [tables["job_run"][0]["id"] for tables in made]
+
+    def report(self, run_id: str, progress: dict[str, Any], line: str) -> None:
+        """What a worker reports from a run that it is at."""
+        self.con.run(
+            "UPDATE job_run SET progress = CAST(:progress AS jsonb) WHERE id = CAST(:id AS uuid)",
+            progress=json.dumps(progress),
+            id=run_id,
+        )
+        row = {"run_id": run_id, "attempt": 1, "at": datetime.now(UTC), "level": "INFO", "message": line}
+        self._insert("job_log", [row])
+
+    def missed(self, job: str, ago: timedelta) -> None:
+        """A tick of a schedule that brought no run."""
+        at = datetime.now(UTC) - ago
+        self._insert("job_missed", [{"job": job, "occurrence": at, "noticed_at": datetime.now(UTC)}])
+
+    def skipped(self, job: str, reason: str) -> str:
+        """A tick that met a running run of its job."""
+        run_id = self.run("deleted", job=job)
+        self.con.run(
+            "UPDATE job_event SET to_state = 'deleted', from_state = NULL, reason = :reason"
+            " WHERE run_id = CAST(:id AS uuid)",
+            reason=reason,
+            id=run_id,
+        )
+        return run_id
+
+    @contextmanager
+    def silence(self, lasts: timedelta) -> Iterator[None]:
+        """Work waits, and nobody has started an attempt for so long."""
+        since = datetime.now(UTC) - lasts
+        self.con.run(
+            "CREATE TABLE attempts_aside AS SELECT * FROM job_attempt WHERE started_at > CAST(:since AS timestamptz)",
+            since=since,
+        )
+        self.con.run("DELETE FROM job_attempt WHERE started_at > CAST(:since AS timestamptz)", since=since)
+        self.run("succeeded", ago=lasts)
+        waiting = self.run("scheduled", ago=lasts, due=since, exclusive=False)
+        try:
+            yield
+        finally:
+            self.con.run("DELETE FROM job_run WHERE id = CAST(:id AS uuid)", id=waiting)
+            self.con.run("INSERT INTO job_attempt SELECT * FROM attempts_aside ON CONFLICT DO NOTHING")
+            self.con.run("DROP TABLE attempts_aside")
 
     def _insert(self, table: str, found: list[dict[str, Any]]) -> None:
         if found:
@@ -60,6 +112,8 @@ def rows(
     retries: int = 0,
     progress: dict[str, Any] | None = None,
     lines: tuple[tuple[str, str], ...] = (),
+    due: datetime | None = None,
+    exclusive: bool | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of one run, by table.
 
@@ -84,14 +138,14 @@ def rows(
         "id": run_id,
         "job": job,
         "state": state,
-        "exclusive": JOBS[job].exclusive and state != "processing",
+        "exclusive": state != "processing" if exclusive is None else exclusive,
         "payload": payload or {},
         "trigger": "console" if by else "schedule",
         "triggered_by": by or "schedule",
         "attempt": last,
         "failures": retries + (state == "failed"),
         "max_attempts": max(JOBS[job].max_attempts, retries + 1),
-        "due_at": datetime.now(UTC) + timedelta(hours=1) if state == "scheduled" else created,
+        "due_at": due or (datetime.now(UTC) + timedelta(hours=1) if state == "scheduled" else created),
         "lease_until": datetime.now(UTC) + timedelta(hours=1) if state == "processing" else None,
         "created_at": created,
         "started_at": starts[0] if starts else None,

@@ -1,0 +1,193 @@
+"""The dashboard beside its lists: overview, recurring jobs, workers, analytics, activity."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.past import Past
+from tests.stack_process import Stack
+
+ME = "you (this machine)"
+
+
+def box(page: Page, label: str) -> Locator:
+    return page.get_by_role("list", name="Figures").get_by_role("link").filter(has_text=label)
+
+
+def test_the_old_addresses_lead_to_the_dashboard(page: Page) -> None:
+    for path in ("/", "/hangfire", "/hangfire/jobs/enqueued"):
+        page.goto(path)
+        expect(page).to_have_url(re.compile("/dashboard$"))
+
+
+def test_the_first_screen_says_whether_anything_is_wrong(page: Page, past: Past) -> None:
+    past.run("failed", error="MailError: seen first")
+    page.goto("/dashboard")
+    verdict = page.get_by_role("region", name="Is anything wrong?")
+    expect(verdict).to_contain_text(re.compile(r"\d+ runs? failed in the last 24 hours\."))
+    for label in ("Failed, 24 h", "Retrying", "Missed, 24 h", "Oldest waiting", "Dead letters", "Dispatcher"):
+        expect(box(page, label)).to_be_visible()
+    expect(box(page, "Dead letters")).to_contain_text("0")
+    verdict.get_by_role("link", name="See why").click()
+    expect(page).to_have_url(re.compile("/dashboard/failed$"))
+    expect(page.locator("#runs")).to_contain_text("seen first")
+
+
+def test_the_rail_leads_to_every_page_and_counts(page: Page, past: Past) -> None:
+    past.run("failed")
+    page.goto("/dashboard")
+    rail = page.get_by_role("navigation", name="Dashboard")
+    names = rail.get_by_role("link").all_inner_texts()
+    assert [name.split("\n")[0].strip() for name in names] == [
+        "Overview",
+        *("Enqueued", "Scheduled", "Processing", "Succeeded", "Failed", "Deleted", "Retries", "All runs"),
+        *("Recurring", "Workers", "Analytics", "Activity"),
+    ]
+    expect(rail.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
+    for name in ("Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
+        rail.get_by_role("link", name=name).click()
+        expect(rail.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def test_the_real_time_graph_shows_what_just_ended(page: Page, stack: Stack) -> None:
+    page.goto("/dashboard")
+    stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
+    chart = page.get_by_role("figure").filter(has_text="Real time")
+    expect(chart.locator("canvas")).to_be_visible()
+    expect(chart).to_contain_text(re.compile(r"Last 60 seconds: [1-9]\d* succeeded"))
+    chart.get_by_text("As a table").click()
+    expect(chart.get_by_role("table")).to_contain_text("Succeeded")
+
+
+@pytest.mark.parametrize("window", ["24 hours", "7 days", "30 days"])
+def test_the_history_covers_a_day_a_week_and_a_month(
+    page: Page, stack: Stack, past: Past, window: str
+) -> None:
+    past.run("succeeded", ago=timedelta(minutes=2))
+    stack.dispatch()
+    page.goto("/dashboard")
+    page.get_by_role("navigation", name="Time span").get_by_role("link", name=window).click()
+    chart = page.get_by_role("figure").filter(has_text="History")
+    expect(chart).to_contain_text(re.compile(rf"{window}: [\d,]+ succeeded, \d+ failed, \d+ deleted"))
+    expect(chart.locator("canvas")).to_be_visible()
+    chart.get_by_text("As a table").click()
+    expect(chart.get_by_role("table")).to_contain_text("still counting")
+
+
+def test_the_queues_show_what_waits_and_what_is_dead(page: Page) -> None:
+    page.goto("/dashboard")
+    queue = page.locator("#queue-record-expiry")
+    expect(queue).to_contain_text("record-expiry")
+    headings = page.get_by_role("table").filter(has=queue).get_by_role("columnheader")
+    expect(headings).to_have_text(
+        ["Job", "Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting"]
+    )
+    expect(queue.get_by_role("cell").nth(4)).to_have_text("0")
+
+
+def test_recurring_jobs_show_cron_in_words_next_and_last(page: Page, stack: Stack) -> None:
+    run_id = stack.wait(stack.trigger("record-expiry")["id"], "succeeded")["id"]
+    stack.dispatch()
+    page.goto("/dashboard/recurring")
+    job = page.locator("#job-record-expiry")
+    expect(job).to_contain_text(re.compile("every hour", re.IGNORECASE))
+    expect(job.locator("code")).to_have_text("cron(0 * * * ? *)")
+    expect(job).to_contain_text(re.compile(r"in \d+ (min|s)"))
+    expect(job.locator(f"a[href='/runs/{run_id}']")).to_have_text("succeeded")
+    job.get_by_role("button", name="Trigger now").click()
+    expect(page.get_by_role("status")).to_contain_text("record-expiry started.")
+
+
+def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) -> None:
+    page.goto("/dashboard/recurring")
+    job = page.locator("#job-db-cleanup")
+    job.get_by_text("Pause", exact=True).click()
+    job.get_by_label("Why").fill("an audit")
+    job.get_by_role("button", name="Pause db-cleanup").click()
+    expect(page.get_by_role("status")).to_contain_text("is paused")
+    page.goto("/dashboard/recurring")
+    expect(job).to_contain_text(f"by {ME}: an audit")
+    job.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("status")).to_contain_text("goes on")
+
+
+def test_a_missed_tick_is_reported_and_never_caught_up(page: Page, past: Past) -> None:
+    past.missed("db-cleanup", timedelta(hours=3))
+    page.goto("/dashboard")
+    expect(page.get_by_role("region", name="Is anything wrong?")).to_contain_text(
+        "1 scheduled run was missed"
+    )
+    expect(box(page, "Missed, 24 h")).to_contain_text("1")
+    page.goto("/dashboard/recurring")
+    expect(page.locator("#job-db-cleanup")).to_contain_text("1 missed")
+
+
+def test_a_tick_that_met_a_running_run_is_kept_with_the_reason(page: Page, past: Past) -> None:
+    run_id = past.skipped("record-expiry", "skipped: another run is processing")
+    page.goto("/dashboard/deleted")
+    page.locator(f"#run-{run_id}").get_by_role("link").first.click()
+    expect(page.locator(".history")).to_contain_text("skipped: another run is processing")
+
+
+def test_workers_show_what_each_is_doing_and_the_clocks(page: Page, stack: Stack, past: Past) -> None:
+    stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
+    run_id = past.run("processing", ago=timedelta(minutes=1))
+    stack.dispatch()
+    page.goto("/dashboard/workers")
+    table = page.get_by_role("table").filter(has_text="Last seen")
+    expect(table.get_by_role("row").filter(has_text="record-expiry").first).to_contain_text("idle")
+    expect(table.locator(f"a[href='/runs/{run_id}']")).to_be_visible()
+    expect(page.get_by_text("Dispatcher's last complete tick")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^[+-]\d\.\d s$"))).to_be_visible()
+
+
+def test_work_that_nobody_claims_is_said_in_minutes(page: Page, past: Past) -> None:
+    with past.silence(timedelta(minutes=17)):
+        page.goto("/dashboard/workers")
+        expect(page.get_by_text("No worker has claimed anything for 17 minutes")).to_be_visible()
+
+
+def test_analytics_show_runs_durations_reasons_and_records(page: Page, stack: Stack, past: Past) -> None:
+    run_id = past.run("failed", job="daily-summary", error="QuotaError: too many mails")
+    past.run("succeeded", job="record-expiry")
+    stack.add_record("Counted", timedelta(days=1))
+    stack.dispatch()
+    page.goto("/dashboard/analytics")
+    for title in ("Runs", "Records"):
+        chart = page.get_by_role("figure").filter(has=page.get_by_role("heading", name=title, exact=True))
+        expect(chart.locator("canvas")).to_be_visible()
+    expect(page.get_by_text("p50").first).to_be_visible()
+    reason = page.get_by_role("row").filter(has_text="QuotaError")
+    expect(reason).to_contain_text("daily-summary")
+    reason.get_by_role("link", name="QuotaError").click()
+    expect(page.locator(f"#run-{run_id}")).to_be_visible()
+
+
+def test_analytics_of_one_job_alone(page: Page) -> None:
+    page.goto("/dashboard/analytics?window=7d")
+    page.get_by_role("navigation", name="Job").get_by_role("link", name="record-expiry").click()
+    expect(page).to_have_url(re.compile(r"window=7d&job=record-expiry"))
+    expect(page.get_by_role("navigation", name="Job").locator("[aria-current]")).to_have_text("record-expiry")
+
+
+def test_activity_names_who_did_what_to_which(page: Page, stack: Stack) -> None:
+    record = stack.add_record("Watched", timedelta(days=9))
+    run_id = stack.trigger("db-cleanup", delay_seconds=4000)["id"]
+    stack.call("POST", f"/api/runs/{run_id}/delete")
+    page.goto("/dashboard/activity")
+    rows = page.locator("#activity tr")
+    expect(rows.filter(has=page.locator(f"a[href='/runs/{run_id}']")).first).to_contain_text(ME)
+    created = rows.filter(has=page.locator(f"a[href='/records/{record['id']}']"))
+    expect(created).to_contain_text("created")
+    expect(created).to_contain_text("Watched")
+
+
+def test_the_foot_says_which_database_answered_and_how_its_clock_goes(page: Page) -> None:
+    page.goto("/dashboard")
+    foot = page.get_by_role("contentinfo")
+    expect(foot).to_contain_text(re.compile(r"PostgreSQL 1\d"))
+    expect(foot).to_contain_text(re.compile(r"Database clock [+-]\d+\.\d+ s"))
+    expect(foot).to_contain_text(re.compile(r"Made in \d+ ms"))

@@ -1,0 +1,156 @@
+"""What is on the screen refreshes by itself, and loses nothing of the person who looks at it."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.past import Past
+from tests.browser.tabs import Tabs
+from tests.ports import free_ports
+from tests.stack_process import Stack, running
+
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_with_nothing_new_asks_again_and_is_told_304(page: Page) -> None:
+    with page.expect_response(lambda answer: answer.status == 304):
+        page.goto("/records")
+
+
+def test_what_is_typed_selected_focused_and_scrolled_survives_a_refresh(page: Page, stack: Stack) -> None:
+    page.set_viewport_size({"width": 1000, "height": 300})
+    page.goto("/jobs")
+    shown = page.get_by_role("article", name="db-cleanup")
+    shown.get_by_text("Run with payload, or later").click()
+    shown.get_by_label("Dry run").check()
+    field = shown.get_by_label("Older than days")
+    field.fill("123")
+    shown.get_by_label("In minutes").fill("45")
+    shown.get_by_label("In minutes").evaluate("element => element.select?.()")
+    scrolled = page.evaluate("scrollY")
+    run = stack.wait(stack.trigger("db-cleanup", payload={"dry_run": True})["id"], "succeeded")
+    expect(shown.locator(f"a[href='/runs/{run['id']}']")).to_be_visible()
+    expect(field).to_have_value("123")
+    expect(shown.get_by_label("Dry run")).to_be_checked()
+    expect(shown.get_by_label("In minutes")).to_have_value("45")
+    expect(shown.get_by_label("In minutes")).to_be_focused()
+    assert page.evaluate("scrollY") == scrolled > 0
+
+
+def test_text_half_typed_into_a_search_keeps_its_caret(page: Page, past: Past) -> None:
+    page.goto("/dashboard/failed")
+    search = page.get_by_label("Search", exact=True)
+    search.fill("half typed")
+    search.evaluate("element => element.setSelectionRange(2, 6)")
+    past.run("failed", error="MailError: meanwhile")
+    expect(page.locator("[data-held]")).to_contain_text("new")
+    expect(search).to_be_focused()
+    assert search.evaluate("element => [element.value, element.selectionStart, element.selectionEnd]") == [
+        "half typed",
+        2,
+        6,
+    ]
+
+
+def test_new_runs_wait_behind_a_button_and_selected_rows_stay_selected(page: Page, past: Past) -> None:
+    old = past.run("failed", error="HeldError: the old one")
+    page.goto("/dashboard/failed?text=HeldError")
+    page.locator(f"#run-{old}").get_by_role("checkbox").check()
+    new = past.runs([{"state": "failed", "error": "HeldError: a new one"} for _ in range(4)])
+    held = page.get_by_role("button", name="4 new")
+    expect(held).to_be_visible()
+    expect(page.locator("#runs tr")).to_have_count(1)
+    held.click()
+    expect(page.locator("#runs tr")).to_have_count(5)
+    expect(page.locator(f"#run-{new[0]}")).to_be_visible()
+    expect(page.locator(f"#run-{old}").get_by_role("checkbox")).to_be_checked()
+    expect(held).to_be_hidden()
+
+
+def test_a_row_changes_in_place_and_one_that_left_is_dimmed(page: Page, past: Past, stack: Stack) -> None:
+    run_id = past.run("processing", progress={"done": 1, "total": 10})
+    page.goto("/dashboard/processing")
+    row = page.locator(f"#run-{run_id}")
+    expect(row).to_contain_text("1 of 10")
+    past.report(run_id, {"done": 7, "total": 10}, "seven")
+    expect(row).to_contain_text("7 of 10")
+    stack.call("POST", f"/api/runs/{run_id}/delete")
+    expect(row).to_have_class(re.compile("gone"))
+    expect(page.locator("[data-held]")).to_contain_text("left this list")
+
+
+def test_the_counts_of_the_rail_follow(page: Page, past: Past) -> None:
+    page.goto("/dashboard/workers")
+    count = (
+        page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Deleted").locator(".count")
+    )
+    before = int(count.inner_text().replace(",", ""))
+    past.run("deleted")
+    expect(count).to_have_text(f"{before + 1:,}")
+
+
+def test_what_is_open_stays_open(page: Page, past: Past) -> None:
+    run_id = past.run("failed", retries=1, error="MailError: open me")
+    page.goto("/dashboard/failed?text=open+me")
+    row = page.locator(f"#run-{run_id}")
+    row.locator("summary").click()
+    past.run("failed", error="MailError: open me, too")
+    expect(page.locator("[data-held]")).to_contain_text("1 new")
+    expect(row.get_by_label("Traceback")).to_be_visible()
+
+
+def test_a_hidden_tab_rests_until_it_is_looked_at(page: Page) -> None:
+    asked: list[Request] = []
+    page.clock.install()
+    page.goto("/dashboard")
+    page.evaluate(HIDE, True)
+    page.on("request", lambda request: asked.append(request))
+    page.clock.run_for(60_000)
+    assert asked == []
+    with page.expect_request("**/dashboard"):
+        page.evaluate(HIDE, False)
+
+
+def test_times_are_worded_anew_while_one_looks(page: Page, past: Past) -> None:
+    page.clock.install()
+    run_id = past.run("succeeded", ago=timedelta(seconds=90))
+    page.goto("/dashboard/succeeded")
+    at = page.locator(f"#run-{run_id} .c-finished time")
+    expect(at).to_have_text("1 min ago")
+    page.clock.fast_forward(5 * 60_000)
+    page.clock.run_for(30_000)
+    expect(at).to_have_text(re.compile(r"[67] min ago"))
+    expect(at).to_have_attribute("title", re.compile(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d:\d\d \w+"))
+
+
+def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expect("Failed to load resource")
+    port = free_ports()
+    with running(tmp_path, port=port) as stack:
+        page = tabs.open(f"{stack.address}/records")
+        page.get_by_text("New record").click()
+        page.get_by_label("Title", exact=True).fill("typed before the server went")
+    lost = page.get_by_role("alert")
+    expect(lost).to_contain_text("The server does not answer.")
+    with running(tmp_path, port=port) as stack:
+        stack.add_record("Made after the server came back", timedelta(days=1))
+        page.evaluate(HIDE, False)  # who comes back to the tab does not wait
+        expect(lost).to_be_hidden(timeout=20_000)
+        expect(page.get_by_label("Title", exact=True)).to_have_value("typed before the server went")
+        expect(page.get_by_text("Made after the server came back")).to_be_visible()
+        page.close()
+
+
+def test_an_action_that_does_not_reach_the_server_says_so(tabs: Tabs) -> None:
+    tabs.expect("Failed to load resource", "htmx:(sendError|afterRequest)")
+    page = tabs.open("/jobs")
+    page.context.set_offline(True)
+    page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
+    page.context.set_offline(False)
+    expect(page.get_by_role("alert")).to_be_hidden(timeout=20_000)

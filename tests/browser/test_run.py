@@ -1,0 +1,127 @@
+"""The page of one run: everything that is known about it, live, and the buttons that fit its state."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.past import Past
+from tests.browser.tabs import Tabs
+from tests.stack_process import Stack, until
+
+ME = "you (this machine)"
+
+
+def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(page: Page, past: Past) -> None:
+    error = "MailError: the server said 451"
+    run_id = past.run("failed", retries=2, error=error, payload={"dry_run": True}, by="Ada")
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("failed")
+    expect(page.locator(".attempts > li")).to_have_count(3)
+    expect(page.get_by_label("Traceback of attempt 3")).to_contain_text("Traceback (most recent call last)")
+    page.locator("#error-1 summary").click()
+    expect(page.get_by_label("Traceback of attempt 1")).to_be_visible()
+    expect(page.get_by_text('"dry_run": true')).to_be_visible()
+    history = page.locator(".history > li")
+    expect(history).to_have_count(7)
+    expect(history.last).to_contain_text("created by console · Ada")
+    expect(history.nth(1).get_by_title("Since the event before")).to_have_text("+30.0 s")
+    page.get_by_role("link", name="Runs with the same error").click()
+    expect(page).to_have_url(re.compile("error_type=MailError"))
+    expect(page.locator(f"#run-{run_id}")).to_be_visible()
+
+
+def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, past: Past) -> None:
+    run_id = past.run("scheduled", retries=3, error="Timeout: the server was silent")
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_text("Retry attempt 3 of 10, due")).to_be_visible()
+    expect(page.get_by_text("after Timeout: the server was silent")).to_be_visible()
+
+
+def test_a_failed_run_is_requeued_and_its_history_names_who_did_it(
+    page: Page, stack: Stack, past: Past
+) -> None:
+    run_id = past.run("failed", job="record-expiry")
+    page.goto(f"/runs/{run_id}")
+    page.get_by_role("button", name="Requeue").click()
+    expect(page.get_by_role("status")).to_contain_text("is queued again.")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("succeeded")
+    expect(page.locator(".history")).to_contain_text(f"requeue · {ME}")
+
+
+def test_a_waiting_run_is_deleted_after_a_question(page: Page, stack: Stack) -> None:
+    run_id = stack.trigger("db-cleanup", delay_seconds=3600)["id"]
+    page.goto(f"/runs/{run_id}")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_contain_text("is deleted.")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("deleted")
+    expect(page.get_by_role("button", name="Requeue")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+def test_progress_and_log_come_while_the_run_works(page: Page, past: Past) -> None:
+    run_id = past.run("processing", progress={"done": 20, "total": 80}, lines=(("INFO", "the first line"),))
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "25")
+    expect(page.get_by_text("20 of 80")).to_be_visible()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("the first line")
+    past.report(run_id, {"done": 60, "total": 80}, "the second line")
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "75")
+    expect(log).to_contain_text("the second line")
+
+
+def test_a_run_at_work_can_be_stopped(page: Page, stack: Stack, mailbox: Any) -> None:
+    mailbox("stall")
+    run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("processing")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("while it works")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("deleted")
+    expect(page.get_by_text("Deleted while it worked.")).to_be_visible()
+    assert stack.run(run_id)["state"] == "deleted"
+
+
+def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack: Stack) -> None:
+    run_id = stack.trigger("db-cleanup", delay_seconds=3600, payload={"dry_run": True})["id"]
+    page.goto(f"/runs/{run_id}")
+    page.route(f"**/runs/{run_id}", lambda route: route.abort())  # the page does not hear of it
+    stack.call("POST", f"/api/runs/{run_id}/delete")
+    page.unroute(f"**/runs/{run_id}")
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("status")).to_contain_text("Nothing was done: the run is deleted by now")
+    assert stack.run(run_id)["state"] == "deleted"
+
+
+def test_every_identifier_of_a_run_leads_somewhere(page: Page, past: Past) -> None:
+    run_id = past.run("succeeded", ago=timedelta(hours=2))
+    page.goto("/dashboard/succeeded")
+    page.get_by_role("link", name=f"{run_id[:8]}…{run_id[-4:]}").click()
+    expect(page).to_have_url(re.compile(run_id))
+    page.get_by_role("main").get_by_role("link", name="db-cleanup").first.click()
+    expect(page).to_have_url(re.compile("/jobs/db-cleanup$"))
+
+
+def test_a_run_that_is_not_there_is_said_kindly(tabs: Tabs) -> None:
+    tabs.expect("status of 404")
+    page = tabs.open("/runs/01a20d25-5d63-70c1-974e-f133c2d38726")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No such run")
+    page.get_by_role("link", name="Go to the dashboard").click()
+    expect(page).to_have_url(re.compile("/dashboard$"))
+
+
+def test_a_real_run_that_fails_shows_the_reason_of_the_mail_server(
+    page: Page, stack: Stack, mailbox: Any
+) -> None:
+    mailbox("reject-recipient")
+    run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("failed")
+    expect(page.locator(".failed-strip")).to_contain_text("you@example.com")
+    until(lambda: stack.run(run_id)["state"], lambda state: state == "failed")
+    page.goto("/dashboard/failed")
+    expect(page.locator(f"#run-{run_id}")).to_contain_text("you@example.com")
