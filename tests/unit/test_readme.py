@@ -18,9 +18,9 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 SETTINGS = sorted(field.name.upper() for field in fields(Settings))
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
-LINKS = re.findall(r"\]\(([^)\s]+)\)", README) + [
-    f"docs/{to}" for to in re.findall(r"\]\(([^)\s]+)\)", ARCHITECTURE)
-]
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINKS = sorted({*LINK.findall(README), *(f"docs/{to}" for to in LINK.findall(ARCHITECTURE + SECURITY))})
 
 
 def rows(heading: str) -> dict[str, list[str]]:
