@@ -1,0 +1,116 @@
+// How uPlot paints a chart: axes, stacked bars, lines. `chart.model` is what ChartTable has read.
+const ChartPaint = (() => {
+  const FONT = "system-ui, sans-serif";
+  const decades = (unit) => Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((digit) => digit * unit * 10 ** i)).flat();
+  const COUNTS = decades(1);
+  const DURATIONS = [...decades(1).filter((ms) => ms < 20000), 20000, 30000, ...decades(60000)];
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+  function hatch(context, stroke) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const pen = tile.getContext("2d");
+    pen.strokeStyle = stroke;
+    pen.beginPath();
+    for (const x of [-8, 0, 8]) { pen.moveTo(x - 1, 9); pen.lineTo(x + 9, -1); }
+    pen.stroke();
+    return context.createPattern(tile, "repeat");
+  }
+
+  function place(plot, chart, row) {
+    const left = plot.valToPos(row.at, "x", true);
+    return { left, width: plot.valToPos(row.at + chart.model.step, "x", true) - left };
+  }
+
+  function gaps(plot, chart) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = hatch(ctx, colour("line"));
+    for (const row of chart.model.rows.filter(ChartTable.isGap)) {
+      const { left, width } = place(plot, chart, row);
+      ctx.fillRect(left, bbox.top, width, bbox.height);
+    }
+    ctx.restore();
+  }
+
+  // Each series stands on those before it; one run among thousands is still seen.
+  function bars(plot, chart, index) {
+    const { ctx } = plot;
+    const ratio = devicePixelRatio;
+    ctx.save();
+    ctx.fillStyle = colour(chart.model.series[index - 1].name);
+    chart.model.rows.forEach((row, at) => {
+      const size = row.values[index - 1];
+      if (!size) return;
+      const { left, width } = place(plot, chart, row);
+      const space = Math.min(Math.max(width * 0.22, ratio), 8 * ratio);
+      const end = plot.data[index][at];
+      const bottom = plot.valToPos(end - size, "y", true);
+      const height = Math.max(bottom - plot.valToPos(end, "y", true), 2 * ratio);
+      ctx.globalAlpha = row.open ? 0.45 : 1;
+      ctx.fillRect(left + space / 2, bottom - height, Math.max(width - space, ratio), height);
+    });
+    ctx.restore();
+  }
+
+  // A point between two gaps is no line, so it is a dot; and so is the span that is not over.
+  function dots(plot, chart, index) {
+    const line = plot.data[index];
+    const alone = (i) => chart.model.rows[i].open || (line[i - 1] == null && line[i + 1] == null);
+    return line.flatMap((value, i) => (value != null && alone(i) ? [i] : []));
+  }
+
+  function ceiling(data) {
+    return Math.max(0, ...data.slice(1).flat()) * 1.1 || 1;
+  }
+
+  function reach({ rows, step }) {
+    return [rows[0].at, rows[rows.length - 1].at + step];
+  }
+
+  function widest(plot, words) {
+    plot.ctx.font = `${11.5 * devicePixelRatio}px ${FONT}`;
+    const widths = (words ?? []).map((each) => plot.ctx.measureText(each).width / devicePixelRatio);
+    return 10 + Math.max(24, ...widths);
+  }
+
+  function axes(chart) {
+    const text = { stroke: colour("muted"), font: `11.5px ${FONT}` };
+    const line = colour("line");
+    return [
+      {
+        ...text, size: 24, gap: 4, space: 62, grid: { show: false }, ticks: { stroke: line, size: 4 },
+        values: (_, marks, __, ___, apart) => marks.map((each) => ChartTable.mark(chart.model, each, apart)),
+      },
+      {
+        ...text, size: widest, gap: 6, space: 28, grid: { stroke: line, width: 1 }, ticks: { show: false },
+        incrs: chart.model.unit === "ms" ? DURATIONS : COUNTS,
+        values: (_, marks) => marks.map((each) => ChartTable.amount(chart.model, each)),
+      },
+    ];
+  }
+
+  function line(chart, { name }, index) {
+    const points = { show: false, size: 5, fill: colour(name), filter: (plot, i) => dots(plot, chart, i) };
+    return { stroke: colour(name), width: 1.75, dash: index ? [5, 4] : [], spanGaps: false, points };
+  }
+
+  function options(chart, { clientWidth, clientHeight }, pointed) {
+    const stacked = chart.model.kind === "bars";
+    const bar = { paths: () => null, points: { show: false } };
+    return {
+      width: clientWidth, height: clientHeight, padding: [8, 24, 0, 0], legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked, size: 7 } },
+      scales: { x: { range: () => reach(chart.model) }, y: { range: (plot) => [0, ceiling(plot.data)] } },
+      axes: axes(chart),
+      series: [{}, ...chart.model.series.map((each, i) => (stacked ? bar : line(chart, each, i)))],
+      hooks: {
+        setCursor: [(plot) => pointed(plot.cursor.idx)],
+        drawClear: [(plot) => stacked && gaps(plot, chart)],
+        drawSeries: [(plot, index) => stacked && index && bars(plot, chart, index)],
+      },
+    };
+  }
+
+  return { options };
+})();
