@@ -14,8 +14,10 @@ from tests.sam.template import ROOT
 
 BUILD = ROOT / ".aws-sam" / "build"
 LAYER = BUILD / "CommonLayer" / "python"
+SIGN_IN = BUILD / "SignInLayer" / "python"
 FUNCTIONS = sorted(template.functions())
 JOBS = sorted(template.queue_functions())
+APIS = sorted(template.api_functions())
 
 # boto3 is not there either: it is imported where it is used, since importing it costs 200 ms.
 IMPORT = """
@@ -39,6 +41,23 @@ def test_a_job_s_function_starts_without_pydantic_and_jinja2(function: str) -> N
     assert {"pydantic", "jinja2"} & set(_imported(function)["modules"]) == set()
 
 
+@pytest.mark.parametrize("function", APIS)
+def test_a_function_behind_the_api_starts_without_what_only_a_sign_in_needs(function: str) -> None:
+    heavy = {"jwt", "cryptography", "itsdangerous", "boto3", "urllib.request"}
+    assert heavy & set(_imported(function)["modules"]) == set()
+
+
+def test_the_sign_in_layer_has_what_verifies_tokens_and_cookies() -> None:
+    imports = "import jwt, itsdangerous; from cryptography.hazmat.primitives.asymmetric import rsa"
+    result = _python(f"import sys; sys.path[:0] = sys.argv[1:]; {imports}", SIGN_IN)
+    assert result.returncode == 0, result.stderr
+
+
+def test_no_layer_repeats_what_the_other_has() -> None:
+    both = {path.name for path in SIGN_IN.iterdir()} & {path.name for path in LAYER.iterdir()}
+    assert both <= {"requirements.in", "requirements.txt", "bin"}
+
+
 def test_every_file_of_the_layer_is_built() -> None:
     assert _files(ROOT / "layers/common/slowmatch") - _files(LAYER / "slowmatch") == set()
 
@@ -50,18 +69,21 @@ def test_every_file_of_the_functions_is_built(function: str) -> None:
 
 @cache
 def _imported(function: str) -> Any:
-    python = os.environ.get("RUNTIME_PYTHON", "python3.13")
     handler = template.functions()[function]["Handler"]
-    result = subprocess.run(
-        [python, "-I", "-S", "-c", IMPORT, BUILD / function, LAYER, handler],
+    result = _python(IMPORT, BUILD / function, LAYER, handler)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def _python(code: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [os.environ.get("RUNTIME_PYTHON", "python3.13"), "-I", "-S", "-c", code, *arguments],
         env={"POWERTOOLS_SERVICE_NAME": "slowmatch", "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch"},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 def _files(folder: Path) -> set[str]:

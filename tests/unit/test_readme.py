@@ -54,7 +54,10 @@ def test_the_configuration_table_names_no_setting_that_is_not_there() -> None:
 def test_the_configuration_table_has_each_variable_s_own_parameter() -> None:
     declared = template.written()["Globals"]["Function"]["Environment"]["Variables"]
     parameters = template.written()["Parameters"]
-    named = {name: declared[name]["Ref"] for name in SETTINGS if declared[name].get("Ref") in parameters}
+    references = {
+        name: value["Ref"] for name, value in declared.items() if isinstance(value, dict) and "Ref" in value
+    }
+    named = {name: references[name] for name in SETTINGS if references.get(name) in parameters}
     assert {name: cells[0] for name, cells in rows("Configuration").items() if name in named} == named
 
 
