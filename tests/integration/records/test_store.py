@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slowmatch.db import Connection
+from slowmatch.db.counts import CAP, Count
 from slowmatch.records import store
 from slowmatch.records.model import Page, Status
 from tests.integration.records.plans import indexes_of
@@ -110,6 +111,49 @@ def test_a_deleted_record_is_gone(con: Connection) -> None:
     assert store.get(con, record_id) is None
 
 
+def test_every_edit_is_kept_with_who_did_it_and_what_was_before(con: Connection) -> None:
+    record_id, _ = store.create(con, "visa", NOW, "ann")
+    store.update(con, record_id, NOW, "visa of Ann", None, "bob")
+    store.update(con, record_id, NOW, "visa of Ann", NOW, "cid")
+    store.update(con, record_id, NOW, None, NOW + DAY, "bob")
+    store.delete(con, record_id, "ann")
+    events = store.history(con, record_id)
+    assert [(event["action"], event["actor"]) for event in events] == [
+        ("deleted", "ann"),
+        ("changed", "bob"),
+        ("changed", "bob"),
+        ("created", "ann"),
+    ]
+    assert events[0]["detail"] == {"title": "visa of Ann", "expiry_date": "2026-06-02T12:00:00+00:00"}
+    assert events[1]["detail"]["before"] == {"expiry_date": "2026-06-01T12:00:00+00:00"}
+    assert events[2]["detail"]["before"] == {"title": "visa"}
+    assert all(datetime.fromisoformat(event["at"]).tzinfo for event in events)
+
+
+def test_what_changed_nothing_leaves_no_event(con: Connection) -> None:
+    assert store.delete(con, 7, "ann") is False and store.update(con, 7, NOW, "x", None, "ann") is None
+    assert store.history(con, 7) == []
+
+
+def test_records_that_expire_within_a_day_are_listed_soonest_first(con: Connection) -> None:
+    now = con.now()
+    for title, hours in {"late": 25, "second": 23, "first": 1, "over": -1}.items():
+        store.create(con, title, now + timedelta(hours=hours), "ann")
+    _expired(con, now + timedelta(hours=2), "marked")
+    assert [record["title"] for record in _walk(con, "soon", None, 1)] == ["first", "second"]
+    assert [record["title"] for record in _walk(con, "soon", "sec", 1)] == ["second"]
+    counted = {status: count.number for status, count in store.status_counts(con, now).items()}
+    assert counted == {"all": 5, "active": 4, "soon": 2, "expired": 1}
+
+
+def test_counts_of_records_stop_at_their_cap_and_use_the_indexes_of_the_lists(crowd: Connection) -> None:
+    counted = store.status_counts(crowd, NOW)
+    assert counted["all"] == Count(CAP, capped=True)
+    assert counted["active"] == counted["expired"] == Count(10_000, capped=False)
+    used = indexes_of(crowd, store.COUNTS, now=NOW, soon=NOW + DAY)
+    assert used >= {"record_pkey", "record_due", "record_stale"}
+
+
 @pytest.mark.parametrize(
     ("status", "key", "descending"),
     [("all", "id", True), ("active", "expiry_date", False), ("expired", "expiry_date", True)],
@@ -177,7 +221,8 @@ def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection
 
 
 @pytest.mark.parametrize(
-    ("status", "index"), [("all", "record_pkey"), ("active", "record_due"), ("expired", "record_stale")]
+    ("status", "index"),
+    [("all", "record_pkey"), ("active", "record_due"), ("expired", "record_stale")],
 )
 def test_a_page_comes_from_the_index_of_its_order(crowd: Connection, status: Status, index: str) -> None:
     which, order, beyond = store.LISTS[status]

@@ -38,6 +38,39 @@ def test_cleanup_removes_only_what_is_expired_for_the_whole_retention(con: Conne
     assert _dates(con, "true") == [NOW - 2 * RETENTION, NOW - RETENTION + TICK]
 
 
+def test_a_batch_leaves_one_event_with_its_count_and_the_job_s_name(con: Connection) -> None:
+    _add(con, *(NOW - n * DAY for n in range(3)))
+    for _ in range(3):
+        upkeep.expire_batch(con, NOW, 2, "record-expiry")
+    while upkeep.delete_stale_batch(con, NOW, timedelta(0), 5, "db-cleanup"):
+        pass
+    rows = con.query("SELECT action, count, actor, record_id FROM record_event ORDER BY id")
+    assert rows == [
+        ["expired", 2, "record-expiry", None],
+        ["expired", 1, "record-expiry", None],
+        ["deleted", 3, "db-cleanup", None],
+    ]
+
+
+def test_hourly_figures_can_be_counted_again_and_catch_up_after_a_silence(con: Connection) -> None:
+    _event(con, NOW - timedelta(hours=5), "created", 3)
+    upkeep.roll_up(con, NOW - timedelta(hours=5))
+    assert con.query("SELECT count(*) FROM record_hour") == [[0]]
+    _event(con, NOW - timedelta(minutes=61), "expired", 7)
+    _event(con, NOW - timedelta(minutes=61), "deleted", 2)
+    for _ in range(2):
+        upkeep.roll_up(con, NOW)
+    rows = con.query("SELECT created, expired, deleted FROM record_hour ORDER BY hour")
+    assert rows == [[3, 0, 0], [0, 7, 2]]
+
+
+def test_what_happened_to_records_is_forgotten_past_its_retention(con: Connection) -> None:
+    _event(con, NOW - 91 * DAY, "created", 1)
+    _event(con, NOW - 89 * DAY, "created", 1)
+    upkeep.purge_events(con, NOW, 90 * DAY)
+    assert con.query("SELECT at FROM record_event") == [[NOW - 89 * DAY]]
+
+
 def test_batches_leave_rows_that_somebody_else_has_locked(
     con: Connection, postgres: Postgres, shared_database: str
 ) -> None:
@@ -88,6 +121,15 @@ def _add(con: Connection, *dates: datetime, is_expired: bool = False) -> None:
             date=date,
             is_expired=is_expired,
         )
+
+
+def _event(con: Connection, at: datetime, action: str, count: int) -> None:
+    con.query(
+        "INSERT INTO record_event (at, action, count, actor) VALUES (:at, :action, :count, 'a job')",
+        at=at,
+        action=action,
+        count=count,
+    )
 
 
 def _dates(con: Connection, condition: str) -> list[datetime]:

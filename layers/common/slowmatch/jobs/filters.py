@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import first_run_id, parse_run_id, run_id_range
 
 CLOCKS = timedelta(hours=1)
@@ -35,8 +36,11 @@ class RunFilter:
             if value is not None:
                 parts.append(fragment)
                 params[name] = value
-        if self.trigger is not None:
-            parts.append(_TRIGGERS.get(self.trigger, "false"))
+        for name, known in _KNOWN.items():
+            value = getattr(self, name)
+            if value is not None:
+                parts.append(known.get(value, f"run.{name} = :{name}"))
+                params |= {} if value in known else {name: value}
         if self.created_from is not None:
             params["first_id"] = first_run_id(self.created_from - CLOCKS)
         if self.created_to is not None:
@@ -75,14 +79,19 @@ class RunFilter:
 
 
 _FRAGMENTS = {
-    "state": "run.state = :state",
-    "job": "run.job = :job",
     "created_from": "run.created_at >= CAST(:created_from AS timestamptz) AND run.id >= CAST(:first_id AS uuid)",
     "created_to": "run.created_at < CAST(:created_to AS timestamptz) AND run.id < CAST(:last_id AS uuid)",
     "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = CAST(:error_type AS text)",
 }
-# Written out, so that PostgreSQL sees that the index of runs by hand will do.
-_TRIGGERS = {name: f"run.trigger = '{name}'" for name in ("schedule", "api", "console", "direct")}
+# Values that are known beforehand are written out: PostgreSQL then plans for each whether it is rare.
+_KNOWN = {
+    column: {value: f"run.{column} = '{value}'" for value in values}
+    for column, values in {
+        "state": ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"),
+        "trigger": ("schedule", "api", "console", "direct"),
+        "job": tuple(JOBS),
+    }.items()
+}
 # The query is a subselect, so that it is made once and not for every run.
 _WORDS = (
     "(run.error IS NOT NULL AND search_words(run.error) @@ (SELECT search_query(CAST(:text AS text))))",

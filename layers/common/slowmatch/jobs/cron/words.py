@@ -34,10 +34,12 @@ def _at(minute: str, hour: str) -> str | None:
         if minute == "*" or (every and every[1] == "1"):
             return "every minute"
         if every:
-            return f"every {every[1]} minutes"
+            return f"every {every[1]} minutes" if 60 % int(every[1]) == 0 else None
         return _past("every hour", minute)
     some = re.fullmatch(r"(?:\*|0)/(\d+)", hour)
     if some:
+        if 24 % int(some[1]):
+            return None
         return _past("every hour" if some[1] == "1" else f"every {some[1]} hours", minute)
     if not minute.isdigit():
         return None

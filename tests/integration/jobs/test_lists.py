@@ -1,0 +1,207 @@
+"""Lists of runs: filters, search, and the indexes that keep them fast with a million runs."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.jobs import changes, counts, enqueue, store, workers
+from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
+from tests.integration.jobs.conftest import Queues
+from tests.integration.records.plans import indexes_of
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def crowd(con: Connection) -> Connection:
+    """20,000 runs of a month, one in fifty failed, and statistics about them."""
+    now = con.now()
+    rows = [
+        {
+            "id": new_run_id(int((now - DAY * (20_000 - number) / 667).timestamp() * 1000)),
+            "job": "daily-summary" if number % 500 == 0 else "record-expiry" if number % 2 else "db-cleanup",
+            "state": "failed" if number % 50 == 0 else "scheduled" if number % 997 == 0 else "succeeded",
+            "trigger": "schedule" if number % 10 else "api",
+            "at": (now - DAY * (20_000 - number) / 667).isoformat(),
+            "error": f"{'OSError' if number % 100 else 'KeyError'}: number{number} broke"
+            if number % 50 == 0
+            else None,
+            "payload": {"batch_size": number} if number % 7 == 0 else {},
+        }
+        for number in range(20_000)
+    ]
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, payload, trigger, attempt, failures, max_attempts, due_at,
+                             created_at, started_at, finished_at, error)
+        SELECT id, job, state, true, payload, trigger, 1, 1, 11, at, at, at,
+               CASE WHEN state <> 'scheduled' THEN at + interval '1 second' END, error
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS run(
+            id uuid, job text, state text, trigger text, at timestamptz, error text, payload jsonb
+        )
+        """,
+        rows=json.dumps(rows),
+    )
+    con.query(
+        """
+        INSERT INTO job_attempt (run_id, number, worker, request_id, started_at, finished_at, outcome)
+        SELECT id, 1, 'w', 'r', created_at, created_at + interval '1 second', 'succeeded' FROM job_run
+        """
+    )
+    con.query("ANALYZE job_run")
+    con.query("ANALYZE job_attempt")
+    return con
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (RunFilter(), "job_run_pkey"),
+        (RunFilter(state="failed"), "job_run_state"),
+        (RunFilter(state="processing"), "job_run_leased"),
+        (RunFilter(job="daily-summary"), "job_run_job"),
+        (RunFilter(job="daily-summary", state="succeeded"), "job_run_job_state"),
+        (RunFilter(trigger="console"), "job_run_by_hand"),
+        (RunFilter(retrying=True), "job_run_retrying"),
+        (RunFilter(error_type="KeyError"), "job_run_error_type"),
+    ],
+)
+def test_a_page_of_runs_comes_from_an_index(
+    crowd: Connection, wanted: RunFilter, index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert index in _indexes(crowd, wanted, monkeypatch)
+
+
+def test_a_rare_word_comes_from_the_indexes_of_words(
+    crowd: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = _indexes(crowd, RunFilter(text="number19950"), monkeypatch)
+    assert {"job_run_error_words", "job_run_payload_words"} <= used
+
+
+def test_counts_and_workers_come_from_indexes(crowd: Connection) -> None:
+    assert "job_run_state" in indexes_of(crowd, counts.COUNTS)
+    now = crowd.now()
+    used = indexes_of(crowd, workers._WORKERS, now=now, since=now - DAY / 48, began=now - DAY / 32)
+    assert "job_attempt_started" in used
+
+
+def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -> None:
+    assert [run["error"] for run in _walk(crowd, RunFilter(text="number19800"), 1)] == [
+        "KeyError: number19800 broke"
+    ]
+    assert len(_walk(crowd, RunFilter(text="BROKE", state="failed"), 150)) == 400
+    assert len(_walk(crowd, RunFilter(text="batch_size", state="failed"), 20)) == 58
+    assert _walk(crowd, RunFilter(text="%' OR 1=1 --"), 20) == []
+    assert _walk(crowd, RunFilter(text="broke nothing"), 20) == []
+
+
+def test_blank_text_is_no_filter(crowd: Connection) -> None:
+    assert len(json.loads(store.page(crowd, RunFilter(text="  "), None, 20)[0])) == 20
+
+
+def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connection, queues: Queues) -> None:
+    run_id = enqueue(con, "db-cleanup").run_id
+    other = enqueue(con, "record-expiry", {"batch_size": 7}).run_id
+    con.query("DELETE FROM job_event")
+    con.query(
+        "UPDATE job_run SET id = overlay(id::text PLACING 'f' FROM 1 FOR 1)::uuid WHERE job = 'record-expiry'"
+    )
+    for text in (
+        run_id,
+        run_id.upper(),
+        f" {run_id} ",
+        run_id[:13],
+        run_id.replace("-", "")[:20],
+        "db-cleanup",
+    ):
+        assert [run["id"] for run in _walk(con, RunFilter(text=text), 20)] == [run_id]
+    assert [run["id"][1:] for run in _walk(con, RunFilter(text="batch"), 20)] == [other[1:]]
+    assert _walk(con, RunFilter(text=run_id, state="failed"), 20) == []
+
+
+def test_times_bound_the_creation_exactly(crowd: Connection) -> None:
+    ((lower, upper),) = crowd.query(
+        "SELECT min(created_at), max(created_at) FROM (SELECT created_at FROM job_run ORDER BY id LIMIT 100) AS first"
+    )
+    found = _walk(crowd, RunFilter(created_from=lower, created_to=upper), 50)
+    assert len(found) == 99
+    assert all(lower <= datetime.fromisoformat(run["created_at"]) < upper for run in found)
+
+
+def test_a_clock_that_is_minutes_wrong_hides_no_run(con: Connection, queues: Queues) -> None:
+    run_id = enqueue(con, "db-cleanup").run_id
+    con.query("UPDATE job_run SET created_at = created_at - interval '20 minutes'")
+    ((at,),) = con.query("SELECT created_at FROM job_run")
+    wanted = RunFilter(created_from=at, created_to=at + timedelta(seconds=1))
+    assert [run["id"] for run in _walk(con, wanted, 5)] == [run_id]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "action", "number"),
+    [
+        (RunFilter(state="failed"), "requeue", 400),
+        (RunFilter(state="succeeded"), "delete", 0),
+        (RunFilter(error_type="KeyError"), "requeue", 200),
+        (RunFilter(text="broke", job="db-cleanup"), "requeue", 360),
+        (RunFilter(retrying=True), "run-now", 20),
+        (RunFilter(trigger="somebody"), "requeue", 0),
+    ],
+)
+def test_a_bulk_count_is_what_the_action_would_change(
+    crowd: Connection, wanted: RunFilter, action: str, number: int
+) -> None:
+    assert changes.bulk_count(crowd, wanted, action) == (number, False)
+
+
+def test_bulk_actions_on_a_text_change_what_was_counted(crowd: Connection, queues: Queues) -> None:
+    wanted = RunFilter(text="broke", error_type="KeyError")
+    assert store.bulk_count(crowd, wanted, "requeue").number == 200
+    assert len(store.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
+    assert store.bulk_count(crowd, wanted, "requeue").number == 0
+
+
+def test_ranges_of_identifiers() -> None:
+    assert run_id_range("01a20db2-4d71") == (
+        "01a20db2-4d71-0000-0000-000000000000",
+        "01a20db2-4d71-ffff-ffff-ffffffffffff",
+    )
+    assert (
+        run_id_range("01a20db") is None
+        and run_id_range("disk full") is None
+        and run_id_range("a" * 33) is None
+    )
+    moment = datetime.fromisoformat("2026-11-24T02:00:00+00:00")
+    milliseconds = int(moment.timestamp() * 1000)
+    assert new_run_id(milliseconds - 1) < first_run_id(moment) <= new_run_id(milliseconds)
+    assert first_run_id(datetime.fromisoformat("1960-01-01T00:00:00+00:00")).startswith("00000000-0000")
+
+
+def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[dict[str, str]]:
+    walked: list[dict[str, str]] = []
+    before = None
+    while True:
+        items, before = store.page(con, wanted, before, limit)
+        walked += json.loads(items)
+        if before is None:
+            return walked
+
+
+def _indexes(con: Connection, wanted: RunFilter, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The indexes of all statements that make one page."""
+    used: set[str] = set()
+    real = con.query
+
+    def explained(sql: str, **params: object) -> list[list[object]]:
+        monkeypatch.setattr(con, "query", real)
+        used.update(indexes_of(con, sql, **params))
+        monkeypatch.setattr(con, "query", explained)
+        return real(sql, **params)
+
+    monkeypatch.setattr(con, "query", explained)
+    store.page(con, wanted, None, 20)
+    monkeypatch.undo()
+    return used
