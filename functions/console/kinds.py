@@ -57,15 +57,14 @@ LISTS = {
             "succeeded",
             "Succeeded",
             ("id", "job", "duration", "latency", "finished"),
-            "Runs that came to a good end stand here for RUN_RETENTION_DAYS.",
+            "Runs that came to a good end stand here. Run a job from its page, and its run will be one of them.",
             "succeeded",
         ),
         Kind(
             "failed",
             "Failed",
             ("id", "job", "error", "finished"),
-            "Runs whose last attempt failed stand here until somebody requeues them, or"
-            " FAILED_RUN_RETENTION_DAYS have passed. None did: good.",
+            "Runs whose last attempt failed stand here until somebody requeues or deletes them. None did: good.",
             "failed",
         ),
         Kind(

@@ -13,6 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.http.identity import Role
 from slowmatch.jobs import overview, store, tries, waiting
 from slowmatch.jobs.filters import RunFilter
+from slowmatch.settings import settings
 
 WITH_ATTEMPT = {"worker", "progress", "started", "since", "error", "reason", "duration"}
 """Columns that need to know about the run's present or last attempt."""
@@ -33,8 +34,16 @@ def show(request: Request, con: Connection, name: str) -> Response[str]:
         next=asked.address(request.path, before=last) if last else None,
         counts=overview.counts(con),
         queues=waiting.queues(con, con.now()) if name == "enqueued" else None,
+        kept_days=_kept_days(kind),
         bulk=_bulk(request, con, kind, asked.wanted, more=bool(last or asked.before)),
     )
+
+
+def _kept_days(kind: Kind) -> int | None:
+    """How long runs of this list stay; None for those that are not over."""
+    known = {"failed": settings().failed_run_retention_days}
+    known |= dict.fromkeys(("succeeded", "deleted"), settings().run_retention_days)
+    return known.get(kind.name)
 
 
 def _page(con: Connection, kind: Kind, asked: Filter) -> tuple[list[dict[str, Any]], str | None]:

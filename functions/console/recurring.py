@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import Response
 from console import render
 from console.request import Request
 from slowmatch.db import Connection
-from slowmatch.jobs import overview, waiting
+from slowmatch.jobs import overview, schedules
 
 
 def show(request: Request, con: Connection) -> Response[str]:
@@ -16,5 +16,5 @@ def show(request: Request, con: Connection) -> Response[str]:
         con=con,
         counts=overview.counts(con),
         jobs=overview.jobs(con, now),
-        seen=waiting.seen(con),
+        seen=schedules.seen(con),
     )

@@ -24,7 +24,7 @@ def show(request: Request, con: Connection) -> Response[str]:
             if each["link"].rpartition(" ")[2] in about
         ],
         tick=alerts["last_dispatcher_tick"],
-        clock_seconds=round(con.clock_offset.total_seconds(), 1),
+        clock_seconds=round(con.clock_offset.total_seconds(), 1) + 0.0,  # no -0.0
         depths=depths,
         queues=waiting.queues(con, now),
     )

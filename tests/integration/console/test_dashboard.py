@@ -151,10 +151,19 @@ def test_recurring_jobs_say_when_they_run_in_words_and_as_written(browse: Browse
     assert "every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
     assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
+    assert "One at a time: a tick meanwhile is skipped" in text
     assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
     overview.pause(con, "db-cleanup", "ann", "audit", con.now())
     text = browse.get("/dashboard/recurring").text
     assert "by ann: audit" in text and 'action="/jobs/db-cleanup/resume"' in text
+
+
+def test_missed_ticks_are_named_with_their_times(browse: Browse, con: Connection) -> None:
+    for day in range(1, 6):
+        con.query(f"INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-0{day}T02:00:00Z', now())")
+    text = browse.get("/dashboard/recurring").text
+    assert "5 missed</span>, the last:" in text
+    assert re.findall(r"2026-01-0\d(?=T02:00:00Z)", text) == ["2026-01-05", "2026-01-04", "2026-01-03"]
 
 
 def test_the_buttons_of_recurring_jobs_lead_back_and_are_not_for_viewers(

@@ -74,6 +74,7 @@ def test_retries_are_those_that_failed_before_with_the_reason(browse: Browse, co
 def test_a_failed_run_opens_to_its_message_and_traceback(browse: Browse, con: Connection) -> None:
     run_id = shelf.put(con, "failed", error="MailRefused: <script>alert(1)</script>")
     found = row(browse.get("/dashboard/failed").text, run_id)
+    assert "kept for 90 days" in browse.get("/dashboard/failed").text
     assert "<summary><b>MailRefused</b>: &lt;script&gt;alert(1)&lt;/script&gt;</summary>" in found
     assert "Traceback (most recent call last)" in found and "<script>" not in found
 

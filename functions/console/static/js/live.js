@@ -24,6 +24,16 @@
     return !dirty(old);
   }
 
+  // The last rows made room for those that arrive: they are on the next page, not gone.
+  function pushedOn(shown, coming, arrived) {
+    const moved = new Set();
+    for (const row of [...shown].reverse()) {
+      if (moved.size === arrived || coming.has(row.id)) break;
+      moved.add(row);
+    }
+    return moved;
+  }
+
   // Rows that arrive wait behind a button, rows that left are dimmed, so that nothing moves under the reader.
   function hold(fresh) {
     for (const body of live().querySelectorAll("tbody[data-rows]")) {
@@ -34,14 +44,15 @@
       const known = new Set(shown.map((row) => row.id));
       const arriving = [...next.rows].filter((row) => row.id && !known.has(row.id));
       const coming = new Set([...next.rows].map((row) => row.id));
-      const left = shown.filter((row) => !coming.has(row.id));
+      const moved = pushedOn(shown, coming, arriving.length);
+      const left = shown.filter((row) => !coming.has(row.id) && !moved.has(row));
       if (!arriving.length && !left.length) continue;
       const rows = shown.map((row) => {
         const same = [...next.rows].find((each) => each.id === row.id);
         if (same) return same;
-        const gone = row.cloneNode(true);
-        gone.classList.add("gone");
-        return gone;
+        const kept = row.cloneNode(true);
+        kept.classList.toggle("gone", !moved.has(row));
+        return kept;
       });
       next.replaceChildren(...rows);
       const button = fresh.querySelector("[data-held]");
@@ -92,7 +103,8 @@
         wait = SLOWEST;
         return;
       }
-      if (answer.status !== 304 && !answer.ok) throw new Error(String(answer.status));
+      const said = answer.ok || answer.status === 304 || answer.status === 404;
+      if (!said) throw new Error(String(answer.status));
       if (answer.status !== 304) {
         const html = await answer.text();
         if (asked !== location.pathname + location.search) return;

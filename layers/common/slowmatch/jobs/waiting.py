@@ -31,9 +31,3 @@ _QUEUES = f"""
     )
     FROM unnest(CAST(:names AS text[])) AS wanted(name)
 """
-
-
-def seen(con: Connection) -> dict[str, datetime]:
-    """By job: up to when its schedule's ticks are checked."""
-    rows = con.query("SELECT name, ticks_checked_to FROM job")
-    return dict(rows)
