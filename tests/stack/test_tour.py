@@ -165,10 +165,10 @@ def test_the_health_check_is_content(stack: Stack) -> None:
 
 def test_a_wrong_password_is_one_clear_line_in_the_log(stack: Stack) -> None:
     secrets = stack.aws("secretsmanager")
-    (secret,) = secrets.list_secrets()["SecretList"]
-    right = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+    name = "slowmatch/database"
+    right = secrets.get_secret_value(SecretId=name)["SecretString"]
     wrong = json.dumps(json.loads(right) | {"password": "wrong"})
-    secrets.put_secret_value(SecretId=secret["ARN"], SecretString=wrong)
+    secrets.put_secret_value(SecretId=name, SecretString=wrong)
     try:
         for pid in stack.processes("RecordsApiFunction"):
             kill(pid)
@@ -177,5 +177,5 @@ def test_a_wrong_password_is_one_clear_line_in_the_log(stack: Stack) -> None:
         log = (stack.data / "logs" / "records_api.log").read_text()
         assert "the database refused the password in the secret DB_SECRET_ARN" in log
     finally:
-        secrets.put_secret_value(SecretId=secret["ARN"], SecretString=right)
+        secrets.put_secret_value(SecretId=name, SecretString=right)
     assert until(lambda: stack.call("GET", "/api/records"), lambda answer: answer[0] == 200)
