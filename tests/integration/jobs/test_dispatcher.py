@@ -9,6 +9,7 @@ import pytest
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, overview, queue, upkeep
+from slowmatch.records import store as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -88,6 +89,45 @@ def test_failed_runs_are_kept_longer(con: Connection, work: Work, environment: S
     work.tick()
     assert upkeep.purge(con, con.now() + timedelta(days=31), environment) == 0
     assert upkeep.purge(con, con.now() + timedelta(days=91), environment) == 1
+
+
+def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures(
+    con: Connection, environment: Settings
+) -> None:
+    now = con.now()
+    for days in (91, 399, 401):
+        at = now - timedelta(days=days)
+        overview.pause(con, "db-cleanup", "ann", None, at)
+        con.query("INSERT INTO job_hour (job, hour) VALUES ('db-cleanup', :at)", at=at)
+        con.query(
+            """
+            INSERT INTO job_hour_error (job, hour, error_type, count, last_run_id, last_at)
+            VALUES ('db-cleanup', :at, 'OSError', 1, gen_random_uuid(), :at)
+            """,
+            at=at,
+        )
+        con.query("INSERT INTO record_hour (hour) VALUES (:at)", at=at)
+        con.query(
+            "INSERT INTO mail_outbox (kind, day, recipient, created_at) VALUES ('summary', :day, 'a@b.c', :at)",
+            day=at.date(),
+            at=at,
+        )
+    upkeep.purge(con, now, environment)
+    for table in ("schedule_event", "job_hour", "job_hour_error", "record_hour"):
+        assert con.query(f"SELECT count(*) FROM {table}") == [[2]], table
+    assert con.query("SELECT count(*) FROM mail_outbox") == [[0]]
+
+
+def test_the_function_counts_records_too_and_forgets_what_is_old(
+    con: Connection, queues: Queues, lambda_context: Any
+) -> None:
+    con.query(
+        "INSERT INTO record_event (at, action, actor) VALUES (now() - interval '91 days', 'created', 'ann')"
+    )
+    records.create(con, "x", con.now(), "ann")
+    dispatcher({}, lambda_context)
+    assert con.query("SELECT sum(created) FROM record_hour") == [[1]]
+    assert con.query("SELECT count(*) FROM record_event") == [[1]]
 
 
 def test_the_function_does_it_all_and_leaves_a_sign_of_life(
