@@ -27,13 +27,18 @@ def card(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def bars(recent: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A bar for each run, oldest first, at the right end; its height is the duration."""
+    """A bar for each run, oldest first, at the right end; its height is the duration.
+
+    A run that somebody deleted says nothing about how long the job takes, so it does not dwarf the others.
+    """
     runs = recent[-SLOTS:]
-    longest = max((run["duration_ms"] or 0 for run in runs), default=0) or 1
+    carried_out = [run for run in runs if run["state"] != "deleted"] or runs
+    longest = max((run["duration_ms"] or 0 for run in carried_out), default=0) or 1
     first = SLOTS - len(runs)
     drawn = []
     for number, run in enumerate(runs, first):
-        height = max(LEAST, round(HEIGHT * (run["duration_ms"] or 0) / longest, 1))
+        share = min((run["duration_ms"] or 0) / longest, 1)
+        height = max(LEAST, round(HEIGHT * share, 1))
         place = {"x": number * STEP, "y": round(HEIGHT - height, 1), "width": WIDTH, "height": height}
         drawn.append({"state": run["state"], "title": _title(run), "place": place})
     return drawn

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from console import job_view
 from slowmatch.db import Connection
 from slowmatch.http.identity import Role
 from slowmatch.jobs import claims, enqueue, store
@@ -106,6 +107,14 @@ def test_the_sparkline_has_a_bar_for_each_run_as_high_as_it_was_long(browse: Bro
     assert bars == [("succeeded", "8.0"), ("failed", "16.0"), ("succeeded", "32.0")]
     assert 'aria-label="Last 3 runs: 2 succeeded, 1 failed; the longest took 4.0 s"' in page.text
     assert "<title>failed, 2.0 s, " in page.text
+
+
+def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
+    recent = [
+        {"state": state, "duration_ms": ms, "created_at": "2026-11-24T02:00:00+00:00"}
+        for state, ms in (("succeeded", 500), ("deleted", 300_000), ("succeeded", 1_000), ("failed", None))
+    ]
+    assert [bar["place"]["height"] for bar in job_view.bars(recent)] == [16, 32, 32, job_view.LEAST]
 
 
 def test_figures_of_seven_days_missed_ticks_and_what_waits(browse: Browse, con: Connection) -> None:
