@@ -46,14 +46,19 @@ class Issuer:
         self.answer, self.authorization, self.down = (400, {"error": "invalid_grant"}), None, False
 
     def token(
-        self, kid: str | None = "first", signed_by: Any = None, alg: str = "RS256", **claims: Any
+        self,
+        kid: str | None = "first",
+        signed_by: Any = None,
+        alg: str = "RS256",
+        header: dict[str, Any] | None = None,
+        **claims: Any,
     ) -> str:
         """A good token of ann, an admin, but for what `claims` change; None takes a claim away."""
         now = int(time.time())
         good = {"iss": self.url, "aud": CLIENT_ID, "sub": "1", "email": "ann@example.com", "iat": now}
         wanted = good | {"exp": now + HOUR, "cognito:groups": ["admin"]} | claims
         left = {name: value for name, value in wanted.items() if value is not None}
-        headers = {"kid": kid} if kid else {}
+        headers = ({"kid": kid} if kid else {}) | (header or {})
         return jwt.encode(left, signed_by if signed_by is not None else self.key, alg, headers)
 
     def reply(self, path: str) -> tuple[int, dict[str, Any]]:
@@ -63,7 +68,7 @@ class Issuer:
         if path == "/.well-known/openid-configuration":
             return 200, self._discovery() | self.document
         if path == "/jwks":
-            return 200, {"keys": [_public(kid, key) for kid, key in self.published.items()]}
+            return 200, {"keys": [public(kid, key) for kid, key in self.published.items()]}
         return self.answer if path == "/token" else (404, {})
 
     def _discovery(self) -> dict[str, Any]:
@@ -139,5 +144,5 @@ def hs256(token: str, secret: bytes) -> str:
     return f"{signed}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
-def _public(kid: str, private: rsa.RSAPrivateKey) -> dict[str, Any]:
+def public(kid: str, private: rsa.RSAPrivateKey) -> dict[str, Any]:
     return jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": kid, "use": "sig"}

@@ -12,7 +12,7 @@ from slowmatch.http.provider import provider
 from slowmatch.settings import settings
 from tests.conftest import request_context
 from tests.integration.access.conftest import Send, rows
-from tests.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, unsigned
+from tests.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, public, unsigned
 
 Make = Callable[[Issuer], str]
 
@@ -49,6 +49,16 @@ WRONG: dict[str, tuple[Make, str]] = {
     "expired": (lambda issuer: issuer.token(exp=int(time.time()) - 60), "expired"),
     "not valid yet": (lambda issuer: issuer.token(nbf=int(time.time()) + HOUR), "not valid yet"),
     "forged": (lambda issuer: issuer.token(signed_by=key("forger")), "signature"),
+    "forged, with the forger's key in it": (
+        lambda issuer: issuer.token(signed_by=key("forger"), header={"jwk": public("first", key("forger"))}),
+        "signature",
+    ),
+    "forged, with the address of the forger's keys": (
+        lambda issuer: issuer.token(
+            signed_by=key("forger"), kid="forger", header={"jku": f"{issuer.url}/forged"}
+        ),
+        "key",
+    ),
     "a foreign issuer": (lambda issuer: issuer.token(iss="https://evil.example.com"), "issuer"),
     "an issuer that begins alike": (lambda issuer: issuer.token(iss=f"{issuer.url}/evil"), "issuer"),
     "another audience": (lambda issuer: issuer.token(aud="somebody-else"), "somebody else"),

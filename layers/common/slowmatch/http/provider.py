@@ -35,14 +35,7 @@ class Provider:
 
     def endpoint(self, name: str) -> str | None:
         """An address out of the discovery document. Raises Problem 503."""
-        if self._metadata is None:
-            found = _json(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != self.issuer:
-                raise SettingsError(
-                    f"OIDC_ISSUER is {self.issuer!r}, and the provider says {found.get('issuer')!r}"
-                )
-            self._metadata = found
-        url = self._metadata.get(name)
+        url = self._discovered().get(name)
         if url is not None and not (isinstance(url, str) and is_trustworthy(url)):
             raise SettingsError(f"the provider's {name} {url!r} is not an https address")
         return url
@@ -63,18 +56,35 @@ class Provider:
 
     def exchange(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
         """The tokens for an authorization code. Raises Refusal and Problem 503."""
-        form = {
+        fields, headers = self._client()
+        form = fields | {
             "grant_type": "authorization_code",
             "code": code,
             "code_verifier": verifier,
             "redirect_uri": redirect_uri,
-            "client_id": self.client_id,
         }
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        if self.client_secret:
-            pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        headers |= {"Content-Type": "application/x-www-form-urlencoded"}
         return _json(self.required("token_endpoint"), urlencode(form).encode(), headers)
+
+    def _client(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Which client asks: form fields or headers, as the provider takes it."""
+        takes = self._discovered().get("token_endpoint_auth_methods_supported") or ()
+        if self.client_secret is None:
+            return {"client_id": self.client_id}, {}
+        if "client_secret_post" in takes:
+            return {"client_id": self.client_id, "client_secret": self.client_secret}, {}
+        pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
+        return {}, {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+    def _discovered(self) -> dict[str, Any]:
+        if self._metadata is None:
+            found = _json(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+            if found.get("issuer") != self.issuer:
+                raise SettingsError(
+                    f"OIDC_ISSUER is {self.issuer!r}, and the provider says {found.get('issuer')!r}"
+                )
+            self._metadata = found
+        return self._metadata
 
 
 @cache
