@@ -62,7 +62,7 @@ check:  ## everything that continuous integration does
 # AWS SAM
 
 validate: .venv-sam/.sam  ## check the template
-	$(SAM) validate
+	$(SAM) validate --lint
 
 # The built template is for the processor that it was built for; `sam local` and `sam deploy` take it from there.
 build: .venv-sam/.sam assets  ## build the functions for this machine; ARCH=arm64 for another

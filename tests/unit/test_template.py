@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import fields
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +373,37 @@ def _routes_of_code(folder: str) -> set[Route]:
 
 def _as_in_the_template(path: str) -> str:
     return re.sub(r"<(\w+)>", r"{\1}", path).replace(".+", "{path+}")
+
+
+# the whole
+
+
+def test_the_stack_can_be_made_in_some_order() -> None:
+    """No resource needs itself by way of others: the sign-in is where that is easily made."""
+    resources = template.transformed()["Resources"]
+    needs = {
+        name: {needed for needed in _named(resource) if needed in resources} - {name}
+        for name, resource in resources.items()
+    }
+    assert set(TopologicalSorter(needs).static_order()) == set(resources)
+    assert {"HttpApi", "UserPool"} <= needs["UserPoolClient"]
+
+
+def _named(value: Any) -> set[str]:
+    """The logical ids that Ref, GetAtt, Sub and DependsOn name anywhere below."""
+    if isinstance(value, list):
+        return {name for item in value for name in _named(item)}
+    if not isinstance(value, dict):
+        return set()
+    found = {str(value["Ref"])} if "Ref" in value else set()
+    if "Fn::GetAtt" in value:
+        target = value["Fn::GetAtt"]
+        found |= {target.split(".")[0] if isinstance(target, str) else target[0]}
+    if "Fn::Sub" in value:
+        text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
+        found |= {name.split(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", text)}
+    found |= set(_list(value["DependsOn"])) if isinstance(value.get("DependsOn"), str | list) else set()
+    return found | {name for item in value.values() for name in _named(item)}
 
 
 # parameters
