@@ -94,15 +94,21 @@ async def _provision(
     aws = Aws(session, plan.ports.aws_url)
     await _listening(moto, plan.ports.aws)
     sender = local_values(plan.ports, plan.environ)["MAIL_SENDER"]
-    await provision(aws, plan.template, _secrets(secret), sender)
+    await provision(aws, plan.template, _secrets(secret, plan.environ), sender)
     return aws
 
 
-def _secrets(database_password: str) -> dict[str, dict[str, str]]:
-    """Whoever restarts the stack signs in anew: the key of the sessions is another one then."""
+def _secrets(database_password: str, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Whoever restarts the stack signs in anew: the key of the sessions is another one then.
+
+    A client that a real provider knows comes from the shell.
+    """
+    client = {"client_id": environ.get("OIDC_CLIENT_ID", CLIENT_ID)}
+    if "OIDC_CLIENT_SECRET" in environ:
+        client["client_secret"] = environ["OIDC_CLIENT_SECRET"]
     return {
         DATABASE_SECRET: {"username": USERNAME, "password": database_password},
-        SIGN_IN_SECRET: {"client_id": CLIENT_ID},
+        SIGN_IN_SECRET: client,
         SESSION_SECRET: {"key": token_urlsafe(48)},
     }
 
