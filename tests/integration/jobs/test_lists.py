@@ -58,7 +58,7 @@ PAGES = [
     (RunFilter(retrying=True), "job_run_retrying"),
     (RunFilter(error_type="KeyError"), "job_run_error_type"),
     (RunFilter(text="number19950"), "job_run_error_words"),
-    (RunFilter(text="number19950"), "job_run_payload_words"),
+    (RunFilter(text="number19850"), "job_run_payload_words"),
 ]
 
 

@@ -192,6 +192,8 @@ class Connection:
                 startup_params={
                     "statement_timeout": f"{config.db_statement_timeout_seconds}s",
                     "timezone": "UTC",
+                    # What is asked here takes less time than starting a second process for it.
+                    "max_parallel_workers_per_gather": "0",
                 },
             )
         except (pg8000.native.InterfaceError, OSError) as error:

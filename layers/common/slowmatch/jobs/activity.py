@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
+from slowmatch.db.unchanged import unchanged
 
 CLOCKS = timedelta(minutes=1)
 """Some moments are PostgreSQL's, some a function's: what happened just now may seem to be to come."""
@@ -73,6 +74,10 @@ def activity(con: Connection, before: str | None, limit: int) -> Activity:
     `detail` is the note of a pause, or which fields of a record changed. An action on many runs has
     their `count` and neither id nor label. Raises ValueError for a mark that is none.
     """
+    return unchanged(con, ("activity", before, limit), lambda: _activity(con, before, limit))
+
+
+def _activity(con: Connection, before: str | None, limit: int) -> Activity:
     at, key = _mark(before) if before else (con.now() + CLOCKS, "~")
     ((items, last_at, last_key, more),) = con.query(_ACTIVITY, at=at, key=key, limit=limit)
     return Activity(items, f"{last_at.isoformat()} {last_key}" if more else None)

@@ -1,10 +1,13 @@
 """Figures over time: what the last minute, day, week and month brought, how long it took, why it failed."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from slowmatch.db import Connection
+from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import hours
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.windows import window
@@ -19,6 +22,22 @@ _BUCKETS = """
     ) AS bucket(at)
 """
 _BIN = "date_bin(CAST(:step AS interval), {at}, CAST(:start AS timestamptz))"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _remembered(
+    make: Callable[Concatenate[Connection, datetime, str, P], T],
+) -> Callable[Concatenate[Connection, datetime, str, P], T]:
+    """Figures of a window stay as they are until something is written, or the next bucket begins."""
+
+    @wraps(make)
+    def remember(con: Connection, now: datetime, span: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (make.__name__, span, window(span, now).last, *args, *kwargs.items())
+        return unchanged(con, key, lambda: make(con, now, span, *args, **kwargs))
+
+    return remember
 
 
 def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
@@ -47,6 +66,7 @@ def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
     return list(found)
 
 
+@_remembered
 def history(con: Connection, now: datetime, span: str, job: str | None = None) -> list[dict[str, Any]]:
     """Runs that ended and attempts that are tried again, by hour (`24h`), six hours (`7d`) or day (`30d`).
 
@@ -71,6 +91,7 @@ def history(con: Connection, now: datetime, span: str, job: str | None = None) -
     )
 
 
+@_remembered
 def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """Records created, expired and deleted, in the buckets of `history`."""
     return _series(
@@ -85,7 +106,7 @@ def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, 
             SELECT at, CASE action WHEN 'created' THEN count ELSE 0 END,
                    CASE action WHEN 'expired' THEN count ELSE 0 END,
                    CASE action WHEN 'deleted' THEN count ELSE 0 END
-            FROM record_event WHERE at >= CAST(:live AS timestamptz) AND at < CAST(:now AS timestamptz)
+            FROM record_event WHERE at >= CAST(:live AS timestamptz)
         ) AS tally GROUP BY 1
         """,
         "created",
@@ -95,6 +116,7 @@ def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, 
     )
 
 
+@_remembered
 def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[str, Any]]]:
     """How long attempts of each job took in milliseconds, in the buckets of `history`; None where none ended.
 
@@ -119,7 +141,6 @@ def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[
                         ) AS ms
                         FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
                         WHERE attempt.finished_at >= GREATEST(CAST(:live AS timestamptz), CAST(:last AS timestamptz))
-                          AND attempt.finished_at < CAST(:now AS timestamptz)
                         GROUP BY 1
                     ) AS live
                 ) AS measured
@@ -134,6 +155,7 @@ def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[
     return dict(found)
 
 
+@_remembered
 def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """The error types that most attempts failed with, most frequent first, each with its last run.
 
@@ -161,14 +183,11 @@ def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str,
                 UNION ALL
                 SELECT run.job, attempt.error_type, 1, attempt.run_id::text, attempt.finished_at
                 FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-                WHERE attempt.finished_at >= CAST(:live AS timestamptz)
-                  AND attempt.finished_at < CAST(:now AS timestamptz)
-                  AND attempt.error_type IS NOT NULL
+                WHERE attempt.finished_at >= CAST(:live AS timestamptz) AND attempt.error_type IS NOT NULL
             ) AS failed
             GROUP BY 1, 2 ORDER BY count DESC, error_type, job LIMIT {REASONS}
         ) AS reasons
         """,
-        now=now,
         since=params["since"],
         live=params["live"],
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, capped
+from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import cron, hours
 from slowmatch.jobs.catalog import JOBS, JobSpec
 from slowmatch.jobs.catalog import job as job_spec
@@ -29,8 +30,9 @@ def job_card(con: Connection, name: str, now: datetime) -> dict[str, Any]:
 
 
 def _cards(con: Connection, names: list[str], now: datetime) -> list[dict[str, Any]]:
-    known = dict(con.query(_KNOWN, names=names))
-    rates = {row[0]: row[1:] for row in _rates(con, now)}
+    known = dict(unchanged(con, ("cards", *names), lambda: con.query(_KNOWN, names=names)))
+    start = hours.hour_of(now - RATED)
+    rates = {row[0]: row[1:] for row in unchanged(con, ("rates", start), lambda: _rates(con, now))}
     return [_card(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count, capped
+from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import claims, queue
 from slowmatch.jobs.filters import RunFilter
 
@@ -109,6 +110,10 @@ _CHANGE = {
 
 def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
     """How many of the runs that `wanted` names `action` would change."""
+    return capped(unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)))
+
+
+def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
     where, params = wanted.where()
     search = wanted.search(params)
     if search is not None:
@@ -123,4 +128,4 @@ def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
         eligible=list(ELIGIBLE[action]),
         **params,
     )
-    return capped(number)
+    return int(number)

@@ -2,6 +2,7 @@
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count, capped
+from slowmatch.db.unchanged import unchanged
 
 STATES = ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted")
 WHICH = {state: f"state = '{state}'" for state in STATES} | {
@@ -15,5 +16,5 @@ COUNTS = "SELECT " + ", ".join(
 
 def counts(con: Connection) -> dict[str, Count]:
     """Runs by state, and `retries`: those of the scheduled ones that failed before."""
-    (row,) = con.query(COUNTS)
+    (row,) = unchanged(con, "counts", lambda: con.query(COUNTS))
     return {name: capped(number) for name, number in zip(WHICH, row, strict=True)}

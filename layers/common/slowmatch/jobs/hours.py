@@ -13,7 +13,7 @@ TALLY = """
            (to_state = 'failed')::integer, (to_state = 'deleted')::integer,
            (to_state = 'scheduled')::integer, NULL, NULL
     FROM job_event AS event JOIN job_run AS run ON run.id = event.run_id
-    WHERE event.at >= CAST(:live AS timestamptz) AND event.at < CAST(:now AS timestamptz)
+    WHERE event.at >= CAST(:live AS timestamptz)
       AND (to_state IN ('succeeded', 'failed', 'deleted') OR (from_state = 'processing' AND to_state = 'scheduled'))
 """
 """One row an hour and job, and one for each later event; with the parameters of `since`."""
@@ -32,4 +32,4 @@ def counted_to(con: Connection, now: datetime, subject: str = "runs") -> datetim
 
 def since(con: Connection, now: datetime, start: datetime, subject: str = "runs") -> dict[str, Any]:
     """The parameters of TALLY for the hours that begin at `start` or later."""
-    return {"now": now, "since": hour_of(start), "live": max(counted_to(con, now, subject), hour_of(start))}
+    return {"since": hour_of(start), "live": max(counted_to(con, now, subject), hour_of(start))}

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
+from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.changes import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
 from slowmatch.jobs.filters import RunFilter
 
@@ -82,6 +83,12 @@ def details(con: Connection, run_id: str) -> str | None:
 
 def page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
     """One page, newest first, as JSON text, and the id to go on before (None at the end)."""
+    if not (wanted.text or "").strip():
+        return _found(con, wanted, before, limit)
+    return unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
+
+
+def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
     where, params = wanted.where()
     if before is not None:
         where += " AND run.id < CAST(:before AS uuid)"

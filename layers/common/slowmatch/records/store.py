@@ -7,6 +7,7 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count, capped
+from slowmatch.db.unchanged import unchanged
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
 RECORD_JSON = """
@@ -173,8 +174,13 @@ def history(con: Connection, record_id: int) -> list[dict[str, Any]]:
 
 
 def status_counts(con: Connection, now: datetime) -> dict[Status, Count]:
-    """How many records there are of each status, up to CAP."""
-    ((every, active, soon, expired),) = con.query(COUNTS, now=now, soon=now + timedelta(hours=SOON_HOURS))
+    """How many records there are of each status, up to CAP; as time passes, at most a minute old."""
+    minute = now.replace(second=0, microsecond=0)
+    ((every, active, soon, expired),) = unchanged(
+        con,
+        ("records", minute),
+        lambda: con.query(COUNTS, now=now, soon=now + timedelta(hours=SOON_HOURS)),
+    )
     return {"all": capped(every), "active": capped(active), "soon": capped(soon), "expired": capped(expired)}
 
 

@@ -1,0 +1,54 @@
+"""Answers are kept until something is written."""
+
+from slowmatch.db import Connection
+from slowmatch.db.unchanged import MOST, unchanged
+from tests.conftest import Postgres
+
+
+def test_an_answer_is_kept_until_somebody_else_writes(
+    con: Connection, postgres: Postgres, shared_database: str
+) -> None:
+    count = Counter()
+    assert [unchanged(con, "x", count) for _ in range(3)] == [[1], [1], [1]]
+    other = postgres.connect(shared_database)
+    try:
+        other.run("BEGIN")
+        other.run("INSERT INTO record (title, expiry_date) VALUES ('x', now())")
+        other.run("COMMIT")
+    finally:
+        other.close()
+    assert unchanged(con, "x", count) == [2]
+
+
+def test_what_was_answered_is_the_callers_own(con: Connection) -> None:
+    count = Counter()
+    unchanged(con, "x", count).append(7)
+    assert unchanged(con, "x", count) == [1]
+
+
+def test_each_key_has_its_answer_and_there_is_an_end_to_them(con: Connection) -> None:
+    count = Counter()
+    for key in range(MOST + 1):
+        unchanged(con, key, count)
+    assert unchanged(con, MOST, count) == [MOST + 1]
+    assert unchanged(con, 0, count) == [MOST + 2]
+
+
+def test_a_transaction_that_writes_sees_its_own_work(con: Connection) -> None:
+    count = Counter()
+    with con.transaction():
+        assert [unchanged(con, "x", count), unchanged(con, "x", count)] == [[1], [1]]
+        con.query("INSERT INTO record (title, expiry_date) VALUES ('x', now())")
+        assert [unchanged(con, "x", count), unchanged(con, "x", count)] == [[2], [3]]
+    assert unchanged(con, "x", count) == [4]
+
+
+class Counter:
+    """Answers how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self) -> list[int]:
+        self.asked += 1
+        return [self.asked]
