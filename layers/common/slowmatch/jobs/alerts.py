@@ -5,8 +5,11 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, capped
+from slowmatch.db.unchanged import unchanged
 
 SILENCE = timedelta(minutes=5)
+KEPT_SECONDS = 5
+"""How late may be told what comes about by time passing alone."""
 
 _ALERTS = f"""
     SELECT json_build_object(
@@ -62,7 +65,9 @@ def alerts(con: Connection, now: datetime) -> dict[str, Any]:
     `silent_since` is the last claim of any worker, when nobody claimed anything for SILENCE although
     work that nothing stands in the way of waited for that long.
     """
-    ((found,),) = con.query(_ALERTS, now=now, day=now - timedelta(days=1), late=now - SILENCE)
+    times = {"now": now, "day": now - timedelta(days=1), "late": now - SILENCE}
+    moment = int(now.timestamp()) // KEPT_SECONDS
+    ((found,),) = unchanged(con, ("alerts", moment), lambda: con.query(_ALERTS, **times))
     for name in ("failed_24h", "retrying"):
         found[name] = capped(found[name])
     return dict(found)

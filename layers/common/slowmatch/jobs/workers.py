@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.db import Connection
+from slowmatch.db.unchanged import unchanged
+from slowmatch.jobs.alerts import KEPT_SECONDS
 
 SEEN = timedelta(minutes=30)
 
@@ -52,5 +54,7 @@ def workers(con: Connection, now: datetime) -> list[dict[str, Any]]:
 
     `run_id` and `since` say what a worker is doing; it is `stale` when the lease on that is over.
     """
-    ((found,),) = con.query(_WORKERS, now=now, since=now - SEEN, began=now - SEEN - LONGEST)
+    times = {"now": now, "since": now - SEEN, "began": now - SEEN - LONGEST}
+    moment = int(now.timestamp()) // KEPT_SECONDS
+    ((found,),) = unchanged(con, ("workers", moment), lambda: con.query(_WORKERS, **times))
     return list(found)
