@@ -1,0 +1,122 @@
+"""With a keyboard only, in the dark, on a phone, in another size of text."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.tabs import PHONE, Tabs
+from tests.stack_process import Stack
+
+FOCUSED = """() => {
+    const element = document.activeElement, style = getComputedStyle(element), box = element.getBoundingClientRect();
+    const shown = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+    const parts = element.type === "datetime-local";  // Chromium rings the part of it that has the focus
+    return {
+        name: element.id || element.textContent.trim().slice(0, 30),
+        body: element === document.body,
+        ringed: parts || (shown && element.matches(":focus-visible")),
+        visible: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
+    };
+}"""
+
+
+def stops(page: Page, most: int = 120) -> list[dict[str, Any]]:
+    """Where the Tab key leads, from the beginning of the page to its end."""
+    found = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUSED)
+        if stop["body"]:
+            break
+        found.append(stop)
+    return found
+
+
+@pytest.mark.parametrize("path", ["/records", "/jobs", "/dashboard", "/dashboard/failed", "/runs/{failed}"])
+def test_every_stop_of_the_tab_key_is_seen(page: Page, furnished: dict[str, Any], path: str) -> None:
+    page.goto(path.format(**furnished))
+    found = stops(page)
+    assert found[0]["name"] == "Skip to the content"
+    assert len(found) > 5
+    assert [stop["name"] for stop in found if not (stop["ringed"] and stop["visible"])] == []
+
+
+def test_the_first_stop_leads_past_the_navigation(page: Page) -> None:
+    page.goto("/jobs")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_a_record_is_made_and_deleted_with_the_keyboard_alone(page: Page) -> None:
+    page.goto("/records")
+    page.get_by_text("New record").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title", exact=True)).to_be_focused()
+    page.keyboard.type("By keyboard")
+    page.keyboard.press("Tab")
+    page.keyboard.type("01072031")
+    page.keyboard.type("1200p")  # of the afternoon, where the browser counts to twelve
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Record created.")
+    page.get_by_role("link", name="Look at it").press("Enter")
+    page.get_by_role("button", name="Delete").press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Delete")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("deleted.")
+
+
+def test_going_to_another_page_takes_the_focus_along(page: Page) -> None:
+    page.goto("/jobs")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Records").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Records")
+    expect(page).to_have_title(re.compile("Records"))
+
+
+@pytest.mark.parametrize("path", ["/records", "/dashboard"])
+def test_the_dark_is_really_dark(tabs: Tabs, path: str) -> None:
+    colours = "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    page = tabs.open(path)
+    assert page.evaluate(colours) == ["rgb(251, 250, 247)", "rgb(28, 27, 25)"]
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(colours) == ["rgb(22, 21, 20)", "rgb(236, 233, 228)"]
+
+
+def test_a_state_has_its_word_and_another_colour_in_the_dark(page: Page, furnished: dict[str, Any]) -> None:
+    page.goto(f"/runs/{furnished['failed']}")
+    state = page.get_by_role("heading", level=1).locator(".state")
+    colour = "element => getComputedStyle(element).color"
+    light = state.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    assert (light, state.evaluate(colour)) == ("rgb(179, 38, 30)", "rgb(255, 138, 128)")
+    expect(state).to_have_text("failed")
+
+
+def test_a_phone_can_do_everything(tabs: Tabs, stack: Stack) -> None:
+    page = tabs.open("/jobs", viewport=PHONE, has_touch=True, is_mobile=True)
+    page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").tap()
+    page.get_by_role("link", name="Watch it").tap()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("succeeded")
+    page.get_by_role("link", name="Dashboard").tap()
+    rail = page.get_by_role("navigation", name="Dashboard")
+    rail.get_by_role("link", name="Activity").tap()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Activity")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+
+
+def test_text_of_twice_the_size_overflows_nothing(tabs: Tabs, stack: Stack) -> None:
+    stack.add_record("W" * 300, timedelta(days=2))
+    page = tabs.open("/records", viewport={"width": 640, "height": 480}, device_scale_factor=2)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 640

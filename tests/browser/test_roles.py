@@ -1,0 +1,224 @@
+"""Sign-in by OpenID Connect, and what each role sees, may do, and is refused."""
+
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from local import seed
+from local.environment import Folders, Ports
+from tests.browser.past import Past
+from tests.browser.tabs import Tabs
+from tests.stack_process import Stack, running
+
+NAMES = {"vera": "Vera Viewer", "otto": "Otto Operator", "ada": "Ada Admin", "nobody": "Nobody Atall"}
+LOOKS = ["/records/{record}", "/jobs", "/jobs/db-cleanup", "/dashboard", "/dashboard/failed"]
+LOOKS += ["/dashboard/scheduled", "/dashboard/recurring", "/dashboard/activity", "/runs/{failed}"]
+
+
+@pytest.fixture(scope="module")
+def guarded(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that lets nobody in without a provider's word."""
+    with running(tmp_path_factory.mktemp("guarded"), AUTH="oidc") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def token(guarded: Stack) -> Callable[[str], dict[str, str]]:
+    """The header that an API client sends for a person."""
+
+    def header(person: str) -> dict[str, str]:
+        address = f"http://127.0.0.1:{guarded.port + 4}/token?user={person}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return {"authorization": f"Bearer {answer.read().decode().strip()}"}
+
+    return header
+
+
+@pytest.fixture(scope="module")
+def there(guarded: Stack, token: Callable[[str], dict[str, str]]) -> dict[str, Any]:
+    """A record, a failed run and one that waits."""
+    ada = token("ada")
+    body = {"title": "Guarded", "expiry_date": "2031-01-01T00:00:00Z"}
+    _, record = guarded.call("POST", "/api/records", body, **ada)
+    _, waits = guarded.call("POST", "/api/jobs/db-cleanup/runs", {"delay_seconds": 9000}, **ada)
+    with seed.connect(Ports(guarded.port), Folders(guarded.data)) as con:
+        past = Past(con)
+        failed = past.run("failed", job="record-expiry", ago=timedelta(minutes=9))
+    return {"record": record["id"], "waits": waits["id"], "failed": failed}
+
+
+@pytest.fixture
+def tabs(browser: Browser, guarded: Stack) -> Iterator[Tabs]:
+    tabs = Tabs(browser, guarded.address)
+    tabs.expect("favicon")  # the provider has none
+    yield tabs
+    complaints = tabs.close()
+    assert complaints == []
+
+
+def sign_in(tabs: Tabs, person: str, path: str = "/dashboard") -> Page:
+    page = tabs.open(path)
+    page.get_by_role("button", name=NAMES[person]).click()
+    return page
+
+
+def actions(page: Page) -> set[str]:
+    """What the page's forms would do, with ids left out."""
+    found = page.locator("form[method=post]").evaluate_all(
+        "forms => forms.map(form => form.getAttribute('action'))"
+    )
+    return {re.sub(r"/[0-9a-f-]{36}|/\d+", "/*", each) for each in found} - {"/sign-out"}
+
+
+def test_who_has_no_session_signs_in_and_is_led_to_where_they_wanted(tabs: Tabs) -> None:
+    page = sign_in(tabs, "vera", "/dashboard/failed?job=record-expiry")
+    expect(page).to_have_url(re.compile(r"/dashboard/failed\?job=record-expiry$"))
+    expect(page.get_by_role("banner")).to_contain_text("vera@example.com · viewer")
+    (session,) = (each for each in page.context.cookies() if "session" in each["name"])
+    assert (session["httpOnly"], session["sameSite"]) == (True, "Lax")  # and Secure, where there is TLS
+
+
+def test_who_does_not_want_to_sign_in_is_told_what_came_of_it(tabs: Tabs) -> None:
+    tabs.expect("status of 400")
+    page = tabs.open("/jobs")
+    page.get_by_role("button", name="Do not sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in")
+    page.get_by_role("link", name="Try again").click()
+    expect(page.get_by_role("button", name=NAMES["ada"])).to_be_visible()
+
+
+def test_a_viewer_sees_every_page_and_no_button(tabs: Tabs, there: dict[str, Any]) -> None:
+    page = sign_in(tabs, "vera")
+    for path in LOOKS:
+        page.goto(path.format(**there))
+        expect(page.get_by_role("heading", level=1)).not_to_have_text(re.compile("Not allowed|Not found"))
+        assert actions(page) == set(), path
+    expect(page.get_by_text("Traceback (most recent call last)").first).to_be_visible()
+
+
+def test_an_operator_runs_pauses_and_edits_but_deletes_nothing(tabs: Tabs, there: dict[str, Any]) -> None:
+    page = sign_in(tabs, "otto")
+    seen: set[str] = set()
+    for path in LOOKS:
+        page.goto(path.format(**there))
+        seen |= actions(page)
+    assert {"/records/*", "/runs/*/requeue", "/runs/*/run-now", "/jobs/db-cleanup/run"} <= seen
+    assert "/jobs/db-cleanup/pause" in seen
+    assert not [each for each in seen if each.endswith("/delete") or each == "/runs"]
+
+
+def test_an_admin_also_deletes_and_acts_in_bulk(tabs: Tabs, there: dict[str, Any]) -> None:
+    page = sign_in(tabs, "ada")
+    seen: set[str] = set()
+    for path in LOOKS:
+        page.goto(path.format(**there))
+        seen |= actions(page)
+    assert {"/records/*/delete", "/runs/*/delete", "/runs"} <= seen
+
+
+def test_who_is_in_no_group_is_told_which_there_are(tabs: Tabs) -> None:
+    tabs.expect("status of 403")
+    page = sign_in(tabs, "nobody")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    expect(page.get_by_text("none of the groups viewer, operator, admin")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main")).to_have_count(0)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+
+
+@pytest.mark.parametrize(
+    ("person", "trigger", "delete"),
+    [("vera", 403, 403), ("otto", 202, 403), ("ada", 202, 202), ("nobody", 403, 403)],
+)
+def test_the_api_answers_each_role_as_the_pages_promise(
+    guarded: Stack, token: Callable[[str], dict[str, str]], person: str, trigger: int, delete: int
+) -> None:
+    who = token(person)
+    path, later = "/api/jobs/db-cleanup/runs", {"delay_seconds": 8000}
+    assert guarded.call("POST", path, later, **who)[0] == trigger
+    run_id = guarded.call("POST", path, later, **token("ada"))[1]["id"]
+    assert guarded.call("POST", f"/api/runs/{run_id}/delete", **who)[0] == delete
+    looks = 403 if person == "nobody" else 200
+    assert guarded.call("GET", "/api/runs", **who)[0] == looks
+
+
+def test_the_api_takes_no_session_and_no_forged_token(tabs: Tabs, guarded: Stack) -> None:
+    page = sign_in(tabs, "ada")
+    assert page.context.request.get("/api/runs").status == 401
+    assert guarded.call("GET", "/api/runs")[0] == 401
+    assert guarded.call("GET", "/api/runs", authorization="Bearer a.b.c")[0] == 401
+    assert guarded.call("GET", "/api/health")[0] in (200, 503)
+
+
+def test_a_viewer_who_calls_an_operator_s_route_is_refused(
+    tabs: Tabs, guarded: Stack, there: dict[str, Any], token: Callable[[str], dict[str, str]]
+) -> None:
+    tabs.expect("status of 403")
+    page = sign_in(tabs, "vera")
+    for path in (f"/runs/{there['failed']}/requeue", f"/records/{there['record']}/delete", "/runs"):
+        status = page.evaluate("path => fetch(path, {method: 'POST'}).then(answer => answer.status)", path)
+        assert status == 403, path
+    _, run = guarded.call("GET", f"/api/runs/{there['failed']}", **token("ada"))
+    assert run["state"] == "failed"
+
+
+def test_a_post_from_another_site_is_refused(tabs: Tabs, guarded: Stack, there: dict[str, Any]) -> None:
+    page = sign_in(tabs, "ada")
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}):
+        answer = page.context.request.post(f"/records/{there['record']}/delete", headers=headers)
+        assert answer.status == 403, headers
+    page.goto(f"/records/{there['record']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Guarded")
+
+
+def test_every_action_carries_the_person_s_name(tabs: Tabs) -> None:
+    page = sign_in(tabs, "otto", "/jobs/db-cleanup")
+    page.get_by_text("Pause the schedule").click()
+    page.get_by_label("Why").fill("an audit")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text("by otto@example.com")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_role("link", name="Watch it").click()
+    expect(page.locator(".history")).to_contain_text("created by console · otto@example.com")
+    page.goto("/dashboard/activity")
+    rows = page.locator("#activity tr").filter(has_text="otto@example.com")
+    expect(rows.filter(has_text="paused")).to_contain_text("an audit")
+    expect(rows.filter(has_text="resumed")).to_be_visible()
+
+
+def test_signing_out_ends_the_session(tabs: Tabs) -> None:
+    page = sign_in(tabs, "ada")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    page.goto("/records")
+    expect(page.get_by_role("button", name=NAMES["ada"])).to_be_visible()
+
+
+def test_a_session_that_ends_while_one_looks_is_said(tabs: Tabs) -> None:
+    tabs.expect("status of 401")
+    page = sign_in(tabs, "vera")
+    page.context.clear_cookies()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "https://evil.example", "/\\evil.example", "/%0d%0aX: y"]
+)
+def test_after_the_sign_in_nobody_is_led_to_another_site(tabs: Tabs, guarded: Stack, wanted: str) -> None:
+    tabs.expect("status of 404")
+    page = sign_in(tabs, "vera", f"/sign-in?next={wanted}")
+    expect(page).to_have_url(re.compile(f"^{guarded.address}/"))
+
+
+def test_a_forged_cookie_is_no_session(tabs: Tabs, guarded: Stack) -> None:
+    page = sign_in(tabs, "vera")
+    (session,) = (each for each in page.context.cookies() if "session" in each["name"])
+    forged = f"{session['name']}={session['value'][:-4]}AAAA"
+    _, _, text = guarded.page("/records", cookie=forged)
+    assert NAMES["vera"] in text and "New record" not in text  # the provider's page
