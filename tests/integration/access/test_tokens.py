@@ -30,7 +30,6 @@ def test_a_good_token_lets_in(issuer: Issuer, send: Send) -> None:
     [
         {"aud": ["other", CLIENT_ID]},
         {"aud": None, "client_id": CLIENT_ID, "token_use": "access"},
-        {"exp": int(time.time()) - 5},  # clocks differ
         {"cognito:groups": ["viewer", "operator"]},
         {"cognito:groups": "operator"},
     ],
@@ -38,6 +37,10 @@ def test_a_good_token_lets_in(issuer: Issuer, send: Send) -> None:
 )
 def test_providers_differ(issuer: Issuer, send: Send, claims: dict[str, Any]) -> None:
     assert send(bearer(issuer.token(**claims))).status == 201
+
+
+def test_clocks_may_differ_by_half_a_minute(issuer: Issuer, send: Send) -> None:
+    assert send(bearer(issuer.token(exp=int(time.time()) - 5))).status == 201
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
