@@ -83,8 +83,6 @@ def details(con: Connection, run_id: str) -> str | None:
 
 def page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
     """One page, newest first, as JSON text, and the id to go on before (None at the end)."""
-    if not (wanted.text or "").strip():
-        return _found(con, wanted, before, limit)
     return unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
 
 
