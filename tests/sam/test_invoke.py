@@ -39,7 +39,7 @@ STATUS = {"create": 201, "delete": 204, "trigger-run": 202} | dict.fromkeys(
 
 
 LEADING = {"home", "hangfire", "hangfire-pages", "sign-in", "sign-in-callback"}
-LEADING |= {"sign-out", "delete-record", "resume-job", "change-run"}  # forms without fields
+LEADING |= {"sign-out", "resume-job", "change-run"}  # forms without fields
 
 
 @dataclass(frozen=True)
