@@ -12,6 +12,7 @@ DATABASE = "slowmatch"
 DATABASE_SECRET = f"{STACK_NAME}/database"
 SIGN_IN_SECRET = f"{STACK_NAME}/sign-in"
 SESSION_SECRET = f"{STACK_NAME}/session"
+NOTIFY_SECRET = f"{STACK_NAME}/notify"
 CLIENT_ID = STACK_NAME
 
 
@@ -80,6 +81,11 @@ class Folders:
         return self.data / "outbox"
 
     @property
+    def notify(self) -> Path:
+        """Who is told of failures, as docs/notifications.md has it; nobody without the file."""
+        return self.data / "notify.json"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 
@@ -120,6 +126,9 @@ def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
         "OIDC_AUDIENCE": "",
         "OIDC_GROUPS_CLAIM": "groups",
         "SESSION_SECRET_ARN": secret_arn(SESSION_SECRET),
+        "NOTIFY_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:{STACK_NAME}-notify",
+        "NOTIFY_SECRET_ARN": secret_arn(NOTIFY_SECRET),
+        "CONSOLE_URL": ports.gateway_url,
     }
     chosen = {name: environ.get(name, value) for name, value in values.items()}
     return chosen | {"AWS_ENDPOINT_URL": ports.aws_url}

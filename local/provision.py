@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from local.aws import Aws
 from local.resources import Queue, Rule, Template
 
 
-async def provision(aws: Aws, template: Template, secrets: dict[str, dict[str, str]], sender: str) -> None:
-    """`secrets` have their values, by name; `sender` becomes a verified SES identity."""
+async def provision(aws: Aws, template: Template, secrets: Mapping[str, Any], sender: str) -> None:
+    """`secrets` have their values, by name, or their text; `sender` becomes a verified SES identity."""
     dead_letters = {queue.dead_letter_arn for queue in template.queues}
     # A redrive policy can only name a queue that exists.
     for queue in sorted(template.queues, key=lambda queue: queue.arn not in dead_letters):
         await _create_queue(aws, queue)
-    known: dict[str, dict[str, str]] = {secret.name: {} for secret in template.secrets} | secrets
+    known: dict[str, Any] = {secret.name: {} for secret in template.secrets} | dict(secrets)
     await asyncio.gather(
         *(_create_rule(aws, rule) for rule in template.rules),
         *(aws.query("sns", "CreateTopic", Name=topic.name) for topic in template.topics),
@@ -41,11 +43,11 @@ async def _create_rule(aws: Aws, rule: Rule) -> None:
     await aws.call("events", "PutRule", Name=rule.name, State=state, **when)
 
 
-async def _create_secret(aws: Aws, name: str, value: dict[str, str]) -> None:
+async def _create_secret(aws: Aws, name: str, value: Any) -> None:
     await aws.call(
         "secretsmanager",
         "CreateSecret",
         Name=name,
-        SecretString=json.dumps(value),
+        SecretString=value if isinstance(value, str) else json.dumps(value),
         ClientRequestToken="0" * 32,
     )

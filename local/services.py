@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from local import ROOT, processes
 from local.cluster import USERNAME, Cluster, password
@@ -19,6 +19,7 @@ from local.environment import (
     CLIENT_ID,
     DATABASE_SECRET,
     HOST,
+    NOTIFY_SECRET,
     SESSION_SECRET,
     SIGN_IN_SECRET,
     Folders,
@@ -94,15 +95,16 @@ async def _provision(
     aws = Aws(session, plan.ports.aws_url)
     await _listening(moto, plan.ports.aws)
     sender = local_values(plan.ports, plan.environ)["MAIL_SENDER"]
-    await provision(aws, plan.template, _secrets(secret, plan.environ), sender)
+    await provision(aws, plan.template, _secrets(secret, plan), sender)
     return aws
 
 
-def _secrets(database_password: str, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _secrets(database_password: str, plan: Plan) -> dict[str, Any]:
     """Whoever restarts the stack signs in anew: the key of the sessions is another one then.
 
-    A client that a real provider knows comes from the shell.
+    A client that a real provider knows comes from the shell; who is told of failures is in a file.
     """
+    environ, notify = plan.environ, plan.folders.notify
     client = {"client_id": environ.get("OIDC_CLIENT_ID", CLIENT_ID)}
     if "OIDC_CLIENT_SECRET" in environ:
         client["client_secret"] = environ["OIDC_CLIENT_SECRET"]
@@ -110,6 +112,7 @@ def _secrets(database_password: str, environ: Mapping[str, str]) -> dict[str, di
         DATABASE_SECRET: {"username": USERNAME, "password": database_password},
         SIGN_IN_SECRET: client,
         SESSION_SECRET: {"key": token_urlsafe(48)},
+        NOTIFY_SECRET: notify.read_text(encoding="utf-8") if notify.exists() else [],
     }
 
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from slowmatch import telemetry
+from slowmatch import notify, telemetry
 from slowmatch.db import connection
 from slowmatch.jobs import dispatch, upkeep
+from slowmatch.notify import queue as deliveries
 from slowmatch.records import upkeep as records
 from slowmatch.settings import settings
 
@@ -23,6 +24,9 @@ def handler(event: Any, _context: Any) -> dict[str, int]:
         "missed": upkeep.report_missed(con, now),
         "purged": upkeep.purge(con, now, config),
     }
+    upkeep.report_dead_letters(con, now)
+    notify.publish_waiting(con, now)
+    deliveries.send_waiting(con, now)
     upkeep.roll_up(con, now)
     records.roll_up(con, now)
     records.purge_events(con, now, timedelta(days=config.failed_run_retention_days))

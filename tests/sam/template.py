@@ -78,7 +78,22 @@ def api_functions() -> list[str]:
 
 def queue_functions() -> dict[str, str]:
     """Logical id of a job's function -> that of its queue."""
+    return {name: queue for name, queue in polled_queues().items() if not events(name, "SNS")}
+
+
+def polled_queues() -> dict[str, str]:
+    """Logical id of every function with a queue, the jobs' and the notifier -> that of its queue."""
     return {name: event["Queue"]["Fn::GetAtt"][0] for name in functions() for event in events(name, "SQS")}
+
+
+def variables(logical_id: str | None = None) -> dict[str, Any]:
+    """What the template sets in the environment of a function, or of any."""
+    chosen = functions() if logical_id is None else {logical_id: functions()[logical_id]}
+    own = [function.get("Environment", {}).get("Variables", {}) for function in chosen.values()]
+    found: dict[str, Any] = dict(written()["Globals"]["Function"]["Environment"]["Variables"])
+    for each in own:
+        found |= each
+    return found
 
 
 def job_of(queue: str) -> str:

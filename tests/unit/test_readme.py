@@ -47,12 +47,12 @@ def test_every_setting_is_in_the_configuration_table(name: str) -> None:
 
 
 def test_the_configuration_table_names_no_setting_that_is_not_there() -> None:
-    declared = template.written()["Globals"]["Function"]["Environment"]["Variables"]
+    declared = template.variables()
     assert set(rows("Configuration")) <= set(declared)
 
 
 def test_the_configuration_table_has_each_variable_s_own_parameter() -> None:
-    declared = template.written()["Globals"]["Function"]["Environment"]["Variables"]
+    declared = template.variables()
     parameters = template.written()["Parameters"]
     references = {
         name: value["Ref"] for name, value in declared.items() if isinstance(value, dict) and "Ref" in value

@@ -21,6 +21,7 @@ from tests.sam.template import ROOT, Route, of_type
 FUNCTIONS = sorted(template.functions())
 APIS = sorted(template.api_functions())
 QUEUES = sorted(template.queue_functions().items())
+POLLED = sorted(template.polled_queues().items())
 JOB_RULES = sorted(of_type("AWS::Events::Rule"))
 
 # Managed policies reach every resource of their kind, and SAM attaches them by itself.
@@ -86,7 +87,7 @@ def test_no_function_folder_has_requirements_of_its_own() -> None:
 # queues
 
 
-@pytest.mark.parametrize(("function", "queue"), QUEUES)
+@pytest.mark.parametrize(("function", "queue"), POLLED)
 def test_every_queue_has_a_dead_letter_queue_that_keeps_messages_longer(function: str, queue: str) -> None:
     queues = of_type("AWS::SQS::Queue")
     dead = queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
@@ -94,7 +95,7 @@ def test_every_queue_has_a_dead_letter_queue_that_keeps_messages_longer(function
     assert queues[dead]["MessageRetentionPeriod"] > queues[queue]["MessageRetentionPeriod"]
 
 
-@pytest.mark.parametrize(("function", "queue"), QUEUES)
+@pytest.mark.parametrize(("function", "queue"), POLLED)
 def test_a_message_stays_hidden_for_at_least_six_times_the_function_s_time_out(
     function: str, queue: str
 ) -> None:
@@ -102,7 +103,7 @@ def test_a_message_stays_hidden_for_at_least_six_times_the_function_s_time_out(
     assert 6 * template.timeout(function) <= hidden <= 12 * 3600
 
 
-@pytest.mark.parametrize(("function", "queue"), QUEUES)
+@pytest.mark.parametrize(("function", "queue"), POLLED)
 def test_a_message_is_received_at_least_five_times_before_it_is_dead(function: str, queue: str) -> None:
     assert of_type("AWS::SQS::Queue")[queue]["RedrivePolicy"]["maxReceiveCount"] >= 5
 
@@ -117,7 +118,7 @@ def test_a_job_s_function_takes_one_message_at_a_time_and_reports_each_failed_on
 
 def test_every_queue_is_either_polled_or_holds_dead_letters() -> None:
     queues = of_type("AWS::SQS::Queue")
-    polled = set(template.queue_functions().values())
+    polled = set(template.polled_queues().values())
     dead = {queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] for queue in polled}
     assert set(queues) == polled | dead
     assert polled & dead == set()
@@ -251,13 +252,20 @@ def _list(value: Any) -> list[Any]:
 def test_the_template_sets_the_variables_that_the_settings_read_and_no_others() -> None:
     read = _Recorder(REQUIRED)
     Settings.from_env(read)
-    variables = set(template.written()["Globals"]["Function"]["Environment"]["Variables"])
+    variables = set(template.variables())
     assert variables - OTHERS_VARIABLES == read.names
     assert variables >= OTHERS_VARIABLES
 
 
-def test_no_function_has_variables_of_its_own() -> None:
-    assert [name for name, function in template.functions().items() if "Environment" in function] == []
+def test_only_the_notifier_has_a_variable_of_its_own_because_the_others_would_close_a_circle() -> None:
+    own = {
+        name: function["Environment"]
+        for name, function in template.functions().items()
+        if "Environment" in function
+    }
+    assert {name: set(environment["Variables"]) for name, environment in own.items()} == {
+        "NotifierFunction": {"CONSOLE_URL"}
+    }
 
 
 def test_a_setting_is_named_as_its_variable() -> None:

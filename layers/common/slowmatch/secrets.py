@@ -1,6 +1,7 @@
 """Secrets, from AWS Secrets Manager."""
 
 import json
+from typing import Any
 
 
 class SecretError(Exception):
@@ -9,16 +10,8 @@ class SecretError(Exception):
 
 def read(arn: str, *keys: str) -> dict[str, str]:
     """The JSON object in the secret `arn`. Raise SecretError unless each of `keys` is there and is text."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
-        client = boto3.client("secretsmanager")
-        text = client.get_secret_value(SecretId=arn)["SecretString"]
-    except (BotoCoreError, ClientError, KeyError) as error:
-        raise SecretError(f"secret {arn} cannot be read: {error}") from error
-    try:
-        secret = json.loads(text)
+        secret = json.loads(_text(arn))
     except ValueError:
         secret = None
     if not isinstance(secret, dict):
@@ -27,3 +20,23 @@ def read(arn: str, *keys: str) -> dict[str, str]:
         if not isinstance(secret.get(key), str):
             raise SecretError(f"secret {arn} has no text under the key {key!r}; it needs {', '.join(keys)}")
     return secret
+
+
+def document(arn: str) -> Any:
+    """Whatever JSON is in the secret `arn`. Raise SecretError when it cannot be read or is none."""
+    try:
+        return json.loads(_text(arn))
+    except ValueError as error:
+        at = f", line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise SecretError(f"secret {arn} is not JSON{at}") from None
+
+
+def _text(arn: str) -> str:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = boto3.client("secretsmanager")
+        return str(client.get_secret_value(SecretId=arn)["SecretString"])
+    except (BotoCoreError, ClientError, KeyError) as error:
+        raise SecretError(f"secret {arn} cannot be read: {error}") from error

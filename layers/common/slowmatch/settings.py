@@ -65,6 +65,11 @@ class Settings:
     session_secret_arn: str | None
     session_hours: int
 
+    notify_topic_arn: str | None
+    notify_secret_arn: str | None
+    notify_fold_after: int
+    console_url: str | None
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Raise SettingsError for the first variable that is missing or malformed."""
@@ -104,6 +109,10 @@ class Settings:
             admin_group=read.text("ADMIN_GROUP", default="admin"),
             session_secret_arn=read.optional("SESSION_SECRET_ARN"),
             session_hours=read.number("SESSION_HOURS", 1, 720, default=8),
+            notify_topic_arn=read.optional("NOTIFY_TOPIC_ARN"),
+            notify_secret_arn=read.optional("NOTIFY_SECRET_ARN"),
+            notify_fold_after=read.number("NOTIFY_FOLD_AFTER", 1, 1000, default=3),
+            console_url=read.console_url("CONSOLE_URL"),
         )
         if settings.db_tls == "disable" and not is_loopback(settings.db_host):
             raise SettingsError(
@@ -177,6 +186,9 @@ class _Reader:
     def issuer(self, name: str) -> str | None:
         return self._optional(name, lambda value: self._issuer(name, value))
 
+    def console_url(self, name: str) -> str | None:
+        return self._optional(name, lambda value: self._console_url(name, value))
+
     def addresses(self, name: str) -> tuple[str, ...]:
         values = tuple(part.strip() for part in (self.optional(name) or "").split(",") if part.strip())
         for value in values:
@@ -202,6 +214,14 @@ class _Reader:
                 f" discovery document has it under 'issuer' (http on loopback only)"
             )
         return value
+
+    @staticmethod
+    def _console_url(name: str, value: str) -> str:
+        if not is_trustworthy(value) or set("?# ") & set(value):
+            raise SettingsError(
+                f"{name} is {value!r}: the https address of the console is needed (http on loopback only)"
+            )
+        return value.rstrip("/")
 
     @staticmethod
     def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

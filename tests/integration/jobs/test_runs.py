@@ -338,5 +338,5 @@ def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     run = work.run()
     stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, con.now())
     end = claims.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
-    assert claims.finish(con, stale, end, con.now(), None, None, []) == (False, [])
+    assert claims.finish(con, stale, end, con.now(), None, None, []) == claims.Finished(False, [], None)
     assert work.run()["state"] == "succeeded"

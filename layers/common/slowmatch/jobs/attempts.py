@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from slowmatch import telemetry
+from slowmatch import notify, telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.jobs import claims, queue
 from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
@@ -111,23 +111,25 @@ def _finish(con: Connection, claim: claims.Claim, context: Context, end: claims.
     message_at = message_time(end.due_at, now)
     progress, lines = context.take_reports()
     try:
-        mine, handed_on = _written(con, claim, end, now, message_at, progress, lines)
+        done = _written(con, claim, end, now, message_at, progress, lines)
     except StatementError as refused:
         # For example a result that PostgreSQL's jsonb cannot hold: the handler's failure, not ours.
         end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
         message_at = message_time(end.due_at, now)
-        mine, handed_on = claims.finish(con, claim, end, now, message_at, None, lines)
-    if not mine:
+        done = claims.finish(con, claim, end, now, message_at, None, lines)
+    if not done.mine:
         telemetry.logger.info("the run was deleted or taken over meanwhile; this attempt changes nothing")
         return
     if message_at is not None and end.due_at is not None:
-        handed_on.append(queue.Pointer(claim.job, claim.run_id, claim.attempt + 1, end.due_at))
-    if handed_on:
-        queue.deliver(con, handed_on)
+        done.handed_on.append(queue.Pointer(claim.job, claim.run_id, claim.attempt + 1, end.due_at))
+    if done.handed_on:
+        queue.deliver(con, done.handed_on)
+    if done.told:
+        notify.publish([done.told])
     _measure(claim, end, now)
 
 
-def _written(con: Connection, *arguments: Any) -> tuple[bool, list[queue.Pointer]]:
+def _written(con: Connection, *arguments: Any) -> claims.Finished:
     """Finish, and once more when the connection broke: the guard by attempt makes the repetition harmless."""
     try:
         return claims.finish(con, *arguments)

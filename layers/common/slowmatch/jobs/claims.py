@@ -11,6 +11,7 @@ from typing import Any
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.ids import new_run_id
+from slowmatch.jobs.notices import tell
 from slowmatch.jobs.queue import Pointer
 from slowmatch.jobs.text import to_json
 
@@ -45,6 +46,15 @@ class Holder:
     request_id: str
     now: datetime
     lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Whether the attempt was still ours, who waited for its place, and the id of what is to be told."""
+
+    mine: bool
+    handed_on: list[Pointer]
+    told: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +232,8 @@ def finish(
     message_at: datetime | None,
     progress: dict[str, Any] | None,
     lines: list[Any],
-) -> tuple[bool, list[Pointer]]:
-    """Close the attempt and move the run on; whether it was still ours, and who waited for its place.
+) -> Finished:
+    """Close the attempt and move the run on, and note what people are to be told.
 
     The oldest run that found an exclusive job busy is handed the place at once.
     """
@@ -239,7 +249,7 @@ def finish(
                 cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
                 progress = COALESCE(CAST(:progress AS jsonb), progress)
             WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer) AND state = 'processing'
-            RETURNING id, job, exclusive
+            RETURNING id, job, exclusive, attempt
         ), closed AS (
             UPDATE job_attempt
             SET finished_at = CAST(:now AS timestamptz), outcome = :outcome, error_type = CAST(:error_type AS text),
@@ -248,7 +258,7 @@ def finish(
         ), noted AS (
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'worker' FROM finished
-        ), {_WRITE_LOG}, next AS (
+        ), {_WRITE_LOG}, {tell("finished")}, next AS (
             UPDATE job_run SET message_at = CAST(:now AS timestamptz)
             WHERE id = (
                 SELECT waiting.id FROM job_run AS waiting
@@ -258,7 +268,8 @@ def finish(
             )
             RETURNING id, job, attempt, due_at
         )
-        SELECT (SELECT count(*) FROM finished), next.id::text, next.job, next.attempt + 1, next.due_at
+        SELECT (SELECT count(*) FROM finished), (SELECT id::text FROM told),
+               next.id::text, next.job, next.attempt + 1, next.due_at
         FROM (SELECT) AS always LEFT JOIN next ON true
         """,
         run_id=claim.run_id,
@@ -279,8 +290,8 @@ def finish(
         progress=None if progress is None else to_json(progress),
         lines=to_json(lines),
     )
-    mine, run_id, job, attempt, due_at = rows[0]
-    return bool(mine), [Pointer(job, run_id, attempt, due_at)] if run_id else []
+    mine, told, run_id, job, attempt, due_at = rows[0]
+    return Finished(bool(mine), [Pointer(job, run_id, attempt, due_at)] if run_id else [], told)
 
 
 def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:

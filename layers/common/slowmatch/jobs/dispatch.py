@@ -6,6 +6,7 @@ from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import claims, queue
 from slowmatch.jobs.attempts import Failure, after_failure, message_time
+from slowmatch.jobs.notices import tell
 from slowmatch.jobs.text import clean
 
 RESEND_AFTER = timedelta(minutes=10)
@@ -77,7 +78,7 @@ def _rescue(
     )
     end = after_failure(lost, failures + 1, max_attempts, now)
     rows = con.query(
-        """
+        f"""
         WITH lost AS (
             UPDATE job_run
             SET state = :state, lease_until = NULL, failures = CAST(:failures AS integer), error = :error,
@@ -93,7 +94,7 @@ def _rescue(
         ), noted AS (
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'dispatcher' FROM lost
-        )
+        ), {tell("lost")}
         SELECT job, id::text, attempt + 1, due_at FROM lost
         """,
         run_id=run_id,

@@ -6,12 +6,20 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs import cron
+from slowmatch.jobs import cron, queue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.rollup import roll_up
 from slowmatch.settings import Settings
 
-__all__ = ["events", "note_tick", "purge", "read_schedules", "report_missed", "roll_up"]
+__all__ = [
+    "events",
+    "note_tick",
+    "purge",
+    "read_schedules",
+    "report_dead_letters",
+    "report_missed",
+    "roll_up",
+]
 
 TICK_GRACE = timedelta(minutes=10)
 """How late a tick may be before it counts as missed."""
@@ -83,12 +91,20 @@ def report_missed(con: Connection, now: datetime) -> int:
 def _note_missed(con: Connection, name: str, ticks: list[datetime], now: datetime) -> int:
     rows = con.query(
         """
-        INSERT INTO job_missed (job, occurrence, noticed_at)
-        SELECT CAST(:job AS text), tick, CAST(:now AS timestamptz)
-        FROM unnest(CAST(:ticks AS timestamptz[])) AS tick
-        WHERE NOT EXISTS (SELECT FROM job_run WHERE job = CAST(:job AS text) AND occurrence = tick)
-        ON CONFLICT DO NOTHING
-        RETURNING occurrence
+        WITH missed AS (
+            INSERT INTO job_missed (job, occurrence, noticed_at)
+            SELECT CAST(:job AS text), tick, CAST(:now AS timestamptz)
+            FROM unnest(CAST(:ticks AS timestamptz[])) AS tick
+            WHERE NOT EXISTS (SELECT FROM job_run WHERE job = CAST(:job AS text) AND occurrence = tick)
+            ON CONFLICT DO NOTHING
+            RETURNING job, occurrence
+        ), told AS (
+            INSERT INTO notification (at, event, job, key, detail)
+            SELECT CAST(:now AS timestamptz), 'missed', job, job || ' ' || occurrence,
+                   jsonb_build_object('occurrence', occurrence)
+            FROM missed ON CONFLICT DO NOTHING
+        )
+        SELECT occurrence FROM missed ORDER BY occurrence
         """,
         job=name,
         ticks=ticks,
@@ -100,7 +116,30 @@ def _note_missed(con: Connection, name: str, ticks: list[datetime], now: datetim
     return len(rows)
 
 
+def report_dead_letters(con: Connection, now: datetime) -> None:
+    """Note each job that has more dead letters than when this was last looked at."""
+    for name, depth in queue.depths().jobs.items():
+        con.query(
+            """
+            WITH changed AS (
+                UPDATE job SET dead_letters = CAST(:dead AS integer)
+                FROM (SELECT name, dead_letters FROM job WHERE name = :name FOR UPDATE) AS before
+                WHERE job.name = before.name AND before.dead_letters <> CAST(:dead AS integer)
+                RETURNING job.name, before.dead_letters AS before
+            )
+            INSERT INTO notification (at, event, job, key, detail)
+            SELECT CAST(:now AS timestamptz), 'dead_letters', name, name || ' ' || CAST(:now AS timestamptz),
+                   jsonb_build_object('count', CAST(:dead AS integer))
+            FROM changed WHERE before < CAST(:dead AS integer)
+            """,
+            name=name,
+            dead=depth["dead"],
+            now=now,
+        )
+
+
 _PURGED = {
+    "DELETE FROM notification WHERE at < CAST(:before AS timestamptz)": "runs",
     "DELETE FROM job_missed WHERE noticed_at < CAST(:before AS timestamptz)": "runs",
     "DELETE FROM mail_outbox WHERE created_at < CAST(:before AS timestamptz)": "runs",
     "DELETE FROM schedule_event WHERE at < CAST(:before AS timestamptz)": "figures",

@@ -1,0 +1,84 @@
+"""One delivery from its claim to what came of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from slowmatch import notify, telemetry
+from slowmatch.db import Connection
+from slowmatch.notify import delivery, queue, routing
+from slowmatch.notify.destinations import Destination
+from slowmatch.notify.formats import Message, written
+from slowmatch.notify.post import Answer, post
+from slowmatch.notify.words import story
+from slowmatch.settings import settings
+
+
+def deliver(con: Connection, notification_id: str, name: str, destinations: Sequence[Destination]) -> None:
+    """Send one notification to the destination `name`, or see to it that it is sent later."""
+    now = con.now()
+    to = next((each for each in destinations if each.name == name), None)
+    if to is None:
+        delivery.give_up(con, notification_id, name, now, "the destination is not in the secret any more")
+        return
+    claimed = delivery.claim(con, notification_id, to, now)
+    if claimed is None:
+        telemetry.logger.info(f"notification {notification_id} needs nothing more at {name}")
+    elif isinstance(claimed, datetime):
+        queue.send([queue.Pointer(notification_id, name, claimed)], now)
+    else:
+        _send(con, claimed, to, now)
+
+
+def _send(con: Connection, claimed: delivery.Claim, to: Destination, now: datetime) -> None:
+    answer = _post(claimed.told, claimed.folded, to, now)
+    ended = con.now()
+    again_at = delivery.note(con, claimed, to.name, answer, ended)
+    what = f"{claimed.told.event} of {claimed.told.subject} to {to.name}: {answer.words}"
+    if answer.taken:
+        telemetry.logger.info(f"told {what}")
+        telemetry.count("NotificationSent", destination=to.name)
+    elif again_at is not None:
+        telemetry.logger.warning(f"not told {what}; attempt {claimed.attempt + 1} at {again_at.isoformat()}")
+        queue.send([queue.Pointer(claimed.told.id, to.name, again_at)], ended)
+    else:
+        telemetry.logger.error(f"given up after {claimed.attempt} attempts: {what}")
+        telemetry.count("NotificationFailed", destination=to.name)
+        if answer.gone:
+            _report_switched_off(con, to, ended)
+
+
+def _post(told: routing.Notification, folded: int, to: Destination, now: datetime) -> Answer:
+    config = settings()
+    message = Message(told, story(told, folded, config.console_url), folded, config.stack_name)
+    body, headers = written(message, to, now)
+    return post(to.url, body, headers)
+
+
+def _report_switched_off(con: Connection, to: Destination, now: datetime) -> None:
+    """In the log, in the health check, and to the other destinations."""
+    telemetry.logger.error(
+        f"destination {to.name} answered 410 Gone and is switched off until its address changes"
+    )
+    told = delivery.tell_switched_off(con, to, now)
+    if told is not None:
+        notify.publish([told])
+
+
+def send_test(to: Destination, now: datetime) -> dict[str, Any]:
+    """What the receiver says to a message that is about nothing."""
+    told = routing.Notification(
+        "00000000-0000-0000-0000-000000000000",
+        now,
+        "alarm",
+        None,
+        None,
+        {
+            "alarm": "A test from Slowmatch",
+            "state": "OK",
+            "reason": "Somebody asked for it.",
+            "url": settings().console_url,
+        },
+    )
+    answer = _post(told, 0, to, now)
+    return {"destination": to.name, "taken": answer.taken, "answer": answer.words}

@@ -1,0 +1,113 @@
+"""One POST: TLS verified, no redirect followed, over after ten seconds whatever the receiver does."""
+
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
+from urllib.parse import urlsplit
+
+LIMIT_SECONDS = 10.0
+SHOWN = 200
+"""Of a refusal's body this much is worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver said, in `words` that give its address away to nobody. `status` 0: nothing."""
+
+    status: int
+    words: str
+    retry_after: timedelta = timedelta(0)
+
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def gone(self) -> bool:
+        return self.status == 410
+
+    @property
+    def again(self) -> bool:
+        """Whether another try may help: no answer, too many requests, trouble on the other side."""
+        return self.status in (0, 408, 425, 429) or self.status >= 500
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float = LIMIT_SECONDS) -> Answer:
+    """Never raises for what the network or the receiver does."""
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    started = time.monotonic()
+    connection = _connection(parts.scheme, parts.hostname or "", parts.port, limit_seconds)
+    # The socket's time-out is for one operation: a receiver that sends a byte now and then outlives it.
+    over = threading.Timer(limit_seconds, _hang_up, [connection])
+    over.start()
+    try:
+        connection.request("POST", path, body, dict(headers))
+        response = connection.getresponse()
+        shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN), url, parts.hostname)
+        return Answer(
+            response.status, f"HTTP {response.status}{shown}", retry_after(response.getheader("Retry-After"))
+        )
+    except (OSError, http.client.HTTPException) as error:
+        if time.monotonic() - started >= limit_seconds or isinstance(error, TimeoutError):
+            return Answer(0, f"no answer within {limit_seconds:g} seconds")
+        return Answer(0, _trouble(error))
+    finally:
+        over.cancel()
+        connection.close()
+
+
+def retry_after(header: str | None) -> timedelta:
+    """RFC 9110, section 10.2.3: seconds or a date; nothing when it is neither."""
+    if not header:
+        return timedelta(0)
+    if header.strip().isdecimal():
+        return timedelta(seconds=int(header.strip()[:9]))
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return timedelta(0)
+    return max((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC), timedelta(0))
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _connection(scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:
+    if scheme == "https":
+        return http.client.HTTPSConnection(host, port, timeout=timeout, context=_trust())
+    return http.client.HTTPConnection(host, port, timeout=timeout)
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    import socket
+    from contextlib import suppress
+
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its TLS certificate is not trusted, or is another host's"
+    if isinstance(error, OSError):
+        return f"no connection: {error.strerror or type(error).__name__}"
+    return f"an answer that is not HTTP: {type(error).__name__}"
+
+
+def _shown(body: bytes, url: str, host: str | None) -> str:
+    """The beginning of a refusal, on one line, without the address should it be repeated there."""
+    text = " ".join(body.decode("utf-8", "replace").split())
+    secrets = [part for part in (url, host or "", *urlsplit(url).path.split("/")) if len(part) > 3]
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "...")
+    return f": {''.join(c for c in text if c.isprintable())}" if text else ""

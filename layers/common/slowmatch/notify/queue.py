@@ -1,0 +1,84 @@
+"""SQS: a message points to one delivery. A lost one is only late: the dispatcher sends it again."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.settings import settings
+from slowmatch.telemetry import logger
+
+NAME = "notify"
+MAX_DELAY_SECONDS = 900
+RESEND_AFTER = timedelta(minutes=10)
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Deliver `notification` to `destination` at `due_at`."""
+
+    notification: str
+    destination: str
+    due_at: datetime
+
+
+@cache
+def sqs() -> Any:
+    import boto3
+
+    return boto3.client("sqs")
+
+
+def send(pointers: Sequence[Pointer], now: datetime) -> int:
+    """Send a message for each, and return how many SQS took; the dispatcher finds the others."""
+    return sum(_send(pointers[start : start + 10], now) for start in range(0, len(pointers), 10))
+
+
+def _send(batch: Sequence[Pointer], now: datetime) -> int:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    address = settings().queue_url_prefix + NAME
+    entries = [
+        {
+            "Id": str(number),
+            "MessageBody": json.dumps(
+                {"notification": pointer.notification, "destination": pointer.destination}
+            ),
+            "DelaySeconds": min(max(math.ceil((pointer.due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS),
+        }
+        for number, pointer in enumerate(batch)
+    ]
+    try:
+        refused = sqs().send_message_batch(QueueUrl=address, Entries=entries).get("Failed", [])
+    except (BotoCoreError, ClientError) as error:
+        logger.warning(f"queue {address} took no message: {error}; the dispatcher will send again")
+        return 0
+    return len(batch) - len(refused)
+
+
+def send_waiting(con: Connection, now: datetime) -> int:
+    """Send a message for each delivery that is due within SQS's delay and has none on its way."""
+    rows = con.query(
+        f"""
+        WITH due AS (
+            SELECT notification_id, destination FROM notification_delivery
+            WHERE state = 'waiting' AND due_at <= CAST(:horizon AS timestamptz)
+              AND (message_at IS NULL OR message_at <= CAST(:overdue AS timestamptz))
+            ORDER BY due_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+        )
+        UPDATE notification_delivery AS delivery
+        SET message_at = GREATEST(delivery.due_at, CAST(:now AS timestamptz))
+        FROM due
+        WHERE delivery.notification_id = due.notification_id AND delivery.destination = due.destination
+        RETURNING delivery.notification_id::text, delivery.destination, delivery.due_at
+        """,
+        now=now,
+        horizon=now + timedelta(seconds=MAX_DELAY_SECONDS),
+        overdue=now - RESEND_AFTER,
+    )
+    return send([Pointer(*row) for row in rows], now)

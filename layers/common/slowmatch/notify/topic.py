@@ -1,0 +1,49 @@
+"""From a row to SNS. What SNS does not take now, the dispatcher publishes with its next tick."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.settings import settings
+from slowmatch.telemetry import logger
+
+TOLD_LATE = timedelta(days=1)
+"""What could not be told for this long is no news any more."""
+MOST = 500
+
+
+@cache
+def sns() -> Any:
+    import boto3
+
+    return boto3.client("sns")
+
+
+def publish(ids: Iterable[str]) -> int:
+    """Hand notifications to the notifier; how many SNS took. Repeating one does no harm."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    topic, taken = settings().notify_topic_arn, 0
+    for notification_id in ids if topic else ():
+        try:
+            sns().publish(TopicArn=topic, Message=json.dumps({"notification": notification_id}))
+        except (BotoCoreError, ClientError) as error:
+            logger.warning(f"topic {topic} took no notification: {error}; the dispatcher will publish again")
+            break
+        taken += 1
+    return taken
+
+
+def publish_waiting(con: Connection, now: datetime) -> int:
+    """Publish what the notifier has not routed yet: it was not published, or the notifier failed."""
+    rows = con.query(
+        f"""
+        SELECT id::text FROM notification
+        WHERE routed_at IS NULL AND at > CAST(:oldest AS timestamptz) ORDER BY at LIMIT {MOST}
+        """,
+        oldest=now - TOLD_LATE,
+    )
+    return publish(row[0] for row in rows)

@@ -1,0 +1,139 @@
+"""Jobs that fail, a topic and a queue in moto whose messages the test carries, and a real receiver."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from dispatcher import app as dispatcher
+from notifier.app import handler
+from slowmatch.db import Connection
+from slowmatch.jobs import queue as jobs_queue
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.notify import queue, topic
+from slowmatch.settings import settings
+from tests.conftest import STACK
+from tests.receiver import Receiver, receiving
+
+KEY = "a key of sixteen or more"
+
+
+@dataclass
+class Telling:
+    """SNS, SQS and the clock between the jobs and the receiver, each moved by the test."""
+
+    con: Connection
+    receiver: Receiver
+    lambda_context: Any
+    secret_arn: str
+    topic_queue: str
+    url: str
+    seen: int = 0
+    shift: timedelta = timedelta(0)
+    destinations: list[dict[str, Any]] = field(default_factory=list)
+
+    def to(self, *destinations: dict[str, Any]) -> None:
+        """Who is told from now on."""
+        self.secret(json.dumps(list(destinations)))
+
+    def secret(self, text: str) -> None:
+        boto3.client("secretsmanager").put_secret_value(SecretId=self.secret_arn, SecretString=text)
+
+    def webhook(self, name: str = "hook", **more: Any) -> dict[str, Any]:
+        return {"name": name, "kind": "webhook", "url": self.receiver.url(f"/{name}"), "key": KEY, **more}
+
+    def invoke(self, event: Any) -> Any:
+        return handler(event, self.lambda_context)
+
+    def published(self) -> list[str]:
+        """What SNS has for the notifier: taken from a queue that is subscribed to the topic."""
+        taken = self._take(self.topic_queue)
+        return [json.loads(message["Body"])["Message"] for message in taken]
+
+    def route(self, *messages: str) -> None:
+        for message in messages or self.published():
+            self.seen += 1
+            self.sns(message, f"message-{self.seen}")
+
+    def sns(self, message: str, message_id: str) -> Any:
+        return self.invoke({"Records": [{"Sns": {"MessageId": message_id, "Message": message}}]})
+
+    def bodies(self) -> list[str]:
+        """The messages that are visible in the notifier's queue now."""
+        return [message["Body"] for message in self._take(self.url)]
+
+    def deliver(self, *bodies: str) -> list[str]:
+        """Deliver messages; the ids of those that SQS has to keep."""
+        records = [
+            {"messageId": str(number), "body": body} for number, body in enumerate(bodies or self.bodies())
+        ]
+        if not records:
+            return []
+        return [failed["itemIdentifier"] for failed in self.invoke({"Records": records})["batchItemFailures"]]
+
+    def tell(self) -> None:
+        """All the way: published, routed, delivered."""
+        self.route()
+        self.deliver()
+
+    def delayed(self) -> int:
+        name = "ApproximateNumberOfMessagesDelayed"
+        answer = boto3.client("sqs").get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def dispatch(self) -> None:
+        dispatcher.handler({}, self.lambda_context)
+
+    def deliveries(self) -> list[list[Any]]:
+        return self.con.query(
+            "SELECT destination, state, attempts, answer FROM notification_delivery ORDER BY due_at, destination"
+        )
+
+    def _take(self, url: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        client = boto3.client("sqs")
+        while messages := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            found += messages
+            for message in messages:
+                client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def telling(
+    con: Connection, receiver: Receiver, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Telling]:
+    sqs, sns, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
+    for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify", "topic"):
+        sqs.create_queue(QueueName=f"{STACK}-{name}")
+    made = sns.create_topic(Name=f"{STACK}-notify")["TopicArn"]
+    url = sqs.get_queue_url(QueueName=f"{STACK}-topic")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=made, Protocol="sqs", Endpoint=arn)
+    secret = secrets.create_secret(Name="notify", SecretString="[]")["ARN"]
+    monkeypatch.setenv("NOTIFY_TOPIC_ARN", made)
+    monkeypatch.setenv("NOTIFY_SECRET_ARN", secret)
+    monkeypatch.setenv("CONSOLE_URL", "https://console.example.com")
+    for remembered in (settings, topic.sns, queue.sqs, jobs_queue.sqs):
+        remembered.cache_clear()
+    own = sqs.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"]
+    yield Telling(con, receiver, lambda_context, secret, url, own)
+    sns.delete_topic(TopicArn=made)
+    secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    for remembered in (settings, topic.sns, queue.sqs, jobs_queue.sqs):
+        remembered.cache_clear()
+
+
+@pytest.fixture
+def later(con: Connection) -> Callable[..., datetime]:
+    return lambda **delta: con.now() + timedelta(**delta)

@@ -1,0 +1,86 @@
+"""A real HTTP receiver on loopback that keeps what it is sent and answers what it is told to."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Post:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Receiver:
+    """`answers` are given in turn by path, and the last one for ever: (status, headers, body)."""
+
+    port: int
+    posts: list[Post] = field(default_factory=list)
+    answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def answer(self, path: str, *statuses: int, body: bytes = b"", **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers[path] = [(status, named, body) for status in statuses]
+
+    def at(self, path: str) -> list[Post]:
+        return [post for post in self.posts if post.path == path]
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.posts.append(Post(self.path, dict(self.headers.items()), body))
+            if self.path.startswith("/silent"):
+                receiver.released.wait(30)
+                return
+            if self.path.startswith("/dripping"):
+                self._drip()
+                return
+            answers = receiver.answers.get(self.path) or [(200, {}, b"")]
+            status, headers, text = answers.pop(0) if len(answers) > 1 else answers[0]
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(text))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def _drip(self) -> None:
+            """A byte now and then, so that no single wait is long."""
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while not receiver.released.wait(0.05):
+                try:
+                    self.wfile.write(b"x")
+                except OSError:
+                    return
+
+        def log_message(self, *_: Any) -> None:
+            """Silence."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver = Receiver(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
