@@ -50,6 +50,9 @@ format: .venv/.dev  ## bring the code into its format
 	.venv/bin/ruff check --fix-only --quiet .
 	.venv/bin/ruff format .
 
+screenshots: .venv/.dev assets  ## take the pictures in docs/screenshots anew; needs a Chromium
+	PYTHONPATH=layers/common:functions $(PY) -m tests.browser.screenshots
+
 openapi: .venv/.run  ## write the OpenAPI document anew from the code
 	$(PY) -m local.openapi
 
@@ -92,7 +95,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets test lint format openapi bench-console check validate build artifacts sam-test lock clean
+.PHONY: help run services seed assets test lint format screenshots openapi bench-console check validate build artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.

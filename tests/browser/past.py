@@ -16,10 +16,10 @@ from slowmatch.jobs.ids import new_run_id
 TABLES = ("job_run", "job_attempt", "job_event", "job_log")
 FINAL = ("succeeded", "failed", "deleted")
 TRACEBACK = """Traceback (most recent call last):
-  File "/var/task/daily_summary/app.py", line 41, in summary
-    transport.send(mail)
-  File "/opt/python/slowmatch/mail/smtp.py", line 88, in send
-    raise MailError(answer)
+  File "/opt/python/slowmatch/jobs/attempts.py", line 87, in _ending
+    result = handler(context)
+  File "/opt/python/slowmatch/db/connection.py", line 112, in query
+    raise Unavailable(error) from error
 """
 
 

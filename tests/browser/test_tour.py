@@ -115,6 +115,7 @@ def sends_a_mail_that_is_refused_and_mends_that(page: Page, untouched: Stack) ->
 def puts_a_run_off_and_changes_their_mind(page: Page) -> None:
     go(page, "Jobs")
     page.get_by_role("link", name="record-expiry", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("record-expiry")
     page.get_by_label("In minutes").fill("30")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(said(page)).to_contain_text("starts in 30 minutes.")

@@ -1,0 +1,103 @@
+"""`make screenshots`: pictures of the console for the documents, from a stack of its own after a busy month."""
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser
+
+from local import seed
+from local.environment import Folders, Ports
+from tests.browser import chromium
+from tests.browser.past import Past
+from tests.browser.tabs import PHONE, Tabs
+from tests.stack_process import ROOT, Stack, running
+
+FOLDER = ROOT / "docs" / "screenshots"
+ROWS, RUNS = 4_000, 12_000
+WINDOW = {"width": 1120, "height": 690}
+LOG = (
+    ("INFO", "4,000 records are in the database, 212 expired longer ago than 30 days"),
+    ("WARNING", "batch 3 waited 4.1 s for a lock"),
+    ("ERROR", "the database went away in the middle of batch 4"),
+)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """`path` may name a run of `furnish`."""
+
+    name: str
+    path: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+SHOTS = (
+    Shot("dashboard", "/dashboard"),
+    Shot("jobs", "/jobs"),
+    Shot("run", "/runs/{failed}"),
+    Shot("records", "/records"),
+    Shot("analytics", "/dashboard/analytics?window=7d"),
+    Shot("failed-dark", "/dashboard/failed", {"color_scheme": "dark"}),
+    Shot("phone", "/dashboard", {"viewport": PHONE, "is_mobile": True, "has_touch": True}),
+)
+
+
+def main() -> int:
+    path = chromium.executable()
+    if path is None:
+        print(chromium.MISSING, file=sys.stderr)
+        return 1
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder)) as stack,
+        chromium.launched(path) as browser,
+    ):
+        runs = furnish(stack)
+        for shot in SHOTS:
+            take(browser, stack, shot, runs)
+    return 0
+
+
+def furnish(stack: Stack) -> dict[str, str]:
+    """A busy month, and something that happens now; ids of runs by name."""
+    rows = ["--rows", str(ROWS), "--runs", str(RUNS)]
+    where = ["--port", str(stack.port), "--data", str(stack.data)]
+    subprocess.run([sys.executable, "-m", "local", "seed", *where, *rows], cwd=ROOT, check=True)
+    stack.add_record("Insurance of the van", timedelta(hours=3))
+    stack.add_record("Certificate of status.example.com", timedelta(hours=20))
+    with seed.connect(Ports(stack.port), Folders(stack.data)) as con:
+        past = Past(con)
+        error = "Unavailable: the server closed the connection unexpectedly"
+        given = {"job": "db-cleanup", "error": error, "by": "ada@example.com", "lines": LOG}
+        failed = past.run(
+            "failed", retries=2, ago=timedelta(minutes=4), payload={"older_than_days": 30}, **given
+        )
+        past.run(
+            "processing", job="record-expiry", ago=timedelta(seconds=40), progress={"done": 61, "total": 96}
+        )
+    stack.dispatch()
+    stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
+    for _ in range(6):
+        stack.wait(stack.trigger("db-cleanup", payload={"dry_run": True})["id"], "succeeded")
+    return {"failed": failed}
+
+
+def take(browser: Browser, stack: Stack, shot: Shot, runs: dict[str, str]) -> None:
+    tabs = Tabs(browser, stack.address)
+    page = tabs.open(shot.path.format(**runs), **({"viewport": WINDOW} | shot.options))
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.documentElement.style.scrollbarGutter = 'auto'")  # no scrollbar is in the picture
+    picture = FOLDER / f"{shot.name}.png"
+    page.screenshot(path=picture)
+    tabs.close()
+    print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1024:.0f} KB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
