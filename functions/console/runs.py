@@ -17,7 +17,7 @@ from slowmatch.jobs import store
 from slowmatch.jobs.ids import parse_run_id
 
 LOG_LINES = 200
-"""How many lines of the log the page shows unless it is asked for all that there are."""
+"""How many lines of the log the page shows unless it is asked for the whole."""
 DONE = {
     "requeue": "is queued again.",
     "run-now": "starts now.",
@@ -29,16 +29,16 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/runs/<run_id>")
 def run_page(run_id: str) -> Response[str]:
     request, con = here(router), connection()
-    run = _details(con, run_id)
-    lines = run.pop("log")
-    shown = lines if request.query.get("log") == "all" else lines[-LOG_LINES:]
+    is_long = request.query.get("log") == "all"
+    run = _details(con, run_id, store.LOG_LINES if is_long else LOG_LINES)
     return render.page(
         request,
         "run.html",
         con=con,
         run=run,
-        log=shown,
-        log_more=len(lines) - len(shown),
+        log=run.pop("log"),
+        log_earlier=run.pop("log_earlier"),
+        is_long=is_long,
         attempts=run_view.attempts(run),
         history=run_view.history(run),
         figures=run_view.figures(run, con.now()),
@@ -66,8 +66,8 @@ def change_run(run_id: str, action: str) -> Response[str]:
     return render.redirect(page, notice=said)
 
 
-def _details(con: Connection, run_id: str) -> dict[str, Any]:
-    text = store.details(con, _known(run_id))
+def _details(con: Connection, run_id: str, log_lines: int) -> dict[str, Any]:
+    text = store.details(con, _known(run_id), log_lines)
     if text is None:
         raise _no_run(run_id)
     found: dict[str, Any] = json.loads(text)

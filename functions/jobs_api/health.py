@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from jobs_api.answers import answer, documented
-from jobs_api.models import Health, Hours, Stats
+from jobs_api.models import Hours
+from jobs_api.shapes import Health, Stats
 from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
 from slowmatch.http.auth import public
 from slowmatch.jobs import overview, queue

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from jobs_api.answers import answer, bad_payload, documented
-from jobs_api.models import YEAR_SECONDS, Job, JobList, JobName, NewRun, Pause, Run
+from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
+from jobs_api.shapes import Job, JobList, Run
 from slowmatch.db import connection
 from slowmatch.http import auth
 from slowmatch.http.auth import allow
@@ -76,9 +77,7 @@ def resume_job(job: JobName) -> Response[str]:
 
 def _job(name: str) -> Response[str]:
     con = connection()
-    spec = job_spec(name)
-    (found,) = (each for each in overview.jobs(con, con.now()) if each["name"] == spec.name)
-    return answer(200, json.dumps(found))
+    return answer(200, json.dumps(overview.job_card(con, name, con.now())))
 
 
 def _due(new: NewRun, now: datetime) -> datetime | None:

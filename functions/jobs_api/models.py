@@ -1,7 +1,6 @@
 """What a request may say about jobs and runs."""
 
 import uuid
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -80,91 +79,6 @@ class Bulk(Strict):
         if (self.ids is None) == (self.filter is None):
             raise ValueError("must have ids or filter, one of them")
         return self
-
-
-class Done(BaseModel):
-    """The runs that were changed; `after` goes on when more may match."""
-
-    changed: list[str]
-    after: str | None
-
-
-class Run(BaseModel):
-    """A run as lists show it; times are UTC."""
-
-    id: uuid.UUID
-    job: str
-    state: State
-    payload: dict[str, Any]
-    trigger: Trigger
-    triggered_by: str | None
-    occurrence: datetime | None
-    attempt: int
-    failures: int
-    max_attempts: int
-    due_at: datetime
-    lease_until: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    progress: dict[str, Any] | None
-    result: Any
-    error: str | None
-
-
-class RunDetails(Run):
-    """A run with its attempts, its events and the last thousand lines of its log."""
-
-    attempts: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-    log: list[dict[str, Any]]
-
-
-class RunPage(BaseModel):
-    items: list[Run]
-    next: str | None
-
-
-class Job(BaseModel):
-    """A job of the catalog and what is known about its runs; times are UTC."""
-
-    name: str
-    description: str
-    fields: dict[str, dict[str, str]]
-    exclusive: bool
-    overlap: str
-    max_attempts: int
-    schedule: str | None
-    schedule_enabled: bool | None
-    next: list[datetime]
-    paused: dict[str, Any] | None
-    last_run: dict[str, Any] | None
-    missed: int
-
-
-class Stats(BaseModel):
-    """`succeeded`, `deleted` and `missed` count the hours asked for; the other states are counted as they are."""
-
-    at: datetime
-    states: dict[State, int]
-    retrying: int
-    missed: int
-    oldest_waiting_at: datetime | None
-    hours: list[dict[str, Any]]
-
-
-class Health(BaseModel):
-    """`ok` of each part and of all; a failing part has a `detail`. 503 answers have the same form."""
-
-    ok: bool
-    database: dict[str, Any]
-    queues: dict[str, Any]
-    dispatcher: dict[str, Any] | None = None
-    clock: dict[str, Any] | None = None
-
-
-class JobList(BaseModel):
-    items: list[Job]
 
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31)]

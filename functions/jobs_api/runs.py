@@ -8,7 +8,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from jobs_api.answers import answer, documented
 from jobs_api.models import (
     Bulk,
-    Done,
     OptionalFlag,
     OptionalJob,
     OptionalState,
@@ -16,10 +15,8 @@ from jobs_api.models import (
     OptionalTime,
     OptionalTrigger,
     PathRunId,
-    Run,
-    RunDetails,
-    RunPage,
 )
+from jobs_api.shapes import Done, Run, RunDetails, RunPage
 from slowmatch.db import connection
 from slowmatch.http import auth, paging
 from slowmatch.http.auth import allow

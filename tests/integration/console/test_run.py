@@ -296,6 +296,22 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Wo
     assert page.text.count('id="line-') + int(more[1]) == whole.text.count('id="line-')
     assert "line &lt;229&gt;" in page.text
     assert "line &lt;0&gt;" in whole.text
+    assert "earlier lines" not in whole.text
+
+
+def test_the_whole_log_is_a_thousand_lines_and_says_how_many_it_leaves_out(
+    browse: Browse, work: Work
+) -> None:
+    work.tick()
+    work.con.query(
+        """
+        INSERT INTO job_log (run_id, attempt, at, level, message)
+        SELECT id, 1, created_at, 'INFO', 'line ' || number FROM job_run, generate_series(1, 1230) AS number
+        """
+    )
+    page = browse.get(f"/runs/{work.run()['id']}?log=all")
+    assert page.text.count('id="line-') == 1000
+    assert "230 earlier lines are left out" in page.text
 
 
 def test_what_has_not_changed_costs_a_304(browse: Browse, work: Work) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import boto3
 import pytest
+from pydantic import BaseModel
 
+from jobs_api import shapes
 from jobs_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.http.auth import THIS_MACHINE
@@ -150,6 +152,37 @@ def test_bulk_actions_by_ids_and_by_filter(call: Any, con: Connection) -> None:
     assert call("POST", "/api/runs/requeue", {"filter": {"state": "deleted"}})[1]["changed"] == made
     assert call("POST", "/api/runs/requeue", {})[0] == 422
     assert call("POST", "/api/runs/requeue", {"ids": ["x"]})[0] == 422
+
+
+def test_answers_have_the_shape_that_the_document_gives_them(
+    call: Any, work: Work, con: Connection, later: Any
+) -> None:
+    work.handler = lambda context: context.logger.info("hello")
+    work.tick("2026-11-24T01:00:00Z")
+    work.handler = lambda context: 1 / 0
+    work.tick("2026-11-24T02:00:00Z")
+    call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
+    upkeep.roll_up(con, later(hours=1))
+    answers: list[tuple[type[BaseModel], Any]] = [
+        (shapes.JobList, call("GET", "/api/jobs")[1]),
+        (shapes.Job, call("GET", "/api/jobs/record-expiry")[1]),
+        (shapes.Run, call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 3}})[1]),
+        (shapes.RunPage, call("GET", "/api/runs")[1]),
+        *((shapes.RunDetails, call("GET", f"/api/runs/{run['id']}")[1]) for run in work.runs()),
+        (shapes.Stats, call("GET", "/api/stats")[1]),
+        (shapes.Health, call("GET", "/api/health")[1]),
+    ]
+    for model, told in answers:
+        documented = model.model_validate(told).model_dump(mode="json", exclude_unset=True)
+        assert outline(documented) == outline(told)
+    assert answers[-2][1]["hours"] and answers[1][1]["recent"]
+
+
+def outline(value: Any) -> Any:
+    """The names in it, without the values."""
+    if isinstance(value, dict):
+        return {name: outline(each) for name, each in value.items()}
+    return [outline(each) for each in value] if isinstance(value, list) else None
 
 
 def test_pause_and_resume_say_who_and_why(call: Any) -> None:

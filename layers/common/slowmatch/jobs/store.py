@@ -12,6 +12,7 @@ __all__ = [
     "BULK",
     "ELIGIBLE",
     "FINAL",
+    "LOG_LINES",
     "Changed",
     "bulk_count",
     "change",
@@ -23,15 +24,17 @@ __all__ = [
     "postpone_message",
 ]
 
-_RUN = """
-    json_build_object(
-        'id', run.id, 'job', run.job, 'state', run.state, 'payload', run.payload, 'trigger', run.trigger,
-        'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
-        'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
-        'lease_until', run.lease_until, 'created_at', run.created_at, 'started_at', run.started_at,
-        'finished_at', run.finished_at, 'progress', run.progress, 'result', run.result, 'error', run.error
-    )
+LOG_LINES = 1_000
+"""The last lines of a run's log that are read unless fewer are asked for."""
+
+_FIELDS = """
+    'id', run.id, 'job', run.job, 'state', run.state, 'payload', run.payload, 'trigger', run.trigger,
+    'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
+    'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
+    'lease_until', run.lease_until, 'created_at', run.created_at, 'started_at', run.started_at,
+    'finished_at', run.finished_at, 'progress', run.progress, 'result', run.result, 'error', run.error
 """
+_RUN = f"json_build_object({_FIELDS})"
 
 
 def find(con: Connection, run_id: str) -> dict[str, Any] | None:
@@ -56,11 +59,19 @@ def describe(con: Connection, run_id: str) -> str:
     return f"the run of {run['job']} is {run['state']}, attempt {run['attempt']}, due {run['due_at']}"
 
 
-def details(con: Connection, run_id: str) -> str | None:
-    """The run with its attempts, events and log, as JSON text."""
+def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
+    """The run with its attempts, events and the last `log_lines` of its log, as JSON text.
+
+    `log_earlier` is the number of lines before those.
+    """
+    return unchanged(con, ("details", run_id, log_lines), lambda: _details(con, run_id, log_lines))
+
+
+# Lines are put together as json: jsonb takes twice as long for a long log.
+def _details(con: Connection, run_id: str, log_lines: int) -> str | None:
     rows = con.query(
         f"""
-        SELECT ({_RUN}::jsonb || jsonb_build_object(
+        SELECT json_build_object({_FIELDS},
             'attempts', (
                 SELECT COALESCE(jsonb_agg(to_jsonb(tried) - 'run_id' ORDER BY tried.number), '[]')
                 FROM job_attempt AS tried WHERE tried.run_id = run.id
@@ -70,13 +81,23 @@ def details(con: Connection, run_id: str) -> str | None:
                 FROM job_event AS event WHERE run_id = run.id
             ),
             'log', (
-                SELECT COALESCE(jsonb_agg(to_jsonb(line) - 'run_id' ORDER BY line.id), '[]')
-                FROM (SELECT * FROM job_log WHERE run_id = run.id ORDER BY id DESC LIMIT 1000) AS line
+                SELECT COALESCE(json_agg(json_build_object(
+                    'id', line.id, 'attempt', line.attempt, 'at', line.at,
+                    'level', line.level, 'message', line.message
+                ) ORDER BY line.id), '[]')
+                FROM (
+                    SELECT * FROM job_log WHERE run_id = run.id
+                    ORDER BY id DESC LIMIT CAST(:log_lines AS integer)
+                ) AS line
+            ),
+            'log_earlier', (
+                SELECT greatest(count(*) - CAST(:log_lines AS integer), 0) FROM job_log WHERE run_id = run.id
             )
-        ))::text
+        )::text
         FROM job_run AS run WHERE id = CAST(:id AS uuid)
         """,
         id=run_id,
+        log_lines=log_lines,
     )
     return rows[0][0] if rows else None
 

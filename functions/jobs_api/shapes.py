@@ -1,0 +1,196 @@
+"""What is answered about jobs and runs, for the OpenAPI document; all times are UTC."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from jobs_api.models import State, Trigger
+
+
+class Done(BaseModel):
+    """The runs that were changed; `after` goes on when more may match."""
+
+    changed: list[str]
+    after: str | None
+
+
+class Run(BaseModel):
+    """A run as lists show it."""
+
+    id: uuid.UUID
+    job: str
+    state: State
+    payload: dict[str, Any]
+    trigger: Trigger
+    triggered_by: str | None
+    occurrence: datetime | None
+    attempt: int
+    failures: int
+    max_attempts: int
+    due_at: datetime
+    lease_until: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: dict[str, Any] | None
+    result: Any
+    error: str | None
+
+
+class Attempt(BaseModel):
+    """One try of a run; without an outcome it is at work."""
+
+    number: int
+    worker: str
+    request_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Literal["succeeded", "failed", "lost", "continued", "cancelled"] | None
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+
+
+class Event(BaseModel):
+    """A change of a run's state: why, and by whom."""
+
+    id: int
+    at: datetime
+    from_state: State | None
+    to_state: State
+    reason: str
+    actor: str
+
+
+class LogLine(BaseModel):
+    id: int
+    attempt: int
+    at: datetime
+    level: str
+    message: str
+
+
+class RunDetails(Run):
+    """A run with its attempts, its events and the last thousand lines of its log.
+
+    `log_earlier` is the number of lines before those.
+    """
+
+    attempts: list[Attempt]
+    events: list[Event]
+    log: list[LogLine]
+    log_earlier: int
+
+
+class RunPage(BaseModel):
+    items: list[Run]
+    next: str | None
+
+
+class JobField(BaseModel):
+    """A field of a job's payload."""
+
+    type: str
+    description: str
+
+
+class Paused(BaseModel):
+    """Since when a schedule is paused, by whom and why."""
+
+    at: datetime
+    by: str
+    note: str | None
+
+
+class LastRun(BaseModel):
+    id: uuid.UUID
+    state: State
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class EndedRun(BaseModel):
+    """`duration_ms` is the last attempt's, null for a run that never started."""
+
+    id: uuid.UUID
+    state: State
+    created_at: datetime
+    duration_ms: float | None
+
+
+class Depth(BaseModel):
+    """How many; `capped` says that there are more."""
+
+    number: int
+    capped: bool
+
+
+class Job(BaseModel):
+    """A job of the catalog and what is known about its runs.
+
+    `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
+    `success_rate` (0 to 1), `p50_ms` and `p95_ms` are of the last seven days, null when nothing ended.
+    `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
+    """
+
+    name: str
+    description: str
+    fields: dict[str, JobField]
+    exclusive: bool
+    overlap: str
+    max_attempts: int
+    schedule: str | None
+    words: str | None
+    schedule_enabled: bool | None
+    next: list[datetime]
+    paused: Paused | None
+    last_run: LastRun | None
+    last_error: str | None
+    recent: list[EndedRun]
+    missed: int
+    success_rate: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    queue_depth: Depth
+
+
+class JobList(BaseModel):
+    items: list[Job]
+
+
+class JobHour(BaseModel):
+    """What a job's runs did in the hour that starts at `hour`."""
+
+    job: str
+    hour: datetime
+    succeeded: int
+    failed: int
+    deleted: int
+    retried: int
+    attempts: int
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+class Stats(BaseModel):
+    """`succeeded`, `deleted` and `missed` count the hours asked for; the other states are counted as they are."""
+
+    at: datetime
+    states: dict[State, int]
+    retrying: int
+    missed: int
+    oldest_waiting_at: datetime | None
+    hours: list[JobHour]
+
+
+class Health(BaseModel):
+    """`ok` of each part and of all; a failing part has a `detail`. 503 answers have the same form."""
+
+    ok: bool
+    database: dict[str, Any]
+    queues: dict[str, Any]
+    dispatcher: dict[str, Any] | None = None
+    clock: dict[str, Any] | None = None
