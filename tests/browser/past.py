@@ -80,7 +80,7 @@ class Past:
         )
         self.con.run("DELETE FROM job_attempt WHERE started_at > CAST(:since AS timestamptz)", since=since)
         self.run("succeeded", ago=lasts)
-        waiting = self.run("scheduled", ago=lasts, due=since, exclusive=False)
+        waiting = self.run("scheduled", ago=lasts, due=since)
         try:
             yield
         finally:
@@ -113,7 +113,8 @@ def rows(
     progress: dict[str, Any] | None = None,
     lines: tuple[tuple[str, str], ...] = (),
     due: datetime | None = None,
-    exclusive: bool | None = None,
+    exclusive: bool = False,
+    lease_until: datetime | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of one run, by table.
 
@@ -138,7 +139,7 @@ def rows(
         "id": run_id,
         "job": job,
         "state": state,
-        "exclusive": state != "processing" if exclusive is None else exclusive,
+        "exclusive": exclusive,
         "payload": payload or {},
         "trigger": "console" if by else "schedule",
         "triggered_by": by or "schedule",
@@ -146,7 +147,9 @@ def rows(
         "failures": retries + (state == "failed"),
         "max_attempts": max(JOBS[job].max_attempts, retries + 1),
         "due_at": due or (datetime.now(UTC) + timedelta(hours=1) if state == "scheduled" else created),
-        "lease_until": datetime.now(UTC) + timedelta(hours=1) if state == "processing" else None,
+        "lease_until": (lease_until or datetime.now(UTC) + timedelta(hours=1))
+        if state == "processing"
+        else None,
         "created_at": created,
         "started_at": starts[0] if starts else None,
         "finished_at": ended if state in FINAL else None,

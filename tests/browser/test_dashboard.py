@@ -185,6 +185,12 @@ def test_activity_names_who_did_what_to_which(page: Page, stack: Stack) -> None:
     expect(created).to_contain_text("Watched")
 
 
+def test_the_health_endpoint_answers_a_monitor(page: Page, stack: Stack) -> None:
+    stack.dispatch()
+    answer = page.request.get("/api/health")
+    assert answer.status == 200 and answer.json()["ok"]
+
+
 def test_the_foot_says_which_database_answered_and_how_its_clock_goes(page: Page) -> None:
     page.goto("/dashboard")
     foot = page.get_by_role("contentinfo")

@@ -151,6 +151,23 @@ def test_a_long_list_has_pages(page: Page, past: Past) -> None:
     expect(page.locator("#runs tr")).to_have_count(20)
 
 
+def test_a_page_holds_as_many_runs_as_one_likes(page: Page, past: Past) -> None:
+    past.runs([{"state": "deleted", "payload": {"batch_size": 4712}} for _ in range(60)])
+    page.goto("/dashboard/deleted?text=4712")
+    expect(page.locator("#runs tr")).to_have_count(20)
+    for size in (10, 50, 200):
+        sizes = page.get_by_role("navigation", name="Runs on a page")
+        sizes.get_by_role("link", name=str(size), exact=True).click()
+        expect(page.locator("#runs tr")).to_have_count(min(size, 60))
+
+
+@pytest.mark.parametrize(("name", "days"), [("succeeded", 30), ("deleted", 30), ("failed", 90)])
+def test_a_list_says_how_long_its_runs_are_kept(page: Page, past: Past, name: str, days: int) -> None:
+    past.run(name)
+    page.goto(f"/dashboard/{name}")
+    expect(page.get_by_role("main")).to_contain_text(f"kept for {days} days")
+
+
 def test_selected_runs_are_deleted_together_after_a_question_with_their_number(
     page: Page, past: Past, stack: Stack
 ) -> None:

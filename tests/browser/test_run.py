@@ -1,7 +1,7 @@
 """The page of one run: everything that is known about it, live, and the buttons that fit its state."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -84,6 +84,31 @@ def test_a_run_at_work_can_be_stopped(page: Page, stack: Stack, mailbox: Any) ->
     expect(page.get_by_role("heading", level=1)).to_contain_text("deleted")
     expect(page.get_by_text("Deleted while it worked.")).to_be_visible()
     assert stack.run(run_id)["state"] == "deleted"
+
+
+def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, past: Past) -> None:
+    first = past.run("processing", job="db-cleanup", exclusive=True)
+    second = stack.trigger("db-cleanup", payload={"dry_run": True})["id"]
+    try:
+        page.goto(f"/runs/{second}")
+        expect(
+            page.get_by_text("This job runs one at a time, and another run of it is at work.")
+        ).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("enqueued")
+    finally:
+        for run_id in (second, first):
+            stack.call("POST", f"/api/runs/{run_id}/delete")
+
+
+def test_a_run_whose_worker_vanished_is_found_and_tried_again(page: Page, stack: Stack, past: Past) -> None:
+    over = datetime.now(UTC) - timedelta(minutes=2)
+    run_id = past.run("processing", ago=timedelta(minutes=20), lease_until=over)
+    page.goto("/dashboard/processing")
+    expect(page.locator(f"#run-{run_id}")).to_contain_text("its worker may be gone")
+    stack.dispatch()
+    page.goto(f"/runs/{run_id}")
+    expect(page.locator(".attempts > li").last).to_contain_text("lost")
+    expect(page.get_by_text(re.compile("Retry attempt 1 of 10, due"))).to_be_visible()
 
 
 def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack: Stack) -> None:

@@ -1,0 +1,59 @@
+"""docs/hangfire.md points at what there is: a route of the template, a test in the browser."""
+
+import ast
+import re
+
+import pytest
+
+from tests.sam import template
+from tests.sam.template import ROOT
+
+TEXT = (ROOT / "docs" / "hangfire.md").read_text(encoding="utf-8")
+CODE = re.findall(r"`([^`]+)`", TEXT)
+TESTS = sorted({name for name in CODE if name.startswith("test_")})
+PATHS = sorted({name for name in CODE if name.startswith("/")})
+ROUTES = {route.path for function in template.api_functions() for route in template.routes(function)}
+PICTURE_BYTES = 150 * 1024
+
+
+def browser_tests() -> set[str]:
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests/browser").glob("test_*.py")
+    ]
+    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def rows() -> list[list[str]]:
+    """The cells of every row of every table, the headings left out."""
+    lines = [line for line in TEXT.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [
+        row for row, after in zip(cells, [*cells[1:], [""]], strict=True) if "---" not in row[0] + after[0]
+    ]
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_every_test_that_is_named_exists(name: str) -> None:
+    assert name in browser_tests()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_that_is_named_is_a_route(path: str) -> None:
+    patterns = [re.sub(r"\{\w+\+?\}", "[^/]+", route) for route in ROUTES]
+    assert any(re.fullmatch(pattern, path) for pattern in patterns)
+
+
+def test_every_row_names_a_test_unless_it_says_why_it_is_left_out() -> None:
+    assert [row for row in rows() if "`test_" not in row[-1] and row[1] != "-"] == []
+
+
+def test_every_wish_has_its_number() -> None:
+    numbers = [int(row[0]) for row in rows() if row[0].isdigit()]
+    assert numbers == list(range(1, 19))
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs/screenshots").glob("*.png")), ids=lambda path: path.name
+)
+def test_a_picture_is_small_enough_to_be_kept_here(picture: object) -> None:
+    assert 0 < (ROOT / str(picture)).stat().st_size < PICTURE_BYTES
