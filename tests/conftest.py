@@ -1,5 +1,6 @@
 """A real PostgreSQL for the session, a database of its own for each test, and a pretended AWS around it."""
 
+import itertools
 import json
 import os
 import pwd
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +236,18 @@ def issuer(environment: Settings, issuers: Issuer, monkeypatch: pytest.MonkeyPat
 def con(environment: Settings) -> Connection:
     """A connection to the empty database, the one that the functions under test get too."""
     return connection()
+
+
+@pytest.fixture
+def half_past(con: Connection, monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Half past this hour. The database's clock starts there, and each look at it finds it a millisecond later.
+
+    No hour, minute or second turns in the middle of such a test, however slow the machine is.
+    """
+    start = con.now().replace(minute=30, second=0, microsecond=0)
+    looks = itertools.count()
+    monkeypatch.setattr(Connection, "now", lambda con: start + next(looks) * timedelta(milliseconds=1))
+    return start
 
 
 def request_context(method: str, path: str, source_ip: str = "127.0.0.1") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from slowmatch.db import Connection
 from tests.integration.console.conftest import Browse
 
+pytestmark = pytest.mark.usefixtures("half_past")
 JOB = "record-expiry"
 RUN = "019ac000-0000-7000-8000-000000000001"
 

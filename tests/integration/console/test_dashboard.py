@@ -58,6 +58,7 @@ def test_every_page_has_the_rail_and_marks_itself_in_it(page: str, browse: Brows
     assert len(re.findall("<li>", rail)) == 13
 
 
+@pytest.mark.usefixtures("half_past")
 @pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
 def test_a_poll_with_nothing_new_costs_a_304(
     page: str, browse: Browse, con: Connection, queues: None

@@ -304,6 +304,7 @@ def test_the_page_of_a_job_lists_its_last_runs_and_leads_to_all(browse: Browse, 
     assert NASTY not in page
 
 
+@pytest.mark.usefixtures("half_past")
 @pytest.mark.parametrize("address", ["/jobs", "/jobs/db-cleanup"])
 def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, address: str) -> None:
     finished(con, "db-cleanup", "succeeded")

@@ -153,6 +153,7 @@ def test_the_last_minute_has_thirty_complete_spans(con: Connection, work: Work) 
     assert not any(bucket["succeeded"] for bucket in overview.realtime(con, ended + timedelta(seconds=70)))
 
 
+@pytest.mark.usefixtures("half_past")
 @pytest.mark.parametrize(("span", "number"), [("24h", 24), ("7d", 28), ("30d", 30)])
 def test_history_is_live_before_and_after_a_roll_up(
     con: Connection, work: Work, span: str, number: int
@@ -183,6 +184,7 @@ def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connectio
     assert sum(bucket["succeeded"] for bucket in overview.history(con, now, "24h")[:-3]) == 1
 
 
+@pytest.mark.usefixtures("half_past")
 def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) -> None:
     work.tick()
     con.query("UPDATE job_attempt SET started_at = finished_at - interval '2 seconds'")
@@ -212,12 +214,13 @@ def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, w
     assert overview.failure_reasons(con, con.now(), "7d")[0]["last_run_id"] != found[0]["last_run_id"]
 
 
-def test_records_over_time_count_edits_and_batches(con: Connection) -> None:
+def test_records_over_time_count_edits_and_batches(con: Connection, half_past: datetime) -> None:
     from slowmatch.records import upkeep as batches
 
     for _ in range(3):
         records.create(con, "x", con.now() - HOUR, "ann")
     assert batches.expire_batch(con, con.now(), 2, "record-expiry") == 2
+    con.query("UPDATE record_event SET at = :at", at=half_past)
     for rolled in (False, True):
         if rolled:
             batches.roll_up(con, con.now())
