@@ -62,7 +62,7 @@ def receiving() -> Iterator[Receiver]:
 
         def _drip(self) -> None:
             """A byte now and then, so that no single wait is long."""
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            self.wfile.write(b"HTTP/")
             while not receiver.released.wait(0.05):
                 try:
                     self.wfile.write(b"x")

@@ -19,6 +19,7 @@ from tests.ports import free_ports
 from tests.sam.template import ROOT
 
 READY_SECONDS = 60
+DESTINATIONS = [{"name": "ops", "kind": "slack", "url": "http://127.0.0.1:9/nobody-listens"}]
 STOP_SECONDS = 20
 
 
@@ -56,6 +57,7 @@ def services() -> Iterator[Backing]:
 @contextmanager
 def _serving(data: Path, port: int) -> Iterator[Backing]:
     backing = Backing(data)
+    (data / "notify.json").write_text(json.dumps(DESTINATIONS), encoding="utf-8")
     command = [sys.executable, "-m", "local", "services", "--port", str(port), "--data", str(data)]
     process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:

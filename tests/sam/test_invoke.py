@@ -28,7 +28,7 @@ JOB_OF = {
 APIS = [template.folder(function) for function in template.api_functions()]
 SAMPLES = sorted(path for folder in FUNCTION_OF for path in (EVENTS / folder).glob("*.json"))
 # Each list is worked off in its order: a health check wants a dispatcher that was there.
-SHARES = (["dispatcher", "jobs_api"], ["records_api", "console", *JOB_OF])
+SHARES = (["dispatcher", "jobs_api", "notifier"], ["records_api", "console", *JOB_OF])
 SAMPLE_RUN = "019bbfce-8c00-7d3a-9c41-5be0a1f2c3d4"
 STATE_OF_RUN = {"run-now-one": "scheduled"} | dict.fromkeys(
     ("requeue-one", "requeue-ids", "change-run", "change-runs"), "deleted"

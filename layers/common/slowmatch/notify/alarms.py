@@ -18,9 +18,8 @@ def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now:
     detail = {
         "alarm": str(message["AlarmName"]),
         "state": str(message["NewStateValue"]),
-        "description": message.get("AlarmDescription"),
-        "reason": str(message.get("AlarmDescription") or message.get("NewStateReason") or ""),
-        "cause": str(message.get("NewStateReason") or ""),
+        "description": str(message.get("AlarmDescription") or ""),
+        "reason": str(message.get("NewStateReason") or ""),
         "url": _console(str(message.get("AlarmArn", "")), str(message["AlarmName"])),
     }
     text = json.dumps(detail).replace("\\u0000", "")

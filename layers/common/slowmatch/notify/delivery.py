@@ -36,49 +36,67 @@ def backoff(failures: int) -> timedelta:
 def claim(con: Connection, notification_id: str, to: Destination, now: datetime) -> Claim | datetime | None:
     """The claim, or when to come again, or None when there is nothing left to do."""
     with con.transaction():
-        ((free_at, switched_off),) = con.query(
-            """
-            INSERT INTO notification_destination AS known (name, fingerprint) VALUES (:name, :fingerprint)
-            ON CONFLICT (name) DO UPDATE SET
-                fingerprint = EXCLUDED.fingerprint,
-                rests_until = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.rests_until END,
-                failures = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.failures ELSE 0 END,
-                switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
-                reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
-            RETURNING CASE WHEN rests_until > CAST(:now AS timestamptz) THEN rests_until
-                           WHEN busy_until > CAST(:now AS timestamptz) THEN CAST(:look_again AS timestamptz) END,
-                      switched_off_at IS NOT NULL
-            """,
-            name=to.name,
-            fingerprint=to.fingerprint,
-            now=now,
-            look_again=now + BUSY,
-        )
-        rows = con.query(
-            """
-            SELECT told.id::text, told.at, told.event, told.job, told.run_id::text, told.detail,
-                   delivery.due_at, delivery.attempts,
-                   (SELECT count(*) FROM notification_delivery AS folded
-                    WHERE folded.digest = told.id AND folded.destination = delivery.destination)
-            FROM notification_delivery AS delivery JOIN notification AS told ON told.id = delivery.notification_id
-            WHERE delivery.notification_id = CAST(:id AS uuid) AND delivery.destination = :name
-              AND delivery.state = 'waiting'
-            """,
-            id=notification_id,
-            name=to.name,
-        )
-        if not rows:
+        free_at, off = _locked(con, to, now)
+        found = _waiting(con, notification_id, to.name)
+        if found is None:
             return None
-        *told, due_at, attempts, folded = rows[0]
-        if switched_off:
-            give_up(con, notification_id, to.name, now, "the destination is switched off")
+        told, due_at, attempts, folded = found
+        if off or attempts >= MOST_ATTEMPTS:  # the last attempt may have ended without a word
+            why = "the destination is switched off" if off else f"no answer to {attempts} attempts"
+            give_up(con, notification_id, to.name, now, why)
             return None
-        later: datetime = max(due_at, free_at or due_at)
-        if later > now + EARLY or free_at:
-            _postpone(con, notification_id, to.name, later)
-            return max(later, now + BUSY)
+        if free_at is not None or due_at > now + EARLY:
+            again_at = max(due_at, free_at or due_at)
+            _postpone(con, notification_id, to.name, again_at)
+            return again_at
         _hold(con, notification_id, to.name, now)
-        return Claim(Notification(*told), attempts + 1, folded)
+        return Claim(told, attempts + 1, folded)
+
+
+def _locked(con: Connection, to: Destination, now: datetime) -> tuple[datetime | None, bool]:
+    """When the destination is free again (None: now), and whether it is switched off; others wait for us."""
+    ((free_at, off),) = con.query(
+        """
+        INSERT INTO notification_destination AS known (name, fingerprint) VALUES (:name, :fingerprint)
+        ON CONFLICT (name) DO UPDATE SET
+            fingerprint = EXCLUDED.fingerprint,
+            rests_until = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.rests_until END,
+            failures = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.failures ELSE 0 END,
+            switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
+            reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
+        RETURNING CASE WHEN rests_until > CAST(:now AS timestamptz) THEN rests_until
+                       WHEN busy_until > CAST(:now AS timestamptz) THEN CAST(:look_again AS timestamptz) END,
+                  switched_off_at IS NOT NULL
+        """,
+        name=to.name,
+        fingerprint=to.fingerprint,
+        now=now,
+        look_again=now + BUSY,
+    )
+    return free_at, off
+
+
+def _waiting(
+    con: Connection, notification_id: str, destination: str
+) -> tuple[Notification, datetime, int, int] | None:
+    """What is to be told, when it is due, the attempts so far, and how many are told of with it."""
+    rows = con.query(
+        """
+        SELECT told.id::text, told.at, told.event, told.job, told.run_id::text, told.detail,
+               delivery.due_at, delivery.attempts,
+               (SELECT count(*) FROM notification_delivery AS folded
+                WHERE folded.digest = told.id AND folded.destination = delivery.destination)
+        FROM notification_delivery AS delivery JOIN notification AS told ON told.id = delivery.notification_id
+        WHERE delivery.notification_id = CAST(:id AS uuid) AND delivery.destination = :name
+          AND delivery.state = 'waiting'
+        """,
+        id=notification_id,
+        name=destination,
+    )
+    if not rows:
+        return None
+    *told, due_at, attempts, folded = rows[0]
+    return Notification(*told), due_at, attempts, folded
 
 
 def _postpone(con: Connection, notification_id: str, destination: str, until: datetime) -> None:
@@ -111,33 +129,35 @@ def _hold(con: Connection, notification_id: str, destination: str, now: datetime
 def note(con: Connection, claimed: Claim, destination: str, answer: Answer, now: datetime) -> datetime | None:
     """Write down what came of it; when to try again, or None when this delivery is over."""
     with con.transaction():
-        if answer.taken:
-            _release(con, destination, None, 0)
-            _close(con, claimed.told.id, destination, "sent", now, answer.words)
-            return None
+        if answer.again and claimed.attempt < MOST_ATTEMPTS:
+            return _rest(con, claimed.told.id, destination, answer, now)
+        _release(con, destination, None, 0)
+        state = "sent" if answer.taken else "given_up"
+        _close(con, claimed.told.id, destination, state, now, answer.words)
         if answer.gone:
-            switch_off(con, destination, now, answer.words)
-        if not answer.again or claimed.attempt >= MOST_ATTEMPTS:
-            _release(con, destination, None, 0)
-            give_up(con, claimed.told.id, destination, now, answer.words)
-            return None
-        ((failures,),) = con.query(
-            "SELECT failures + 1 FROM notification_destination WHERE name = :name", name=destination
-        )
-        rest = max(backoff(failures), min(answer.retry_after, LONGEST_REST))
-        _release(con, destination, now + rest, failures)
-        con.query(
-            """
-            UPDATE notification_delivery
-            SET due_at = CAST(:due_at AS timestamptz), message_at = CAST(:due_at AS timestamptz), answer = :answer
-            WHERE notification_id = CAST(:id AS uuid) AND destination = :destination AND state = 'waiting'
-            """,
-            id=claimed.told.id,
-            destination=destination,
-            due_at=now + rest,
-            answer=answer.words,
-        )
-        return now + rest
+            _switch_off(con, destination, now, answer.words)
+        return None
+
+
+def _rest(con: Connection, notification_id: str, destination: str, answer: Answer, now: datetime) -> datetime:
+    """Let the destination alone for a while; until when."""
+    ((failures,),) = con.query(
+        "SELECT failures + 1 FROM notification_destination WHERE name = :name", name=destination
+    )
+    until = now + max(backoff(failures), min(answer.retry_after, LONGEST_REST))
+    _release(con, destination, until, failures)
+    con.query(
+        """
+        UPDATE notification_delivery
+        SET due_at = CAST(:until AS timestamptz), message_at = CAST(:until AS timestamptz), answer = :answer
+        WHERE notification_id = CAST(:id AS uuid) AND destination = :destination AND state = 'waiting'
+        """,
+        id=notification_id,
+        destination=destination,
+        until=until,
+        answer=answer.words,
+    )
+    return until
 
 
 def _release(con: Connection, destination: str, rests_until: datetime | None, failures: int) -> None:
@@ -175,7 +195,7 @@ def _close(
     )
 
 
-def switch_off(con: Connection, destination: str, now: datetime, reason: str) -> None:
+def _switch_off(con: Connection, destination: str, now: datetime, reason: str) -> None:
     """Nothing goes there any more, until the secret has another address for it."""
     con.query(
         """

@@ -1,10 +1,12 @@
 """One POST: TLS verified, no redirect followed, over after ten seconds whatever the receiver does."""
 
 import http.client
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +14,8 @@ from functools import cache
 from urllib.parse import urlsplit
 
 LIMIT_SECONDS = 10.0
+CONNECT_SECONDS = 4.0
+"""For each of the host's addresses, and for the TLS handshake."""
 SHOWN = 200
 """Of a refusal's body this much is worth a look."""
 
@@ -43,11 +47,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     started = time.monotonic()
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port, limit_seconds)
+    connection = _connection(parts.scheme, parts.hostname or "", parts.port)
     # The socket's time-out is for one operation: a receiver that sends a byte now and then outlives it.
     over = threading.Timer(limit_seconds, _hang_up, [connection])
     over.start()
     try:
+        connection.connect()
+        connection.sock.settimeout(limit_seconds)
         connection.request("POST", path, body, dict(headers))
         response = connection.getresponse()
         shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN), url, parts.hostname)
@@ -55,7 +61,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float
             response.status, f"HTTP {response.status}{shown}", retry_after(response.getheader("Retry-After"))
         )
     except (OSError, http.client.HTTPException) as error:
-        if time.monotonic() - started >= limit_seconds or isinstance(error, TimeoutError):
+        if time.monotonic() - started >= limit_seconds:
             return Answer(0, f"no answer within {limit_seconds:g} seconds")
         return Answer(0, _trouble(error))
     finally:
@@ -81,16 +87,13 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _connection(scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:
+def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
     if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=timeout, context=_trust())
-    return http.client.HTTPConnection(host, port, timeout=timeout)
+        return http.client.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=_trust())
+    return http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
-    import socket
-    from contextlib import suppress
-
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
@@ -99,6 +102,8 @@ def _hang_up(connection: http.client.HTTPConnection) -> None:
 def _trouble(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its TLS certificate is not trusted, or is another host's"
+    if isinstance(error, TimeoutError):
+        return "no connection in time"
     if isinstance(error, OSError):
         return f"no connection: {error.strerror or type(error).__name__}"
     return f"an answer that is not HTTP: {type(error).__name__}"

@@ -12,7 +12,8 @@ from slowmatch.telemetry import logger
 
 TOLD_LATE = timedelta(days=1)
 """What could not be told for this long is no news any more."""
-MOST = 500
+MOST = 100
+"""The most that one tick publishes: with a wrong secret each of them fails."""
 
 
 @cache

@@ -57,7 +57,8 @@ def _dead_letters(told: Notification) -> tuple[str, str]:
 
 def _alarm(told: Notification) -> tuple[str, str]:
     state = {"ALARM": "in alarm", "OK": "ok again"}.get(told.detail.get("state", ""), "without data")
-    return f"{told.detail.get('alarm')}: {state}", str(told.detail.get("reason", ""))
+    known = (str(told.detail.get(part) or "") for part in ("description", "reason"))
+    return f"{told.detail.get('alarm')}: {state}", "\n".join(filter(None, known))
 
 
 _WORDS = {

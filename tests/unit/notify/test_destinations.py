@@ -1,0 +1,133 @@
+"""The list of who is told, and what is said of one that is wrong."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from slowmatch.notify import Destination, read
+from slowmatch.secrets import SecretError
+
+JOBS = ("daily-summary", "db-cleanup")
+SLACK = {"name": "ops", "kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/abcdef"}
+HOOK = {"name": "pager", "kind": "webhook", "url": "https://pager.example.com/x", "key": "0123456789abcdef"}
+
+
+def reading(text: str, **options: Any) -> tuple[Destination, ...]:
+    with mock_aws():
+        arn = boto3.client("secretsmanager").create_secret(Name="notify", SecretString=text)["ARN"]
+        return read(arn, JOBS, **options)
+
+
+def listed(*entries: Any, **options: Any) -> tuple[Destination, ...]:
+    return reading(json.dumps(list(entries)), **options)
+
+
+def test_without_a_secret_nobody_is_told() -> None:
+    assert read(None, JOBS) == ()
+    assert listed() == ()
+
+
+def test_each_destination_has_what_it_wants() -> None:
+    ops, pager = listed(SLACK, HOOK | {"events": ["failed", "alarm"], "jobs": ["db-cleanup"]})
+    assert ops.wants("missed", "daily-summary") and ops.wants("alarm", None)
+    assert pager.wants("failed", "db-cleanup") and pager.wants("alarm", None)
+    assert not pager.wants("failed", "daily-summary") and not pager.wants("missed", "db-cleanup")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("text", "destination 1: it is not a JSON object"),
+        (SLACK | {"name": ""}, "destination 1: the key 'name' is missing or malformed"),
+        ({"kind": "slack"}, "destination 1: the key 'name' is missing; it needs"),
+        (SLACK | {"name": "a\nb"}, "destination 1: the key 'name'"),
+        (
+            SLACK | {"kind": "discord"},
+            r"destination 1 \(ops\): the key 'kind' is missing or malformed; it needs one",
+        ),
+        (SLACK | {"color": "red"}, r"destination 1 \(ops\): 'color' is no key"),
+        (
+            SLACK | {"key": "0123456789abcdef"},
+            r"the key 'key' is missing or malformed; it needs nothing: slack",
+        ),
+        (
+            HOOK | {"key": "short"},
+            r"destination 1 \(pager\): the key 'key' is missing or malformed; it needs a text",
+        ),
+        (
+            {name: HOOK[name] for name in ("name", "kind", "url")},
+            r"\(pager\): the key 'key' is missing; it needs",
+        ),
+        (
+            SLACK | {"events": ["Failed"]},
+            "the key 'events' is missing or malformed; it needs a list of any of failed",
+        ),
+        (SLACK | {"events": "failed"}, "the key 'events'"),
+        (
+            SLACK | {"jobs": ["nothing"]},
+            "the key 'jobs' is missing or malformed; it needs a list of any of daily-s",
+        ),
+    ],
+)
+def test_a_wrong_entry_names_the_secret_the_destination_and_the_key(entry: Any, said: str) -> None:
+    with pytest.raises(SecretError, match=f"secret arn:aws:secretsmanager:.*{said}"):
+        listed(entry)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.slack.com/services/T0/B0/abcdef",
+        "http://127.0.0.1:8090/x",
+        "hooks.slack.com",
+        "https://",
+        "https:///path",
+        "https://[hooks",
+        "https://hooks.example.com:99999/x",
+        "https://user:secret@hooks.example.com/x",
+        "https://hooks.example.com/a b",
+        "https://hooks.example.com/a\r\nX: y",
+        "https://hóoks.example.com/",
+        "ftp://hooks.example.com/",
+        "",
+        ["https://hooks.example.com"],
+    ],
+)
+def test_an_address_that_is_not_https_is_refused_without_being_repeated(url: Any) -> None:
+    with pytest.raises(
+        SecretError, match="the key 'url' is missing or malformed; it needs an https"
+    ) as refused:
+        listed(SLACK | {"url": url})
+    assert not url or str(url) not in str(refused.value)
+
+
+def test_http_is_for_receivers_of_this_machine_under_auth_local() -> None:
+    assert listed(SLACK | {"url": "http://127.0.0.1:8090/x"}, local=True)
+    with pytest.raises(SecretError, match="the key 'url'"):
+        listed(SLACK | {"url": "http://hooks.slack.com/x"}, local=True)
+
+
+def test_a_name_is_there_once() -> None:
+    with pytest.raises(SecretError, match="two destinations have the name 'ops'"):
+        listed(SLACK, SLACK)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not JSON, line 1 column 2"),
+        ('{"name": "ops"}', "is not a JSON list"),
+        ("null", "is not a JSON list"),
+    ],
+)
+def test_a_secret_that_is_no_list_says_so(text: str, said: str) -> None:
+    with pytest.raises(SecretError, match=f"secret arn:aws:.*{said}"):
+        reading(text)
+
+
+def test_neither_address_nor_key_is_in_a_destination_s_repr() -> None:
+    (pager,) = listed(HOOK)
+    assert "pager.example.com" not in repr(pager) and HOOK["key"] not in repr(pager)

@@ -1,0 +1,118 @@
+"""What Slack, Teams and programs get to read."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slowmatch.notify.destinations import EVENTS, Destination
+from slowmatch.notify.formats import Message, slack, teams, webhook, written
+from slowmatch.notify.routing import Notification
+from slowmatch.notify.words import story
+
+AT = datetime(2026, 11, 24, 7, 0, 3, tzinfo=UTC)
+RUN = "01a20d25-5d63-70c1-974e-f133c2d38726"
+CONSOLE = "https://console.example.com"
+DETAILS: dict[str, dict[str, Any]] = {
+    "failed": {
+        "error": "OSError: <b>disk</b> & *tape* [x](http://evil.example.com) <!channel>",
+        "attempt": 11,
+    },
+    "recovered": {"failed_at": "2026-11-24T06:00:00+00:00", "failed_run_id": RUN},
+    "missed": {"occurrence": "2026-11-24T02:00:00+00:00"},
+    "dead_letters": {"count": 2},
+    "alarm": {
+        "alarm": "slowmatch-5xx",
+        "state": "ALARM",
+        "description": "Errors",
+        "reason": "7 > 5",
+        "url": "https://aws",
+    },
+}
+TITLES = {
+    "failed": "daily-summary failed after 11 attempts",
+    "recovered": "daily-summary works again",
+    "missed": "daily-summary missed its run of 2026-11-24 02:00 UTC",
+    "dead_letters": "2 dead letters of daily-summary",
+    "alarm": "slowmatch-5xx: in alarm",
+}
+
+
+def message(event: str, folded: int = 0, console: str | None = CONSOLE, **detail: Any) -> Message:
+    job = None if event == "alarm" else "daily-summary"
+    run_id = RUN if event in ("failed", "recovered") else None
+    told = Notification(
+        "5b0e6c1e-3f6f-4c1a-9d64-2f1f2a7f0c55", AT, event, job, run_id, DETAILS[event] | detail
+    )
+    return Message(told, story(told, folded, console), folded, "slowmatch")
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_event_has_a_title_and_a_link(event: str) -> None:
+    said = message(event).story
+    assert said.title == TITLES[event]
+    links = {"failed": f"{CONSOLE}/runs/{RUN}", "recovered": f"{CONSOLE}/runs/{RUN}", "alarm": "https://aws"}
+    assert said.link == links.get(event, f"{CONSOLE}/jobs/daily-summary")
+
+
+def test_a_count_says_how_many_more() -> None:
+    assert message("failed", folded=97).story.title == f"97 more within an hour: {TITLES['failed']}"
+    assert message("failed", folded=1).story.title == TITLES["failed"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_slack_gets_blocks_within_its_limits_that_cannot_call_the_whole_channel(event: str) -> None:
+    body = slack(message(event, error="<!channel> " + "x" * 5000))
+    header, *others, _context = body["blocks"]
+    assert header["text"]["type"] == "plain_text" and len(header["text"]["text"]) <= 150
+    assert all(len(block["text"]["text"]) <= 3000 for block in others)
+    marked = [block["text"]["text"] for block in others if block["text"]["type"] == "mrkdwn"]
+    assert len(marked) == 1 and re.fullmatch(r"<https://[^|]+\|Open the \w+>", marked[0])
+    assert "<!channel>" not in body["text"] + "".join(marked)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_teams_gets_a_card_in_a_workflow_s_envelope_whose_text_is_no_markdown(event: str) -> None:
+    body = teams(message(event))
+    (attachment,) = body["attachments"]
+    card = attachment["content"]
+    assert body["type"] == "message"
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
+    assert card["body"][0]["inlines"][0]["text"] == TITLES[event]
+    assert [action["type"] for action in card["actions"]] == ["Action.OpenUrl"]
+
+
+def test_without_a_console_s_address_there_is_no_link() -> None:
+    said = message("failed", console=None)
+    assert webhook(said)["url"] is None and "actions" not in teams(said)["attachments"][0]["content"]
+    assert all("mrkdwn" not in json.dumps(block) for block in slack(said)["blocks"][:-1])
+
+
+def test_a_webhook_is_signed_as_the_document_s_example_verifies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(example, scope)
+    monkeypatch.setattr(scope["time"], "time", AT.timestamp)
+    to = Destination("pager", "webhook", "https://pager.example.com", "0123456789abcdef")
+    body, headers = written(message("failed"), to, AT)
+    genuine = scope["is_genuine"]
+    assert genuine(headers, body, "0123456789abcdef")
+    assert headers["Slowmatch-Event-Id"] == json.loads(body)["id"]
+    assert not genuine(headers, body + b" ", "0123456789abcdef")
+    assert not genuine(headers, body, "another key altogether")
+    assert not genuine(
+        headers | {"Slowmatch-Timestamp": str(int(AT.timestamp()) + 1)}, body, "0123456789abcdef"
+    )
+    monkeypatch.setattr(scope["time"], "time", lambda: AT.timestamp() + 301)
+    assert not genuine(headers, body, "0123456789abcdef")
+
+
+def test_only_a_webhook_is_signed() -> None:
+    for kind in ("slack", "teams"):
+        _, headers = written(message("failed"), Destination("ops", kind, "https://x.example.com"), AT)
+        assert "Slowmatch-Signature" not in headers

@@ -1,0 +1,111 @@
+"""One POST against a real receiver: what counts as taken, what is tried again, and that it ends."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from slowmatch.notify.delivery import backoff
+from slowmatch.notify.post import Answer, post, retry_after
+from tests.receiver import Receiver, receiving
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+def sent(receiver: Receiver, path: str, limit: float = 5) -> Answer:
+    return post(receiver.url(path), b"{}", {"Content-Type": "application/json"}, limit)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_any_success_is_taken(receiver: Receiver, status: int) -> None:
+    receiver.answer("/fine", status)
+    answer = sent(receiver, "/fine")
+    assert answer.taken and answer.words == f"HTTP {status}"
+
+
+@pytest.mark.parametrize(
+    ("status", "again"), [(400, False), (404, False), (410, False), (429, True), (503, True)]
+)
+def test_what_may_pass_is_tried_again_and_what_may_not_is_not(
+    receiver: Receiver, status: int, again: bool
+) -> None:
+    receiver.answer("/refuse", status)
+    answer = sent(receiver, "/refuse")
+    assert not answer.taken and answer.again is again and answer.gone is (status == 410)
+
+
+def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
+    receiver.answer("/here", 307, Location=receiver.url("/there"))
+    assert not sent(receiver, "/here").again
+    assert receiver.at("/there") == []
+
+
+@pytest.mark.parametrize("path", ["/silent", "/dripping"])
+def test_a_receiver_that_does_not_come_to_an_end_is_left(receiver: Receiver, path: str) -> None:
+    started = time.monotonic()
+    answer = sent(receiver, path, limit=0.3)
+    assert answer.again and answer.words == "no answer within 0.3 seconds"
+    assert time.monotonic() - started < 3
+
+
+def test_nobody_who_listens_is_no_connection() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        answer = post(f"http://127.0.0.1:{bound.getsockname()[1]}/secret", b"", {})
+    assert answer.again and answer.words == "no connection: Connection refused"
+
+
+def test_what_is_not_http_is_tried_again_without_being_shown() -> None:
+    def answer_nonsense() -> None:
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(b"SSH-2.0-secret\r\n\r\n")
+            peer.shutdown(socket.SHUT_WR)
+            while peer.recv(4096):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_nonsense)
+        thread.start()
+        answer = post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"", {})
+        thread.join()
+    assert answer.again and "secret" not in answer.words
+
+
+def test_a_refusal_is_shown_in_part_and_without_the_address(receiver: Receiver) -> None:
+    body = f"no such hook {receiver.url('/services/T0SECRET')}\n".encode() + b"x" * 10_000
+    receiver.answer("/services/T0SECRET", 404, body=body)
+    answer = sent(receiver, "/services/T0SECRET")
+    assert answer.words.startswith("HTTP 404: no such hook ...") and len(answer.words) < 250
+    assert "T0SECRET" not in answer.words and "127.0.0.1" not in answer.words
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("120", 120),
+        (" 7 ", 7),
+        ("soon", 0),
+        ("-5", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: int) -> None:
+    assert retry_after(header) == timedelta(seconds=seconds)
+
+
+def test_retry_after_may_be_a_date_to_come() -> None:
+    assert retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > timedelta(days=365)
+
+
+def test_the_rest_after_a_failure_doubles_up_to_a_quarter_of_an_hour() -> None:
+    assert [backoff(number).total_seconds() for number in (1, 2, 3, 7, 8, 50)] == [10, 20, 40, 640, 900, 900]
