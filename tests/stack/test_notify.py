@@ -1,0 +1,146 @@
+"""A job that fails on the running stack, and a receiver that is told: signed, once, and folded."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pg8000.native
+import pytest
+
+from slowmatch.notify.formats import signature
+from tests.receiver import Post, Receiver, receiving
+from tests.stack_process import Stack, running, until
+
+KEY = "a key of sixteen or more"
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def stack(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own: who is told is read when it starts."""
+    folder = tmp_path_factory.mktemp("notify")
+    destinations = [
+        {
+            "name": "hook",
+            "kind": "webhook",
+            "url": receiver.url("/hook"),
+            "key": KEY,
+            "jobs": ["daily-summary"],
+        },
+        {"name": "slack", "kind": "slack", "url": receiver.url("/slack"), "events": ["recovered"]},
+        {"name": "teams", "kind": "teams", "url": receiver.url("/teams"), "events": ["recovered"]},
+    ]
+    (folder / "data").mkdir()
+    (folder / "data" / "notify.json").write_text(json.dumps(destinations))
+    with running(folder) as stack:
+        yield stack
+
+
+def fail(stack: Stack) -> str:
+    run_id = str(stack.trigger("daily-summary", payload={"resend": True})["id"])
+    stack.wait(run_id, "failed")
+    return run_id
+
+
+def told(receiver: Receiver, number: int, path: str = "/hook") -> list[Post]:
+    return list(until(lambda: receiver.at(path), lambda posts: len(posts) >= number))
+
+
+def database(stack: Stack, sql: str) -> Any:
+    password = (stack.data / "postgres-password").read_text()
+    con = pg8000.native.Connection(
+        "slowmatch", password=password, host="127.0.0.1", port=stack.port + 1, database="slowmatch"
+    )
+    try:
+        return con.run(sql)
+    finally:
+        con.close()
+
+
+def nothing_is_on_its_way(stack: Stack) -> bool:
+    """Every notification is routed, and nothing that is due waits to be delivered."""
+    ((waiting,),) = database(
+        stack,
+        """
+        SELECT (SELECT count(*) FROM notification WHERE routed_at IS NULL)
+             + (SELECT count(*) FROM notification_delivery WHERE state = 'waiting' AND due_at <= now())
+        """,
+    )
+    queues = {queue["name"]: queue for queue in stack.get("/local/state")["queues"]}
+    queue = queues["slowmatch-notify"]
+    return bool(waiting == queue["waiting"] == queue["in_flight"] == queue["delayed"] == 0)
+
+
+def test_a_failing_job_is_told_signed_once_folded_and_then_its_recovery(
+    stack: Stack, receiver: Receiver
+) -> None:
+    assert stack.call("PUT", "/outbox/mode", {"mode": "reject-recipient"})[0] < 300
+    runs = [fail(stack) for _ in range(7)]
+
+    posts = told(receiver, 3)
+    topic = "arn:aws:sns:us-east-1:000000000000:slowmatch-notify"
+    for notification_id in {post.json["id"] for post in posts}:
+        stack.aws("sns").publish(TopicArn=topic, Message=json.dumps({"notification": notification_id}))
+    stack.dispatch()
+    until(lambda: nothing_is_on_its_way(stack), bool)
+    posts = told(receiver, 3)
+    assert sorted(post.json["run_id"] for post in posts) == sorted(runs[:3])
+    for post in posts:
+        timestamp = post.headers["Slowmatch-Timestamp"]
+        assert post.headers["Slowmatch-Signature"] == f"sha256={signature(KEY, timestamp, post.body)}"
+        assert post.json["url"] == f"{stack.address}/runs/{post.json['run_id']}"
+        assert stack.page(f"/runs/{post.json['run_id']}")[0] == 200
+
+    database(
+        stack, "UPDATE notification_delivery SET due_at = now() - interval '1 s' WHERE state = 'waiting'"
+    )
+    stack.dispatch()
+    count = told(receiver, 4)[-1].json
+    assert count["count"] == 4 and count["title"].startswith("4 more within an hour: daily-summary failed")
+
+    assert stack.call("PUT", "/outbox/mode", {"mode": "accept"})[0] < 300
+    stack.wait(stack.trigger("daily-summary", payload={"resend": True})["id"], "succeeded")
+    assert told(receiver, 5)[-1].json["event"] == "recovered"
+    (slack,) = told(receiver, 1, "/slack")
+    assert slack.json["blocks"][0]["text"]["text"] == "✅ daily-summary works again"
+    (teams,) = told(receiver, 1, "/teams")
+    assert teams.json["attachments"][0]["content"]["actions"][0]["url"].startswith(f"{stack.address}/runs/")
+    until(lambda: nothing_is_on_its_way(stack), bool)
+    assert len(receiver.posts) == 7
+
+
+def test_a_dead_letter_is_told(stack: Stack, receiver: Receiver) -> None:
+    url = stack.sqs().get_queue_url(QueueName="slowmatch-daily-summary-dead")["QueueUrl"]
+    stack.sqs().send_message(QueueUrl=url, MessageBody="x")
+    before = len(receiver.at("/hook"))
+    until(stack.dispatch, lambda _: len(receiver.at("/hook")) > before)
+    assert receiver.at("/hook")[before].json["title"] == "1 dead letter of daily-summary"
+
+
+def test_what_is_in_force_and_a_test_message(stack: Stack, receiver: Receiver) -> None:
+    shown = stack.invoke("NotifierFunction", {})["destinations"]
+    assert [each["name"] for each in shown] == ["hook", "slack", "teams"]
+    answer = stack.invoke("NotifierFunction", {"payload": {"test": "slack"}})
+    assert answer == {"destination": "slack", "taken": True, "answer": "HTTP 200"}
+
+
+def test_a_wrong_list_is_one_clear_error_in_the_log_and_no_address_is_ever_in_it(
+    stack: Stack, receiver: Receiver
+) -> None:
+    secrets = stack.aws("secretsmanager")
+    right = secrets.get_secret_value(SecretId="slowmatch/notify")["SecretString"]
+    wrong = json.dumps([json.loads(right)[0] | {"url": "http://example.com/hidden"}])
+    secrets.put_secret_value(SecretId="slowmatch/notify", SecretString=wrong)
+    try:
+        said = stack.invoke("NotifierFunction", {})["errorMessage"]
+        assert "slowmatch/notify, destination 1 (hook): the key 'url' is missing or malformed" in said
+    finally:
+        secrets.put_secret_value(SecretId="slowmatch/notify", SecretString=right)
+    log = (stack.data / "logs" / "notifier.log").read_text()
+    assert "destination 1 (hook)" in log
+    assert "hidden" not in log and receiver.url("") not in log and KEY not in log
