@@ -5,12 +5,14 @@ PORT   ?= 8080
 ROWS   ?= 0
 RUNS   ?= 0
 TESTS  ?=
+STAGE  ?= default
 ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
 
 PY  := .venv/bin/python
 CONSOLE   := functions/console
 LIBRARIES := $(CONSOLE)/static/lib
 SAM := .venv-sam/bin/sam
+LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 # The locks are complete, so there is nothing to resolve.
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
@@ -62,6 +64,23 @@ bench-console: .venv/.run assets  ## how long each page takes, on the running st
 check:  ## everything that continuous integration does
 	@.ci/run
 
+# Not part of `make check`: what is known of a dependency changes without a change here.
+audit: .venv-audit/.audit .venv/.run  ## look for known vulnerabilities in every locked dependency; asks PyPI and npm
+	@status=0; \
+	for lock in $(LOCKS); do \
+	  echo "== $$lock"; \
+	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || status=1; \
+	done; \
+	echo "== $(CONSOLE)/package-lock.json"; \
+	cd $(CONSOLE) && PATH="$(CURDIR)/.venv/bin:$$PATH" npm audit --package-lock-only --loglevel=error || status=1; \
+	exit $$status
+
+test-events: .venv/.run .venv-sam/.sam  ## put the samples into the Lambda console's Test tab; STAGE=default
+	@$(PY) -m local.shared_events --sam $(SAM) --stage $(STAGE)
+
+costs: .venv/.run  ## what a month on AWS costs, by the arithmetic; writes the tables of docs/costs.md anew
+	@$(PY) -m local.costs
+
 # AWS SAM
 
 validate: .venv-sam/.sam  ## check the template
@@ -89,18 +108,19 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) layers/common/requirements.in -c requirements/dev.txt -o layers/common/requirements.txt
 	$(LOCK) layers/sign_in/requirements.in -c requirements/dev.txt -o layers/sign_in/requirements.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
+	$(LOCK) requirements/audit.in -o requirements/audit.txt
 
 clean:  ## remove everything that was made, the local data included
-	rm -rf .venv .venv-sam .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
+	rm -rf .venv .venv-sam .venv-audit .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets test lint format screenshots openapi bench-console check validate build artifacts sam-test lock clean
+.PHONY: help run services seed assets test lint format screenshots openapi bench-console check audit test-events costs validate build artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
 
-.venv/.made .venv-sam/.made:
+.venv/.made .venv-sam/.made .venv-audit/.made:
 	@$(call make_venv,$(@D))
 
 .venv/.run: requirements/run.txt .venv/.made
@@ -116,6 +136,11 @@ clean:  ## remove everything that was made, the local data included
 .venv-sam/.sam: requirements/sam.txt .venv-sam/.made
 	@echo "Installing the SAM CLI into .venv-sam (once, about a minute) ..."
 	@.venv-sam/bin/python $(PIP) -r $<
+	@touch $@
+
+.venv-audit/.audit: requirements/audit.txt .venv-audit/.made
+	@echo "Installing pip-audit into .venv-audit ..."
+	@.venv-audit/bin/python $(PIP) -r $<
 	@touch $@
 
 $(LIBRARIES)/.made: $(CONSOLE)/package-lock.json .venv/.run

@@ -1,0 +1,45 @@
+"""`make test-events`: which samples become test events of the Lambda console, and by which command line."""
+
+from pathlib import Path
+
+import pytest
+
+from local import shared_events, yaml_tags
+from tests.sam.template import ROOT
+
+TEMPLATE = yaml_tags.load(ROOT / "template.yaml")
+COMMANDS = list(shared_events.commands("sam", "prod", TEMPLATE))
+
+
+def named() -> set[tuple[str, str]]:
+    """Function and event of each command."""
+    return {(command[4], command[command.index("--name") + 1]) for command in COMMANDS}
+
+
+def test_the_command_line_is_that_of_the_sam_cli() -> None:
+    file = str(ROOT / "events" / "daily_summary" / "direct-run.json")
+    options = ["--config-env", "prod", "--name", "direct-run", "--file", file, "--force"]
+    assert ["sam", "remote", "test-event", "put", "DailySummaryFunction", *options] in COMMANDS
+
+
+@pytest.mark.parametrize("function", ["DailySummaryFunction", "DbCleanupFunction", "RecordExpiryFunction"])
+def test_every_job_can_be_started_and_rerun_from_the_lambda_console(function: str) -> None:
+    assert {(function, "direct-empty"), (function, "direct-payload"), (function, "direct-run")} <= named()
+
+
+def test_the_dispatcher_can_resend_and_the_migrations_can_be_looked_at() -> None:
+    assert {("DispatcherFunction", "resend"), ("MigrateFunction", "status")} <= named()
+
+
+def test_every_file_is_there_and_none_is_a_request_or_a_message() -> None:
+    files = [Path(command[command.index("--file") + 1]) for command in COMMANDS]
+    assert all(file.is_file() for file in files)
+    folders = {file.parent.name for file in files}
+    assert folders.isdisjoint({"console", "records_api", "jobs_api"})
+    assert [file for file in files if file.name.startswith("sqs-")] == []
+
+
+@pytest.mark.parametrize(("program", "status"), [("true", 0), ("false", 1)])
+def test_the_first_failure_ends_it(program: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shared_events.main(["--sam", program, "--stage", "prod"]) == status
+    assert len(capsys.readouterr().out.splitlines()) == (len(COMMANDS) if status == 0 else 1)
