@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from jobs_api.answers import answer, documented
 from jobs_api.models import Hours
 from jobs_api.shapes import Health, Stats
+from slowmatch import notify
 from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
 from slowmatch.http.auth import public
 from slowmatch.jobs import overview, queue
@@ -28,13 +29,14 @@ def stats(hours: Hours = 24) -> Response[str]:
     return answer(200, overview.stats(con, con.now(), hours))
 
 
-@router.get("/api/health", summary="Database, queues, dispatcher, clock", responses=HEALTH)
+@router.get("/api/health", summary="Database, queues, dispatcher, notifications, clock", responses=HEALTH)
 @public
 def health() -> Response[str]:
     parts = {"database": _database(), "queues": _queues()}
     if parts["database"]["ok"]:
         con = connection()
         parts["dispatcher"] = _dispatcher(con)
+        parts["notifications"] = _notifications(con)
         parts["clock"] = _clock(con)
     healthy = all(part["ok"] for part in parts.values())
     return answer(200 if healthy else 503, json.dumps({"ok": healthy, **parts}))
@@ -61,6 +63,11 @@ def _dispatcher(con: Connection) -> dict[str, Any]:
     last: datetime | None = overview.last_dispatcher_tick(con)
     ok = last is not None and con.now() - last < TICK_LATE
     return {"ok": ok, "last_tick": last.isoformat() if last else None}
+
+
+def _notifications(con: Connection) -> dict[str, Any]:
+    problem = notify.trouble(con, con.now())
+    return {"ok": problem is None} | ({"detail": problem} if problem else {})
 
 
 def _clock(con: Connection) -> dict[str, Any]:

@@ -193,4 +193,5 @@ class Health(BaseModel):
     database: dict[str, Any]
     queues: dict[str, Any]
     dispatcher: dict[str, Any] | None = None
+    notifications: dict[str, Any] | None = None
     clock: dict[str, Any] | None = None

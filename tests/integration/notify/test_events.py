@@ -11,6 +11,7 @@ from notifier.events import EventError
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, upkeep
 from slowmatch.jobs import queue as jobs_queue
+from slowmatch.notify import trouble
 from slowmatch.secrets import SecretError
 from tests.integration.notify.conftest import Telling
 from tests.integration.notify.test_notify import run
@@ -236,3 +237,21 @@ def test_notifications_are_purged_with_failed_runs(
     con.query("UPDATE notification SET at = at - interval '91 days'")
     upkeep.purge(con, con.now(), environment)
     assert rows(con) == [] and telling.deliveries() == []
+
+
+def test_the_health_check_tells_when_nobody_would_hear(telling: Telling, con: Connection) -> None:
+    def said() -> Any:
+        return trouble(con, con.now())
+
+    telling.to(telling.webhook())
+    run(telling, "no")
+    assert said() is None
+    con.query("UPDATE notification SET at = at - interval '13 minutes'")
+    assert said() == "the notifier does not take what there is to tell; its log has the reason"
+    telling.receiver.answer("/hook", 410)
+    telling.tell()
+    assert said() == "switched off after 410 Gone: hook"
+    telling.to(telling.webhook() | {"url": telling.receiver.url("/new")})
+    run(telling, "again")
+    telling.tell()
+    assert said() is None
