@@ -41,8 +41,9 @@ ACU_SPARE = 4
 RUN_ZONES_KB, RUN_NAT_KB, REQUEST_INTERNET_KB = 4.0, 4.0, 1.5
 
 METRICS_BY_JOB = ("RunSucceeded", "RunFailed", "RunRetried", "AttemptDuration", "AttemptLost", "RunMissed")
+METRICS_BY_DESTINATION = ("NotificationSent", "NotificationFailed")
 OTHER_METRICS = ("RecordsCreated", "RecordsExpired", "RecordsDeleted", "MailsSent", "MailsFailed")
-PEOPLE, MAILS, NOTIFICATIONS = 10, 30, 100
+PEOPLE, MAILS, NOTIFICATIONS, DESTINATIONS = 10, 30, 100, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Stack:
 
     memory_gb: float
     request_memory_gb: float
+    jobs: int
     queues: int
     nat_gateways: int
     minimum_acu: float
@@ -168,8 +170,9 @@ def _logs(load: Load, ticks: int) -> Line:
 
 
 def _custom_metrics(stack: Stack) -> Line:
-    metrics = len(METRICS_BY_JOB) * stack.queues + len(OTHER_METRICS)
-    counted = f"at most {metrics}: {len(METRICS_BY_JOB)} for each queue, {len(OTHER_METRICS)} more"
+    by_job = len(METRICS_BY_JOB) * stack.jobs
+    metrics = by_job + len(METRICS_BY_DESTINATION) * DESTINATIONS + len(OTHER_METRICS)
+    counted = f"at most {metrics}, {len(METRICS_BY_JOB)} of them for each of {stack.jobs} jobs"
     return Line("CloudWatch metrics", counted, ((prices.METRICS, metrics),))
 
 
@@ -181,7 +184,8 @@ def _traces(invocations: int) -> float:
 def _secrets(stack: Stack, invocations: int) -> Line:
     reads = 3 * COLD_STARTS * invocations
     parts = ((prices.SECRETS, stack.secrets), (prices.SECRET_CALLS, reads), (prices.KEYS, stack.keys))
-    return Line("Secrets Manager", f"{stack.secrets} secrets, read at cold starts", parts)
+    counted = f"{stack.secrets} secrets, read at cold starts; {stack.keys} key"
+    return Line("Secrets Manager, KMS", counted, parts)
 
 
 def _data(load: Load) -> Line:

@@ -24,6 +24,7 @@ def stack_of(template: dict[str, Any]) -> Stack:
     return Stack(
         memory_gb=memory / 1024,
         request_memory_gb=max(by_http) / 1024,
+        jobs=sum(_has_event(each, "SQS") and not _has_event(each, "SNS") for each in functions),
         queues=sum(_has_event(each, "SQS") for each in functions),
         nat_gateways=_count(template, "AWS::EC2::NatGateway"),
         minimum_acu=float(template["Parameters"].get("DatabaseMinCapacity", {}).get("Default", 0)),

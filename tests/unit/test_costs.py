@@ -1,5 +1,6 @@
 """The costs in docs/costs.md: what the script gives, by an arithmetic that adds up."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -7,12 +8,27 @@ from pathlib import Path
 import pytest
 
 from local import costs, prices, yaml_tags
-from local.bill import HUNDRED_MILLION, IDLE, LOADS, MILLION, Line, Load, Stack, bill, capacity
+from local.bill import (
+    HUNDRED_MILLION,
+    IDLE,
+    LOADS,
+    METRICS_BY_DESTINATION,
+    METRICS_BY_JOB,
+    MILLION,
+    OTHER_METRICS,
+    Line,
+    Load,
+    Stack,
+    bill,
+    capacity,
+)
 from tests.sam.template import ROOT
 
+EMITTED = re.compile(r'(?:telemetry\.|\b)(?:count|duration)\(\s*"([A-Z][A-Za-z]+)"')
 STACK = Stack(
     memory_gb=0.5,
     request_memory_gb=1,
+    jobs=3,
     queues=4,
     nat_gateways=1,
     minimum_acu=0.5,
@@ -96,6 +112,10 @@ def test_what_the_template_makes_is_counted_in_the_template() -> None:
             "Parameters": {"DatabaseMinCapacity": {"Default": "0.5"}},
             "Resources": {
                 "Job": function,
+                "Notifier": {
+                    "Type": "AWS::Serverless::Function",
+                    "Properties": {"Events": {"Topic": {"Type": "SNS"}, "Queue": {"Type": "SQS"}}},
+                },
                 "Page": {"Type": "AWS::Serverless::Function", "Properties": page},
                 "Nat": {"Type": "AWS::EC2::NatGateway"},
                 "Cluster": {"Type": "AWS::RDS::DBCluster", "Properties": {"ManageMasterUserPassword": True}},
@@ -111,9 +131,18 @@ def test_what_the_template_makes_is_counted_in_the_template() -> None:
             },
         }
     )
-    assert (stack.memory_gb, stack.request_memory_gb, stack.queues) == (0.5, 1, 1)
+    assert (stack.memory_gb, stack.request_memory_gb, stack.jobs, stack.queues) == (0.5, 1, 1, 2)
     assert (stack.nat_gateways, stack.minimum_acu, stack.secrets, stack.keys) == (1, 0.5, 2, 0)
     assert (stack.alarm_metrics, stack.dashboards) == (3, 1)
+
+
+def test_every_metric_that_the_code_emits_is_counted() -> None:
+    emitted: set[str] = set()
+    for path in (*ROOT.glob("functions/**/*.py"), *ROOT.glob("layers/common/**/*.py")):
+        emitted |= set(EMITTED.findall(path.read_text(encoding="utf-8")))
+    counted = {*METRICS_BY_JOB, *METRICS_BY_DESTINATION, *OTHER_METRICS}
+    assert "MailsSent" in emitted
+    assert emitted - counted == set(), "name it in local/bill.py"
 
 
 def test_the_script_prints_the_table_and_writes_the_document(
