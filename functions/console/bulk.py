@@ -100,7 +100,7 @@ def _page(
         back=back,
         so_far=so_far,
     )
-    page.headers |= {"HX-Push-Url": "false", "Cache-Control": "no-store"}
+    page.headers["HX-Push-Url"] = "false"
     return page
 
 

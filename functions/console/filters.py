@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from slowmatch.http import timestamps
-from slowmatch.http.fields import SEARCH_MAX
+from slowmatch.http.texts import SEARCH_MAX, without_nul
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
@@ -89,10 +89,16 @@ def _one_of(asked: Filter, name: str, allowed: tuple[str, ...]) -> str | None:
 
 def _short(asked: Filter, name: str) -> str | None:
     value = asked.values.get(name)
-    if value is not None and len(value) > SEARCH_MAX:
+    if value is None:
+        return None
+    if len(value) > SEARCH_MAX:
         asked.errors[name] = f"must have at most {SEARCH_MAX} characters"
         return None
-    return value
+    try:
+        return without_nul(value)
+    except ValueError as error:
+        asked.errors[name] = str(error)
+        return None
 
 
 def _moment(asked: Filter, name: str) -> datetime | None:

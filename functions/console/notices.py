@@ -5,6 +5,8 @@ import json
 from typing import TypedDict
 from urllib.parse import quote
 
+from console.links import is_path
+
 COOKIE = "notice"
 SECONDS = 20
 
@@ -30,11 +32,12 @@ def read(value: str | None) -> Notice | None:
     """
     try:
         text, href, link = json.loads(base64.urlsafe_b64decode(value or ""))
-        if not all(isinstance(part, str) for part in (text, href, link)):
-            return None
-    except (ValueError, TypeError):
+        f"{text}{link}".encode()  # half of a surrogate pair is a ValueError
+    except (ValueError, TypeError, RecursionError):
         return None
-    local = href.startswith("/") and not href.startswith("//")
+    if not all(isinstance(part, str) for part in (text, href, link)):
+        return None
+    local = is_path(href)
     return {"text": text, "href": href if local else "", "link": link if local else ""}
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from console.request import Request
@@ -81,8 +81,8 @@ def filled(title: str, expiry_date: str) -> RecordForm:
 def minute(moment: str) -> str:
     """An ISO time as <input type=datetime-local> wants it, in UTC; nothing for what is none."""
     try:
-        return f"{parse(moment).astimezone(UTC):%Y-%m-%dT%H:%M}"
-    except ValueError:
+        return f"{parse(moment):%Y-%m-%dT%H:%M}"
+    except (ValueError, OverflowError):
         return ""
 
 

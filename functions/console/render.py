@@ -37,6 +37,8 @@ SECURITY = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
 }
+# Whoever signs out leaves nothing behind the back button; live.js remembers the ETag by itself.
+KEPT_NOWHERE = {"Cache-Control": "no-store"}
 _SMALL_BYTES = 860  # what compressing saves less than a packet on
 
 
@@ -65,7 +67,7 @@ def page(
     """
     notice = notices.read(request.cookie(notices.COOKIE))
     etag = _etag(request, template, data) if status == 200 and notice is None else None
-    headers = SECURITY | {"Cache-Control": "private, no-cache" if etag else "no-store", "Vary": "Cookie"}
+    headers = SECURITY | KEPT_NOWHERE
     if etag:
         headers["ETag"] = etag
         if etag in request.header("if-none-match"):
@@ -82,7 +84,7 @@ def redirect(path: str, *cookies: str, notice: str = "", href: str = "", link: s
     """303 to `path`; `cookies` are Set-Cookie values; `notice` is shown there, with a link to the next step."""
     if notice:
         cookies = (*cookies, notices.cookie(notice, href, link))
-    return _answer(303, "", SECURITY | {"Location": path, "Cache-Control": "no-store"}, cookies=cookies)
+    return _answer(303, "", SECURITY | KEPT_NOWHERE | {"Location": path}, cookies=cookies)
 
 
 def file(name: str) -> Response[str] | None:
@@ -118,7 +120,7 @@ def _sent(
 ) -> Response[str]:
     if len(body) < _SMALL_BYTES or "gzip" not in request.header("accept-encoding"):
         return _answer(status, body.decode(), headers, cookies=cookies)
-    headers = headers | {"Content-Encoding": "gzip", "Vary": "Cookie, Accept-Encoding"}
+    headers = headers | {"Content-Encoding": "gzip"}
     return _answer(status, gzip.compress(body, 6, mtime=0), headers, cookies=cookies)
 
 

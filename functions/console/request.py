@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from slowmatch.http.identity import Identity
+from slowmatch.http.origin import header
 from slowmatch.http.problem import Problem
 
 FORM_LIMIT_BYTES = 256 * 1024
+FORM_FIELDS_MAX = 2000
 NO_ONE = Identity(name="", subject="", role=None)
 
 
@@ -40,7 +42,7 @@ class Request:
     @cached_property
     def query(self) -> dict[str, str]:
         """The last value of each parameter that has one."""
-        found = parse_qs(self.event.get("rawQueryString") or "", errors="replace", max_num_fields=100)
+        found = parse_qs(self.event.get("rawQueryString") or "", errors="replace")
         return {name: values[-1].replace("\0", "") for name, values in found.items()}
 
     @cached_property
@@ -48,19 +50,23 @@ class Request:
         """The fields of a submitted form. Raises Problem 413 or 422 for a body that is none."""
         body = self.event.get("body") or ""
         if len(body) > FORM_LIMIT_BYTES:
-            raise Problem(413, "Form too large", f"a form has at most {FORM_LIMIT_BYTES} bytes")
+            raise Problem(413, "Form too large", f"a form has at most {FORM_LIMIT_BYTES // 1024} KB")
         try:
             text = base64.b64decode(body).decode() if self.event.get("isBase64Encoded") else body
-            return parse_qs(text, keep_blank_values=True, max_num_fields=2000, errors="strict")
+            fields = parse_qs(text, keep_blank_values=True, errors="strict")
         except ValueError as error:
             raise Problem(422, "Not a form", "the form's content is not readable") from error
+        if sum(map(len, fields.values())) > FORM_FIELDS_MAX:
+            raise Problem(413, "Form too large", f"a form has at most {FORM_FIELDS_MAX:,} fields")
+        return fields
 
     def value(self, name: str) -> str:
         """The last value of a form's field, without spaces at its ends; empty when it is not there."""
         return self.form.get(name, [""])[-1].strip()
 
     def header(self, name: str) -> str:
-        return str(self.event.get("headers", {}).get(name, ""))
+        """By its name in lower case; `sam local start-api` writes names as the browser did."""
+        return header(self.event, name)
 
     def cookie(self, name: str) -> str | None:
         """The first cookie of that name: the browser sends the one with the longest path first."""

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console import render
+from console.links import is_path
 from console.request import Request, here
 from slowmatch.http import auth, claims, sessions
 from slowmatch.http.auth import public
@@ -21,7 +22,6 @@ from slowmatch.settings import SettingsError, settings
 from slowmatch.telemetry import logger
 
 HOME = "/dashboard"
-NEXT_MAX = 2000
 SAID_MAX = 300
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -91,13 +91,7 @@ def address(wanted: str) -> str:
 
 def path_on_this_site(wanted: str) -> str:
     """`wanted`, if a browser takes it for a path of this site and nothing else; the dashboard otherwise."""
-    harmless = (
-        wanted.startswith("/")
-        and not wanted.startswith(("//", "/sign-in", "/sign-out", "/signed-out"))
-        and "\\" not in wanted
-        and wanted.isprintable()
-        and len(wanted) <= NEXT_MAX
-    )
+    harmless = is_path(wanted) and not wanted.startswith(("/sign-in", "/sign-out", "/signed-out"))
     return quote(wanted, safe="/?&=%#+,:;@!$'()*~.-_[]") if harmless else HOME
 
 

@@ -1,5 +1,6 @@
 """Bearer tokens: which ones let a program in, and that the others do nothing."""
 
+import base64
 import time
 from collections.abc import Callable
 from typing import Any
@@ -90,6 +91,8 @@ WRONG: dict[str, tuple[Make, str]] = {
     "garbage": (lambda issuer: "garbage", "not a signed token"),
     "dots": (lambda issuer: "..", "not a signed token"),
     "letters of any script": (lambda issuer: "é漢.字.🔥", "not a signed token"),
+    "half a letter": (lambda issuer: f"{issuer.token()}\udce9", "not a signed token"),
+    "deeply nested": (lambda issuer: f"{nested()}.e30.e30", "not a signed token"),
     "NUL": (lambda issuer: f"\0{issuer.token()}", "not a signed token"),
 }
 
@@ -271,3 +274,8 @@ def test_the_settings_of_a_provider_are_asked_for_by_name(
     provider.cache_clear()
     answer = send(bearer(issuer.token()))
     assert answer.status == 500 and "OIDC_ISSUER" in answer.log and "OIDC_ISSUER" not in answer.detail
+
+
+def nested() -> str:
+    """A header that takes a reader to the end of its stack."""
+    return base64.urlsafe_b64encode(b'{"alg":"RS256","kid":' + b"[" * 4000).decode().rstrip("=")

@@ -21,3 +21,18 @@ def test_cookies_are_kept_until_they_are_taken_away(browse: Browse) -> None:
     browse.sign_in(Role.VIEWER)
     assert browse.post("/sign-out").status == 303
     assert browse.cookies == {}
+
+
+def test_nothing_is_kept_for_the_back_button_and_a_poll_is_still_small(browse: Browse) -> None:
+    page = browse.get("/records")
+    assert page.headers["Cache-Control"] == "no-store"
+    poll = browse.get("/records", if_none_match=page.headers["ETag"])
+    assert (poll.status, poll.text, poll.headers["Cache-Control"]) == (304, "", "no-store")
+
+
+def test_an_administrator_s_page_is_not_unchanged_for_a_viewer(browse: Browse) -> None:
+    etag = browse.get("/records").headers["ETag"]
+    browse.sign_in(Role.VIEWER)
+    page = browse.get("/records", if_none_match=etag)
+    assert page.status == 200
+    assert "New record" not in page.text

@@ -39,6 +39,8 @@ def verify_identity(token: str, nonce: str) -> dict[str, Any]:
 def _verified(token: str) -> dict[str, Any]:
     import jwt
 
+    if not token.isascii():
+        raise TokenError("it is not a signed token (JWT)")
     issuer = provider().issuer
     try:
         claims: dict[str, Any] = jwt.decode(

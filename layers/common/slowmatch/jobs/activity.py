@@ -1,6 +1,6 @@
 """What people did, newest first: to runs, to schedules, to records."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
@@ -88,4 +88,7 @@ def _mark(text: str) -> tuple[datetime, str]:
     moment = datetime.fromisoformat(at)
     if not separator or moment.tzinfo is None or "\0" in key:
         raise ValueError(f"{text!r} is not the `next` of a page of activity")
-    return moment, key
+    try:
+        return moment.astimezone(UTC), key
+    except OverflowError as error:
+        raise ValueError(f"{at} is not in the years that there are") from error

@@ -1,0 +1,79 @@
+"""What no page of ours sends: each is a normal answer or a refusal in words, never a failure."""
+
+import base64
+import json
+
+import pytest
+
+from console import notices
+from tests.integration.console.conftest import Browse
+
+OTHER_SITES = [
+    "//evil.example",
+    "/\\evil.example",
+    "/\t/evil.example",
+    "https://evil.example",
+    "javascript:alert(1)",
+]
+
+
+def test_an_address_may_have_any_number_of_parameters(browse: Browse) -> None:
+    many = "&".join(f"a{number}=1" for number in range(1500))
+    assert browse.get(f"/records?{many}").status == 200
+    assert browse.get(f"/runs/none?{many}").status == 404
+
+
+def test_a_form_of_too_many_fields_is_refused_in_words(browse: Browse) -> None:
+    page = browse.post("/records", {"title": ["a"] * 2001})
+    assert page.status == 413
+    assert "A form has at most 2,000 fields." in page.text
+
+
+@pytest.mark.parametrize(
+    "mark", ["9999-12-31T23:59:59-14:00 a", "0001-01-01T00:00:00+14:00 a", "[", "x" * 3000]
+)
+def test_a_forged_mark_of_the_activity_leads_to_its_start(browse: Browse, mark: str) -> None:
+    page = browse.get(f"/dashboard/activity?before={_quoted(mark)}")
+    assert page.status == 200
+    assert "this is its start" in page.text
+
+
+@pytest.mark.parametrize("field", ["text", "job", "error_type"])
+def test_a_bulk_action_with_nul_in_its_filter_does_nothing(browse: Browse, field: str) -> None:
+    form = {"list": "failed", "action": "delete", "all": "yes", "sure": "yes", field: "a\0b"}
+    page = browse.post("/runs", form)
+    assert page.status == 422
+    assert "nothing was done" in page.text
+
+
+@pytest.mark.parametrize("was", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "never", ""])
+def test_a_record_is_saved_whatever_the_form_says_it_was(browse: Browse, was: str) -> None:
+    browse.post("/records", {"title": "Passport", "expiry_date": "2030-01-01T00:00"})
+    fields = {"title": "Visa", "title_was": "Passport", "expiry_date": "2031-01-01T00:00", "expiry_was": was}
+    page = browse.post("/records/1", fields)
+    assert page.status == 303
+    assert "Visa" in browse.get("/records/1").text
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 5000, '["\\ud800", "", ""]', "[1, 2, 3]", "7", "{}", '["a"]', "\xff", ""]
+)
+def test_a_forged_notice_is_no_notice(browse: Browse, content: str) -> None:
+    browse.cookies[notices.COOKIE] = base64.urlsafe_b64encode(content.encode()).decode()
+    page = browse.get("/records")
+    assert page.status == 200
+    assert 'class="notice"' not in page.text
+
+
+@pytest.mark.parametrize("href", OTHER_SITES)
+def test_a_forged_notice_leads_to_no_other_site_and_brings_no_markup(browse: Browse, href: str) -> None:
+    text = json.dumps(["<b>Hi</b>", href, "Go"])
+    browse.cookies[notices.COOKIE] = base64.urlsafe_b64encode(text.encode()).decode()
+    page = browse.get("/records")
+    assert "&lt;b&gt;Hi&lt;/b&gt;" in page.text
+    assert "evil.example" not in page.text
+    assert "alert(1)" not in page.text
+
+
+def _quoted(text: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in text.encode())
