@@ -28,6 +28,7 @@ JOB_RULES = sorted(of_type("AWS::Events::Rule"))
 MANAGED = {
     "AWSLambdaBasicExecutionRole": "writing logs; what a function may write is all it may do with them",
     "AWSXrayWriteOnlyAccess": "sending traces; X-Ray knows no resources to name",
+    "AWSLambdaVPCAccessExecutionRole": "network interfaces in the subnets; EC2 has no name for one before it is made",
     "AWSLambdaSQSQueueExecutionRole": "Lambda's poller; comes with every SQS event of a function",
 }
 # Not settings of slowmatch: what Powertools and botocore read by themselves.

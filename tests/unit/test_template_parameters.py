@@ -1,0 +1,107 @@
+"""Parameters that cannot work, alone or together, are refused before anything is made."""
+
+import re
+
+import pytest
+
+from tests.sam import template
+from tests.sam.parameters import NEEDED, refusals
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf"
+SERVER = {"DatabaseHost": "db.example.com", "DatabaseSecretArn": SECRET}
+SUBNETS = "subnet-0123456789abcdef0,subnet-0123456789abcdef1"
+NETWORK = {"SubnetIds": SUBNETS, "SecurityGroupIds": "sg-0123456789abcdef0"}
+VPC = {"VpcId": "vpc-0123456789abcdef0"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        SERVER,
+        NETWORK | VPC,
+        NETWORK | SERVER,
+        {"DatabaseMinCapacity": "0", "DatabaseMaxCapacity": "1"},
+        {"DatabaseMinCapacity": "32", "DatabaseMaxCapacity": "32"},
+        {"ApiConcurrency": "0"},
+        {"ApiConcurrency": "200", "DatabaseMaxCapacity": "4"},
+        SERVER | {"ApiConcurrency": "400"},
+        {"MailTransport": "smtp", "SmtpHost": "mail.example.com"},
+        {"VpcCidr": "10.0.0.0/16"},
+        {"OidcIssuer": "https://login.example.com", "OidcSecretArn": SECRET},
+    ],
+)
+def test_what_can_work_is_made(given: dict[str, str]) -> None:
+    assert refusals(**given) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"DatabaseHost": "db.example.com"}, "DatabaseHost and DatabaseSecretArn"),
+        ({"DatabaseSecretArn": SECRET}, "DatabaseHost and DatabaseSecretArn"),
+        ({"SubnetIds": SUBNETS} | SERVER, "SubnetIds and SecurityGroupIds"),
+        ({"SecurityGroupIds": "sg-0123456789abcdef0"}, "SubnetIds and SecurityGroupIds"),
+        (VPC, "VpcId is given with"),
+        (NETWORK, "needs their VpcId"),
+        ({"ApiConcurrency": "100"}, "DatabaseMaxCapacity of 4"),
+        ({"ApiConcurrency": "400", "DatabaseMaxCapacity": "4"}, "DatabaseMaxCapacity of 8"),
+        ({"MailTransport": "smtp"}, "SmtpHost or SmtpPreset"),
+        ({"MailTransport": "smtp", "SmtpPreset": "gmail"}, "SmtpSecretArn"),
+        ({"OidcIssuer": "https://login.example.com"}, "OidcIssuer and OidcSecretArn"),
+    ],
+)
+def test_what_cannot_work_together_is_refused_with_the_reason(given: dict[str, str], words: str) -> None:
+    (reason,) = refusals(**given)
+    assert words in reason
+
+
+def test_a_least_capacity_above_the_most_is_refused_whatever_the_two_are() -> None:
+    parameters = template.written()["Parameters"]
+    for least in parameters["DatabaseMinCapacity"]["AllowedValues"]:
+        for most in parameters["DatabaseMaxCapacity"]["AllowedValues"]:
+            reasons = refusals(DatabaseMinCapacity=str(least), DatabaseMaxCapacity=str(most))
+            assert bool(reasons) == (least > most), (least, most)
+            assert not reasons or reasons == ["DatabaseMinCapacity is more than DatabaseMaxCapacity"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SubnetIds", "subnet-0123456789abcdef0"),
+        ("SubnetIds", "subnet-1, subnet-2"),
+        ("SecurityGroupIds", "default"),
+        ("VpcId", "my-vpc"),
+        ("VpcCidr", "10.300.0.0/16"),
+        ("VpcCidr", "192.168.0.0/24"),
+        ("DatabaseHost", "https://db.example.com"),
+        ("DatabaseSecretArn", "my-secret"),
+        ("DatabaseName", "my-database"),
+        ("DatabasePort", "0"),
+        ("DatabaseMinCapacity", "0.7"),
+        ("DatabaseEngineVersion", "16.4"),
+        ("ApiConcurrency", "41"),
+        ("MailSender", "nobody"),
+        ("MailRecipients", "a@example.com b@example.com"),
+        ("SmtpPort", "smtp"),
+        ("SummarySchedule", "every morning"),
+        ("RunRetentionDays", "0"),
+        ("LogRetentionDays", "31"),
+        ("OidcIssuer", "http://login.example.com"),
+        ("ConsoleUrl", "http://example.com"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_its_own_parameter(name: str, value: str) -> None:
+    assert refusals(**{name: value}) == [name]
+
+
+def test_only_who_mails_to_whom_has_to_be_given() -> None:
+    declared = template.written()["Parameters"]
+    assert {name for name, parameter in declared.items() if "Default" not in parameter} == set(NEEDED)
+
+
+def test_every_rule_says_why_in_words_that_name_parameters() -> None:
+    declared = set(template.written()["Parameters"])
+    for name, rule in template.written()["Rules"].items():
+        for assertion in rule["Assertions"]:
+            assert declared & set(re.findall(r"\w+", assertion["AssertDescription"])), name
