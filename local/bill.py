@@ -115,7 +115,7 @@ def bill(stack: Stack, load: Load) -> list[Line]:
         _custom_metrics(stack),
         Line("CloudWatch alarms", "a metric in each", ((prices.ALARMS, stack.alarm_metrics),)),
         Line("CloudWatch dashboard", "one", ((prices.DASHBOARDS, stack.dashboards),)),
-        Line("X-Ray", "one a second, and 5 % of the rest", ((prices.TRACES, _traces(invocations)),)),
+        _xray(load, ticks),
         _secrets(stack, invocations),
         _data(load),
         _people(),
@@ -176,9 +176,11 @@ def _custom_metrics(stack: Stack) -> Line:
     return Line("CloudWatch metrics", counted, ((prices.METRICS, metrics),))
 
 
-def _traces(invocations: int) -> float:
-    always = min(invocations, SECONDS)
-    return always + 0.05 * (invocations - always)
+def _xray(load: Load, ticks: int) -> Line:
+    """Lambda decides, for each function: the first invocation of a second, and 5 % of the others."""
+    functions = (load.runs, load.triggered, load.polls, ticks)
+    traces = sum(min(each, SECONDS) + 0.05 * max(0, each - SECONDS) for each in functions)
+    return Line("X-Ray", "one a second and function, and 5 % of the rest", ((prices.TRACES, traces),))
 
 
 def _secrets(stack: Stack, invocations: int) -> Line:
