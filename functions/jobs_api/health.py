@@ -10,10 +10,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from jobs_api.answers import answer, documented
 from jobs_api.models import Hours
 from jobs_api.shapes import Health, Stats
-from slowmatch import notify
 from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
 from slowmatch.http.auth import public
 from slowmatch.jobs import overview, queue
+from slowmatch.notify.trouble import trouble
 from slowmatch.telemetry import logger
 
 TICK_LATE = timedelta(minutes=12)
@@ -66,7 +66,7 @@ def _dispatcher(con: Connection) -> dict[str, Any]:
 
 
 def _notifications(con: Connection) -> dict[str, Any]:
-    problem = notify.trouble(con, con.now())
+    problem = trouble(con, con.now())
     return {"ok": problem is None} | ({"detail": problem} if problem else {})
 
 

@@ -9,7 +9,7 @@ from slowmatch import notify
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS
 from slowmatch.notify import Destination, alarms, queue, routing
-from slowmatch.notify.delivery import switched_off
+from slowmatch.notify.trouble import switched_off
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 

@@ -86,13 +86,11 @@ def polled_queues() -> dict[str, str]:
     return {name: event["Queue"]["Fn::GetAtt"][0] for name in functions() for event in events(name, "SQS")}
 
 
-def variables(logical_id: str | None = None) -> dict[str, Any]:
-    """What the template sets in the environment of a function, or of any."""
-    chosen = functions() if logical_id is None else {logical_id: functions()[logical_id]}
-    own = [function.get("Environment", {}).get("Variables", {}) for function in chosen.values()]
+def variables() -> dict[str, Any]:
+    """What the template sets in the environment of all functions, or of one."""
     found: dict[str, Any] = dict(written()["Globals"]["Function"]["Environment"]["Variables"])
-    for each in own:
-        found |= each
+    for function in functions().values():
+        found |= function.get("Environment", {}).get("Variables", {})
     return found
 
 

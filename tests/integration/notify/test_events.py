@@ -11,8 +11,9 @@ from notifier.events import EventError
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, upkeep
 from slowmatch.jobs import queue as jobs_queue
-from slowmatch.notify import trouble
+from slowmatch.notify.trouble import trouble
 from slowmatch.secrets import SecretError
+from slowmatch.settings import settings
 from tests.integration.notify.conftest import Telling
 from tests.integration.notify.test_notify import run
 
@@ -150,6 +151,26 @@ def test_storms_are_counted_for_each_job_event_and_destination(telling: Telling)
         run(telling, f"error {number}", job="record-expiry")
     telling.tell()
     assert len(telling.receiver.at("/a")) == 6 and len(telling.receiver.at("/b")) == 3
+
+
+def test_a_storm_goes_on_being_counted_when_the_limit_is_changed_in_the_middle(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling.to(telling.webhook())
+    for limit in ("3", "1", "5"):
+        monkeypatch.setenv("NOTIFY_FOLD_AFTER", limit)
+        settings.cache_clear()
+        for number in range(2):
+            run(telling, f"error {number}")
+        telling.tell()
+    assert sorted(row[1] for row in telling.deliveries()) == [
+        "folded",
+        "sent",
+        "sent",
+        "sent",
+        "waiting",
+        "waiting",
+    ]
 
 
 def test_the_next_hour_is_counted_anew(telling: Telling, con: Connection) -> None:

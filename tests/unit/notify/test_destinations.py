@@ -1,24 +1,25 @@
 """The list of who is told, and what is said of one that is wrong."""
 
 import json
+import uuid
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from slowmatch.notify import Destination, read
 from slowmatch.secrets import SecretError
 
+pytestmark = pytest.mark.usefixtures("aws")
 JOBS = ("daily-summary", "db-cleanup")
 SLACK = {"name": "ops", "kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/abcdef"}
 HOOK = {"name": "pager", "kind": "webhook", "url": "https://pager.example.com/x", "key": "0123456789abcdef"}
 
 
 def reading(text: str, **options: Any) -> tuple[Destination, ...]:
-    with mock_aws():
-        arn = boto3.client("secretsmanager").create_secret(Name="notify", SecretString=text)["ARN"]
-        return read(arn, JOBS, **options)
+    secrets = boto3.client("secretsmanager")
+    arn = secrets.create_secret(Name=f"notify-{uuid.uuid4()}", SecretString=text)["ARN"]
+    return read(arn, JOBS, **options)
 
 
 def listed(*entries: Any, **options: Any) -> tuple[Destination, ...]:
@@ -86,6 +87,7 @@ def test_a_wrong_entry_names_the_secret_the_destination_and_the_key(entry: Any, 
         "https://",
         "https:///path",
         "https://[hooks",
+        "https://hooks..example.com/x",
         "https://hooks.example.com:99999/x",
         "https://user:secret@hooks.example.com/x",
         "https://hooks.example.com/a b",

@@ -1,16 +1,20 @@
 """One POST against a real receiver: what counts as taken, what is tried again, and that it ends."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from slowmatch.notify import post as posting
 from slowmatch.notify.delivery import backoff
 from slowmatch.notify.post import Answer, post, retry_after
 from tests.receiver import Receiver, receiving
+from tests.unit.mail import certificates
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,22 @@ def test_a_receiver_that_does_not_come_to_an_end_is_left(receiver: Receiver, pat
     answer = sent(receiver, path, limit=0.3)
     assert answer.again and answer.words == "no answer within 0.3 seconds"
     assert time.monotonic() - started < 3
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = certificates.make(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.chain)
+    with receiving(context) as receiver:
+        answer = post(receiver.url("/secret"), b"{}", {})
+        assert answer.again and answer.words == "its TLS certificate is not trusted, or is another host's"
+        assert receiver.posts == []
+        trusting = ssl.create_default_context(cafile=str(made.authority))
+        monkeypatch.setattr(posting, "_trust", lambda: trusting)
+        assert post(receiver.url("/secret"), b"{}", {}).taken
+        assert post(receiver.url("/secret").replace("127.0.0.1", "127.0.0.2"), b"{}", {}).status == 0
 
 
 def test_nobody_who_listens_is_no_connection() -> None:

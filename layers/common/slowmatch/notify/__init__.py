@@ -13,6 +13,5 @@ Without an answer (a time-out, a crash) it is, under the same event id.
 
 from slowmatch.notify.destinations import EVENTS, Destination, read
 from slowmatch.notify.topic import publish, publish_waiting
-from slowmatch.notify.trouble import trouble
 
-__all__ = ["EVENTS", "Destination", "publish", "publish_waiting", "read", "trouble"]
+__all__ = ["EVENTS", "Destination", "publish", "publish_waiting", "read"]

@@ -213,14 +213,6 @@ def _switch_off(con: Connection, destination: str, now: datetime, reason: str) -
     )
 
 
-def switched_off(con: Connection) -> dict[str, str]:
-    """Name and reason of the destinations that nothing goes to any more."""
-    rows = con.query(
-        "SELECT name, reason FROM notification_destination WHERE switched_off_at IS NOT NULL ORDER BY name"
-    )
-    return dict(rows)
-
-
 def tell_switched_off(con: Connection, to: Destination, now: datetime) -> str | None:
     """Note for the others that `to` is switched off; once for each address."""
     detail = {

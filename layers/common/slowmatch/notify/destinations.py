@@ -119,6 +119,7 @@ def _is_address(url: str, local: bool) -> bool:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        host.encode("idna")
     except ValueError:
         return False
     plain = url.isascii() and url.isprintable() and " " not in url

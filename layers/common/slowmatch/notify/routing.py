@@ -75,10 +75,9 @@ def route(
 def _deliver(
     con: Connection, told: Notification, destination: str, now: datetime, fold_after: int
 ) -> list[Pointer]:
-    count, since, digest = _count(con, told, destination, now, fold_after)
-    folded = count > fold_after + 1
+    since, digest = _count(con, told, destination, now, fold_after)
     # The first that is too many waits for the others, and tells at the end of the hour how many they were.
-    due_at = since + WINDOW if count > fold_after else now
+    due_at = since + WINDOW if digest else now
     con.query(
         """
         INSERT INTO notification_delivery (notification_id, destination, state, due_at, message_at, digest)
@@ -87,29 +86,28 @@ def _deliver(
         """,
         id=told.id,
         destination=destination,
-        state="folded" if folded else "waiting",
+        state="waiting" if digest in (None, told.id) else "folded",
         due_at=due_at,
-        message_at=now if due_at == now else None,
-        digest=digest if count > fold_after else None,
+        message_at=None if digest else now,
+        digest=digest,
     )
-    return [Pointer(told.id, destination, now)] if due_at == now else []
+    return [] if digest else [Pointer(told.id, destination, now)]
 
 
 def _count(
     con: Connection, told: Notification, destination: str, now: datetime, fold_after: int
-) -> tuple[int, datetime, str | None]:
-    """Number of this notification in its hour, when that began, and which one tells of the rest."""
-    ((count, since, digest),) = con.query(
+) -> tuple[datetime, str | None]:
+    """When the hour of this notification began, and which one tells of it: None when it goes out by itself."""
+    ((since, digest),) = con.query(
         """
         INSERT INTO notification_fold AS fold (destination, event, subject, since, count)
         VALUES (:destination, :event, :subject, CAST(:now AS timestamptz), 1)
         ON CONFLICT (destination, event, subject) DO UPDATE SET
             since = CASE WHEN fold.since > CAST(:ended AS timestamptz) THEN fold.since ELSE EXCLUDED.since END,
             count = CASE WHEN fold.since > CAST(:ended AS timestamptz) THEN fold.count + 1 ELSE 1 END,
-            digest = CASE WHEN fold.since <= CAST(:ended AS timestamptz) THEN NULL
-                          WHEN fold.count = CAST(:fold_after AS integer) THEN CAST(:id AS uuid)
-                          ELSE fold.digest END
-        RETURNING count, since, digest::text
+            digest = CASE WHEN fold.since > CAST(:ended AS timestamptz) AND fold.count >= CAST(:fold_after AS integer)
+                          THEN COALESCE(fold.digest, CAST(:id AS uuid)) END
+        RETURNING since, digest::text
         """,
         destination=destination,
         event=told.event,
@@ -119,4 +117,4 @@ def _count(
         fold_after=fold_after,
         id=told.id,
     )
-    return count, since, digest
+    return since, digest

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.notify.delivery import switched_off
 from slowmatch.notify.topic import TOLD_LATE
 
 ROUTED_WITHIN = timedelta(minutes=12)
@@ -23,3 +22,11 @@ def trouble(con: Connection, now: datetime) -> str | None:
         late=now - ROUTED_WITHIN,
     )
     return "the notifier does not take what there is to tell; its log has the reason" if rows else None
+
+
+def switched_off(con: Connection) -> dict[str, str]:
+    """Name and reason of the destinations that nothing goes to any more."""
+    rows = con.query(
+        "SELECT name, reason FROM notification_destination WHERE switched_off_at IS NOT NULL ORDER BY name"
+    )
+    return dict(rows)
