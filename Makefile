@@ -92,6 +92,13 @@ build: .venv-sam/.sam assets  ## build the functions for this machine; ARCH=arm6
 	PATH="$(dir $(RUNTIME_PYTHON)):$$PATH" $(SAM) build --parameter-overrides Architecture=$(ARCH)
 	@sed -i.as-written 's/Default: arm64/Default: $(ARCH)/' .aws-sam/build/template.yaml
 
+# The stage is looked at first: building takes a minute. RDS_CERTIFICATES= names a file where they cannot be fetched.
+deploy: ARCH := arm64
+deploy: .venv/.run  ## build, deploy and migrate a stack on AWS; STAGE=default names the section of samconfig.toml
+	@$(PY) -m local.deploy --check --stage $(STAGE)
+	@$(MAKE) --no-print-directory build ARCH=$(ARCH)
+	@$(PY) -m local.deploy --sam $(SAM) --stage $(STAGE) --certificates "$(RDS_CERTIFICATES)"
+
 artifacts: .venv/.dev  ## import every built handler with nothing beside it but its layer
 	@$(call need_runtime)
 	@RUNTIME_PYTHON=$(RUNTIME_PYTHON) $(PY) -m pytest tests/sam/test_artifacts.py
@@ -115,7 +122,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets test lint format screenshots openapi bench-console check audit test-events costs validate build artifacts sam-test lock clean
+.PHONY: help run services seed assets test lint format screenshots openapi bench-console check audit test-events costs validate build deploy artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
