@@ -1,0 +1,80 @@
+"""The look-ups that notifications add keep to their indexes, however many there were."""
+
+import re
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.jobs.notices import tell
+from slowmatch.notify import publish_waiting, queue
+from tests.integration.notify.conftest import Telling
+from tests.integration.notify.test_notify import run
+
+
+@pytest.fixture
+def many(con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO notification (at, event, job, run_id, key, routed_at)
+        SELECT now() - number * interval '1 minute', CASE number % 2 WHEN 0 THEN 'failed' ELSE 'recovered' END,
+               CASE WHEN number < 10 THEN 'db-cleanup' ELSE 'job ' || number % 5 END,
+               gen_random_uuid(), number::text, now()
+        FROM generate_series(1, 20000) AS number
+        """
+    )
+    con.query(
+        """
+        INSERT INTO notification_delivery (notification_id, destination, state, due_at, finished_at, answer)
+        SELECT id, 'hook', 'sent', at, at, 'HTTP 200' FROM notification
+        """
+    )
+    con.script("ANALYZE notification, notification_delivery")
+
+
+def scans(con: Connection, sql: str, **params: Any) -> str:
+    """The plan as text."""
+    return "\n".join(row[0] for row in con.query("EXPLAIN " + sql, **params))
+
+
+def test_whether_a_job_failed_before_is_one_look_into_an_index(con: Connection, many: None) -> None:
+    plan = scans(
+        con,
+        f"""
+        WITH ended AS (SELECT CAST(:id AS uuid) AS id, 'db-cleanup' AS job, 1 AS attempt), {tell("ended")}
+        SELECT id FROM told
+        """,
+        id="01a20d25-5d63-70c1-974e-f133c2d38726",
+        now=con.now(),
+        state="succeeded",
+        error=None,
+    )
+    assert "notification_outcome" in plan and "Seq Scan on notification" not in plan, plan
+
+
+def test_what_the_dispatcher_looks_for_is_found_without_reading_what_is_done(
+    con: Connection, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[str] = []
+    query = con.query
+
+    def explained(sql: str, **params: Any) -> list[list[Any]]:
+        plans.extend(row[0] for row in query("EXPLAIN " + sql, **params))
+        return query(sql, **params)
+
+    monkeypatch.setattr(con, "query", explained)
+    publish_waiting(con, con.now())
+    queue.send_waiting(con, con.now())
+    text = "\n".join(plans)
+    assert "notification_unrouted" in text and "notification_delivery_waiting" in text
+    assert not re.search(r"Seq Scan on notification", text)
+
+
+def test_a_success_after_many_notifications_is_told_by_the_last_of_them(
+    telling: Telling, con: Connection, many: None
+) -> None:
+    run(telling, None, job="db-cleanup")
+    run(telling, "no", job="db-cleanup")
+    run(telling, None, job="db-cleanup")
+    rows = con.query("SELECT event FROM notification WHERE job = 'db-cleanup' ORDER BY at DESC LIMIT 3")
+    assert [row[0] for row in rows] == ["recovered", "failed", "recovered"]
