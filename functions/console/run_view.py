@@ -64,15 +64,7 @@ def figures(run: Run, now: datetime) -> dict[str, Any]:
         "error_type": (run["error"] or "").partition(":")[0] or None,
         "late": bool(run["lease_until"]) and parse(run["lease_until"]) < now,
         "stopping": _stopping(run),
-        "percent": percent(run["progress"]),
     }
-
-
-def percent(progress: dict[str, Any] | None) -> int | None:
-    """How much is done, from 0 to 100; None when the whole is not known."""
-    if not progress or not progress.get("total"):
-        return None
-    return int(max(0, min(100, 100 * progress["done"] / progress["total"])))
 
 
 def attempts(run: Run) -> list[dict[str, Any]]:

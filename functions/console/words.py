@@ -57,6 +57,13 @@ def when(value: datetime | str | None, form: str = "relative") -> Markup:
     )
 
 
+def percent(progress: dict[str, Any] | None) -> int | None:
+    """How much is done, from 0 to 100; None when the whole is not known."""
+    if not progress or not progress.get("total"):
+        return None
+    return int(max(0, min(100, 100 * progress["done"] / progress["total"])))
+
+
 def pretty(value: Any) -> str:
     """JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -72,6 +79,7 @@ FILTERS = {
     "counted": counted,
     "duration": duration,
     "when": when,
+    "percent": percent,
     "pretty": pretty,
     "state": state,
 }
