@@ -5,6 +5,7 @@ PORT   ?= 8080
 ROWS   ?= 0
 RUNS   ?= 0
 TESTS  ?=
+TO     ?=
 STAGE  ?= default
 ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
 
@@ -33,6 +34,10 @@ seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones; RUNS=10
 	@exec $(PY) -m local seed --port $(PORT) --rows $(ROWS) --runs $(RUNS)
 
 assets: $(LIBRARIES)/.made  ## fetch the console's browser libraries from npm; needs no Node.js
+
+mail-test: .venv/.run  ## send a test mail and show the provider's answer; TO=you@example.com, STAGE=prod in the cloud
+	@$(if $(filter file,$(origin STAGE)),,$(MAKE) --no-print-directory .venv-sam/.sam)
+	@$(PY) -m local.mail_test --to "$(TO)" --port $(PORT) $(if $(filter file,$(origin STAGE)),,--stage "$(STAGE)" --sam $(SAM))
 
 # Quality
 
@@ -122,7 +127,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets test lint format screenshots openapi bench-console check audit test-events costs validate build deploy artifacts sam-test lock clean
+.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench-console check audit test-events costs validate build deploy artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.

@@ -41,7 +41,7 @@ def guard(app: Any, next_middleware: Any) -> Any:
 
 
 def require(router: Any, role: Role) -> None:
-    """For a route whose actions need different roles. Raises Problem 403 unless the person has `role`."""
+    """For a route whose jobs or actions need different roles. Raises Problem 403 unless the person has `role`."""
     request = here(router)
     auth.check_role(request.event, request.identity, role)
 

@@ -6,12 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.http import timestamps
+from slowmatch.http.identity import Identity
 from slowmatch.jobs.catalog import Field, JobSpec
 from slowmatch.settings import settings
 
 FURTHEST = timedelta(days=366)
 MINUTES_MAX = int(FURTHEST / timedelta(minutes=1))
-EMPTY: dict[str, Any] = {"values": {}, "errors": {}}
+
+
+def empty(who: Identity) -> dict[str, Any]:
+    """The form as it is first seen: a test mail goes to whoever asks for it, where the sign-in names an address."""
+    return {"values": {"to": who.name} if "@" in who.name else {}, "errors": {}}
 
 
 @dataclass
@@ -117,7 +122,7 @@ def _default(name: str) -> str:
             return str(configured.batch_size)
         case "older_than_days":
             return str(configured.record_retention_days)
-        case "recipients":
+        case "recipients" | "to":
             return ", ".join(configured.mail_recipients)
         case _:
             return ""

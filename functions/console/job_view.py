@@ -6,6 +6,7 @@ from typing import Any
 from console import job_form
 from console.words import duration, parse
 from slowmatch.db.counts import Count
+from slowmatch.http.roles import role_of
 from slowmatch.jobs.catalog import JOBS
 
 SLOTS, STEP, WIDTH, HEIGHT, LEAST = 20, 8, 6, 32, 3
@@ -16,6 +17,8 @@ def card(found: dict[str, Any]) -> dict[str, Any]:
     """What overview gives, with what the page adds."""
     return {
         **found,
+        "role": role_of(found["name"]),
+        "form": JOBS[found["name"]].form,
         "queue_depth": Count(**found["queue_depth"]),
         "inputs": job_form.inputs(JOBS[found["name"]]),
         "bars": bars(found["recent"]),

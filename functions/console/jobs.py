@@ -6,12 +6,14 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console import job_form, job_view, render
+from console import access, job_form, job_view, render
 from console.request import Request, here
 from console.run_view import short
 from slowmatch.db import connection
 from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
+from slowmatch.http.problem import Problem
+from slowmatch.http.roles import role_of
 from slowmatch.jobs import PayloadError, enqueue, overview, store
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.filters import RunFilter
@@ -28,12 +30,13 @@ router = Router()  # type: ignore[no-untyped-call]
 def jobs_page() -> Response[str]:
     con = connection()
     cards = [job_view.card(each) for each in overview.jobs(con, con.now())]
-    return render.page(here(router), "jobs.html", con=con, cards=cards, form=job_form.EMPTY)
+    request = here(router)
+    return render.page(request, "jobs.html", con=con, cards=cards, form=job_form.empty(request.identity))
 
 
 @router.get("/jobs/<job>")
 def job_page(job: str) -> Response[str]:
-    return _job(job, job_form.EMPTY)
+    return _job(job, job_form.empty(here(router).identity))
 
 
 @router.post("/jobs/<job>/run")
@@ -41,6 +44,7 @@ def job_page(job: str) -> Response[str]:
 def run_job(job: str) -> Response[str]:
     """Now or later, with the payload of the form; a form without any fields is Run now."""
     request, con, spec = here(router), connection(), job_spec(job)
+    access.require(router, role_of(job))
     asked = job_form.read(request.form, spec, con.now())
     if asked.errors:
         return _job(job, asked.again(), 422)
@@ -57,6 +61,8 @@ def run_job(job: str) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: str) -> Response[str]:
     request, con, name = here(router), connection(), job_spec(job).name
+    if not job_spec(job).scheduled:
+        raise Problem(409, "Nothing to pause", f"{name} has no schedule")
     note = clean(request.value("note"))
     if len(note) > NOTE_MAX:
         errors = {"note": f"must have at most {NOTE_MAX} characters, this has {len(note)}"}
@@ -91,6 +97,7 @@ def _job(name: str, form: dict[str, Any], status: int = 200) -> Response[str]:
         card=card,
         runs=json.loads(runs),
         more=bool(more),
+        pauses=overview.pauses(con, name),
         form=form,
     )
     if status != 200:  # the address of a form that was refused is nothing to come back to

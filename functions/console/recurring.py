@@ -15,6 +15,6 @@ def show(request: Request, con: Connection) -> Response[str]:
         "recurring.html",
         con=con,
         counts=overview.counts(con),
-        jobs=overview.jobs(con, now),
+        jobs=[job for job in overview.jobs(con, now) if job["scheduled"]],
         seen=schedules.seen(con),
     )

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from console.words import between, parse
+from slowmatch.http.identity import Role
+from slowmatch.http.roles import role_of
 from slowmatch.jobs.store import ELIGIBLE
 
 Run = dict[str, Any]
@@ -41,7 +43,8 @@ def short(run_id: str) -> str:
 def actions(run: Run) -> list[Action]:
     """The buttons that fit the run's state."""
     delete = _DELETES.get(run["state"], _DELETE)
-    return [each for each in (_RUN_NOW, _REQUEUE, delete) if run["state"] in ELIGIBLE[each.name]]
+    fitting = [each for each in (_RUN_NOW, _REQUEUE, delete) if run["state"] in ELIGIBLE[each.name]]
+    return [each._replace(admin=each.admin or role_of(run["job"]) == Role.ADMIN) for each in fitting]
 
 
 def tries(run: Run) -> int:

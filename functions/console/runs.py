@@ -13,6 +13,7 @@ from slowmatch.db import Connection, connection
 from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
 from slowmatch.http.problem import Problem
+from slowmatch.http.roles import role_of
 from slowmatch.jobs import store
 from slowmatch.jobs.ids import parse_run_id
 
@@ -58,6 +59,7 @@ def change_run(run_id: str, action: str) -> Response[str]:
     before = store.find(con, _known(run_id))
     if before is None:
         raise _no_run(run_id)
+    access.require(router, role_of(before["job"]))
     done = store.change(con, action, actor=request.identity.name, ids=[before["id"]])
     said = _said(action, before) if done.ids else _too_late(con, action, before["id"])
     page, back = f"/runs/{before['id']}", request.value("back")

@@ -15,6 +15,7 @@ from slowmatch.http import auth
 from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem
+from slowmatch.http.roles import role_of
 from slowmatch.jobs import PayloadError, enqueue, overview, store
 from slowmatch.jobs.catalog import job as job_spec
 
@@ -37,7 +38,7 @@ def get_job(job: JobName) -> Response[str]:
 @allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con, event = connection(), router.current_event
-    job_spec(job)
+    auth.require(router, role_of(job_spec(job).name))
     key = event.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_MAX:
         message = f"must have 1 to {KEY_MAX} characters"
@@ -61,7 +62,9 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), auth.identity(router).name
-    overview.pause(con, job_spec(job).name, who, pause.note, con.now())
+    if not job_spec(job).scheduled:
+        raise Problem(409, "Conflict", f"{job} has no schedule that could be paused")
+    overview.pause(con, job, who, pause.note, con.now())
     return _job(job)
 
 

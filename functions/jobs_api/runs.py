@@ -23,6 +23,7 @@ from slowmatch.http.auth import allow
 from slowmatch.http.fields import Cursor, Limit
 from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem
+from slowmatch.http.roles import role_of
 from slowmatch.jobs import store
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
@@ -94,6 +95,10 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 def _one(action: str, run_id: str) -> Response[str]:
     con, who = connection(), auth.identity(router).name
+    before = store.find(con, run_id)
+    if before is None:
+        raise _unknown(run_id)
+    auth.require(router, role_of(before["job"]))
     changed = store.change(con, action, ids=[run_id], actor=who)
     run = store.find(con, run_id)
     if run is None:

@@ -131,6 +131,7 @@ class Depth(BaseModel):
 class Job(BaseModel):
     """A job of the catalog and what is known about its runs.
 
+    A job that is not `scheduled` runs only when somebody with `role` starts it.
     `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
     `success_rate` (0 to 1), `p50_ms` and `p95_ms` are of the last seven days, null when nothing ended.
     `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
@@ -142,6 +143,8 @@ class Job(BaseModel):
     exclusive: bool
     overlap: str
     max_attempts: int
+    scheduled: bool
+    role: Literal["operator", "admin"]
     schedule: str | None
     words: str | None
     schedule_enabled: bool | None

@@ -4,6 +4,7 @@ import base64
 import importlib
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ ROUTES = {
 CLOSED = sorted(ROUTES.keys() - OPEN)
 CHANGING = sorted(OPERATORS | ADMINS)
 GROUPS = {Role.VIEWER: ["viewer"], Role.OPERATOR: ["operator"], Role.ADMIN: ["admin"]}
-CURRENT = {"{job}": "db-cleanup", "{action}": "requeue", "{page}": "runs", "{path+}": "recurring"}
+CURRENT = {"{page}": "runs", "{path+}": "recurring"}
 
 Call = Callable[..., dict[str, Any]]
 
@@ -73,10 +74,16 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
     names = CURRENT | {"{run_id}": str(run_id), "{id}": str(record_id)}
 
     def call(
-        route: str, role: Role | None, signed_in: bool = True, action: str = "requeue", **headers: str
+        route: str,
+        role: Role | None,
+        signed_in: bool = True,
+        action: str = "requeue",
+        job: str = "db-cleanup",
+        run: str = run_id,
+        **headers: str,
     ) -> dict[str, Any]:
         method, path = route.split()
-        for name, value in (names | {"{action}": action}).items():
+        for name, value in (names | {"{action}": action, "{job}": job, "{run_id}": run}).items():
             path = path.replace(name, value)
         who = Identity("kim@example.com", "1", role)
         sent, cookies, body = {"host": HOST}, [], None
@@ -162,6 +169,25 @@ def test_an_operator_deletes_no_run_on_its_page(con: Connection, call: Call) -> 
     assert call(route, Role.OPERATOR, action="delete")["statusCode"] == 403
     assert rows(con) == before
     assert call(route, Role.ADMIN, action="delete")["statusCode"] == 303
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "POST /api/jobs/{job}/runs",
+        "POST /jobs/{job}/run",
+        "POST /api/runs/{run_id}/requeue",
+        "POST /api/runs/{run_id}/run-now",
+        "POST /runs/{run_id}/{action}",
+    ],
+)
+def test_an_operator_starts_no_job_that_is_for_admins(con: Connection, call: Call, route: str) -> None:
+    run_id = enqueue(con, "mail-test", due_at=con.now() + timedelta(hours=1)).run_id
+    before = rows(con)
+    assert call(route, Role.OPERATOR, job="mail-test", run=run_id)["statusCode"] == 403
+    assert rows(con) == before
+    answer = call(route, Role.ADMIN, job="mail-test", run=run_id)
+    assert answer["statusCode"] in (202, 303, 409)  # 409: a run that waits cannot be requeued
 
 
 @pytest.mark.parametrize("route", CLOSED)

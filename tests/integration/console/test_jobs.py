@@ -10,7 +10,7 @@ import pytest
 from console import job_view
 from slowmatch.db import Connection
 from slowmatch.http.identity import Role
-from slowmatch.jobs import claims, enqueue, store
+from slowmatch.jobs import claims, enqueue, overview, store
 from slowmatch.jobs.catalog import JOBS
 from tests.integration.console.conftest import Browse, Page
 
@@ -266,6 +266,30 @@ def test_pause_says_who_when_and_why_and_resume_ends_it(browse: Browse, con: Con
     ]
 
 
+def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
+    browse: Browse, con: Connection
+) -> None:
+    assert "Pauses" not in browse.get("/jobs/db-cleanup").text
+    overview.pause(con, "record-expiry", "ann", "elsewhere", con.now())
+    for week in range(3):
+        overview.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", con.now())
+        overview.resume(con, "db-cleanup", "lee@example.com", con.now())
+    page = browse.get("/jobs/db-cleanup").text
+    told = re.findall(
+        r'<tr id="pause-event-\d+"><td>(\w+)</td><td><time .*?</td><td>(.*?)</td><td class="muted">(.*?)</td>',
+        page,
+    )
+    resumed = ("resumed", "lee@example.com", "")
+    assert [(action, who, unescape(note)) for action, who, note in told] == [
+        resumed,
+        ("paused", "kim@example.com", f"audit 2 {NASTY}"),
+        resumed,
+        ("paused", "kim@example.com", f"audit 1 {NASTY}"),
+        resumed,
+    ]
+    assert NASTY not in page and "elsewhere" not in page
+
+
 def test_a_note_that_is_too_long_is_refused_at_its_field(browse: Browse, con: Connection) -> None:
     page = browse.post("/jobs/db-cleanup/pause", {"note": "x" * 501})
     assert (page.status, wrong(page)) == (422, {"note": "must have at most 500 characters, this has 501"})
@@ -289,7 +313,7 @@ def test_a_viewer_sees_no_buttons_and_is_refused_everywhere(browse: Browse, con:
 
 
 def test_a_job_that_is_not_in_the_catalog_is_a_page_that_says_so(browse: Browse) -> None:
-    words = "There is no job &#39;nightly&#39;; there are daily-summary, record-expiry, db-cleanup."
+    words = f"There is no job &#39;nightly&#39;; there are {', '.join(JOBS)}."
     for page in (browse.get("/jobs/nightly"), browse.post("/jobs/nightly/run")):
         assert (page.status, words in page.text) == (404, True)
 
@@ -312,3 +336,40 @@ def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, addre
     assert browse.get(address, if_none_match=tag).status == 304
     finished(con, "db-cleanup", "succeeded")
     assert browse.get(address, if_none_match=tag).status == 200
+
+
+def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_without_its_form(
+    browse: Browse, con: Connection
+) -> None:
+    shown = card(browse.get("/jobs"), "mail-test")
+    assert "None: it runs when somebody starts it." in shown
+    assert "Send a test mail" in shown
+    assert ("Pause" in shown, "Run now" in shown) == (False, False)
+    assert 'id="job-mail-test"' not in browse.get("/dashboard/recurring").text
+    assert browse.post("/jobs/mail-test/pause").status == 409
+    assert "One attempt" in browse.get("/jobs/mail-test").text
+
+
+def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
+    browse: Browse, con: Connection
+) -> None:
+    assert 'name="to" type="text" value=""' in browse.get("/jobs/mail-test").text
+    browse.sign_in(Role.ADMIN, "ada@example.com")
+    for page in (browse.get("/jobs"), browse.get("/jobs/mail-test")):
+        assert 'name="to" type="text" value="ada@example.com"' in page.text
+    assert browse.post("/jobs/mail-test/run", {"to": "ada@example.com, ops@example.com"}).status == 303
+    assert run(con)["payload"] == {"to": ["ada@example.com", "ops@example.com"]}
+
+
+def test_only_admins_send_a_test_mail_or_send_it_again(browse: Browse, con: Connection) -> None:
+    browse.sign_in(Role.OPERATOR)
+    for page in (browse.get("/jobs"), browse.get("/jobs/mail-test")):
+        assert "Send a test mail" not in page.text
+    assert browse.post("/jobs/mail-test/run", {"to": "kim@example.com"}).status == 403
+    assert runs(con) == []
+    run_id = finished(con, "mail-test", "failed")
+    assert "Requeue" not in browse.get(f"/runs/{run_id}").text
+    assert browse.post(f"/runs/{run_id}/requeue").status == 403
+    browse.sign_in(Role.ADMIN)
+    assert "Requeue" in browse.get(f"/runs/{run_id}").text
+    assert browse.post(f"/runs/{run_id}/requeue").status == 303

@@ -156,6 +156,17 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
     assert '"missed" : 0' in overview.stats(con, now, 24)
 
 
+def test_a_job_that_people_start_has_no_schedule_and_its_rule_is_not_asked_for(
+    con: Connection, aws: str
+) -> None:
+    rules = boto3.client("events")
+    rules.put_rule(Name="slowmatch-test-mail-test", ScheduleExpression="cron(0 2 * * ? *)")
+    upkeep.read_schedules(con, "slowmatch-test")
+    rules.delete_rule(Name="slowmatch-test-mail-test")
+    known = con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'mail-test'")
+    assert known == [[None, False]]
+
+
 def test_a_rule_that_is_gone_or_not_understood_stops_nothing(
     con: Connection, queues: Queues, lambda_context: Any
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
 from slowmatch.jobs import Permanent, dispatch, enqueue, overview, queue, store, upkeep
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.records import store as records
 from tests.integration.jobs.conftest import Queues, Work
@@ -123,7 +124,7 @@ def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, wo
 
 def test_a_card_without_runs_has_no_rate(con: Connection) -> None:
     cards = {card["name"]: card for card in overview.jobs(con, con.now())}
-    assert list(cards) == ["daily-summary", "record-expiry", "db-cleanup"]
+    assert list(cards) == list(JOBS)
     assert cards["db-cleanup"]["success_rate"] is None and cards["db-cleanup"]["recent"] == []
     assert cards["db-cleanup"]["last_error"] is None and cards["db-cleanup"]["words"] is None
 
@@ -192,7 +193,7 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
         if rolled:
             upkeep.roll_up(con, con.now())
         found = overview.durations(con, con.now(), "24h")
-        assert set(found) == {"daily-summary", "record-expiry", "db-cleanup"}
+        assert set(found) == set(JOBS)
         assert [bucket["p95_ms"] for bucket in found["record-expiry"]] == [None] * 23 + [2000]
         assert found["db-cleanup"][-1]["p50_ms"] is None
 
@@ -299,7 +300,7 @@ def test_depths_are_read_once_in_five_seconds(
     import boto3
 
     assert "cannot be read" in (queue.depths().problem or "")
-    for job in ("daily-summary", "record-expiry", "db-cleanup"):
+    for job in JOBS:
         boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{job}-dead")
     assert queue.depths().problem is not None
     now = time.monotonic()

@@ -27,6 +27,7 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 def verified() -> Any:
     """SES with the sender's address verified; yields what it has accepted."""
     with mock_aws():
+        ses_backends[ACCOUNT][REGION].reset()  # within the session's AWS, a mock begins where that is
         boto3.client("sesv2").create_email_identity(EmailIdentity="slowmatch@example.com")
         yield ses_backends[ACCOUNT][REGION].sent_messages
 

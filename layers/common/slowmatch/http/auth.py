@@ -69,6 +69,11 @@ def identity(router: Any) -> Identity:
     return found
 
 
+def require(router: Any, role: Role) -> None:
+    """For a route whose jobs or actions need different roles. Raises Problem 403 unless the caller has `role`."""
+    check_role(router.current_event.raw_event, identity(router), role)
+
+
 def check_origin(event: Event, must_say: bool) -> None:
     """Raise Problem 403 for what another site's page makes a visitor's browser send."""
     reason = foreign(event, must_say)

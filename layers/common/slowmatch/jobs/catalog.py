@@ -51,7 +51,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """`overlap` says what becomes of a scheduled tick that meets a running run of an exclusive job."""
+    """`overlap` says what becomes of a scheduled tick that meets a running run of an exclusive job.
+
+    A job that is not `scheduled` has no rule: people start it. `role` is who may; `form` is the title of its
+    form, for a job that nobody should start without having looked at it.
+    """
 
     name: str
     description: str
@@ -59,6 +63,9 @@ class JobSpec:
     exclusive: bool = True
     overlap: str = "skip"
     max_attempts: int = MAX_ATTEMPTS
+    scheduled: bool = True
+    role: str = "operator"
+    form: str = ""
 
     def check(self, payload: Any) -> dict[str, Any]:
         """The payload as accepted. Raises PayloadError naming the field."""
@@ -109,6 +116,16 @@ JOBS = {
                 "dry_run": Field("boolean", "count only, remove nothing"),
                 "older_than_days": Field("integer", "instead of RECORD_RETENTION_DAYS", 1, 3650),
             },
+        ),
+        JobSpec(
+            "mail-test",
+            "Sends a test mail the way the summary goes, and shows what the provider answers.",
+            {"to": Field("addresses", "who gets it instead of MAIL_RECIPIENTS")},
+            exclusive=False,
+            max_attempts=1,
+            scheduled=False,
+            role="admin",
+            form="Send a test mail",
         ),
     )
 }

@@ -40,9 +40,9 @@ def read_schedules(con: Connection, stack: str) -> None:
     """Keep what each job's rule says now: EventBridge is the truth about schedules."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    for name in JOBS:
+    for name, spec in JOBS.items():
         try:
-            rule = events().describe_rule(Name=f"{stack}-{name}")
+            rule = events().describe_rule(Name=f"{stack}-{name}") if spec.scheduled else {}
         except events().exceptions.ResourceNotFoundException:
             rule = {}  # a job without a rule has no schedule
         except (BotoCoreError, ClientError) as error:

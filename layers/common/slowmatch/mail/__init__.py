@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 from slowmatch.mail import ses, smtp
 from slowmatch.mail.config import Transport, message_from, transport_from
 from slowmatch.mail.errors import MailError, Refused, Undelivered
-from slowmatch.mail.message import Message, Receipt, message_id
+from slowmatch.mail.message import Message, Receipt, check_address, message_id
 from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Smtp
+from slowmatch.mail.trial import trial, way
 
 __all__ = [
     "MailError",
@@ -24,11 +25,14 @@ __all__ = [
     "Smtp",
     "Transport",
     "Undelivered",
+    "check_address",
     "message_from",
     "message_id",
     "open_transport",
     "send",
     "transport_from",
+    "trial",
+    "way",
 ]
 
 Post = Callable[[Message], Receipt]

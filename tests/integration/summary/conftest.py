@@ -1,0 +1,45 @@
+"""A mail server on this machine."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from slowmatch.db import Connection
+from slowmatch.settings import settings
+
+
+class Mailbox:
+    """A real SMTP server that keeps what it takes, and refuses whom it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.contents: list[bytes] = []
+        self.refused: dict[str, str] = {}
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.taken += envelope.rcpt_tos
+        self.contents.append(envelope.content)
+        return "250 taken"
+
+
+@pytest.fixture
+def mailbox(con: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    monkeypatch.setenv("SMTP_PORT", str(port))
+    settings.cache_clear()
+    yield mailbox
+    controller.stop()
