@@ -6,7 +6,7 @@ from slowmatch.jobs.alerts import alerts
 from slowmatch.jobs.analytics import durations, failure_reasons, history, realtime, record_history
 from slowmatch.jobs.cards import job_card, jobs
 from slowmatch.jobs.counts import counts
-from slowmatch.jobs.pauses import pause, resume
+from slowmatch.jobs.pauses import pause, pauses, resume
 from slowmatch.jobs.stats import last_dispatcher_tick, stats
 from slowmatch.jobs.workers import workers
 
@@ -23,6 +23,7 @@ __all__ = [
     "jobs",
     "last_dispatcher_tick",
     "pause",
+    "pauses",
     "realtime",
     "record_history",
     "resume",

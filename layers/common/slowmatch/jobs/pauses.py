@@ -1,8 +1,12 @@
 """Pause and resume a job's schedule; each is noted with who did it and why."""
 
 from datetime import datetime
+from typing import Any
 
 from slowmatch.db import Connection
+from slowmatch.db.unchanged import unchanged
+
+SHOWN = 5
 
 
 def pause(con: Connection, job: str, actor: str, note: str | None, now: datetime) -> None:
@@ -42,3 +46,15 @@ def resume(con: Connection, job: str, actor: str, now: datetime) -> None:
         now=now,
         actor=actor,
     )
+
+
+def pauses(con: Connection, job: str) -> list[dict[str, Any]]:
+    """The last pauses and resumes of a job, newest first: id, at, action, actor, note."""
+    rows = unchanged(con, ("pauses", job), lambda: con.query(_PAUSES, job=job, limit=SHOWN))
+    return [dict(zip(("id", "at", "action", "actor", "note"), row, strict=True)) for row in rows]
+
+
+_PAUSES = """
+    SELECT id, at, action, actor, note FROM schedule_event
+    WHERE job = :job ORDER BY id DESC LIMIT CAST(:limit AS integer)
+"""
