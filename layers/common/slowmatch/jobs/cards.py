@@ -36,9 +36,13 @@ def _cards(con: Connection, names: list[str], now: datetime) -> list[dict[str, A
     return [_card(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 
-_ENDED = """
+# A range of one name, not an equality: with that the planner hopes to meet the job soon on its way through
+# the primary key, and walks through all runs for a job that has none.
+_OF_JOB = "run.job BETWEEN wanted.name AND wanted.name"
+_ENDED = f"""
     SELECT id, state, attempt, created_at, started_at, finished_at, error
-    FROM job_run AS run WHERE run.job = wanted.name AND run.state = '{state}' ORDER BY run.id DESC LIMIT {limit}
+    FROM job_run AS run WHERE {_OF_JOB} AND run.state = '{{state}}'
+    ORDER BY run.job DESC, run.id DESC LIMIT {{limit}}
 """
 _LATEST = " UNION ALL ".join(
     f"({_ENDED.format(state=state, limit=RECENT)})" for state in ("succeeded", "failed", "deleted")
@@ -51,7 +55,7 @@ _KNOWN = f"""
         'last_run', (
             SELECT json_build_object('id', run.id, 'state', run.state, 'created_at', run.created_at,
                                      'started_at', run.started_at, 'finished_at', run.finished_at)
-            FROM job_run AS run WHERE run.job = wanted.name ORDER BY run.id DESC LIMIT 1
+            FROM job_run AS run WHERE {_OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
         ),
         'recent', (
             SELECT COALESCE(json_agg(json_build_object(
