@@ -15,16 +15,20 @@ SUMMARY = """
         (SELECT count(*) FROM record WHERE expiry_date > :since AND expiry_date <= :now)
 """
 
-COUNT_DUE = "SELECT count(*) FROM record WHERE NOT is_expired AND expiry_date <= :now"
+_DUE = "NOT is_expired AND expiry_date <= :now"
+_STALE = "is_expired AND expiry_date <= :cutoff"
 
-EXPIRE_BATCH = """
-    WITH expired AS (
-        UPDATE record
-        SET is_expired = true
+_COUNT = "SELECT count(*) FROM record WHERE {which}"
+COUNT_DUE = _COUNT.format(which=_DUE)
+COUNT_STALE = _COUNT.format(which=_STALE)
+
+_BATCH = """
+    WITH done AS (
+        {change}
         WHERE ctid = ANY(ARRAY(
             SELECT ctid
             FROM record
-            WHERE NOT is_expired AND expiry_date <= :now
+            WHERE {which}
             ORDER BY expiry_date, id
             LIMIT :limit
             FOR UPDATE SKIP LOCKED
@@ -32,31 +36,12 @@ EXPIRE_BATCH = """
         RETURNING 1
     ), noted AS (
         INSERT INTO record_event (action, count, actor)
-        SELECT 'expired', count(*), :actor FROM expired HAVING count(*) > 0
+        SELECT '{action}', count(*), :actor FROM done HAVING count(*) > 0
     )
-    SELECT count(*) FROM expired
+    SELECT count(*) FROM done
 """
-
-COUNT_STALE = "SELECT count(*) FROM record WHERE is_expired AND expiry_date <= :cutoff"
-
-DELETE_STALE_BATCH = """
-    WITH deleted AS (
-        DELETE FROM record
-        WHERE ctid = ANY(ARRAY(
-            SELECT ctid
-            FROM record
-            WHERE is_expired AND expiry_date <= :cutoff
-            ORDER BY expiry_date, id
-            LIMIT :limit
-            FOR UPDATE SKIP LOCKED
-        ))
-        RETURNING 1
-    ), noted AS (
-        INSERT INTO record_event (action, count, actor)
-        SELECT 'deleted', count(*), :actor FROM deleted HAVING count(*) > 0
-    )
-    SELECT count(*) FROM deleted
-"""
+EXPIRE_BATCH = _BATCH.format(change="UPDATE record SET is_expired = true", which=_DUE, action="expired")
+DELETE_STALE_BATCH = _BATCH.format(change="DELETE FROM record", which=_STALE, action="deleted")
 
 ROLL_UP = """
     WITH since AS (
