@@ -235,7 +235,7 @@ def test_who_has_no_role_is_told_so_and_can_sign_out(browser: Browse, issuer: Is
 # the session's cookie
 
 
-@pytest.mark.parametrize("change", ["x", "", "signature", "payload", "flow", "another key"])
+@pytest.mark.parametrize("change", ["x", "é\udce9", "", "signature", "payload", "flow", "another key"])
 def test_a_cookie_that_is_not_ours_lets_nobody_in(
     browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -247,6 +247,7 @@ def test_a_cookie_that_is_not_ours_lets_nobody_in(
     payload = base64.urlsafe_b64encode(b'{"name":"x","subject":"x","role":3}').decode().rstrip("=")
     browser.cookies["session"] = {
         "x": "x",
+        "é\udce9": "é\udce9",
         "": "",
         "signature": value[:-2] + ("AA" if not value.endswith("AA") else "BB"),
         "payload": f"{payload}.{value.split('.', 1)[1]}",

@@ -1,8 +1,10 @@
 // Keeps #live up to date: asks for the page again every two seconds, and morphs what changed in place.
 // Rests while the tab is hidden; says so when the server is away; loses nothing that is typed or selected.
 (() => {
+  class Trouble extends Error {}
   const EVERY = 2000;
   const SLOWEST = 15000;
+  const PATIENCE = 12000; // the server itself gives up on its database after ten seconds
   let etag = null;
   let address = null;
   let wait = EVERY;
@@ -34,13 +36,23 @@
     return moved;
   }
 
+  // A list that is empty by now has no table: the one on the screen stays, with its rows dimmed.
+  function rowsIn(fresh, body) {
+    const found = fresh.querySelector(`#${body.id}`);
+    const empty = fresh.querySelector(".empty");
+    if (found || !empty) return found;
+    empty.replaceWith(body.closest(".scroll").cloneNode(true));
+    const kept = fresh.querySelector(`#${body.id}`);
+    kept.replaceChildren();
+    return kept;
+  }
+
   // Rows that arrive wait behind a button, rows that left are dimmed, so that nothing moves under the reader.
   function hold(fresh) {
     for (const body of live().querySelectorAll("tbody[data-rows]")) {
-      const next = fresh.querySelector(`#${body.id}`);
-      if (!next) continue;
       const shown = [...body.rows].filter((row) => row.id);
-      if (!shown.length) continue;
+      const next = shown.length && rowsIn(fresh, body);
+      if (!next) continue;
       const known = new Set(shown.map((row) => row.id));
       const arriving = [...next.rows].filter((row) => row.id && !known.has(row.id));
       const coming = new Set([...next.rows].map((row) => row.id));
@@ -66,10 +78,10 @@
     }
   }
 
-  function show(html, everything) {
-    const page = new DOMParser().parseFromString(html, "text/html");
+  function show(page, everything) {
     const fresh = page.querySelector("#live");
     if (!fresh || !live()) return;
+    document.title = page.title;
     if (!everything) hold(fresh);
     Idiomorph.morph(live(), fresh, {
       morphStyle: "outerHTML",
@@ -79,6 +91,11 @@
     htmx.process(live());
     document.dispatchEvent(new CustomEvent("live:morphed"));
   }
+
+  const longer = () => Math.min(wait * 1.5, SLOWEST);
+
+  // The first sentence of a page that tells of a failure: "The database cannot be reached now."
+  const reason = (page) => page.querySelector("[data-error] p")?.textContent.replace(/[;.].*/s, ".");
 
   function say(text) {
     const banner = lost();
@@ -95,7 +112,7 @@
     const headers = { "HX-Request": "true", "X-Live": "true" };
     if (etag && !everything) headers["If-None-Match"] = etag;
     fetching = new AbortController();
-    const limit = setTimeout(() => fetching?.abort(), 10000);
+    const limit = setTimeout(() => fetching?.abort(), PATIENCE);
     try {
       const answer = await fetch(asked, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
       if (answer.status === 401 || answer.type === "opaqueredirect") {
@@ -103,20 +120,20 @@
         wait = SLOWEST;
         return;
       }
-      const said = answer.ok || answer.status === 304 || answer.status === 404;
-      if (!said) throw new Error(String(answer.status));
       if (answer.status !== 304) {
-        const html = await answer.text();
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         if (asked !== location.pathname + location.search) return;
-        show(html, everything);
+        if (answer.status >= 500 && !live().hasAttribute("data-error")) throw new Trouble(reason(page));
+        show(page, everything);
         etag = answer.headers.get("ETag");
       }
-      wait = EVERY;
+      wait = answer.status < 400 ? EVERY : longer();
       say("");
-    } catch {
+    } catch (trouble) {
       if (document.hidden || asked !== location.pathname + location.search) return;
-      wait = Math.min(wait * 1.5, SLOWEST);
-      say("The server does not answer. What you see is as of a moment ago; trying again.");
+      wait = longer();
+      const why = (trouble instanceof Trouble && trouble.message) || "The server does not answer.";
+      say(`${why} What you see is as of a moment ago; trying again.`);
     } finally {
       clearTimeout(limit);
     }

@@ -47,6 +47,8 @@ def read(kind: str, value: str, seconds: int) -> dict[str, Any]:
     """What `write` put in at most `seconds` ago. Raises BadCookie."""
     from itsdangerous import BadData, SignatureExpired
 
+    if not value.isascii():
+        raise BadCookie("its signature is wrong")
     try:
         found: dict[str, Any] = serializer(kind, settings().oidc_issuer).loads(value, max_age=seconds)
     except SignatureExpired as error:

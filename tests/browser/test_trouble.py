@@ -1,0 +1,47 @@
+"""What a page that is open says while something behind it is away, and that it finds back by itself."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.tabs import Tabs
+
+DETAIL = "The database cannot be reached now; try again later."
+FAILURE = f'<title>Service unavailable</title><section id="live" data-error><p>{DETAIL}</p></section>'
+ASKED_AGAIN = 20_000
+
+
+def fail(page: Page) -> None:
+    page.route(re.compile("/records"), lambda route: route.fulfill(status=503, body=FAILURE))
+
+
+def test_a_page_says_why_it_is_not_up_to_date_and_keeps_what_it_shows(tabs: Tabs) -> None:
+    tabs.expect("Failed to load resource")
+    page = tabs.open("/records", own=True)
+    fail(page)
+    expect(page.get_by_role("alert")).to_contain_text(
+        "The database cannot be reached now. What you see is as of"
+    )
+    expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
+    page.unroute_all()
+    expect(page.get_by_role("alert")).to_be_hidden(timeout=ASKED_AGAIN)
+
+
+def test_a_page_of_an_error_becomes_the_page_that_was_asked_for(tabs: Tabs) -> None:
+    tabs.expect("Failed to load resource")
+    page = tabs.open("/jobs", own=True)
+    fail(page)
+    page.get_by_role("link", name="Records", exact=True).click()
+    expect(page.get_by_text(DETAIL)).to_be_visible()
+    page.unroute_all()
+    expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible(timeout=ASKED_AGAIN)
+    expect(page).to_have_title(re.compile("Records"))
+
+
+def test_a_refusal_is_an_answer_and_not_a_server_that_is_away(tabs: Tabs) -> None:
+    tabs.expect("Failed to load resource")
+    page = tabs.open("/dashboard/analytics?window=century", own=True)
+    with page.expect_response(re.compile("window=century")):
+        pass
+    expect(page.get_by_role("heading", name="No such time span")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
