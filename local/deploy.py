@@ -46,22 +46,30 @@ def deploy(sam: str, stage: str) -> None:
 
 def migrate(sam: str, stage: str, pause: float = PAUSE_SECONDS) -> list[str]:
     """Invoke the migrate function and name what it applied; raises StackError with the reason it gives."""
-    for left in reversed(range(ATTEMPTS)):
-        answer = _invoke(
-            [sam, "remote", "invoke", "MigrateFunction", "--config-env", stage, "--output", "json"]
-        )
-        payload = _object(answer.get("Payload"))
-        if "FunctionError" not in answer and isinstance(payload.get("applied"), list):
-            return [str(name) for name in payload["applied"]]
-        reason = f"{payload.get('errorType', 'no answer')}: {payload.get('errorMessage', json.dumps(answer))}"
-        if payload.get("errorType") != "Unavailable" or left == 0:
+    command = [sam, "remote", "invoke", "MigrateFunction", "--config-env", stage, "--output", "json"]
+    answer = _invoke(command)
+    for _ in range(ATTEMPTS - 1):
+        if _payload(answer).get("errorType") != "Unavailable":
             break
-        print(f"{reason}\nTrying again in {pause:.0f} s ...", flush=True)
+        print(f"{_reason(answer)}\nTrying again in {pause:.0f} s ...", flush=True)
         time.sleep(pause)
+        answer = _invoke(command)
+    applied = _payload(answer).get("applied")
+    if "FunctionError" not in answer and isinstance(applied, list):
+        return [str(name) for name in applied]
     raise StackError(
-        f"the stack is deployed, but its database is not migrated: {reason}\nOnce that is put right, run this"
-        f" command again: what was applied stays applied, a migration that failed left nothing behind"
+        f"the stack is deployed, but its database is not migrated: {_reason(answer)}\nOnce that is put right, run"
+        f" this command again: what was applied stays applied, a migration that failed left nothing behind"
     )
+
+
+def _payload(answer: dict[str, Any]) -> dict[str, Any]:
+    return _object(answer.get("Payload"))
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    payload = _payload(answer)
+    return f"{payload.get('errorType', 'no answer')}: {payload.get('errorMessage') or json.dumps(answer)}"
 
 
 def _invoke(command: list[str]) -> dict[str, Any]:

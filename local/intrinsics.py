@@ -135,7 +135,7 @@ class Resolver:
         return self.resolve(when_true if self.condition(name) else when_false)
 
     def _find_in_map(self, argument: Any) -> Any:
-        table, first, second = (self.resolve(part) for part in argument[:3])
+        table, first, second = (as_text(self.resolve(part)) for part in argument[:3])
         try:
             return self.resolve(self._mappings[table][first][second])
         except KeyError as error:

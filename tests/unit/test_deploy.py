@@ -38,7 +38,7 @@ def certificates(tmp_path: Path) -> Path:
 def run(
     sam: StubSam, build: Path, certificates: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> "Run":
-    monkeypatch.setattr(deploy.time, "sleep", lambda _: None)
+    monkeypatch.setattr("local.deploy.time.sleep", lambda _: None)
     files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
     return Run([f"--sam={sam.path}", "--stage=prod", *files])
 

@@ -144,7 +144,7 @@ def connections(api_concurrency: int) -> int:
     """The most there can be at a time: one for each execution environment."""
     functions = template.transformed()["Resources"]
     polled = [event for name in template.functions() for event in template.events(name, "SQS")]
-    jobs = sum(event["ScalingConfig"]["MaximumConcurrency"] for event in polled)
+    jobs: int = sum(event["ScalingConfig"]["MaximumConcurrency"] for event in polled)
     reserved = [
         functions[name]["Properties"].get("ReservedConcurrentExecutions") for name in template.functions()
     ]
@@ -152,7 +152,7 @@ def connections(api_concurrency: int) -> int:
     # The notifier's queue shares in what is reserved for the notifier.
     (notifier,) = template.events("NotifierFunction", "SQS")
     jobs -= notifier["ScalingConfig"]["MaximumConcurrency"]
-    return jobs + sum(api_concurrency if _is_parameter(limit) else limit for limit in limits) + OTHERS
+    return jobs + sum(api_concurrency if _is_parameter(limit) else int(limit) for limit in limits) + OTHERS
 
 
 def _is_parameter(limit: Any) -> bool:

@@ -5,6 +5,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count, capped
 from slowmatch.db.unchanged import unchanged
@@ -136,6 +137,7 @@ BY_TEXT = "position(lower(:q) IN lower(title)) > 0"
 def create(con: Connection, title: str, expiry_date: datetime, actor: str) -> tuple[int, str]:
     """The new record's id and JSON."""
     ((record_id, text),) = con.query(CREATE, title=title, expiry_date=expiry_date, actor=actor)
+    con.after_commit(lambda: telemetry.count("RecordsCreated"))
     return record_id, text
 
 
@@ -161,7 +163,10 @@ def update(
 
 def delete(con: Connection, record_id: int, actor: str) -> bool:
     """Say whether there was such a record."""
-    return bool(con.query(DELETE, id=record_id, actor=actor))
+    found = bool(con.query(DELETE, id=record_id, actor=actor))
+    if found:
+        con.after_commit(lambda: telemetry.count("RecordsDeleted"))
+    return found
 
 
 def history(con: Connection, record_id: int) -> list[dict[str, Any]]:
