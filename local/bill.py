@@ -113,7 +113,11 @@ def bill(stack: Stack, load: Load) -> list[Line]:
         Line("EventBridge", "ticks of schedules", ((prices.EVENTBRIDGE, ticks + IDLE.runs),)),
         _logs(load, ticks),
         _custom_metrics(stack),
-        Line("CloudWatch alarms", "a metric in each", ((prices.ALARMS, stack.alarm_metrics),)),
+        Line(
+            "CloudWatch alarms",
+            f"{stack.alarm_metrics} metrics in them",
+            ((prices.ALARMS, stack.alarm_metrics),),
+        ),
         Line("CloudWatch dashboard", "one", ((prices.DASHBOARDS, stack.dashboards),)),
         _xray(load, ticks),
         _secrets(stack, invocations),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sam.template import ROOT
+from tests.sam.template import ROOT, job_of, of_type, queue_functions
 
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -30,3 +30,11 @@ def test_every_link_of_a_document_leads_to_a_file_and_a_heading(document: Path) 
         if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
             lost.append(link)
     assert lost == []
+
+
+def test_the_operator_s_page_says_what_each_alarm_means() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    alarms = [alarm["AlarmName"]["Fn::Sub"] for alarm in of_type("AWS::CloudWatch::Alarm").values()]
+    jobs = "|".join(job_of(queue) for queue in queue_functions().values())
+    names = {re.sub(f"^({jobs})-", "<job>-", name.removeprefix("${AWS::StackName}-")) for name in alarms}
+    assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
