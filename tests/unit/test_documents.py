@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from slowmatch.mail.config import PRESETS
 from tests.sam.template import ROOT, job_of, of_type, queue_functions
 
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -38,3 +39,9 @@ def test_the_operator_s_page_says_what_each_alarm_means() -> None:
     jobs = "|".join(job_of(queue) for queue in queue_functions().values())
     names = {re.sub(f"^({jobs})-", "<job>-", name.removeprefix("${AWS::StackName}-")) for name in alarms}
     assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.parametrize(("preset", "host"), PRESETS.items())
+def test_the_page_on_mail_has_each_preset_and_its_host(preset: str, host: str) -> None:
+    page = (ROOT / "docs" / "mail.md").read_text(encoding="utf-8")
+    assert re.search(rf"SmtpPreset = {preset} +\({re.escape(host)}, 587, STARTTLS\)", page)
