@@ -108,8 +108,9 @@ artifacts: .venv/.dev  ## import every built handler with nothing beside it but 
 	@$(call need_runtime)
 	@RUNTIME_PYTHON=$(RUNTIME_PYTHON) $(PY) -m pytest tests/sam/test_artifacts.py
 
-sam-test: .venv/.dev build  ## sam local invoke for every sample event; needs Docker
-	@SAM=$(SAM) $(PY) -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning tests/sam/test_invoke.py
+sam-test: .venv/.dev build  ## sam local invoke, start-api and start-lambda, for every function; needs Docker
+	@SAM=$(SAM) $(PY) -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning \
+	  tests/sam/test_invoke.py tests/sam/test_start_api.py tests/sam/test_start_lambda.py
 
 # Upkeep
 
