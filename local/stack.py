@@ -22,6 +22,7 @@ from local.state import addresses, state
 
 MIGRATE = "MigrateFunction"
 DISPATCHER = "DispatcherFunction"
+NOTIFIER = "NotifierFunction"
 
 Work = Coroutine[Any, Any, None]
 
@@ -39,6 +40,11 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
         result = await _invoke_if_there(functions, MIGRATE, b"{}")
         if result is not None and result.error:
             raise StartError(f"the migrations failed: {result.document().get('errorMessage')}")
+    if plan.folders.notify.exists():
+        async with plan.output.step("Notifier", f"checking {plan.folders.notify}"):
+            result = await _invoke_if_there(functions, NOTIFIER, b"{}")
+            if result is not None and result.error:
+                raise StartError(f"{plan.folders.notify}: {result.document().get('errorMessage')}")
     if has_provider(plan.ports, plan.environ):
         await _start_provider(plan, stack)
     rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)

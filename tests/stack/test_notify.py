@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pg8000.native
@@ -144,3 +145,13 @@ def test_a_wrong_list_is_one_clear_error_in_the_log_and_no_address_is_ever_in_it
     log = (stack.data / "logs" / "notifier.log").read_text()
     assert "destination 1 (hook)" in log
     assert "hidden" not in log and receiver.url("") not in log and KEY not in log
+
+
+def test_a_stack_whose_list_is_wrong_does_not_start_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    unsigned = {"name": "hook", "kind": "webhook", "url": "https://example.com/hidden"}
+    (tmp_path / "data" / "notify.json").write_text(json.dumps([unsigned]))
+    refused = pytest.raises(AssertionError, match=r"destination 1 \(hook\): the key 'key' is missing")
+    with refused as said, running(tmp_path):
+        pass
+    assert "hidden" not in str(said.value)

@@ -60,16 +60,16 @@ def test_retry_after_is_honoured(telling: Telling, con: Connection) -> None:
     assert len(telling.receiver.posts) == 1
 
 
-def test_after_ten_attempts_it_is_given_up_and_reported(telling: Telling, caplog: Any) -> None:
+def test_after_twenty_attempts_it_is_given_up_and_reported(telling: Telling, caplog: Any) -> None:
     telling.to(telling.webhook())
     telling.receiver.answer("/hook", 500)
     run(telling, "no")
     telling.tell()
-    for _ in range(12):
+    for _ in range(22):
         rested(telling)
         attempt(telling)
-    assert telling.deliveries() == [["hook", "given_up", 10, "HTTP 500"]]
-    assert "given up after 10 attempts: failed of record-expiry to hook: HTTP 500" in caplog.text
+    assert telling.deliveries() == [["hook", "given_up", 20, "HTTP 500"]]
+    assert "given up after 20 attempts: failed of record-expiry to hook: HTTP 500" in caplog.text
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
@@ -171,10 +171,10 @@ def test_one_that_dies_every_time_is_given_up(telling: Telling, con: Connection)
     telling.to(telling.webhook())
     run(telling, "no")
     telling.route()
-    con.query("UPDATE notification_delivery SET attempts = 10")
+    con.query("UPDATE notification_delivery SET attempts = 20")
     telling.deliver()
     assert telling.receiver.posts == []
-    assert telling.deliveries() == [["hook", "given_up", 10, "no answer to 10 attempts"]]
+    assert telling.deliveries() == [["hook", "given_up", 20, "no answer to 20 attempts"]]
 
 
 def test_two_workers_with_the_same_message_send_it_once(telling: Telling, environment: Settings) -> None:

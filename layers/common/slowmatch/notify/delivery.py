@@ -14,7 +14,8 @@ LEASE = timedelta(seconds=30)
 EARLY = timedelta(seconds=1)
 BUSY = timedelta(seconds=1)
 """When to look again at a destination that another worker is sending to."""
-MOST_ATTEMPTS = 10
+MOST_ATTEMPTS = 20
+"""With the rests between them: over three hours."""
 LONGEST_REST = timedelta(hours=6)
 """A Retry-After beyond this is not believed."""
 
