@@ -14,7 +14,7 @@ from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
 from slowmatch.http.problem import Problem
 from slowmatch.http.roles import role_of
-from slowmatch.jobs import store
+from slowmatch.jobs import store, waiting
 from slowmatch.jobs.ids import parse_run_id
 
 LOG_LINES = 200
@@ -44,6 +44,7 @@ def run_page(run_id: str) -> Response[str]:
         history=run_view.history(run),
         figures=run_view.figures(run, con.now()),
         actions=run_view.actions(run),
+        ahead=waiting.ahead(con, run["job"]) if run["state"] == "enqueued" else None,
     )
 
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local import seed
 from local.environment import Folders, Ports
 from tests.browser import chromium
 from tests.browser.past import Past
-from tests.browser.tabs import DEADLINE_MS, Tabs
+from tests.browser.tabs import DEADLINE_MS, Tabs, complaining
 from tests.stack_process import Stack, running
 
 LINES = (("INFO", "12 records are to go"), ("WARNING", "one of them is locked"))
@@ -59,12 +59,16 @@ def furnished(stack: Stack, past: Past) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="package")
+def usual() -> dict[str, BrowserContext]:
+    """The context of usual tabs, by the address of their stack."""
+    return {}
+
+
 @pytest.fixture
-def tabs(browser: Browser, stack: Stack) -> Iterator[Tabs]:
-    tabs = Tabs(browser, stack.address)
-    yield tabs
-    complaints = tabs.close()
-    assert complaints == []
+def tabs(browser: Browser, stack: Stack, usual: dict[str, BrowserContext]) -> Iterator[Tabs]:
+    with complaining(Tabs(browser, stack.address, usual)) as tabs:
+        yield tabs
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import new_run_id
 
 TABLES = ("job_run", "job_attempt", "job_event", "job_log")
+RETRY_AFTER = timedelta(seconds=30)
 FINAL = ("succeeded", "failed", "deleted")
 TRACEBACK = """Traceback (most recent call last):
   File "/opt/python/slowmatch/jobs/attempts.py", line 87, in _ending
@@ -104,7 +105,7 @@ def rows(
     state: str,
     *,
     job: str = "db-cleanup",
-    ago: timedelta = timedelta(minutes=5),
+    ago: timedelta | None = None,
     took: timedelta = timedelta(seconds=1.2),
     error: str = "MailError: the server does not answer",
     payload: dict[str, Any] | None = None,
@@ -118,17 +119,16 @@ def rows(
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of one run, by table.
 
-    It was created `ago`, by the person `by` or by its schedule, and each attempt `took` so long. `retries`
-    attempts failed before the last one; a scheduled run with retries waits for its next.
+    It was created `ago`, or so that it has just ended, by the person `by` or by its schedule; each attempt
+    `took` so long. `retries` attempts failed before the last one; a scheduled run with retries waits for its next.
     """
-    created = datetime.now(UTC) - ago
+    lasted = took + retries * (took + RETRY_AFTER) + timedelta(seconds=0.3)
+    created = datetime.now(UTC) - (lasted if ago is None else ago)
     run_id = new_run_id(int(created.timestamp() * 1000))
     started = state in ("processing", "succeeded", "failed") or retries > 0
     last = 0 if not started else retries + (state != "scheduled")
     failed = state == "failed" or (state == "scheduled" and retries > 0)
-    starts = [
-        created + timedelta(seconds=0.2) + number * (took + timedelta(seconds=30)) for number in range(last)
-    ]
+    starts = [created + timedelta(seconds=0.2) + number * (took + RETRY_AFTER) for number in range(last)]
     ended = starts[-1] + took if starts else created
     attempts = [_attempt(run_id, number + 1, at, took, error) for number, at in enumerate(starts)]
     if attempts and not failed:

@@ -89,7 +89,7 @@ def furnish(stack: Stack) -> dict[str, str]:
 
 
 def take(browser: Browser, stack: Stack, shot: Shot, runs: dict[str, str]) -> None:
-    tabs = Tabs(browser, stack.address)
+    tabs = Tabs(browser, stack.address, {})
     page = tabs.open(shot.path.format(**runs), **({"viewport": WINDOW} | shot.options))
     page.wait_for_load_state("networkidle")
     page.evaluate("document.documentElement.style.scrollbarGutter = 'auto'")  # no scrollbar is in the picture

@@ -1,33 +1,35 @@
 """Tabs of the browser that complain: about errors in the console, in scripts, and about what the policy forbids."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, ViewportSize
 
 DEADLINE_MS = 20_000
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 
 
 @dataclass
 class Tabs:
-    """Opens tabs that share nothing, and knows what went wrong in them."""
+    """Opens tabs at `address`, and knows what went wrong in them.
+
+    Usual tabs share the context in `usual` of their address, for the sake of its cache; its cookies go at the end.
+    """
 
     browser: Browser
     address: str
+    usual: dict[str, BrowserContext]
+    own: list[BrowserContext] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, path: str = "", **options: Any) -> Page:
-        """A tab of a context of its own; `options` are those of playwright's new_context."""
-        context = self.browser.new_context(
-            **{"base_url": self.address, "viewport": WIDE, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
-            | options
-        )
-        context.set_default_timeout(DEADLINE_MS)
-        page = context.new_page()
+    def open(self, path: str = "", *, own: bool = False, **options: Any) -> Page:
+        """A tab at `path`. With `own` or `options`, those of playwright's new_context, it shares nothing."""
+        page = (self._private(**options) if own or options else self._shared()).new_page()
         page.on("console", self._note_console)
         page.on("pageerror", self._note_error)
         if path:
@@ -39,10 +41,29 @@ class Tabs:
         self.expected += patterns
 
     def close(self) -> list[str]:
-        """Close all tabs; the complaints that nobody expected."""
-        for context in self.browser.contexts:
-            context.close()
+        """Close all tabs, forget all cookies; the complaints that nobody expected."""
+        for each in self.own:
+            each.close()
+        if self.address in self.usual:
+            for page in self.usual[self.address].pages:
+                page.close()
+            self.usual[self.address].clear_cookies()
         return [text for text in self.complaints if not any(re.search(each, text) for each in self.expected)]
+
+    def _shared(self) -> BrowserContext:
+        if self.address not in self.usual:
+            self.usual[self.address] = self._context()
+        return self.usual[self.address]
+
+    def _context(self, **options: Any) -> BrowserContext:
+        usual = {"viewport": WIDE, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+        made = self.browser.new_context(**{"base_url": self.address} | usual | options)
+        made.set_default_timeout(DEADLINE_MS)
+        return made
+
+    def _private(self, **options: Any) -> BrowserContext:
+        self.own.append(self._context(**options))
+        return self.own[-1]
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -50,3 +71,11 @@ class Tabs:
 
     def _note_error(self, error: Error) -> None:
         self.complaints.append(f"page error: {error}")
+
+
+@contextmanager
+def complaining(tabs: Tabs) -> Iterator[Tabs]:
+    """Fails at the end when something went wrong that nobody expected."""
+    yield tabs
+    complaints = tabs.close()
+    assert complaints == [], "\n".join(complaints)

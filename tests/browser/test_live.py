@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.past import Past
 from tests.browser.tabs import Tabs
@@ -15,6 +15,11 @@ HIDE = """hidden => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
+
+
+def look_again(page: Page) -> None:
+    """Who comes back to a tab does not wait for the next two seconds to pass."""
+    page.evaluate(HIDE, False)
 
 
 def test_a_page_with_nothing_new_asks_again_and_is_told_304(page: Page) -> None:
@@ -48,6 +53,7 @@ def test_text_half_typed_into_a_search_keeps_its_caret(page: Page, past: Past) -
     search.fill("half typed")
     search.evaluate("element => element.setSelectionRange(2, 6)")
     past.run("failed", error="MailError: meanwhile")
+    look_again(page)
     expect(page.locator("[data-held]")).to_contain_text("new")
     expect(search).to_be_focused()
     assert search.evaluate("element => [element.value, element.selectionStart, element.selectionEnd]") == [
@@ -80,6 +86,7 @@ def test_a_row_changes_in_place_and_one_that_left_is_dimmed(page: Page, past: Pa
     past.report(run_id, {"done": 7, "total": 10}, "seven")
     expect(row).to_contain_text("7 of 10")
     stack.call("POST", f"/api/runs/{run_id}/delete")
+    look_again(page)
     expect(row).to_have_class(re.compile("gone"))
     expect(page.locator("[data-held]")).to_contain_text("left this list")
 
@@ -91,6 +98,7 @@ def test_the_counts_of_the_rail_follow(page: Page, past: Past) -> None:
     )
     before = int(count.inner_text().replace(",", ""))
     past.run("deleted")
+    look_again(page)
     expect(count).to_have_text(f"{before + 1:,}")
 
 
@@ -100,12 +108,13 @@ def test_what_is_open_stays_open(page: Page, past: Past) -> None:
     row = page.locator(f"#run-{run_id}")
     row.locator("summary").click()
     past.run("failed", error="MailError: open me, too")
+    look_again(page)
     expect(page.locator("[data-held]")).to_contain_text("1 new")
     expect(row.get_by_label("Traceback")).to_be_visible()
 
 
-def test_a_hidden_tab_rests_until_it_is_looked_at(page: Page) -> None:
-    asked: list[Request] = []
+def test_a_hidden_tab_rests_until_it_is_looked_at(tabs: Tabs) -> None:
+    page, asked = tabs.open(own=True), []
     page.clock.install()
     page.goto("/dashboard")
     page.evaluate(HIDE, True)
@@ -116,7 +125,8 @@ def test_a_hidden_tab_rests_until_it_is_looked_at(page: Page) -> None:
         page.evaluate(HIDE, False)
 
 
-def test_times_are_worded_anew_while_one_looks(page: Page, past: Past) -> None:
+def test_times_are_worded_anew_while_one_looks(tabs: Tabs, past: Past) -> None:
+    page = tabs.open(own=True)
     page.clock.install()
     run_id = past.run("succeeded", ago=timedelta(seconds=90))
     page.goto("/dashboard/succeeded")
@@ -132,14 +142,14 @@ def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None
     tabs.expect("Failed to load resource")
     port = free_ports()
     with running(tmp_path, port=port) as stack:
-        page = tabs.open(f"{stack.address}/records")
+        page = tabs.open(f"{stack.address}/records", own=True)
         page.get_by_text("New record").click()
         page.get_by_label("Title", exact=True).fill("typed before the server went")
     lost = page.get_by_role("alert")
     expect(lost).to_contain_text("The server does not answer.")
     with running(tmp_path, port=port) as stack:
         stack.add_record("Made after the server came back", timedelta(days=1))
-        page.evaluate(HIDE, False)  # who comes back to the tab does not wait
+        look_again(page)
         expect(lost).to_be_hidden(timeout=20_000)
         expect(page.get_by_label("Title", exact=True)).to_have_value("typed before the server went")
         expect(page.get_by_text("Made after the server came back")).to_be_visible()
@@ -148,7 +158,7 @@ def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None
 
 def test_an_action_that_does_not_reach_the_server_says_so(tabs: Tabs) -> None:
     tabs.expect("Failed to load resource", "htmx:(sendError|afterRequest)")
-    page = tabs.open("/jobs")
+    page = tabs.open("/jobs", own=True)
     page.context.set_offline(True)
     page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").click()
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")

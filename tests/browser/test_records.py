@@ -62,6 +62,7 @@ def test_a_date_is_typed_and_shown_in_the_viewer_s_zone_and_stored_in_utc(tabs: 
     page = tabs.open(timezone_id="Asia/Kolkata")
     create(page, "Visa for Kolkata", "2031-07-01T12:00")
     page.get_by_role("link", name="Look at it").click()
+    expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
     assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T06:30:00Z"
     expect(page.get_by_label("Expires")).to_have_value("2031-07-01T12:00")
@@ -148,6 +149,7 @@ def test_without_scripts_a_record_is_made_and_deleted_all_the_same(tabs: Tabs, s
     page.get_by_label("Expires").fill("2031-07-01T12:00")
     page.get_by_role("button", name="Create record").click()
     page.get_by_role("link", name="Look at it").click()
+    expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
     assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T12:00:00Z"
     page.get_by_role("button", name="Delete").click()

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local import seed
 from local.environment import Folders, Ports
 from tests.browser.past import Past
-from tests.browser.tabs import Tabs
+from tests.browser.tabs import Tabs, complaining
 from tests.stack_process import Stack, running
 
 NAMES = {"vera": "Vera Viewer", "otto": "Otto Operator", "ada": "Ada Admin", "nobody": "Nobody Atall"}
@@ -53,12 +53,10 @@ def there(guarded: Stack, token: Callable[[str], dict[str, str]]) -> dict[str, A
 
 
 @pytest.fixture
-def tabs(browser: Browser, guarded: Stack) -> Iterator[Tabs]:
-    tabs = Tabs(browser, guarded.address)
-    tabs.expect("favicon")  # the provider has none
-    yield tabs
-    complaints = tabs.close()
-    assert complaints == []
+def tabs(browser: Browser, guarded: Stack, usual: dict[str, BrowserContext]) -> Iterator[Tabs]:
+    with complaining(Tabs(browser, guarded.address, usual)) as tabs:
+        tabs.expect("favicon")  # the provider has none
+        yield tabs
 
 
 def sign_in(tabs: Tabs, person: str, path: str = "/dashboard") -> Page:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.tabs import Tabs
+from tests.browser.tabs import Tabs, complaining
 from tests.stack_process import Stack, running, until
 
 
@@ -20,10 +20,8 @@ def untouched(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def page(browser: Browser, untouched: Stack) -> Iterator[Page]:
-    tabs = Tabs(browser, untouched.address)
-    yield tabs.open()
-    complaints = tabs.close()
-    assert complaints == []
+    with complaining(Tabs(browser, untouched.address, {})) as tabs:
+        yield tabs.open(own=True)
 
 
 def test_a_newcomer_s_tour(page: Page, untouched: Stack) -> None:

@@ -17,6 +17,14 @@ def queues(con: Connection, now: datetime) -> dict[str, dict[str, Any]]:
     }
 
 
+def ahead(con: Connection, job: str) -> str | None:
+    """The run that has to end before the next one of an exclusive job can start, if one is at work."""
+    found = con.query(
+        "SELECT id::text FROM job_run WHERE job = :job AND state = 'processing' AND exclusive", job=job
+    )
+    return found[0][0] if found else None
+
+
 _COUNTED = f"""(
         SELECT count(*) FROM (
             SELECT FROM job_run AS run WHERE run.job = wanted.name AND run.state = '{{state}}' LIMIT {CAP + 1}
