@@ -42,7 +42,7 @@ def _send(con: Connection, claimed: delivery.Claim, to: Destination, now: dateti
         telemetry.logger.warning(f"not told {what}; attempt {claimed.attempt + 1} at {again_at.isoformat()}")
         queue.send([queue.Pointer(claimed.told.id, to.name, again_at)], ended)
     else:
-        telemetry.logger.error(f"given up after {claimed.attempt} attempts: {what}")
+        telemetry.logger.error(f"given up at attempt {claimed.attempt}: {what}")
         telemetry.count("NotificationFailed", destination=to.name)
         if answer.gone:
             _report_switched_off(con, to, ended)

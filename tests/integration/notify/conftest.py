@@ -1,9 +1,8 @@
 """Jobs that fail, a topic and a queue in moto whose messages the test carries, and a real receiver."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -30,11 +29,10 @@ class Telling:
     receiver: Receiver
     lambda_context: Any
     secret_arn: str
+    topic: str
     topic_queue: str
     url: str
     seen: int = 0
-    shift: timedelta = timedelta(0)
-    destinations: list[dict[str, Any]] = field(default_factory=list)
 
     def to(self, *destinations: dict[str, Any]) -> None:
         """Who is told from now on."""
@@ -127,13 +125,8 @@ def telling(
     for remembered in (settings, topic.sns, queue.sqs, jobs_queue.sqs):
         remembered.cache_clear()
     own = sqs.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"]
-    yield Telling(con, receiver, lambda_context, secret, url, own)
+    yield Telling(con, receiver, lambda_context, secret, made, url, own)
     sns.delete_topic(TopicArn=made)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     for remembered in (settings, topic.sns, queue.sqs, jobs_queue.sqs):
         remembered.cache_clear()
-
-
-@pytest.fixture
-def later(con: Connection) -> Callable[..., datetime]:
-    return lambda **delta: con.now() + timedelta(**delta)

@@ -6,12 +6,14 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from notifier import deliver as delivering
 from slowmatch.db import Connection
 from slowmatch.notify import Destination, delivery, post
 from slowmatch.settings import Settings
+from tests.conftest import STACK
 from tests.integration.notify.conftest import Telling
 from tests.integration.notify.test_notify import run
 
@@ -69,7 +71,7 @@ def test_after_twenty_attempts_it_is_given_up_and_reported(telling: Telling, cap
         rested(telling)
         attempt(telling)
     assert telling.deliveries() == [["hook", "given_up", 20, "HTTP 500"]]
-    assert "given up after 20 attempts: failed of record-expiry to hook: HTTP 500" in caplog.text
+    assert "given up at attempt 20: failed of record-expiry to hook: HTTP 500" in caplog.text
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
@@ -210,6 +212,28 @@ def test_a_lost_message_is_sent_again_by_the_dispatcher(telling: Telling, con: C
     telling.dispatch()
     telling.deliver()
     assert len(telling.receiver.posts) == 1
+
+
+def test_a_queue_that_takes_nothing_delays_only(telling: Telling, con: Connection) -> None:
+    telling.to(telling.webhook())
+    run(telling, "no")
+    client, name = boto3.client("sqs"), f"{STACK}-notify"
+    client.delete_queue(QueueUrl=telling.url)
+    telling.route()
+    client.create_queue(QueueName=name)
+    con.query("UPDATE notification_delivery SET message_at = now() - interval '11 minutes'")
+    telling.dispatch()
+    telling.deliver()
+    assert len(telling.receiver.posts) == 1
+
+
+def test_a_topic_that_takes_nothing_fails_no_run(telling: Telling, con: Connection, caplog: Any) -> None:
+    telling.to(telling.webhook())
+    boto3.client("sns").delete_topic(TopicArn=telling.topic)
+    run(telling, "no")
+    assert "took no notification" in caplog.text
+    assert con.query("SELECT state FROM job_run") == [["failed"]]
+    assert con.query("SELECT event, routed_at FROM notification") == [["failed", None]]
 
 
 def test_a_destination_that_left_the_list_is_forgotten(telling: Telling) -> None:
