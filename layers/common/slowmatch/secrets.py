@@ -33,10 +33,13 @@ def document(arn: str) -> Any:
 
 def _text(arn: str) -> str:
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # Over before the function's own time is, so that who asked is told why.
+    patience = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
     try:
-        client = boto3.client("secretsmanager")
+        client = boto3.client("secretsmanager", config=patience)
         return str(client.get_secret_value(SecretId=arn)["SecretString"])
     except (BotoCoreError, ClientError, KeyError) as error:
         raise SecretError(f"secret {arn} cannot be read: {error}") from error

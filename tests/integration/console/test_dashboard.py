@@ -116,6 +116,12 @@ def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: Non
         assert "No worker has claimed anything for 16 minutes, although work waits." in browse.get(page).text
 
 
+def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
+    config = queue.sqs().meta.config
+    attempts = config.retries["total_max_attempts"]
+    assert attempts * (config.connect_timeout + config.read_timeout) <= 10  # of 29
+
+
 def test_queues_that_cannot_be_read_are_said_and_the_rest_is_shown(browse: Browse, con: Connection) -> None:
     tick(con)
     shelf.put(con, "enqueued")

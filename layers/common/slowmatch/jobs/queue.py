@@ -54,9 +54,14 @@ def deliver(con: Connection, pointers: Sequence[Pointer]) -> int:
 
 @cache
 def sqs() -> Any:
+    """It gives up after seven seconds at most: the dispatcher sends later, and a page says that it does not know."""
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("sqs")
+    patience = Config(
+        connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"}
+    )
+    return boto3.client("sqs", config=patience)
 
 
 def _send(job: str, batch: Sequence[Pointer], now: datetime) -> list[str]:
