@@ -4,17 +4,14 @@ import ast
 import importlib
 import json
 import re
-from dataclasses import fields
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.messages import parse_message
-from slowmatch.settings import Settings
 from tests.sam import template
 from tests.sam.template import ROOT, Route, of_type
 
@@ -24,27 +21,6 @@ QUEUES = sorted(template.queue_functions().items())
 POLLED = sorted(template.polled_queues().items())
 JOB_RULES = sorted(of_type("AWS::Events::Rule"))
 SCHEDULED = {name for name, spec in JOBS.items() if spec.scheduled}
-
-# Managed policies reach every resource of their kind, and SAM attaches them by itself.
-MANAGED = {
-    "AWSLambdaBasicExecutionRole": "writing logs; what a function may write is all it may do with them",
-    "AWSXrayWriteOnlyAccess": "sending traces; X-Ray knows no resources to name",
-    "AWSLambdaVPCAccessExecutionRole": "network interfaces in the subnets; EC2 has no name for one before it is made",
-    "AWSLambdaSQSQueueExecutionRole": "Lambda's poller; comes with every SQS event of a function",
-}
-# Not settings of slowmatch: what Powertools and botocore read by themselves.
-OTHERS_VARIABLES = {
-    "AWS_ENDPOINT_URL",
-    "POWERTOOLS_LOG_LEVEL",
-    "POWERTOOLS_METRICS_NAMESPACE",
-    "POWERTOOLS_SERVICE_NAME",
-}
-REQUIRED = {
-    "DB_HOST": "db.example.com",
-    "DB_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db",
-    "STACK_NAME": "slowmatch",
-    "QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/slowmatch-",
-}
 
 
 # functions
@@ -205,115 +181,6 @@ def test_a_job_s_queue_and_rule_are_open_to_its_function_the_dispatcher_the_api_
     }
 
 
-# permissions
-
-
-def test_no_policy_names_every_resource_or_every_action() -> None:
-    for name, statement in _statements():
-        assert "*" not in _list(statement["Resource"]), name
-        assert not any(action.endswith("*") for action in _list(statement["Action"])), name
-
-
-def test_managed_policies_are_the_ones_that_have_a_reason() -> None:
-    roles = of_type("AWS::IAM::Role", template.transformed()["Resources"])
-    attached = {arn.rpartition("/")[2] for role in roles.values() for arn in role["ManagedPolicyArns"]}
-    assert attached == set(MANAGED)
-
-
-def test_every_function_can_read_the_database_s_secret() -> None:
-    readers = {
-        name
-        for name, statement in _statements()
-        if statement["Action"] == ["secretsmanager:GetSecretValue"]
-        and "DatabaseSecretArn" in json.dumps(statement["Resource"])
-    }
-    assert readers == {f"{function}Role" for function in FUNCTIONS}
-
-
-def _statements() -> list[tuple[str, dict[str, Any]]]:
-    """Every policy statement of the deployed stack, with the name of its role or policy."""
-    resources = template.transformed()["Resources"]
-    found = []
-    for name, role in of_type("AWS::IAM::Role", resources).items():
-        for policy in role["Policies"]:
-            chosen = policy["Fn::If"][1] if "Fn::If" in policy else policy
-            found += [(name, statement) for statement in chosen["PolicyDocument"]["Statement"]]
-    for kind in ("AWS::IAM::Policy", "AWS::SQS::QueuePolicy"):
-        for name, policy in of_type(kind, resources).items():
-            found += [(name, statement) for statement in policy["PolicyDocument"]["Statement"]]
-    return found
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-# environment
-
-
-def test_the_template_sets_the_variables_that_the_settings_read_and_no_others() -> None:
-    read = _Recorder(REQUIRED)
-    Settings.from_env(read)
-    variables = set(template.variables())
-    assert variables - OTHERS_VARIABLES == read.names
-    assert variables >= OTHERS_VARIABLES
-
-
-def test_only_the_notifier_has_a_variable_of_its_own_because_the_others_would_close_a_circle() -> None:
-    own = {
-        name: function["Environment"]
-        for name, function in template.functions().items()
-        if "Environment" in function
-    }
-    assert {name: set(environment["Variables"]) for name, environment in own.items()} == {
-        "NotifierFunction": {"CONSOLE_URL"}
-    }
-
-
-def test_a_setting_is_named_as_its_variable() -> None:
-    read = _Recorder(REQUIRED)
-    Settings.from_env(read)
-    assert {field.name.upper() for field in fields(Settings)} == read.names
-
-
-def test_the_settings_and_the_template_have_the_same_defaults() -> None:
-    parameters = template.written()["Parameters"]
-    variables = template.written()["Globals"]["Function"]["Environment"]["Variables"]
-    references = {name: value["Ref"] for name, value in variables.items() if "Ref" in value}
-    defaults = {
-        name: str(parameters[parameter]["Default"])
-        for name, parameter in references.items()
-        if "Default" in parameters.get(parameter, {})
-    }
-    assert Settings.from_env(REQUIRED | defaults) == Settings.from_env(REQUIRED)
-
-
-@pytest.mark.parametrize("folder", ["functions", "layers/common"])
-def test_nothing_but_the_settings_reads_the_environment_except_for_what_lambda_sets(folder: str) -> None:
-    found = {
-        (path.name, name)
-        for path in (ROOT / folder).rglob("*.py")
-        for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
-    }
-    assert {item for item in found if not item[1].startswith("AWS_LAMBDA_")} == set()
-
-
-class _Recorder(dict[str, str]):
-    """An environment that remembers what was asked of it."""
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        super().__init__(variables)
-        self.names: set[str] = set()
-
-    def get(self, name: str, default: Any = None) -> Any:
-        self.names.add(name)
-        return super().get(name, default)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
 # HTTP
 
 
@@ -333,17 +200,6 @@ def test_the_functions_behind_the_api_and_no_others_carry_what_verifies_a_sign_i
     carrying = {name for name, function in template.functions().items() if "Layers" in function}
     assert carrying == set(APIS)
     assert all(template.functions()[name]["Layers"] == [{"Ref": "SignInLayer"}] for name in APIS)
-
-
-def test_the_secrets_of_the_sign_in_are_read_by_the_functions_behind_the_api_alone() -> None:
-    for secret in ("SessionSecret", "sign-in-??????"):
-        readers = {
-            name
-            for name, statement in _statements()
-            if statement["Action"] == ["secretsmanager:GetSecretValue"]
-            and secret in json.dumps(statement["Resource"])
-        }
-        assert readers == {f"{function}Role" for function in APIS}, secret
 
 
 def test_the_user_pool_s_client_is_asked_for_codes_and_leads_back_to_the_api_s_own_address() -> None:
@@ -397,6 +253,10 @@ def test_the_stack_can_be_made_in_some_order() -> None:
     }
     assert set(TopologicalSorter(needs).static_order()) == set(resources)
     assert {"HttpApi", "UserPool"} <= needs["UserPoolClient"]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _named(value: Any) -> set[str]:

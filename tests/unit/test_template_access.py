@@ -1,0 +1,187 @@
+"""Least privilege, encryption at rest, and no secret where somebody could read it."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from slowmatch.settings import Settings
+from tests.sam import template
+from tests.sam.template import of_type
+
+RESOURCES = template.transformed()["Resources"]
+FUNCTIONS = sorted(template.functions())
+APIS = sorted(template.api_functions())
+
+# Managed policies reach every resource of their kind, and SAM attaches them by itself.
+MANAGED = {
+    "AWSLambdaBasicExecutionRole": "writing logs; what a function may write is all it may do with them",
+    "AWSXrayWriteOnlyAccess": "sending traces; X-Ray knows no resources to name",
+    "AWSLambdaVPCAccessExecutionRole": "network interfaces in the subnets; EC2 has no name for one before it is made",
+    "AWSLambdaSQSQueueExecutionRole": "Lambda's poller; comes with every SQS event of a function",
+}
+# A statement that names no resource, or whose action ends in a star, needs a reason here.
+STARS = {
+    (
+        "NotifyKey",
+        "Administration",
+    ): "in a key's own policy * is this key; without it nobody could manage the key",
+    ("NotifyKey", "AlarmsOfThisAccount"): "in a key's own policy * is this key; the account is its condition",
+}
+# A principal of everybody is one that is denied something.
+DENIED = {("NotifyTopicPolicy", "EncryptedOnTheWay")}
+
+
+# who may what
+
+
+def test_a_statement_without_a_resource_or_with_every_action_has_its_reason() -> None:
+    starred = {(name, statement.get("Sid", "")) for name, statement in _statements() if _has_star(statement)}
+    assert starred == set(STARS)
+
+
+def test_everybody_is_only_ever_denied_something() -> None:
+    everybody = {
+        (name, statement.get("Sid", "")): statement["Effect"]
+        for name, statement in _statements()
+        if statement.get("Principal") in ("*", {"AWS": "*"})
+    }
+    assert everybody == dict.fromkeys(DENIED, "Deny")
+
+
+def test_a_service_may_only_with_a_condition_that_names_this_account_or_a_resource_of_it() -> None:
+    for name, statement in _statements():
+        service = statement.get("Principal", {})
+        if isinstance(service, dict) and "Service" in service and statement["Action"] != ["sts:AssumeRole"]:
+            assert re.search(r"aws:Source(Account|Arn)", json.dumps(statement["Condition"])), name
+
+
+def test_each_function_has_a_role_of_its_own() -> None:
+    roles = [RESOURCES[function]["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS]
+    assert roles == [f"{function}Role" for function in FUNCTIONS]
+
+
+def test_mail_is_sent_by_the_functions_that_mail_and_from_the_sender_alone() -> None:
+    mailing = [(name, item) for name, item in _statements() if "ses:SendEmail" in _list(item["Action"])]
+    assert {name for name, _ in mailing} == {"DailySummaryFunctionRole", "MailTestFunctionRole"}
+    for _, statement in mailing:
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailSender"}}}
+
+
+def test_managed_policies_are_the_ones_that_have_a_reason() -> None:
+    roles = of_type("AWS::IAM::Role", template.transformed()["Resources"])
+    attached = {arn.rpartition("/")[2] for role in roles.values() for arn in role["ManagedPolicyArns"]}
+    assert attached == set(MANAGED)
+
+
+def test_every_function_can_read_the_database_s_secret() -> None:
+    readers = {
+        name
+        for name, statement in _statements()
+        if statement["Action"] == ["secretsmanager:GetSecretValue"]
+        and "DatabaseSecretArn" in json.dumps(statement["Resource"])
+    }
+    assert readers == {f"{function}Role" for function in FUNCTIONS}
+
+
+def test_the_secrets_of_the_sign_in_are_read_by_the_functions_behind_the_api_alone() -> None:
+    for secret in ("SessionSecret", "sign-in-??????"):
+        readers = {
+            name
+            for name, statement in _statements()
+            if statement["Action"] == ["secretsmanager:GetSecretValue"]
+            and secret in json.dumps(statement["Resource"])
+        }
+        assert readers == {f"{function}Role" for function in APIS}, secret
+
+
+# encryption at rest
+
+
+def test_everything_that_keeps_data_encrypts_them() -> None:
+    kept: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "AWS::SQS::Queue": lambda item: item["SqsManagedSseEnabled"] is True,
+        "AWS::SNS::Topic": lambda item: item["KmsMasterKeyId"] == {"Ref": "NotifyKey"},
+        "AWS::RDS::DBCluster": lambda item: item["StorageEncrypted"] is True,
+        # Always encrypted by AWS itself: there is nothing to switch on.
+        "AWS::SecretsManager::Secret": lambda item: True,
+        "AWS::Logs::LogGroup": lambda item: True,
+        "AWS::Cognito::UserPool": lambda item: True,
+    }
+    for kind, encrypts in kept.items():
+        assert of_type(kind, RESOURCES), kind
+        assert all(encrypts(item) for item in of_type(kind, RESOURCES).values()), kind
+    stores = {item["Type"] for item in RESOURCES.values()} & {
+        "AWS::S3::Bucket",
+        "AWS::DynamoDB::Table",
+        "AWS::EFS::FileSystem",
+    }
+    assert stores == set()
+
+
+def test_the_key_turns() -> None:
+    assert all(key["EnableKeyRotation"] is True for key in of_type("AWS::KMS::Key").values())
+
+
+def test_every_log_group_of_the_deployed_stack_forgets() -> None:
+    groups = of_type("AWS::Logs::LogGroup", RESOURCES)
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+    assert len(groups) == len(FUNCTIONS) + 2  # the API's and the database's
+
+
+# secrets
+
+
+def test_no_parameter_is_a_secret() -> None:
+    names = [
+        name for name in template.written()["Parameters"] if re.search("Password|Key$|Token|Secret", name)
+    ]
+    assert all(name.endswith("SecretArn") for name in names)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_environment_variable_holds_a_secret(function: str) -> None:
+    variables = RESOURCES[function]["Properties"]["Environment"]["Variables"]
+    text = json.dumps(variables)
+    assert "resolve:secretsmanager" not in text
+    assert "resolve:ssm-secure" not in text
+    assert not [name for name in variables if re.search("PASSWORD|TOKEN|API_KEY|PRIVATE", name)]
+    assert all(name.endswith("_ARN") for name in variables if "SECRET" in name)
+
+
+def test_the_settings_know_secrets_by_their_arn_only() -> None:
+    named = [name for name in Settings.__dataclass_fields__ if re.search("secret|password|token|key", name)]
+    assert all(name.endswith("_secret_arn") for name in named)
+
+
+def test_outputs_tell_no_secret() -> None:
+    assert "Secret" not in json.dumps([output["Value"] for output in template.written()["Outputs"].values()])
+
+
+def _has_star(statement: dict[str, Any]) -> bool:
+    actions = [action for action in _list(statement["Action"]) if action.endswith("*")]
+    return "*" in _list(statement.get("Resource")) or bool(actions)
+
+
+def _statements() -> list[tuple[str, dict[str, Any]]]:
+    """Every policy statement of the deployed stack, with the name of what it belongs to."""
+    return [
+        (name, statement) for name, item in RESOURCES.items() for statement in _within(item["Properties"])
+    ]
+
+
+def _within(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _within(item)
+    elif isinstance(value, dict):
+        if "Effect" in value:
+            yield value
+        for item in value.values():
+            yield from _within(item)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,89 @@
+"""The environment that the template gives the functions, and what they read of it."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slowmatch.settings import Settings
+from tests.sam import template
+from tests.sam.template import ROOT
+
+# Not settings of slowmatch: what Powertools and botocore read by themselves.
+OTHERS_VARIABLES = {
+    "AWS_ENDPOINT_URL",
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
+}
+REQUIRED = {
+    "DB_HOST": "db.example.com",
+    "DB_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db",
+    "STACK_NAME": "slowmatch",
+    "QUEUE_URL_PREFIX": "https://sqs.eu-west-1.amazonaws.com/123456789012/slowmatch-",
+}
+
+
+def test_the_template_sets_the_variables_that_the_settings_read_and_no_others() -> None:
+    read = _Recorder(REQUIRED)
+    Settings.from_env(read)
+    variables = set(template.variables())
+    assert variables - OTHERS_VARIABLES == read.names
+    assert variables >= OTHERS_VARIABLES
+
+
+def test_only_the_notifier_has_a_variable_of_its_own_because_the_others_would_close_a_circle() -> None:
+    own = {
+        name: function["Environment"]
+        for name, function in template.functions().items()
+        if "Environment" in function
+    }
+    assert {name: set(environment["Variables"]) for name, environment in own.items()} == {
+        "NotifierFunction": {"CONSOLE_URL"}
+    }
+
+
+def test_a_setting_is_named_as_its_variable() -> None:
+    read = _Recorder(REQUIRED)
+    Settings.from_env(read)
+    assert {field.name.upper() for field in fields(Settings)} == read.names
+
+
+def test_the_settings_and_the_template_have_the_same_defaults() -> None:
+    parameters = template.written()["Parameters"]
+    variables = template.written()["Globals"]["Function"]["Environment"]["Variables"]
+    references = {name: value["Ref"] for name, value in variables.items() if "Ref" in value}
+    defaults = {
+        name: str(parameters[parameter]["Default"])
+        for name, parameter in references.items()
+        if "Default" in parameters.get(parameter, {})
+    }
+    assert Settings.from_env(REQUIRED | defaults) == Settings.from_env(REQUIRED)
+
+
+@pytest.mark.parametrize("folder", ["functions", "layers/common"])
+def test_nothing_but_the_settings_reads_the_environment_except_for_what_lambda_sets(folder: str) -> None:
+    found = {
+        (path.name, name)
+        for path in (ROOT / folder).rglob("*.py")
+        for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
+    }
+    assert {item for item in found if not item[1].startswith("AWS_LAMBDA_")} == set()
+
+
+class _Recorder(dict[str, str]):
+    """An environment that remembers what was asked of it."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        super().__init__(variables)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
