@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -10,15 +10,13 @@ from multidict import CIMultiDict
 from local import http_api
 from local.environment import HOST
 from local.functions import Functions
+from local.loopback import Handler, only_from_here
 from local.resources import Template
 from local.routes import Match, Routes
 
 MAXIMUM_BODY = 6 * 1024 * 1024
 API_TIMEOUT_SECONDS = 30.0
-_LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 _CONNECTION_HEADERS = {"connection", "content-length", "transfer-encoding"}
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Gateway:
@@ -36,7 +34,7 @@ class Gateway:
         self._routes = Routes(template.functions)
         self._functions = functions
         self._start_page = start_page
-        app = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[_only_from_here])
+        app = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[only_from_here])
         app.router.add_routes(others)
         app.router.add_route("*", "/{path:.*}", self._api)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
@@ -89,17 +87,3 @@ async def _read(request: web.Request) -> http_api.Request:
 def _web(response: http_api.Response) -> web.Response:
     headers = CIMultiDict(pair for pair in response.headers if pair[0].lower() not in _CONNECTION_HEADERS)
     return web.Response(status=response.status, headers=headers, body=response.body)
-
-
-@web.middleware
-async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Who reaches this port may do everything, so no page on the internet may, through its visitor's browser."""
-    origin = request.headers.get("Origin")
-    names = {_name(request.host)} | ({_name(origin.partition("://")[2])} if origin else set())
-    if names <= _LOOPBACK_NAMES:
-        return await handler(request)
-    return _web(http_api.message(403, "Only pages and programs on this machine may use the local stack"))
-
-
-def _name(host: str) -> str:
-    return host if host.endswith("]") else host.rpartition(":")[0] or host

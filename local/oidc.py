@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import pages
 from local.environment import CLIENT_ID, HOST
+from local.loopback import only_from_here
 from local.people import PEOPLE, Person
 from local.site import html, stylesheet
 
@@ -44,7 +45,7 @@ class Provider:
         self._port = port
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._grants: dict[str, Grant] = {}
-        app = web.Application()
+        app = web.Application(middlewares=[only_from_here])
         app.router.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
 

@@ -41,6 +41,10 @@ class Client:
         async with self._session.get(f"{self.url}{path}", params=query, allow_redirects=False) as answer:
             return answer.status, await answer.text(), answer.headers.get("Location", "")
 
+    async def status(self, path: str, headers: dict[str, str]) -> int:
+        async with self._session.get(f"{self.url}{path}", headers=headers) as answer:
+            return answer.status
+
     async def code(self, person: str = "ada") -> str:
         _, _, location = await self.get("/authorize", **ASKED, person=person)
         return dict(parse_qsl(urlsplit(location).query))["code"]
@@ -164,5 +168,18 @@ def test_signing_out_leads_back_to_this_machine_only() -> None:
             assert (await client.get("/end-session", post_logout_redirect_uri=back))[2] == back
             evil = "https://evil.example.com/"
             assert (await client.get("/end-session", post_logout_redirect_uri=evil))[2] == ""
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
+    ids=["a name that leads here", "another site", "a sandboxed page"],
+)
+def test_no_page_on_the_internet_gets_a_token(headers: dict[str, str]) -> None:
+    async def scenario() -> None:
+        async with provider() as client:
+            assert await client.status("/token?user=ada", headers) == 403
 
     run(scenario())
