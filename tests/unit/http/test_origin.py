@@ -75,7 +75,16 @@ def test_headers_are_found_in_any_capitals_and_none_hides_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "name"), [("a:80", "a"), ("a", "a"), ("[::1]:80", "::1"), ("[::1]", "::1"), ("", "")]
+    ("host", "name"),
+    [
+        ("a:80", "a"),
+        ("a", "a"),
+        ("[::1]:80", "::1"),
+        ("[::1]", "::1"),
+        ("", ""),
+        ("localhost:80@evil.example", "localhost:80@evil.example"),
+        ("127.0.0.1:80, evil.example", "127.0.0.1:80, evil.example"),
+    ],
 )
 def test_a_host_s_name_has_no_port(host: str, name: str) -> None:
     assert host_name(host) == name

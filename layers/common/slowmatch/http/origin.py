@@ -53,7 +53,8 @@ def foreign(event: Event, must_say: bool) -> str | None:
 
 
 def host_name(host: str) -> str:
-    """Without the port; an IPv6 address without its brackets."""
+    """Without the port; an IPv6 address without its brackets. What is no host stays as it is."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    name, _, port = host.partition(":")
+    return name if not port or port.isdigit() else host
