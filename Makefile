@@ -80,6 +80,12 @@ audit: .venv-audit/.audit .venv/.run  ## look for known vulnerabilities in every
 	cd $(CONSOLE) && PATH="$(CURDIR)/.venv/bin:$$PATH" npm audit --package-lock-only --loglevel=error || status=1; \
 	exit $$status
 
+# Checkov does not know Globals, so it is given what SAM makes of the template.
+security: .venv/.dev .venv-checkov/.checkov  ## look for insecure settings in the deployed template, with Checkov
+	@mkdir -p .aws-sam
+	@PYTHONPATH=layers/common:functions $(PY) -m tests.sam.template >.aws-sam/transformed.json
+	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/transformed.json
+
 test-events: .venv/.run .venv-sam/.sam  ## put the samples into the Lambda console's Test tab; STAGE=default
 	@$(PY) -m local.shared_events --sam $(SAM) --stage $(STAGE)
 
@@ -122,18 +128,19 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) layers/sign_in/requirements.in -c requirements/dev.txt -o layers/sign_in/requirements.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/audit.in -o requirements/audit.txt
+	$(LOCK) requirements/security.in -o requirements/security.txt
 
 clean:  ## remove everything that was made, the local data included
-	rm -rf .venv .venv-sam .venv-audit .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
+	rm -rf .venv .venv-sam .venv-audit .venv-checkov .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench-console check audit test-events costs validate build deploy artifacts sam-test lock clean
+.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench-console check audit security test-events costs validate build deploy artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
 
-.venv/.made .venv-sam/.made .venv-audit/.made:
+.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made:
 	@$(call make_venv,$(@D))
 
 .venv/.run: requirements/run.txt .venv/.made
@@ -154,6 +161,11 @@ clean:  ## remove everything that was made, the local data included
 .venv-audit/.audit: requirements/audit.txt .venv-audit/.made
 	@echo "Installing pip-audit into .venv-audit ..."
 	@.venv-audit/bin/python $(PIP) -r $<
+	@touch $@
+
+.venv-checkov/.checkov: requirements/security.txt .venv-checkov/.made
+	@echo "Installing Checkov into .venv-checkov (once, about a minute) ..."
+	@.venv-checkov/bin/python $(PIP) -r $<
 	@touch $@
 
 $(LIBRARIES)/.made: $(CONSOLE)/package-lock.json .venv/.run

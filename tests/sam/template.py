@@ -1,6 +1,8 @@
 """template.yaml as the tests read it: as written, and as the CloudFormation that SAM makes of it."""
 
 import copy
+import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,3 +101,8 @@ def job_of(queue: str) -> str:
     properties = written()["Resources"][queue]["Properties"]
     name: str = (properties.get("QueueName") or properties.get("Name"))["Fn::Sub"]
     return name.removeprefix("${AWS::StackName}-")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # SAM asks for the partition
+    print(json.dumps(transformed(), indent=1))  # noqa: T201  # for `make security`
