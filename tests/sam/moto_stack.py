@@ -116,7 +116,9 @@ def made() -> dict[str, str]:
     """Logical id -> kind."""
     pages = boto3.client("cloudformation", REGION).get_paginator("list_stack_resources")
     summaries = [item for page in pages.paginate(StackName=STACK) for item in page["StackResourceSummaries"]]
-    return {item["LogicalResourceId"]: item["ResourceType"] for item in summaries if item["LogicalResourceId"]}
+    return {
+        item["LogicalResourceId"]: item["ResourceType"] for item in summaries if item["LogicalResourceId"]
+    }
 
 
 def _upload() -> None:
