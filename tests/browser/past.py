@@ -147,6 +147,7 @@ def rows(
         "failures": retries + (state == "failed"),
         "max_attempts": max(JOBS[job].max_attempts, retries + 1),
         "due_at": due or (datetime.now(UTC) + timedelta(hours=1) if state == "scheduled" else created),
+        "message_at": datetime.now(UTC),  # so that the dispatcher does not send it again
         "lease_until": (lease_until or datetime.now(UTC) + timedelta(hours=1))
         if state == "processing"
         else None,
