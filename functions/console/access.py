@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from console import render
 from console.request import NO_ONE, Request, here
-from console.sign_in import HOME, address
+from console.sign_in import address
 from slowmatch.http import auth, sessions
 from slowmatch.http.identity import Identity, Role
 from slowmatch.http.origin import SAFE_METHODS, method
@@ -53,10 +53,11 @@ def _visitor(event: dict[str, Any]) -> Identity | None:
 def _to_sign_in(request: Request) -> Response[str]:
     """A script or a form must not be led to the provider's page: they get a page that has the link."""
     looks = method(request.event) in SAFE_METHODS
-    where = address(request.address if looks else HOME)
+    where = address(request.address)
     script = request.header("hx-request") or request.header("sec-fetch-mode") not in ("", "navigate")
     if script or not looks:
         answer = render.page(request, "signed_out.html", 401, provider=None)
-        answer.headers["HX-Redirect"] = where
+        # What was typed into a form stays on the screen, to be sent again after signing in in another tab.
+        answer.headers |= {"HX-Redirect": where} if looks else {"HX-Reswap": "none", "HX-Push-Url": "false"}
         return answer
     return render.redirect(where)

@@ -45,3 +45,15 @@ def test_a_refusal_is_an_answer_and_not_a_server_that_is_away(tabs: Tabs) -> Non
         pass
     expect(page.get_by_role("heading", name="No such time span")).to_be_visible()
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_what_was_typed_stays_when_the_session_is_over(tabs: Tabs) -> None:
+    tabs.expect("Failed to load resource")
+    page = tabs.open("/records?new=1", own=True)
+    page.get_by_label("Title", exact=True).fill("typed before the end")
+    page.get_by_role("button", name="in 30 days").click()
+    stays = {"HX-Reswap": "none", "HX-Push-Url": "false"}
+    page.route(re.compile("/records"), lambda route: route.fulfill(status=401, headers=stays))
+    page.get_by_role("button", name="Create record").click()
+    expect(page.get_by_role("alert")).to_contain_text("signed out")
+    expect(page.get_by_label("Title", exact=True)).to_have_value("typed before the end")

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from console import notices
+from slowmatch.http.identity import Role
 from tests.integration.console.conftest import Browse
 
 OTHER_SITES = [
@@ -73,6 +74,14 @@ def test_a_forged_notice_leads_to_no_other_site_and_brings_no_markup(browse: Bro
     assert "&lt;b&gt;Hi&lt;/b&gt;" in page.text
     assert "evil.example" not in page.text
     assert "alert(1)" not in page.text
+
+
+def test_a_form_sent_after_the_session_s_end_does_nothing_and_stays_on_the_screen(browse: Browse) -> None:
+    browse.sign_in(Role.OPERATOR)
+    browse.cookies.clear()
+    page = browse.post("/records", {"title": "Typed", "expiry_date": "2030-01-01T00:00"}, hx_request="true")
+    assert (page.status, page.headers["HX-Reswap"], page.headers["HX-Push-Url"]) == (401, "none", "false")
+    assert "HX-Redirect" not in page.headers
 
 
 def _quoted(text: str) -> str:

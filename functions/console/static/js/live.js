@@ -116,7 +116,7 @@
     try {
       const answer = await fetch(asked, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
       if (answer.status === 401 || answer.type === "opaqueredirect") {
-        say("You are signed out. Reload the page to sign in again.");
+        say("You are signed out. Reload the page, or sign in in another tab if you want to keep what you typed.");
         wait = SLOWEST;
         return;
       }
@@ -154,5 +154,8 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = EVERY; tick(); } });
   document.addEventListener("htmx:afterSettle", () => { etag = null; wait = EVERY; });
   document.addEventListener("htmx:sendError", () => say("The server does not answer. Nothing was done; try again."));
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.xhr.status === 401) say("You are signed out, so nothing was done. Sign in in another tab, then send this again.");
+  });
   document.addEventListener("DOMContentLoaded", () => { timer = setTimeout(tick, EVERY); });
 })();
