@@ -6,47 +6,33 @@ import shlex
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, rds_certificates, yaml_tags
+from local import ROOT, quota, rds_certificates, stage
 from local.errors import StackError
 
 ATTEMPTS = 4  # a database with a minimum capacity of 0 takes half a minute to wake up
 PAUSE_SECONDS = 15.0
 
 
-def check(config: Path, stage: str) -> None:
-    """Raises StackError for a stage that says less than the template has to know, or something it does not."""
-    section = tomllib.loads(config.read_text(encoding="utf-8")).get(stage, {}).get("deploy", {})
-    if "parameters" not in section:
-        raise StackError(f"samconfig.toml has no section [{stage}.deploy.parameters]: docs/deploy.md has one")
-    overrides = section["parameters"].get("parameter_overrides", [])
-    items = shlex.split(overrides) if isinstance(overrides, str) else overrides
-    given = dict(item.partition("=")[::2] for item in items)
-    declared = yaml_tags.load(ROOT / "template.yaml")["Parameters"]
-    where = f"parameter_overrides of [{stage}.deploy.parameters] in samconfig.toml"
-    for name in given:
-        if name not in declared:
-            raise StackError(f"{name} is no parameter of template.yaml; it is in the {where}")
-    for name in [name for name, parameter in declared.items() if "Default" not in parameter]:
-        if name not in given:
-            raise StackError(f'the {where} gives no {name}, which the stack needs: add "{name}=..." there')
-        if given[name].endswith("example.com"):
-            raise StackError(f"{name} is still the example, {given[name]!r}: change it in the {where}")
+def check(config: Path, name: str) -> None:
+    """Raises StackError for what would be refused late: a stage that is not complete, an account too small."""
+    found = stage.read(config, name)
+    default = stage.declared()["ApiConcurrency"]["Default"]
+    quota.check(int(found.given.get("ApiConcurrency", default)), found.options)
 
 
-def deploy(sam: str, stage: str) -> None:
-    """Raises StackError when the stack is not deployed as samconfig.toml's section `stage` has it."""
-    status = _run([sam, "deploy", "--config-env", stage, "--no-fail-on-empty-changeset"])
+def deploy(sam: str, name: str) -> None:
+    """Raises StackError when the stack is not deployed as samconfig.toml's section `name` has it."""
+    status = _run([sam, "deploy", "--config-env", name, "--no-fail-on-empty-changeset"])
     if status:
         raise StackError(f"sam deploy ended with status {status}: nothing was migrated; the reason is above")
 
 
-def migrate(sam: str, stage: str, pause: float = PAUSE_SECONDS) -> list[str]:
+def migrate(sam: str, name: str, pause: float = PAUSE_SECONDS) -> list[str]:
     """Invoke the migrate function and name what it applied; raises StackError with the reason it gives."""
-    command = [sam, "remote", "invoke", "MigrateFunction", "--config-env", stage, "--output", "json"]
+    command = [sam, "remote", "invoke", "MigrateFunction", "--config-env", name, "--output", "json"]
     answer = _invoke(command)
     for _ in range(ATTEMPTS - 1):
         if _payload(answer).get("errorType") != "Unavailable":

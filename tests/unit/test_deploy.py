@@ -2,11 +2,13 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
-from local import deploy, rds_certificates
+from local import deploy, quota, rds_certificates, stage
 from local.errors import StackError
 from tests.sam import template
 from tests.sam.stub_sam import StubSam
@@ -39,6 +41,7 @@ def run(
     sam: StubSam, build: Path, certificates: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> "Run":
     monkeypatch.setattr("local.deploy.time.sleep", lambda _: None)
+    monkeypatch.setattr(quota, "_limit", lambda region, profile: 1000)
     files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
     return Run([f"--sam={sam.path}", "--stage=prod", *files])
 
@@ -165,12 +168,12 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_stage_that_says_who_mails_to_whom_is_complete(config: Path) -> None:
-    deploy.check(config, "prod")
+    assert stage.read(config, "prod").given == {"MailSender": "a@b.org", "MailRecipients": "c@b.org"}
 
 
 def test_a_stage_that_is_not_in_samconfig_is_refused(config: Path) -> None:
     with pytest.raises(StackError, match=r"samconfig\.toml has no section \[test\.deploy\.parameters\]"):
-        deploy.check(config, "test")
+        stage.read(config, "test")
 
 
 @pytest.mark.parametrize(
@@ -187,19 +190,59 @@ def test_parameters_that_cannot_be_are_told_before_the_build_is_uploaded(
 ) -> None:
     config.write_text(f"[prod.deploy.parameters]\nparameter_overrides = {overrides}\n")
     with pytest.raises(StackError, match=words):
-        deploy.check(config, "prod")
+        stage.read(config, "prod")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Say how many functions the account may run at a time; nobody asks AWS."""
+    return lambda limit: monkeypatch.setattr(quota, "_limit", lambda region, profile: limit)
+
+
+@pytest.mark.parametrize("concurrency", [10, 40, 400])
+def test_an_account_with_too_little_concurrency_is_told_before_the_database_is_made(
+    account: Callable[[int], None], concurrency: int
+) -> None:
+    account(quota.reserved(concurrency) + quota.UNRESERVED - 1)
+    with pytest.raises(StackError, match=rf"ApiConcurrency={concurrency} reserves .*: add ApiConcurrency=0"):
+        quota.check(concurrency, {})
+    account(quota.reserved(concurrency) + quota.UNRESERVED)
+    quota.check(concurrency, {})
+
+
+def test_a_new_account_can_do_without_a_reservation(account: Callable[[int], None]) -> None:
+    account(10)
+    quota.check(0, {})
+
+
+def test_who_cannot_ask_for_the_quota_may_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(region: str | None, profile: str | None) -> int:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(quota, "_limit", refuse)
+    quota.check(40, {})
+
+
+def test_what_is_counted_is_what_the_template_reserves() -> None:
+    functions = template.transformed()["Resources"]
+    limits = [
+        functions[name]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][1]
+        for name in template.functions()
+        if "ReservedConcurrentExecutions" in functions[name]["Properties"]
+    ]
+    assert sum(40 if limit == {"Ref": "ApiConcurrency"} else limit for limit in limits) == quota.reserved(40)
 
 
 def test_every_stage_of_samconfig_has_what_deploying_it_needs() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     stages = {name for name, value in config.items() if isinstance(value, dict)}
     assert stages == {"default", "prod"}
-    names = {config[stage]["global"]["parameters"]["stack_name"] for stage in stages}
+    names = {config[name]["global"]["parameters"]["stack_name"] for name in stages}
     assert len(names) == len(stages)
     declared = set(template.written()["Parameters"])
-    for stage in stages:
-        parameters = config[stage]["deploy"]["parameters"]
-        assert parameters["resolve_s3"] is True, stage
-        assert parameters["capabilities"] == "CAPABILITY_IAM", stage
+    for name in stages:
+        parameters = config[name]["deploy"]["parameters"]
+        assert parameters["resolve_s3"] is True, name
+        assert parameters["capabilities"] == "CAPABILITY_IAM", name
         overridden = {item.split("=", 1)[0] for item in parameters.get("parameter_overrides", [])}
         assert overridden <= declared, json.dumps(sorted(overridden - declared))
