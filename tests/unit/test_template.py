@@ -276,6 +276,23 @@ def _named(value: Any) -> set[str]:
     return found | {name for item in value.values() for name in _named(item)}
 
 
+def test_two_stages_in_one_account_do_not_meet() -> None:
+    """Whatever has a name of its own has the stack's name in it."""
+    names = {
+        (logical_id, key): json.dumps(value)
+        for logical_id, item in template.written()["Resources"].items()
+        for key, value in item["Properties"].items()
+        if re.fullmatch(
+            r"(Queue|Topic|Alarm|Dashboard|LogGroup|UserPool|Function)?Name|DBClusterIdentifier|Domain", key
+        )
+        and "Ref" not in value
+    }
+    assert [
+        where for where, name in names.items() if not re.search(r"AWS::Stack(Name|Id)|\bvpc\b", name)
+    ] == []
+    assert len(names) > 20
+
+
 # parameters
 
 
