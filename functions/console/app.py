@@ -13,6 +13,7 @@ app.use([access.guard])
 errors.install(app)
 for pages in (home, static_files, sign_in, records, jobs, dashboard, bulk, runs):
     app.include_router(pages.router)
+app.include_router(home.nowhere)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,12 +1,17 @@
-"""The short ways in."""
+"""The short ways in, and the address that is none."""
+
+from urllib.parse import quote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console import render
+from console.request import here
+from slowmatch.http.problem import Problem
 
 DASHBOARD = "/dashboard"
 router = Router()  # type: ignore[no-untyped-call]
+nowhere = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/")
@@ -22,3 +27,12 @@ def hangfire() -> Response[str]:
 @router.get("/hangfire/.+")
 def hangfire_page() -> Response[str]:
     return render.redirect(DASHBOARD)
+
+
+@nowhere.get("/.+")
+def no_page() -> Response[str]:
+    """Leads an address with a slash too many to its page. Raises Problem 404 for all others."""
+    path = here(nowhere).path
+    if path.endswith("/"):
+        return render.redirect(f"/{quote(path.strip('/'))}")
+    raise Problem(404, "Not found", "there is no page at this address")

@@ -1,0 +1,25 @@
+"""The short ways in, and addresses that are none."""
+
+import pytest
+
+from tests.integration.console.conftest import Browse
+
+
+@pytest.mark.parametrize("path", ["/", "/hangfire", "/hangfire/jobs/failed", "/dashboard/"])
+def test_many_ways_lead_to_the_dashboard(browse: Browse, path: str) -> None:
+    answer = browse.get(path)
+    assert (answer.status, answer.headers["Location"]) == (303, "/dashboard")
+
+
+def test_a_slash_too_many_is_taken_off_and_leads_nowhere_else(browse: Browse) -> None:
+    for path in ("//evil.example/", "/a\r\nSet-Cookie: x=y/", "/\\evil.example/"):
+        location = browse.get(path).headers["Location"]
+        assert location.startswith("/") and not location.startswith(("//", "/\\"))
+        assert location.isprintable() and " " not in location
+
+
+@pytest.mark.parametrize("path", ["/nope", "/Dashboard", "/records/1/2/3"])
+def test_a_mistyped_address_is_answered_by_a_page(browse: Browse, path: str) -> None:
+    answer = browse.get(path)
+    assert answer.status == 404
+    assert "There is no page at this address" in answer.text
