@@ -114,6 +114,8 @@ def _card(spec: JobSpec, known: dict[str, Any], rate: list[Any], now: datetime) 
         "exclusive": spec.exclusive,
         "overlap": spec.overlap,
         "max_attempts": spec.max_attempts,
+        "scheduled": spec.scheduled,
+        "role": spec.role,
         "schedule": schedule,
         "words": cron.words(schedule) if schedule else None,
         "schedule_enabled": kept.get("schedule_enabled"),
