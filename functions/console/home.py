@@ -29,10 +29,10 @@ def hangfire_page() -> Response[str]:
     return render.redirect(DASHBOARD)
 
 
-@nowhere.get("/.+")
-def no_page() -> Response[str]:
+@nowhere.get("/<path>.*")  # with a parameter it is tried after all others
+def no_page(path: str) -> Response[str]:  # noqa: ARG001 - a parameter stops at a slash
     """Leads an address with a slash too many to its page. Raises Problem 404 for all others."""
-    path = here(nowhere).path
-    if path.endswith("/"):
-        return render.redirect(f"/{quote(path.strip('/'))}")
+    address = here(nowhere).path
+    if address.endswith("/"):
+        return render.redirect(f"/{quote(address.strip('/'))}")
     raise Problem(404, "Not found", "there is no page at this address")

@@ -238,7 +238,7 @@ def _routes_of_code(folder: str) -> set[Route]:
 
 
 def _as_in_the_template(path: str) -> str:
-    return re.sub(r"<(\w+)>", r"{\1}", path).replace(".+", "{path+}")
+    return re.sub(r"<(\w+)>", r"{\1}", path).replace("{path}.*", "{path+}").replace(".+", "{path+}")
 
 
 # the whole
