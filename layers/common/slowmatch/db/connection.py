@@ -227,7 +227,10 @@ def tls_context(config: Settings) -> ssl.SSLContext | bool:
     try:
         context = ssl.create_default_context(cafile=config.db_ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise Unavailable(f"DB_CA_FILE is {config.db_ca_file!r}, which cannot be read: {error}") from error
+        raise Unavailable(
+            f"DB_CA_FILE is {config.db_ca_file!r}, which cannot be read: {error}; make deploy puts the"
+            f" certificates of Amazon RDS there (docs/deploy.md)"
+        ) from error
     if config.db_tls == "require":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
