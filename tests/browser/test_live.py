@@ -128,8 +128,8 @@ def test_a_hidden_tab_rests_until_it_is_looked_at(tabs: Tabs) -> None:
 def test_times_are_worded_anew_while_one_looks(tabs: Tabs, past: Past) -> None:
     page = tabs.open(own=True)
     page.clock.install()
-    run_id = past.run("succeeded", ago=timedelta(seconds=90))
-    page.goto("/dashboard/succeeded")
+    run_id = past.run("succeeded", ago=timedelta(seconds=90), payload={"batch_size": 90210})
+    page.goto("/dashboard/succeeded?text=90210")
     at = page.locator(f"#run-{run_id} .c-finished time")
     expect(at).to_have_text("1 min ago")
     page.clock.fast_forward(5 * 60_000)

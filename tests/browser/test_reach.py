@@ -53,8 +53,9 @@ def test_the_first_stop_leads_past_the_navigation(page: Page) -> None:
     assert page.evaluate("document.activeElement.closest('main') !== null")
 
 
-def test_a_record_is_made_and_deleted_with_the_keyboard_alone(page: Page) -> None:
-    page.goto("/records")
+def test_a_record_is_made_and_deleted_with_the_keyboard_alone(tabs: Tabs) -> None:
+    tabs.expect("status of 404")  # of a refresh that comes between the deletion and the next page
+    page = tabs.open("/records")
     page.get_by_text("New record").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_label("Title", exact=True)).to_be_focused()

@@ -17,7 +17,9 @@ def create(page: Page, title: str, date: str = "2031-07-01T12:00") -> None:
     page.get_by_role("button", name="Create record").click()
 
 
-def test_a_record_is_created_changed_and_deleted(page: Page) -> None:
+def test_a_record_is_created_changed_and_deleted(tabs: Tabs) -> None:
+    tabs.expect("status of 404")  # of a refresh that comes between the deletion and the next page
+    page = tabs.open()
     create(page, "Passport of Ada")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
     page.get_by_role("link", name="Look at it").click()
