@@ -98,23 +98,26 @@ def _subnets(argument: list[Any]) -> list[str]:
 
 
 @contextmanager
-def stack(**parameters: str) -> Iterator[dict[str, Any]]:
-    """What CloudFormation says of the stack once it is made; boto3 asks moto meanwhile."""
+def stack(region: str = REGION, /, **parameters: str) -> Iterator[dict[str, Any]]:
+    """What CloudFormation says of the stack once it is made; boto3 asks moto meanwhile.
+
+    moto may be on for other tests too, and then keeps what it has: a second stack takes another `region`.
+    """
     with mock_aws():
         _upload()
         given = [
             {"ParameterKey": key, "ParameterValue": value} for key, value in (NEEDED | parameters).items()
         ]
-        client = boto3.client("cloudformation", REGION)
+        client = boto3.client("cloudformation", region)
         client.create_stack(
             StackName=STACK, TemplateBody=json.dumps(creatable(**parameters)), Parameters=given
         )
         yield client.describe_stacks(StackName=STACK)["Stacks"][0]
 
 
-def made() -> dict[str, str]:
+def made(region: str = REGION) -> dict[str, str]:
     """Logical id -> kind."""
-    pages = boto3.client("cloudformation", REGION).get_paginator("list_stack_resources")
+    pages = boto3.client("cloudformation", region).get_paginator("list_stack_resources")
     summaries = [item for page in pages.paginate(StackName=STACK) for item in page["StackResourceSummaries"]]
     return {
         item["LogicalResourceId"]: item["ResourceType"] for item in summaries if item["LogicalResourceId"]

@@ -90,7 +90,8 @@ def test_a_failing_job_is_told_signed_once_folded_and_then_its_recovery(
     stack.dispatch()
     until(lambda: nothing_is_on_its_way(stack), bool)
     posts = told(receiver, 3)
-    assert sorted(post.json["run_id"] for post in posts) == sorted(runs[:3])
+    singly = {post.json["run_id"] for post in posts}
+    assert len(posts) == len(singly) == 3 and singly < set(runs)  # any three: SNS keeps no order
     for post in posts:
         timestamp = post.headers["Slowmatch-Timestamp"]
         assert post.headers["Slowmatch-Signature"] == f"sha256={signature(KEY, timestamp, post.body)}"

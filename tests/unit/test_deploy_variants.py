@@ -21,8 +21,16 @@ SMTP = {
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@pytest.mark.parametrize("parameters", [SERVER, SERVER | NETWORK, SMTP, {"ApiConcurrency": "0"}])
-def test_it_is_made_complete(parameters: dict[str, str]) -> None:
-    with moto_stack.stack(**parameters) as made:
+@pytest.mark.parametrize(
+    ("region", "parameters"),
+    [
+        ("us-east-2", SERVER),
+        ("us-west-1", SERVER | NETWORK),
+        ("us-west-2", SMTP),
+        ("eu-west-1", {"ApiConcurrency": "0"}),
+    ],
+)
+def test_it_is_made_complete(region: str, parameters: dict[str, str]) -> None:
+    with moto_stack.stack(region, **parameters) as made:
         assert made["StackStatus"] == "CREATE_COMPLETE"
-        assert set(moto_stack.made()) == moto_stack.wanted(**parameters)
+        assert set(moto_stack.made(region)) == moto_stack.wanted(**parameters)
