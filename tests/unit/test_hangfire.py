@@ -16,10 +16,10 @@ ROUTES = {route.path for function in template.api_functions() for route in templ
 PICTURE_BYTES = 150 * 1024
 
 
-def browser_tests() -> set[str]:
-    trees = [
-        ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests/browser").glob("test_*.py")
-    ]
+def shown() -> set[str]:
+    """The tests in the browser, and of the whole stack for what no page shows."""
+    files = [path for folder in ("browser", "stack") for path in (ROOT / "tests" / folder).glob("test_*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
     return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
@@ -34,7 +34,7 @@ def rows() -> list[list[str]]:
 
 @pytest.mark.parametrize("name", TESTS)
 def test_every_test_that_is_named_exists(name: str) -> None:
-    assert name in browser_tests()
+    assert name in shown()
 
 
 @pytest.mark.parametrize("path", PATHS)
