@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.past import Past
 from tests.browser.tabs import Tabs
@@ -165,3 +165,19 @@ def test_an_action_that_does_not_reach_the_server_says_so(tabs: Tabs) -> None:
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_be_hidden(timeout=20_000)
+
+
+def test_an_answer_for_the_page_before_is_not_shown_on_the_next_one(page: Page) -> None:
+    polls: list[Route] = []
+    page.goto("/jobs")
+    page.route("**/jobs", lambda route: polls.append(route), times=1)
+    with page.expect_request("**/jobs"):
+        look_again(page)
+    page.get_by_role("link", name="record-expiry", exact=True).click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("record-expiry")
+    page.evaluate("history.replaceState(null, '', '/jobs')")  # as if htmx had swapped, and not said so yet
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/jobs")):
+        polls[0].continue_()
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    assert heading.all_inner_texts() == ["record-expiry"]

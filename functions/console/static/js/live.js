@@ -10,6 +10,7 @@
   let wait = EVERY;
   let timer = null;
   let fetching = null;
+  let turn = 0; // grows when another page is asked for: what was fetched for the one before is not shown then
 
   const live = () => document.querySelector("#live");
   const lost = () => document.querySelector("#lost");
@@ -108,6 +109,8 @@
     if (!live() || document.hidden) return;
     if (document.querySelector("dialog[open]")) return;
     const asked = location.pathname + location.search;
+    const mine = turn;
+    const isPast = () => mine !== turn || asked !== location.pathname + location.search;
     if (asked !== address) { address = asked; etag = null; }
     const headers = { "HX-Request": "true", "X-Live": "true" };
     if (etag && !everything) headers["If-None-Match"] = etag;
@@ -122,7 +125,7 @@
       }
       if (answer.status !== 304) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        if (asked !== location.pathname + location.search) return;
+        if (isPast()) return;
         if (answer.status >= 500 && !live().hasAttribute("data-error")) throw new Trouble(reason(page));
         show(page, everything);
         etag = answer.headers.get("ETag");
@@ -130,7 +133,7 @@
       wait = answer.status < 400 ? EVERY : longer();
       say("");
     } catch (trouble) {
-      if (document.hidden || asked !== location.pathname + location.search) return;
+      if (document.hidden || isPast()) return;
       wait = longer();
       const why = (trouble instanceof Trouble && trouble.message) || "The server does not answer.";
       say(`${why} What you see is as of a moment ago; trying again.`);
@@ -152,6 +155,7 @@
     if (target.closest?.("[data-held]")) poll(true);
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = EVERY; tick(); } });
+  for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(moment, () => { turn += 1; });
   document.addEventListener("htmx:afterSettle", () => { etag = null; wait = EVERY; });
   document.addEventListener("htmx:sendError", () => say("The server does not answer. Nothing was done; try again."));
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
