@@ -43,9 +43,9 @@ def drawn(pixels: int) -> bool:
 
 
 def count(past: Past, run_id: str | None = None, **figures: int) -> None:
-    """Hourly figures of three hours ago, as the dispatcher would have counted them then."""
+    """Figures of an hour that is over in every time span drawn by hours, as the dispatcher would have counted them."""
     given = {"succeeded": 0, "failed": 0, "deleted": 0} | figures
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=7)
     past.con.run(
         """
         INSERT INTO job_hour (job, hour, succeeded, failed, deleted, p50_ms, p95_ms)
