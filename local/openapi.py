@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "openapi.json"
 FUNCTIONS = ("records_api", "jobs_api")
+BIGINT_MAX = 2**63 - 1
 SECURITY = {
     "bearer": {
         "type": "http",
@@ -42,6 +43,8 @@ def document() -> dict[str, Any]:
         for path, operations in part["paths"].items():
             for method, operation in operations.items():
                 _answer_errors(operation, roles[path, method])
+                for parameter in operation.get("parameters", ()):
+                    parameter["schema"] = _in_an_address(parameter["schema"])
         paths |= part["paths"]
         schemas |= part.get("components", {}).get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
@@ -72,6 +75,17 @@ def _answer_errors(operation: dict[str, Any], role: str | None) -> None:
     operation["responses"] = {
         status: answer for status, answer in operation["responses"].items() if status not in ("422", "500")
     } | dict(sorted(errors.items()))
+
+
+def _in_an_address(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema: an address has no null, and the bounds of a whole number are whole."""
+    plain = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+    schema = (plain[0] if plain else {}) | schema
+    if schema["type"] == "integer":
+        schema |= {name: int(schema[name]) for name in ("minimum", "maximum") if name in schema}
+        if schema.get("maximum") == BIGINT_MAX + 1:  # as near as a float comes
+            schema["maximum"] = BIGINT_MAX
+    return schema
 
 
 def _problem(description: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from slowmatch.http.fields import SEARCH_MAX, Timestamp, without_nul
+from slowmatch.http.fields import SEARCH_MAX, PlainNumber, Timestamp, without_nul
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.store import BULK
@@ -81,7 +81,7 @@ class Bulk(Strict):
         return self
 
 
-Hours = Annotated[int, Query(ge=1, le=24 * 31)]
+Hours = Annotated[int, Field(ge=1, le=24 * 31), PlainNumber, Query()]
 OptionalState = Annotated[State | None, Query()]
 OptionalTrigger = Annotated[Trigger | None, Query()]
 OptionalJob = Annotated[Name | None, Query()]

@@ -33,3 +33,20 @@ def test_every_operation_but_the_health_check_asks_for_a_token_and_says_which_ro
             assert closed == ("security" not in operation) == (path != "/api/health")
     deleting = document["paths"]["/api/records/{id}"]["delete"]
     assert deleting["responses"]["403"]["description"] == "The role admin is needed"
+
+
+def test_parameters_have_whole_bounds_and_are_never_null() -> None:
+    """A client that is made from the document, or a test, would send `null` and a limit of 0."""
+    schemas = [
+        (parameter["name"], parameter["schema"])
+        for operations in openapi.document()["paths"].values()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+    ]
+    assert len(schemas) == 26 and all("anyOf" not in schema for _, schema in schemas)
+    bounds = {
+        (name, schema["minimum"], schema["maximum"])
+        for name, schema in schemas
+        if schema["type"] == "integer" and isinstance(schema["maximum"], int)
+    }
+    assert bounds == {("id", 1, 2**63 - 1), ("limit", 1, 200), ("hours", 1, 744)}

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from slowmatch.http import timestamps
 from slowmatch.http.paging import BIGINT_MAX, LIMIT_DEFAULT, LIMIT_MAX
@@ -22,8 +22,10 @@ def _plain_number(value: Any) -> Any:
 
 
 Timestamp = Annotated[datetime, BeforeValidator(timestamps.parse)]
-Id = Annotated[int, BeforeValidator(_plain_number), Path(alias="id", ge=1, le=BIGINT_MAX)]
-Limit = Annotated[int, BeforeValidator(_plain_number), Query(ge=1, le=LIMIT_MAX)]
+# Bounds stand before the validator: after it, pydantic has no words for them in the OpenAPI document.
+PlainNumber = BeforeValidator(_plain_number)
+Id = Annotated[int, Field(ge=1, le=BIGINT_MAX), PlainNumber, Path(alias="id")]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), PlainNumber, Query()]
 Cursor = Annotated[str | None, Query(max_length=CURSOR_MAX, description="`next` of the page before")]
 
-__all__ = ["LIMIT_DEFAULT", "SEARCH_MAX", "Cursor", "Id", "Limit", "Timestamp", "without_nul"]
+__all__ = ["LIMIT_DEFAULT", "SEARCH_MAX", "Cursor", "Id", "Limit", "PlainNumber", "Timestamp", "without_nul"]
