@@ -51,8 +51,8 @@ def parse(event: Any) -> Told | Deliveries | Test | Look:
         return Look()
     if isinstance(event, dict):
         records = event.get("Records")
-        if isinstance(records, list) and records:
-            if all("Sns" in record for record in records):
+        if isinstance(records, list) and records and all(isinstance(record, dict) for record in records):
+            if all(isinstance(record.get("Sns"), dict) for record in records):
                 return Told([_message(r["Sns"].get("MessageId"), r["Sns"].get("Message")) for r in records])
             return Deliveries([_message(r.get("messageId"), r.get("body")) for r in records])
         payload = event.get("payload")
@@ -67,7 +67,7 @@ def parse(event: Any) -> Told | Deliveries | Test | Look:
 def _message(message_id: Any, text: Any) -> Message:
     try:
         return Message(str(message_id), json.loads(text))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return Message(str(message_id), text)
 
 

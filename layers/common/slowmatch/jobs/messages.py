@@ -40,7 +40,18 @@ def parse_occurrence(text: Any) -> datetime:
         raise MessageError(f"occurrence {text!r} is not a time such as 2026-12-31T02:00:00Z") from error
     if at.tzinfo is None:
         raise MessageError(f"occurrence {text!r} has no offset: write 2026-12-31T02:00:00Z")
-    return at.astimezone(UTC).replace(second=0, microsecond=0)
+    try:
+        return at.astimezone(UTC).replace(second=0, microsecond=0)
+    except OverflowError as error:
+        raise MessageError(f"occurrence {text!r} is out of range in UTC") from error
+
+
+def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages of a batch of SQS. Raises EventError."""
+    records = event["Records"]
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise EventError("Records must be a list of objects, as SQS sends it")
+    return records
 
 
 def parse_direct(event: Any) -> dict[str, Any]:

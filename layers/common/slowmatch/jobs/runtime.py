@@ -12,7 +12,7 @@ from slowmatch.jobs.attempts import Handler, carry_out
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.enqueue import WAIT, enqueue
-from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message
+from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message, parse_records
 
 
 class AttemptFailed(Exception):
@@ -43,7 +43,7 @@ class Worker:
         if isinstance(event, dict) and "Records" in event:
             return {
                 "batchItemFailures": [
-                    failed for record in event["Records"] for failed in self._message(record)
+                    failed for record in parse_records(event) for failed in self._message(record)
                 ]
             }
         return self._direct(event)

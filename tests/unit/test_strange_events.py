@@ -1,0 +1,34 @@
+"""What is no event of ours is refused in words, and one strange message does not stop its neighbours."""
+
+from typing import Any
+
+import pytest
+
+from notifier import events
+from slowmatch.jobs import messages
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_does_not_have_is_no_occurrence(time: str) -> None:
+    with pytest.raises(messages.MessageError, match="out of range"):
+        messages.parse_direct({"source": "aws.events", "time": time})
+
+
+@pytest.mark.parametrize("records", [None, 0, False, "text", {"body": 1}, [1], [None], [{}, []]])
+def test_records_of_another_shape_are_no_batch(records: Any) -> None:
+    with pytest.raises(messages.EventError, match="list of objects"):
+        messages.parse_records({"Records": records})
+    with pytest.raises(events.EventError, match="accepts events of SNS"):
+        events.parse({"Records": records})
+
+
+@pytest.mark.parametrize("sns", [None, [None], "text", 5])
+def test_a_record_whose_sns_is_no_object_is_not_told(sns: Any) -> None:
+    assert isinstance(events.parse({"Records": [{"Sns": sns}]}), events.Deliveries)
+
+
+def test_a_message_that_is_nested_too_deeply_leaves_its_neighbours_alone() -> None:
+    told = events.parse({"Records": [{"Sns": {"Message": DEEP}}, {"Sns": {"Message": "{}"}}]})
+    assert isinstance(told, events.Told) and [message.body for message in told.messages] == [DEEP, {}]
