@@ -1,0 +1,135 @@
+"""Workers that can be halted in the middle of an attempt, a queue that misbehaves, and a clock to turn."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.jobs import Context, queue
+from slowmatch.jobs import runtime as jobs_runtime
+from slowmatch.jobs.catalog import JobSpec
+from tests.integration.jobs.conftest import Killed
+
+PATIENCE_SECONDS = 60
+"""Only a test that is wrong waits this long."""
+
+
+@dataclass
+class Clock:
+    """Stands still but for a millisecond at each look, until it is turned."""
+
+    at: datetime
+
+    def look(self) -> datetime:
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+
+@dataclass(frozen=True)
+class Message:
+    """What SQS keeps for a job's function, visible from a moment on."""
+
+    job: str
+    body: dict[str, Any]
+    visible_at: datetime
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.body)
+
+
+@dataclass
+class Post:
+    """SQS as slowmatch.jobs.queue calls it; while `refuses`, it takes nothing."""
+
+    clock: Clock
+    messages: list[Message] = field(default_factory=list)
+    refuses: bool = False
+
+    def put(self, job: str, body: dict[str, Any], delay_seconds: int = 0) -> None:
+        self.messages.append(Message(job, body, self.clock.at + timedelta(seconds=delay_seconds)))
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        if self.refuses:
+            return {"Failed": [{"Id": entry["Id"], "Message": "not now"} for entry in Entries]}
+        for entry in Entries:
+            self.put(
+                QueueUrl.removeprefix(queue.url("")), json.loads(entry["MessageBody"]), entry["DelaySeconds"]
+            )
+        return {}
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a handler returns; as long as an order gives none, the handler waits for the next."""
+
+    value: Any
+
+
+Order = Callable[[Context], Returned | None]
+
+
+class Invocation:
+    """One invocation of a job's function, carried out by the real worker until its handler waits for an order.
+
+    It has a thread, but never works at the same time as its caller: each waits for the other.
+    """
+
+    def __init__(self, con: Connection, spec: JobSpec, event: Any, lambda_context: Any) -> None:
+        self.context: Context | None = None
+        """What the handler was given, while it is in the middle of its work."""
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self._orders: SimpleQueue[Order] = SimpleQueue()
+        self._halts: SimpleQueue[Context | None] = SimpleQueue()
+        self._worker = jobs_runtime.Worker(spec, self._handle, con, lambda_context)
+        Thread(target=self._invoke, args=(event,), daemon=True).start()
+        self._wait()
+
+    def report(self) -> None:
+        """Let the handler make a checkpoint; it ends when it hears that the run is no longer its own."""
+
+        def look(context: Context) -> None:
+            context.checkpoint()
+
+        self._order(look)
+
+    def finish(self, ending: Callable[[], Any]) -> None:
+        """Let the handler return or raise what `ending` does."""
+        self._order(lambda context: Returned(ending()))
+
+    def crash(self) -> None:
+        """Let the worker die without a word."""
+
+        def die(context: Context) -> None:
+            raise Killed
+
+        self._order(die)
+
+    def _order(self, order: Order) -> None:
+        self._orders.put(order)
+        self._wait()
+
+    def _wait(self) -> None:
+        self.context = self._halts.get(timeout=PATIENCE_SECONDS)
+
+    def _invoke(self, event: Any) -> None:
+        try:
+            self.answer = self._worker.answer(event)
+        except Killed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the caller looks at it
+            self.error = error
+        finally:
+            self._halts.put(None)
+
+    def _handle(self, context: Context) -> Any:
+        while True:
+            self._halts.put(context)
+            returned = self._orders.get(timeout=PATIENCE_SECONDS)(context)
+            if returned is not None:
+                return returned.value
