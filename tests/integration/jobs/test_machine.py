@@ -65,7 +65,7 @@ ENDINGS: dict[str, Callable[[], Any]] = {
 }
 
 some_job = st.sampled_from(sorted(SPECS))
-some_worker = st.integers(0, 1)
+some_order = st.sampled_from([*ENDINGS, "checkpoint", "crash"])
 one_of_many = st.integers(0, 9)
 some_time = st.sampled_from(
     [timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=6), timedelta(hours=1)]
@@ -159,14 +159,6 @@ class House(RuleBasedStateMachine):
 
     # The queue brings, repeats, reorders and loses messages; some come long before their time
 
-    @precondition(lambda self: self.post.messages and None in self.workers)
-    @rule(which=one_of_many, again=st.booleans())
-    def deliver(self, which: int, again: bool) -> None:
-        message = self.post.messages[which % len(self.post.messages)]
-        if not again:
-            self.post.messages.remove(message)
-        self.bring(message)
-
     @precondition(lambda self: self.post.messages)
     @rule(which=one_of_many)
     def lose(self, which: int) -> None:
@@ -188,19 +180,45 @@ class House(RuleBasedStateMachine):
 
     # Workers: an attempt is halted after its claim and goes on in a later step, or never
 
-    @precondition(lambda self: any(self.workers))
-    @rule(which=some_worker)
-    def checkpoint(self, which: int) -> None:
-        invocation = self.busy(which)
+    @rule(which=one_of_many, again=st.booleans(), order=some_order)
+    def first_worker(self, which: int, again: bool, order: str) -> None:
+        self.work(0, which, again, order)
+
+    @rule(which=one_of_many, again=st.booleans(), order=some_order)
+    def second_worker(self, which: int, again: bool, order: str) -> None:
+        self.work(1, which, again, order)
+
+    def work(self, worker: int, which: int, again: bool, order: str) -> None:
+        """A free worker is brought a message, which may come again; another one goes on with its attempt."""
+        invocation = self.workers[worker]
+        if invocation is not None:
+            self.go_on(invocation, order)
+        elif self.post.messages:
+            message = self.post.messages[which % len(self.post.messages)]
+            if not again:
+                self.post.messages.remove(message)
+            self.bring(message)
+
+    def go_on(self, invocation: Invocation, order: str) -> None:
+        if order == "checkpoint":
+            self.checkpoint(invocation)
+        elif order == "crash":
+            self.crash(invocation)
+        else:
+            self.finish(invocation, order)
+
+    def checkpoint(self, invocation: Invocation) -> None:
         mine = self.is_owner(invocation)
         invocation.report()
         assert (invocation.context is not None) is mine, "a handler hears of it when its run is taken away"
         self.release(invocation)
 
-    @precondition(lambda self: any(self.workers))
-    @rule(which=some_worker, ending=st.sampled_from(list(ENDINGS)))
-    def finish(self, which: int, ending: str) -> None:
-        invocation = self.busy(which)
+    def crash(self, invocation: Invocation) -> None:
+        invocation.crash()
+        self.workers[self.workers.index(invocation)] = None
+        assert self.runs() == self.before
+
+    def finish(self, invocation: Invocation, ending: str) -> None:
         context, mine = invocation.context, self.is_owner(invocation)
         assert context is not None
         invocation.finish(ENDINGS[ending])
@@ -212,25 +230,32 @@ class House(RuleBasedStateMachine):
         else:
             assert after == self.before, "an attempt whose run went on without it changes nothing"
 
-    @precondition(lambda self: any(self.workers))
-    @rule(which=some_worker)
-    def crash(self, which: int) -> None:
-        invocation = self.busy(which)
-        invocation.crash()
-        self.workers[self.workers.index(invocation)] = None
-        assert self.runs() == self.before
-
     # Time passes, and the dispatcher looks after what was lost
 
     @rule(span=some_time)
     def time_passes(self, span: timedelta) -> None:
         self.clock.at += span
 
-    @rule(resend_all=st.booleans())
-    def dispatcher(self, resend_all: bool) -> None:
+    @rule(waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]), resend_all=st.booleans())
+    def dispatcher(self, waited: timedelta, resend_all: bool = False) -> None:
+        """After six minutes every lease is over, whether its worker died or is only slow."""
+        self.clock.at += waited
         now = self.con.now()
         dispatch.rescue_lost(self.con, now)
         dispatch.send_due(self.con, now, resend_all=resend_all)
+
+    @precondition(lambda self: self.workers.count(None) == 1)
+    @rule()
+    def slow_worker_is_overtaken(self) -> None:
+        """Its lease ends, and the other worker is brought the next attempt while it is still at work."""
+        (slow,) = filter(None, self.workers)
+        assert slow.context is not None
+        self.dispatcher(timedelta(minutes=6))
+        self.clock.at += timedelta(minutes=1)
+        for message in [
+            each for each in self.post.messages if each.body.get("run_id") == slow.context.run_id
+        ][-1:]:
+            self.bring(message)
 
     # What holds after every step
 
@@ -278,8 +303,7 @@ class House(RuleBasedStateMachine):
         for _ in range(40):
             if all(run.state in FINAL for run in self.runs().values()):
                 break
-            self.clock.at += timedelta(minutes=10)
-            self.dispatcher(resend_all=False)
+            self.dispatcher(timedelta(minutes=10))
             self.work_on_what_is_visible()
         self.promises_hold()
         assert {run.state for run in self.before.values()} <= FINAL, "everything becomes final"
@@ -334,10 +358,6 @@ class House(RuleBasedStateMachine):
             "batchItemFailures" not in (invocation.answer or ()) or not invocation.answer["batchItemFailures"]
         )
 
-    def busy(self, which: int) -> Invocation:
-        at_work = [invocation for invocation in self.workers if invocation]
-        return at_work[which % len(at_work)]
-
     def is_owner(self, invocation: Invocation) -> bool:
         assert invocation.context is not None
         run = self.before[invocation.context.run_id]
@@ -360,8 +380,8 @@ def test_what_is_promised_holds_in_any_order_of_things(
     for name, spec in SPECS.items():
         monkeypatch.setitem(JOBS, name, spec)
     calm = settings(
-        max_examples=40,
-        stateful_step_count=30,
+        max_examples=120,
+        stateful_step_count=40,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
