@@ -7,13 +7,16 @@ RUNS   ?= 0
 TESTS  ?=
 TO     ?=
 STAGE  ?= default
+ONLY   ?=
+SHORT  ?=
 ARCH   ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/amd64/x86_64/)
 
 PY  := .venv/bin/python
 CONSOLE   := functions/console
 LIBRARIES := $(CONSOLE)/static/lib
 SAM := .venv-sam/bin/sam
-LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt)
+PEERS := $(notdir $(patsubst %/,%,$(dir $(wildcard benchmarks/peers/*/requirements.txt))))
+LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt benchmarks/requirements.txt benchmarks/peers/*/requirements.txt)
 # The locks are complete, so there is nothing to resolve.
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
@@ -62,6 +65,9 @@ screenshots: .venv/.dev assets  ## take the pictures in docs/screenshots anew; n
 
 openapi: .venv/.run  ## write the OpenAPI document anew from the code
 	$(PY) -m local.openapi
+
+bench: .venv/.run .venv-bench/.bench $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
+	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short)
 
 bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
 	@$(PY) -m benchmarks.console --port $(PORT)
@@ -129,18 +135,23 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/audit.in -o requirements/audit.txt
 	$(LOCK) requirements/security.in -o requirements/security.txt
+	$(LOCK) benchmarks/requirements.in -o benchmarks/requirements.txt
+	@for peer in $(PEERS); do \
+	  echo "$(LOCK) benchmarks/peers/$$peer"; \
+	  $(LOCK) benchmarks/peers/$$peer/requirements.in -o benchmarks/peers/$$peer/requirements.txt || exit 1; \
+	done
 
 clean:  ## remove everything that was made, the local data included
-	rm -rf .venv .venv-sam .venv-audit .venv-checkov .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
+	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench-console check audit security test-events costs validate build deploy artifacts sam-test lock clean
+.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench bench-console check audit security test-events costs validate build deploy artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
 
-.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made:
+.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made .venv-bench/.made:
 	@$(call make_venv,$(@D))
 
 .venv/.run: requirements/run.txt .venv/.made
@@ -166,6 +177,19 @@ clean:  ## remove everything that was made, the local data included
 .venv-checkov/.checkov: requirements/security.txt .venv-checkov/.made
 	@echo "Installing Checkov into .venv-checkov (once, about a minute) ..."
 	@.venv-checkov/bin/python $(PIP) -r $<
+	@touch $@
+
+.venv-bench/.bench: benchmarks/requirements.txt .venv-bench/.made
+	@echo "Installing what draws the charts into .venv-bench ..."
+	@.venv-bench/bin/python $(PIP) -r $<
+	@touch $@
+
+# From .venv's own Python: peers are compared on the same one.
+.venv-peers/%/.made: benchmarks/peers/%/requirements.txt | .venv/.run
+	@echo "Installing the peer $* into $(@D) ..."
+	@rm -rf $(@D)
+	@$(PY) -m venv $(@D)
+	@$(@D)/bin/python $(PIP) -r $<
 	@touch $@
 
 $(LIBRARIES)/.made: $(CONSOLE)/package-lock.json .venv/.run
@@ -202,5 +226,6 @@ test -n "$(RUNTIME_PYTHON)" || { \
   exit 1; }
 endef
 
-LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+# Without the caller's own places to find packages in: they would decide what is locked.
+LOCK := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u UV_FIND_LINKS uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
