@@ -1,0 +1,1 @@
+"""One subject a module: `measure(stage)` yields figures, `guarantees(stage)` says what must hold at any speed."""
