@@ -1,0 +1,79 @@
+"""A PostgreSQL that is stopped, crashed and started again while a stack uses it."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pg8000.native
+
+from local.cluster import ENVIRONMENT, USERNAME, Cluster, binaries, password
+from local.environment import DATABASE, HOST
+from local.postgres import Postgres
+from tests.ports import free_ports
+from tests.stack_process import until
+
+FAST, CRASH = signal.SIGINT, signal.SIGQUIT
+"""PostgreSQL's fast shutdown, and its immediate one: it writes nothing more and replays its log afterwards."""
+
+
+class Database:
+    """Durable as the stack's own; the stack finds it through DB_PORT, and the same password in its data folder."""
+
+    def __init__(self, folder: Path, stack_data: Path) -> None:
+        stack_data.mkdir(parents=True, exist_ok=True)
+        self.port = free_ports()
+        self._log = folder / "postgres.log"
+        self._password = password(stack_data)
+        self._cluster = Cluster(folder / "postgres", self._password, print)
+        self._options = Postgres(self._cluster, self.port, self._log)._options()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._cluster.prepare()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(binaries() / "postgres"), "-D", str(self._cluster.folder), *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=ENVIRONMENT,
+                **self._cluster.identity(),
+            )
+        until(self._answers, bool, 60)
+
+    def stop(self, how: signal.Signals = FAST) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+
+    def query(self, sql: str, **values: Any) -> list[list[Any]]:
+        with closing(self._connect()) as connection:
+            rows: list[list[Any]] = connection.run(sql, **values)
+            return rows
+
+    def value(self, sql: str, **values: Any) -> Any:
+        return self.query(sql, **values)[0][0]
+
+    def _connect(self) -> Any:
+        return pg8000.native.Connection(
+            USERNAME, password=self._password, host=HOST, port=self.port, database=DATABASE, timeout=30
+        )
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.value("SELECT 1"))
+        except (pg8000.native.Error, OSError):
+            return False
+
+
+@contextmanager
+def started(folder: Path, stack_data: Path) -> Iterator[Database]:
+    database = Database(folder, stack_data)
+    database.start()
+    try:
+        yield database
+    finally:
+        database.stop()

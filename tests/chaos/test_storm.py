@@ -1,0 +1,233 @@
+"""Two thousand runs while processes are killed, PostgreSQL stops, mail fails and messages go astray."""
+
+import email
+import json
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.chaos.database import Database, started
+from tests.chaos.marker.kinds import EVENTFUL, OF
+from tests.chaos.project import copy_with_markers
+from tests.chaos.report import SEED, Figures
+from tests.chaos.storm import Storm, all_dead_letters
+from tests.stack.test_crashes import insist
+from tests.stack_process import Stack, running, until
+
+SUBJECT = "A storm"
+FINAL = ("succeeded", "failed", "deleted")
+RECIPIENTS = ["ann@example.com", "bob@example.com"]
+CLIENTS = 4
+
+
+@dataclass
+class Aftermath:
+    """What is left once the storm is over and everything has settled."""
+
+    stack: Stack
+    database: Database
+    counts: Counter[str]
+    runs: int
+    days: list[date]
+    ticks: list[str]
+
+
+@pytest.fixture(scope="module")
+def aftermath(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[Aftermath]:
+    folder = tmp_path_factory.mktemp("storm")
+    runs, stops, days, ticks = (150, 1, 2, 5) if short else (2_000, 3, 10, 20)
+    template = copy_with_markers(folder, shifted=("marker", "dispatcher"))
+    with (
+        started(folder, folder / "data") as database,
+        running(folder, template=template, DB_PORT=str(database.port)) as stack,
+    ):
+        after = Aftermath(
+            stack,
+            database,
+            Counter(),
+            runs,
+            [date(2026, 1, 1) + timedelta(days=number) for number in range(days)],
+            [f"2026-10-01T{hour:02}:00:00Z" for hour in range(ticks)],
+        )
+        _weather(after, Storm(stack, database, f"{SEED}", after.counts), stops)
+        yield after
+
+
+def _weather(after: Aftermath, storm: Storm, stops: int) -> None:
+    made: list[str] = []
+    with storm.raging(stops, lambda: len(made) / after.runs), ThreadPoolExecutor(CLIENTS) as clients:
+        for job in ("record-expiry", "daily-summary"):
+            _send_twice(after.stack, job, after.ticks)
+        for day in after.days:
+            _trigger(
+                after.stack, "daily-summary", {"day": day.isoformat(), "recipients": RECIPIENTS}, f"{day}"
+            )
+        work = [clients.submit(_mark, after.stack, number, made) for number in range(after.runs)]
+        for each in work:
+            each.result()
+        until(lambda: _left(after.stack), lambda left: left <= after.runs // 10, 240)
+    after.stack.invoke("DispatcherFunction", {"payload": {"resend": True}})
+    until(lambda: _settle(after.stack), lambda left: left == 0, 120)
+    assert len(set(made)) == after.runs
+
+
+def _send_twice(stack: Stack, job: str, ticks: list[str]) -> None:
+    queue = stack.sqs().get_queue_url(QueueName=f"slowmatch-{job}")["QueueUrl"]
+    for tick in ticks * 2:
+        stack.sqs().send_message(QueueUrl=queue, MessageBody=json.dumps({"job": job, "occurrence": tick}))
+
+
+def _mark(stack: Stack, number: int, made: list[str]) -> None:
+    made.append(_trigger(stack, "marker", {"number": number}, f"{number}"))
+
+
+def _trigger(stack: Stack, job: str, payload: dict[str, Any], key: str) -> str:
+    path, body = f"/api/jobs/{job}/runs", {"payload": payload}
+    return str(insist(lambda: stack.call("POST", path, body, idempotency_key=f"storm-{job}-{key}"))["id"])
+
+
+def _left(stack: Stack) -> int:
+    """Do not wait for retries, and count what is left."""
+    insist(lambda: stack.call("POST", "/api/runs/run-now", {"filter": {"state": "scheduled"}}))
+    states = insist(lambda: stack.call("GET", "/api/stats"))["states"]
+    return int(states["enqueued"] + states["scheduled"] + states["processing"])
+
+
+def _settle(stack: Stack) -> int:
+    stack.dispatch()
+    return _left(stack)
+
+
+def test_every_run_is_there_once_and_has_succeeded(aftermath: Aftermath, figures: Figures) -> None:
+    states = dict(
+        aftermath.database.query("SELECT state, count(*) FROM job_run WHERE job = 'marker' GROUP BY state")
+    )
+    for what, count in sorted(aftermath.counts.items()):
+        figures.add(SUBJECT, what, count)
+    figures.add(SUBJECT, "runs", aftermath.runs)
+    figures.add(SUBJECT, "runs succeeded", states.get("succeeded", 0))
+    assert states == {"succeeded": aftermath.runs}
+    others = aftermath.database.query("SELECT DISTINCT state FROM job_run")
+    assert {state for (state,) in others} <= set(FINAL)
+
+
+def test_every_effect_happened_exactly_once(aftermath: Aftermath, figures: Figures) -> None:
+    ((executions, effects, numbers),) = aftermath.database.query(
+        """
+        SELECT (SELECT count(*) FROM marker_execution), count(*), count(DISTINCT number) FROM marker
+        """
+    )
+    figures.add(SUBJECT, "executions of a handler", executions)
+    figures.add(SUBJECT, "effects", effects)
+    assert effects == numbers == aftermath.runs
+    assert executions >= aftermath.runs + sum(number % OF in EVENTFUL for number in range(aftermath.runs))
+
+
+def test_each_summary_was_sent_once(aftermath: Aftermath, figures: Figures) -> None:
+    files = (aftermath.stack.data / "outbox").glob("*.eml")
+    sent = Counter(email.message_from_bytes(file.read_bytes())["Message-ID"] for file in files)
+    figures.add(SUBJECT, "summaries, by day and recipient", len(sent))
+    figures.add(SUBJECT, "summaries sent", sum(sent.values()))
+    assert set(sent.values()) == {1}
+    noted = aftermath.database.value("SELECT count(*) FROM mail_outbox WHERE sent_at IS NOT NULL")
+    assert len(sent) == noted >= len(aftermath.days) * len(RECIPIENTS)
+
+
+def test_a_tick_that_came_twice_has_one_run(aftermath: Aftermath) -> None:
+    rows = aftermath.database.query(
+        """
+        SELECT job, count(*), count(DISTINCT occurrence) FROM job_run
+        WHERE occurrence < '2026-10-02' GROUP BY job ORDER BY job
+        """
+    )
+    ticks = len(aftermath.ticks)
+    assert rows == [["daily-summary", ticks, ticks], ["record-expiry", ticks, ticks]]
+
+
+def test_no_lease_is_alive_and_no_attempt_open(aftermath: Aftermath, figures: Figures) -> None:
+    leases = aftermath.database.value("SELECT count(*) FROM job_run WHERE lease_until IS NOT NULL")
+    open_attempts = aftermath.database.value("SELECT count(*) FROM job_attempt WHERE finished_at IS NULL")
+    figures.add(SUBJECT, "leases alive at the end", leases)
+    assert leases == open_attempts == 0
+    outcomes = aftermath.database.query(
+        "SELECT outcome, count(*) FROM job_attempt GROUP BY outcome ORDER BY 1"
+    )
+    for outcome, count in outcomes:
+        figures.add(SUBJECT, f"attempts {outcome}", count)
+
+
+def test_attempts_and_events_tell_one_story(aftermath: Aftermath) -> None:
+    gaps = aftermath.database.query(
+        """
+        SELECT run_id FROM job_attempt GROUP BY run_id
+        HAVING count(*) <> max(number) OR count(*) FILTER (WHERE outcome = 'succeeded') > 1
+        """
+    )
+    jumps = aftermath.database.query(
+        """
+        SELECT * FROM (
+            SELECT run_id, from_state, lag(to_state) OVER (PARTITION BY run_id ORDER BY id) AS before FROM job_event
+        ) AS event
+        WHERE from_state IS DISTINCT FROM before
+        """
+    )
+    assert gaps == jumps == []
+
+
+def test_dead_letters_point_to_runs_that_are_known_and_final(aftermath: Aftermath, figures: Figures) -> None:
+    letters = [json.loads(message["Body"]) for message in all_dead_letters(aftermath.stack)]
+    figures.add(SUBJECT, "dead letters", len(letters))
+    unknown = [letter for letter in letters if not _is_known(aftermath.database, letter)]
+    figures.add(SUBJECT, "dead letters that PostgreSQL does not know", len(unknown))
+    assert unknown == []
+
+
+def _is_known(database: Database, letter: dict[str, Any]) -> bool:
+    if "run_id" in letter:
+        return bool(
+            database.query(
+                "SELECT FROM job_run WHERE id = CAST(:id AS uuid) AND state = ANY(:final)",
+                id=letter["run_id"],
+                final=list(FINAL),
+            )
+        )
+    return bool(
+        database.query(
+            "SELECT FROM job_run WHERE job = :job AND occurrence = CAST(:tick AS timestamptz)",
+            job=letter["job"],
+            tick=letter["occurrence"],
+        )
+    )
+
+
+def test_a_worker_whose_clock_is_off_writes_the_database_s_time(
+    aftermath: Aftermath, figures: Figures
+) -> None:
+    off = aftermath.database.query(
+        """
+        SELECT round(extract(epoch FROM said - at) / 60)::integer AS minutes, count(*),
+               max(abs(extract(epoch FROM attempt.started_at - at)))::float
+        FROM marker_execution AS execution
+        JOIN job_attempt AS attempt ON attempt.run_id = execution.run_id AND attempt.number = execution.attempt
+        GROUP BY minutes ORDER BY minutes
+        """
+    )
+    for minutes, count, _ in off:
+        figures.add(SUBJECT, f"executions with a clock {minutes:+} minutes off", count)
+    assert {minutes for minutes, *_ in off} == {-2, 0, 2}
+    assert all(furthest < 60 for *_, furthest in off)
+
+
+def test_the_stack_is_well_afterwards(aftermath: Aftermath) -> None:
+    all_dead_letters(aftermath.stack)
+    until(lambda: _waiting(aftermath.stack), lambda waiting: waiting == 0, 60)
+    assert aftermath.stack.get("/api/records?limit=1") is not None
+
+
+def _waiting(stack: Stack) -> int:
+    return sum(queue["waiting"] + queue["in_flight"] for queue in stack.get("/local/state")["queues"])
