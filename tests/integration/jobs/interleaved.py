@@ -13,9 +13,12 @@ from slowmatch.jobs import Context, queue
 from slowmatch.jobs import runtime as jobs_runtime
 from slowmatch.jobs.catalog import JobSpec
 from tests.integration.jobs.conftest import Killed
+from tests.integration.jobs.promises import signature
 
 PATIENCE_SECONDS = 60
 """Only a test that is wrong waits this long."""
+MOMENT = timedelta(seconds=1)
+"""More than the clock goes on by being looked at during one step."""
 
 
 @dataclass
@@ -40,6 +43,11 @@ class Message:
     @property
     def text(self) -> str:
         return json.dumps(self.body)
+
+    @property
+    def occurrence(self) -> datetime | None:
+        """Of a tick; None for a pointer to a run."""
+        return datetime.fromisoformat(self.body["occurrence"]) if "occurrence" in self.body else None
 
 
 @dataclass
@@ -76,10 +84,19 @@ Order = Callable[[Context], Returned | None]
 class Invocation:
     """One invocation of a job's function, carried out by the real worker until its handler waits for an order.
 
-    It has a thread, but never works at the same time as its caller: each waits for the other.
+    It has a thread, but never works at the same time as its caller: each waits for the other. With several
+    `messages` it waits in each attempt that one of them starts.
     """
 
-    def __init__(self, con: Connection, spec: JobSpec, event: Any, lambda_context: Any) -> None:
+    def __init__(
+        self,
+        con: Connection,
+        spec: JobSpec,
+        event: Any,
+        lambda_context: Any,
+        messages: tuple[Message, ...] = (),
+    ) -> None:
+        self.messages = messages
         self.context: Context | None = None
         """What the handler was given, while it is in the middle of its work."""
         self.answer: Any = None
@@ -90,17 +107,29 @@ class Invocation:
         Thread(target=self._invoke, args=(event,), daemon=True).start()
         self._wait()
 
-    def report(self) -> None:
-        """Let the handler make a checkpoint; it ends when it hears that the run is no longer its own."""
+    @property
+    def at_work(self) -> Context:
+        assert self.context is not None, "the invocation is over"
+        return self.context
+
+    def report(self, done: int, line: str) -> None:
+        """Let the handler report and make a checkpoint; it ends when it hears that the run is not its own."""
 
         def look(context: Context) -> None:
+            context.note("INFO", line)
+            context.progress(done)
             context.checkpoint()
 
         self._order(look)
 
     def finish(self, ending: Callable[[], Any]) -> None:
-        """Let the handler return or raise what `ending` does."""
-        self._order(lambda context: Returned(ending()))
+        """Let the handler say where it is, and return or raise what `ending` does."""
+
+        def end(context: Context) -> Returned:
+            context.note("INFO", signature(context.run_id, context.attempt))
+            return Returned(ending())
+
+        self._order(end)
 
     def crash(self) -> None:
         """Let the worker die without a word."""

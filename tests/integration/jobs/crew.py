@@ -1,0 +1,191 @@
+"""Two workers that are brought messages, one by one and in batches, and are watched at each step."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from slowmatch.db import Connection
+from slowmatch.jobs import Context, Continue, Permanent
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.claims import EARLY
+from slowmatch.jobs.messages import EventError
+from slowmatch.jobs.runtime import AttemptFailed
+from slowmatch.jobs.ticks import pause_of
+from tests.integration.jobs.interleaved import MOMENT, Clock, Invocation, Message, Post
+from tests.integration.jobs.promises import FINAL, WAITING, Run, Runs, look, signature
+
+SPECS = {
+    spec.name: spec
+    for spec in (
+        dataclasses.replace(JOBS["record-expiry"], max_attempts=2),
+        dataclasses.replace(JOBS["db-cleanup"], max_attempts=3, overlap="wait"),
+        dataclasses.replace(JOBS["mail-test"], max_attempts=2),
+    )
+}
+"""An exclusive job that skips ticks, one that lets them wait, and one that is not exclusive."""
+
+
+def fail() -> None:
+    raise RuntimeError("the disk is full")
+
+
+def refuse() -> None:
+    raise Permanent("the recipient is unknown")
+
+
+ENDINGS: dict[str, Callable[[], Any]] = {
+    "returns": lambda: {"done": 1},
+    "continues": lambda: Continue({"part": 2}),
+    "raises": fail,
+    "refuses": refuse,
+    "returns what JSON cannot hold": lambda: float("nan"),
+}
+
+
+class Crew(RuleBasedStateMachine):
+    """What the workers do; `before` is what was seen after the last step."""
+
+    def __init__(self, con: Connection, clock: Clock, post: Post, lambda_context: Any) -> None:
+        super().__init__()
+        self.con, self.clock, self.post, self.lambda_context = con, clock, post, lambda_context
+        self.workers: list[Invocation | None] = [None, None]
+        self.answered: set[tuple[str, datetime]] = set()
+        self.reports = 0
+        self.before: Runs = {}
+
+    def runs(self) -> Runs:
+        return look(self.con)
+
+    # A worker begins
+
+    def bring(self, *messages: Message) -> None:
+        """Hand messages of one job to a worker that is free."""
+        was, paused = self.runs(), pause_of(self.con, messages[0].job)
+        records = [{"messageId": str(n), "body": message.text} for n, message in enumerate(messages)]
+        self.occupy(messages[0].job, {"Records": records}, messages)
+        if len(messages) == 1 and (occurrence := messages[0].occurrence):
+            self.check_tick(was, messages[0].job, occurrence, bool(paused))
+
+    def occupy(self, job: str, event: Any, messages: tuple[Message, ...] = ()) -> None:
+        was, at = self.runs(), self.clock.at
+        invocation = Invocation(self.con, SPECS[job], event, self.lambda_context, messages)
+        self.workers[self.workers.index(None)] = invocation
+        self.watch(invocation, None, was, at)
+
+    def check_tick(self, was: Runs, job: str, occurrence: datetime, paused: bool) -> None:
+        """Exclusive jobs, Pause: what becomes of a tick that is brought alone."""
+        tick = (job, occurrence)
+        first = [run for run in was.values() if (run.job, run.occurrence) == tick]
+        (run,) = [run for run in self.runs().values() if (run.job, run.occurrence) == tick]
+        busy = any(other.job == job and other.state == "processing" for other in was.values())
+        if first:
+            assert first == [run], "a tick that has its run starts nothing"
+        elif paused or (busy and SPECS[job].overlap == "skip"):
+            assert run.state == "deleted", "a tick is skipped while its schedule is paused, or its job busy"
+        else:
+            assert run.state == ("enqueued" if busy else "processing")
+
+    # A worker goes on
+
+    def go_on(self, invocation: Invocation, order: str, comes_again: bool) -> None:
+        if order == "checkpoint":
+            self.checkpoint(invocation)
+        elif order == "crash":
+            self.crash(invocation, comes_again)
+        else:
+            self.finish(invocation, order)
+
+    def checkpoint(self, invocation: Invocation) -> None:
+        context, was, at = invocation.at_work, self.runs(), self.clock.at
+        mine = owns(was, context)
+        self.reports += 1
+        invocation.report(self.reports, signature(context.run_id, context.attempt))
+        assert (invocation.context is context) is mine, "a handler hears of it when its run is taken away"
+        run = self.runs()[context.run_id]
+        assert run.differs_from(was[run.id]) == ({"progress"} if mine else set()), "a late report is dropped"
+        assert not mine or run.row["progress"]["done"] == self.reports
+        self.watch(invocation, context, was, at)
+
+    def crash(self, invocation: Invocation, comes_again: bool) -> None:
+        was = self.runs()
+        invocation.crash()
+        self.workers[self.workers.index(invocation)] = None
+        assert self.runs() == was, "who dies says nothing"
+        if comes_again:
+            self.post.messages += invocation.messages
+
+    def finish(self, invocation: Invocation, ending: str) -> None:
+        context, was, at = invocation.at_work, self.runs(), self.clock.at
+        invocation.finish(ENDINGS[ending])
+        assert invocation.context is not context
+        run = self.runs()[context.run_id]
+        if owns(was, context):
+            self.check_end(was[run.id], run, ending)
+        else:
+            assert run == was[run.id], "an attempt whose run went on without it changes nothing"
+        self.watch(invocation, context, was, at)
+
+    @staticmethod
+    def check_end(was: Run, run: Run, ending: str) -> None:
+        failed = ending not in ("returns", "continues")
+        again = "failed" if ending == "refuses" or was.failures + 1 == was.max_attempts else "scheduled"
+        assert run.state == {"returns": "succeeded", "continues": "enqueued"}.get(ending, again)
+        assert run.failures == was.failures + failed
+        assert run.outcomes[-1] == {"returns": "succeeded", "continues": "continued"}.get(ending, "failed")
+        assert ending != "continues" or run.row["cursor"] == {"part": 2}
+
+    # What is seen of every step
+
+    def watch(self, invocation: Invocation, previous: Context | None, was: Runs, at: datetime) -> None:
+        """Look at the attempt that was started in this step, or at the end of the whole invocation."""
+        started = invocation.context
+        if started is None:
+            self.release(invocation)
+        elif started is not previous:
+            self.check_start(started, invocation, was.get(started.run_id), at)
+        self.check_bystanders(invocation, previous, was)
+
+    def check_start(self, started: Context, invocation: Invocation, run: Run | None, at: datetime) -> None:
+        run_id, messages = started.run_id, invocation.messages
+        assert owns(self.runs(), started)
+        assert started.cursor == ((run and run.state not in FINAL and run.row["cursor"]) or {})
+        if not messages:
+            assert run is None or run.state != "processing", "what is at work is not started"
+        elif run is None:
+            assert started.occurrence and not pause_of(self.con, started.claim.job), (
+                "a pause holds the schedule"
+            )
+        else:
+            assert run.state in WAITING, "what is final or at work is not started"
+            pointers = [message.body for message in messages]
+            assert {"run_id": run_id, "attempt": run.attempt + 1} in pointers, (
+                "a stale message starts nothing"
+            )
+            assert run.due_at <= at + EARLY + MOMENT, "an early message starts nothing"
+
+    def check_bystanders(self, invocation: Invocation, previous: Context | None, was: Runs) -> None:
+        """No other run changes, but for the message of one that waits for the place of an exclusive job."""
+        if not invocation.messages:
+            return  # by hand, a run that is there may be requeued or told to wait
+        named = {message.body.get("run_id") for message in invocation.messages}
+        named |= {context.run_id for context in (previous, invocation.context) if context}
+        after = self.runs()
+        for run in was.values():
+            if run.id not in named:
+                assert after[run.id].differs_from(run) <= {"message_at"}, "one run at a time is worked on"
+
+    def release(self, invocation: Invocation) -> None:
+        """When an invocation is over, see that it went well, and that its worker is free."""
+        self.workers[self.workers.index(invocation)] = None
+        if not isinstance(invocation.error, AttemptFailed | EventError | None):
+            raise invocation.error
+        assert not (invocation.answer or {}).get("batchItemFailures"), "every message was understood"
+        self.answered |= {(each.job, each.occurrence) for each in invocation.messages if each.occurrence}
+
+
+def owns(runs: Runs, context: Context) -> bool:
+    run = runs[context.run_id]
+    return run.state == "processing" and run.attempt == context.attempt

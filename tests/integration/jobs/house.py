@@ -1,0 +1,234 @@
+"""Slowmatch's jobs with everybody who acts on them, in whatever order of things Hypothesis can think of.
+
+Two workers, the dispatcher, people and a queue that loses, repeats and reorders its messages act on a real
+PostgreSQL, one step at a time; each step is one or more statements of the real code. After every step what
+promises.py lists is checked, and at the end everything has to come to its end.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, run_state_machine_as_test
+
+from slowmatch.db import Connection
+from slowmatch.jobs import enqueue, overview, queue, store
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.ticks import pause_of
+from tests.conftest import EMPTY
+from tests.integration.jobs import promises
+from tests.integration.jobs.crew import ENDINGS, SPECS
+from tests.integration.jobs.interleaved import Clock, Message, Post
+from tests.integration.jobs.promises import FINAL, Run
+from tests.integration.jobs.upkeep import Upkeep, step, taken
+
+START = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
+
+some_job = st.sampled_from(sorted(SPECS))
+some_order = st.sampled_from([*ENDINGS, "checkpoint", "crash"])
+one_of_many = st.integers(0, 9)
+some_time = st.sampled_from(
+    [timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=6), timedelta(hours=1)]
+)
+
+
+class RolledBack(Exception):
+    """Ends a transaction that must leave nothing behind."""
+
+
+class House(Upkeep):
+    def __init__(self, con: Connection, clock: Clock, post: Post, lambda_context: Any) -> None:
+        super().__init__(con, clock, post, lambda_context)
+        taken["examples"] += 1
+        clock.at, post.refuses = START, False
+        post.messages.clear()
+        con.script(EMPTY)
+        self.keys: dict[str, str] = {}
+
+    # People and code put work in
+
+    @step(job=some_job, delay=st.sampled_from([timedelta(0), timedelta(minutes=5), timedelta(hours=2)]))
+    def enqueue(self, job: str, delay: timedelta) -> None:
+        assert enqueue(self.con, job, due_at=self.clock.at + delay).created
+
+    @step(job=some_job)
+    def enqueue_with_an_idempotency_key(self, job: str) -> None:
+        made = enqueue(self.con, job, idempotency_key="monday", request_digest="the same")
+        assert made.created is (job not in self.keys)
+        assert self.keys.setdefault(job, made.run_id) == made.run_id
+
+    @step(job=some_job, commits=st.booleans())
+    def enqueue_in_a_transaction(self, job: str, commits: bool) -> None:
+        sent = len(self.post.messages)
+        try:
+            with self.con.transaction():
+                made = enqueue(self.con, job)
+                assert len(self.post.messages) == sent, "the message follows the commit"
+                if not commits:
+                    raise RolledBack
+        except RolledBack:
+            assert self.runs() == self.before and len(self.post.messages) == sent
+        else:
+            assert made.run_id in self.runs()
+
+    @step(job=st.sampled_from(["db-cleanup", "record-expiry"]), hour=st.integers(1, 2))
+    def tick(self, job: str, hour: int) -> None:
+        self.post.put(job, {"job": job, "occurrence": f"2026-11-24T0{hour}:00:00Z"})
+
+    @step(job=some_job)
+    def pause_or_resume(self, job: str) -> None:
+        if pause_of(self.con, job):
+            overview.resume(self.con, job, "ann", self.con.now())
+        else:
+            overview.pause(self.con, job, "ann", None, self.con.now())
+
+    @precondition(lambda self: self.before)
+    @step(action=st.sampled_from(["requeue", "run-now", "delete"]), which=one_of_many)
+    def change(self, action: str, which: int) -> None:
+        was = self.one(which)
+        done = store.change(self.con, action, ids=[was.id], actor="ann")
+        assert done.ids == ([was.id] if was.state in store.ELIGIBLE[action] else [])
+        run = self.runs()[was.id]
+        if not done.ids:
+            assert run == was, "an action starts from its states"
+        elif action == "requeue":
+            anew = (run.failures, *(run.row[name] for name in ("cursor", "progress", "result", "error")))
+            assert anew == (0, None, None, None, None), "requeued: failures, cursor and progress begin anew"
+        elif action == "run-now":
+            assert run.failures == was.failures and run.due_at <= self.clock.at
+
+    # The queue brings, repeats, reorders and loses messages; some come long before their time
+
+    @precondition(lambda self: self.post.messages)
+    @step(which=one_of_many)
+    def lose(self, which: int) -> None:
+        del self.post.messages[which % len(self.post.messages)]
+
+    @step()
+    def queue_begins_or_ceases_to_refuse(self) -> None:
+        self.post.refuses = not self.post.refuses
+
+    @precondition(lambda self: self.post.messages and None in self.workers)
+    @step(which=one_of_many, size=st.integers(2, 4), again=st.booleans())
+    def batch_comes(self, which: int, size: int, again: bool) -> None:
+        """Messages of one job in one invocation; they may be brought again later."""
+        job = self.post.messages[which % len(self.post.messages)].job
+        batch = [message for message in self.post.messages if message.job == job][:size]
+        self.take(batch, again)
+
+    @precondition(lambda self: None in self.workers)
+    @step(job=some_job, which=st.none() | one_of_many)
+    def invoke_by_hand(self, job: str, which: int | None) -> None:
+        """A new run, or one that is there."""
+        if which is None or not self.before:
+            self.occupy(job, {})
+        else:
+            run = self.one(which)
+            self.occupy(run.job, {"run_id": run.id})
+
+    # Workers: an attempt is halted after its claim and goes on in a later step, or never
+
+    @step(which=one_of_many, again=st.booleans(), order=some_order)
+    def first_worker(self, which: int, again: bool, order: str) -> None:
+        self.work(0, which, again, order)
+
+    @step(which=one_of_many, again=st.booleans(), order=some_order)
+    def second_worker(self, which: int, again: bool, order: str) -> None:
+        self.work(1, which, again, order)
+
+    def work(self, worker: int, which: int, again: bool, order: str) -> None:
+        """A free worker is brought a message, another one goes on with its attempt."""
+        invocation = self.workers[worker]
+        if invocation is not None:
+            self.go_on(invocation, order, again)
+        elif self.post.messages:
+            self.take([self.post.messages[which % len(self.post.messages)]], again)
+
+    # Time passes
+
+    @step(span=some_time)
+    def time_passes(self, span: timedelta) -> None:
+        self.clock.at += span
+
+    @precondition(lambda self: self.workers.count(None) == 1)
+    @step()
+    def slow_worker_is_overtaken(self) -> None:
+        """Its lease ends, and the other worker is brought the next attempt while it is still at work."""
+        (slow,) = filter(None, self.workers)
+        self.dispatch(timedelta(minutes=6))
+        self.clock.at += timedelta(minutes=1)
+        run_id = slow.at_work.run_id
+        for message in [each for each in self.post.messages if each.body.get("run_id") == run_id][-1:]:
+            self.bring(message)
+
+    # What holds after every step
+
+    @invariant()
+    def promises_hold(self) -> None:
+        runs = self.runs()
+        promises.check(self.con, self.before, runs)
+        ticks = {(run.job, run.occurrence) for run in runs.values()}
+        assert ticks >= self.answered, "a tick that was delivered has its run"
+        self.before = runs
+
+    # At the end: with a worker that does its work, everything comes to its end
+
+    def teardown(self) -> None:
+        for invocation in filter(None, self.workers):
+            invocation.crash()
+        self.workers = [None, None]
+        self.post.refuses = False
+        for _ in range(40):
+            if all(run.state in FINAL for run in self.runs().values()):
+                break
+            self.dispatch(timedelta(minutes=10))
+            self.work_on_what_is_visible()
+        self.promises_hold()
+        assert {run.state for run in self.before.values()} <= FINAL, "everything becomes final"
+        self.messages_left_start_nothing()
+
+    def work_on_what_is_visible(self) -> None:
+        while visible := [each for each in self.post.messages if each.visible_at <= self.clock.at]:
+            self.take(visible[:1], again=False)
+            for invocation in filter(None, self.workers):
+                self.finish(invocation, "returns")
+
+    def messages_left_start_nothing(self) -> None:
+        for message in self.post.messages:
+            if not message.occurrence:
+                self.bring(message)
+        assert self.runs() == self.before, "the queue knows of no work that PostgreSQL does not"
+
+    # How it is done
+
+    def one(self, which: int) -> Run:
+        """One of the runs, in the order in which they were made."""
+        return self.before[sorted(self.before)[which % len(self.before)]]
+
+    def take(self, messages: list[Message], again: bool) -> None:
+        if not again:
+            for message in messages:
+                self.post.messages.remove(message)
+        self.bring(*messages)
+
+
+def try_the_house(
+    con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch, chosen: settings
+) -> Counter[str]:
+    """Run the machine as `chosen` says; the steps that were taken."""
+    clock = Clock(START)
+    post = Post(clock)
+    monkeypatch.setattr(Connection, "now", lambda con: clock.look())
+    monkeypatch.setattr(queue, "sqs", lambda: post)
+    for name, spec in SPECS.items():
+        monkeypatch.setitem(JOBS, name, spec)
+    taken.clear()
+
+    def house() -> House:
+        return House(con, clock, post, lambda_context)
+
+    run_state_machine_as_test(house, settings=chosen)  # type: ignore[arg-type]
+    return Counter(taken)

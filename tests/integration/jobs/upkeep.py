@@ -1,0 +1,92 @@
+"""The dispatcher's duties as steps: it may come at any time, more than once, and be halted in the middle."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from slowmatch.db import Connection
+from slowmatch.jobs import dispatch, queue
+from tests.integration.jobs.crew import Crew
+from tests.integration.jobs.interleaved import Clock, Post
+from tests.integration.jobs.promises import WAITING, Run, Runs
+
+taken: Counter[str] = Counter()
+"""How often each step was taken, in all examples since it was cleared."""
+
+
+def step(**given: Any) -> Callable[[Any], Any]:
+    """A rule whose steps are counted."""
+
+    def mark(function: Callable[..., None]) -> Any:
+        @wraps(function)
+        def counted(self: Any, **values: Any) -> None:
+            taken[function.__name__] += 1
+            function(self, **values)
+
+        marked: Any = rule(**given)  # type: ignore[no-untyped-call, unused-ignore]
+        return marked(counted)
+
+    return mark
+
+
+class Upkeep(Crew):
+    def __init__(self, con: Connection, clock: Clock, post: Post, lambda_context: Any) -> None:
+        super().__init__(con, clock, post, lambda_context)
+        self.seen_lost: list[Run] = []
+
+    @step(waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]), resend_all=st.booleans())
+    def dispatcher(self, waited: timedelta, resend_all: bool) -> None:
+        """After six minutes every lease is over, whether its worker died or is only slow."""
+        self.dispatch(waited, resend_all)
+
+    @step()
+    def dispatcher_looks_for_lost_attempts(self) -> None:
+        """It is halted before it writes what it saw."""
+        over = self.clock.at - dispatch.LEASE_GRACE
+        self.seen_lost = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
+
+    @precondition(lambda self: self.seen_lost)
+    @step()
+    def dispatcher_writes_what_it_saw(self) -> None:
+        """Meanwhile the attempt may have ended, or the next may be at work."""
+        seen, self.seen_lost = self.seen_lost, []
+        for run in seen:
+            was, now = self.runs(), self.con.now()
+            dispatch._rescue(self.con, now, run.id, run.attempt, run.failures, run.max_attempts)
+            self.check_rescue(was, {run.id: (run.attempt, now)})
+
+    # How it is done, and what it has to do
+
+    def dispatch(self, waited: timedelta, resend_all: bool = False) -> None:
+        self.clock.at += waited
+        was, now = self.runs(), self.con.now()
+        dispatch.rescue_lost(self.con, now)
+        self.check_rescue(was, {run.id: (run.attempt, now - dispatch.LEASE_GRACE) for run in was.values()})
+        dispatch.send_due(self.con, now, resend_all=resend_all)
+        if not self.post.refuses:
+            self.check_messages(now)
+
+    def check_rescue(self, was: Runs, sought: dict[str, tuple[int, datetime]]) -> None:
+        """Lost attempts: of those that were sought, by number and end of lease, each counts as a failure."""
+        after = self.runs()
+        for run in was.values():
+            attempt, over = sought.get(run.id, (0, self.clock.at))
+            if run.attempt == attempt and run.lease_until and run.lease_until < over:
+                assert after[run.id].state == (
+                    "failed" if run.failures + 1 == run.max_attempts else "scheduled"
+                )
+                assert after[run.id].failures == run.failures + 1 and after[run.id].outcomes[-1] == "lost"
+            else:
+                assert after[run.id].differs_from(run) <= {"message_at"}, "only what is lost is rescued"
+
+    def check_messages(self, now: datetime) -> None:
+        """What is due within SQS's delay has a message on its way, and no other is overdue."""
+        soon = now + timedelta(seconds=queue.MAX_DELAY_SECONDS)
+        for run in self.runs().values():
+            if run.state in WAITING and run.due_at <= soon:
+                assert run.message_at and run.message_at > now - dispatch.RESEND_AFTER
