@@ -1,23 +1,18 @@
 """Migrations go forward, once, and are never edited."""
 
-import dataclasses
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 
 import pytest
 
-from slowmatch.db import Connection, StatementError, migrate
+from slowmatch.db import Connection, migrate
 from slowmatch.db.migrate import Migration, MigrationError
-from slowmatch.settings import Settings
 
 NEXT = Migration(9001, "next", "CREATE TABLE next (id integer); INSERT INTO next VALUES (1);")
 
 
 @pytest.fixture
-def con(environment: Settings, database: str) -> Iterator[Connection]:
-    """A connection to a database whose schema a test may change."""
-    with closing(Connection(dataclasses.replace(environment, db_name=database))) as con:
-        yield con
+def con(connect: Callable[[], Connection]) -> Connection:
+    return connect()
 
 
 def test_what_is_applied_is_not_applied_again(con: Connection) -> None:
@@ -28,11 +23,19 @@ def test_what_is_applied_is_not_applied_again(con: Connection) -> None:
     assert con.query("SELECT id FROM next") == [[1]]
 
 
-def test_a_failing_migration_leaves_nothing_behind(con: Connection) -> None:
+def test_a_failing_migration_is_named_and_leaves_nothing_behind(con: Connection) -> None:
     broken = Migration(9002, "broken", "CREATE TABLE half (id integer); SELECT 1/0;")
-    with pytest.raises(StatementError, match="division by zero"):
+    with pytest.raises(MigrationError, match=r"^9002_broken: division by zero in: SELECT 1/0$"):
         migrate.apply(con, [*migrate.migrations(), NEXT, broken])
-    assert con.query("SELECT to_regclass('next')::text, to_regclass('half')::text") == [[None, None]]
+    assert con.query("SELECT to_regclass('next')::text, to_regclass('half')::text") == [["next", None]]
+
+
+def test_a_mended_migration_goes_on_where_it_failed(con: Connection) -> None:
+    broken = Migration(9002, "broken", "SELECT 1/0;")
+    with pytest.raises(MigrationError):
+        migrate.apply(con, [*migrate.migrations(), NEXT, broken])
+    mended = Migration(9002, "mended", "SELECT 1/1;")
+    assert migrate.apply(con, [*migrate.migrations(), NEXT, mended]) == ["9002_mended"]
 
 
 def test_an_edited_migration_stops_everything(con: Connection) -> None:
@@ -54,3 +57,9 @@ def test_older_code_and_late_numbers_are_refused(con: Connection) -> None:
 def test_the_schema_has_nothing_but_its_migrations(con: Connection) -> None:
     rows = con.query("SELECT version FROM schema_migration ORDER BY version")
     assert [version for (version,) in rows] == [file.version for file in migrate.migrations()]
+
+
+def test_asking_what_is_pending_writes_nothing(con: Connection) -> None:
+    con.script("DROP TABLE schema_migration")
+    assert migrate.pending(con) == migrate.migrations()
+    assert con.query("SELECT to_regclass('schema_migration')::text") == [[None]]

@@ -1,0 +1,246 @@
+"""A migration meets a database in use: nobody waits long, and whatever happens to it, the next one goes on."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from migrate.app import handler
+from slowmatch.db import Connection, StatementError, migrate, steps
+from slowmatch.db.migrate import Migration, MigrationError
+from tests.conftest import LambdaContext
+from tests.integration.db import migrating
+from tests.stack_process import until
+
+COLUMN = Migration(9001, "column", "ALTER TABLE record ADD COLUMN colour text;")
+INDEX = Migration(9002, "index", "CREATE INDEX CONCURRENTLY IF NOT EXISTS record_title ON record (title);")
+UNIQUE = Migration(9003, "unique", "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS once ON record (title);")
+SLOW = Migration(9004, "slow", "CREATE TABLE slow (id integer); SELECT pg_sleep(0.3); SELECT pg_sleep(0.3);")
+
+Connect = Callable[[], Connection]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.01)
+
+
+@pytest.fixture
+def con(connect: Connect) -> Connection:
+    return connect()
+
+
+@pytest.fixture
+def old_code(connect: Connect) -> Iterator[Connection]:
+    """Has written to `record` in a transaction that is still open."""
+    con = connect()
+    with con.transaction():
+        add(con, "in the middle")
+        yield con
+
+
+def files(*new: Migration) -> list[Migration]:
+    return [*migrate.migrations(), *new]
+
+
+def add(con: Connection, title: str) -> None:
+    con.query("INSERT INTO record (title, expiry_date) VALUES (:title, now())", title=title)
+
+
+def indexes(con: Connection, name: str) -> list[bool]:
+    """Whether the index is valid; empty when there is none."""
+    found = con.query("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)", name=name)
+    return [valid for (valid,) in found]
+
+
+def builds(con: Connection) -> list[int]:
+    """The processes of the server that wait with an index, in this database."""
+    found = con.query(
+        """
+        SELECT pid FROM pg_stat_activity
+        WHERE query LIKE 'CREATE%CONCURRENTLY%' AND wait_event_type = 'Lock' AND datname = current_database()
+        """
+    )
+    return [pid for (pid,) in found]
+
+
+def test_a_migration_lets_others_pass_while_it_waits_for_its_lock(
+    con: Connection, old_code: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "ATTEMPTS", 3)
+    other = connect()
+    with ThreadPoolExecutor(1) as thread:
+        migration = thread.submit(migrate.apply, con, files(COLUMN))
+        other.query("SET lock_timeout = '1s'")  # more than one second would be an error here
+        while not migration.done():
+            add(other, "meanwhile")
+        with pytest.raises(MigrationError, match=r"lock timeout in: ALTER TABLE .* It was tried 3 times"):
+            migration.result()
+    assert old_code.query("SELECT count(*) FROM record WHERE title = 'in the middle'") == [[1]]
+    assert [str(file) for file in migrate.pending(con, files(COLUMN))] == ["9001_column"]
+
+
+def test_a_migration_gets_its_lock_when_the_transaction_before_it_is_over(
+    con: Connection, connect: Connect
+) -> None:
+    old_code = connect()
+    with ThreadPoolExecutor(1) as thread:
+        with old_code.transaction():
+            add(old_code, "in the middle")
+            migration = thread.submit(migrate.apply, con, files(COLUMN))
+            until(lambda: waits(old_code), bool)
+        assert migration.result() == ["9001_column"]
+
+
+def waits(con: Connection) -> bool:
+    return con.query("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")[0][0] is True
+
+
+def test_a_migration_that_holds_its_locks_for_long_is_undone_unless_a_person_wants_it(
+    con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "ATTEMPTS", 2)
+    monkeypatch.setattr(steps, "BLOCK_SECONDS", 0.4)
+    with pytest.raises(MigrationError, match=r'takes longer than 0\.4 s.*{"payload": {"may_block": true}}'):
+        migrate.apply(con, files(SLOW))
+    assert con.query("SELECT to_regclass('slow')::text") == [[None]]
+    assert migrate.apply(con, files(SLOW), may_block=True) == ["9004_slow"]
+
+
+def test_a_migration_whose_function_stalls_between_two_statements_is_undone_by_the_server(
+    con: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "ATTEMPTS", 2)
+    other, run = connect(), steps._run
+
+    def stall(con: Connection, file: Migration, statement: str) -> None:
+        run(con, file, statement)
+        ((pid,),) = con.query("SELECT pg_backend_pid()")
+        until(
+            lambda: other.query("SELECT FROM pg_stat_activity WHERE pid = :pid", pid=pid),
+            lambda rows: not rows,
+        )
+
+    monkeypatch.setattr(steps, "_run", stall)
+    with pytest.raises(MigrationError, match="9001_column was undone"):
+        migrate.apply(con, files(COLUMN))
+    monkeypatch.setattr(steps, "_run", run)
+    assert migrate.apply(con, files(COLUMN)) == ["9001_column"]
+
+
+def test_a_new_database_has_nobody_to_block(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    con.script("DROP TABLE schema_migration")
+    monkeypatch.setattr(steps, "BLOCK_SECONDS", 0.0)
+    assert migrate.apply(con, [SLOW]) == ["9004_slow"]
+
+
+def test_writers_go_on_while_an_index_waits_for_an_older_transaction(
+    con: Connection, connect: Connect
+) -> None:
+    old_code, other = connect(), connect()
+    with ThreadPoolExecutor(1) as thread:
+        with old_code.transaction():
+            add(old_code, "in the middle")
+            migration = thread.submit(migrate.apply, con, files(INDEX))
+            until(lambda: builds(other), bool)
+            add(other, "meanwhile")
+        assert migration.result() == ["9002_index"]
+    assert indexes(con, "record_title") == [True]
+
+
+def test_a_build_that_fails_leaves_no_index_that_every_write_pays_for(con: Connection) -> None:
+    add(con, "twice")
+    add(con, "twice")
+    with pytest.raises(MigrationError, match='9003_unique: could not create unique index "once"'):
+        migrate.apply(con, files(UNIQUE))
+    assert indexes(con, "once") == []
+
+
+def test_what_an_interrupted_build_left_is_made_again(con: Connection) -> None:
+    add(con, "twice")
+    add(con, "twice")
+    with suppress(StatementError):
+        con.script(UNIQUE.sql)
+    con.query("DELETE FROM record WHERE id = (SELECT max(id) FROM record)")
+    assert indexes(con, "once") == [False]
+    assert migrate.apply(con, files(UNIQUE)) == ["9003_unique"]
+    assert indexes(con, "once") == [True]
+
+
+def test_an_index_that_somebody_built_by_hand_is_taken_as_it_is(con: Connection) -> None:
+    con.script(INDEX.sql)
+    ((before,),) = con.query("SELECT to_regclass('record_title')::oid")
+    assert migrate.apply(con, files(INDEX)) == ["9002_index"]
+    assert con.query("SELECT to_regclass('record_title')::oid") == [[before]]
+
+
+def test_two_functions_at_once_apply_each_migration_once(connect: Connect) -> None:
+    new = files(COLUMN, INDEX, UNIQUE)
+    old_code, watch, crew = connect(), connect(), [connect() for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        with old_code.transaction():
+            add(old_code, "in the middle")
+            each = [threads.submit(migrate.apply, con, new[:-2]) for con in crew[:1]]
+            until(lambda: waits(watch), bool)
+        assert each[0].result() == ["9001_column"]
+        with old_code.transaction():
+            add(old_code, "in the middle again")
+            each = [threads.submit(migrate.apply, con, new) for con in crew]
+            until(lambda: builds(watch), bool)
+        applied = [name for migration in each for name in migration.result()]
+    assert sorted(applied) == ["9002_index", "9003_unique"]
+    assert indexes(watch, "record_title") == indexes(watch, "once") == [True]
+
+
+def test_a_function_that_waits_in_vain_for_another_says_so(
+    con: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with steps.alone(connect()), pytest.raises(steps.MigrationBusy), steps.alone(con, patience=0):
+        pass
+
+
+def test_a_build_whose_function_is_killed_is_made_again_by_the_next(
+    con: Connection, connect: Connect, database: str
+) -> None:
+    two = Migration(9005, "two", UNIQUE.sql.replace("record (title)", "job (name)") + INDEX.sql)
+    old_code = connect()
+    with old_code.transaction():
+        add(old_code, "in the middle")
+        with migrating.process(database, files(two)):
+            until(lambda: builds(con), bool)
+        until(lambda: builds(con), lambda pids: not pids)  # the server has noticed, so the lock is free
+    ((first,),) = con.query("SELECT to_regclass('once')::oid")
+    assert indexes(con, "record_title") == [False]
+    assert migrate.apply(con, files(two)) == ["9005_two"]
+    assert indexes(con, "record_title") == [True]
+    assert con.query("SELECT to_regclass('once')::oid") == [[first]]
+
+
+def test_a_transaction_whose_function_is_killed_leaves_nothing(
+    con: Connection, connect: Connect, database: str
+) -> None:
+    half = Migration(9006, "half", "CREATE TABLE half (id integer);" + COLUMN.sql)
+    old_code = connect()
+    with old_code.transaction():
+        add(old_code, "in the middle")
+        with migrating.process(database, files(half)):
+            until(lambda: waits(con), bool)
+    assert con.query("SELECT to_regclass('half')::text") == [[None]]
+    assert migrate.apply(con, files(half)) == ["9006_half"]
+
+
+def test_an_index_may_take_as_long_as_the_function_has(
+    environment: object, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(con: Connection, *, may_block: bool) -> list[str]:
+        seen.append((con.query("SHOW statement_timeout"), may_block))
+        return []
+
+    monkeypatch.setattr(migrate, "apply", look)
+    lambda_context.remaining = 900_000
+    assert handler({}, lambda_context) == {"applied": []}
+    assert handler({"payload": {"may_block": True}}, lambda_context) == {"applied": []}
+    assert seen == [([["880s"]], False), ([["880s"]], True)]
