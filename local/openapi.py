@@ -23,6 +23,18 @@ SECURITY = {
         "description": "A token of the sign-in provider, signed with RS256 and made for this API",
     }
 }
+HEADERS = {
+    ("post", "/api/jobs/{job}/runs"): [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same key and request again give the run that the first made; another request, 409",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 200, "title": "Idempotency-Key"},
+        }
+    ]
+}
+"""What a function reads itself, past Powertools."""
 
 
 def document() -> dict[str, Any]:
@@ -43,6 +55,9 @@ def document() -> dict[str, Any]:
         for path, operations in part["paths"].items():
             for method, operation in operations.items():
                 _answer_errors(operation, roles[path, method])
+                operation["responses"].get("204", {}).pop("content", None)
+                if (method, path) in HEADERS:
+                    operation["parameters"] += HEADERS[method, path]
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _in_an_address(parameter["schema"])
         paths |= part["paths"]
@@ -58,7 +73,7 @@ def document() -> dict[str, Any]:
         },
         "paths": dict(sorted(paths.items())),
         "security": [{"bearer": []}],
-        "components": {"securitySchemes": SECURITY, "schemas": dict(sorted(schemas.items()))},
+        "components": {"securitySchemes": SECURITY, "schemas": _whole(dict(sorted(schemas.items())))},
     }
 
 
@@ -86,6 +101,15 @@ def _in_an_address(schema: dict[str, Any]) -> dict[str, Any]:
         if schema.get("maximum") == BIGINT_MAX + 1:  # as near as a float comes
             schema["maximum"] = BIGINT_MAX
     return schema
+
+
+def _whole(schema: Any) -> Any:
+    """The bounds of numbers in bodies are whole too, where they are."""
+    if isinstance(schema, dict):
+        return {name: _whole(value) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_whole(value) for value in schema]
+    return int(schema) if isinstance(schema, float) and schema.is_integer() else schema
 
 
 def _problem(description: str) -> dict[str, Any]:

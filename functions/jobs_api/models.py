@@ -6,16 +6,23 @@ from typing import Annotated, Any, Literal, Self
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from slowmatch.http.fields import SEARCH_MAX, PlainNumber, Timestamp, without_nul
+from slowmatch.http.fields import PlainNumber, Timestamp
+from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.store import BULK
 
 State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
 Trigger = Literal["schedule", "api", "console", "direct"]
-Name = Annotated[str, Field(max_length=100), AfterValidator(without_nul)]
-JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs lists them")]
-Text = Annotated[str, Field(max_length=SEARCH_MAX), AfterValidator(without_nul)]
+NAME_PATTERN = "^[a-z0-9-]+$"
+Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
+JobName = Annotated[
+    Name,
+    Path(
+        description="Name of a job, as GET /api/jobs lists them", json_schema_extra={"pattern": NAME_PATTERN}
+    ),
+]
+Text = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 YEAR_SECONDS = 366 * 24 * 3600
 
 
@@ -34,8 +41,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _given(**types: str) -> dict[str, Any]:
+    """JSON Schema for an object in which these fields are there, and not null."""
+    return {"required": list(types), "properties": {name: {"type": kind} for name, kind in types.items()}}
+
+
 class NewRun(Strict):
     """What to run, and when: now, after `delay_seconds`, or at `due_at`, a year ahead at most."""
+
+    model_config = ConfigDict(json_schema_extra={"not": _given(delay_seconds="integer", due_at="string")})
 
     payload: dict[str, Any] = Field(default_factory=dict)
     delay_seconds: Annotated[int, Field(strict=True, ge=0, le=YEAR_SECONDS)] | None = None
@@ -49,7 +63,9 @@ class NewRun(Strict):
 
 
 class Pause(Strict):
-    note: Annotated[str, Field(max_length=500), AfterValidator(without_nul)] | None = None
+    note: (
+        Annotated[str, Field(max_length=500, json_schema_extra=NO_NUL), AfterValidator(without_nul)] | None
+    ) = None
 
 
 class Filter(Strict):
@@ -69,6 +85,8 @@ class Filter(Strict):
 
 class Bulk(Strict):
     """Runs by their ids, or all that match a filter, a thousand a call; go on with `after`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_given(ids="array"), _given(filter="object")]})
 
     ids: Annotated[list[RunId], Field(min_length=1, max_length=BULK)] | None = None
     filter: Filter | None = None

@@ -5,17 +5,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slowmatch.http.fields import SEARCH_MAX, Timestamp, without_nul
+from slowmatch.http.fields import Timestamp
+from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
 from slowmatch.records import rules
 from slowmatch.records.model import TITLE_MAX
 
+VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
 Title = Annotated[
     str,
-    Field(strict=True, min_length=1, max_length=TITLE_MAX),
+    Field(strict=True, min_length=1, max_length=TITLE_MAX, json_schema_extra={"pattern": VISIBLE}),
     AfterValidator(without_nul),
     AfterValidator(rules.title),
 ]
-Search = Annotated[str, Field(max_length=SEARCH_MAX), AfterValidator(without_nul)]
+Search = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 
 
 class NewRecord(BaseModel):
@@ -30,7 +32,7 @@ class NewRecord(BaseModel):
 class RecordChange(BaseModel):
     """The fields to change."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     title: Title = Field(default=None, validate_default=False)  # type: ignore[assignment]
     expiry_date: Timestamp = Field(default=None, validate_default=False)  # type: ignore[assignment]

@@ -21,11 +21,19 @@ def _plain_number(value: Any) -> Any:
     return value
 
 
-Timestamp = Annotated[datetime, BeforeValidator(timestamps.parse)]
+# The pattern is for the OpenAPI document: `timestamps.parse` says in words what is wrong.
+Timestamp = Annotated[
+    datetime,
+    Field(json_schema_extra={"pattern": timestamps.YEARS_PATTERN}),
+    BeforeValidator(timestamps.parse),
+]
 # Bounds stand before the validator: after it, pydantic has no words for them in the OpenAPI document.
 PlainNumber = BeforeValidator(_plain_number)
 Id = Annotated[int, Field(ge=1, le=BIGINT_MAX), PlainNumber, Path(alias="id")]
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), PlainNumber, Query()]
-Cursor = Annotated[str | None, Query(max_length=CURSOR_MAX, description="`next` of the page before")]
+Cursor = Annotated[
+    Annotated[str, Field(json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})] | None,
+    Query(max_length=CURSOR_MAX, description="`next` of the page before"),
+]
 
 __all__ = ["LIMIT_DEFAULT", "SEARCH_MAX", "Cursor", "Id", "Limit", "PlainNumber", "Timestamp", "without_nul"]

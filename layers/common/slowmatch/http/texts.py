@@ -1,6 +1,8 @@
 """What texts in requests may be, wherever they come in."""
 
 SEARCH_MAX = 200
+NO_NUL = {"pattern": r"^[^\x00]*$"}
+"""What `without_nul` asks for, for the OpenAPI document."""
 
 
 def without_nul(value: str) -> str:

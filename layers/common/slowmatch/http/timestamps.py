@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 YEARS = (1970, 9999)
+YEARS_PATTERN = r"^(19[7-9]\d|[2-9]\d{3})-"
 
 _FORM = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,9})?)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?",
