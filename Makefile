@@ -67,7 +67,7 @@ openapi: .venv/.run  ## write the OpenAPI document anew from the code
 	$(PY) -m local.openapi
 
 bench: .venv/.run .venv-bench/.bench $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
-	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short)
+	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short,--record)
 
 bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
 	@$(PY) -m benchmarks.console --port $(PORT)

@@ -7,39 +7,65 @@ guarantee ends it with an error.
 import argparse
 import importlib
 import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("layers/common", "functions")]
 
 from benchmarks.harness import Stage, document, record, table  # noqa: E402
+from benchmarks.harness.record import Taken  # noqa: E402
+from local.errors import StackError  # noqa: E402
 
 SUBJECTS = ("handlers", "imports", "bookkeeping", "enqueueing", "upkeep", "growth", "artifact")
 
 
 def main() -> int:
     options = _options()
-    subjects = {name: _module(name) for name in SUBJECTS if name in (options.subjects or SUBJECTS)}
-    taken: list[record.Taken] = []
-    with Stage(short=options.short, rounds=options.rounds) as stage:
-        machine = record.machine(stage.server_version())
-        for name, module in subjects.items():
-            stage.progress(f"{name}: what must hold")
+    subjects = [name for name in SUBJECTS if name in (options.subjects or SUBJECTS)]
+    try:
+        with Stage(short=options.short, rounds=options.rounds) as stage:
+            machine = record.machine(stage.server_version())
+            taken, broken = _take(stage, subjects)
+    except StackError as error:
+        print(f"make bench: {error}", file=sys.stderr)
+        return 1
+    _show(taken, stage)
+    if options.record and taken:
+        document.publish(record.Record(machine, taken))
+    if broken:
+        print(f"FAILED: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _take(stage: Stage, subjects: Sequence[str]) -> tuple[list[Taken], list[str]]:
+    """What was measured, and the subjects that broke: the others are worth having all the same."""
+    taken: list[Taken] = []
+    broken: list[str] = []
+    for name in subjects:
+        try:
+            module = importlib.import_module(f"benchmarks.measures.{name}")
+            stage.progress(f"{name}: what must hold at any speed")
             module.guarantees(stage)
             for measure in module.measure(stage):
                 stage.progress(f"{name}: {measure.title}: done")
-                taken.append(record.Taken(name, measure))
-    print(table.text(table.rows(taken)))
+                taken.append(Taken(name, measure))
+        except Exception:  # noqa: BLE001  (told at once, and again at the end)
+            traceback.print_exc()
+            broken.append(name)
+    return taken, broken
+
+
+def _show(taken: Sequence[Taken], stage: Stage) -> None:
     reached, goals = record.reached(taken)
-    print(f"\n{reached} of {goals} goals reached; {stage.rounds} rounds, the median (lowest to highest)")
-    if options.record:
-        document.publish(record.Record(machine, taken))
-    return 0
-
-
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"benchmarks.measures.{name}")
+    print("\n" + table.text(table.rows(taken)))
+    if stage.short:
+        print("\nThe short form: the figures above are of no worth, what must hold was looked at.")
+    else:
+        print(
+            f"\n{reached} of {goals} goals reached; the median of {stage.rounds} rounds (lowest to highest)."
+        )
 
 
 def _options() -> argparse.Namespace:
@@ -47,7 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("subjects", nargs="*", metavar="NAME", help=f"of {', '.join(SUBJECTS)}; without: all")
     parser.add_argument("--short", action="store_true", help="tiny sizes: what must hold, not how fast")
     parser.add_argument("--rounds", type=int, help="how many count, after one that warms up")
-    parser.add_argument("--record", action="store_true", help="write docs/performance.*, charts and README")
+    parser.add_argument("--record", action="store_true", help="write docs/performance.*, docs/charts, README")
     options = parser.parse_args()
     if unknown := set(options.subjects) - set(SUBJECTS):
         parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")

@@ -60,7 +60,7 @@ class Contestant:
     def send(self, **command: Any) -> None:
         """Ask without waiting; `answer` is to be called before the next question."""
         stdin = self._live().stdin
-        assert stdin is not None  # noqa: S101
+        assert stdin is not None
         try:
             stdin.write(json.dumps(command).encode() + b"\n")
         except BrokenPipeError:
@@ -89,7 +89,7 @@ class Contestant:
 
     def _line(self, deadline: float) -> bytes:
         stdout = self._live().stdout
-        assert stdout is not None  # noqa: S101
+        assert stdout is not None
         while b"\n" not in self._unread:
             ready, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import pg8000.native
-
 from local import ROOT
 from local.cluster import USERNAME
 from local.environment import HOST, Ports, local_values
@@ -39,6 +37,8 @@ class Database:
 
     def connect(self) -> Any:
         """A pg8000 connection; the caller closes it."""
+        import pg8000.native  # here, since what draws the charts does without a driver
+
         return pg8000.native.Connection(
             USERNAME, password=self.password, host=HOST, port=self.port, database=self.name
         )

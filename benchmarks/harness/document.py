@@ -15,6 +15,7 @@ def publish(taken: Record) -> None:
     """Write the JSON, the tables and the charts; subjects that were not taken stay as they were."""
     whole = taken.merged(record.load()) if record.FILE.exists() else taken
     record.save(whole)
+    whole = record.load()
     for file in (DOCUMENT, README):
         file.write_text(with_tables(file.read_text(encoding="utf-8"), whole), encoding="utf-8")
     subprocess.run([PAINTER, "-m", "benchmarks.harness.charts"], cwd=ROOT, check=True)
@@ -41,7 +42,8 @@ def tables(whole: Record) -> dict[str, str]:
     for subject in subjects:
         mine = [each for each in whole.taken if each.subject == subject]
         notes = [each.measure.note for each in mine if each.measure.note]
-        found[f"bench {subject}"] = "\n\n".join([table.markdown(table.rows(mine)), *notes])
+        chart = f"![The same as a chart](charts/{subject}.svg)"
+        found[f"bench {subject}"] = "\n\n".join([table.markdown(table.rows(mine)), *notes, chart])
     return found
 
 

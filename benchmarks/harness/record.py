@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -59,15 +60,10 @@ def _peers() -> dict[str, str]:
     found: dict[str, str] = {}
     for wishes in sorted(ROOT.glob("benchmarks/peers/*/requirements.in")):
         python = ROOT / ".venv-peers" / wishes.parent.name / "bin" / "python"
-        names = [line.partition("[")[0] for line in wishes.read_text().split() if line[0].isalpha()]
         if python.exists():
-            found |= _versions(python, _named(wishes, names))
+            names = re.findall(r"^[\w-]+", wishes.read_text(encoding="utf-8"), re.MULTILINE)
+            found |= _versions(python, names)
     return dict(sorted(found.items()))
-
-
-def _named(wishes: Path, names: Sequence[str]) -> list[str]:
-    asked = {line.partition("[")[0].strip() for line in wishes.read_text().splitlines() if line[:1] != "#"}
-    return [name for name in names if name in asked]
 
 
 def _versions(python: Path, names: Sequence[str]) -> dict[str, str]:
@@ -84,7 +80,12 @@ def load(file: Path = FILE) -> Record:
 
 def save(record: Record, file: Path = FILE) -> None:
     content = {"machine": dict(record.machine), "measures": [_as_json(each) for each in record.taken]}
-    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    text = re.sub(r"\[[-+\d.e,\s]+\]", _in_one_line, json.dumps(content, indent=1))
+    file.write_text(text + "\n", encoding="utf-8")
+
+
+def _in_one_line(numbers: re.Match[str]) -> str:
+    return " ".join(numbers[0].split()).replace("[ ", "[").replace(" ]", "]")
 
 
 def _as_json(taken: Taken) -> dict[str, Any]:
@@ -96,11 +97,23 @@ def _as_json(taken: Taken) -> dict[str, Any]:
         "unit": measure.unit,
         "better": measure.better,
         "contestants": {
-            name: asdict(figure(values)) | {"rounds": list(values)} for name, values in measure.series.items()
+            name: asdict(figure(rounds)) | {"rounds": rounds}
+            for name, values in measure.series.items()
+            if (rounds := [_rounded(value) for value in values])
         },
-        "goals": [asdict(goal) for goal in measure.goals],
+        "goals": [_goal_as_json(goal) for goal in measure.goals],
         "note": measure.note,
     }
+
+
+def _goal_as_json(goal: Goal) -> dict[str, Any]:
+    spread = [_rounded(value) for value in goal.spread] if goal.spread else None
+    return asdict(goal) | {"value": _rounded(goal.value), "spread": spread}
+
+
+def _rounded(value: float) -> float:
+    """Six digits: more than any of these figures is worth."""
+    return float(f"{value:.6g}")
 
 
 def _taken(content: Mapping[str, Any]) -> Taken:

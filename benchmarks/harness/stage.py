@@ -19,13 +19,14 @@ from benchmarks.harness.words import duration
 from local import ROOT
 from local.cluster import USERNAME, Cluster
 from local.environment import HOST
+from local.errors import StackError
 from local.postgres import Postgres
 
 ROUNDS = 9
 SHORT_ROUNDS = 2
 
 
-class PeerMissing(Exception):
+class PeerMissing(StackError):
     """A peer has no virtual environment; the message says how to make it."""
 
 

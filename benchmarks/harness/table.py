@@ -58,7 +58,7 @@ def _ratio(goal: Goal, spread: bool) -> str:
     if not goal.against:
         return ""
     text = f"{number(goal.value)}x"
-    if not spread or goal.spread is None:
+    if not spread or goal.spread is None or goal.spread[0] == goal.spread[1]:
         return text
     return f"{text} ({number(goal.spread[0])} to {number(goal.spread[1])})"
 

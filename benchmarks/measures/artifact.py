@@ -1,0 +1,118 @@
+"""What a deployment carries: the layers against the zip that a peer of the same API would upload.
+
+Counted alike on both sides: every file of every distribution in the lock, as pip installed it on this
+machine, and the code beside it, but neither bytecode nor what goes into bin/, as `sam build` does it too.
+"""
+
+import io
+import json
+import re
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from benchmarks.harness import Measure, Stage, at_most, times_better
+from local import ROOT
+
+Files = Mapping[str, Path]
+MB = 1_000_000
+
+LIST = """
+import importlib.metadata, json, sys
+found = {}
+for wanted in sys.argv[1:]:
+    name, condition, _ = wanted.partition(";")
+    try:
+        files = importlib.metadata.files(name)
+    except importlib.metadata.PackageNotFoundError:
+        if not condition:
+            raise
+    else:
+        found |= {str(file): str(file.locate()) for file in files}
+print(json.dumps(found))
+"""
+
+
+def guarantees(stage: Stage) -> None:
+    """Each side is there whole, and neither carries pip or bytecode."""
+    ours, theirs = layer(stage), peer(stage)
+    assert {"slowmatch/settings.py", "pg8000/native.py", "pydantic/main.py"} <= set(ours)
+    assert {"app.py", "fastapi/applications.py", "psycopg/connection.py", "mangum/adapter.py"} <= set(theirs)
+    assert not [name for name in (*ours, *theirs) if name.startswith("pip/") or name.endswith(".pyc")]
+
+
+def measure(stage: Stage) -> Iterator[Measure]:
+    ours, theirs, sign_in = layer(stage), peer(stage), sign_in_layer(stage)
+    series = _sizes(unzipped, ours, theirs)
+    yield Measure(
+        name="artifact_unzipped",
+        title="the layer, unzipped",
+        unit="MB",
+        series=series,
+        goals=[at_most(series, "slowmatch", 20, "MB"), times_better(series, "slowmatch", "fastapi", 2)],
+        note="This is the layer that every function has.",
+    )
+    series = _sizes(zipped, ours, theirs)
+    yield Measure(
+        name="artifact_zipped",
+        title="the layer, zipped",
+        unit="MB",
+        series=series,
+        goals=[times_better(series, "slowmatch", "fastapi", 2)],
+    )
+    yield Measure(
+        name="artifact_with_sign_in",
+        title="the API with its sign-in, unzipped",
+        unit="MB",
+        series=_sizes(unzipped, {**ours, **sign_in}, {**theirs, **sign_in}),
+        note="The functions behind the HTTP API have a second layer, which verifies tokens and cookies and is"
+        " mostly the package cryptography. The peer has no sign-in; the last row adds the same packages to it.",
+    )
+
+
+def _sizes(size: Callable[[Files], float], ours: Files, theirs: Files) -> dict[str, list[float]]:
+    return {"slowmatch": [size(ours)], "fastapi": [size(theirs)]}
+
+
+def layer(stage: Stage) -> Files:
+    folder = ROOT / "layers" / "common"
+    return {**_installed(stage.python, folder), **_beside(folder, folder / "slowmatch")}
+
+
+def sign_in_layer(stage: Stage) -> Files:
+    return _installed(stage.python, ROOT / "layers" / "sign_in")
+
+
+def peer(stage: Stage) -> Files:
+    folder = ROOT / "benchmarks" / "peers" / "fastapi_app"
+    return {**_installed(stage.peer("fastapi_app"), folder), **_beside(folder, folder)}
+
+
+def unzipped(files: Files) -> float:
+    return sum(file.stat().st_size for file in files.values()) / MB
+
+
+def zipped(files: Files) -> float:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, file in sorted(files.items()):
+            archive.write(file, name)
+    return target.tell() / MB
+
+
+def _installed(python: Path, folder: Path) -> Files:
+    """By their path in site-packages: the files of what the folder's lock pins, which this Python has."""
+    lock = (folder / "requirements.txt").read_text(encoding="utf-8")
+    pinned = ["".join(found) for found in re.findall(r"^([\w.-]+)==\S+ ?(;)?", lock, re.MULTILINE)]
+    listed = subprocess.run([python, "-c", LIST, *pinned], check=True, stdout=subprocess.PIPE, text=True)
+    return {name: Path(file) for name, file in json.loads(listed.stdout).items() if _is_carried(name)}
+
+
+def _is_carried(name: str) -> bool:
+    return not name.startswith("..") and "__pycache__" not in name
+
+
+def _beside(folder: Path, sources: Path) -> Files:
+    found = (file for file in sources.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return {str(file.relative_to(folder)): file for file in found if not file.name.startswith("requirements")}
