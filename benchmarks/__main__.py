@@ -6,6 +6,7 @@ guarantee ends it with an error.
 
 import argparse
 import importlib
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ SUBJECTS = ("handlers", "imports", "bookkeeping", "enqueueing", "upkeep", "growt
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ctrl-C: nothing is left behind
     subjects = [name for name in SUBJECTS if name in (options.subjects or SUBJECTS)]
     try:
         with Stage(short=options.short, rounds=options.rounds) as stage:

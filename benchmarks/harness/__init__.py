@@ -2,7 +2,7 @@
 
 from benchmarks.harness.contestant import Contestant, ContestantError
 from benchmarks.harness.database import Database
-from benchmarks.harness.figures import Goal, Measure, at_most, times_better, within
+from benchmarks.harness.figures import Goal, Measure, at_most, at_most_above, times_better, within
 from benchmarks.harness.stage import Stage
 from benchmarks.harness.turns import in_turns
 
@@ -14,6 +14,7 @@ __all__ = [
     "Measure",
     "Stage",
     "at_most",
+    "at_most_above",
     "in_turns",
     "times_better",
     "within",

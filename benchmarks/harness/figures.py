@@ -11,7 +11,7 @@ Series = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Goal:
-    """`value` is what `text` speaks of: a ratio, where `against` names whom `ours` is compared with."""
+    """`value` is what `text` speaks of: `ours` compared with `against`, as a ratio unless `unit` says otherwise."""
 
     text: str
     reached: bool
@@ -19,6 +19,7 @@ class Goal:
     ours: str = ""
     against: str = ""
     spread: tuple[float, float] | None = None
+    unit: str = "x"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ def within(series: Series, ours: str, limit: str, factor: float, *, better: Bett
     reached = value <= factor if better == "less" else value >= factor
     word = "at most" if better == "less" else "at least"
     return Goal(f"{word} {factor:g}x {limit}", reached, value, ours, limit, spread)
+
+
+def at_most_above(series: Series, ours: str, limit: str, most: float, unit: str) -> Goal:
+    """A figure that may be so much above the limit's, as a difference."""
+    value = statistics.median(series[ours]) - statistics.median(series[limit])
+    each = [mine - floor for mine, floor in zip(series[ours], series[limit], strict=False)]
+    text = f"at most {most:g} {unit} above {limit}"
+    return Goal(text, value <= most, value, ours, limit, (min(each), max(each)), f" {unit}")
 
 
 def at_most(series: Series, ours: str, most: float, unit: str) -> Goal:

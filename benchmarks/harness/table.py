@@ -6,42 +6,35 @@ from benchmarks.harness.figures import Goal, Measure, figure
 from benchmarks.harness.record import Taken
 from benchmarks.harness.words import number
 
-HEAD = ("measure", "Slowmatch", "against", "its figure", "ratio", "goal", "reached")
+HEAD = ("measure", "Slowmatch", "against", "its figure", "compared", "goal", "reached")
 OURS = "slowmatch"
 Row = tuple[str, ...]
 
 
 def rows(taken: Iterable[Taken], *, spread: bool = True) -> list[Row]:
-    """A row for each goal; a measure without one has a row that only tells."""
+    """A row for each goal, and one that only tells for each contestant that no goal speaks of."""
     return [row for each in taken for row in _rows(each.measure, spread)]
 
 
 def _rows(measure: Measure, spread: bool) -> Iterator[Row]:
     title = measure.title
     for goal in measure.goals:
-        yield (
-            title,
-            _figure(measure, goal.ours or OURS, spread),
-            goal.against,
-            _figure(measure, goal.against, spread),
-            _ratio(goal, spread),
-            goal.text,
-            "yes" if goal.reached else "**no**",
-        )
+        yield _row(measure, spread, title, goal.ours or OURS, goal.against, goal)
         title = ""
-    if not measure.goals:
-        for name in measure.series:
-            if name != OURS or len(measure.series) == 1:
-                yield (
-                    title,
-                    _figure(measure, OURS, spread),
-                    name,
-                    _figure(measure, name, spread),
-                    "",
-                    "",
-                    "",
-                )
-                title = ""
+    shown = {name for goal in measure.goals for name in (goal.ours or OURS, goal.against)}
+    others = [name for name in measure.series if name not in {OURS, *shown}]
+    for name in others if shown or others else [""]:
+        yield _row(measure, spread, title, OURS, name)
+        title = ""
+
+
+def _row(
+    measure: Measure, spread: bool, title: str, ours: str, against: str, goal: Goal | None = None
+) -> Row:
+    figures = _figure(measure, ours, spread), against, _figure(measure, against, spread)
+    if goal is None:
+        return (title, *figures, "", "", "")
+    return (title, *figures, _compared(goal, spread), goal.text, "yes" if goal.reached else "**no**")
 
 
 def _figure(measure: Measure, name: str, spread: bool) -> str:
@@ -54,10 +47,10 @@ def _figure(measure: Measure, name: str, spread: bool) -> str:
     return f"{text} ({number(found.low)} to {number(found.high)})"
 
 
-def _ratio(goal: Goal, spread: bool) -> str:
+def _compared(goal: Goal, spread: bool) -> str:
     if not goal.against:
         return ""
-    text = f"{number(goal.value)}x"
+    text = number(goal.value) + goal.unit
     if not spread or goal.spread is None or goal.spread[0] == goal.spread[1]:
         return text
     return f"{text} ({number(goal.spread[0])} to {number(goal.spread[1])})"

@@ -15,6 +15,7 @@ from benchmarks.harness import (
     Goal,
     Measure,
     at_most,
+    at_most_above,
     document,
     in_turns,
     record,
@@ -109,6 +110,12 @@ def test_a_limit_is_kept_by_at_most_its_multiple_or_where_more_is_better_by_at_l
     assert within(fast, "slowmatch", "limit", 0.6, better="more").value == 0.6
 
 
+def test_how_far_a_figure_is_above_its_limit_is_the_difference_of_the_medians() -> None:
+    goal = at_most_above({"slowmatch": [90.0, 100.0], "limit": [10.0, 20.0]}, "slowmatch", "limit", 80, "ms")
+    assert (goal.value, goal.spread, goal.reached) == (80.0, (80.0, 80.0), True)
+    assert not at_most_above({"slowmatch": [91.0], "limit": [10.0]}, "slowmatch", "limit", 80, "ms").reached
+
+
 def test_of_a_fixed_bound_the_worst_round_counts() -> None:
     assert at_most({"slowmatch": [0.1, 0.9]}, "slowmatch", 1, "s").reached
     assert not at_most({"slowmatch": [0.1, 0.2, 1.1]}, "slowmatch", 1, "s").reached
@@ -197,6 +204,18 @@ def test_each_goal_has_a_row_and_a_missed_one_says_so() -> None:
             "**no**",
         )
     ]
+
+
+def test_contestants_that_no_goal_speaks_of_have_rows_too() -> None:
+    series = {"slowmatch": [1.0], "peer": [2.0], "limit": [0.5]}
+    goals = [at_most_above(series, "slowmatch", "limit", 1, "ms")]
+    rows = table.rows([Taken("handlers", Measure("get", "a title", "ms", "less", series, goals))])
+    assert [(row[0], row[2], row[3], row[4]) for row in rows] == [
+        ("a title", "limit", "0.50 ms", "0.50 ms"),
+        ("", "peer", "2.00 ms", ""),
+    ]
+    alone = Measure("get", "a title", "ms", series={"slowmatch": [1.0]})
+    assert table.rows([Taken("handlers", alone)]) == [("a title", "1.00 ms", "", "", "", "", "")]
 
 
 def test_tables_are_written_between_their_markers_and_nothing_else_is_touched() -> None:
