@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import health, jobs, runs
 from jobs_api.answers import STATUSES
-from slowmatch.http.problems import install
+from slowmatch.http.api import Api
 from slowmatch.telemetry import logger
 
-app = APIGatewayHttpResolver(enable_validation=True, response_validation_error_http_code=500)
-install(app, STATUSES)
+app = Api(STATUSES)
 for routes in (jobs, runs, health):
     app.include_router(routes.router)
 

@@ -3,23 +3,23 @@
 import json
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
 from slowmatch.db import connection
 from slowmatch.http import auth, paging
+from slowmatch.http.api import Api
 from slowmatch.http.auth import allow
 from slowmatch.http.fields import Cursor, Id, Limit
 from slowmatch.http.identity import Role
-from slowmatch.http.problems import Problem, install
+from slowmatch.http.problems import Problem
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
 from slowmatch.telemetry import logger
 
-app = APIGatewayHttpResolver(enable_validation=True, response_validation_error_http_code=500)
-install(app)
+app = Api()
 
 
 @app.get("/api/records", summary="List and search records", responses=MANY)

@@ -283,12 +283,9 @@ def test_no_method_goes_past_the_sign_in(
 
 
 def test_a_route_that_opts_out_of_validation_is_no_way_in(issuer: Issuer) -> None:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+    from slowmatch.http.api import Api
 
-    from slowmatch.http.problems import install
-
-    app = APIGatewayHttpResolver(enable_validation=True)
-    install(app)
+    app = Api()
 
     @app.get("/careless", enable_validation=False)
     def careless() -> dict[str, str]:

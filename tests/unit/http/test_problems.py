@@ -4,13 +4,13 @@ import json
 from typing import Annotated, Any
 
 import pytest
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from slowmatch.db import SchemaMissing, StatementError, Unavailable
+from slowmatch.http.api import Api
 from slowmatch.http.auth import public
-from slowmatch.http.problems import Problem, install
+from slowmatch.http.problems import Problem
 from slowmatch.secrets import SecretError
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
@@ -39,8 +39,7 @@ class Body(BaseModel):
 def answer(
     error: Exception | None = None, query: dict[str, str] | None = None, body: str | None = None
 ) -> tuple[int, dict[str, str], Any]:
-    app = APIGatewayHttpResolver(enable_validation=True)
-    install(app, {WrongState: 409})
+    app = Api({WrongState: 409})
 
     @app.get("/raise")
     @public

@@ -19,6 +19,7 @@ import pg8000.native
 
 from slowmatch import secrets
 from slowmatch.db.errors import Unavailable, from_details
+from slowmatch.db.wire import Wire
 from slowmatch.settings import Settings, settings
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -30,7 +31,7 @@ class Connection:
 
     def __init__(self, config: Settings) -> None:
         self._config = config
-        self._wire: pg8000.native.Connection | None = None
+        self._wire: Wire | None = None
         self._statements: dict[str, Any] = {}
         self._depth = 0
         self._after_commit: list[Callable[[], object]] = []
@@ -42,19 +43,21 @@ class Connection:
 
         Raises Unavailable, SchemaMissing or StatementError.
         """
-        with self._translated():
+        try:
+            if self._depth == 0:
+                self._heal()
             statement = self._statements.get(sql)
-            if self._depth == 0 and self._heal():
-                statement = None
             if statement is None:
                 statement = self._statements[sql] = self._live().prepare(sql)
             rows: list[list[Any]] = statement.run(**params)
-            self._used_at = time.monotonic()
-            return rows
+        except (pg8000.native.Error, OSError) as error:
+            raise self._translated(error) from error
+        self._used_at = time.monotonic()
+        return rows
 
     def script(self, sql: str) -> None:
         """Run several statements in one simple-protocol call, which is one transaction of its own."""
-        with self._translated():
+        with self._translating():
             if self._depth == 0:
                 self._heal()
             self._live().run(sql)
@@ -65,13 +68,13 @@ class Connection:
         if self._depth:
             yield
             return
-        with self._translated():
+        with self._translating():
             self._heal()
             self._live().run("BEGIN")
         self._depth = 1
         try:
             yield
-            with self._translated():
+            with self._translating():
                 self._live().run("COMMIT")
         except BaseException:
             self._rollback()
@@ -95,7 +98,7 @@ class Connection:
         All workers share this clock, so one whose own clock is wrong neither starts early nor loses a lease.
         """
         if self._depth == 0:
-            with self._translated():
+            with self._translating():
                 self._heal()
         return datetime.now(UTC) + self._clock_offset
 
@@ -111,19 +114,17 @@ class Connection:
             with suppress(pg8000.native.Error, OSError):
                 wire.close()
 
-    def _heal(self) -> bool:
-        """Make sure that there is a live connection; say whether it is a new one."""
+    def _heal(self) -> None:
+        """Make sure that there is a live connection."""
         if self._wire is not None:
             if not self._looks_dead():
-                return False
-            try:
+                return
+            with suppress(pg8000.native.Error, OSError):
                 self._ping()
-                return False
-            except (pg8000.native.Error, OSError):
-                self.close()
+                return
+            self.close()
         self._wire = self._open()
         self._ping()
-        return True
 
     def _looks_dead(self) -> bool:
         """A server that went away leaves an end of file to read, a silent network only time without use."""
@@ -149,19 +150,23 @@ class Connection:
                 self.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translating(self) -> Iterator[None]:
         try:
             yield
-        except pg8000.native.DatabaseError as error:
-            translated = from_details(error.args[0])
-            if isinstance(translated, Unavailable):
-                self.close()
-            raise translated from error
-        except (pg8000.native.InterfaceError, OSError) as error:
-            self.close()
-            raise Unavailable(f"the connection to the database was lost: {error}") from error
+        except (pg8000.native.Error, OSError) as error:
+            raise self._translated(error) from error
 
-    def _open(self) -> pg8000.native.Connection:
+    def _translated(self, error: Exception) -> Exception:
+        """What the caller is told; a connection that is no good is closed."""
+        if isinstance(error, pg8000.native.DatabaseError):
+            translated: Exception = from_details(error.args[0])
+        else:
+            translated = Unavailable(f"the connection to the database was lost: {error}")
+        if isinstance(translated, Unavailable):
+            self.close()
+        return translated
+
+    def _open(self) -> Wire:
         config = self._config
         try:
             return self._login()
@@ -176,11 +181,11 @@ class Connection:
                 f" {error.args[0].get('M')}; put the database user's present password there"
             ) from error
 
-    def _login(self) -> pg8000.native.Connection:
+    def _login(self) -> Wire:
         config = self._config
         secret = secrets.read(config.db_secret_arn, "username", "password")
         try:
-            wire = pg8000.native.Connection(
+            wire = Wire(
                 secret["username"],
                 password=secret["password"],
                 host=config.db_host,

@@ -56,13 +56,6 @@ def admit(app: Any) -> None:
     app.context["identity"] = who
 
 
-def gate(app: Any, next_middleware: Any) -> Any:
-    """Middleware for the routes that go past the guard: those that opted out of Powertools' validation."""
-    if "identity" not in app.context:
-        admit(app)
-    return next_middleware(app)
-
-
 def identity(router: Any) -> Identity:
     """Whom the request that `router` is answering comes from."""
     found: Identity = router.context["identity"]

@@ -1,64 +1,66 @@
-"""What a request must be before its fields are looked at: whose it is, its size, content type, JSON, query names."""
+"""What a request must be before its fields are looked at: its size, content type, JSON, query names."""
 
 import base64
 import binascii
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
-    OpenAPIRequestValidationMiddleware,
-)
 from pydantic import BaseModel
 
-from slowmatch.http import auth
+from slowmatch.http.origin import Event, header
 from slowmatch.http.problem import Problem
 
 BODY_LIMIT_BYTES = 64 * 1024
 MEDIA_TYPE = "application/json"
 
 
-class Guard(OpenAPIRequestValidationMiddleware):
-    """Powertools' validation, with stricter doors before it."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    def handler(self, app: Any, next_middleware: Any) -> Response[Any]:
-        auth.admit(app)
-        body = _body(app.current_event)
-        if len(body) > BODY_LIMIT_BYTES:
-            raise Problem(413, "Content too large", f"a body has at most {BODY_LIMIT_BYTES} bytes")
-        route = app.context["_route"]
-        if route.rule.pattern != auth.NOWHERE:
-            _check_query(app.current_event.query_string_parameters, route.dependant.query_params)
-        response: Response[Any] = super().handler(app, next_middleware)
-        return response
-
-    def _get_body(self, app: Any) -> Any:
-        body = _body(app.current_event)
-        if not body:
-            return None
-        _check_content_type(app.current_event.headers.get("content-type"))
-        value = _parse(body)
-        if not isinstance(value, dict):
-            raise Problem.invalid([{"field": "body", "message": "must be a JSON object"}])
-        return value
+def content(event: Event) -> bytes:
+    """The body. Raises Problem 413 for one that is too large."""
+    text = event.get("body") or ""
+    body = _decoded(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass")
+    if len(body) > BODY_LIMIT_BYTES:
+        raise Problem(413, "Content too large", f"a body has at most {BODY_LIMIT_BYTES} bytes")
+    return body
 
 
-def _body(event: Any) -> bytes:
-    text = event.body or ""
-    if not event.is_base64_encoded:
-        return bytes(text.encode("utf-8", "surrogatepass"))
+def json_object(event: Event, body: bytes) -> dict[str, Any] | None:
+    """The JSON object in `body`, None without one. Raises Problem 400, 415 and 422."""
+    if not body:
+        return None
+    _check_content_type(header(event, "content-type"))
+    value = _parse(body)
+    if not isinstance(value, dict):
+        raise Problem.invalid([{"field": "body", "message": "must be a JSON object"}])
+    return value
+
+
+def query(event: Event, params: Sequence[Any]) -> Mapping[str, str | list[str]]:
+    """What stands in the query, a list for a name that is given twice. Raises Problem 422 for an unknown name."""
+    given = event.get("queryStringParameters") or {}
+    if not given:
+        return given
+    _check_names(given, params)
+    raw = event.get("rawQueryString") or ""
+    if raw.count("&") < len(given):
+        return given
+    several = {
+        name: values for name, values in parse_qs(raw, keep_blank_values=True).items() if len(values) > 1
+    }
+    return given | several
+
+
+def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise _malformed("it is not valid base64") from error
 
 
-def _check_content_type(header: str | None) -> None:
+def _check_content_type(header: str) -> None:
     # A body without a type is refused too: a foreign web page can send one without asking the browser.
-    if (header or "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+    if header.partition(";")[0].strip().lower() != MEDIA_TYPE:
         said = f"not {header}" if header else "and there is no Content-Type"
         raise Problem(415, "Unsupported media type", f"a body must be {MEDIA_TYPE}, {said}")
 
@@ -86,7 +88,7 @@ def _malformed(reason: str) -> Problem:
     )
 
 
-def _check_query(given: dict[str, str], params: list[Any]) -> None:
+def _check_names(given: Mapping[str, str], params: Sequence[Any]) -> None:
     known = {name for param in params for name in _names(param)}
     allowed = f"the known ones are {', '.join(sorted(known))}" if known else "none is known here"
     unknown = [name for name in given if name not in known]
@@ -96,7 +98,13 @@ def _check_query(given: dict[str, str], params: list[Any]) -> None:
 
 
 def _names(param: Any) -> list[str]:
+    model = as_model(param)
+    if model is None:
+        return [param.alias]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def as_model(param: Any) -> type[BaseModel] | None:
+    """The model that takes all of the query."""
     kind = param.field_info.annotation
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [field.alias or name for name, field in kind.model_fields.items()]
-    return [param.alias]
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
