@@ -66,7 +66,7 @@ screenshots: .venv/.dev assets  ## take the pictures in docs/screenshots anew; n
 openapi: .venv/.run  ## write the OpenAPI document anew from the code
 	$(PY) -m local.openapi
 
-bench: .venv/.run .venv-bench/.bench $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
+bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
 	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short,--record)
 
 bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
@@ -136,10 +136,7 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) requirements/audit.in -o requirements/audit.txt
 	$(LOCK) requirements/security.in -o requirements/security.txt
 	$(LOCK) benchmarks/requirements.in -o benchmarks/requirements.txt
-	@for peer in $(PEERS); do \
-	  echo "$(LOCK) benchmarks/peers/$$peer"; \
-	  $(LOCK) benchmarks/peers/$$peer/requirements.in -o benchmarks/peers/$$peer/requirements.txt || exit 1; \
-	done
+	$(foreach peer,$(PEERS),$(LOCK) benchmarks/peers/$(peer)/requirements.in -o benchmarks/peers/$(peer)/requirements.txt && )true
 
 clean:  ## remove everything that was made, the local data included
 	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
