@@ -1,0 +1,73 @@
+"""A process that is started afresh for every figure, and what it has done by when."""
+
+import json
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from local import ROOT
+from local.processes import inherited_environment
+
+PROBE = ROOT / "benchmarks" / "limits" / "imports_probe.py"
+
+
+class Start:
+    """One way to start a process; what is asked of it returns milliseconds."""
+
+    def __init__(
+        self,
+        python: Path,
+        module: str,
+        folders: Sequence[Path],
+        env: Mapping[str, str],
+        event: Path | None = None,
+    ) -> None:
+        paths = [*folders, _packages(python)]
+        self._argv = ["-I", "-S", str(PROBE), module, str(event or ""), *map(str, paths)]
+        self._python = str(python)
+        self._env = inherited_environment() | dict(env)
+        self.inside: list[float] = []
+        self.answer: dict[str, Any] = {}
+
+    def imported(self, *flags: str) -> float:
+        """Until the module is there."""
+        return self._run(flags)[0]
+
+    def answered(self) -> float:
+        """Until its handler has answered the event as well."""
+        return self._run(())[1]
+
+    def without_bytecode(self) -> float:
+        """As in an artifact that has none, whose folders cannot be written to."""
+        with tempfile.TemporaryDirectory() as nothing:
+            return self.imported("-B", "-X", f"pycache_prefix={nothing}")
+
+    def _run(self, flags: Sequence[str]) -> tuple[float, float]:
+        began = perf_counter()
+        process = subprocess.Popen(
+            [self._python, *flags, *self._argv],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._env,
+            cwd=ROOT,
+        )
+        with process:
+            assert process.stdout
+            assert process.stderr
+            inside, imported = process.stdout.readline(), perf_counter() - began
+            answer, answered = process.stdout.readline(), perf_counter() - began
+            said = process.stderr.read().decode(errors="replace")
+        assert inside, f"{self._argv} ended with status {process.returncode}; it said:\n{said[-3000:]}"
+        self.inside.append(float(inside) * 1000)
+        self.answer = json.loads(answer or b"{}")
+        return imported * 1000, answered * 1000
+
+
+def _packages(python: Path) -> Path:
+    """Where that virtual environment has its packages; all are made from the same version of Python."""
+    home = python.parent.parent
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(home), "platbase": str(home)}))
