@@ -17,7 +17,7 @@ from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
-from slowmatch.telemetry import logger
+from slowmatch.telemetry import with_context
 
 app = Api()
 
@@ -77,6 +77,6 @@ def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = N
     return Response(status, "application/json", text, headers)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@with_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -1,6 +1,9 @@
 """One logger and one set of metrics for every function: JSON lines and EMF on standard output."""
 
 import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
@@ -9,6 +12,27 @@ logger = Logger()
 log: logging.Logger = logging.getLogger(logger.service)
 """The standard library's logger behind `logger`: what a handler is given."""
 metrics = Metrics()
+
+
+def with_context(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Log lines name the invocation that they are from, as by Powertools' `inject_lambda_context`.
+
+    That sets every key anew each time; after the first time only these two are others.
+    """
+    begin = logger.inject_lambda_context(lambda *_: None, clear_state=True)
+    warm = False
+
+    @wraps(handler)
+    def handle(event: Any, context: Any) -> Any:
+        nonlocal warm
+        if warm:
+            logger.append_keys(cold_start=False, function_request_id=context.aws_request_id)
+        else:
+            begin(event, context)
+            warm = True
+        return handler(event, context)
+
+    return handle
 
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:

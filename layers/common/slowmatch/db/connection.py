@@ -43,17 +43,25 @@ class Connection:
 
         Raises Unavailable, SchemaMissing or StatementError.
         """
+        rows: list[list[Any]] = self._ran(sql, params).rows
+        return rows
+
+    def change(self, sql: str, **params: Any) -> int:
+        """As `query`, for a statement without rows: how many it changed. RETURNING would fetch each once more."""
+        return int(self._ran(sql, params).row_count)
+
+    def _ran(self, sql: str, params: dict[str, Any]) -> Any:
         try:
             if self._depth == 0:
                 self._heal()
             statement = self._statements.get(sql)
             if statement is None:
                 statement = self._statements[sql] = self._live().prepare(sql)
-            rows: list[list[Any]] = statement.run(**params)
+            statement.run(**params)
         except (pg8000.native.Error, OSError) as error:
             raise self._translated(error) from error
         self._used_at = time.monotonic()
-        return rows
+        return statement._context  # noqa: SLF001 - pg8000 has the number of rows there only
 
     def script(self, sql: str) -> None:
         """Run several statements in one simple-protocol call, which is one transaction of its own."""
@@ -197,6 +205,7 @@ class Connection:
                 startup_params={
                     "statement_timeout": f"{config.db_statement_timeout_seconds}s",
                     "timezone": "UTC",
+                    "datestyle": "ISO",
                     # What is asked here takes less time than starting a second process for it.
                     "max_parallel_workers_per_gather": "0",
                 },

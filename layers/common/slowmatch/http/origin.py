@@ -1,6 +1,7 @@
 """Where a request comes from: its own address, the page that sent it, the machine it was sent from."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from slowmatch.settings import is_loopback
@@ -9,11 +10,21 @@ SAFE_METHODS = ("GET", "HEAD")
 
 Event = Mapping[str, Any]
 
+_is_loopback = lru_cache(maxsize=256)(is_loopback)
+
+
+def headers(event: Event) -> dict[str, str]:
+    """By their names in small letters; several of a name are joined, so that none can hide another."""
+    found: dict[str, str] = {}
+    for key, value in (event.get("headers") or {}).items():
+        name = key.lower()
+        found[name] = f"{found[name]},{value}" if name in found else str(value)
+    return found
+
 
 def header(event: Event, name: str) -> str:
-    """A header's value, empty when it is not there; several are joined, so that none can hide another."""
-    found = [str(value) for key, value in (event.get("headers") or {}).items() if key.lower() == name]
-    return ",".join(found)
+    """A header's value, empty when it is not there."""
+    return headers(event).get(name, "")
 
 
 def method(event: Event) -> str:
@@ -23,18 +34,22 @@ def method(event: Event) -> str:
 def origin(event: Event) -> str:
     """Scheme, name and port that the browser knows this site by."""
     domain = str(event["requestContext"].get("domainName") or "")
-    if is_loopback(host_name(domain)):
+    if _is_loopback(host_name(domain)):
         return f"http://{header(event, 'host') or domain}"
     return f"https://{domain}"
 
 
 def is_local(event: Event) -> bool:
     """Whether it was sent on this machine to this machine, past no proxy that says otherwise."""
-    context = event["requestContext"]
-    names = [host_name(str(context.get("domainName") or "")), host_name(header(event, "host") or "localhost")]
-    forwarded = header(event, "x-forwarded-for").split(",") if header(event, "x-forwarded-for") else []
-    addresses = [str(context["http"].get("sourceIp") or ""), *(part.strip() for part in forwarded)]
-    return all(map(is_loopback, [*names, *addresses])) and not header(event, "forwarded")
+    context, given = event["requestContext"], headers(event)
+    names = [context.get("domainName") or "", given.get("host") or "localhost"]
+    forwarded = given.get("x-forwarded-for")
+    addresses = [context["http"].get("sourceIp") or "", *(forwarded.split(",") if forwarded else ())]
+    return (
+        all(_is_loopback(host_name(str(name))) for name in names)
+        and all(_is_loopback(str(address).strip()) for address in addresses)
+        and not given.get("forwarded")
+    )
 
 
 def foreign(event: Event, must_say: bool) -> str | None:
@@ -44,7 +59,8 @@ def foreign(event: Event, must_say: bool) -> str | None:
     """
     if method(event) in SAFE_METHODS:
         return None
-    sender, relation = header(event, "origin"), header(event, "sec-fetch-site")
+    given = headers(event)
+    sender, relation = given.get("origin"), given.get("sec-fetch-site")
     if sender and sender.lower() != origin(event).lower():
         return "its Origin is another site's"
     if relation and relation not in ("same-origin", "none"):

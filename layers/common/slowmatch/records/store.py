@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - statements are composed of the constants here; values are always parameters
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,10 @@ from slowmatch.db.counts import CAP, Count, capped
 from slowmatch.db.unchanged import unchanged
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
-RECORD_JSON = """
-    json_build_object(
-        'id', id,
-        'title', title,
-        'created_at', (to_json(created_at AT TIME ZONE 'UTC') #>> '{{}}') || 'Z',
-        'expiry_date', (to_json(expiry_date AT TIME ZONE 'UTC') #>> '{{}}') || 'Z',
-        'is_expired', is_expired
-    )"""
+_COLUMNS = """id, title,
+            replace((created_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z' AS created_at,
+            replace((expiry_date AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z' AS expiry_date,
+            is_expired"""
 
 # What an event keeps: the record as it is after a change and what it was before, or as it was deleted.
 _FACTS = """json_build_object('title', title, 'expiry_date', expiry_date)::jsonb"""
@@ -32,13 +29,12 @@ CREATE = f"""
         INSERT INTO record_event (record_id, action, actor, detail)
         SELECT id, 'created', :actor, {_FACTS} FROM created
     )
-    SELECT id, {RECORD_JSON}::text FROM created
+    SELECT id, to_json(answer)::text FROM (SELECT {_COLUMNS} FROM created) AS answer
 """
 
 GET = f"""
-    SELECT {RECORD_JSON}::text
-    FROM record
-    WHERE id = :id
+    SELECT to_json(answer)::text
+    FROM (SELECT {_COLUMNS} FROM record WHERE id = :id) AS answer
 """
 
 UPDATE = f"""
@@ -60,7 +56,7 @@ UPDATE = f"""
         )))
         FROM changed WHERE old_title <> title OR old_date <> expiry_date
     )
-    SELECT {RECORD_JSON}::text FROM changed
+    SELECT to_json(answer)::text FROM (SELECT {_COLUMNS} FROM changed) AS answer
 """
 
 DELETE = f"""
@@ -94,20 +90,16 @@ COUNTS = "SELECT " + ", ".join(
     )
 )
 
+# One record a line: no JSON text has a line feed in it. One more than the page has tells that there is more.
+# The constant limit lets PostgreSQL keep its plan: with none but a parameter it would plan for every page.
+LONGEST = 500
 PAGE = f"""
-    SELECT COALESCE(json_agg({RECORD_JSON} ORDER BY place) FILTER (WHERE place <= :limit), '[]')::text,
-        max(id) FILTER (WHERE place = :limit),
-        max(expiry_date) FILTER (WHERE place = :limit),
-        count(*) > :limit
+    SELECT COALESCE(string_agg(to_json(line)::text, chr(10)), '')
     FROM (
-        SELECT *, row_number() OVER () AS place
-        FROM (
-            SELECT id, title, created_at, expiry_date, is_expired
-            FROM {{source}}
-            ORDER BY {{order}}
-            LIMIT CAST(:limit AS bigint) + 1
-        ) AS ordered
-    ) AS page
+        SELECT {_COLUMNS}
+        FROM (SELECT * FROM {{source}} ORDER BY {{order}} LIMIT {LONGEST + 1}) AS ordered
+        LIMIT CAST(:limit AS bigint) + 1
+    ) AS line
 """
 
 # Per status: which records, in which order, and what comes after a position.
@@ -196,27 +188,35 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
     as an emoji, keeps titles that contain it as it is.
     """
     which, order, beyond = LISTS[status]
-    values: dict[str, object] = {"limit": limit}
+    limit = min(limit, LONGEST)
+    values: dict[str, object] = {}
     if after is not None:
         which = f"{which} AND {beyond}"
         values["after_id"] = after.id
         if ":after_date" in beyond:
             values["after_date"] = after.expiry_date
     if q is None or not q.strip():
-        return _page(con, PLAIN, which, order, "", values)
+        return _page(con, PLAIN, which, order, "", values, limit)
     ((words,),) = con.query(HAS_WORDS, q=q)
     search = BY_WORDS if words else BY_TEXT
     values["q"] = q
-    walked = _page(con, WALK, which, order, search, values)
-    return walked if walked.end else _page(con, COLLECT, which, order, search, values)
+    walked = _page(con, WALK, which, order, search, values, limit)
+    return walked if walked.end else _page(con, COLLECT, which, order, search, values, limit)
 
 
 def _page(
-    con: Connection, source: str, where: str, order: str, search: str, values: dict[str, object]
+    con: Connection, source: str, where: str, order: str, search: str, values: dict[str, object], limit: int
 ) -> Page:
     sql = PAGE.format(source=source.format(where=where, order=order, search=search), order=order)
-    ((items, last_id, last_date, more),) = con.query(sql, **values)
-    return Page(items, Position(last_id, last_date) if more else None)
+    ((text,),) = con.query(sql, **values, limit=limit)
+    lines = text.split("\n")
+    items = lines[:limit]
+    return Page(f"[{','.join(items)}]", _position(items[-1]) if len(lines) > limit else None)
+
+
+def _position(item: str) -> Position:
+    last = json.loads(item)
+    return Position(last["id"], datetime.fromisoformat(last["expiry_date"]))
 
 
 def _only(rows: list[list[str]]) -> str | None:
