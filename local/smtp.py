@@ -8,7 +8,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from local.environment import HOST
 from local.outbox import Outbox
 
-Mode = Literal["accept", "refuse", "reject-recipient", "reject-auth", "drop", "stall"]
+Mode = Literal["accept", "refuse", "reject-recipient", "reject-auth", "drop", "stall", "lose-answer"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 MEANINGS: dict[Mode, str] = {
     "accept": "takes every message",
@@ -17,6 +17,7 @@ MEANINGS: dict[Mode, str] = {
     "reject-auth": "answers 535: user name or password not accepted",
     "drop": "closes the connection in the middle of DATA",
     "stall": "never answers DATA",
+    "lose-answer": "takes the message, and closes the connection without saying so",
 }
 _MAXIMUM_SIZE = 40 * 1024 * 1024
 _AUTH_REFUSED = "535 5.7.8 Authentication credentials invalid"
@@ -75,11 +76,15 @@ class Catcher:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.mode == "drop":
-            if server.transport is not None:
-                server.transport.close()
-            return "421 4.3.2 Connection lost"
+            return _hang_up(server)
         if self.mode == "stall":
             await asyncio.Event().wait()  # until the client gives up and the connection's task is cancelled
         content = envelope.original_content or b""
         identifier = self._outbox.add(envelope.mail_from or "", envelope.rcpt_tos, content)
-        return f"250 OK {identifier}"
+        return _hang_up(server) if self.mode == "lose-answer" else f"250 OK {identifier}"
+
+
+def _hang_up(server: SMTP) -> str:
+    if server.transport is not None:
+        server.transport.close()
+    return "421 4.3.2 Connection lost"

@@ -102,6 +102,12 @@ def test_stall_never_answers(outbox_folder: Path) -> None:
         talk(outbox_folder, "stall", deliver)
 
 
+def test_lose_answer_keeps_the_message_that_the_client_takes_for_lost(outbox_folder: Path) -> None:
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        talk(outbox_folder, "lose-answer", deliver)
+    assert len(Outbox(outbox_folder).all()) == 1
+
+
 @pytest.mark.parametrize("mode", ["refuse", "reject-recipient", "reject-auth", "drop", "stall"])
 def test_a_failed_delivery_leaves_nothing_in_the_outbox(outbox_folder: Path, mode: Mode) -> None:
     with pytest.raises((smtplib.SMTPException, TimeoutError)):
