@@ -14,9 +14,10 @@ from tests.chaos.database import CRASH, FAST, Database
 from tests.stack_process import Stack, kill, until
 
 KILLED = [
-    *["MarkerFunction"] * 6,
-    *["RecordsApiFunction", "JobsApiFunction", "DispatcherFunction", "RecordExpiryFunction"],
+    *["MarkerFunction"] * 7,
+    *["JobsApiFunction", "DispatcherFunction", "RecordExpiryFunction"],
 ]
+MODES = ("refuse", "drop", "stall", "accept")
 NO_MAIL_GETS_THROUGH = ("drop", "stall")
 DISPATCHER_TICK_SECONDS = 3.0
 """Stands for the dispatcher's five minutes."""
@@ -46,7 +47,7 @@ class Storm:
                 each.result()
 
     def kills(self, chance: random.Random) -> None:
-        while not self.over.wait(chance.uniform(0.1, 0.7)):
+        while not self.over.wait(chance.uniform(0.2, 1.2)):
             self._kill(chance.choice(KILLED), chance)
 
     def repeats_messages(self, chance: random.Random) -> None:
@@ -67,7 +68,7 @@ class Storm:
     def spoils_mail(self, chance: random.Random) -> None:
         """Lets the mail server fail in all its ways, and kills who sends while no mail can get through."""
         while not self.over.wait(chance.uniform(0.5, 2)):
-            mode = chance.choice(["refuse", "accept", *NO_MAIL_GETS_THROUGH])
+            mode = chance.choice(MODES)
             self.counts[f"mail server: {mode}"] += 1
             with self.mail:
                 self.mode(mode)
