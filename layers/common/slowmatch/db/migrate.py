@@ -6,6 +6,7 @@ write a file that old code can live with.
 """
 
 import time
+from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import steps
@@ -89,7 +90,7 @@ def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool)
         return todo[0]
 
 
-def _applied(con: Connection) -> list[list[object]]:
+def _applied(con: Connection) -> list[list[Any]]:
     if con.query("SELECT to_regclass('schema_migration') IS NULL")[0][0]:
         return []
     return con.query("SELECT version, name, checksum FROM schema_migration ORDER BY version")

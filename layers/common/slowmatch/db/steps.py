@@ -81,6 +81,7 @@ def at_once(con: Connection, file: Migration, may_block: bool) -> None:
 
 def online(con: Connection, file: Migration) -> None:
     """Apply a migration statement by statement; what an interrupted one has done already is not done again."""
+    con.query("SELECT set_config('lock_timeout', '0', false)")  # its locks let readers and writers pass
     for statement in file.statements:
         index = made_index(statement)
         if index is not None:
