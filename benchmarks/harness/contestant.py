@@ -76,16 +76,20 @@ class Contestant:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process = self._live()
-        for stream in (process.stdin, process.stdout):
+        for stream in (self._live().stdin, self._live().stdout):
             if stream is not None:
                 stream.close()
+        self._ended(_GOODBYE_SECONDS if kind is None else 0.1)
+        self._stderr.close()
+
+    def _ended(self, patience: float = _GOODBYE_SECONDS) -> int:
+        """Its status; after so many seconds it is killed."""
+        process = self._live()
         try:
-            process.wait(_GOODBYE_SECONDS if kind is None else 0.1)
+            return process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
-        self._stderr.close()
+            return process.wait()
 
     def _line(self, deadline: float) -> bytes:
         stdout = self._live().stdout
@@ -102,7 +106,7 @@ class Contestant:
 
     def _error(self, what: str) -> ContestantError:
         if what == "ended":
-            what = f"ended with status {self._live().wait()}"
+            what = f"ended with status {self._ended()}"
         self._stderr.seek(0)
         said = self._stderr.read().decode(errors="replace")[-_LAST_WORDS:].strip()
         return ContestantError(f"{self.name} {what}" + (f"; it said:\n{said}" if said else ""))
