@@ -8,19 +8,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from slowmatch.http.fields import PlainNumber, Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.store import BULK
 
 State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
 Trigger = Literal["schedule", "api", "console", "direct"]
-NAME_PATTERN = "^[a-z0-9-]+$"
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 JobName = Annotated[
     Name,
-    Path(
-        description="Name of a job, as GET /api/jobs lists them", json_schema_extra={"pattern": NAME_PATTERN}
-    ),
+    Path(description="Name of a job, as GET /api/jobs lists them", json_schema_extra={"enum": sorted(JOBS)}),
 ]
 Text = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 YEAR_SECONDS = 366 * 24 * 3600
@@ -31,6 +29,11 @@ def _run_id(value: object) -> object:
     if found is None:
         raise ValueError("must be the identifier of a run, a UUID")
     return found
+
+
+def _whole(value: object) -> object:
+    """To JSON 60.0 is the same number as 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 RunId = Annotated[uuid.UUID, BeforeValidator(_run_id)]
@@ -52,7 +55,9 @@ class NewRun(Strict):
     model_config = ConfigDict(json_schema_extra={"not": _given(delay_seconds="integer", due_at="string")})
 
     payload: dict[str, Any] = Field(default_factory=dict)
-    delay_seconds: Annotated[int, Field(strict=True, ge=0, le=YEAR_SECONDS)] | None = None
+    delay_seconds: (
+        Annotated[int, Field(strict=True, ge=0, le=YEAR_SECONDS), BeforeValidator(_whole)] | None
+    ) = None
     due_at: Timestamp | None = None
 
     @model_validator(mode="after")

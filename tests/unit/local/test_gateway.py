@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from local.gateway import Gateway
 from local.invocation import Result
@@ -71,6 +72,17 @@ def test_a_request_reaches_its_function_and_the_answer_comes_back(tiny: Template
             assert event["pathParameters"] == {"id": "a/b"}
             assert event["queryStringParameters"] == {"q": "1,2"}
             assert event["headers"]["x-a"] == "1"
+
+    run(test())
+
+
+def test_a_line_break_in_an_address_is_no_reason_to_look_elsewhere(tiny: Template) -> None:
+    async def test() -> None:
+        async with gateway(tiny) as (session, functions):
+            functions.answer = lambda _: _result({"statusCode": 404, "body": "no such thing"})
+            async with session.get(URL("/things/%0A", encoded=True)) as answer:
+                assert await answer.text() == "no such thing"
+            assert functions.events[0]["pathParameters"] == {"id": "\n"}
 
     run(test())
 
