@@ -69,6 +69,9 @@ openapi: .venv/.run  ## write the OpenAPI document anew from the code
 bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
 	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short,--record)
 
+chaos: .venv/.dev assets  ## break things on purpose and count what holds; SHORT=1
+	@$(PY) -m pytest tests/chaos $(if $(SHORT),--short)
+
 bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
 	@$(PY) -m benchmarks.console --port $(PORT)
 
@@ -143,7 +146,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench bench-console check audit security test-events costs validate build deploy artifacts sam-test lock clean
+.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
