@@ -21,13 +21,21 @@ APIS = sorted(template.api_functions())
 
 # boto3 is not there either: it is imported where it is used, since importing it costs 200 ms.
 IMPORT = """
-import importlib, json, sys, time
+import importlib, importlib.util, json, os, sys, time
 sys.path[:0] = sys.argv[1:3]
 module, name = sys.argv[3].rsplit(".", 1)
 start = time.perf_counter()
 handler = getattr(importlib.import_module(module), name)
 took = time.perf_counter() - start
-print(json.dumps({"callable": callable(handler), "seconds": took, "modules": sorted(sys.modules)}))
+files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+built = [file for file in files if file.endswith(".py") and file.startswith(tuple(sys.argv[1:3]))]
+compiled = [os.path.exists(importlib.util.cache_from_source(file)) for file in built]
+print(json.dumps({
+    "callable": callable(handler),
+    "seconds": took,
+    "modules": sorted(sys.modules),
+    "to_compile": [file for file, there in zip(built, compiled) if not there],
+}))
 """
 
 
@@ -45,6 +53,11 @@ def test_a_job_s_function_starts_without_pydantic_and_jinja2(function: str) -> N
 def test_a_function_behind_the_api_starts_without_what_only_a_sign_in_needs(function: str) -> None:
     heavy = {"jwt", "cryptography", "itsdangerous", "boto3", "urllib.request"}
     assert heavy & set(_imported(function)["modules"]) == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_cold_start_compiles_nothing(function: str) -> None:
+    assert _imported(function)["to_compile"] == []
 
 
 def test_the_sign_in_layer_has_what_verifies_tokens_and_cookies() -> None:
@@ -77,7 +90,7 @@ def _imported(function: str) -> Any:
 
 def _python(code: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [os.environ.get("RUNTIME_PYTHON", "python3.13"), "-I", "-S", "-c", code, *arguments],
+        [os.environ.get("RUNTIME_PYTHON", "python3.13"), "-I", "-S", "-B", "-c", code, *arguments],
         env={"POWERTOOLS_SERVICE_NAME": "slowmatch", "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch"},
         capture_output=True,
         text=True,
