@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from errors import invalid, problem
+from errors import PROBLEM, invalid, problem
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from schemas import BIGINT_MAX, NewRecord, RecordChange, RecordList, RecordOut, RecordPage
 from sqlalchemy.orm import Session
 from store import page
@@ -16,7 +17,7 @@ app.add_exception_handler(RequestValidationError, invalid)
 app.add_exception_handler(HTTPException, problem)
 
 Database = Annotated[Session, Depends(new_session)]
-RecordId = Annotated[int, Path(ge=1, le=BIGINT_MAX)]
+RecordId = Annotated[int, Path(alias="id", ge=1, le=BIGINT_MAX)]
 
 
 def found(session: Database, record_id: RecordId) -> Record:
@@ -44,12 +45,12 @@ def create_record(new: NewRecord, session: Database, response: Response):
     return record
 
 
-@app.get("/api/records/{record_id}", response_model=RecordOut)
+@app.get("/api/records/{id}", response_model=RecordOut)
 def get_record(record: Found):
     return record
 
 
-@app.put("/api/records/{record_id}", response_model=RecordOut)
+@app.put("/api/records/{id}", response_model=RecordOut)
 def replace_record(record: Found, new: NewRecord, session: Database):
     record.title, record.expiry_date = new.title, new.expiry_date
     session.commit()
@@ -57,7 +58,7 @@ def replace_record(record: Found, new: NewRecord, session: Database):
     return record
 
 
-@app.patch("/api/records/{record_id}", response_model=RecordOut)
+@app.patch("/api/records/{id}", response_model=RecordOut)
 def change_record(record: Found, change: RecordChange, session: Database):
     for name, value in change.model_dump(exclude_unset=True).items():
         setattr(record, name, value)
@@ -66,10 +67,10 @@ def change_record(record: Found, change: RecordChange, session: Database):
     return record
 
 
-@app.delete("/api/records/{record_id}", status_code=204)
+@app.delete("/api/records/{id}", status_code=204)
 def delete_record(record: Found, session: Database) -> None:
     session.delete(record)
     session.commit()
 
 
-handler = Mangum(app, lifespan="off")
+handler = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, PROBLEM])

@@ -7,6 +7,8 @@ from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+PROBLEM = "application/problem+json"
+
 
 async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     errors = [{"field": _field(each["loc"]), "message": each["msg"]} for each in error.errors()]
@@ -24,4 +26,4 @@ def _field(place: tuple[Any, ...]) -> str:
 
 def _answer(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return JSONResponse(body, status, media_type=PROBLEM)

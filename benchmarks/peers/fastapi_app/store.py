@@ -55,4 +55,6 @@ def _decode(status: str, cursor: str) -> tuple[datetime, int]:
         return datetime.fromisoformat(moment), int(record_id)
     except (ValueError, TypeError) as error:
         message = "must be the `next` of an earlier page of this same list"
-        raise RequestValidationError([{"loc": ("query", "cursor"), "msg": message, "type": "value_error"}]) from error
+        raise RequestValidationError(
+            [{"loc": ("query", "cursor"), "msg": message, "type": "value_error"}]
+        ) from error

@@ -19,8 +19,11 @@ def with_context(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
 
     That sets every key anew each time; after the first time only these two are others.
     """
-    begin = logger.inject_lambda_context(lambda *_: None, clear_state=True)
     warm = False
+
+    @logger.inject_lambda_context(clear_state=True)
+    def begin(_event: Any, _context: Any) -> None:
+        """The first time: all keys."""
 
     @wraps(handler)
     def handle(event: Any, context: Any) -> Any:
