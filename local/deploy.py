@@ -1,26 +1,28 @@
-"""`make deploy`, after the build: certificates of Amazon RDS, `sam deploy`, and then the migrations."""
+"""`make deploy`, after the build: certificates of Amazon RDS, `sam deploy`, the migrations, a look at who is told."""
 
 import argparse
-import json
 import shlex
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, quota, rds_certificates, stage
+from local import ROOT, quota, rds_certificates, remote_invoke, stage
 from local.errors import StackError
 
-ATTEMPTS = 4  # a database with a minimum capacity of 0 takes half a minute to wake up
+# A database with a minimum capacity of 0 takes half a minute to wake up; the function has 15 minutes.
+ATTEMPTS = {"Unavailable": 4, "MigrationBusy": 20}
 PAUSE_SECONDS = 15.0
 
 
-def check(config: Path, name: str) -> None:
+def check(config: Path, name: str) -> stage.Stage:
     """Raises StackError for what would be refused late: a stage that is not complete, an account too small."""
     found = stage.read(config, name)
     default = stage.declared()["ApiConcurrency"]["Default"]
     quota.check(int(found.given.get("ApiConcurrency", default)), found.options)
+    return found
 
 
 def deploy(sam: str, name: str) -> None:
@@ -31,51 +33,43 @@ def deploy(sam: str, name: str) -> None:
 
 
 def migrate(sam: str, name: str, pause: float = PAUSE_SECONDS) -> list[str]:
-    """Invoke the migrate function and name what it applied; raises StackError with the reason it gives."""
-    command = [sam, "remote", "invoke", "MigrateFunction", "--config-env", name, "--output", "json"]
-    answer = _invoke(command)
-    for _ in range(ATTEMPTS - 1):
-        if _payload(answer).get("errorType") != "Unavailable":
+    """Invoke the migrate function and name what it applied; raises StackError with the reason it gives.
+
+    The SAM CLI gives up on a function after a minute, and an index may take longer to build: the function goes
+    on by itself, others find it busy, and the one that does not has nothing left to apply.
+    """
+    met: Counter[str] = Counter()
+    while True:
+        answer = remote_invoke.invoke(sam, "MigrateFunction", name)
+        met[answer.error or ""] += 1
+        if answer.error is None or met[answer.error] >= ATTEMPTS.get(answer.error, 1):
             break
-        print(f"{_reason(answer)}\nTrying again in {pause:.0f} s ...", flush=True)
+        print(f"{answer.reason}\nTrying again in {pause:.0f} s ...", flush=True)
         time.sleep(pause)
-        answer = _invoke(command)
-    applied = _payload(answer).get("applied")
-    if "FunctionError" not in answer and isinstance(applied, list):
+    applied = answer.payload.get("applied")
+    if not answer.failed and isinstance(applied, list):
         return [str(name) for name in applied]
     raise StackError(
-        f"the stack is deployed, but its database is not migrated: {_reason(answer)}\nOnce that is put right, run"
-        f" this command again: what was applied stays applied, a migration that failed left nothing behind"
+        f"the stack is deployed, but its database is not migrated: {answer.reason}\nOnce that is put right, run"
+        f" this command again: what was applied stays applied, and it goes on from there"
     )
 
 
-def _payload(answer: dict[str, Any]) -> dict[str, Any]:
-    return _object(answer.get("Payload"))
-
-
-def _reason(answer: dict[str, Any]) -> str:
-    payload = _payload(answer)
-    return f"{payload.get('errorType', 'no answer')}: {payload.get('errorMessage') or json.dumps(answer)}"
-
-
-def _invoke(command: list[str]) -> dict[str, Any]:
-    print(shlex.join(command), flush=True)
-    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-    if result.returncode:
+def check_destinations(sam: str, name: str) -> list[str]:
+    """Let the notifier read its secret, and say whom it tells; raises StackError with what is wrong there."""
+    answer = remote_invoke.invoke(sam, "NotifierFunction", name)
+    found = answer.payload.get("destinations")
+    if answer.failed or not isinstance(found, list):
         raise StackError(
-            f"the stack is deployed, but the migrate function could not be invoked: {shlex.join(command)} ended"
-            f" with status {result.returncode}; the reason is above"
+            f"the stack is deployed and migrated, but nobody will be told of anything: {answer.reason}\n"
+            f"docs/notifications.md has what NotifySecretArn's secret must be; change it there, no deployment is needed"
         )
-    return _object(result.stdout)
+    return [_destination(to) for to in found]
 
 
-def _object(value: Any) -> dict[str, Any]:
-    """The JSON object that the SAM CLI printed, or that it shows as text within another."""
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return {"errorMessage": value}
-    return found if isinstance(found, dict) else {"errorMessage": json.dumps(found)}
+def _destination(to: dict[str, Any]) -> str:
+    off = f", switched off: {to['switched_off']}" if to.get("switched_off") else ""
+    return f"{to['name']} ({to['kind']}{off})"
 
 
 def _run(command: list[str]) -> int:
@@ -96,18 +90,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only see whether the stage is complete")
     options = parser.parse_args(arguments)
     try:
-        check(options.config, options.stage)
+        found = check(options.config, options.stage)
         if options.check:
             return 0
         rds_certificates.put(options.build, options.certificates)
         deploy(options.sam, options.stage)
         applied = migrate(options.sam, options.stage)
+        print(
+            "Migrations applied: " + ", ".join(applied)
+            if applied
+            else "Migrations: the database has them all."
+        )
+        if found.given.get("NotifySecretArn"):
+            told = check_destinations(options.sam, options.stage)
+            print("Notifications go to: " + (", ".join(told) or "nobody, the secret has no destination"))
     except StackError as error:
         print(f"make deploy: {error}", file=sys.stderr)
         return 1
-    print(
-        "Migrations applied: " + ", ".join(applied) if applied else "Migrations: the database has them all."
-    )
     return 0
 
 

@@ -34,7 +34,7 @@ class StubSam:
         self._answers.setdefault(command, []).append((status, text))
         self._save()
 
-    def migrated(self, payload: Any, failed: bool = False) -> None:
+    def answered(self, payload: Any, failed: bool = False) -> None:
         """As `sam remote invoke --output json` prints the answer of a function."""
         answer = {"StatusCode": 200, "Payload": json.dumps(payload)}
         self.answer("remote", json.dumps(answer | ({"FunctionError": "Unhandled"} if failed else {})))

@@ -16,6 +16,7 @@ from tests.sam.template import ROOT
 from tests.unit.mail.certificates import make
 
 MIGRATE = ["remote", "invoke", "MigrateFunction", "--config-env", "prod", "--output", "json"]
+NOTIFIER = ["remote", "invoke", "NotifierFunction", "--config-env", "prod", "--output", "json"]
 DEPLOY = ["deploy", "--config-env", "prod", "--no-fail-on-empty-changeset"]
 
 
@@ -57,7 +58,7 @@ class Run:
 def test_the_stage_is_deployed_and_then_migrated(
     run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sam.migrated({"applied": ["0001_records", "0002_runs"]})
+    sam.answered({"applied": ["0001_records", "0002_runs"]})
     assert run() == 0
     assert sam.calls == [DEPLOY, MIGRATE]
     assert "Migrations applied: 0001_records, 0002_runs" in capfd.readouterr().out
@@ -66,7 +67,7 @@ def test_the_stage_is_deployed_and_then_migrated(
 def test_a_database_that_has_all_migrations_is_as_good(
     run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sam.migrated({"applied": []})
+    sam.answered({"applied": []})
     assert run() == 0
     assert "the database has them all" in capfd.readouterr().out
 
@@ -83,7 +84,7 @@ def test_nothing_is_migrated_when_the_deployment_failed(
 def test_a_migration_that_fails_ends_it_with_the_function_s_reason(
     run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sam.migrated({"errorType": "MigrationFailed", "errorMessage": "0006_more: syntax error"}, failed=True)
+    sam.answered({"errorType": "MigrationFailed", "errorMessage": "0006_more: syntax error"}, failed=True)
     assert run() == 1
     assert len(sam.calls) == 2
     said = capfd.readouterr().err
@@ -92,8 +93,8 @@ def test_a_migration_that_fails_ends_it_with_the_function_s_reason(
 
 
 def test_a_database_that_wakes_up_is_waited_for(run: Run, sam: StubSam) -> None:
-    sam.migrated({"errorType": "Unavailable", "errorMessage": "timed out"}, failed=True)
-    sam.migrated({"applied": ["0001_records"]})
+    sam.answered({"errorType": "Unavailable", "errorMessage": "timed out"}, failed=True)
+    sam.answered({"applied": ["0001_records"]})
     assert run() == 0
     assert sam.calls == [DEPLOY, MIGRATE, MIGRATE]
 
@@ -102,10 +103,52 @@ def test_a_database_that_stays_away_is_not_waited_for_for_ever(
     run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(10):
-        sam.migrated({"errorType": "Unavailable", "errorMessage": "timed out"}, failed=True)
+        sam.answered({"errorType": "Unavailable", "errorMessage": "timed out"}, failed=True)
     assert run() == 1
-    assert sam.calls == [DEPLOY, *[MIGRATE] * deploy.ATTEMPTS]
+    assert sam.calls == [DEPLOY, *[MIGRATE] * deploy.ATTEMPTS["Unavailable"]]
     assert "Unavailable: timed out" in capfd.readouterr().err
+
+
+def test_a_migration_that_goes_on_for_longer_than_the_sam_cli_waits_is_waited_for(
+    run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(10):
+        sam.answered({"errorType": "MigrationBusy", "errorMessage": "another is at work"}, failed=True)
+    sam.answered({"applied": []})
+    assert run() == 0
+    assert sam.calls == [DEPLOY, *[MIGRATE] * 11]
+    assert "another is at work" in capfd.readouterr().out
+
+
+@pytest.fixture
+def told(config: Path) -> None:
+    """The stage names a secret with destinations."""
+    config.write_text(config.read_text().replace("c@b.org", 'c@b.org", "NotifySecretArn=arn:aws:the-secret'))
+
+
+@pytest.mark.usefixtures("told")
+def test_who_is_told_is_looked_at_after_the_migrations(
+    run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sam.answered({"applied": []})
+    team = {"name": "team", "kind": "slack", "events": [], "jobs": [], "switched_off": None}
+    sam.answered({"destinations": [team, team | {"name": "old", "switched_off": "410 Gone"}]})
+    assert run() == 0
+    assert sam.calls == [DEPLOY, MIGRATE, NOTIFIER]
+    said = capfd.readouterr().out
+    assert "Notifications go to: team (slack), old (slack, switched off: 410 Gone)" in said
+
+
+@pytest.mark.usefixtures("told")
+def test_a_list_of_destinations_that_cannot_be_read_ends_it_with_the_reason(
+    run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sam.answered({"applied": ["0001_records"]})
+    sam.answered({"errorType": "SecretError", "errorMessage": "it is not JSON, line 3"}, failed=True)
+    assert run() == 1
+    said = capfd.readouterr()
+    assert "Migrations applied: 0001_records" in said.out
+    assert "nobody will be told of anything: SecretError: it is not JSON, line 3" in said.err
 
 
 def test_a_function_that_cannot_be_invoked_is_a_failure_too(
