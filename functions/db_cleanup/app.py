@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from slowmatch.jobs import Context, Continue, serve
 from slowmatch.records import upkeep
+from slowmatch.records.sweep import Sweep
 from slowmatch.telemetry import count
 
 JOB = "db-cleanup"
@@ -11,23 +12,19 @@ JOB = "db-cleanup"
 
 def clean_up(context: Context) -> dict[str, object] | Continue:
     days = context.payload.get("older_than_days", context.settings.record_retention_days)
-    older_than = timedelta(days=days)
-    before = done = int(context.cursor.get("done", 0))
-    stale = upkeep.count_stale(context.con, context.now, older_than)
+    stale = upkeep.stale(context.now, timedelta(days=days))
     if context.payload.get("dry_run"):
-        return {"would_delete": stale}
-    total = done + stale
+        return {"would_delete": upkeep.count(context.con, stale)}
+    sweep = Sweep(context.con, stale, context.settings.batch_size, JOB, context.cursor)
+    before = sweep.done
     try:
-        while batch := upkeep.delete_stale_batch(
-            context.con, context.now, older_than, context.settings.batch_size, JOB
-        ):
-            done += batch
-            context.progress(done, total)
+        for done in sweep:
+            context.progress(done, sweep.total)
             if context.checkpoint():
-                return Continue({"done": done})
-        return {"deleted": done}
+                return Continue(sweep.cursor)
+        return {"deleted": sweep.done}
     finally:
-        count("RecordsDeleted", done - before)
+        count("RecordsDeleted", sweep.done - before)
 
 
 handler = serve(JOB, clean_up)

@@ -2,6 +2,7 @@
 
 from slowmatch.jobs import Context, Continue, serve
 from slowmatch.records import upkeep
+from slowmatch.records.sweep import Sweep
 from slowmatch.telemetry import count
 
 JOB = "record-expiry"
@@ -9,17 +10,16 @@ JOB = "record-expiry"
 
 def expire(context: Context) -> dict[str, object] | Continue:
     batch_size = context.payload.get("batch_size", context.settings.batch_size)
-    before = done = int(context.cursor.get("done", 0))
-    total = done + upkeep.count_due(context.con, context.now)
+    sweep = Sweep(context.con, upkeep.due(context.now), batch_size, JOB, context.cursor)
+    before = sweep.done
     try:
-        while batch := upkeep.expire_batch(context.con, context.now, batch_size, JOB):
-            done += batch
-            context.progress(done, total)
+        for done in sweep:
+            context.progress(done, sweep.total)
             if context.checkpoint():
-                return Continue({"done": done})
-        return {"expired": done}
+                return Continue(sweep.cursor)
+        return {"expired": sweep.done}
     finally:
-        count("RecordsExpired", done - before)
+        count("RecordsExpired", sweep.done - before)
 
 
 handler = serve(JOB, expire)

@@ -54,7 +54,7 @@ def test_the_list_says_how_each_record_stands(browse: Browse, con: Connection) -
     add(con, "later", days=30)
     add(con, "tomorrow", hours=3)
     add(con, "past", hours=-2)
-    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
+    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
     add(con, "just now", minutes=-1)
     page = browse.get("/records")
     assert page.status == 200
@@ -91,7 +91,7 @@ def test_a_status_filters_the_list(browse: Browse, con: Connection, status: str,
     add(con, "later", days=30)
     add(con, "soon", hours=3)
     add(con, "past", hours=-1)
-    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
+    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
     assert titles(browse.get(f"/records?status={status}")) == found
 
 
@@ -333,7 +333,7 @@ def test_a_record_shows_itself_and_its_history(browse: Browse, con: Connection) 
 
 def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connection) -> None:
     record_id = add(con, "Passport", hours=-1)
-    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
+    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
     page = browse.get(f"/records/{record_id}")
     assert "Expired by the job record-expiry" in words(page)
     assert 'href="/jobs/record-expiry"' in page.text
@@ -342,7 +342,7 @@ def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connect
 def test_a_date_that_was_past_when_it_was_set_came_with_the_change(browse: Browse, con: Connection) -> None:
     record_id = add(con)
     store.update(con, record_id, con.now(), None, datetime(2020, 1, 1, tzinfo=UTC), "robin")
-    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
+    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
     store.update(con, record_id, con.now(), "Renamed", None, "robin")
     story = re.findall(r'<span class="what (\w+)">', browse.get(f"/records/{record_id}").text)
     assert story == ["changed", "expired", "changed", "created"]
@@ -454,8 +454,8 @@ def test_a_deleted_record_says_who_deleted_it(browse: Browse, con: Connection) -
 
 def test_a_record_that_was_cleaned_up_says_what_it_was(browse: Browse, con: Connection) -> None:
     record_id = add(con, "Passport", days=-3)
-    upkeep.expire_batch(con, con.now(), 10, "record-expiry")
-    upkeep.delete_stale_batch(con, con.now(), timedelta(days=1), 10, "db-cleanup")
+    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    upkeep.change_oldest(con, upkeep.stale(con.now(), timedelta(days=1)), 10, "db-cleanup")
     page = browse.get(f"/records/{record_id}")
     assert page.status == 404
     assert f"Record {record_id} is gone It was “ Passport ”. The job db-cleanup deleted it" in words(page)

@@ -220,7 +220,7 @@ def test_records_over_time_count_edits_and_batches(con: Connection, half_past: d
 
     for _ in range(3):
         records.create(con, "x", con.now() - HOUR, "ann")
-    assert batches.expire_batch(con, con.now(), 2, "record-expiry") == 2
+    assert batches.change_oldest(con, batches.due(con.now()), 2, "record-expiry") == 2
     con.query("UPDATE record_event SET at = :at", at=half_past)
     for rolled in (False, True):
         if rolled:

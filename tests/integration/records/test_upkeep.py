@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from slowmatch.db import Connection
 from slowmatch.records import upkeep
 from tests.conftest import Postgres
@@ -11,38 +13,40 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 RETENTION = 30 * DAY
+DUE = upkeep.due(NOW)
+STALE = upkeep.stale(NOW, timedelta(0))
 
 
 def test_a_record_expires_at_its_very_date_and_not_before(con: Connection) -> None:
     _add(con, NOW - TICK, NOW, NOW + TICK)
-    assert upkeep.count_due(con, NOW) == 2
-    assert upkeep.expire_batch(con, NOW, 100, "a job") == 2
+    assert upkeep.count(con, upkeep.due(NOW)) == 2
+    assert upkeep.change_oldest(con, upkeep.due(NOW), 100, "a job") == 2
     assert _dates(con, "is_expired") == [NOW - TICK, NOW]
-    assert upkeep.count_due(con, NOW) == 0
+    assert upkeep.count(con, upkeep.due(NOW)) == 0
 
 
 def test_batches_take_the_oldest_first_until_none_is_left(con: Connection) -> None:
     _add(con, *(NOW - n * DAY for n in range(5)))
-    assert upkeep.expire_batch(con, NOW, 2, "a job") == 2
+    assert upkeep.change_oldest(con, upkeep.due(NOW), 2, "a job") == 2
     assert _dates(con, "is_expired") == [NOW - 4 * DAY, NOW - 3 * DAY]
-    assert [upkeep.expire_batch(con, NOW, 2, "a job") for _ in range(3)] == [2, 1, 0]
+    assert [upkeep.change_oldest(con, upkeep.due(NOW), 2, "a job") for _ in range(3)] == [2, 1, 0]
 
 
 def test_cleanup_removes_only_what_is_expired_for_the_whole_retention(con: Connection) -> None:
     _add(con, NOW - RETENTION - DAY, NOW - RETENTION, NOW - RETENTION + TICK, is_expired=True)
     _add(con, NOW - 2 * RETENTION, is_expired=False)
-    assert upkeep.count_stale(con, NOW, RETENTION) == 2
-    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1, "a job") == 1
-    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1, "a job") == 1
-    assert upkeep.delete_stale_batch(con, NOW, RETENTION, 1, "a job") == 0
+    assert upkeep.count(con, upkeep.stale(NOW, RETENTION)) == 2
+    assert upkeep.change_oldest(con, upkeep.stale(NOW, RETENTION), 1, "a job") == 1
+    assert upkeep.change_oldest(con, upkeep.stale(NOW, RETENTION), 1, "a job") == 1
+    assert upkeep.change_oldest(con, upkeep.stale(NOW, RETENTION), 1, "a job") == 0
     assert _dates(con, "true") == [NOW - 2 * RETENTION, NOW - RETENTION + TICK]
 
 
 def test_a_batch_leaves_one_event_with_its_count_and_the_job_s_name(con: Connection) -> None:
     _add(con, *(NOW - n * DAY for n in range(3)))
     for _ in range(3):
-        upkeep.expire_batch(con, NOW, 2, "record-expiry")
-    while upkeep.delete_stale_batch(con, NOW, timedelta(0), 5, "db-cleanup"):
+        upkeep.change_oldest(con, upkeep.due(NOW), 2, "record-expiry")
+    while upkeep.change_oldest(con, upkeep.stale(NOW, timedelta(0)), 5, "db-cleanup"):
         pass
     rows = con.query("SELECT action, count, actor, record_id FROM record_event ORDER BY id")
     assert rows == [
@@ -79,12 +83,12 @@ def test_batches_leave_rows_that_somebody_else_has_locked(
     try:
         other.run("BEGIN")
         other.run("SELECT id FROM record ORDER BY id LIMIT 1 FOR UPDATE")
-        assert upkeep.expire_batch(con, NOW, 10, "a job") == 1
+        assert upkeep.change_oldest(con, upkeep.due(NOW), 10, "a job") == 1
         assert _dates(con, "is_expired") == [NOW - DAY]
         other.run("ROLLBACK")
     finally:
         other.close()
-    assert upkeep.expire_batch(con, NOW, 10, "a job") == 1
+    assert upkeep.change_oldest(con, upkeep.due(NOW), 10, "a job") == 1
 
 
 def test_the_summary_counts_the_24_hours_up_to_now(con: Connection) -> None:
@@ -104,14 +108,19 @@ def test_the_summary_of_nothing_is_zeros(con: Connection) -> None:
     assert upkeep.summary(con, NOW) == (0, 0, 0)
 
 
-def test_the_batch_of_due_records_comes_from_its_index(crowd: Connection) -> None:
-    assert "record_due" in indexes_of(crowd, upkeep.EXPIRE_BATCH, now=NOW, limit=100, actor="a job")
+@pytest.mark.parametrize(("chosen", "index"), [(DUE, "record_due"), (STALE, "record_stale")])
+def test_the_oldest_come_from_their_index(crowd: Connection, chosen: upkeep.Chosen, index: str) -> None:
+    assert index in indexes_of(crowd, chosen.statements.oldest, until=NOW, limit=100)
 
 
-def test_the_batch_of_stale_records_comes_from_its_index(crowd: Connection) -> None:
-    assert "record_stale" in indexes_of(
-        crowd, upkeep.DELETE_STALE_BATCH, cutoff=NOW, limit=100, actor="a job"
-    )
+@pytest.mark.parametrize("chosen", [DUE, STALE])
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_pages_are_read_by_their_place(crowd: Connection, chosen: upkeep.Chosen, mode: str) -> None:
+    crowd.query(f"SET plan_cache_mode = {mode}")
+    crowd.script("PREPARE pages(timestamptz, tid, tid) AS " + _numbered(chosen.statements.pages))
+    plan = crowd.query("EXPLAIN EXECUTE pages('2026-06-01', '(10,0)', '(20,0)')")
+    crowd.script("DEALLOCATE pages; RESET plan_cache_mode")
+    assert "Tid Range Scan on record" in plan[1][0].strip()
 
 
 def _add(con: Connection, *dates: datetime, is_expired: bool = False) -> None:
@@ -136,3 +145,9 @@ def _dates(con: Connection, condition: str) -> list[datetime]:
     return [
         row[0] for row in con.query(f"SELECT expiry_date FROM record WHERE {condition} ORDER BY expiry_date")
     ]
+
+
+def _numbered(sql: str) -> str:
+    for number, name in enumerate((":until", ":first", ":beyond"), start=1):
+        sql = sql.replace(name, f"${number}")
+    return sql

@@ -1,9 +1,6 @@
-"""The SQL of the jobs: what the summary counts, what is due to expire, what is stale enough to go, hourly figures.
+"""The SQL of the jobs: what the summary counts, what is due to expire, what is stale enough to go, hourly figures."""
 
-Batches choose rows by ctid: 0.8 of the speed of one big statement, where a join on id has 0.5 to 0.6.
-Rows that somebody else has locked are left for the next batch.
-"""
-
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
@@ -15,33 +12,40 @@ SUMMARY = """
         (SELECT count(*) FROM record WHERE expiry_date > :since AND expiry_date <= :now)
 """
 
-_DUE = "NOT is_expired AND expiry_date <= :now"
-_STALE = "is_expired AND expiry_date <= :cutoff"
-
 _COUNT = "SELECT count(*) FROM record WHERE {which}"
-COUNT_DUE = _COUNT.format(which=_DUE)
-COUNT_STALE = _COUNT.format(which=_STALE)
-
-_BATCH = """
-    WITH done AS (
-        {change}
-        WHERE ctid = ANY(ARRAY(
+# By ctid, and what somebody else has locked is left: a join on id takes twice as long.
+_OLDEST = """ctid = ANY(ARRAY(
             SELECT ctid
             FROM record
             WHERE {which}
             ORDER BY expiry_date, id
             LIMIT :limit
             FOR UPDATE SKIP LOCKED
-        ))
-        RETURNING 1
-    ), noted AS (
-        INSERT INTO record_event (action, count, actor)
-        SELECT '{action}', count(*), :actor FROM done HAVING count(*) > 0
-    )
-    SELECT count(*) FROM done
-"""
-EXPIRE_BATCH = _BATCH.format(change="UPDATE record SET is_expired = true", which=_DUE, action="expired")
-DELETE_STALE_BATCH = _BATCH.format(change="DELETE FROM record", which=_STALE, action="deleted")
+        ))"""
+# Not locked beforehand, which would write each page twice: PostgreSQL looks again at what somebody changed meanwhile.
+_PAGES = "ctid >= CAST(:first AS tid) AND ctid < CAST(:beyond AS tid) AND {which}"
+
+
+class _Statements:
+    """About the records for which `which` is true; what is done to them is an event named `action`."""
+
+    def __init__(self, which: str, change: str, action: str) -> None:
+        self.action = action
+        self.count = _COUNT.format(which=which)
+        self.oldest = f"{change} WHERE {_OLDEST.format(which=which)}"
+        self.pages = f"{change} WHERE {_PAGES.format(which=which)}"
+
+
+EXPIRE = _Statements(
+    "NOT is_expired AND expiry_date <= :until", "UPDATE record SET is_expired = true", "expired"
+)
+DELETE_STALE = _Statements("is_expired AND expiry_date <= :until", "DELETE FROM record", "deleted")
+
+_NOTE = "INSERT INTO record_event (action, count, actor) VALUES (:action, CAST(:count AS integer), :actor)"
+
+PAGES = "SELECT pg_relation_size('record') / CAST(current_setting('block_size') AS integer)"
+LOCK_TIMEOUT = "100ms"
+_AT_EASE = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', :patience, true)"
 
 ROLL_UP = """
     WITH since AS (
@@ -71,24 +75,55 @@ def summary(con: Connection, now: datetime) -> Summary:
     return Summary(total, created, expired)
 
 
-def count_due(con: Connection, now: datetime) -> int:
-    """How many records `expire_batch` would mark in all."""
-    return _count(con.query(COUNT_DUE, now=now))
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which records, and what is done to them."""
+
+    statements: _Statements
+    until: datetime
 
 
-def expire_batch(con: Connection, now: datetime, limit: int, actor: str) -> int:
-    """Mark up to `limit` records whose date has come as expired; 0 means that none is left."""
-    return _count(con.query(EXPIRE_BATCH, now=now, limit=limit, actor=actor))
+def due(now: datetime) -> Chosen:
+    """Records whose date has come, to be marked as expired."""
+    return Chosen(EXPIRE, now)
 
 
-def count_stale(con: Connection, now: datetime, older_than: timedelta) -> int:
-    """How many records `delete_stale_batch` would delete in all."""
-    return _count(con.query(COUNT_STALE, cutoff=now - older_than))
+def stale(now: datetime, older_than: timedelta) -> Chosen:
+    """Records that are expired since `older_than` or longer, to be deleted."""
+    return Chosen(DELETE_STALE, now - older_than)
 
 
-def delete_stale_batch(con: Connection, now: datetime, older_than: timedelta, limit: int, actor: str) -> int:
-    """Delete up to `limit` records that are expired since `older_than` or longer; 0: none is left."""
-    return _count(con.query(DELETE_STALE_BATCH, cutoff=now - older_than, limit=limit, actor=actor))
+def count(con: Connection, chosen: Chosen) -> int:
+    """How many there are."""
+    return _count(con.query(chosen.statements.count, until=chosen.until))
+
+
+def pages(con: Connection) -> int:
+    """How many pages the table has."""
+    return _count(con.query(PAGES))
+
+
+def change_oldest(con: Connection, chosen: Chosen, limit: int, actor: str) -> int:
+    """Change up to `limit` records, the longest over first, but none that is locked; 0: none is left."""
+    return _changed(con, chosen, actor, chosen.statements.oldest, limit=limit)
+
+
+def change_pages(con: Connection, chosen: Chosen, first: int, beyond: int, actor: str) -> int:
+    """Change all on the pages from `first` up to, without, `beyond`, or none.
+
+    Raises StatementError (55P03) when somebody holds a lock on one of them for longer than LOCK_TIMEOUT.
+    """
+    place = {"first": f"({first},0)", "beyond": f"({beyond},0)"}
+    return _changed(con, chosen, actor, chosen.statements.pages, **place)
+
+
+def _changed(con: Connection, chosen: Chosen, actor: str, sql: str, **values: object) -> int:
+    with con.transaction():
+        con.query(_AT_EASE, patience=LOCK_TIMEOUT)
+        count = con.change(sql, until=chosen.until, **values)
+        if count:
+            con.query(_NOTE, action=chosen.statements.action, count=count, actor=actor)
+        return count
 
 
 def roll_up(con: Connection, now: datetime) -> None:
