@@ -139,7 +139,8 @@ def _first_calls(stage: Stage) -> tuple[Start, Start, Start]:
 
 
 def _ours(stage: Stage, database: Database, function: str, event: Path | None = None) -> Start:
-    return Start(stage.python, f"{function}.app", OURS, database.env, event)
+    env = database.env | {"AWS_LAMBDA_RUNTIME_API": "there"}  # by which code knows where it is
+    return Start(stage.python, f"{function}.app", OURS, env, event)
 
 
 def _fastapi(stage: Stage, database: Database, event: Path | None = None) -> Start:

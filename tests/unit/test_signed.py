@@ -1,0 +1,146 @@
+"""What is signed without boto3 is signed as boto3 would, and asked only where the environment says all."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowmatch import signed
+from slowmatch.signed import Caller
+
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db"
+TARGET = "secretsmanager.GetSecretValue"
+LAMBDA = {
+    "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+}
+words = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+@given(words, words, st.just("") | words, st.binary(max_size=200), st.integers(0, 4_000_000_000))
+def test_the_signature_is_boto3_s(key_id: str, key: str, token: str, body: bytes, at: int) -> None:
+    caller = Caller("https://secretsmanager.eu-west-1.amazonaws.com", "eu-west-1", key_id, key, token)
+    ours = signed.headers(caller, "secretsmanager", TARGET, body, datetime.fromtimestamp(at, UTC))
+
+    theirs = AWSRequest(
+        "POST", caller.url + "/", {"Content-Type": ours["content-type"], "X-Amz-Target": TARGET}, body
+    )
+    theirs.context["timestamp"] = ours["x-amz-date"]
+    signer = SigV4Auth(Credentials(key_id, key, token or None), "secretsmanager", "eu-west-1")
+    if token:
+        theirs.headers["X-Amz-Security-Token"] = token
+    theirs.headers["X-Amz-Date"] = ours["x-amz-date"]
+    text = signer.string_to_sign(theirs, signer.canonical_request(theirs))
+    assert ours["authorization"].rpartition("=")[2] == signer.signature(text, theirs)
+    assert signer.scope(theirs) in ours["authorization"]
+
+
+def test_in_lambda_the_environment_says_who_asks() -> None:
+    caller = Caller.of(LAMBDA, "secretsmanager")
+    assert caller is not None
+    assert caller.url == "https://secretsmanager.eu-west-1.amazonaws.com"
+    assert "wJalr" not in repr(caller)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"AWS_LAMBDA_RUNTIME_API": None},
+        {"AWS_ACCESS_KEY_ID": None},
+        {"AWS_DEFAULT_REGION": None},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"https_proxy": "http://proxy:3128"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1/behind"},
+    ],
+    ids=lambda different: next(iter(different)),
+)
+def test_what_only_boto3_can_do_is_left_to_it(different: dict[str, str | None]) -> None:
+    env = {name: value for name, value in (LAMBDA | different).items() if value is not None}
+    assert Caller.of(env, "secretsmanager") is None
+
+
+@pytest.fixture
+def aws() -> Iterator[SimpleNamespace]:
+    """Something that answers every request with `status` and `body`, and keeps what it was asked."""
+    stub = SimpleNamespace(status=200, body="{}", asked=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            stub.asked.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(stub.status)
+            self.end_headers()
+            self.wfile.write(stub.body.encode())
+
+        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        stub.url = f"http://127.0.0.1:{server.server_port}"
+        yield stub
+        server.shutdown()
+
+
+def test_an_answer_is_read(aws: SimpleNamespace) -> None:
+    aws.body = '{"SecretString": "sesame"}'
+    assert _ask(aws.url) == {"SecretString": "sesame"}
+    ((headers, body),) = aws.asked
+    assert json.loads(body) == {"SecretId": ARN}
+    assert headers["x-amz-target"] == TARGET
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(400, '{"__type": "AccessDeniedException"}'), (200, "no JSON"), (503, "")]
+)
+def test_a_refusal_is_no_answer(aws: SimpleNamespace, status: int, body: str) -> None:
+    aws.status, aws.body = status, body
+    assert _ask(aws.url) is None
+
+
+def test_nobody_there_is_no_answer() -> None:
+    assert _ask("http://127.0.0.1:1") is None
+
+
+READ = """
+import sys
+from slowmatch import secrets
+print(secrets.read(sys.argv[1], "password"), {"boto3", "botocore"} & set(sys.modules))
+"""
+
+
+def test_a_secret_is_read_in_lambda_without_boto3(aws: SimpleNamespace) -> None:
+    aws.body = json.dumps({"SecretString": '{"password": "sesame"}'})
+    env = LAMBDA | {"AWS_ENDPOINT_URL": aws.url, "PYTHONPATH": "layers/common"}
+    said = subprocess.run(
+        [sys.executable, "-c", READ, ARN], env=env, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "{'password': 'sesame'} set()\n"
+
+
+def test_boto3_says_why_a_secret_cannot_be_read(aws: SimpleNamespace) -> None:
+    aws.status, aws.body = 400, '{"__type": "AccessDeniedException", "message": "not yours"}'
+    env = LAMBDA | {"AWS_ENDPOINT_URL": aws.url, "PYTHONPATH": "layers/common"}
+    said = subprocess.run(
+        [sys.executable, "-c", READ, ARN], env=env, capture_output=True, text=True, check=False
+    )
+    assert "SecretError" in said.stderr
+    assert "not yours" in said.stderr
+
+
+def _ask(url: str) -> Any:
+    caller = Caller.of(LAMBDA | {"AWS_ENDPOINT_URL": url}, "secretsmanager")
+    assert caller is not None
+    return signed.post(caller, "secretsmanager", TARGET, {"SecretId": ARN})
