@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import NoCredentialsError
@@ -131,7 +132,7 @@ def test_who_is_told_is_looked_at_after_the_migrations(
     run: Run, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sam.answered({"applied": []})
-    team = {"name": "team", "kind": "slack", "events": [], "jobs": [], "switched_off": None}
+    team: dict[str, Any] = {"name": "team", "kind": "slack", "events": [], "jobs": [], "switched_off": None}
     sam.answered({"destinations": [team, team | {"name": "old", "switched_off": "410 Gone"}]})
     assert run() == 0
     assert sam.calls == [DEPLOY, MIGRATE, NOTIFIER]
