@@ -1,0 +1,81 @@
+"""Slowmatch's own bookkeeping: a job that does nothing, and putting runs in."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from time import perf_counter
+from typing import Any
+
+from benchmarks.peers.protocol import seconds, serve
+from slowmatch.db import connection
+from slowmatch.jobs import enqueue, queue
+from slowmatch.jobs import serve as serve_job
+from slowmatch.jobs.catalog import JOBS, JobSpec
+
+JOB = "noop"
+JOBS[JOB] = JobSpec(JOB, "Does nothing.", exclusive=False, scheduled=False)
+_ENDED = "SELECT count(*) FROM job_run WHERE state = 'succeeded'"
+_WAITING = "SELECT id::text, attempt + 1 FROM job_run WHERE state = 'enqueued' ORDER BY id"
+
+
+class Queue:
+    """SQS without its distance: it takes everything at once."""
+
+    def send_message_batch(self, **batch: Any) -> dict[str, Any]:
+        return {"Successful": batch["Entries"]}
+
+
+class LambdaContext:
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 180_000
+
+
+handler = serve_job(JOB, lambda _: None)
+
+
+def fill(times: int) -> None:
+    """Put runs in, unmeasured."""
+    with connection().transaction():
+        for _ in range(times):
+            enqueue(connection(), JOB)
+
+
+def work(batch: int) -> dict[str, float]:
+    """Bring what is there to the function, `batch` messages an invocation."""
+    events, before = list(_events(batch)), ended()
+    began = perf_counter()
+    for event in events:
+        answer = handler(event, LambdaContext())
+        assert answer == {"batchItemFailures": []}, answer
+    took = perf_counter() - began
+    return {"seconds": took, "done": ended() - before}
+
+
+def ended() -> int:
+    """How many runs have succeeded."""
+    return int(connection().query(_ENDED)[0][0])
+
+
+def put(times: int) -> float:
+    """Enqueue one run after another, each with its commit and its message."""
+    con = connection()
+    enqueue(con, JOB)
+    return seconds(lambda: enqueue(con, JOB), times)
+
+
+def _events(batch: int) -> Iterator[dict[str, Any]]:
+    """The events of SQS for all runs that wait."""
+    number = count()
+    records = [
+        {"messageId": str(next(number)), "body": json.dumps({"run_id": run_id, "attempt": attempt})}
+        for run_id, attempt in connection().query(_WAITING)
+    ]
+    for start in range(0, len(records), batch):
+        yield {"Records": records[start : start + batch]}
+
+
+if __name__ == "__main__":
+    queue.sqs = Queue  # type: ignore[assignment]
+    serve({"fill": fill, "work": work, "enqueue": put})
