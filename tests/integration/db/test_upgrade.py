@@ -65,6 +65,24 @@ def builds(con: Connection) -> list[int]:
     return [pid for (pid,) in found]
 
 
+@pytest.mark.parametrize("number", range(1, len(migrate.migrations())))
+def test_every_table_of_the_schema_before_is_used_while_a_migration_is_applied(
+    number: int, con: Connection, connect: Connect
+) -> None:
+    con.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    migrate.apply(con, migrate.migrations()[:number])
+    other = connect()
+    other.query("SET lock_timeout = '1s'")  # more than one second would be an error here
+    tables = [name for (name,) in other.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    with ThreadPoolExecutor(1) as thread:
+        migration = thread.submit(migrate.apply, con, migrate.migrations()[: number + 1])
+        while not migration.done():
+            for table in tables:
+                other.query(f"SELECT FROM {table} LIMIT 1")
+                other.query(f"DELETE FROM {table} WHERE false")
+        assert migration.result() == [str(migrate.migrations()[number])]
+
+
 def test_a_migration_lets_others_pass_while_it_waits_for_its_lock(
     con: Connection, old_code: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
