@@ -10,7 +10,7 @@ def indexes_of(con: Connection, sql: str, **values: object) -> set[str]:
     """The indexes in the statement's plan; a plan that reads a whole table fails the test."""
     ((plan,),) = con.query("EXPLAIN (FORMAT JSON) " + sql, **values)
     nodes = list(_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
-    assert "Seq Scan" not in {node["Node Type"] for node in nodes}
+    assert "Seq Scan" not in {node["Node Type"] for node in nodes}, plan
     return {node["Index Name"] for node in nodes if "Index Name" in node}
 
 
