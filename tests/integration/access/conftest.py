@@ -1,4 +1,4 @@
-"""Requests of API clients, and whether anything came of them."""
+"""Requests of API clients and of browsers, and whether anything came of them."""
 
 import json
 from collections.abc import Callable
@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from console.app import handler as console
 from records_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
+from tests.integration.console.conftest import Browse
+from tests.issuer import Issuer
 
 PUBLIC_ADDRESS = "203.0.113.7"
 HOST = "api.example.com"
@@ -56,7 +59,7 @@ def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str])
             "body": NEW_RECORD,
             "isBase64Encoded": False,
         }
-        answer = handler(event | parts, lambda_context)  # type: ignore[arg-type]
+        answer = handler(event | parts, lambda_context)
         detail = json.loads(answer["body"]).get("detail", "")
         return Answer(answer["statusCode"], answer["headers"], detail, log())
 
@@ -68,3 +71,11 @@ def rows(con: Connection) -> dict[str, list[Any]]:
     tables = con.query("SELECT relname::text FROM pg_stat_user_tables ORDER BY relname")
     digest = "SELECT count(*), md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {} AS t"
     return {table: con.query(digest.format(table))[0] for (table,) in tables}
+
+
+@pytest.fixture
+def browser(
+    con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> Browse:
+    """Nobody is signed in on it."""
+    return Browse(console, lambda_context, monkeypatch)

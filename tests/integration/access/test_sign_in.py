@@ -1,10 +1,10 @@
-"""Signing in to the console, and out, with a provider that may lie."""
+"""Signing in to the console, with a provider that may lie."""
 
 import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
@@ -12,40 +12,10 @@ from console.app import handler
 from console.sign_in import path_on_this_site
 from slowmatch import secrets
 from slowmatch.db import Connection
-from slowmatch.http import sessions
-from slowmatch.http.identity import Identity, Role
-from slowmatch.settings import settings
 from tests.conftest import LambdaContext
-from tests.integration.access.conftest import rows
-from tests.integration.console.conftest import Browse, Page
+from tests.integration.access.signing_in import CALLBACK, begin, come_back, let_pass, sign_in
+from tests.integration.console.conftest import Browse
 from tests.issuer import CLIENT_ID, Issuer, hs256, key, pem, unsigned
-
-CALLBACK = "http://127.0.0.1:8080/sign-in/callback"
-
-
-@pytest.fixture
-def browser(
-    con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
-) -> Browse:
-    """Nobody is signed in on it."""
-    return Browse(handler, lambda_context, monkeypatch)
-
-
-def begin(browser: Browse, wanted: str = "/records") -> dict[str, str]:
-    """Go to the provider's page; what it was asked with."""
-    page = browser.get(f"/sign-in?{urlencode({'next': wanted})}")
-    assert page.status == 303
-    return dict(parse_qsl(urlsplit(page.location).query))
-
-
-def come_back(browser: Browse, **answer: str) -> Page:
-    return browser.get(f"/sign-in/callback?{urlencode(answer)}")
-
-
-def sign_in(browser: Browse, issuer: Issuer, **claims: Any) -> Page:
-    asked = begin(browser)
-    issuer.answer = (200, {"id_token": issuer.token(**({"nonce": asked["nonce"]} | claims))})
-    return come_back(browser, code="good", state=asked["state"])
 
 
 def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(browser: Browse, issuer: Issuer) -> None:
@@ -232,100 +202,6 @@ def test_who_has_no_role_is_told_so_and_can_sign_out(browser: Browse, issuer: Is
     assert browser.cookies == {}
 
 
-# the session's cookie
-
-
-@pytest.mark.parametrize("change", ["x", "é\udce9", "", "signature", "payload", "flow", "another key"])
-def test_a_cookie_that_is_not_ours_lets_nobody_in(
-    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
-    browser.sign_in(Role.VIEWER)
-    value = browser.cookies["session"]
-    if change == "another key":
-        sessions.serializer.cache_clear()
-        monkeypatch.setattr(secrets, "read", lambda *_: {"key": "o" * 64})
-    payload = base64.urlsafe_b64encode(b'{"name":"x","subject":"x","role":3}').decode().rstrip("=")
-    browser.cookies["session"] = {
-        "x": "x",
-        "é\udce9": "é\udce9",
-        "": "",
-        "signature": value[:-2] + ("AA" if not value.endswith("AA") else "BB"),
-        "payload": f"{payload}.{value.split('.', 1)[1]}",
-        "flow": sessions.write(sessions.SIGN_IN, {"name": "x", "subject": "x", "role": 3}),
-        "another key": value,
-    }[change]
-    page = browser.get("/records")
-    assert (page.status, page.location) == (303, "/sign-in?next=/records")
-    assert "signature is wrong" in log()
-
-
-def test_a_session_ends_after_its_hours(
-    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    browser.sign_in(Role.VIEWER)
-    assert browser.get("/").location == "/dashboard"
-    let_pass(monkeypatch, 8 * 3600 + 1)
-    assert browser.get("/").location == "/sign-in?next=/"
-    assert "has expired" in log()
-
-
-def test_people_of_another_provider_are_signed_in_no_more(
-    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    browser.sign_in(Role.ADMIN)
-    monkeypatch.setenv("OIDC_ISSUER", "https://other.example.com")
-    settings.cache_clear()
-    assert browser.get("/").location == "/sign-in?next=/"
-
-
-def test_a_bearer_token_signs_nobody_in_to_the_console(browser: Browse, issuer: Issuer) -> None:
-    assert browser.get("/records", authorization=f"Bearer {issuer.token()}").status == 303
-
-
-@pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
-def test_a_script_is_told_that_the_session_is_over(
-    browser: Browse, issuer: Issuer, headers: dict[str, str]
-) -> None:
-    page = browser.get("/records?q=x", **headers)
-    assert page.status == 401 and page.headers["HX-Redirect"] == "/sign-in?next=/records%3Fq%3Dx"
-    assert browser.get("/records", sec_fetch_mode="navigate").status == 303
-
-
-def test_a_form_without_a_session_does_nothing_and_leads_nowhere(
-    browser: Browse, issuer: Issuer, con: Connection
-) -> None:
-    before = rows(con)
-    page = browser.post("/records", {"title": "x"})
-    assert page.status == 401 and "You are signed out" in page.text
-    assert rows(con) == before
-
-
-def test_nobody_is_signed_out_by_another_site(browser: Browse, issuer: Issuer) -> None:
-    browser.sign_in(Role.VIEWER)
-    assert browser.post("/sign-out", origin="https://evil.example.com").status == 403
-    assert browser.get("/").location == "/dashboard"
-
-
-def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
-    browser: Browse, issuer: Issuer
-) -> None:
-    page = browser.get("/signed-out")
-    assert 'href="/sign-in"' in page.text
-    back = urlencode({"u": "http://127.0.0.1:8080/signed-out"})[2:]
-    expected = (
-        f"{issuer.url}/logout?client_id={CLIENT_ID}&amp;post_logout_redirect_uri={back}&amp;logout_uri={back}"
-    )
-    assert expected in page.text
-
-
-def test_without_the_provider_signing_out_works_all_the_same(browser: Browse, issuer: Issuer) -> None:
-    issuer.down = True
-    assert browser.get("/signed-out").status == 200
-
-
-# where a person is led after signing in
-
-
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -373,82 +249,3 @@ def test_the_way_back_is_checked_when_the_sign_in_begins(browser: Browse, issuer
     asked = begin(browser, "//evil.example.com")
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
     assert come_back(browser, code="good", state=asked["state"]).location == "/dashboard"
-
-
-# without a sign-in, on one machine
-
-
-@pytest.fixture
-def browse(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> Browse:
-    """Under AUTH=local."""
-    return Browse(handler, lambda_context, monkeypatch)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"sourceIp": "203.0.113.7"},
-        {"sourceIp": ""},
-        {"sourceIp": "::ffff:203.0.113.7"},
-        {"domainName": "slowmatch.example.com"},
-        {"domainName": "127.0.0.1.example.com"},
-        {"domainName": "localhost.example.com:8080"},
-        {"domainName": ""},
-        {"host": "rebound.example.com"},
-        {"x-forwarded-for": "203.0.113.7"},
-        {"x-forwarded-for": "127.0.0.1, 203.0.113.7"},
-        {"forwarded": "for=203.0.113.7"},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_auth_local_lets_in_nobody_who_is_elsewhere(
-    browse: Browse, con: Connection, log: Callable[[], str], change: dict[str, str], method: str
-) -> None:
-    before = rows(con)
-    event = browse.event(method, "/records", "title=x" if method == "POST" else None, {})
-    for name, value in change.items():
-        if name == "sourceIp":
-            event["requestContext"]["http"][name] = value
-        elif name == "domainName":
-            event["requestContext"][name] = value
-        else:
-            event["headers"][name] = value
-    answer = handler(event, browse.context)
-    assert answer["statusCode"] == 403
-    assert rows(con) == before and "AUTH=local" in log()
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:9000"])
-def test_auth_local_signs_in_who_is_on_this_machine(browse: Browse, address: str, host: str) -> None:
-    event = browse.event("GET", "/", None, {})
-    event["requestContext"]["http"]["sourceIp"] = address
-    event["requestContext"]["domainName"] = event["headers"]["host"] = host
-    answer = handler(event, browse.context)
-    assert (answer["statusCode"], answer["headers"]["Location"]) == (303, "/dashboard")
-
-
-def test_auth_local_has_nothing_to_sign_in_to(browse: Browse) -> None:
-    assert browse.get("/sign-in?next=/jobs").location == "/jobs"
-    assert browse.get("/sign-in?next=//evil.example.com").location == "/dashboard"
-    assert browse.get("/sign-in/callback?code=x&state=y").location == "/dashboard"
-
-
-def let_pass(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    """The cookies that were made become so much older."""
-    from itsdangerous import TimestampSigner
-
-    real = TimestampSigner.get_timestamp
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: real(self) + seconds)
-
-
-def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:
-    for role in (*Role, None):
-        who = Identity("Zoë 漢字", "sub|1", role)
-        event = {
-            "cookies": [f"session={sessions.issue(who)}"],
-            "headers": {"host": "localhost"},
-            "requestContext": {"domainName": "localhost"},
-        }
-        assert sessions.find(event) == who

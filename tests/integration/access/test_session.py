@@ -1,0 +1,116 @@
+"""The session's cookie, and signing out."""
+
+import base64
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+
+from slowmatch import secrets
+from slowmatch.db import Connection
+from slowmatch.http import sessions
+from slowmatch.http.identity import Identity, Role
+from slowmatch.settings import settings
+from tests.integration.access.conftest import rows
+from tests.integration.access.signing_in import let_pass
+from tests.integration.console.conftest import Browse
+from tests.issuer import CLIENT_ID, Issuer
+
+
+@pytest.mark.parametrize("change", ["x", "é\udce9", "", "signature", "payload", "flow", "another key"])
+def test_a_cookie_that_is_not_ours_lets_nobody_in(
+    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    browser.sign_in(Role.VIEWER)
+    value = browser.cookies["session"]
+    if change == "another key":
+        sessions.serializer.cache_clear()
+        monkeypatch.setattr(secrets, "read", lambda *_: {"key": "o" * 64})
+    payload = base64.urlsafe_b64encode(b'{"name":"x","subject":"x","role":3}').decode().rstrip("=")
+    browser.cookies["session"] = {
+        "x": "x",
+        "é\udce9": "é\udce9",
+        "": "",
+        "signature": value[:-2] + ("AA" if not value.endswith("AA") else "BB"),
+        "payload": f"{payload}.{value.split('.', 1)[1]}",
+        "flow": sessions.write(sessions.SIGN_IN, {"name": "x", "subject": "x", "role": 3}),
+        "another key": value,
+    }[change]
+    page = browser.get("/records")
+    assert (page.status, page.location) == (303, "/sign-in?next=/records")
+    assert "signature is wrong" in log()
+
+
+def test_a_session_ends_after_its_hours(
+    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.sign_in(Role.VIEWER)
+    assert browser.get("/").location == "/dashboard"
+    let_pass(monkeypatch, 8 * 3600 + 1)
+    assert browser.get("/").location == "/sign-in?next=/"
+    assert "has expired" in log()
+
+
+def test_people_of_another_provider_are_signed_in_no_more(
+    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.sign_in(Role.ADMIN)
+    monkeypatch.setenv("OIDC_ISSUER", "https://other.example.com")
+    settings.cache_clear()
+    assert browser.get("/").location == "/sign-in?next=/"
+
+
+def test_a_bearer_token_signs_nobody_in_to_the_console(browser: Browse, issuer: Issuer) -> None:
+    assert browser.get("/records", authorization=f"Bearer {issuer.token()}").status == 303
+
+
+@pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
+def test_a_script_is_told_that_the_session_is_over(
+    browser: Browse, issuer: Issuer, headers: dict[str, str]
+) -> None:
+    page = browser.get("/records?q=x", **headers)
+    assert page.status == 401 and page.headers["HX-Redirect"] == "/sign-in?next=/records%3Fq%3Dx"
+    assert browser.get("/records", sec_fetch_mode="navigate").status == 303
+
+
+def test_a_form_without_a_session_does_nothing_and_leads_nowhere(
+    browser: Browse, issuer: Issuer, con: Connection
+) -> None:
+    before = rows(con)
+    page = browser.post("/records", {"title": "x"})
+    assert page.status == 401 and "You are signed out" in page.text
+    assert rows(con) == before
+
+
+def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:
+    for role in (*Role, None):
+        who = Identity("Zoë 漢字", "sub|1", role)
+        event = {
+            "cookies": [f"session={sessions.issue(who)}"],
+            "headers": {"host": "localhost"},
+            "requestContext": {"domainName": "localhost"},
+        }
+        assert sessions.find(event) == who
+
+
+def test_nobody_is_signed_out_by_another_site(browser: Browse, issuer: Issuer) -> None:
+    browser.sign_in(Role.VIEWER)
+    assert browser.post("/sign-out", origin="https://evil.example.com").status == 403
+    assert browser.get("/").location == "/dashboard"
+
+
+def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
+    browser: Browse, issuer: Issuer
+) -> None:
+    page = browser.get("/signed-out")
+    assert 'href="/sign-in"' in page.text
+    back = urlencode({"u": "http://127.0.0.1:8080/signed-out"})[2:]
+    expected = (
+        f"{issuer.url}/logout?client_id={CLIENT_ID}&amp;post_logout_redirect_uri={back}&amp;logout_uri={back}"
+    )
+    assert expected in page.text
+
+
+def test_without_the_provider_signing_out_works_all_the_same(browser: Browse, issuer: Issuer) -> None:
+    issuer.down = True
+    assert browser.get("/signed-out").status == 200

@@ -1,0 +1,48 @@
+"""Records to look at, and what their pages say."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.records import store
+from tests.integration.console.conftest import Page
+
+GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_offset": "+01:00"}
+
+
+def add(con: Connection, title: str = "Passport", **due: float) -> int:
+    """A record that expires in `due` from now, made by Robin."""
+    expiry_date = con.now() + timedelta(**(due or {"days": 30}))
+    return store.create(con, title, expiry_date, "robin")[0]
+
+
+def find(con: Connection, record_id: int) -> Any:
+    return json.loads(store.get(con, record_id) or "null")
+
+
+def titles(page: Page) -> list[str]:
+    return re.findall(r'<a href="/records/\d+"><bdi>(.*?)</bdi>', page.text)
+
+
+def words(page: Page) -> str:
+    """What is read, on one line."""
+    main = page.text.partition('<main id="main"')[2].partition("</main>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+
+
+def hint(page: Page, field: str) -> str:
+    """What is said under a field of the form."""
+    (found,) = re.findall(rf'<span id="{field}-help">(.*?)</span>\s*<', page.text, re.DOTALL)
+    return re.sub(r"<[^>]+>", "", found).strip()
+
+
+def value(page: Page, field: str) -> str:
+    (found,) = re.findall(rf'<input[^>]* name="{field}"[^>]*?value="([^"]*)"', page.text)
+    return str(found)
+
+
+def filled(page: Page) -> dict[str, str]:
+    """The form of the page as a browser in UTC sends it."""
+    return {name: value(page, name) for name in ("title", "expiry_date", "title_was", "expiry_was")}
