@@ -37,7 +37,7 @@ def document(arn: str) -> Any:
 
 def _text(arn: str) -> str:
     # Where boto3 is loaded it costs nothing more to ask it.
-    found = None if "botocore" in sys.modules else _directly(arn)
+    found = None if "boto3" in sys.modules else _directly(arn)
     return _by_boto3(arn) if found is None else found
 
 
