@@ -41,6 +41,11 @@ def post(body: Mapping[str, object]) -> Event:
     return _sample("create", PATH) | {"body": json.dumps(body)}
 
 
+def signed(event: Event, token: str) -> Event:
+    """The same, from a client that was given a token."""
+    return event | {"headers": event["headers"] | {"authorization": f"Bearer {token}"}}
+
+
 EVENTS = {"get": get(f"{PATH}/1"), "list": get(), "create": post(NEW)}
 
 
