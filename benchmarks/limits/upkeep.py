@@ -1,0 +1,36 @@
+"""The floor under the jobs on records: one statement for all of them, on a bare connection."""
+
+import os
+from time import perf_counter
+from urllib.parse import urlsplit
+
+import pg8000.native
+
+from benchmarks.peers.protocol import serve
+
+_URL = urlsplit(os.environ["DATABASE_URL"])
+_CON = pg8000.native.Connection(
+    _URL.username or "",
+    password=_URL.password,
+    host=_URL.hostname or "",
+    port=_URL.port or 5432,
+    database=_URL.path.strip("/"),
+)
+
+
+def expire() -> dict[str, float]:
+    return _run("UPDATE record SET is_expired = true WHERE NOT is_expired AND expiry_date <= now()")
+
+
+def clean_up() -> dict[str, float]:
+    return _run("DELETE FROM record WHERE is_expired AND expiry_date <= now() - interval '30 days'")
+
+
+def _run(sql: str) -> dict[str, float]:
+    began = perf_counter()
+    _CON.run(sql)
+    return {"seconds": perf_counter() - began, "done": _CON.row_count}
+
+
+if __name__ == "__main__":
+    serve({"expire": expire, "clean_up": clean_up})
