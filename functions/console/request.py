@@ -60,6 +60,11 @@ class Request:
             raise Problem(413, "Form too large", f"a form has at most {FORM_FIELDS_MAX:,} fields")
         return fields
 
+    @property
+    def has_stack_page(self) -> bool:
+        """Whether /local is there: `make run` serves it, neither `sam local start-api` nor the cloud does."""
+        return self.event["requestContext"].get("apiId") == "local"
+
     def value(self, name: str) -> str:
         """The last value of a form's field, without spaces at its ends; empty when it is not there."""
         return self.form.get(name, [""])[-1].strip()

@@ -29,6 +29,10 @@ def command(stack: Stack, *arguments: str, **options: str) -> "subprocess.Comple
     )
 
 
+def test_the_console_leads_to_the_stack_s_page(stack: Stack) -> None:
+    assert 'href="/local"' in page(stack, "/records")
+
+
 def test_the_stack_s_page_shows_functions_queues_and_rules(stack: Stack) -> None:
     text = page(stack, "/local")
     for name in ("RecordExpiryFunction", "slowmatch-db-cleanup", "/outbox"):

@@ -1,5 +1,7 @@
 """The short ways in, and addresses that are none."""
 
+from typing import Any
+
 import pytest
 
 from tests.integration.console.conftest import Browse
@@ -23,3 +25,16 @@ def test_a_mistyped_address_is_answered_by_a_page(browse: Browse, path: str) -> 
     answer = browse.get(path)
     assert answer.status == 404
     assert "There is no page at this address" in answer.text
+
+
+def test_the_stack_s_own_page_is_offered_where_it_is(browse: Browse, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'href="/local"' not in browse.get("/records").text  # as under sam local start-api
+    event = browse.event
+
+    def through_the_local_gateway(*request: Any) -> dict[str, Any]:
+        made = event(*request)
+        made["requestContext"]["apiId"] = "local"
+        return made
+
+    monkeypatch.setattr(browse, "event", through_the_local_gateway)
+    assert '<a href="/local" hx-boost="false">Stack</a>' in browse.get("/records").text
