@@ -14,7 +14,7 @@ def test_what_is_promised_holds_in_any_order_of_things(
     con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm = settings(
-        max_examples=90,
+        max_examples=80,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,

@@ -44,9 +44,11 @@ class Upkeep(Crew):
         """After six minutes every lease is over, whether its worker died or is only slow."""
         self.dispatch(waited, resend_all)
 
-    @step()
-    def dispatcher_looks_for_lost_attempts(self) -> None:
+    @precondition(lambda self: any(run.lease_until for run in self.before.values()))
+    @step(waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]))
+    def dispatcher_looks_for_lost_attempts(self, waited: timedelta) -> None:
         """It is halted before it writes what it saw."""
+        self.clock.at += waited
         over = self.clock.at - dispatch.LEASE_GRACE
         self.seen_lost = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
 
