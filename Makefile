@@ -69,7 +69,7 @@ openapi: .venv/.run  ## write the OpenAPI document anew from the code
 bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
 	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short,--record)
 
-chaos: .venv/.dev assets  ## break things on purpose and count what holds; SHORT=1
+chaos: .venv/.dev .venv-chaos/.chaos assets  ## break things on purpose and count what holds; SHORT=1
 	@$(PY) -m pytest tests/chaos $(if $(SHORT),--short)
 
 bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
@@ -143,11 +143,12 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/audit.in -o requirements/audit.txt
 	$(LOCK) requirements/security.in -o requirements/security.txt
+	$(LOCK) requirements/chaos.in -o requirements/chaos.txt
 	$(LOCK) benchmarks/requirements.in -o benchmarks/requirements.txt
 	$(foreach peer,$(PEERS),$(LOCK) benchmarks/peers/$(peer)/requirements.in -o benchmarks/peers/$(peer)/requirements.txt && )true
 
 clean:  ## remove everything that was made, the local data included
-	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
+	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-chaos .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -156,7 +157,7 @@ clean:  ## remove everything that was made, the local data included
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
 
-.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made .venv-bench/.made:
+.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made .venv-chaos/.made .venv-bench/.made:
 	@$(call make_venv,$(@D))
 
 .venv/.run: requirements/run.txt .venv/.made
@@ -182,6 +183,11 @@ clean:  ## remove everything that was made, the local data included
 .venv-checkov/.checkov: requirements/security.txt .venv-checkov/.made
 	@echo "Installing Checkov into .venv-checkov (once, about a minute) ..."
 	@.venv-checkov/bin/python $(PIP) -r $<
+	@touch $@
+
+.venv-chaos/.chaos: requirements/chaos.txt .venv-chaos/.made
+	@echo "Installing Schemathesis into .venv-chaos ..."
+	@.venv-chaos/bin/python $(PIP) -r $<
 	@touch $@
 
 .venv-bench/.bench: benchmarks/requirements.txt .venv-bench/.made
