@@ -63,7 +63,7 @@ class Request:
     @property
     def has_stack_page(self) -> bool:
         """Whether /local is there: `make run` serves it, neither `sam local start-api` nor the cloud does."""
-        return self.event["requestContext"].get("apiId") == "local"
+        return bool(self.event["requestContext"].get("apiId") == "local")
 
     def value(self, name: str) -> str:
         """The last value of a form's field, without spaces at its ends; empty when it is not there."""

@@ -1,5 +1,6 @@
 """A migration meets a database in use: nobody waits long, and whatever happens to it, the next one goes on."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -173,6 +174,16 @@ def test_a_build_that_fails_leaves_no_index_that_every_write_pays_for(con: Conne
     with pytest.raises(MigrationError, match='9003_unique: could not create unique index "once"'):
         migrate.apply(con, files(UNIQUE))
     assert indexes(con, "once") == []
+
+
+def test_a_build_that_takes_longer_than_the_function_has_is_left_to_a_person(
+    con: Connection, old_code: Connection
+) -> None:
+    con.query("SET statement_timeout = '200ms'")
+    with pytest.raises(
+        MigrationError, match=re.escape(f"from psql, and then migrate again: {INDEX.sql[:-1]}")
+    ):
+        migrate.apply(con, files(INDEX))
 
 
 def test_what_an_interrupted_build_left_is_made_again(con: Connection) -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import pg8000.native
+
 from slowmatch import telemetry
 from slowmatch.db.connection import Connection
 from slowmatch.db.errors import StatementError, Unavailable
@@ -21,7 +23,7 @@ LOCK_WAIT_SECONDS = 0.3
 STALL_SECONDS = 0.2
 """How long the server lets the transaction wait for its next statement."""
 
-_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED = "55P03", "40P01", "25P03"
+_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED, _TIMED_OUT = "55P03", "40P01", "25P03", "57014"
 
 
 class MigrationBusy(MigrationError):
@@ -74,8 +76,7 @@ def at_once(con: Connection, file: Migration, may_block: bool) -> None:
                 _run(con, file, statement)
             _note(con, file)
     except Unavailable as error:
-        slow = not may_block and time.monotonic() - began >= BLOCK_SECONDS
-        why = f"it takes longer than {BLOCK_SECONDS} s" if slow else error
+        why = f"it takes longer than {BLOCK_SECONDS} s" if _timed_out(error) else error
         raise Blocked(f"{file} was undone: {why}") from error
 
 
@@ -93,6 +94,12 @@ def online(con: Connection, file: Migration) -> None:
             if index is not None:
                 _drop_if_invalid(con, index)
             raise
+        except Unavailable as error:
+            if not _timed_out(error):
+                raise
+            raise MigrationFailed(
+                f"{file} takes longer than the function has; do it from psql, and then migrate again: {bare(statement)}"
+            ) from error
     with con.transaction():
         _still_alone(con)
         _note(con, file)
@@ -106,6 +113,11 @@ def _run(con: Connection, file: Migration, statement: str) -> None:
         if error.sqlstate in (_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED):
             raise Blocked(said) from error
         raise MigrationFailed(said) from error
+
+
+def _timed_out(error: Unavailable) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, pg8000.native.DatabaseError) and cause.args[0].get("C") == _TIMED_OUT
 
 
 def _drop_if_invalid(con: Connection, index: str) -> None:
@@ -127,12 +139,12 @@ def _notice_a_dead_client(con: Connection) -> None:
     """A function that was killed in the middle must not keep the lock: the server looks whether it is there."""
     con.query(
         """
-        SELECT set_config('client_connection_check_interval', '2s', false),
-            set_config('tcp_keepalives_idle', '10', false),
-            set_config('tcp_keepalives_interval', '5', false),
+        SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
             set_config('tcp_keepalives_count', '3', false)
         """
     )
+    with suppress(StatementError):  # a server on Windows cannot look
+        con.query("SELECT set_config('client_connection_check_interval', '2s', false)")
 
 
 def _note(con: Connection, file: Migration) -> None:
