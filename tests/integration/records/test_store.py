@@ -193,6 +193,12 @@ def test_an_empty_list_is_an_empty_array(con: Connection) -> None:
         ("fuse nothing", []),
         ("% :", [11]),
         ("%_", []),
+        ("🧨 🔥", []),
+        ("🔥🧨", [7]),
+        (": ", [0]),
+        ("👩‍👩", [7]),
+        ('" `', [9]),
+        ("\u0301", [8]),
         ("истек", [4]),
         ("有効期限", [1]),
         ("& | ! <-> ( ) ' \\", []),
@@ -229,7 +235,7 @@ def test_a_page_comes_from_the_index_of_its_order(crowd: Connection, status: Sta
     keys: dict[str, object] = {"after_id": 5000} | ({} if status == "all" else {"after_date": NOW})
     for source in (store.PLAIN, store.WALK):
         sql = store.PAGE.format(
-            source=source.format(where=f"{which} AND {beyond}", order=order, search=store.BY_TEXT),
+            source=source.format(where=f"{which} AND {beyond}", order=order, search=store.BY_SIGNS),
             order=order,
         )
         q = {"q": "x"} if source == store.WALK else {}
@@ -240,6 +246,13 @@ def test_a_rare_word_comes_from_the_index_of_words(crowd: Connection) -> None:
     source = store.COLLECT.format(where="true", search=store.BY_WORDS)
     sql = store.PAGE.format(source=source, order="id DESC")
     assert indexes_of(crowd, sql, limit=50, q="nothing") == {"record_title_words"}
+
+
+@pytest.mark.parametrize("q", ["🔥", "%", " . 🧨"])
+def test_signs_come_from_the_index_of_signs(crowd: Connection, q: str) -> None:
+    source = store.COLLECT.format(where="true", search=store.BY_SIGNS)
+    sql = store.PAGE.format(source=source, order="id DESC")
+    assert indexes_of(crowd, sql, limit=50, q=q) == {"record_title_signs"}
 
 
 def _walk(con: Connection, status: Status, q: str | None, limit: int) -> list[dict[str, object]]:

@@ -123,7 +123,9 @@ COLLECT = "(SELECT * FROM record WHERE {where} AND {search} OFFSET 0) AS found"
 
 HAS_WORDS = "SELECT numnode(search_query(:q)) > 0"
 BY_WORDS = "search_words(title) @@ search_query(:q)"
-BY_TEXT = "position(lower(:q) IN lower(title)) > 0"
+# First those that have all the signs, by their index, which the first condition names; then those that have them so.
+BY_SIGNS = """title ~ '[^[:alnum:][:space:]]' AND search_signs(title) @> search_signs(:q)
+    AND position(lower(:q) IN lower(title)) > 0"""
 
 
 def create(con: Connection, title: str, expiry_date: datetime, actor: str) -> tuple[int, str]:
@@ -198,7 +200,7 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
     if q is None or not q.strip():
         return _page(con, PLAIN, which, order, "", values, limit)
     ((words,),) = con.query(HAS_WORDS, q=q)
-    search = BY_WORDS if words else BY_TEXT
+    search = BY_WORDS if words else BY_SIGNS
     values["q"] = q
     walked = _page(con, WALK, which, order, search, values, limit)
     return walked if walked.end else _page(con, COLLECT, which, order, search, values, limit)
