@@ -1,17 +1,19 @@
 """One logger and one set of metrics for every function: JSON lines and EMF on standard output."""
 
+import json
 import logging
+import os
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 logger = Logger()
 log: logging.Logger = logging.getLogger(logger.service)
 """The standard library's logger behind `logger`: what a handler is given."""
-metrics = Metrics()
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def with_context(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -40,16 +42,24 @@ def with_context(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:
     """Emit one count metric at once, with its dimensions (CloudWatch reads it out of the log line)."""
-    _emit(name, MetricUnit.Count, value, dimensions)
+    _emit(name, "Count", value, dimensions)
 
 
 def duration(name: str, milliseconds: float, **dimensions: str) -> None:
     """Emit one duration metric at once, in milliseconds."""
-    _emit(name, MetricUnit.Milliseconds, milliseconds, dimensions)
+    _emit(name, "Milliseconds", milliseconds, dimensions)
 
 
-def _emit(name: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
-    for dimension, text in dimensions.items():
-        metrics.add_dimension(dimension, text)
-    metrics.add_metric(name=name, unit=unit, value=value)
-    metrics.flush_metrics()
+def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+
+    Powertools' Metrics collects and checks many metrics for one line; for a line each that is ten times the work.
+    """
+    named = {**dimensions, "service": logger.service}
+    directive = {
+        "Namespace": os.environ["POWERTOOLS_METRICS_NAMESPACE"],
+        "Dimensions": [list(named)],
+        "Metrics": [{"Name": name, "Unit": unit}],
+    }
+    about = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [directive]}
+    print(_ENCODER.encode({"_aws": about, **named, name: value}))  # noqa: T201

@@ -62,15 +62,13 @@ def carry_out(
 ) -> None:
     """Run the handler and finish the attempt. An error of the handler is a state of the run, not raised."""
     context = Context(con, settings(), claim, remaining_ms, telemetry.log)
-    log = RunLog(context)
-    telemetry.log.addHandler(log)
     telemetry.logger.append_keys(run_id=claim.run_id, attempt=claim.attempt)
     try:
-        end = _ending(con, claim, context, handler)
+        with RunLog(context):
+            end = _ending(con, claim, context, handler)
         if end is not None:
             _finish(con, claim, context, end)
     finally:
-        telemetry.log.removeHandler(log)
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
 
@@ -94,7 +92,8 @@ def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Han
                 now,
                 cursor=result.cursor,
             )
-        to_json(result)  # a result that cannot be written is the handler's failure
+        if result is not None:
+            to_json(result)  # a result that cannot be written is the handler's failure
         return claims.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
     except Cancelled as stopped:
         telemetry.logger.info(f"stopped: {stopped}")

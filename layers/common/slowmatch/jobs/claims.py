@@ -35,6 +35,7 @@ class Claim:
     payload: dict[str, Any]
     cursor: dict[str, Any]
     occurrence: datetime | None
+    exclusive: bool
     started_at: datetime
 
 
@@ -84,7 +85,7 @@ _OPEN_ATTEMPT = """
     )
 """
 _CLAIMED = """
-    SELECT id::text, job, attempt, failures, max_attempts, payload, cursor, occurrence FROM claimed
+    SELECT id::text, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive FROM claimed
 """
 
 
@@ -191,8 +192,10 @@ def _claimed(con: Connection, sql: str, holder: Holder, **params: Any) -> Claim 
         raise
     if not rows:
         return None
-    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence = rows[0]
-    return Claim(run_id, job, attempt, failures, max_attempts, payload, cursor or {}, occurrence, holder.now)
+    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive = rows[0]
+    return Claim(
+        run_id, job, attempt, failures, max_attempts, payload, cursor or {}, occurrence, exclusive, holder.now
+    )
 
 
 _WRITE_LOG = """
@@ -222,6 +225,20 @@ def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, l
         lines=to_json(lines),
     )
     return bool(mine)
+
+
+_HAND_ON = """
+    next AS (
+        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
+        WHERE id = (
+            SELECT id FROM job_run
+            WHERE job = (SELECT job FROM finished) AND state = 'enqueued' AND exclusive
+              AND message_at > CAST(:now AS timestamptz) AND id <> CAST(:run_id AS uuid)
+            ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING id, job, attempt, due_at
+    )
+"""
 
 
 def finish(
@@ -258,19 +275,7 @@ def finish(
         ), noted AS (
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'worker' FROM finished
-        ), {_WRITE_LOG}, {tell("finished")}, next AS (
-            UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-            WHERE id = (
-                SELECT waiting.id FROM job_run AS waiting
-                JOIN finished ON finished.exclusive AND waiting.job = finished.job AND waiting.id <> finished.id
-                WHERE waiting.state = 'enqueued' AND waiting.message_at > CAST(:now AS timestamptz)
-                ORDER BY waiting.due_at LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED
-            )
-            RETURNING id, job, attempt, due_at
-        )
-        SELECT (SELECT count(*) FROM finished), (SELECT id::text FROM told),
-               next.id::text, next.job, next.attempt + 1, next.due_at
-        FROM (SELECT) AS always LEFT JOIN next ON true
+        ){_further(claim, end, lines)}
         """,
         run_id=claim.run_id,
         attempt=claim.attempt,
@@ -288,10 +293,26 @@ def finish(
         error_message=end.error_message,
         traceback=end.traceback,
         progress=None if progress is None else to_json(progress),
-        lines=to_json(lines),
+        lines=to_json(lines) if lines else "",
     )
     mine, told, run_id, job, attempt, due_at = rows[0]
     return Finished(bool(mine), [Pointer(job, run_id, attempt, due_at)] if run_id else [], told)
+
+
+def _further(claim: Claim, end: Ending, lines: list[Any]) -> str:
+    """What else the statement does: each part takes its time even when it finds nothing to do."""
+    told, next_run = "NULL", "NULL, NULL, NULL, CAST(NULL AS timestamptz) FROM (SELECT) AS always"
+    parts = [_WRITE_LOG] if lines else []
+    if end.state in ("succeeded", "failed"):
+        parts.append(tell("finished"))
+        told = "(SELECT id::text FROM told)"
+    if claim.exclusive:
+        parts.append(_HAND_ON)
+        next_run = "id::text, job, attempt + 1, due_at FROM (SELECT) AS always LEFT JOIN next ON true"
+    return (
+        "".join(f", {part}" for part in parts)
+        + f" SELECT (SELECT count(*) FROM finished), {told}, {next_run}"
+    )
 
 
 def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:

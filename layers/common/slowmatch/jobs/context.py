@@ -87,7 +87,7 @@ class Context:
 
 
 class RunLog(logging.Handler):
-    """Copies what is logged during an attempt into the run's log."""
+    """Copies what is logged during an attempt, inside its `with` block, into the run's log."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -95,3 +95,9 @@ class RunLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._context.note(record.levelname, record.getMessage())
+
+    def __enter__(self) -> None:
+        self._context.logger.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._context.logger.removeHandler(self)

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str, allow_nan=False)
+
 
 def clean(text: str, limit: int = 8_000) -> str:
     """At most `limit` characters, with U+FFFD where a character cannot be stored."""
@@ -12,5 +14,4 @@ def clean(text: str, limit: int = 8_000) -> str:
 
 def to_json(value: Any) -> str:
     """JSON for a jsonb parameter; what JSON does not know becomes text."""
-    text = json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
-    return text.replace("\\u0000", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return _ENCODER.encode(value).replace("\\u0000", "\ufffd").encode("utf-8", "replace").decode("utf-8")
