@@ -1,4 +1,7 @@
-"""The version before the newest migration, in use: the whole stack from a copy, with people at its API."""
+"""The version before the newest migration, in use: the whole stack from a copy, with people at its API.
+
+Today's code stands for that version: it works with and without what the newest migration adds, or breaks here.
+"""
 
 import json
 import random
