@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
 
-from slowmatch.http import auth, problems
+from slowmatch.http import auth, envelope, problems
 from slowmatch.http.arguments import arguments
 
 
@@ -24,6 +24,11 @@ class Api(APIGatewayHttpResolver):
         super().__init__(enable_validation=True, response_validation_error_http_code=500)
         for kind, handler in problems.handlers(statuses or {}).items():
             self.exception_handler(kind)(handler)
+
+    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
+        """The answer to a request. Raises EventError for what is none."""
+        envelope.check(event)
+        return super().resolve(event, context)
 
     def use(self, middlewares: Any) -> None:
         raise NotImplementedError("no middleware is called here: let in, read, call")

@@ -3,17 +3,22 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qs
-
-from pydantic import BaseModel
 
 from slowmatch.http.origin import Event, header
 from slowmatch.http.problem import Problem
 
 BODY_LIMIT_BYTES = 64 * 1024
 MEDIA_TYPE = "application/json"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def content(event: Event) -> bytes:
@@ -36,12 +41,12 @@ def json_object(event: Event, body: bytes) -> dict[str, Any] | None:
     return value
 
 
-def query(event: Event, params: Sequence[Any]) -> Mapping[str, str | list[str]]:
+def query(event: Event, known: Collection[str]) -> Mapping[str, str | list[str]]:
     """What stands in the query, a list for a name that is given twice. Raises Problem 422 for an unknown name."""
-    given = event.get("queryStringParameters") or {}
+    given: dict[str, str] = event.get("queryStringParameters") or {}
     if not given:
-        return given
-    _check_names(given, params)
+        return {}
+    _check_names(given, known)
     raw = event.get("rawQueryString") or ""
     if raw.count("&") < len(given):
         return given
@@ -67,7 +72,7 @@ def _check_content_type(header: str) -> None:
 
 def _parse(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        return _JSON.decode(body.decode("utf-8"))
     except json.JSONDecodeError as error:
         raise _malformed(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
     except UnicodeDecodeError as error:
@@ -78,33 +83,15 @@ def _parse(body: bytes) -> object:
         raise _malformed("it has a number that JSON or this service does not know") from error
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
-
-
 def _malformed(reason: str) -> Problem:
     return Problem(
         400, "Malformed body", f"the body is not JSON: {reason}", [{"field": "body", "message": reason}]
     )
 
 
-def _check_names(given: Mapping[str, str], params: Sequence[Any]) -> None:
-    known = {name for param in params for name in _names(param)}
-    allowed = f"the known ones are {', '.join(sorted(known))}" if known else "none is known here"
+def _check_names(given: Mapping[str, str], known: Collection[str]) -> None:
     unknown = [name for name in given if name not in known]
     if unknown:
+        allowed = f"the known ones are {', '.join(sorted(known))}" if known else "none is known here"
         message = f"is not a known query parameter; {allowed}"
         raise Problem.invalid([{"field": name, "message": message} for name in unknown])
-
-
-def _names(param: Any) -> list[str]:
-    model = as_model(param)
-    if model is None:
-        return [param.alias]
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def as_model(param: Any) -> type[BaseModel] | None:
-    """The model that takes all of the query."""
-    kind = param.field_info.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

@@ -13,13 +13,15 @@ LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 BIGINT_MAX = 2**63 - 1
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
 Reader = Callable[[Any], Any]
 
 
 def encode(order: str, *keys: object) -> str:
     """The cursor after the row with these keys; times are aware datetimes, everything else is text or int."""
     plain = [key.isoformat() if isinstance(key, datetime) else key for key in keys]
-    text = json.dumps([order, *plain], separators=(",", ":"))
+    text = _JSON.encode([order, *plain])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
