@@ -19,14 +19,40 @@ FAST, CRASH = signal.SIGINT, signal.SIGQUIT
 """PostgreSQL's fast shutdown, and its immediate one: it writes nothing more and replays its log afterwards."""
 
 
-class Database:
+class Client:
+    """Looks into a stack's database, with a connection for each question."""
+
+    def __init__(self, port: int, stack_data: Path) -> None:
+        self.port = port
+        self._password = password(stack_data)
+
+    def query(self, sql: str, **values: Any) -> list[list[Any]]:
+        with closing(self._connect()) as connection:
+            rows: list[list[Any]] = connection.run(sql, **values)
+            return rows
+
+    def value(self, sql: str, **values: Any) -> Any:
+        return self.query(sql, **values)[0][0]
+
+    def _connect(self) -> Any:
+        return pg8000.native.Connection(
+            USERNAME,
+            password=self._password,
+            host=HOST,
+            port=self.port,
+            database=DATABASE,
+            timeout=30,
+            application_name="tests",
+        )
+
+
+class Database(Client):
     """Durable as the stack's own; the stack finds it through DB_PORT, and the same password in its data folder."""
 
     def __init__(self, folder: Path, stack_data: Path) -> None:
         stack_data.mkdir(parents=True, exist_ok=True)
-        self.port = free_ports()
+        super().__init__(free_ports(), stack_data)
         self._log = folder / "postgres.log"
-        self._password = password(stack_data)
         self._cluster = Cluster(folder / "postgres", self._password, print)
         self._options = Postgres(self._cluster, self.port, self._log)._options()
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,19 +74,6 @@ class Database:
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(30)
-
-    def query(self, sql: str, **values: Any) -> list[list[Any]]:
-        with closing(self._connect()) as connection:
-            rows: list[list[Any]] = connection.run(sql, **values)
-            return rows
-
-    def value(self, sql: str, **values: Any) -> Any:
-        return self.query(sql, **values)[0][0]
-
-    def _connect(self) -> Any:
-        return pg8000.native.Connection(
-            USERNAME, password=self._password, host=HOST, port=self.port, database=DATABASE, timeout=30
-        )
 
     def _answers(self) -> bool:
         try:

@@ -21,7 +21,7 @@ _ENTRY = """
         ),
 """
 _TABLES = """
-CREATE TABLE marker (run_id uuid PRIMARY KEY, number integer NOT NULL UNIQUE);
+CREATE TABLE marker (run_id uuid PRIMARY KEY, number integer NOT NULL);
 CREATE TABLE marker_execution (
     run_id uuid NOT NULL,
     attempt integer NOT NULL,

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,10 @@ class Storm:
                 for _ in range({"duplicated": 2, "lost": 0}.get(what, 1)):
                     later = chance.randint(1, 4) if what == "delayed" else 0
                     sqs.send_message(QueueUrl=url, MessageBody=message["Body"], DelaySeconds=later)
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                with suppress(
+                    sqs.exceptions.ReceiptHandleIsInvalid
+                ):  # visible again meanwhile: one more duplicate
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def spoils_mail(self, chance: random.Random) -> None:
         """Lets the mail server fail in all its ways, and kills who sends while no mail can get through."""
