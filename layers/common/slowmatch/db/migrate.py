@@ -56,7 +56,6 @@ def apply(con: Connection, files: list[Migration] | None = None, *, may_block: b
     may_block = may_block or not _applied(con)
     applied: list[str] = []
     while (file := _patiently(con, files, may_block)) is not None:
-        telemetry.logger.info("migrated", extra={"migration": str(file)})
         applied.append(str(file))
     return applied
 
