@@ -52,7 +52,7 @@ class People:
                 threads.submit(self._work, random.Random(f"{SEED} {number}")) for number in range(CLIENTS)
             ]
             try:
-                self.go_on(300)  # until every function that is needed is warm
+                self.go_on(600)  # until the functions have all the processes that these people need
                 yield
                 self.go_on()
             finally:
