@@ -1,0 +1,3 @@
+"""Records over HTTP. The package slowmatch comes before all others: it sets how Python starts."""
+
+import slowmatch  # noqa: F401
