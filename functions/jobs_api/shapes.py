@@ -4,19 +4,18 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from jobs_api.models import State, Trigger
+from slowmatch.http.answer import Answer
 
 
-class Done(BaseModel):
+class Done(Answer):
     """The runs that were changed; `after` goes on when more may match."""
 
     changed: list[str]
     after: str | None
 
 
-class Run(BaseModel):
+class Run(Answer):
     """A run as lists show it."""
 
     id: uuid.UUID
@@ -39,7 +38,7 @@ class Run(BaseModel):
     error: str | None
 
 
-class Attempt(BaseModel):
+class Attempt(Answer):
     """One try of a run; without an outcome it is at work."""
 
     number: int
@@ -53,7 +52,7 @@ class Attempt(BaseModel):
     traceback: str | None
 
 
-class Event(BaseModel):
+class Event(Answer):
     """A change of a run's state: why, and by whom."""
 
     id: int
@@ -64,7 +63,7 @@ class Event(BaseModel):
     actor: str
 
 
-class LogLine(BaseModel):
+class LogLine(Answer):
     id: int
     attempt: int
     at: datetime
@@ -84,19 +83,19 @@ class RunDetails(Run):
     log_earlier: int
 
 
-class RunPage(BaseModel):
+class RunPage(Answer):
     items: list[Run]
     next: str | None
 
 
-class JobField(BaseModel):
+class JobField(Answer):
     """A field of a job's payload."""
 
     type: str
     description: str
 
 
-class Paused(BaseModel):
+class Paused(Answer):
     """Since when a schedule is paused, by whom and why."""
 
     at: datetime
@@ -104,7 +103,7 @@ class Paused(BaseModel):
     note: str | None
 
 
-class LastRun(BaseModel):
+class LastRun(Answer):
     id: uuid.UUID
     state: State
     created_at: datetime
@@ -112,7 +111,7 @@ class LastRun(BaseModel):
     finished_at: datetime | None
 
 
-class EndedRun(BaseModel):
+class EndedRun(Answer):
     """`duration_ms` is the last attempt's, null for a run that never started."""
 
     id: uuid.UUID
@@ -121,14 +120,14 @@ class EndedRun(BaseModel):
     duration_ms: float | None
 
 
-class Depth(BaseModel):
+class Depth(Answer):
     """How many; `capped` says that there are more."""
 
     number: int
     capped: bool
 
 
-class Job(BaseModel):
+class Job(Answer):
     """A job of the catalog and what is known about its runs.
 
     A job that is not `scheduled` runs only when somebody with `role` starts it.
@@ -160,11 +159,11 @@ class Job(BaseModel):
     queue_depth: Depth
 
 
-class JobList(BaseModel):
+class JobList(Answer):
     items: list[Job]
 
 
-class JobHour(BaseModel):
+class JobHour(Answer):
     """What a job's runs did in the hour that starts at `hour`."""
 
     job: str
@@ -178,7 +177,7 @@ class JobHour(BaseModel):
     p95_ms: float | None
 
 
-class Stats(BaseModel):
+class Stats(Answer):
     """`succeeded`, `deleted` and `missed` count the hours asked for; the other states are counted as they are."""
 
     at: datetime
@@ -189,7 +188,7 @@ class Stats(BaseModel):
     hours: list[JobHour]
 
 
-class Health(BaseModel):
+class Health(Answer):
     """`ok` of each part and of all; a failing part has a `detail`. 503 answers have the same form."""
 
     ok: bool

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from slowmatch.http.answer import Answer
 from slowmatch.http.fields import Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
 from slowmatch.records import rules
@@ -44,7 +45,7 @@ class RecordChange(BaseModel):
         return self
 
 
-class Record(BaseModel):
+class Record(Answer):
     """A record as it is answered; times are UTC."""
 
     id: int
@@ -54,7 +55,7 @@ class Record(BaseModel):
     is_expired: bool
 
 
-class RecordPage(BaseModel):
+class RecordPage(Answer):
     """One page of records and the cursor of the next, null at the end."""
 
     items: list[Record]
