@@ -1,10 +1,12 @@
 """Millions of records as they may be after two years, and copies of them, so that every turn starts equal."""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from benchmarks.harness import Database, Stage
+from local.progress import Progress
 
 KINDS = "Certificate Contract Domain Insurance Licence Passport Permit Subscription Visa Warranty".split()
 
@@ -29,7 +31,7 @@ FILL = """
 INDEXES = """
     SELECT index.relname, pg_get_indexdef(index.oid)
     FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
-    WHERE indrelid = CAST(:table AS regclass) AND NOT indisprimary AND NOT indisunique
+    WHERE indrelid = ANY(CAST(CAST(:tables AS text[]) AS regclass[])) AND NOT indisprimary AND NOT indisunique
     ORDER BY index.relname
 """
 
@@ -39,20 +41,33 @@ def records(stage: Stage, rows: int) -> Database:
     stage.progress(f"{rows:,} records are put in")
     database = stage.database()
     with closing(database.connect()) as con:
-        without_indexes(con, "record", lambda: con.run(FILL, rows=rows, kinds=KINDS))
+        without_indexes(con, ["record"], lambda: con.run(FILL, rows=rows, kinds=KINDS))
     return database
 
 
-def without_indexes(con: Any, table: str, fill: Any) -> None:
-    """Fill a table and make its indexes afterwards, which takes a fifth of the time."""
+def runs(stage: Stage, database: Database, count: int) -> None:
+    """So many runs of the last four weeks, as `make seed` makes them."""
+    from local import seed_runs
+
+    stage.progress(f"{count:,} runs are put in")
+    with closing(database.connect()) as con:
+        without_indexes(
+            con,
+            ["job_run", "job_attempt", "job_event"],
+            lambda: seed_runs.add(con, count, Progress(count, "runs")),
+        )
+
+
+def without_indexes(con: Any, tables: list[str], fill: Callable[[], object]) -> None:
+    """Fill tables and make their indexes afterwards, which takes a fifth of the time."""
     con.run("SET maintenance_work_mem = '1GB'")
-    indexes = con.run(INDEXES, table=table)
+    indexes = con.run(INDEXES, tables=tables)
     for name, _ in indexes:
         con.run(f"DROP INDEX {name}")
     fill()
     for _, definition in indexes:
         con.run(definition)
-    con.run(f"VACUUM (ANALYZE, FREEZE) {table}")
+    con.run(f"VACUUM (ANALYZE, FREEZE) {', '.join(tables)}")
     con.run("CHECKPOINT")
 
 

@@ -178,11 +178,15 @@ class JobHour(Answer):
 
 
 class Stats(Answer):
-    """`succeeded`, `deleted` and `missed` count the hours asked for; the other states are counted as they are."""
+    """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 10,000.
+
+    `capped` names what there are more of.
+    """
 
     at: datetime
     states: dict[State, int]
     retrying: int
+    capped: list[str]
     missed: int
     oldest_waiting_at: datetime | None
     hours: list[JobHour]

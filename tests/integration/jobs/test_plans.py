@@ -1,9 +1,13 @@
 """What PostgreSQL does for a question must not grow with runs that the question is not about."""
 
+import json
+
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import cards
+from slowmatch.db.counts import CAP
+from slowmatch.jobs import cards, stats
+from slowmatch.jobs.filters import RunFilter
 
 
 @pytest.fixture
@@ -26,3 +30,40 @@ def test_the_card_of_a_job_without_runs_does_not_walk_through_those_of_others(
     plan = "\n".join(row[0] for row in con.query("EXPLAIN " + cards._KNOWN, names=["daily-summary"]))
     assert "using job_run_job_state" in plan and "using job_run_job " in plan
     assert "job_run_pkey" not in plan and "Seq Scan on job_run " not in plan, plan
+
+
+@pytest.fixture
+def failed_runs(con: Connection, runs_of_another_job: None) -> None:
+    con.query(
+        """
+        UPDATE job_run SET state = 'failed', error = 'E: x'
+        WHERE id IN (SELECT id FROM job_run ORDER BY id LIMIT CAST(:some AS integer))
+        """,
+        some=CAP + 5,
+    )
+    con.script("ANALYZE job_run")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (RunFilter(state="failed", job="record-expiry"), "job_run_job_state"),
+        (RunFilter(state="failed"), "job_run_state"),
+        (RunFilter(trigger="console"), "job_run_by_hand"),
+        (RunFilter(error_type="MailRefused"), "job_run_error_type"),
+    ],
+)
+def test_a_list_of_runs_comes_from_the_index_of_its_filter(
+    con: Connection, failed_runs: None, wanted: RunFilter, index: str
+) -> None:
+    where, params = wanted.where()
+    sql = f"EXPLAIN SELECT * FROM job_run AS run WHERE {where} ORDER BY id DESC LIMIT 51"
+    plan = "\n".join(row[0] for row in con.query(sql, **params))
+    assert f" {index} " in plan and "Seq Scan" not in plan, plan
+
+
+def test_figures_count_no_further_than_their_cap_and_say_so(con: Connection, failed_runs: None) -> None:
+    found = json.loads(stats.stats(con, con.now(), 24))
+    assert (found["states"]["failed"], found["states"]["enqueued"], found["capped"]) == (CAP, 0, ["failed"])
+    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + stats._STATS, now=con.now(), since=con.now()))
+    assert "Seq Scan on job_run " not in plan, plan

@@ -3,47 +3,61 @@
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
+from slowmatch.db.counts import CAP
+
+_COUNTED = f"""(
+        SELECT count(*) FROM (SELECT FROM job_run WHERE {{which}} ORDER BY id LIMIT {CAP + 1}) AS counted
+    )"""
+_WHICH = {
+    "enqueued": "state = 'enqueued'",
+    "scheduled": "state = 'scheduled'",
+    "processing": "state = 'processing'",
+    "failed": "state = 'failed'",
+    "retrying": "state = 'scheduled' AND failures > 0",
+}
+_NUMBERS = ", ".join(f"{_COUNTED.format(which=which)} AS {name}" for name, which in _WHICH.items())
+_MORE = ", ".join(f"CASE WHEN {name} > {CAP} THEN '{name}' END" for name in _WHICH)
+_STATS = f"""
+    SELECT json_build_object(
+        'at', CAST(:now AS timestamptz),
+        'states', json_build_object(
+            'enqueued', LEAST(enqueued, {CAP}),
+            'scheduled', LEAST(scheduled, {CAP}),
+            'processing', LEAST(processing, {CAP}),
+            'failed', LEAST(failed, {CAP}),
+            'succeeded', (
+                SELECT COALESCE(sum(succeeded), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
+            ),
+            'deleted', (SELECT COALESCE(sum(deleted), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz))
+        ),
+        'retrying', LEAST(retrying, {CAP}),
+        'capped', array_remove(ARRAY[{_MORE}], NULL),
+        'missed', (
+            SELECT count(*) FROM job_missed AS missed
+            WHERE noticed_at >= CAST(:since AS timestamptz) AND NOT EXISTS (
+                SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
+            )
+        ),
+        'oldest_waiting_at', (
+            SELECT min(due_at) FROM job_run
+            WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
+        ),
+        'hours', (
+            SELECT COALESCE(json_agg(to_json(job_hour) ORDER BY hour, job), '[]')
+            FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
+        )
+    )::text
+    FROM (SELECT {_NUMBERS} OFFSET 0) AS counted
+"""
 
 
 def stats(con: Connection, now: datetime, hours: int) -> str:
     """Counts by state and hourly figures of the last `hours`, as JSON text.
 
-    `succeeded` and `deleted` count the last `hours` by the roll-up; the other states are counted as they are.
+    `succeeded` and `deleted` count the last `hours` by the roll-up; the other states and `retrying` are
+    counted as they are, up to CAP: `capped` names those of which there are more.
     """
-    ((text,),) = con.query(
-        """
-        SELECT json_build_object(
-            'at', CAST(:now AS timestamptz),
-            'states', json_build_object(
-                'enqueued', (SELECT count(*) FROM job_run WHERE state = 'enqueued'),
-                'scheduled', (SELECT count(*) FROM job_run WHERE state = 'scheduled'),
-                'processing', (SELECT count(*) FROM job_run WHERE state = 'processing'),
-                'failed', (SELECT count(*) FROM job_run WHERE state = 'failed'),
-                'succeeded', (
-                    SELECT COALESCE(sum(succeeded), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
-                ),
-                'deleted', (SELECT COALESCE(sum(deleted), 0) FROM job_hour WHERE hour >= CAST(:since AS timestamptz))
-            ),
-            'retrying', (SELECT count(*) FROM job_run WHERE state = 'scheduled' AND failures > 0),
-            'missed', (
-                SELECT count(*) FROM job_missed AS missed
-                WHERE noticed_at >= CAST(:since AS timestamptz) AND NOT EXISTS (
-                    SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
-                )
-            ),
-            'oldest_waiting_at', (
-                SELECT min(due_at) FROM job_run
-                WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
-            ),
-            'hours', (
-                SELECT COALESCE(json_agg(to_json(job_hour) ORDER BY hour, job), '[]')
-                FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
-            )
-        )::text
-        """,
-        now=now,
-        since=now - timedelta(hours=hours),
-    )
+    ((text,),) = con.query(_STATS, now=now, since=now - timedelta(hours=hours))
     return str(text)
 
 
