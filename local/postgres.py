@@ -10,6 +10,8 @@ from local import processes
 from local.cluster import ENVIRONMENT, Cluster, PostgresError, binaries
 from local.environment import HOST
 
+MAX_CONNECTIONS = 189
+"""Aurora's, with the least DatabaseMaxCapacity: what fits there, by the sum in template.yaml, fits here."""
 _START_SECONDS = 60.0  # after an unclean stop it replays its log first
 _LEFTOVER = "pre-existing shared memory block"
 _LEFTOVER_SECONDS = 5.0
@@ -75,6 +77,7 @@ class Postgres:
             "listen_addresses": HOST,
             "port": str(self._port),
             "unix_socket_directories": "",
+            "max_connections": str(MAX_CONNECTIONS),
             "max_wal_size": "4GB",
             "wal_level": "minimal",
             "max_wal_senders": "0",

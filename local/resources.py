@@ -1,9 +1,12 @@
 """What a template comes down to, once every intrinsic is resolved."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_CONCURRENCY = 4
+MOST_CONCURRENCY = 4 * (os.cpu_count() or 1)
+"""On Lambda every process has a processor of its own; here, more would only be in each other's way while they start."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Function:
 
     @property
     def concurrency(self) -> int:
-        return DEFAULT_CONCURRENCY if self.reserved_concurrency is None else self.reserved_concurrency
+        wanted = DEFAULT_CONCURRENCY if self.reserved_concurrency is None else self.reserved_concurrency
+        return min(wanted, MOST_CONCURRENCY)
 
     @property
     def label(self) -> str:

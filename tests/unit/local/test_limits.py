@@ -1,0 +1,20 @@
+"""How many processes functions may have here, and whether the database has a connection for each."""
+
+from local import template
+from local.postgres import MAX_CONNECTIONS
+from local.resources import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
+from tests.stack_process import ROOT
+
+FUNCTIONS = template.read(ROOT / "template.yaml", aws_port=1).functions
+RESERVED_FOR_SUPERUSERS = 3
+
+
+def test_every_process_of_a_function_finds_a_connection() -> None:
+    wanted = sum(function.reserved_concurrency or DEFAULT_CONCURRENCY for function in FUNCTIONS)
+    assert wanted <= MAX_CONNECTIONS - RESERVED_FOR_SUPERUSERS
+
+
+def test_a_function_has_no_more_processes_than_its_template_and_this_machine_allow() -> None:
+    for function in FUNCTIONS:
+        allowed = function.reserved_concurrency or DEFAULT_CONCURRENCY
+        assert function.concurrency == min(allowed, MOST_CONCURRENCY)
