@@ -60,14 +60,14 @@ def _take(stage: Stage, subjects: Sequence[str]) -> tuple[list[Taken], list[str]
 
 
 def _show(taken: Sequence[Taken], stage: Stage) -> None:
+    if stage.short:
+        figures = [row[:4] for row in table.rows(taken)]
+        print("\n" + table.text(figures, table.HEAD[:4]))
+        print("\nThe short form: what must hold was looked at; the figures above are of no worth.")
+        return
     reached, goals = record.reached(taken)
     print("\n" + table.text(table.rows(taken)))
-    if stage.short:
-        print("\nThe short form: the figures above are of no worth, what must hold was looked at.")
-    else:
-        print(
-            f"\n{reached} of {goals} goals reached; the median of {stage.rounds} rounds (lowest to highest)."
-        )
+    print(f"\n{reached} of {goals} goals reached; medians of the rounds (lowest to highest).")
 
 
 def _options() -> argparse.Namespace:

@@ -15,10 +15,12 @@ from matplotlib import pyplot as plt
 
 from benchmarks.harness.figures import Figure, Measure, figure
 from benchmarks.harness.record import FILE, Taken, load
+from benchmarks.harness.table import MANY
 from benchmarks.harness.words import number
 
 FOLDER = FILE.parent / "charts"
 OURS, LIMIT, PEERS = "#0072B2", "#009E73", ("#E69F00", "#CC79A7", "#56B4E9", "#D55E00")
+LINE: dict[str, Any] = {"ecolor": "#333333", "elinewidth": 1.2, "capsize": 3}
 SPANS_DECADES = 30.0
 STYLE = {
     "svg.hashsalt": "slowmatch",  # the same figures make the same file
@@ -43,8 +45,11 @@ def main(folder: Path = FOLDER, kind: str = "svg") -> int:
 def draw(taken: Sequence[Taken], target: Path) -> None:
     """One panel a measure, below each other; every contestant keeps its colour in all of them."""
     measures = [each.measure for each in taken]
-    heights = [len(measure.series) + 1.2 for measure in measures]
     colours = _colours(measures)
+    if len(measures) >= MANY and len({(*each.series, each.unit) for each in measures}) == 1:
+        _draw_together(measures, colours, target)
+        return
+    heights = [len(measure.series) + 1.2 for measure in measures]
     with mpl.rc_context(STYLE):
         size = (8.0, 0.36 * sum(heights) + 0.4)
         canvas, grid = plt.subplots(
@@ -52,8 +57,41 @@ def draw(taken: Sequence[Taken], target: Path) -> None:
         )
         for axes, measure in zip(grid[:, 0], measures, strict=True):
             _panel(axes, measure, colours)
-        canvas.savefig(target, metadata={"Date": None} if target.suffix == ".svg" else None, dpi=110)
-        plt.close(canvas)
+        _save(canvas, target)
+
+
+def _draw_together(measures: Sequence[Measure], colours: dict[str, str], target: Path) -> None:
+    """Many measures of the same contestants: a line each, a point for every contestant."""
+    with mpl.rc_context(STYLE):
+        canvas, axes = plt.subplots(figsize=(8.0, 0.3 * len(measures) + 1.2), layout="constrained")
+        for place, name in enumerate(measures[0].series):
+            _points(axes, [figure(each.series[name]) for each in measures], place, name, colours[name])
+        axes.set_yticks(range(len(measures)), [each.title for each in measures])
+        axes.set_ylim(len(measures) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(_plainly)
+        axes.set_xlabel(f"{measures[0].unit}, logarithmic; {measures[0].better} is better")
+        canvas.legend(loc="outside upper left", ncols=4, frameon=False)
+        _save(canvas, target)
+
+
+def _points(axes: Any, figures: Sequence[Figure], place: int, name: str, colour: str) -> None:
+    rows = [row + 0.24 * place - 0.12 for row in range(len(figures))]
+    below = [each.median - each.low for each in figures]
+    above = [each.high - each.median for each in figures]
+    medians = [each.median for each in figures]
+    axes.errorbar(medians, rows, xerr=[below, above], fmt="o", color=colour, label=name, **LINE)
+
+
+def _plainly(value: float, _: object) -> str:
+    return f"{value:,.12g}"
+
+
+def _save(canvas: Any, target: Path) -> None:
+    canvas.savefig(target, metadata={"Date": None} if target.suffix == ".svg" else None, dpi=110)
+    plt.close(canvas)
 
 
 def _colours(measures: Sequence[Measure]) -> dict[str, str]:
@@ -70,7 +108,7 @@ def _panel(axes: Any, measure: Measure, colours: dict[str, str]) -> None:
     for row, (name, found) in enumerate(figures.items()):
         _contestant(axes, row, found, colours[name], logarithmic)
         text = f"{number(found.median)} {measure.unit}"
-        axes.annotate(text, (found.high, row), (6, 0), textcoords="offset points", va="center")
+        axes.annotate(text, (found.high, row), (9, 0), textcoords="offset points", va="center")
     axes.set_yticks(range(len(figures)), list(figures))
     axes.set_ylim(len(figures) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -80,20 +118,19 @@ def _panel(axes: Any, measure: Measure, colours: dict[str, str]) -> None:
     if logarithmic:
         axes.set_xscale("log")
         axes.set_xlim(lowest / 1.5, highest * 3)
-        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{measure.unit}, logarithmic")
     else:
-        axes.set_xlim(0, highest * 1.22)
+        axes.set_xlim(0, highest * 1.28)
         axes.set_xlabel(measure.unit)
+    axes.xaxis.set_major_formatter(_plainly)
 
 
 def _contestant(axes: Any, row: int, found: Figure, colour: str, logarithmic: bool) -> None:
     spread = [[found.median - found.low], [found.high - found.median]] if found.high > found.low else None
-    line = {"ecolor": "#333333", "elinewidth": 1.2, "capsize": 3}
     if logarithmic:
-        axes.errorbar(found.median, row, xerr=spread, fmt="o", color=colour, markersize=9, **line)
+        axes.errorbar(found.median, row, xerr=spread, fmt="o", color=colour, markersize=9, **LINE)
     else:
-        axes.barh(row, found.median, xerr=spread, color=colour, height=0.62, error_kw=line)
+        axes.barh(row, found.median, xerr=spread, color=colour, height=0.62, error_kw=LINE)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The tables in docs/performance.md and README.md, from docs/performance.json."""
 
 import subprocess
+from collections.abc import Sequence
 
 from benchmarks.harness import record, table
-from benchmarks.harness.record import Record
+from benchmarks.harness.record import Record, Taken
 from local import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -36,15 +37,24 @@ def tables(whole: Record) -> dict[str, str]:
     """By the name of the marker: `bench` is all in short, `bench handlers` is that subject with its spread."""
     subjects = dict.fromkeys(each.subject for each in whole.taken)
     found = {
-        "bench": table.markdown(table.rows(whole.taken, spread=False)),
+        "bench": table.markdown(table.in_short(whole.taken)),
         "bench machine": machine(whole),
     }
     for subject in subjects:
         mine = [each for each in whole.taken if each.subject == subject]
-        notes = [each.measure.note for each in mine if each.measure.note]
         chart = f"![The same as a chart](charts/{subject}.svg)"
-        found[f"bench {subject}"] = "\n\n".join([table.markdown(table.rows(mine)), *notes, chart])
+        parts = [table.markdown(table.rows(mine)), notes(mine), chart]
+        found[f"bench {subject}"] = "\n\n".join(part for part in parts if part)
     return found
+
+
+def notes(taken: Sequence[Taken]) -> str:
+    """A line each, with the measures that it is about."""
+    about: dict[str, list[str]] = {}
+    for each in taken:
+        if each.measure.note:
+            about.setdefault(each.measure.note, []).append(each.measure.title)
+    return "\n".join(f"- {'; '.join(titles)}: {note}" for note, titles in about.items())
 
 
 def machine(whole: Record) -> str:

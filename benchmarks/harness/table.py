@@ -1,6 +1,7 @@
 """Rows of figures, as text for the terminal and as Markdown for the documents."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from benchmarks.harness.figures import Goal, Measure, figure
 from benchmarks.harness.record import Taken
@@ -8,12 +9,30 @@ from benchmarks.harness.words import number
 
 HEAD = ("measure", "Slowmatch", "against", "its figure", "compared", "goal", "reached")
 OURS = "slowmatch"
+MANY = 10
 Row = tuple[str, ...]
 
 
 def rows(taken: Iterable[Taken], *, spread: bool = True) -> list[Row]:
     """A row for each goal, and one that only tells for each contestant that no goal speaks of."""
     return [row for each in taken for row in _rows(each.measure, spread)]
+
+
+def in_short(taken: Sequence[Taken]) -> list[Row]:
+    """Goals alone, without spreads; of many alike the worst stands for all."""
+    with_goals = [each for each in taken if each.measure.goals]
+    found: list[Row] = []
+    for subject in dict.fromkeys(each.subject for each in with_goals):
+        mine = [each.measure for each in with_goals if each.subject == subject]
+        found += [row for measure in _worst(mine) for row in _rows(measure, spread=False) if row[-1]]
+    return found
+
+
+def _worst(measures: Sequence[Measure]) -> Sequence[Measure]:
+    if len(measures) < MANY or any(len(each.goals) != 1 for each in measures):
+        return measures
+    worst = max(measures, key=lambda each: (not each.goals[0].reached, each.goals[0].value))
+    return [replace(worst, title=f"the worst of {len(measures)}: {worst.title}")]
 
 
 def _rows(measure: Measure, spread: bool) -> Iterator[Row]:

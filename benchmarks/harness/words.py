@@ -8,8 +8,8 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count: `0.0123`, `1.23`, `12.3`, `1,230`."""
-    if value != 0 and abs(value) < 0.01:
+    """Three digits that count: `0.012`, `1.23`, `12.3`, `1,230`."""
+    if value != 0 and abs(value) < 0.1:
         return f"{value:.2g}"
     if abs(value) >= 100:
         return f"{value:,.0f}"

@@ -17,6 +17,7 @@ from local import ROOT
 
 Files = Mapping[str, Path]
 MB = 1_000_000
+NOT_DEPLOYED = ("requirements", "contestant")
 
 LIST = """
 import importlib.metadata, json, sys
@@ -115,4 +116,4 @@ def _is_carried(name: str) -> bool:
 
 def _beside(folder: Path, sources: Path) -> Files:
     found = (file for file in sources.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    return {str(file.relative_to(folder)): file for file in found if not file.name.startswith("requirements")}
+    return {str(file.relative_to(folder)): file for file in found if not file.name.startswith(NOT_DEPLOYED)}

@@ -1,5 +1,6 @@
 """The benchmarks: turns, goals and contestants do what is said of them, and the documents quote the figures."""
 
+import importlib
 import re
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import SUBJECTS
 from benchmarks.harness import (
     Contestant,
     ContestantError,
@@ -218,6 +220,27 @@ def test_contestants_that_no_goal_speaks_of_have_rows_too() -> None:
     assert table.rows([Taken("handlers", alone)]) == [("a title", "1.00 ms", "", "", "", "", "")]
 
 
+def test_in_short_there_are_goals_alone_and_of_many_alike_the_worst_stands_for_all() -> None:
+    def one(title: str, now: float) -> Taken:
+        series = {"slowmatch": [now], "at 10,000": [1.0]}
+        goals = [within(series, "slowmatch", "at 10,000", 1.5)]
+        return Taken("growth", Measure(title, title, "ms", "less", series, goals))
+
+    many = [one(f"question {count}", 1 + count / 100) for count in range(table.MANY)]
+    no_goal = Taken("imports", Measure("others", "others", "ms", series={"slowmatch": [1.0]}))
+    (row,) = table.in_short([*many, no_goal])
+    assert row[0] == "the worst of 10: question 9"
+    assert len(table.in_short(many[1:])) == 9
+
+
+def test_a_note_is_said_once_with_all_that_it_is_about() -> None:
+    told = [
+        replace(each, measure=replace(each.measure, note="With ten rows."))
+        for each in (taken("growth", "one", title="one"), taken("growth", "two", title="two"))
+    ]
+    assert document.notes([*told, taken("growth", "three")]) == "- one; two: With ten rows."
+
+
 def test_tables_are_written_between_their_markers_and_nothing_else_is_touched() -> None:
     whole = replace(record.load(), taken=[taken("handlers", "get")])
     text = "before\n<!-- bench handlers -->\nold\n<!-- end of bench handlers -->\nafter\n"
@@ -233,6 +256,14 @@ def test_the_committed_tables_are_those_of_the_committed_figures(file: Path) -> 
     text = file.read_text(encoding="utf-8")
     assert "<!-- bench -->" in text
     assert text == document.with_tables(text, record.load()), "run `make bench`"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_every_subject_can_be_measured_and_has_its_place_in_the_document(subject: str) -> None:
+    module = importlib.import_module(f"benchmarks.measures.{subject}")
+    assert callable(module.measure)
+    assert callable(module.guarantees)
+    assert f"<!-- bench {subject} -->" in document.DOCUMENT.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("peer", PEERS)
