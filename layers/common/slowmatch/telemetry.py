@@ -53,7 +53,7 @@ def duration(name: str, milliseconds: float, **dimensions: str) -> None:
 def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
-    Powertools' Metrics collects and checks many metrics for one line; for a line each that is ten times the work.
+    Powertools' Metrics collects many metrics into one line; for one metric a line it takes three times as long.
     """
     named = {**dimensions, "service": logger.service}
     directive = {

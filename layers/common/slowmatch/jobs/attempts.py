@@ -58,16 +58,23 @@ def after_failure(failure: Failure, failures: int, max_attempts: int, now: datet
 
 
 def carry_out(
-    con: Connection, claim: claims.Claim, handler: Handler, remaining_ms: Callable[[], int]
+    con: Connection,
+    claim: claims.Claim,
+    handler: Handler,
+    remaining_ms: Callable[[], int],
+    ahead: claims.Ahead | None = None,
 ) -> None:
-    """Run the handler and finish the attempt. An error of the handler is a state of the run, not raised."""
+    """Run the handler, finish the attempt, and claim what is `ahead` if that can be done in the same statement.
+
+    An error of the handler is a state of the run, not raised.
+    """
     context = Context(con, settings(), claim, remaining_ms, telemetry.log)
     telemetry.logger.append_keys(run_id=claim.run_id, attempt=claim.attempt)
     try:
         with RunLog(context):
             end = _ending(con, claim, context, handler)
         if end is not None:
-            _finish(con, claim, context, end)
+            _finish(con, claim, context, end, ahead)
     finally:
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
@@ -105,12 +112,14 @@ def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Han
         return after_failure(failure, claim.failures + 1, claim.max_attempts, con.now())
 
 
-def _finish(con: Connection, claim: claims.Claim, context: Context, end: claims.Ending) -> None:
+def _finish(
+    con: Connection, claim: claims.Claim, context: Context, end: claims.Ending, ahead: claims.Ahead | None
+) -> None:
     now = con.now()
     message_at = message_time(end.due_at, now)
     progress, lines = context.take_reports()
     try:
-        done = _written(con, claim, end, now, message_at, progress, lines)
+        done = _written(con, claim, end, now, message_at, progress, lines, ahead=ahead)
     except StatementError as refused:
         # For example a result that PostgreSQL's jsonb cannot hold: the handler's failure, not ours.
         end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
@@ -128,10 +137,13 @@ def _finish(con: Connection, claim: claims.Claim, context: Context, end: claims.
     _measure(claim, end, now)
 
 
-def _written(con: Connection, *arguments: Any) -> claims.Finished:
-    """Finish, and once more when the connection broke: the guard by attempt makes the repetition harmless."""
+def _written(con: Connection, *arguments: Any, ahead: claims.Ahead | None) -> claims.Finished:
+    """Finish, and once more when the connection broke: the guard by attempt makes the repetition harmless.
+
+    The repetition claims nothing: whether the run ahead is ours already is unknown.
+    """
     try:
-        return claims.finish(con, *arguments)
+        return claims.finish(con, *arguments, ahead=ahead)
     except Unavailable:
         time.sleep(0.5)
         return claims.finish(con, *arguments)

@@ -4,6 +4,7 @@ Whoever holds (run, attempt) in state `processing` owns it; every statement here
 late first attempt cannot finish the second.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,6 +50,20 @@ class Holder:
     lease_until: datetime
 
 
+@dataclass(slots=True)
+class Ahead:
+    """The message after the one that is worked on: the statement that finishes this run claims that one.
+
+    So a batch costs a statement and a commit for each run, and nothing is held before its turn has come. What
+    is not claimed like that (`claim` stays None) is to be claimed by itself.
+    """
+
+    run_id: str
+    attempt: int
+    holder: Callable[[], Holder]
+    claim: Claim | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Whether the attempt was still ours, who waited for its place, and the id of what is to be told."""
@@ -85,8 +100,33 @@ _OPEN_ATTEMPT = """
     )
 """
 _CLAIMED = """
-    SELECT id::text, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive FROM claimed
+    claimed.id::text, claimed.job, claimed.attempt, claimed.failures, claimed.max_attempts, claimed.payload,
+    claimed.cursor, claimed.occurrence, claimed.exclusive
 """
+
+
+def _claim(condition: str, lock: str = "") -> str:
+    """The parts of a statement that start attempt :start_attempt of the run :start_id, if it waits."""
+    return f"""
+        waiting AS (
+            SELECT id, state FROM job_run
+            WHERE id = CAST(:start_id AS uuid)
+              AND job = CAST(:job AS text)
+              AND attempt = CAST(:start_attempt AS integer) - 1
+              AND state IN ('enqueued', 'scheduled')
+              AND {condition}
+            FOR UPDATE {lock}
+        ), claimed AS (
+            UPDATE job_run AS run
+            SET state = 'processing', attempt = run.attempt + 1, lease_until = CAST(:lease_until AS timestamptz),
+                started_at = COALESCE(run.started_at, CAST(:now AS timestamptz))
+            FROM waiting WHERE run.id = waiting.id
+            RETURNING run.*, waiting.state AS was
+        ), {_OPEN_ATTEMPT}, started AS (
+            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+            SELECT id, CAST(:now AS timestamptz), was, 'processing', 'attempt ' || attempt, :worker FROM claimed
+        )
+    """
 
 
 def claim(
@@ -99,30 +139,13 @@ def claim(
     return _claimed(
         con,
         f"""
-        WITH waiting AS (
-            SELECT id, state FROM job_run
-            WHERE id = CAST(:run_id AS uuid)
-              AND job = CAST(:job AS text)
-              AND attempt = CAST(:attempt AS integer) - 1
-              AND state IN ('enqueued', 'scheduled')
-              AND (due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))
-            FOR UPDATE
-        ), claimed AS (
-            UPDATE job_run AS run
-            SET state = 'processing', attempt = run.attempt + 1, lease_until = CAST(:lease_until AS timestamptz),
-                started_at = COALESCE(run.started_at, CAST(:now AS timestamptz))
-            FROM waiting WHERE run.id = waiting.id
-            RETURNING run.*, waiting.state AS was
-        ), {_OPEN_ATTEMPT}, noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), was, 'processing', 'attempt ' || attempt, :worker FROM claimed
-        )
-        {_CLAIMED}
+        WITH {_claim("(due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))")}
+        SELECT {_CLAIMED} FROM claimed
         """,
         holder,
         job=job,
-        run_id=run_id,
-        attempt=attempt,
+        start_id=run_id,
+        start_attempt=attempt,
         due_by=holder.now + EARLY,
         at_once=at_once,
     )
@@ -162,7 +185,7 @@ def start(
             INSERT INTO job_event (run_id, at, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), 'processing', 'started by ' || trigger, :actor FROM claimed
         )
-        {_CLAIMED}
+        SELECT {_CLAIMED} FROM claimed
         """,
         holder,
         run_id=new_run_id(),
@@ -178,21 +201,20 @@ def start(
 
 def _claimed(con: Connection, sql: str, holder: Holder, **params: Any) -> Claim | None:
     try:
-        rows = con.query(
-            sql,
-            worker=holder.worker,
-            request_id=holder.request_id,
-            now=holder.now,
-            lease_until=holder.lease_until,
-            **params,
-        )
+        rows = con.query(sql, **_held(holder), now=holder.now, **params)
     except StatementError as error:
         if error.constraint == "job_run_exclusive":
             raise Busy from error
         raise
-    if not rows:
-        return None
-    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive = rows[0]
+    return _read(rows[0], holder) if rows else None
+
+
+def _held(holder: Holder) -> dict[str, Any]:
+    return {"worker": holder.worker, "request_id": holder.request_id, "lease_until": holder.lease_until}
+
+
+def _read(row: list[Any], holder: Holder) -> Claim:
+    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive = row
     return Claim(
         run_id, job, attempt, failures, max_attempts, payload, cursor or {}, occurrence, exclusive, holder.now
     )
@@ -241,6 +263,13 @@ _HAND_ON = """
 """
 
 
+# Whoever holds the row already may wait for one that this statement has changed: it is not waited for.
+_CLAIM_AHEAD = _claim(
+    "due_at <= CAST(:due_by AS timestamptz) AND NOT exclusive AND EXISTS (SELECT FROM finished)",
+    "SKIP LOCKED",
+)
+
+
 def finish(
     con: Connection,
     claim: Claim,
@@ -249,11 +278,14 @@ def finish(
     message_at: datetime | None,
     progress: dict[str, Any] | None,
     lines: list[Any],
+    ahead: Ahead | None = None,
 ) -> Finished:
     """Close the attempt and move the run on, and note what people are to be told.
 
-    The oldest run that found an exclusive job busy is handed the place at once.
+    The oldest run that found an exclusive job busy is handed the place at once. Otherwise the run `ahead` is
+    claimed, unless this attempt is ours no longer, or somebody is at that very row.
     """
+    holder = ahead.holder() if ahead and not claim.exclusive else None
     rows = con.query(
         f"""
         WITH finished AS (
@@ -275,7 +307,7 @@ def finish(
         ), noted AS (
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'worker' FROM finished
-        ){_further(claim, end, lines)}
+        ){_further(claim, end, lines, joined=holder is not None)}
         """,
         run_id=claim.run_id,
         attempt=claim.attempt,
@@ -294,25 +326,45 @@ def finish(
         traceback=end.traceback,
         progress=None if progress is None else to_json(progress),
         lines=to_json(lines) if lines else "",
+        **_following(claim, ahead, holder),
     )
-    mine, told, run_id, job, attempt, due_at = rows[0]
-    return Finished(bool(mine), [Pointer(job, run_id, attempt, due_at)] if run_id else [], told)
+    mine, told, *following = rows[0]
+    if ahead and holder and following[0]:
+        ahead.claim = _read(following, holder)
+    waiting = [Pointer(*following)] if claim.exclusive and following[0] else []
+    return Finished(bool(mine), waiting, told)
 
 
-def _further(claim: Claim, end: Ending, lines: list[Any]) -> str:
+def _following(claim: Claim, ahead: Ahead | None, holder: Holder | None) -> dict[str, Any]:
+    if ahead is None or holder is None:
+        return {}
+    return {
+        **_held(holder),
+        "job": claim.job,
+        "start_id": ahead.run_id,
+        "start_attempt": ahead.attempt,
+        "due_by": holder.now + EARLY,
+    }
+
+
+def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
     """What else the statement does: each part takes its time even when it finds nothing to do."""
-    told, next_run = "NULL", "NULL, NULL, NULL, CAST(NULL AS timestamptz) FROM (SELECT) AS always"
     parts = [_WRITE_LOG] if lines else []
+    told, following, source = "NULL", "NULL", ""
     if end.state in ("succeeded", "failed"):
         parts.append(tell("finished"))
         told = "(SELECT id::text FROM told)"
     if claim.exclusive:
         parts.append(_HAND_ON)
-        next_run = "id::text, job, attempt + 1, due_at FROM (SELECT) AS always LEFT JOIN next ON true"
-    return (
-        "".join(f", {part}" for part in parts)
-        + f" SELECT (SELECT count(*) FROM finished), {told}, {next_run}"
-    )
+        following, source = "job, id::text, attempt + 1, due_at", "LEFT JOIN next ON true"
+    elif joined:
+        parts.append(_CLAIM_AHEAD)
+        following, source = _CLAIMED, "LEFT JOIN claimed ON true"
+    return f"""
+        {"".join(f", {part}" for part in parts)}
+        SELECT (SELECT count(*) FROM finished), {told}, {following}
+        FROM (SELECT) AS always {source}
+    """
 
 
 def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:

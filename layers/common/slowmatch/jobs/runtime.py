@@ -1,7 +1,7 @@
 """The Lambda side of a job: what the queue brings, and what a person invokes by hand."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,9 @@ from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.enqueue import WAIT, enqueue
 from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message, parse_records
+
+Body = dict[str, Any] | Exception
+"""What a message says, or why it cannot be understood."""
 
 
 class AttemptFailed(Exception):
@@ -38,34 +41,46 @@ class Worker:
         self._con = con
         self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
         self._request_id: str = lambda_context.aws_request_id
+        self._ahead: claims.Ahead | None = None
 
     def answer(self, event: Any) -> Any:
         if isinstance(event, dict) and "Records" in event:
-            return {
-                "batchItemFailures": [
-                    failed for record in parse_records(event) for failed in self._message(record)
-                ]
-            }
+            return {"batchItemFailures": [{"itemIdentifier": kept} for kept in self._batch(event)]}
         return self._direct(event)
 
-    def _message(self, record: dict[str, Any]) -> list[dict[str, str]]:
-        """Work on one message; what is returned makes SQS keep it."""
-        kept = [{"itemIdentifier": record.get("messageId", "")}]
+    def _batch(self, event: dict[str, Any]) -> Iterator[str]:
+        """Work on one message after the other, and give the ids of those that SQS has to keep."""
+        records = parse_records(event)
+        bodies = [_body(record) for record in records]
+        for record, body, following in zip(records, bodies, [*bodies[1:], None], strict=True):
+            if not self._message(record.get("messageId", ""), body, following):
+                yield record.get("messageId", "")
+
+    def _message(self, message: str, body: Body, following: Body | None) -> bool:
+        """Whether the message is done with, so that SQS may delete it."""
+        claimed, self._ahead = self._ahead, None
         try:
-            body = parse_message(record.get("body"))
+            if isinstance(body, Exception):
+                raise body
             if "occurrence" in body:
                 self._tick(body)
+            elif claimed is not None and claimed.claim is not None:
+                self._carry_out(claimed.claim, self._look_ahead(following))
             else:
-                self._pointer(body["run_id"], body["attempt"])
+                self._pointer(body["run_id"], body["attempt"], self._look_ahead(following))
         except MessageError as error:
-            telemetry.logger.error(
-                f"message {record.get('messageId')} goes to the dead-letter queue: {error}"
-            )
-            return kept
+            telemetry.logger.error(f"message {message} goes to the dead-letter queue: {error}")
+            return False
         except Exception as error:  # noqa: BLE001 - one message must not take its neighbours along
-            telemetry.logger.error(f"message {record.get('messageId')} stays in the queue: {error}")
-            return kept
-        return []
+            telemetry.logger.error(f"message {message} stays in the queue: {error}")
+            return False
+        return True
+
+    def _look_ahead(self, following: Body | None) -> claims.Ahead | None:
+        """The run of the next message, which may be claimed as soon as this one's is finished."""
+        if isinstance(following, dict) and "run_id" in following:
+            self._ahead = claims.Ahead(following["run_id"], following["attempt"], self._holder)
+        return self._ahead
 
     def _tick(self, body: dict[str, Any]) -> None:
         if body["job"] != self._spec.name:
@@ -98,7 +113,7 @@ class Worker:
         else:
             telemetry.logger.info(f"tick {occurrence.isoformat()} has its run already")
 
-    def _pointer(self, run_id: str, attempt: int) -> None:
+    def _pointer(self, run_id: str, attempt: int, ahead: claims.Ahead | None) -> None:
         try:
             claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder())
         except claims.Busy:
@@ -109,7 +124,7 @@ class Worker:
                 f"message for attempt {attempt} of run {run_id} starts nothing: {store.describe(self._con, run_id)}"
             )
         else:
-            self._carry_out(claim)
+            self._carry_out(claim, ahead)
 
     def _wait(self, run_id: str, attempt: int) -> None:
         again_at = self._con.now() + WAIT
@@ -176,8 +191,8 @@ class Worker:
         self._carry_out(claim)
         return run_id
 
-    def _carry_out(self, claim: claims.Claim) -> None:
-        carry_out(self._con, claim, self._handler, self._remaining_ms)
+    def _carry_out(self, claim: claims.Claim, ahead: claims.Ahead | None = None) -> None:
+        carry_out(self._con, claim, self._handler, self._remaining_ms, ahead)
 
     def _holder(self) -> claims.Holder:
         now = self._con.now()
@@ -187,3 +202,10 @@ class Worker:
             now=now,
             lease_until=now + timedelta(milliseconds=self._remaining_ms()),
         )
+
+
+def _body(record: dict[str, Any]) -> Body:
+    try:
+        return parse_message(record.get("body"))
+    except Exception as error:  # noqa: BLE001 - it is raised when the message has its turn
+        return error

@@ -1,0 +1,280 @@
+"""Several messages in one invocation: each run is finished before the next is held, and none takes another along."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection, Unavailable
+from slowmatch.jobs import Continue, claims, dispatch, enqueue, queue, store
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.settings import settings
+from tests.integration.jobs.conftest import TICK, Killed, Work
+
+JOB = "mail-test"
+
+
+@pytest.fixture
+def batch(work: Work, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """The function of a job whose runs need not wait for each other."""
+    work.spec = dataclasses.replace(JOBS[JOB], max_attempts=3)
+    monkeypatch.setitem(JOBS, JOB, work.spec)
+    return work
+
+
+@pytest.fixture
+def statements(con: Connection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What PostgreSQL is asked, from now on."""
+    asked: list[str] = []
+    query = Connection.query
+
+    def note(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
+        asked.append(sql)
+        return query(self, sql, **params)
+
+    monkeypatch.setattr(Connection, "query", note)
+    return asked
+
+
+def put(con: Connection, count: int = 3, job: str = JOB, **how: Any) -> list[dict[str, Any]]:
+    """Runs that wait, and the messages of their first attempts."""
+    return [{"run_id": enqueue(con, job, **how).run_id, "attempt": 1} for _ in range(count)]
+
+
+def states(work: Work) -> list[str]:
+    return [run["state"] for run in work.runs()]
+
+
+def in_order(*steps: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A handler that does something else each time."""
+    left: Iterator[Callable[[Any], Any]] = iter(steps)
+    return lambda context: next(left)(context)
+
+
+def succeed(context: Any) -> dict[str, Any]:
+    return {"run": context.run_id}
+
+
+def fail(context: Any) -> None:
+    raise RuntimeError("the disk is full")
+
+
+def test_a_batch_takes_a_statement_for_each_run_and_one_more(
+    batch: Work, con: Connection, statements: list[str]
+) -> None:
+    messages = put(con)
+    statements.clear()
+    assert batch.deliver(*messages) == []
+    assert len(statements) == 4
+    for run, context in zip(batch.runs(), batch.seen, strict=True):
+        assert run["state"] == "succeeded" and run["id"] == context.run_id and run["attempt"] == 1
+        assert batch.attempts(run["id"]) == [[1, "succeeded", None]]
+        assert [event[:2] for event in batch.events(run["id"])] == [
+            [None, "enqueued"],
+            ["enqueued", "processing"],
+            ["processing", "succeeded"],
+        ]
+
+
+def test_each_run_is_finished_before_the_next_is_held(batch: Work, con: Connection) -> None:
+    found: list[list[str]] = []
+    batch.handler = lambda context: found.append(states(batch))
+    batch.deliver(*put(con))
+    assert found == [
+        ["processing", "enqueued", "enqueued"],
+        ["succeeded", "processing", "enqueued"],
+        ["succeeded", "succeeded", "processing"],
+    ]
+
+
+def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:
+    def die(context: Any) -> None:
+        raise Killed
+
+    batch.handler = in_order(succeed, die)
+    with pytest.raises(Killed):
+        batch.deliver(*put(con))
+    assert states(batch) == ["succeeded", "processing", "enqueued"]
+
+
+def test_a_claim_ahead_is_held_as_long_as_the_invocation_lasts(batch: Work, con: Connection) -> None:
+    leases: list[Any] = []
+
+    def look(context: Any) -> None:
+        leases.append(
+            con.query("SELECT lease_until FROM job_run WHERE state = 'processing'")[0][0] - con.now()
+        )
+        batch.lambda_context.remaining -= 100_000
+
+    batch.handler = look
+    batch.deliver(*put(con, 2))
+    assert leases[0] - leases[1] > timedelta(seconds=90)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(fail, id="raises"),
+        pytest.param(lambda _: Continue({"part": 1}), id="continues"),
+        pytest.param(lambda _: float("nan"), id="returns what JSON cannot hold"),
+        pytest.param(lambda _: "\ud800", id="returns half a character"),
+    ],
+)
+def test_the_next_run_is_done_however_the_one_before_ended(
+    batch: Work, con: Connection, ending: Callable[[Any], Any]
+) -> None:
+    messages = put(con, 2)
+    batch.handler = in_order(ending, succeed)
+    assert batch.deliver(*messages) == []
+    assert states(batch)[1] == "succeeded" and batch.runs()[0]["attempt"] == 1
+
+
+def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work, con: Connection) -> None:
+    batch.handler = in_order(lambda _: Continue(["no object"]), succeed)  # type: ignore[arg-type]
+    assert batch.deliver(*put(con, 2)) == []
+    assert states(batch) == ["scheduled", "succeeded"] and len(batch.seen) == 2
+
+
+def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connection) -> None:
+    def deleted(context: Any) -> None:
+        store.change(con, "delete", ids=[context.run_id], actor="ann")
+
+    batch.handler = in_order(deleted, succeed)
+    assert batch.deliver(*put(con, 2)) == []
+    assert states(batch) == ["deleted", "succeeded"]
+
+
+def test_a_stopped_handler_keeps_nobody(batch: Work, con: Connection) -> None:
+    def stopped(context: Any) -> None:
+        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        context.checkpoint()
+
+    batch.handler = in_order(stopped, succeed)
+    assert batch.deliver(*put(con, 2)) == []
+    assert states(batch) == ["deleted", "succeeded"]
+
+
+def test_a_repeated_message_in_a_batch_starts_nothing(batch: Work, con: Connection) -> None:
+    first, second = put(con, 2)
+    assert batch.deliver(first, first, second, second, first) == []
+    assert states(batch) == ["succeeded", "succeeded"] and len(batch.seen) == 2
+
+
+def test_the_next_attempt_of_the_same_run_waits_for_its_time(batch: Work, con: Connection) -> None:
+    (first,) = put(con, 1)
+    batch.handler = fail
+    assert batch.deliver(first, {**first, "attempt": 2}) == []
+    assert states(batch) == ["scheduled"] and len(batch.seen) == 1
+
+
+def test_a_run_that_goes_on_may_do_so_in_the_same_batch(batch: Work, con: Connection) -> None:
+    (first,) = put(con, 1)
+    batch.handler = in_order(lambda _: Continue({"part": 1}), lambda context: context.cursor)
+    assert batch.deliver(first, {**first, "attempt": 2}) == []
+    assert batch.run()["result"] == {"part": 1}
+
+
+@pytest.mark.parametrize("rubbish", ["not json", "[" * 100_000, json.dumps({"run_id": "x", "attempt": 1})])
+def test_rubbish_between_two_runs_spares_both(batch: Work, con: Connection, rubbish: str) -> None:
+    first, second = put(con, 2)
+    assert batch.deliver(first, rubbish, second) == ["1"]
+    assert states(batch) == ["succeeded", "succeeded"]
+
+
+def test_what_is_not_there_to_be_started_is_acknowledged(batch: Work, con: Connection) -> None:
+    first, second = put(con, 2)
+    (early,) = put(con, 1, due_at=con.now() + timedelta(hours=1))
+    (other,) = put(con, 1, job="db-cleanup")
+    stale = {**second, "attempt": 7}
+    unknown = {"run_id": "0190a7e0-0000-7000-8000-000000000000", "attempt": 1}
+    assert batch.deliver(first, early, stale, other, unknown, second) == []
+    assert states(batch) == ["succeeded", "succeeded", "scheduled", "enqueued"]
+
+
+def test_the_runs_of_an_exclusive_job_follow_each_other(work: Work, con: Connection) -> None:
+    first, second = put(con, 2, job="record-expiry")
+    tick = {"job": "record-expiry", "occurrence": TICK}
+    assert work.deliver(first, tick, second) == []
+    assert states(work) == ["succeeded"] * 3
+
+
+def test_a_row_that_somebody_holds_is_not_waited_for_while_another_is_held(
+    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who deletes both at once may hold the second and want the first: that would be a deadlock."""
+    first, second = put(con, 2)
+    found: list[str] = []
+    claim = claims.claim
+
+    def hold(_: Any) -> None:
+        monkeypatch.setattr(claims, "claim", let_go)
+        person.script(f"BEGIN; SELECT FROM job_run WHERE id = '{second['run_id']}' FOR UPDATE")
+
+    def let_go(*about: Any, **further: Any) -> claims.Claim | None:
+        found.extend(states(batch))
+        person.script("ROLLBACK")
+        return claim(*about, **further)
+
+    with closing(Connection(settings())) as person:
+        batch.handler = in_order(hold, succeed)
+        assert batch.deliver(first, second) == []
+    assert found == ["succeeded", "enqueued"] and states(batch) == ["succeeded", "succeeded"]
+
+
+def break_after(con: Connection, monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> None:
+    """Lose the connection in the first statement that claims ahead."""
+    query = Connection.query
+    broken: list[str] = []
+
+    def lose(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
+        if "finished AS" in sql and "claimed AS" in sql and not broken:
+            broken.append(sql)
+            if committed:
+                query(self, sql, **params)
+            con.close()
+            raise Unavailable("the connection to the database was lost")
+        return query(self, sql, **params)
+
+    monkeypatch.setattr(Connection, "query", lose)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
+def test_a_connection_lost_before_the_statement_took_effect_costs_nothing(
+    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = put(con)
+    break_after(con, monkeypatch, committed=False)
+    assert batch.deliver(*messages) == []
+    assert states(batch) == ["succeeded"] * 3
+
+
+def test_a_connection_lost_after_the_statement_took_effect_costs_the_next_run_one_attempt(
+    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = put(con)
+    break_after(con, monkeypatch, committed=True)
+    assert batch.deliver(*messages) == []
+    first, second, third = batch.runs()
+    assert (first["state"], second["state"], third["state"]) == ("succeeded", "processing", "succeeded")
+    batch.end_lease(second["id"])
+    assert dispatch.rescue_lost(con, con.now()) == 1
+    batch.make_due(second["id"])
+    batch.deliver({"run_id": second["id"], "attempt": 2})
+    assert states(batch) == ["succeeded"] * 3
+
+
+def test_what_goes_wrong_after_a_finish_does_not_forget_the_next_run(
+    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> int:
+        raise Unavailable("the connection to the database was lost")
+
+    messages = put(con, 2)
+    batch.handler = in_order(fail, succeed)
+    monkeypatch.setattr(queue, "deliver", refuse)
+    assert batch.deliver(*messages) == ["0"]
+    assert states(batch) == ["scheduled", "succeeded"]
