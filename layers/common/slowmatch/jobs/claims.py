@@ -278,6 +278,7 @@ def finish(
     message_at: datetime | None,
     progress: dict[str, Any] | None,
     lines: list[Any],
+    *,
     ahead: Ahead | None = None,
 ) -> Finished:
     """Close the attempt and move the run on, and note what people are to be told.
