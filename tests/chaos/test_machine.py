@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from slowmatch.db import Connection
 from tests.chaos.report import SEED, Figures
-from tests.integration.jobs.house import try_the_house
+from tests.integration.jobs.histories import try_the_house
 
 SUBJECT = "The state machine"
 

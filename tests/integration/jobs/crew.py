@@ -69,6 +69,12 @@ class Crew(RuleBasedStateMachine):
         if len(messages) == 1 and (occurrence := messages[0].occurrence):
             self.check_tick(was, messages[0].job, occurrence, bool(paused))
 
+    def bring_next(self, run_id: str) -> None:
+        """Hand the latest message of a run to a worker, when there are both."""
+        messages = [message for message in self.post.messages if message.body.get("run_id") == run_id]
+        if messages and None in self.workers:
+            self.bring(messages[-1])
+
     def occupy(self, job: str, event: Any, messages: tuple[Message, ...] = ()) -> None:
         was, at = self.runs(), self.clock.at
         invocation = Invocation(self.con, SPECS[job], event, self.lambda_context, messages)
@@ -159,6 +165,7 @@ class Crew(RuleBasedStateMachine):
                 "a pause holds the schedule"
             )
         else:
+            assert run.job == messages[0].job, "a job's function starts no other job's run"
             assert run.state in WAITING, "what is final or at work is not started"
             pointers = [message.body for message in messages]
             assert {"run_id": run_id, "attempt": run.attempt + 1} in pointers, (

@@ -5,19 +5,16 @@ PostgreSQL, one step at a time; each step is one or more statements of the real 
 promises.py lists is checked, and at the end everything has to come to its end.
 """
 
-from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-from hypothesis import seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition
 
 from slowmatch.db import Connection
-from slowmatch.jobs import enqueue, overview, queue, store
-from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs import enqueue, overview, store
 from slowmatch.jobs.ticks import pause_of
 from tests.conftest import EMPTY
 from tests.integration.jobs import promises
@@ -55,7 +52,11 @@ class House(Upkeep):
     @step(job=some_job, delay=some_delay, how=st.sampled_from(["plainly", "with a key", "rolled back"]))
     def enqueue(self, job: str, delay: timedelta, how: str) -> None:
         if how == "plainly":
-            assert enqueue(self.con, job, due_at=self.clock.at + delay).created
+            made = enqueue(self.con, job, due_at=self.clock.at + delay)
+            noted = self.runs()[made.run_id].message_at is None
+            assert noted is (self.post.refuses or delay > timedelta(minutes=15)), (
+                "the dispatcher has to send it"
+            )
         elif how == "with a key":
             self.enqueue_with_a_key(job)
         else:
@@ -95,17 +96,19 @@ class House(Upkeep):
         if not done.ids:
             assert run == was, "an action starts from its states"
         elif action == "requeue":
-            anew = (run.failures, *(run.row[name] for name in ("cursor", "progress", "result", "error")))
-            assert anew == (0, None, None, None, None), "requeued: failures, cursor and progress begin anew"
+            self.check_requeued(run)
         elif action == "run-now":
             assert run.failures == was.failures and run.due_at <= self.clock.at
 
     # The queue brings, repeats, reorders and loses messages; some come long before their time
 
     @precondition(lambda self: self.post.messages)
-    @step(which=one_of_many)
-    def lose(self, which: int) -> None:
-        del self.post.messages[which % len(self.post.messages)]
+    @step(which=one_of_many, into=st.none() | some_job)
+    def lose(self, which: int, into: str | None) -> None:
+        """Or put it into a queue where it does not belong."""
+        lost = self.post.messages.pop(which % len(self.post.messages))
+        if into and not lost.occurrence:
+            self.post.messages.append(replace(lost, job=into))
 
     @step()
     def queue_begins_or_ceases_to_refuse(self) -> None:
@@ -154,15 +157,22 @@ class House(Upkeep):
         self.clock.at += span
 
     @precondition(lambda self: self.workers.count(None) == 1)
-    @step(order=st.none() | some_order)
-    def slow_worker_is_overtaken(self, order: str | None) -> None:
-        """Its lease ends, the other worker is brought the next attempt, and then it goes on with its own."""
+    @step(
+        order=st.sampled_from([None, "checkpoint", "returns", "raises"]),
+        how=st.sampled_from(["deleted", "lost", "lost and begun anew"]),
+    )
+    def run_is_taken_away(self, order: str | None, how: str) -> None:
+        """A person deletes it, or its worker was too slow; then that worker goes on with it."""
         (slow,) = filter(None, self.workers)
-        self.dispatch(timedelta(minutes=6))
-        self.clock.at += timedelta(minutes=1)
         run_id = slow.at_work.run_id
-        for message in [each for each in self.post.messages if each.body.get("run_id") == run_id][-1:]:
-            self.bring(message)
+        self.post.refuses = False
+        if how == "deleted":
+            store.change(self.con, "delete", ids=[run_id], actor="ann")
+        else:
+            self.dispatch(timedelta(minutes=6))
+            self.clock.at += timedelta(minutes=1)
+        if how == "lost and begun anew":
+            self.bring_next(run_id)
         if order:
             self.go_on(slow, order, comes_again=False)
 
@@ -192,6 +202,9 @@ class House(Upkeep):
         self.promises_hold()
         assert {run.state for run in self.before.values()} <= FINAL, "everything becomes final"
         self.messages_left_start_nothing()
+        store.change(self.con, "requeue", ids=list(self.before), actor="ann")
+        for run in self.runs().values():
+            self.check_requeued(run)
 
     def work_on_what_is_visible(self) -> None:
         while visible := [each for each in self.post.messages if each.visible_at <= self.clock.at]:
@@ -207,6 +220,15 @@ class House(Upkeep):
 
     # How it is done
 
+    @staticmethod
+    def check_requeued(run: Run) -> None:
+        anew = (
+            run.state,
+            run.failures,
+            *(run.row[name] for name in ("cursor", "progress", "result", "error")),
+        )
+        assert anew == ("enqueued", 0, None, None, None, None), "failures, cursor and progress begin anew"
+
     def one(self, which: int) -> Run:
         """One of the runs, in the order in which they were made."""
         return self.before[sorted(self.before)[which % len(self.before)]]
@@ -216,28 +238,3 @@ class House(Upkeep):
             for message in messages:
                 self.post.messages.remove(message)
         self.bring(*messages)
-
-
-def try_the_house(
-    con: Connection,
-    lambda_context: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    chosen: settings,
-    begin_with: int | None = None,
-) -> Counter[str]:
-    """Run the machine as `chosen` says, at random from `begin_with`; the steps that were taken."""
-    clock = Clock(START)
-    post = Post(clock)
-    monkeypatch.setattr(Connection, "now", lambda con: clock.look())
-    monkeypatch.setattr(queue, "sqs", lambda: post)
-    for name, spec in SPECS.items():
-        monkeypatch.setitem(JOBS, name, spec)
-    taken.clear()
-
-    def house() -> House:
-        return House(con, clock, post, lambda_context)
-
-    if begin_with is not None:
-        seed(begin_with)(house)
-    run_state_machine_as_test(house, settings=chosen)  # type: ignore[arg-type]
-    return Counter(taken)

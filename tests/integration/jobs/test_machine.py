@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from slowmatch.db import Connection
-from tests.integration.jobs.house import try_the_house
+from tests.integration.jobs.histories import try_the_house
 from tests.integration.jobs.promises import allowed_transitions
 
 

@@ -9,11 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, queue
 from tests.integration.jobs.crew import Crew
-from tests.integration.jobs.interleaved import Clock, Post
-from tests.integration.jobs.promises import WAITING, Run, Runs
+from tests.integration.jobs.promises import WAITING, Runs
 
 taken: Counter[str] = Counter()
 """How often each step was taken, in all examples since it was cleared."""
@@ -35,28 +33,24 @@ def step(**given: Any) -> Callable[[Any], Any]:
 
 
 class Upkeep(Crew):
-    def __init__(self, con: Connection, clock: Clock, post: Post, lambda_context: Any) -> None:
-        super().__init__(con, clock, post, lambda_context)
-        self.seen_lost: list[Run] = []
-
     @step(waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]), resend_all=st.booleans())
     def dispatcher(self, waited: timedelta, resend_all: bool) -> None:
         """After six minutes every lease is over, whether its worker died or is only slow."""
         self.dispatch(waited, resend_all)
 
     @precondition(lambda self: any(run.lease_until for run in self.before.values()))
-    @step(waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]))
-    def dispatcher_looks_for_lost_attempts(self, waited: timedelta) -> None:
-        """It is halted before it writes what it saw."""
-        self.clock.at += waited
+    @step(begun_anew=st.booleans(), waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]))
+    def two_dispatchers_at_once(self, begun_anew: bool, waited: timedelta) -> None:
+        """One is halted between looking and writing; meanwhile the other does all, and the next attempts begin."""
+        self.clock.at += timedelta(minutes=6)
         over = self.clock.at - dispatch.LEASE_GRACE
-        self.seen_lost = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
-
-    @precondition(lambda self: self.seen_lost)
-    @step()
-    def dispatcher_writes_what_it_saw(self) -> None:
-        """Meanwhile the attempt may have ended, or the next may be at work."""
-        seen, self.seen_lost = self.seen_lost, []
+        seen = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
+        self.post.refuses = False
+        self.dispatch(timedelta(0))
+        self.clock.at += timedelta(minutes=1)
+        for run in seen if begun_anew else ():
+            self.bring_next(run.id)
+        self.clock.at += waited
         for run in seen:
             was, now = self.runs(), self.con.now()
             dispatch._rescue(self.con, now, run.id, run.attempt, run.failures, run.max_attempts)

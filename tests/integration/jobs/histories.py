@@ -1,0 +1,41 @@
+"""Many histories of the house, each from its beginning to its end."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from slowmatch.db import Connection
+from slowmatch.jobs import queue
+from slowmatch.jobs.catalog import JOBS
+from tests.integration.jobs.crew import SPECS
+from tests.integration.jobs.house import START, House
+from tests.integration.jobs.interleaved import Clock, Post
+from tests.integration.jobs.upkeep import taken
+
+
+def try_the_house(
+    con: Connection,
+    lambda_context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: settings,
+    begin_with: int | None = None,
+) -> Counter[str]:
+    """Run the machine as `chosen` says, at random from `begin_with`; the steps that were taken."""
+    clock = Clock(START)
+    post = Post(clock)
+    monkeypatch.setattr(Connection, "now", lambda con: clock.look())
+    monkeypatch.setattr(queue, "sqs", lambda: post)
+    for name, spec in SPECS.items():
+        monkeypatch.setitem(JOBS, name, spec)
+    taken.clear()
+
+    def house() -> House:
+        return House(con, clock, post, lambda_context)
+
+    if begin_with is not None:
+        seed(begin_with)(house)
+    run_state_machine_as_test(house, settings=chosen)  # type: ignore[arg-type]
+    return Counter(taken)
