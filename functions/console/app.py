@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from console import access, bulk, dashboard, errors, home, jobs, records, runs, sign_in, static_files
+from slowmatch.http import envelope
 from slowmatch.telemetry import logger
 
 app = APIGatewayHttpResolver()
@@ -18,4 +19,5 @@ app.include_router(home.nowhere)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    envelope.check(event)
     return app.resolve(event, context)

@@ -11,11 +11,17 @@ from slowmatch.records import upkeep as records
 from slowmatch.settings import settings
 
 
+class EventError(ValueError):
+    """An event that is none of the shapes the dispatcher accepts."""
+
+
 def handler(event: Any, _context: Any) -> dict[str, int]:
-    """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again."""
+    """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again.
+
+    Raises EventError for anything else.
+    """
+    resend = _resends(event)
     con, config = connection(), settings()
-    payload = event.get("payload") if isinstance(event, dict) else None
-    resend = isinstance(payload, dict) and payload.get("resend") is True
     now = con.now()
     upkeep.read_schedules(con, config.stack_name)
     done = {
@@ -33,3 +39,16 @@ def handler(event: Any, _context: Any) -> dict[str, int]:
     upkeep.note_tick(con, con.now())
     telemetry.logger.info("dispatched", extra=done)
     return done
+
+
+def _resends(event: Any) -> bool:
+    if event in ({}, None) or (isinstance(event, dict) and event.get("source") == "aws.events"):
+        return False
+    payload = event.get("payload") if isinstance(event, dict) and event.keys() == {"payload"} else None
+    if payload == {}:
+        return False
+    if isinstance(payload, dict) and payload.keys() == {"resend"} and isinstance(payload["resend"], bool):
+        return payload["resend"]
+    raise EventError(
+        'this function accepts a scheduled event of EventBridge, {} or {"payload": {"resend": true}}'
+    )

@@ -12,20 +12,36 @@ MARGIN_SECONDS = 20
 """Left to say what happened when a statement took all the time that the function has."""
 
 
+class EventError(ValueError):
+    """An event that is none of the shapes this function accepts: a mistyped dry run must not apply anything."""
+
+
 def handler(event: Any, context: Any) -> dict[str, list[str]]:
     """`{}` applies what is pending.
 
     `{"payload": {"dry_run": true}}` only tells what that is. `{"payload": {"may_block": true}}` also applies
-    what others have to wait for longer than a second.
+    what others have to wait for longer than a second. Raises EventError for anything else.
     """
-    payload = event.get("payload") if isinstance(event, dict) else None
-    payload = payload if isinstance(payload, dict) else {}
+    payload = _payload(event)
     with closing(_connection(context)) as con:
-        if payload.get("dry_run") is True:
+        if payload.get("dry_run"):
             return {"pending": [str(file) for file in migrate.pending(con)]}
-        applied = migrate.apply(con, may_block=payload.get("may_block") is True)
+        applied = migrate.apply(con, may_block=payload.get("may_block", False))
     telemetry.logger.info("migrated", extra={"applied": applied})
     return {"applied": applied}
+
+
+def _payload(event: Any) -> dict[str, bool]:
+    if event in ({}, None):
+        return {}
+    payload = event["payload"] if isinstance(event, dict) and event.keys() == {"payload"} else None
+    if isinstance(payload, dict) and all(
+        name in ("dry_run", "may_block") and isinstance(value, bool) for name, value in payload.items()
+    ):
+        return payload
+    raise EventError(
+        'this function accepts {}, {"payload": {"dry_run": true}} or {"payload": {"may_block": true}}'
+    )
 
 
 def _connection(context: Any) -> Connection:

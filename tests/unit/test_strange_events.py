@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+import dispatcher.app
+import migrate.app
 from notifier import events
+from slowmatch.http import envelope
 from slowmatch.jobs import messages
 
 DEEP = "[" * 100_000
@@ -32,3 +35,51 @@ def test_a_record_whose_sns_is_no_object_is_not_told(sns: Any) -> None:
 def test_a_message_that_is_nested_too_deeply_leaves_its_neighbours_alone() -> None:
     told = events.parse({"Records": [{"Sns": {"Message": DEEP}}, {"Sns": {"Message": "{}"}}]})
     assert isinstance(told, events.Told) and [message.body for message in told.messages] == [DEEP, {}]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        [],
+        "text",
+        5,
+        {"payload": {"dryrun": True}},
+        {"payload": {"dry_run": "yes"}},
+        {"dry_run": True},
+        {"payload": []},
+    ],
+)
+def test_a_mistyped_dry_run_migrates_nothing(event: Any) -> None:
+    with pytest.raises(migrate.app.EventError, match="accepts"):
+        migrate.app.handler(event, None)
+
+
+@pytest.mark.parametrize("event", [[], "text", {"payload": {"resend": 1}}, {"resend": True}, {"Records": []}])
+def test_what_is_no_order_is_not_dispatched(event: Any) -> None:
+    with pytest.raises(dispatcher.app.EventError, match="accepts"):
+        dispatcher.app.handler(event, None)
+
+
+REQUEST = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}, "stage": "$default"}}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        {},
+        {"key1": "value1"},
+        {"requestContext": None},
+        REQUEST | {"rawPath": None},
+        REQUEST | {"headers": "text"},
+        REQUEST | {"headers": {"host": ["a"]}},
+        REQUEST | {"cookies": [None]},
+        REQUEST | {"queryStringParameters": {"a": {}}},
+        REQUEST | {"body": 5},
+    ],
+)
+def test_what_is_no_request_is_said_to_be_none(event: Any) -> None:
+    envelope.check(REQUEST)
+    with pytest.raises(envelope.EventError, match="payload format"):
+        envelope.check(event)

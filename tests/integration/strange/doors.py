@@ -1,0 +1,98 @@
+"""Where something strange can come in, and what must not come of it: a crash, or being let in."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import db_cleanup.app
+import dispatcher.app
+import mail_test.app
+import migrate.app
+import notifier.app
+import record_expiry.app
+from notifier import events as notifier_events
+from slowmatch.db import Connection
+from slowmatch.http import envelope
+from slowmatch.jobs import PayloadError, messages
+from slowmatch.jobs.runtime import AttemptFailed
+
+Handler = Callable[[Any, Any], Any]
+
+JOBS: dict[str, Handler] = {
+    "record-expiry": record_expiry.app.handler,
+    "db-cleanup": db_cleanup.app.handler,
+    "mail-test": mail_test.app.handler,
+}
+UPKEEP: dict[str, Handler] = {
+    "notifier": notifier.app.handler,
+    "dispatcher": dispatcher.app.handler,
+    "migrate": migrate.app.handler,
+}
+REFUSALS = (
+    messages.EventError,
+    messages.MessageError,
+    PayloadError,
+    AttemptFailed,
+    notifier_events.EventError,
+    dispatcher.app.EventError,
+    migrate.app.EventError,
+    envelope.EventError,
+)
+"""How a function says in words that it does not take an event."""
+
+
+def knock(handler: Handler, event: Any, lambda_context: Any) -> Any:
+    """The answer as Lambda sends it; None for a refusal. Whatever else is raised is a crash."""
+    try:
+        return json.loads(json.dumps(handler(event, lambda_context)))
+    except REFUSALS:
+        return None
+
+
+def runs(con: Connection) -> list[Any]:
+    return con.query("SELECT job, trigger, occurrence, attempt FROM job_run ORDER BY id")
+
+
+def may_start(job: str, event: Any) -> bool:
+    """Whether `job` may start a run for `event`, put as simply as the README does."""
+    if event in ({}, None):
+        return True
+    if not isinstance(event, dict):
+        return False
+    if "Records" in event:
+        records = event["Records"] if isinstance(event["Records"], list) else []
+        return any(_is_tick(job, record) for record in records)
+    return event.keys() == {"payload"} or (
+        event.get("source") == "aws.events" and _is_time(event.get("time"))
+    )
+
+
+def _is_tick(job: str, record: Any) -> bool:
+    try:
+        body = json.loads(record["body"])
+        return body.keys() == {"job", "occurrence"} and body["job"] == job and _is_time(body["occurrence"])
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        return False
+
+
+def _is_time(text: Any) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def check_answer(answer: Any, event: Any) -> None:
+    """An HTTP answer that is no server error, can be sent, and leads nowhere else."""
+    if answer is None:
+        return
+    health = answer["statusCode"] == 503 and event["rawPath"] == "/api/health"
+    assert answer["statusCode"] < 500 or health, answer
+    (answer.get("body") or "").encode()
+    headers = {**answer.get("headers", {}), "cookies": ";".join(answer.get("cookies") or [])}
+    for value in headers.values():
+        assert "\r" not in str(value) and "\n" not in str(value), "no header of somebody else's"
+    location = urlsplit(str(answer.get("headers", {}).get("Location", "")))
+    assert "evil" not in location.netloc and not location.path.startswith("//"), "no way to another site"
