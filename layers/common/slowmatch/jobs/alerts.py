@@ -6,6 +6,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, capped
 from slowmatch.db.unchanged import unchanged
+from slowmatch.jobs.stats import MISSED, OLDEST_WAITING_AT
 
 SILENCE = timedelta(minutes=5)
 KEPT_SECONDS = 5
@@ -15,7 +16,9 @@ _ALERTS = f"""
     SELECT json_build_object(
         'failed_24h', (
             SELECT count(*) FROM (
-                SELECT FROM job_run WHERE state = 'failed' AND finished_at >= CAST(:day AS timestamptz) LIMIT {CAP + 1}
+                SELECT FROM job_run
+                WHERE state = 'failed' AND finished_at >= CAST(:since AS timestamptz)
+                LIMIT {CAP + 1}
             ) AS counted
         ),
         'retrying', (
@@ -23,16 +26,8 @@ _ALERTS = f"""
                 SELECT FROM job_run WHERE state = 'scheduled' AND failures > 0 LIMIT {CAP + 1}
             ) AS counted
         ),
-        'missed_24h', (
-            SELECT count(*) FROM job_missed AS missed
-            WHERE noticed_at >= CAST(:day AS timestamptz) AND NOT EXISTS (
-                SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
-            )
-        ),
-        'oldest_waiting_at', (
-            SELECT min(due_at) FROM job_run
-            WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
-        ),
+        'missed_24h', {MISSED},
+        'oldest_waiting_at', {OLDEST_WAITING_AT},
         'last_dispatcher_tick', (SELECT finished_at FROM dispatcher_tick),
         'silent_since', (
             SELECT COALESCE(claim.last_at, stuck.due_at)
@@ -65,7 +60,7 @@ def alerts(con: Connection, now: datetime) -> dict[str, Any]:
     `silent_since` is the last claim of any worker, when nobody claimed anything for SILENCE although
     work that nothing stands in the way of waited for that long.
     """
-    times = {"now": now, "day": now - timedelta(days=1), "late": now - SILENCE}
+    times = {"now": now, "since": now - timedelta(days=1), "late": now - SILENCE}
     moment = int(now.timestamp()) // KEPT_SECONDS
     ((found,),) = unchanged(con, ("alerts", moment), lambda: con.query(_ALERTS, **times))
     for name in ("failed_24h", "retrying"):

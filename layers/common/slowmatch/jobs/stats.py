@@ -5,6 +5,17 @@ from datetime import datetime, timedelta
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP
 
+MISSED = """(
+        SELECT count(*) FROM job_missed AS missed
+        WHERE noticed_at >= CAST(:since AS timestamptz) AND NOT EXISTS (
+            SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
+        )
+    )"""
+OLDEST_WAITING_AT = """(
+        SELECT min(due_at) FROM job_run
+        WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
+    )"""
+
 _COUNTED = f"""(
         SELECT count(*) FROM (SELECT FROM job_run WHERE {{which}} ORDER BY id LIMIT {CAP + 1}) AS counted
     )"""
@@ -32,16 +43,8 @@ _STATS = f"""
         ),
         'retrying', LEAST(retrying, {CAP}),
         'capped', array_remove(ARRAY[{_MORE}], NULL),
-        'missed', (
-            SELECT count(*) FROM job_missed AS missed
-            WHERE noticed_at >= CAST(:since AS timestamptz) AND NOT EXISTS (
-                SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
-            )
-        ),
-        'oldest_waiting_at', (
-            SELECT min(due_at) FROM job_run
-            WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
-        ),
+        'missed', {MISSED},
+        'oldest_waiting_at', {OLDEST_WAITING_AT},
         'hours', (
             SELECT COALESCE(json_agg(to_json(job_hour) ORDER BY hour, job), '[]')
             FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
