@@ -8,16 +8,19 @@ import json
 import statistics
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from benchmarks.harness import Database, Measure, Stage, at_most_above, in_turns, times_better
-from benchmarks.measures.starts import Start
+from benchmarks.harness import Measure, Stage, at_most_above, in_turns, times_better
+from benchmarks.measures import artifact
+from benchmarks.measures.starts import Start, layer, packages
 from local import ROOT
 from local.processes import inherited_environment
 
 PEERS = ROOT / "benchmarks" / "peers"
 LIMITS = ROOT / "benchmarks" / "limits"
-OURS = (ROOT / "functions", ROOT / "layers" / "common")
+EVENTS = ROOT / "events"
 OTHERS = "jobs_api console daily_summary db_cleanup mail_test dispatcher notifier migrate".split()
 TITLE = "the first record"
 INSERT = (
@@ -27,30 +30,68 @@ INSERT = (
 
 def guarantees(stage: Stage) -> None:
     """Ours and the peer answer the first request alike; a first run succeeds."""
-    ours, theirs, run = _first_calls(stage)
-    for start in (ours, theirs):
-        start.answered()
-        assert start.answer["statusCode"] == 200, start.answer
-        assert json.loads(start.answer["body"])["title"] == TITLE
-    run.answered()
-    assert run.answer["state"] == "succeeded", run.answer
+    with TemporaryDirectory() as folder:
+        ours, theirs, run = Cold(stage, folder).first_calls()
+        for start in (ours, theirs):
+            start.answered()
+            assert start.answer["statusCode"] == 200, start.answer
+            assert json.loads(start.answer["body"])["title"] == TITLE
+        run.answered()
+        assert run.answer["state"] == "succeeded", run.answer
 
 
 def measure(stage: Stage) -> Iterator[Measure]:
     # A start is short, and what else the machine does shows: more rounds than elsewhere.
     rounds = stage.rounds if stage.short else 3 * stage.rounds
-    database = stage.database()
-    yield from _api(stage, database, rounds)
-    yield from _job(stage, database, rounds)
-    yield _others(stage, database)
-    yield from _first_answers(stage, rounds)
+    with TemporaryDirectory() as folder:
+        cold = Cold(stage, folder)
+        yield from _api(cold, rounds)
+        yield from _job(cold, rounds)
+        yield _others(cold)
+        yield from _first_answers(cold, rounds)
 
 
-def _api(stage: Stage, database: Database, rounds: int) -> Iterator[Measure]:
+class Cold:
+    """Who starts: a function and the layer, or a peer and its packages, in the order in which Lambda looks."""
+
+    def __init__(self, stage: Stage, folder: str) -> None:
+        self.stage = stage
+        self._database = stage.database()
+        self._layer = layer(artifact.layer(stage), Path(folder))
+
+    def ours(self, function: str, event: Path | None = None) -> Start:
+        env = self._database.env | {"AWS_LAMBDA_RUNTIME_API": "there"}  # by which code knows where it is
+        return Start(self.stage.python, f"{function}.app", [ROOT / "functions", self._layer], env, event)
+
+    def limit(self, module: str) -> Start:
+        env = {name: value for name, value in self._database.env.items() if name.startswith("POWERTOOLS_")}
+        return Start(self.stage.python, module, [LIMITS, self._layer], env)
+
+    def peer(self, name: str, module: str, event: Path | None = None) -> Start:
+        python = self.stage.peer(name)
+        env = {"DATABASE_URL": self._database.url}
+        return Start(python, module, [PEERS / name, packages(python)], env, event)
+
+    def first_calls(self) -> tuple[Start, Start, Start]:
+        """Reading record 1 with ours and with the peer, and one run of the expiry."""
+        create = "import tables; tables.Base.metadata.create_all(tables.engine)"
+        env = inherited_environment() | {"DATABASE_URL": self._database.url}
+        peer = self.stage.peer("fastapi_app")
+        subprocess.run([peer, "-c", create], cwd=PEERS / "fastapi_app", env=env, check=True)
+        with closing(self._database.connect()) as connection:
+            for table in ("record", "fastapi_record"):
+                connection.run(INSERT.format(table=table), title=TITLE)
+        get = EVENTS / "records_api" / "get.json"
+        run = EVENTS / "record_expiry" / "direct-empty.json"
+        theirs = self.peer("fastapi_app", "app", get)
+        return self.ours("records_api", get), theirs, self.ours("record_expiry", run)
+
+
+def _api(cold: Cold, rounds: int) -> Iterator[Measure]:
     starts = {
-        "slowmatch": _ours(stage, database, "records_api"),
-        "fastapi": _fastapi(stage, database),
-        "limit": Start(stage.python, "imports_resolver", [LIMITS], _powertools(database)),
+        "slowmatch": cold.ours("records_api"),
+        "fastapi": cold.peer("fastapi_app", "app"),
+        "limit": cold.limit("imports_resolver"),
     }
     series = in_turns(rounds, {name: start.imported for name, start in starts.items()})
     yield Measure(
@@ -61,15 +102,15 @@ def _api(stage: Stage, database: Database, rounds: int) -> Iterator[Measure]:
         goals=[times_better(series, "slowmatch", "fastapi", 3)],
         note=f"The limit is Powertools' resolver alone. {_inside(starts)}",
     )
-    yield _no_bytecode(stage, {name: starts[name] for name in ("slowmatch", "fastapi")}, "API")
+    yield _no_bytecode(cold, {name: starts[name] for name in ("slowmatch", "fastapi")}, "API")
 
 
-def _job(stage: Stage, database: Database, rounds: int) -> Iterator[Measure]:
+def _job(cold: Cold, rounds: int) -> Iterator[Measure]:
     starts = {
-        "slowmatch": _ours(stage, database, "record_expiry"),
-        "celery": _peer_job(stage, database, "celery_job"),
-        "procrastinate": _peer_job(stage, database, "procrastinate_worker"),
-        "limit": Start(stage.python, "pg8000.native", [], {}),
+        "slowmatch": cold.ours("record_expiry"),
+        "celery": cold.peer("celery_job", "job"),
+        "procrastinate": cold.peer("procrastinate_worker", "job"),
+        "limit": cold.limit("pg8000.native"),
     }
     series = in_turns(rounds, {name: start.imported for name, start in starts.items()})
     yield Measure(
@@ -84,26 +125,26 @@ def _job(stage: Stage, database: Database, rounds: int) -> Iterator[Measure]:
         ],
         note=f"The job is the expiry of records. The limit is Python with pg8000. {_inside(starts)}",
     )
-    yield _no_bytecode(stage, {"slowmatch": starts["slowmatch"], "celery": starts["celery"]}, "job")
+    yield _no_bytecode(cold, {"slowmatch": starts["slowmatch"], "celery": starts["celery"]}, "job")
 
 
-def _no_bytecode(stage: Stage, starts: Mapping[str, Start], what: str) -> Measure:
+def _no_bytecode(cold: Cold, starts: Mapping[str, Start], what: str) -> Measure:
     return Measure(
         f"imports_{what.lower()}_without_bytecode",
         f"the same of the {what} function, without bytecode",
         "ms",
-        series=in_turns(stage.rounds, {name: start.without_bytecode for name, start in starts.items()}),
+        series=in_turns(cold.stage.rounds, {name: start.without_bytecode for name, start in starts.items()}),
     )
 
 
-def _others(stage: Stage, database: Database) -> Measure:
-    starts = {name: _ours(stage, database, name) for name in OTHERS}
-    series = in_turns(stage.rounds, {name: start.imported for name, start in starts.items()})
+def _others(cold: Cold) -> Measure:
+    starts = {name: cold.ours(name) for name in OTHERS}
+    series = in_turns(cold.stage.rounds, {name: start.imported for name, start in starts.items()})
     return Measure("imports_others", "cold import of the other functions", "ms", series=series)
 
 
-def _first_answers(stage: Stage, rounds: int) -> Iterator[Measure]:
-    ours, theirs, run = _first_calls(stage)
+def _first_answers(cold: Cold, rounds: int) -> Iterator[Measure]:
+    ours, theirs, run = cold.first_calls()
     series = in_turns(rounds, {"slowmatch": ours.answered, "fastapi": theirs.answered})
     yield Measure(
         "first_request",
@@ -116,44 +157,6 @@ def _first_answers(stage: Stage, rounds: int) -> Iterator[Measure]:
     )
     series = in_turns(rounds, {"slowmatch": run.answered})
     yield Measure("first_run", "cold start to the first run of a job ended", "ms", series=series)
-
-
-def _first_calls(stage: Stage) -> tuple[Start, Start, Start]:
-    """Reading record 1 with ours and with the peer, and one run of the expiry."""
-    database = stage.database()
-    python = stage.peer("fastapi_app")
-    create = "import tables; tables.Base.metadata.create_all(tables.engine)"
-    env = inherited_environment() | {"DATABASE_URL": database.url}
-    subprocess.run([python, "-c", create], cwd=PEERS / "fastapi_app", env=env, check=True)
-    connection = database.connect()
-    for table in ("record", "fastapi_record"):
-        connection.run(INSERT.format(table=table), title=TITLE)
-    connection.close()
-    get = ROOT / "events" / "records_api" / "get.json"
-    run = ROOT / "events" / "record_expiry" / "direct-empty.json"
-    return (
-        _ours(stage, database, "records_api", get),
-        _fastapi(stage, database, get),
-        _ours(stage, database, "record_expiry", run),
-    )
-
-
-def _ours(stage: Stage, database: Database, function: str, event: Path | None = None) -> Start:
-    env = database.env | {"AWS_LAMBDA_RUNTIME_API": "there"}  # by which code knows where it is
-    return Start(stage.python, f"{function}.app", OURS, env, event)
-
-
-def _fastapi(stage: Stage, database: Database, event: Path | None = None) -> Start:
-    python = stage.peer("fastapi_app")
-    return Start(python, "app", [PEERS / "fastapi_app"], {"DATABASE_URL": database.url}, event)
-
-
-def _peer_job(stage: Stage, database: Database, name: str) -> Start:
-    return Start(stage.peer(name), "job", [PEERS / name], {"DATABASE_URL": database.url})
-
-
-def _powertools(database: Database) -> dict[str, str]:
-    return {name: value for name, value in database.env.items() if name.startswith("POWERTOOLS_")}
 
 
 def _inside(starts: Mapping[str, Start]) -> str:

@@ -26,8 +26,7 @@ class Start:
         env: Mapping[str, str],
         event: Path | None = None,
     ) -> None:
-        paths = [*folders, _packages(python)]
-        self._argv = ["-I", "-S", str(PROBE), module, str(event or ""), *map(str, paths)]
+        self._argv = ["-I", "-S", str(PROBE), module, str(event or ""), *map(str, folders)]
         self._python = str(python)
         self._env = inherited_environment() | dict(env)
         self.inside: list[float] = []
@@ -67,7 +66,15 @@ class Start:
         return imported * 1000, answered * 1000
 
 
-def _packages(python: Path) -> Path:
+def layer(files: Mapping[str, Path], folder: Path) -> Path:
+    """The folder, filled with links to what a layer carries, and to nothing else that is installed here."""
+    for name in {Path(each).parts[0]: each for each in files}.values():
+        file, depth = files[name], len(Path(name).parts) - 1
+        (folder / Path(name).parts[0]).symlink_to([file, *file.parents][depth])
+    return folder
+
+
+def packages(python: Path) -> Path:
     """Where that virtual environment has its packages; all are made from the same version of Python."""
     home = python.parent.parent
     return Path(sysconfig.get_path("purelib", "venv", {"base": str(home), "platbase": str(home)}))
