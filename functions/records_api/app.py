@@ -1,6 +1,5 @@
 """Records over HTTP: create, read, list and search, replace, change, delete."""
 
-import json
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -31,8 +30,8 @@ def list_records(
 ) -> Response[str]:
     after = Position(*paging.decode(status, cursor, paging.whole, paging.moment)) if cursor else None
     page = store.page(connection(), status, q, after, limit)
-    end = page.end and paging.encode(status, page.end.id, page.end.expiry_date)
-    return _json(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
+    end = f'"{paging.encode(status, page.end.id, page.end.expiry_date)}"' if page.end else "null"
+    return _json(200, f'{{"items":{page.items},"next":{end}}}')
 
 
 @app.post("/api/records", summary="Create a record", responses=NEW)

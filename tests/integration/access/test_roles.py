@@ -298,6 +298,6 @@ def test_a_route_that_opts_out_of_validation_is_no_way_in(issuer: Issuer) -> Non
         "headers": {},
         "requestContext": request_context("GET", "/careless"),
     }
-    answer = app.resolve(event, None)  # type: ignore[arg-type]
+    answer = app.resolve(event, None)
     assert answer["statusCode"] == 401
     assert "secret" not in json.dumps(answer)

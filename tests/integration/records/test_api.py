@@ -57,7 +57,7 @@ def call(environment: Settings, lambda_context: LambdaContext) -> Call:
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": encoded,
         }
-        answer = handler(event, lambda_context)  # type: ignore[arg-type]
+        answer = handler(event, lambda_context)
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
     return send

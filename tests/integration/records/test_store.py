@@ -177,6 +177,21 @@ def test_a_full_last_page_has_no_next(con: Connection) -> None:
     assert store.page(con, "all", None, None, 2).end is not None
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_line_feeds_in_a_title_end_no_record(con: Connection, limit: int) -> None:
+    titles = ["one,\ntwo", "],\n[", '"},\n{"']
+    for title in titles:
+        store.create(con, title, NOW, "ann")
+    assert [record["title"] for record in _walk(con, "all", None, limit)] == titles[::-1]
+
+
+def test_no_page_is_longer_than_the_longest_and_the_list_goes_on(con: Connection) -> None:
+    _fill(con, store.LONGEST + 2, False)
+    page = store.page(con, "all", None, None, store.LONGEST + 1)
+    assert len(json.loads(page.items)) == store.LONGEST
+    assert page.end is not None
+
+
 def test_an_empty_list_is_an_empty_array(con: Connection) -> None:
     assert store.page(con, "all", None, None, 50) == Page("[]", None)
 

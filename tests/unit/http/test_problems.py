@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any
 
 import pytest
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,15 +44,15 @@ def answer(
 
     @app.get("/raise")
     @public
-    def raise_error(filters: Annotated[Filters, Query()]) -> dict[str, str]:
+    def raise_error(filters: Annotated[Filters, Query()]) -> Response[str]:
         if error:
             raise error
-        return {"job": filters.job or "", "from": filters.since or ""}
+        return Response(200, "application/json", filters.model_dump_json(by_alias=True))
 
     @app.post("/raise")
     @public
-    def take(body: Body) -> dict[str, bool]:
-        return {"flag": body.flag}
+    def take(body: Body) -> Response[str]:
+        return Response(200, "application/json", body.model_dump_json())
 
     event = {
         "version": "2.0",
@@ -63,7 +64,7 @@ def answer(
         "body": body,
         "isBase64Encoded": False,
     }
-    answered = app.resolve(event, None)  # type: ignore[arg-type]
+    answered = app.resolve(event, None)
     return answered["statusCode"], answered["headers"], json.loads(answered["body"])
 
 

@@ -7,8 +7,9 @@ headers and cookies read in case a parameter is one, which takes as long as Post
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Route
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from slowmatch.http import auth, envelope, problems
 from slowmatch.http.arguments import arguments
@@ -17,7 +18,8 @@ from slowmatch.http.arguments import arguments
 class Api(APIGatewayHttpResolver):
     """Lets in only who may, before anything else is looked at, and answers every exception with problem+json.
 
-    `statuses` adds domain errors: the status of each, the detail is the error's own message.
+    A route's function returns a Response whose body is text. `statuses` adds domain errors: the status of each,
+    the detail is the error's own message.
     """
 
     def __init__(self, statuses: Mapping[type[Exception], int] | None = None) -> None:
@@ -25,19 +27,33 @@ class Api(APIGatewayHttpResolver):
         for kind, handler in problems.handlers(statuses or {}).items():
             self.exception_handler(kind)(handler)
 
+    def use(self, middlewares: Any) -> None:
+        raise NotImplementedError("no middleware is called here: let in, read, call")
+
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """The answer to a request. Raises EventError for what is none."""
         envelope.check(event)
-        return super().resolve(event, context)
-
-    def use(self, middlewares: Any) -> None:
-        raise NotImplementedError("no middleware is called here: let in, read, call")
+        self.current_event, self.lambda_context = APIGatewayProxyEventV2(event), context
+        try:
+            response: Any = self._resolve()
+            return _answer(response)
+        finally:
+            self.context.clear()
 
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> Any:
         try:
             auth.admit(self)
-            values = arguments(route, route_arguments, self.current_event.raw_event)
-            answer: Any = self._to_response(route.func(**values))
-            return ResponseBuilder(answer, self._serializer)
+            return route.func(**arguments(route, route_arguments, self.current_event.raw_event))
         except Exception as error:  # noqa: BLE001  (the table ends with all of them)
-            return self._call_exception_handler(error, route)
+            handler: Any = self.exception_handler_manager.lookup_exception_handler(type(error))
+            return handler(error)
+
+
+def _answer(response: Response[str]) -> dict[str, Any]:
+    return {
+        "statusCode": response.status_code,
+        "headers": response.headers,
+        "body": response.body,
+        "isBase64Encoded": False,
+        "cookies": [],
+    }

@@ -42,14 +42,12 @@ def origin(event: Event) -> str:
 def is_local(event: Event) -> bool:
     """Whether it was sent on this machine to this machine, past no proxy that says otherwise."""
     context, given = event["requestContext"], headers(event)
-    names = [context.get("domainName") or "", given.get("host") or "localhost"]
     forwarded = given.get("x-forwarded-for")
-    addresses = [context["http"].get("sourceIp") or "", *(forwarded.split(",") if forwarded else ())]
-    return (
-        all(_is_loopback(host_name(str(name))) for name in names)
-        and all(_is_loopback(str(address).strip()) for address in addresses)
-        and not given.get("forwarded")
-    )
+    addresses = [str(context["http"].get("sourceIp") or "")]
+    if forwarded:
+        addresses += [part.strip() for part in forwarded.split(",")]
+    names = host_name(str(context.get("domainName") or "")), host_name(given.get("host") or "localhost")
+    return all(map(_is_loopback, (*names, *addresses))) and not given.get("forwarded")
 
 
 def foreign(event: Event, must_say: bool) -> str | None:

@@ -1,6 +1,5 @@
 """What is said about records outside of their SQL."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -11,16 +10,14 @@ Status = Literal["all", "active", "soon", "expired"]
 SOON_HOURS = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a page ended: its last record's keys."""
 
     id: int
     expiry_date: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some records as a JSON array, and where to go on, or None at the end."""
 
     items: str

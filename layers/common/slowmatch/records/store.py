@@ -4,6 +4,7 @@
 
 import json
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from slowmatch import telemetry
@@ -94,7 +95,7 @@ COUNTS = "SELECT " + ", ".join(
 # The constant limit lets PostgreSQL keep its plan: with none but a parameter it would plan for every page.
 LONGEST = 500
 PAGE = f"""
-    SELECT COALESCE(string_agg(to_json(line)::text, chr(10)), '')
+    SELECT COALESCE(string_agg(to_json(line)::text, ',' || chr(10)), '')
     FROM (
         SELECT {_COLUMNS}
         FROM (SELECT * FROM {{source}} ORDER BY {{order}} LIMIT {LONGEST + 1}) AS ordered
@@ -209,11 +210,16 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
 def _page(
     con: Connection, source: str, where: str, order: str, search: str, values: dict[str, object], limit: int
 ) -> Page:
-    sql = PAGE.format(source=source.format(where=where, order=order, search=search), order=order)
-    ((text,),) = con.query(sql, **values, limit=limit)
-    lines = text.split("\n")
-    items = lines[:limit]
-    return Page(f"[{','.join(items)}]", _position(items[-1]) if len(lines) > limit else None)
+    ((text,),) = con.query(_statement(source, where, order, search), **values, limit=limit)
+    if text.count("\n") < limit:
+        return Page(f"[{text}]", None)
+    items, _, _ = text.rpartition(",\n")
+    return Page(f"[{items}]", _position(items.rpartition("\n")[2]))
+
+
+@cache
+def _statement(source: str, where: str, order: str, search: str) -> str:
+    return PAGE.format(source=source.format(where=where, order=order, search=search), order=order)
 
 
 def _position(item: str) -> Position:
