@@ -19,7 +19,7 @@ def test_a_time_that_utc_does_not_have_is_no_occurrence(time: str) -> None:
         messages.parse_direct({"source": "aws.events", "time": time})
 
 
-@pytest.mark.parametrize("records", [None, 0, False, "text", {"body": 1}, [1], [None], [{}, []]])
+@pytest.mark.parametrize("records", [None, 0, False, [], "text", {"body": 1}, [1], [None], [{}, []]])
 def test_records_of_another_shape_are_no_batch(records: Any) -> None:
     with pytest.raises(messages.EventError, match="list of objects"):
         messages.parse_records({"Records": records})

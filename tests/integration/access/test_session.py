@@ -8,7 +8,7 @@ import pytest
 
 from slowmatch import secrets
 from slowmatch.db import Connection
-from slowmatch.http import sessions
+from slowmatch.http import sessions, tokens
 from slowmatch.http.identity import Identity, Role
 from slowmatch.settings import settings
 from tests.integration.access.conftest import rows
@@ -114,3 +114,13 @@ def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
 def test_without_the_provider_signing_out_works_all_the_same(browser: Browse, issuer: Issuer) -> None:
     issuer.down = True
     assert browser.get("/signed-out").status == 200
+
+
+def test_a_signature_has_one_spelling(issuer: Issuer) -> None:
+    """base64 skips what is not of its alphabet."""
+    value = sessions.issue(Identity("ann@example.com", "1", Role.ADMIN))
+    for tail in ("{}", "!", " ", "="):
+        with pytest.raises(sessions.BadCookie, match="signature is wrong"):
+            sessions.read(sessions.SESSION, value + tail, 60)
+        with pytest.raises(tokens.TokenError, match="not a signed token"):
+            tokens.verify(issuer.token() + tail)

@@ -1,9 +1,12 @@
 """The trials of `make test` and `make chaos`: the same, a few of each or many."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -14,7 +17,10 @@ import records_api.app
 from slowmatch.db import Connection
 from slowmatch.http import sessions
 from slowmatch.http.identity import Identity, Role
-from tests.conftest import request_context
+from slowmatch.jobs import queue
+from slowmatch.jobs.catalog import JOBS as JOB_SPECS
+from slowmatch.notify import queue as deliveries
+from tests.conftest import STACK, request_context
 from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, knock, may_start, runs
 from tests.integration.strange.mutations import broken, mutated, samples, some_text
 from tests.issuer import Issuer, hs256, key, pem, unsigned
@@ -29,7 +35,7 @@ class Trials:
 
     con: Connection
     lambda_context: Any
-    number: int = 25
+    number: int
     counts: Counter[str] = field(default_factory=Counter)
 
     def jobs(self) -> None:
@@ -144,6 +150,18 @@ class Trials:
             trial(example)
 
         each()
+
+
+@contextmanager
+def trying(con: Connection, lambda_context: Any, number: int) -> Iterator[Trials]:
+    """All that the functions need to be invoked is there; nobody listens for mail."""
+    for name in (*JOB_SPECS, *(f"{job}-dead" for job in JOB_SPECS), "notify"):
+        boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
+    for remembered in (queue.sqs, deliveries.sqs):
+        remembered.cache_clear()
+    yield Trials(con, lambda_context, number)
+    for remembered in (queue.sqs, deliveries.sqs):
+        remembered.cache_clear()
 
 
 def _or_broken(token: str) -> SearchStrategy[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from slowmatch import secrets
 from slowmatch.http.identity import Identity, Role
 from slowmatch.http.origin import Event, origin
+from slowmatch.http.texts import SIGNED
 from slowmatch.secrets import SecretError
 from slowmatch.settings import SettingsError, settings
 
@@ -47,7 +48,7 @@ def read(kind: str, value: str, seconds: int) -> dict[str, Any]:
     """What `write` put in at most `seconds` ago. Raises BadCookie."""
     from itsdangerous import BadData, SignatureExpired
 
-    if not value.isascii():
+    if not SIGNED.fullmatch(value):
         raise BadCookie("its signature is wrong")
     try:
         found: dict[str, Any] = serializer(kind, settings().oidc_issuer).loads(value, max_age=seconds)

@@ -1,6 +1,10 @@
 """What texts in requests may be, wherever they come in."""
 
+import re
+
 SEARCH_MAX = 200
+SIGNED = re.compile(r"[A-Za-z0-9_.-]+")
+"""Signed cookies and tokens: base64 skips other characters, so that one signature would have many spellings."""
 NO_NUL = {"pattern": r"^[^\x00]*$"}
 """What `without_nul` asks for, for the OpenAPI document."""
 

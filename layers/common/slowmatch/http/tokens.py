@@ -3,6 +3,7 @@
 from typing import Any
 
 from slowmatch.http.provider import provider
+from slowmatch.http.texts import SIGNED
 from slowmatch.settings import settings
 
 ALGORITHM = "RS256"  # pinned: a token does not choose how it is checked
@@ -39,7 +40,7 @@ def verify_identity(token: str, nonce: str) -> dict[str, Any]:
 def _verified(token: str) -> dict[str, Any]:
     import jwt
 
-    if not token.isascii():
+    if not SIGNED.fullmatch(token):
         raise TokenError("it is not a signed token (JWT)")
     issuer = provider().issuer
     try:

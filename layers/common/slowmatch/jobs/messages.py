@@ -49,7 +49,11 @@ def parse_occurrence(text: Any) -> datetime:
 def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
     """The messages of a batch of SQS. Raises EventError."""
     records = event["Records"]
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+    if (
+        not isinstance(records, list)
+        or not all(isinstance(record, dict) for record in records)
+        or not records
+    ):
         raise EventError("Records must be a list of objects, as SQS sends it")
     return records
 

@@ -1,0 +1,33 @@
+"""Strange messages, events, cookies and tokens, many of each: no crash, and nobody is let in."""
+
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from tests.chaos.report import Figures
+from tests.integration.strange.trials import trying
+from tests.issuer import Issuer
+
+SUBJECT = "Strange input"
+
+
+@pytest.mark.parametrize("kind", ["jobs", "upkeep", "requests", "forms"])
+def test_a_strange_event_is_refused_in_words(
+    con: Connection, lambda_context: Any, short: bool, figures: Figures, kind: str
+) -> None:
+    with trying(con, lambda_context, 60 if short else 1_000) as trials:
+        getattr(trials, kind)()
+    for what, times in trials.counts.items():
+        figures.add(SUBJECT, what, times)
+
+
+def test_a_cookie_or_token_that_is_not_quite_ours_opens_nothing(
+    con: Connection, issuer: Issuer, lambda_context: Any, short: bool, figures: Figures
+) -> None:
+    with trying(con, lambda_context, 60 if short else 1_000) as trials:
+        trials.cookies()
+        trials.sign_ins()
+        trials.tokens(issuer)
+    for what, times in trials.counts.items():
+        figures.add(SUBJECT, what, times)
