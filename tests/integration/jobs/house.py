@@ -114,13 +114,18 @@ class House(Upkeep):
     def queue_begins_or_ceases_to_refuse(self) -> None:
         self.post.refuses = not self.post.refuses
 
-    @precondition(lambda self: self.post.messages and None in self.workers)
-    @step(which=one_of_many, size=st.integers(2, 4), again=st.booleans())
-    def batch_comes(self, which: int, size: int, again: bool) -> None:
-        """Messages of one job in one invocation; they may be brought again later."""
-        job = self.post.messages[which % len(self.post.messages)].job
-        batch = [message for message in self.post.messages if message.job == job][:size]
-        self.take(batch, again)
+    @precondition(lambda self: None in self.workers)
+    @step(job=some_job, delays=st.lists(some_delay, max_size=3), again=st.booleans(), order=some_order)
+    def batch_comes(self, job: str, delays: list[timedelta], again: bool, order: str) -> None:
+        """All messages of one job, four at most, in one invocation; some were sent this very moment."""
+        for delay in delays:
+            enqueue(self.con, job, due_at=self.clock.at + delay)
+        batch = [message for message in self.post.messages if message.job == job][-4:]
+        if batch:
+            self.take(batch, again)
+            for invocation in self.workers:
+                if invocation and invocation.messages == tuple(batch):
+                    self.go_on(invocation, order, again)
 
     @precondition(lambda self: None in self.workers)
     @step(job=some_job, which=st.none() | one_of_many)
@@ -231,7 +236,8 @@ class House(Upkeep):
 
     def one(self, which: int) -> Run:
         """One of the runs, in the order in which they were made."""
-        return self.before[sorted(self.before)[which % len(self.before)]]
+        runs = sorted(self.before.values(), key=lambda run: str(run.row["created_at"]))
+        return runs[which % len(runs)]
 
     def take(self, messages: list[Message], again: bool) -> None:
         if not again:

@@ -45,6 +45,7 @@ class Upkeep(Crew):
         self.clock.at += timedelta(minutes=6)
         over = self.clock.at - dispatch.LEASE_GRACE
         seen = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
+        seen.sort(key=lambda run: str(run.row["created_at"]))
         self.post.refuses = False
         self.dispatch(timedelta(0))
         self.clock.at += timedelta(minutes=1)
