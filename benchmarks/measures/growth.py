@@ -28,10 +28,11 @@ def measure(stage: Stage) -> Iterator[Measure]:
     with ExitStack() as stack:
         few = _loaded(stage, stack, FEW, min(FEW, runs))
         many = _loaded(stage, stack, records, runs)
-        before = many.ask(do="whole_tables_read")
         for question in few.ask(do="questions")["questions"]:
+            before = many.ask(do="whole_tables_read")
             yield _measured(stage, question, few, many, records, runs)
-        assert stage.short or many.ask(do="whole_tables_read") == before, "a question reads a whole table"
+            after = many.ask(do="whole_tables_read")
+            assert stage.short or after == before, f"{question} reads a whole table: {before}, then {after}"
 
 
 def _measured(

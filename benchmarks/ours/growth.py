@@ -10,6 +10,7 @@ from slowmatch.db import connection
 from slowmatch.jobs import claims, enqueue, overview, waiting
 from slowmatch.jobs import store as runs
 from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs.ids import first_run_id
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
 
@@ -19,7 +20,6 @@ _MIDDLE = """
     SELECT id, expiry_date FROM record
     WHERE id >= (SELECT max(id) / 2 FROM record) AND NOT is_expired ORDER BY id LIMIT 1
 """
-_MIDDLE_RUN = "SELECT id::text FROM job_run WHERE created_at > now() - interval '14 days' ORDER BY id LIMIT 1"
 
 
 _WHOLE = """
@@ -60,7 +60,7 @@ def _records(status: Status = "all", q: str | None = None, deep: bool = False) -
 
 def _runs(wanted: RunFilter, deep: bool = False) -> Callable[[], float]:
     def look() -> float:
-        before = connection().query(_MIDDLE_RUN)[0][0] if deep else None
+        before = first_run_id(connection().now() - timedelta(days=14)) if deep else None
         return _timed(lambda: runs.page(connection(), wanted, before, PAGE))
 
     return look
