@@ -50,7 +50,12 @@ class Tried:
 def try_all(stack: Stack, role: str, folder: Path, phases: str, examples: int) -> Tried:
     """All operations of the document as `role`, whose requests are the same every time."""
     traffic = folder / "traffic.json"
-    command: list[str | Path] = [TOOL, "--no-color", f"--config-file={Path(__file__).with_name('schemathesis.toml')}", "run"]
+    command: list[str | Path] = [
+        TOOL,
+        "--no-color",
+        f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
+        "run",
+    ]
     options = [f"--url={stack.address}", f"--phases={phases}", f"--max-examples={examples}", f"--seed={SEED}"]
     reports = ["--report=har", f"--report-har-path={traffic}", "--warnings=off"]
     done = subprocess.run(
