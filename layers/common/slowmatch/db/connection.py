@@ -32,6 +32,7 @@ class Connection:
     def __init__(self, config: Settings) -> None:
         self._config = config
         self._wire: Wire | None = None
+        self._incoming = select.poll()
         self._statements: dict[str, Any] = {}
         self._depth = 0
         self._after_commit: list[Callable[[], object]] = []
@@ -132,12 +133,13 @@ class Connection:
                 return
             self.close()
         self._wire = self._open()
+        self._incoming = select.poll()
+        self._incoming.register(_socket(self._wire), select.POLLIN)
         self._ping()
 
     def _looks_dead(self) -> bool:
         """A server that went away leaves an end of file to read, a silent network only time without use."""
-        readable, _, _ = select.select([_socket(self._live())], [], [], 0)
-        return bool(readable) or time.monotonic() - self._used_at > IDLE_SECONDS_BEFORE_PING
+        return bool(self._incoming.poll(0)) or time.monotonic() - self._used_at > IDLE_SECONDS_BEFORE_PING
 
     def _ping(self) -> None:
         ((at,),) = self._live().run("SELECT clock_timestamp()")

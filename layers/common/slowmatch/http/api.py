@@ -13,6 +13,19 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from slowmatch.http import auth, envelope, problems
 from slowmatch.http.arguments import arguments
+from slowmatch.http.origin import method, with_headers
+
+
+class Request(APIGatewayProxyEventV2):
+    """An event whose method and path are read directly; the stage of ours, $default, has no part in the path."""
+
+    @property
+    def http_method(self) -> str:
+        return method(self.raw_event)
+
+    @property
+    def path(self) -> str:
+        return str(self.raw_event["rawPath"])
 
 
 class Api(APIGatewayHttpResolver):
@@ -33,7 +46,7 @@ class Api(APIGatewayHttpResolver):
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """The answer to a request. Raises EventError for what is none."""
         envelope.check(event)
-        self.current_event, self.lambda_context = APIGatewayProxyEventV2(event), context
+        self.current_event, self.lambda_context = Request(with_headers(event)), context
         try:
             response: Any = self._resolve()
             return _answer(response)

@@ -1,5 +1,6 @@
 """What a function behind the HTTP API is started with: a request, as API Gateway wraps it."""
 
+from itertools import chain
 from typing import Any
 
 
@@ -16,6 +17,8 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {
     "isBase64Encoded": (bool,),
 }
 
+_TEXT = {str}
+
 
 def check(event: Any) -> None:
     """Raises EventError, for example for the Lambda console's own sample, which no route could answer."""
@@ -31,14 +34,11 @@ def _wrong(event: Any) -> str | None:
     http = context.get("http") if isinstance(context, dict) else None
     if context is None or not isinstance(http, dict):
         return "there is no requestContext.http"
-    if not all(
-        isinstance(text, str) for text in (http.get("method"), context.get("stage"), event.get("rawPath"))
-    ):
+    if not {type(http.get("method")), type(context.get("stage")), type(event.get("rawPath"))} <= _TEXT:
         return "method, stage or rawPath is no text"
     for name, kinds in _OPTIONAL.items():
         if name in event and not isinstance(event[name], kinds):
             return f"{name} is of another kind"
-    values = (event.get("headers") or {}).values(), (event.get("queryStringParameters") or {}).values()
-    if not all(isinstance(text, str) for each in (*values, event.get("cookies", ())) for text in each):
-        return "a header, cookie or query parameter is no text"
-    return None
+    headers, query = event.get("headers") or {}, event.get("queryStringParameters") or {}
+    texts = chain(headers.values(), query.values(), event.get("cookies", ()))
+    return None if _TEXT.issuperset(map(type, texts)) else "a header, cookie or query parameter is no text"

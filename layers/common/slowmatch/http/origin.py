@@ -13,13 +13,25 @@ Event = Mapping[str, Any]
 _is_loopback = lru_cache(maxsize=256)(is_loopback)
 
 
-def headers(event: Event) -> dict[str, str]:
+class Headers(dict[str, str]):
     """By their names in small letters; several of a name are joined, so that none can hide another."""
-    found: dict[str, str] = {}
-    for key, value in (event.get("headers") or {}).items():
+
+
+def headers(event: Event) -> Headers:
+    """Of an event as it came, or as `with_headers` made it."""
+    given = event.get("headers") or {}
+    if isinstance(given, Headers):
+        return given
+    found = Headers()
+    for key, value in given.items():
         name = key.lower()
         found[name] = f"{found[name]},{value}" if name in found else str(value)
     return found
+
+
+def with_headers(event: Event) -> dict[str, Any]:
+    """The event with its headers read, once for all who ask for one."""
+    return {**event, "headers": headers(event)}
 
 
 def header(event: Event, name: str) -> str:

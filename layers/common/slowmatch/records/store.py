@@ -19,7 +19,7 @@ _COLUMNS = """id, title,
             is_expired"""
 
 # What an event keeps: the record as it is after a change and what it was before, or as it was deleted.
-_FACTS = """json_build_object('title', title, 'expiry_date', expiry_date)::jsonb"""
+_FACTS = "jsonb_build_object('title', title, 'expiry_date', expiry_date)"
 
 CREATE = f"""
     WITH created AS (
