@@ -1,11 +1,9 @@
 """What an action did, said on the page that follows it."""
 
-import base64
-import json
 from typing import TypedDict
 from urllib.parse import quote
 
-from console.links import is_path
+from slowmatch.http import sessions
 
 COOKIE = "notice"
 SECONDS = 20
@@ -20,25 +18,23 @@ class Notice(TypedDict):
 
 
 def cookie(text: str, href: str = "", link: str = "") -> str:
-    """A Set-Cookie value that carries the notice to the next page."""
-    value = base64.urlsafe_b64encode(json.dumps([text, quote(href, safe="/?=&"), link]).encode()).decode()
-    return f"{COOKIE}={value}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict"
+    """A Set-Cookie value that carries the notice to the next page.
+
+    It is signed: a page says nothing in this site's name that somebody else put into the browser.
+    """
+    said = Notice(text=text, href=quote(href, safe="/?=&"), link=link)
+    return f"{COOKIE}={sessions.write(COOKIE, said)}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict"
 
 
 def read(value: str | None) -> Notice | None:
-    """The notice in the cookie; None for none, and for one that nobody here wrote.
-
-    It is not signed: only this site's own answers set it, its text is escaped, its link stays on this site.
-    """
+    """The notice in the cookie; None for none, and for one that nobody here wrote just now."""
+    if not value:
+        return None
     try:
-        text, href, link = json.loads(base64.urlsafe_b64decode(value or ""))
-        f"{text}{link}".encode()  # half of a surrogate pair is a ValueError
-    except (ValueError, TypeError, RecursionError):
+        found = sessions.read(COOKIE, value, SECONDS)
+    except sessions.BadCookie:
         return None
-    if not all(isinstance(part, str) for part in (text, href, link)):
-        return None
-    local = is_path(href)
-    return {"text": text, "href": href if local else "", "link": link if local else ""}
+    return Notice(text=found["text"], href=found["href"], link=found["link"])
 
 
 def forget() -> str:

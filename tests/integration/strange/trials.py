@@ -14,6 +14,7 @@ from hypothesis.strategies import SearchStrategy
 import console.app
 import jobs_api.app
 import records_api.app
+from console import notices
 from slowmatch.db import Connection
 from slowmatch.http import sessions
 from slowmatch.http.identity import Identity, Role
@@ -70,7 +71,7 @@ class Trials:
             self.every("requests of the API", mutated(samples(folder)), trial)
 
     def forms(self) -> None:
-        """What a browser sends to the console, with a notice that nobody here wrote."""
+        """What a browser sends to the console, with a notice that may have been tampered with."""
 
         def trial(event: Any) -> None:
             check_answer(knock(console.app.handler, event, self.lambda_context), event)
@@ -184,7 +185,7 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 
 def _pages() -> list[dict[str, Any]]:
     """Addresses and forms of the console, each with a notice."""
-    notice = ["notice=WyJkb25lIiwgIi9yZWNvcmRzIiwgImxvb2siXQ=="]
+    notice = [notices.cookie("done", "/records", "look").partition(";")[0]]
     looks = [
         "/records",
         "/jobs",
