@@ -1,21 +1,15 @@
-"""One request to AWS, signed, with nothing but the standard library.
+"""One request to AWS, signed by botocore, without a client.
 
 For what every cold start asks for: importing boto3 and making a client takes longer than all else in one.
-Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import reduce
 from typing import Any
 from urllib.parse import urlsplit
 
 PATIENCE_SECONDS = 2
-_ALGORITHM = "AWS4-HMAC-SHA256"
 # What boto3 heeds and this module does not.
 _ASKS_FOR_MORE = (
     "AWS_PROFILE",
@@ -62,7 +56,7 @@ def post(caller: Caller, service: str, target: str, content: Mapping[str, Any]) 
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = connect(parts.netloc, timeout=PATIENCE_SECONDS)
     try:
-        connection.request("POST", "/", body, headers(caller, service, target, body, datetime.now(UTC)))
+        connection.request("POST", "/", body, _headers(caller, service, target, body))
         answer = connection.getresponse()
         return json.loads(answer.read()) if answer.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):
@@ -71,37 +65,14 @@ def post(caller: Caller, service: str, target: str, content: Mapping[str, Any]) 
         connection.close()
 
 
-def headers(caller: Caller, service: str, target: str, body: bytes, now: datetime) -> dict[str, str]:
+def _headers(caller: Caller, service: str, target: str, body: bytes) -> dict[str, str]:
     """What a POST of `body` to the root of AWS's JSON services is sent with."""
-    at = f"{now:%Y%m%dT%H%M%SZ}"
-    signed = {
-        "content-type": "application/x-amz-json-1.1",
-        "host": urlsplit(caller.url).netloc,
-        "x-amz-date": at,
-        **({"x-amz-security-token": caller.token} if caller.token else {}),
-        "x-amz-target": target,
-    }
-    names = ";".join(signed)
-    request = [
-        "POST",
-        "/",
-        "",
-        *(f"{name}:{value}" for name, value in signed.items()),
-        "",
-        names,
-        _sha256(body),
-    ]
-    scope = (at[:8], caller.region, service, "aws4_request")
-    text = "\n".join((_ALGORITHM, at, "/".join(scope), _sha256("\n".join(request).encode())))
-    key = reduce(_hmac, scope, f"AWS4{caller.key}".encode())
-    credential = f"{caller.key_id}/{'/'.join(scope)}"
-    proof = f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={_hmac(key, text).hex()}"
-    return {**signed, "authorization": proof}
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
 
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _hmac(key: bytes, text: str) -> bytes:
-    return hmac.digest(key, text.encode(), "sha256")
+    about = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+    request = AWSRequest("POST", f"{caller.url}/", about, body)
+    credentials = Credentials(caller.key_id, caller.key, caller.token or None)
+    SigV4Auth(credentials, service, caller.region).add_auth(request)
+    return dict(request.headers.items())
