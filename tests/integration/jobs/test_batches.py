@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -45,8 +46,14 @@ def put(con: Connection, count: int = 3, job: str = JOB, **how: Any) -> list[dic
     return [{"run_id": enqueue(con, job, **how).run_id, "attempt": 1} for _ in range(count)]
 
 
+def made(work: Work) -> list[dict[str, Any]]:
+    """The runs in the order of their creation; identifiers of one millisecond have none."""
+    ids = work.con.query("SELECT id::text FROM job_run ORDER BY created_at")
+    return [store.get(work.con, run_id) for (run_id,) in ids]
+
+
 def states(work: Work) -> list[str]:
-    return [run["state"] for run in work.runs()]
+    return [run["state"] for run in made(work)]
 
 
 def in_order(*steps: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -70,7 +77,7 @@ def test_a_batch_takes_a_statement_for_each_run_and_one_more(
     statements.clear()
     assert batch.deliver(*messages) == []
     assert len(statements) == 4
-    for run, context in zip(batch.runs(), batch.seen, strict=True):
+    for run, context in zip(made(batch), batch.seen, strict=True):
         assert run["state"] == "succeeded" and run["id"] == context.run_id and run["attempt"] == 1
         assert batch.attempts(run["id"]) == [[1, "succeeded", None]]
         assert [event[:2] for event in batch.events(run["id"])] == [
@@ -130,7 +137,7 @@ def test_the_next_run_is_done_however_the_one_before_ended(
     messages = put(con, 2)
     batch.handler = in_order(ending, succeed)
     assert batch.deliver(*messages) == []
-    assert states(batch)[1] == "succeeded" and batch.runs()[0]["attempt"] == 1
+    assert states(batch)[1] == "succeeded" and made(batch)[0]["attempt"] == 1
 
 
 def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work, con: Connection) -> None:
@@ -258,7 +265,7 @@ def test_a_connection_lost_after_the_statement_took_effect_costs_the_next_run_on
     messages = put(con)
     break_after(con, monkeypatch, committed=True)
     assert batch.deliver(*messages) == []
-    first, second, third = batch.runs()
+    first, second, third = made(batch)
     assert (first["state"], second["state"], third["state"]) == ("succeeded", "processing", "succeeded")
     batch.end_lease(second["id"])
     assert dispatch.rescue_lost(con, con.now()) == 1
@@ -278,3 +285,30 @@ def test_what_goes_wrong_after_a_finish_does_not_forget_the_next_run(
     monkeypatch.setattr(queue, "deliver", refuse)
     assert batch.deliver(*messages) == ["0"]
     assert states(batch) == ["scheduled", "succeeded"]
+
+
+def test_runs_are_looked_up_by_their_identifier_however_few_waited_at_the_planner_s_last_look(
+    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con.script("""
+        INSERT INTO job_run (id, job, state, exclusive, trigger, attempt, max_attempts, due_at, created_at,
+                             started_at, finished_at)
+        SELECT gen_random_uuid(), 'mail-test', 'succeeded', false, 'api', 1, 3, now(), now(), now(), now()
+        FROM generate_series(1, 5000)
+    """)
+    con.script("ANALYZE job_run")
+    messages = put(con, 3)
+    plans: list[str] = []
+    query = Connection.query
+
+    def explain(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
+        plans.append("\n".join(row[0] for row in query(self, "EXPLAIN " + sql, **params)))
+        return query(self, sql, **params)
+
+    monkeypatch.setattr(Connection, "query", explain)
+    batch.handler = in_order(lambda context: context.checkpoint(), fail, succeed)
+    batch.deliver(*messages)
+    assert len(plans) == 5
+    for plan in plans:
+        used = re.findall(r"(\S+) on (?:job_run\b|job_run_)", plan)
+        assert set(used) - {"Update"} == {"job_run_pkey"}, plan

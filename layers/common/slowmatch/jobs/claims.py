@@ -2,6 +2,9 @@
 
 Whoever holds (run, attempt) in state `processing` owns it; every statement here asks for both, so a
 late first attempt cannot finish the second.
+
+IS TRUE keeps a condition away from indexes, so that a run is always looked up by its id: when few runs waited
+at the planner's last look, it would rather read all that wait now.
 """
 
 from collections.abc import Callable
@@ -111,10 +114,12 @@ def _claim(condition: str, lock: str = "") -> str:
         waiting AS (
             SELECT id, state FROM job_run
             WHERE id = CAST(:start_id AS uuid)
-              AND job = CAST(:job AS text)
-              AND attempt = CAST(:start_attempt AS integer) - 1
-              AND state IN ('enqueued', 'scheduled')
-              AND {condition}
+              AND (
+                  job = CAST(:job AS text)
+                  AND attempt = CAST(:start_attempt AS integer) - 1
+                  AND state IN ('enqueued', 'scheduled')
+                  AND {condition}
+              ) IS TRUE
             FOR UPDATE {lock}
         ), claimed AS (
             UPDATE job_run AS run
@@ -236,7 +241,7 @@ def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, l
         f"""
         WITH alive AS (
             UPDATE job_run SET progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer) AND state = 'processing'
+            WHERE id = CAST(:run_id AS uuid) AND (attempt = CAST(:attempt AS integer) AND state = 'processing') IS TRUE
             RETURNING id
         ), {_WRITE_LOG}
         SELECT count(*) FROM alive
@@ -298,7 +303,7 @@ def finish(
                 result = CAST(:result AS jsonb), error = CAST(:error AS text),
                 cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
                 progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer) AND state = 'processing'
+            WHERE id = CAST(:run_id AS uuid) AND (attempt = CAST(:attempt AS integer) AND state = 'processing') IS TRUE
             RETURNING id, job, exclusive, attempt
         ), closed AS (
             UPDATE job_attempt
