@@ -1,6 +1,7 @@
 """Many histories of the house, each from its beginning to its end."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,25 +17,26 @@ from tests.integration.jobs.interleaved import Clock, Post
 from tests.integration.jobs.upkeep import taken
 
 
-def try_the_house(
-    con: Connection,
-    lambda_context: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    chosen: settings,
-    begin_with: int | None = None,
-) -> Counter[str]:
-    """Run the machine as `chosen` says, at random from `begin_with`; the steps that were taken."""
+def houses(con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], House]:
+    """Makes houses with a clock and a queue of their own; each is empty when it is made."""
     clock = Clock(START)
     post = Post(clock)
     monkeypatch.setattr(Connection, "now", lambda con: clock.look())
     monkeypatch.setattr(queue, "sqs", lambda: post)
     for name, spec in SPECS.items():
         monkeypatch.setitem(JOBS, name, spec)
-    taken.clear()
 
     def house() -> House:
         return House(con, clock, post, lambda_context)
 
+    return house
+
+
+def try_the_house(
+    house: Callable[[], House], chosen: settings, begin_with: int | None = None
+) -> Counter[str]:
+    """Run the machine as `chosen` says, at random from `begin_with`; the steps that were taken."""
+    taken.clear()
     if begin_with is not None:
         seed(begin_with)(house)
     run_state_machine_as_test(house, settings=chosen)  # type: ignore[arg-type]
