@@ -153,6 +153,9 @@ class Crew(RuleBasedStateMachine):
         elif started is not previous:
             self.check_start(started, invocation, was.get(started.run_id), at)
         self.check_bystanders(invocation, previous, was)
+        at_work = {run.id for run in self.runs().values() if run.state == "processing"}
+        begun = at_work - {run.id for run in was.values() if run.state == "processing"}
+        assert begun <= {started and started.run_id}, "what is started has its worker"
 
     def check_start(self, started: Context, invocation: Invocation, run: Run | None, at: datetime) -> None:
         run_id, messages = started.run_id, invocation.messages

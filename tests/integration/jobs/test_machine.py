@@ -81,6 +81,21 @@ def test_a_batch_does_not_start_what_is_not_due(house: Callable[[], House], job:
     history.teardown()
 
 
+@pytest.mark.parametrize("how", ["deleted", "lost"])
+@pytest.mark.parametrize("order", ["checkpoint", *ENDINGS])
+def test_a_batch_goes_on_when_its_first_run_was_taken_away(
+    house: Callable[[], House], how: str, order: str
+) -> None:
+    history = house()
+    for _ in range(3):
+        step(history, "enqueue", job="mail-test", delay=NOW, how="plainly")
+    history.take(list(history.post.messages), again=False)
+    history.promises_hold()
+    step(history, "run_is_taken_away", order=order, how=how)
+    step(history, "first_worker", which=0, again=False, order=order)
+    history.teardown()
+
+
 def test_the_documented_transitions_are_read() -> None:
     assert {(None, "processing"), ("scheduled", "processing"), ("failed", "deleted")} < allowed_transitions()
     assert ("deleted", "processing") not in allowed_transitions()
