@@ -64,13 +64,15 @@ def test_the_settings_and_the_template_have_the_same_defaults() -> None:
 
 
 @pytest.mark.parametrize("folder", ["functions", "layers/common"])
-def test_nothing_but_the_settings_reads_the_environment_except_for_what_lambda_sets(folder: str) -> None:
+def test_nothing_but_the_settings_reads_the_environment_except_for_what_lambda_and_powertools_name(
+    folder: str,
+) -> None:
     found = {
         (path.name, name)
         for path in (ROOT / folder).rglob("*.py")
         for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
     }
-    assert {item for item in found if not item[1].startswith("AWS_LAMBDA_")} == set()
+    assert {item for item in found if not item[1].startswith(("AWS_LAMBDA_", "POWERTOOLS_"))} == set()
 
 
 class _Recorder(dict[str, str]):
