@@ -22,6 +22,7 @@ def main(port: int, outbox: Path) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
+    moto_changes.quicken_queues()
     moto_changes.guard_queues()
     moto_changes.keep_mail(Outbox(outbox))
     for service in _SERVICES:

@@ -1,0 +1,92 @@
+"""moto's queues, changed: as quick with many messages as with few, and otherwise the same."""
+
+import time
+from typing import Any
+
+import pytest
+from moto.sqs import models
+from moto.sqs.exceptions import ReceiptHandleIsInvalid
+
+from local import moto_changes
+from tests.stack_process import until
+
+MANY = 1_000
+QUEUE = {
+    "messages",
+    "approximate_number_of_messages_delayed",
+    "approximate_number_of_messages_not_visible",
+    "delete_message",
+}
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A backend with an empty queue; other tests get moto's own classes back."""
+    for name in QUEUE:
+        monkeypatch.setattr(models.Queue, name, getattr(models.Queue, name))
+    kept = "is_message_valid_based_on_retention_period"
+    monkeypatch.setattr(models.SQSBackend, kept, getattr(models.SQSBackend, kept))
+    monkeypatch.setattr(models, "unix_time_millis", getattr(models, "unix_time_millis"))  # noqa: B009
+    moto_changes.quicken_queues()
+    backend = models.SQSBackend("us-east-1", "000000000000")
+    backend.create_queue("work", {})
+    return backend
+
+
+def receive(backend: Any, count: int) -> list[Any]:
+    return list(backend.receive_message("work", count, 0, 30))
+
+
+def counts(backend: Any) -> tuple[int, int, int]:
+    queue = backend.get_queue("work")
+    return (
+        queue.approximate_number_of_messages,
+        queue.approximate_number_of_messages_not_visible,
+        queue.approximate_number_of_messages_delayed,
+    )
+
+
+def test_messages_come_in_their_order_and_each_to_one_receiver(backend: Any) -> None:
+    for number in range(5):
+        backend.send_message("work", f"{number}")
+    assert [[message.body for message in receive(backend, 3)] for _ in range(3)] == [
+        ["0", "1", "2"],
+        ["3", "4"],
+        [],
+    ]
+    assert counts(backend) == (0, 5, 0)
+
+
+def test_a_delayed_message_waits(backend: Any) -> None:
+    backend.send_message("work", "later", delay_seconds=60)
+    assert receive(backend, 1) == [] and counts(backend) == (0, 0, 1)
+
+
+def test_a_message_is_deleted_by_every_receipt_it_had_and_more_than_once(backend: Any) -> None:
+    backend.send_message("work", "one")
+    (first,) = receive(backend, 1)
+    backend.change_message_visibility("work", first.receipt_handle, 0)
+    time.sleep(0.002)
+    (second,) = until(lambda: receive(backend, 1), bool)
+    backend.delete_message("work", first.receipt_handle)
+    backend.delete_message("work", second.receipt_handle)
+    assert counts(backend) == (0, 0, 0)
+    with pytest.raises(ReceiptHandleIsInvalid):
+        backend.delete_message("work", "never seen")
+
+
+def test_the_clock_is_not_asked_for_each_message_that_waits(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(MANY):
+        backend.send_message("work", f"{number}")
+    asked: list[float] = []
+
+    def clock() -> float:
+        asked.append(time.time() * 1000)
+        return asked[-1]
+
+    monkeypatch.setattr(models, "unix_time_millis", clock)
+    for message in receive(backend, 10):
+        backend.delete_message("work", message.receipt_handle)
+    assert len(asked) < MANY // 10
