@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness import Measure, Stage, at_most_above, in_turns, times_better
 from benchmarks.measures import artifact
-from benchmarks.measures.starts import Start, layer, packages
+from benchmarks.measures.starts import Start, layer, packages, runtime
 from local import ROOT
 from local.processes import inherited_environment
 
@@ -52,16 +52,20 @@ def measure(stage: Stage) -> Iterator[Measure]:
 
 
 class Cold:
-    """Who starts: a function and the layer, or a peer and its packages, in the order in which Lambda looks."""
+    """Who starts: a function, its layer and the runtime, or a peer and its packages, as Lambda looks for them."""
 
     def __init__(self, stage: Stage, folder: str) -> None:
         self.stage = stage
         self._database = stage.database()
-        self._layer = layer(artifact.layer(stage), Path(folder))
+        places = [Path(folder) / name for name in ("layer", "runtime")]
+        for place in places:
+            place.mkdir()
+        self._layer, self._runtime = layer(artifact.layer(stage), places[0]), runtime(places[1])
 
     def ours(self, function: str, event: Path | None = None) -> Start:
         env = self._database.env | {"AWS_LAMBDA_RUNTIME_API": "there"}  # by which code knows where it is
-        return Start(self.stage.python, f"{function}.app", [ROOT / "functions", self._layer], env, event)
+        folders = [ROOT / "functions", self._layer, self._runtime]
+        return Start(self.stage.python, f"{function}.app", folders, env, event)
 
     def limit(self, module: str) -> Start:
         env = {name: value for name, value in self._database.env.items() if name.startswith("POWERTOOLS_")}

@@ -5,6 +5,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -71,6 +72,13 @@ def layer(files: Mapping[str, Path], folder: Path) -> Path:
     for name in {Path(each).parts[0]: each for each in files}.values():
         file, depth = files[name], len(Path(name).parts) - 1
         (folder / Path(name).parts[0]).symlink_to([file, *file.parents][depth])
+    return folder
+
+
+def runtime(folder: Path) -> Path:
+    """The folder, filled with links to what Lambda's own runtime has beside Python: boto3 and its parts."""
+    for name in ("boto3", "botocore", "s3transfer", "urllib3"):
+        (folder / name).symlink_to(Path(import_module(name).__path__[0]))
     return folder
 
 
