@@ -76,14 +76,15 @@ class Load:
         connection.close()
 
     def _watch(self, over: threading.Event) -> None:
+        self.samples.append(self._sample())
         while not over.wait(1):
-            processes = [
-                process["pid"]
-                for function in self.stack.get("/local/state")["functions"]
-                for process in function["processes"]
-            ]
-            memory = {pid: kilobytes for pid in processes if (kilobytes := _memory(pid))}
-            self.samples.append(Sample(self.database.value(CONNECTIONS), memory))
+            self.samples.append(self._sample())
+
+    def _sample(self) -> Sample:
+        functions = self.stack.get("/local/state")["functions"]
+        pids = [process["pid"] for function in functions for process in function["processes"]]
+        memory = {pid: kilobytes for pid in pids if (kilobytes := _memory(pid))}
+        return Sample(self.database.value(CONNECTIONS), memory)
 
 
 def _request(name: str, chance: random.Random, mine: list[int]) -> tuple[str, str, Any]:

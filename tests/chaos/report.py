@@ -62,16 +62,22 @@ def terminal_table(figures: Figures) -> str:
     return "\n".join(lines)
 
 
-def markdown_table(figures: Figures) -> str:
-    rows = [(figure.subject, figure.what, figure.text) for figure in figures.rows]
-    lines = [("subject", "what", "figure"), ("---", "---", "---:"), *rows]
+def markdown_tables(figures: Figures) -> str:
+    """One for each subject."""
+    subjects = dict.fromkeys(figure.subject for figure in figures.rows)
+    return "\n\n".join(_table(subject, figures) for subject in subjects)
+
+
+def _table(subject: str, figures: Figures) -> str:
+    rows = [(figure.what, figure.text) for figure in figures.rows if figure.subject == subject]
+    lines = [(subject, ""), ("---", "---:"), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def quoted(text: str, figures: Figures) -> str:
-    """The document with its table as it is now."""
+    """The document with its tables as they are now."""
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}{markdown_table(figures)}\n{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}{markdown_tables(figures)}\n{END}{rest.partition(END)[2]}"
 
 
 def write(figures: Figures) -> None:
