@@ -1,13 +1,10 @@
 """What no handler can do without: one round trip of pg8000, prepared, that brings the same JSON or commits the row."""
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlsplit
 
-import pg8000.native
-
+from benchmarks.limits.bare import connect
 from benchmarks.peers.protocol import seconds, serve
 
 COLUMNS = """
@@ -25,10 +22,7 @@ CREATE = "INSERT INTO record (title, expiry_date) VALUES (:title, :expiry_date)"
 
 
 def trips() -> dict[str, Callable[[], object]]:
-    url = urlsplit(os.environ["DATABASE_URL"])
-    con = pg8000.native.Connection(
-        url.username, url.hostname, url.path[1:], url.port, password=url.password, application_name="limit"
-    )
+    con = connect()
     get, page, create = (con.prepare(sql).run for sql in (GET, LIST, CREATE))
     return {
         "get": partial(get, id=1),

@@ -1,21 +1,11 @@
 """The floor under the jobs on records: one statement for all of them, on a bare connection."""
 
-import os
 from time import perf_counter
-from urllib.parse import urlsplit
 
-import pg8000.native
-
+from benchmarks.limits.bare import connect
 from benchmarks.peers.protocol import serve
 
-_URL = urlsplit(os.environ["DATABASE_URL"])
-_CON = pg8000.native.Connection(
-    _URL.username or "",
-    password=_URL.password,
-    host=_URL.hostname or "",
-    port=_URL.port or 5432,
-    database=_URL.path.strip("/"),
-)
+_CON = connect()
 
 
 def expire() -> dict[str, float]:

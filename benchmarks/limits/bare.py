@@ -1,0 +1,18 @@
+"""pg8000 and nothing around it."""
+
+import os
+from urllib.parse import urlsplit
+
+import pg8000.native
+
+
+def connect() -> pg8000.native.Connection:
+    """To the database that DATABASE_URL names, as a peer is told."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    return pg8000.native.Connection(
+        url.username or "",
+        password=url.password,
+        host=url.hostname or "",
+        port=url.port or 5432,
+        database=url.path.strip("/"),
+    )
