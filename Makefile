@@ -170,30 +170,18 @@ clean:  ## remove everything that was made, the local data included
 	@$(PY) $(PIP) -r $<
 	@touch $@
 
-.venv-sam/.sam: requirements/sam.txt .venv-sam/.made
-	@echo "Installing the SAM CLI into .venv-sam (once, about a minute) ..."
-	@.venv-sam/bin/python $(PIP) -r $<
-	@touch $@
-
-.venv-audit/.audit: requirements/audit.txt .venv-audit/.made
-	@echo "Installing pip-audit into .venv-audit ..."
-	@.venv-audit/bin/python $(PIP) -r $<
-	@touch $@
-
-.venv-checkov/.checkov: requirements/security.txt .venv-checkov/.made
-	@echo "Installing Checkov into .venv-checkov (once, about a minute) ..."
-	@.venv-checkov/bin/python $(PIP) -r $<
-	@touch $@
-
-.venv-chaos/.chaos: requirements/chaos.txt .venv-chaos/.made
-	@echo "Installing Schemathesis into .venv-chaos ..."
-	@.venv-chaos/bin/python $(PIP) -r $<
-	@touch $@
-
-.venv-bench/.bench: benchmarks/requirements.txt .venv-bench/.made
-	@echo "Installing what draws the charts into .venv-bench ..."
-	@.venv-bench/bin/python $(PIP) -r $<
-	@touch $@
+# A tool that has a virtual environment of its own: its name, its lock, and what is said.
+define tool
+.venv-$(1)/.$(1): $(2) .venv-$(1)/.made
+	@echo "Installing $(3) into .venv-$(1) ..."
+	@.venv-$(1)/bin/python $(PIP) -r $$<
+	@touch $$@
+endef
+$(eval $(call tool,sam,requirements/sam.txt,the SAM CLI (once, about a minute)))
+$(eval $(call tool,audit,requirements/audit.txt,pip-audit))
+$(eval $(call tool,checkov,requirements/security.txt,Checkov (once, about a minute)))
+$(eval $(call tool,chaos,requirements/chaos.txt,Schemathesis))
+$(eval $(call tool,bench,benchmarks/requirements.txt,what draws the charts))
 
 # From .venv's own Python: peers are compared on the same one.
 .venv-peers/%/.made: benchmarks/peers/%/requirements.txt | .venv/.run
