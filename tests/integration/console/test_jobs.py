@@ -10,7 +10,7 @@ import pytest
 from console import job_view
 from slowmatch.db import Connection
 from slowmatch.http.identity import Role
-from slowmatch.jobs import claims, enqueue, overview, store
+from slowmatch.jobs import claims, endings, enqueue, overview, store
 from slowmatch.jobs.catalog import JOBS
 from tests.integration.console.conftest import Browse, Page
 
@@ -38,8 +38,8 @@ def finished(con: Connection, job: str, state: str, seconds: float = 1.0, error:
     assert claim is not None
     kind, _, message = error.partition(": ")
     failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
-    end = claims.Ending(state, state, "over", 0, **failed)  # type: ignore[arg-type]
-    claims.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
+    end = endings.Ending(state, state, "over", 0, **failed)  # type: ignore[arg-type]
+    endings.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
     return claim.run_id
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, enqueue, store
+from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, store
 from slowmatch.jobs.messages import EventError
 from slowmatch.jobs.runtime import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
@@ -337,6 +337,6 @@ def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     work.tick()
     run = work.run()
     stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now())
-    end = claims.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
-    assert claims.finish(con, stale, end, con.now(), None, None, []) == claims.Finished(False, [], None)
+    end = endings.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
+    assert endings.finish(con, stale, end, con.now(), None, None, []) == endings.Finished(False, [], None)
     assert work.run()["state"] == "succeeded"

@@ -6,5 +6,5 @@ from slowmatch.http.api import Api
 
 
 def test_a_middleware_that_would_not_be_called_is_refused() -> None:
-    with pytest.raises(NotImplementedError, match="middleware"):
+    with pytest.raises(TypeError, match="middleware"):
         Api().use([lambda app, next_middleware: next_middleware(app)])

@@ -41,7 +41,7 @@ class Api(APIGatewayHttpResolver):
             self.exception_handler(kind)(handler)
 
     def use(self, middlewares: Any) -> None:
-        raise NotImplementedError("no middleware is called here: let in, read, call")
+        raise TypeError(f"no middleware is called here, {middlewares} would not be: let in, read, call")
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """The answer to a request. Raises EventError for what is none."""

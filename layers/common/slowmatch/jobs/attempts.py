@@ -9,7 +9,7 @@ from typing import Any
 
 from slowmatch import notify, telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
-from slowmatch.jobs import claims, queue
+from slowmatch.jobs import claims, endings, queue
 from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
 from slowmatch.jobs.retry import Permanent, retry_delay
 from slowmatch.jobs.text import clean, to_json
@@ -34,7 +34,7 @@ class Failure:
         return cls(type(error).__name__, clean(str(error)), clean(text, 32_000), isinstance(error, Permanent))
 
 
-def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> claims.Ending:
+def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> endings.Ending:
     """The state that follows from failure number `failures` of a run: another try, or the end."""
     delay = None if failure.permanent else retry_delay(failures, max_attempts)
     what = f"{failure.error_type}: {failure.message}"
@@ -45,7 +45,7 @@ def after_failure(failure: Failure, failures: int, max_attempts: int, now: datet
         seconds = int(delay.total_seconds())
         state, due_at = "scheduled", now + delay
         reason = f"retry {failures} of {max_attempts - 1} in {seconds} s: {what}"
-    return claims.Ending(
+    return endings.Ending(
         failure.outcome,
         state,
         clean(reason, 1_000),
@@ -62,7 +62,7 @@ def carry_out(
     claim: claims.Claim,
     handler: Handler,
     remaining_ms: Callable[[], int],
-    ahead: claims.Ahead | None = None,
+    ahead: endings.Ahead | None = None,
 ) -> None:
     """Run the handler, finish the attempt, and claim what is `ahead` if that can be done in the same statement.
 
@@ -86,12 +86,14 @@ def message_time(due_at: datetime | None, now: datetime) -> datetime | None:
     return max(due_at, now)
 
 
-def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Handler) -> claims.Ending | None:
+def _ending(
+    con: Connection, claim: claims.Claim, context: Context, handler: Handler
+) -> endings.Ending | None:
     try:
         result = handler(context)
         if isinstance(result, Continue):
             now = con.now()
-            return claims.Ending(
+            return endings.Ending(
                 "continued",
                 "enqueued",
                 "goes on in a next invocation",
@@ -101,7 +103,7 @@ def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Han
             )
         if result is not None:
             to_json(result)  # a result that cannot be written is the handler's failure
-        return claims.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
+        return endings.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
     except Cancelled as stopped:
         telemetry.logger.info(f"stopped: {stopped}")
         context.flush()
@@ -113,7 +115,7 @@ def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Han
 
 
 def _finish(
-    con: Connection, claim: claims.Claim, context: Context, end: claims.Ending, ahead: claims.Ahead | None
+    con: Connection, claim: claims.Claim, context: Context, end: endings.Ending, ahead: endings.Ahead | None
 ) -> None:
     now = con.now()
     message_at = message_time(end.due_at, now)
@@ -124,7 +126,7 @@ def _finish(
         # For example a result that PostgreSQL's jsonb cannot hold: the handler's failure, not ours.
         end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
         message_at = message_time(end.due_at, now)
-        done = claims.finish(con, claim, end, now, message_at, None, lines)
+        done = endings.finish(con, claim, end, now, message_at, None, lines)
     if not done.mine:
         telemetry.logger.info("the run was deleted or taken over meanwhile; this attempt changes nothing")
         return
@@ -137,19 +139,19 @@ def _finish(
     _measure(claim, end, now)
 
 
-def _written(con: Connection, *arguments: Any, ahead: claims.Ahead | None) -> claims.Finished:
+def _written(con: Connection, *arguments: Any, ahead: endings.Ahead | None) -> endings.Finished:
     """Finish, and once more when the connection broke: the guard by attempt makes the repetition harmless.
 
     The repetition claims nothing: whether the run ahead is ours already is unknown.
     """
     try:
-        return claims.finish(con, *arguments, ahead=ahead)
+        return endings.finish(con, *arguments, ahead=ahead)
     except Unavailable:
         time.sleep(0.5)
-        return claims.finish(con, *arguments)
+        return endings.finish(con, *arguments)
 
 
-def _measure(claim: claims.Claim, end: claims.Ending, now: datetime) -> None:
+def _measure(claim: claims.Claim, end: endings.Ending, now: datetime) -> None:
     names = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
     if end.state in names:
         telemetry.count(names[end.state], job=claim.job)

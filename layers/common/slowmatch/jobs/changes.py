@@ -7,7 +7,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count, capped
 from slowmatch.db.unchanged import unchanged
-from slowmatch.jobs import claims, queue
+from slowmatch.jobs import endings, queue
 from slowmatch.jobs.filters import RunFilter
 
 FINAL = ("succeeded", "failed", "deleted")
@@ -81,7 +81,7 @@ def change(
         **params,
     )
     if action == "delete":
-        pointers = claims.hand_on(con, [job for _, job, _, was in rows if was == "processing"], now)
+        pointers = endings.hand_on(con, [job for _, job, _, was in rows if was == "processing"], now)
     else:
         pointers = [queue.Pointer(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
     con.after_commit(lambda: queue.deliver(con, pointers))

@@ -7,7 +7,6 @@ IS TRUE keeps a condition away from indexes, so that a run is always looked up b
 at the planner's last look, it would rather read all that wait now.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +14,6 @@ from typing import Any
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.ids import new_run_id
-from slowmatch.jobs.notices import tell
-from slowmatch.jobs.queue import Pointer
 from slowmatch.jobs.text import to_json
 
 EARLY = timedelta(seconds=1)
@@ -53,62 +50,19 @@ class Holder:
     lease_until: datetime
 
 
-@dataclass(slots=True)
-class Ahead:
-    """The message after the one that is worked on: the statement that finishes this run claims that one.
-
-    So a batch costs a statement and a commit for each run, and nothing is held before its turn has come. What
-    is not claimed like that (`claim` stays None) is to be claimed by itself.
-    """
-
-    run_id: str
-    attempt: int
-    holder: Callable[[], Holder]
-    claim: Claim | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Whether the attempt was still ours, who waited for its place, and the id of what is to be told."""
-
-    mine: bool
-    handed_on: list[Pointer]
-    told: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What became of an attempt, and the state that follows from it."""
-
-    outcome: str
-    state: str
-    reason: str
-    failures: int
-    due_at: datetime | None = None
-    result: Any = None
-    cursor: dict[str, Any] | None = None
-    error_type: str | None = None
-    error_message: str | None = None
-    traceback: str | None = None
-
-    @property
-    def error(self) -> str | None:
-        return f"{self.error_type}: {self.error_message}" if self.error_type else None
-
-
 _OPEN_ATTEMPT = """
     opened AS (
         INSERT INTO job_attempt (run_id, number, worker, request_id, started_at)
         SELECT id, attempt, :worker, :request_id, CAST(:now AS timestamptz) FROM claimed
     )
 """
-_CLAIMED = """
+CLAIMED = """
     claimed.id::text, claimed.job, claimed.attempt, claimed.failures, claimed.max_attempts, claimed.payload,
     claimed.cursor, claimed.occurrence, claimed.exclusive
 """
 
 
-def _claim(condition: str, lock: str = "") -> str:
+def starting(condition: str, lock: str = "") -> str:
     """The parts of a statement that start attempt :start_attempt of the run :start_id, if it waits."""
     return f"""
         waiting AS (
@@ -144,8 +98,8 @@ def claim(
     return _claimed(
         con,
         f"""
-        WITH {_claim("(due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))")}
-        SELECT {_CLAIMED} FROM claimed
+        WITH {starting("(due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))")}
+        SELECT {CLAIMED} FROM claimed
         """,
         holder,
         job=job,
@@ -190,7 +144,7 @@ def start(
             INSERT INTO job_event (run_id, at, to_state, reason, actor)
             SELECT id, CAST(:now AS timestamptz), 'processing', 'started by ' || trigger, :actor FROM claimed
         )
-        SELECT {_CLAIMED} FROM claimed
+        SELECT {CLAIMED} FROM claimed
         """,
         holder,
         run_id=new_run_id(),
@@ -206,189 +160,20 @@ def start(
 
 def _claimed(con: Connection, sql: str, holder: Holder, **params: Any) -> Claim | None:
     try:
-        rows = con.query(sql, **_held(holder), now=holder.now, **params)
+        rows = con.query(sql, **held(holder), now=holder.now, **params)
     except StatementError as error:
         if error.constraint == "job_run_exclusive":
             raise Busy from error
         raise
-    return _read(rows[0], holder) if rows else None
+    return read(rows[0], holder) if rows else None
 
 
-def _held(holder: Holder) -> dict[str, Any]:
+def held(holder: Holder) -> dict[str, Any]:
     return {"worker": holder.worker, "request_id": holder.request_id, "lease_until": holder.lease_until}
 
 
-def _read(row: list[Any], holder: Holder) -> Claim:
+def read(row: list[Any], holder: Holder) -> Claim:
     run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive = row
     return Claim(
         run_id, job, attempt, failures, max_attempts, payload, cursor or {}, occurrence, exclusive, holder.now
     )
-
-
-_WRITE_LOG = """
-    logged AS (
-        INSERT INTO job_log (run_id, attempt, at, level, message)
-        SELECT CAST(:run_id AS uuid), CAST(:attempt AS integer), line.at, line.level, line.message
-        FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line(at timestamptz, level text, message text)
-        WHERE EXISTS (SELECT FROM job_run WHERE id = CAST(:run_id AS uuid))
-    )
-"""
-
-
-def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, lines: list[Any]) -> bool:
-    """Keep progress and log lines; False when the attempt is no longer ours."""
-    ((mine,),) = con.query(
-        f"""
-        WITH alive AS (
-            UPDATE job_run SET progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE id = CAST(:run_id AS uuid) AND (attempt = CAST(:attempt AS integer) AND state = 'processing') IS TRUE
-            RETURNING id
-        ), {_WRITE_LOG}
-        SELECT count(*) FROM alive
-        """,
-        run_id=claim.run_id,
-        attempt=claim.attempt,
-        progress=None if progress is None else to_json(progress),
-        lines=to_json(lines),
-    )
-    return bool(mine)
-
-
-_HAND_ON = """
-    next AS (
-        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id = (
-            SELECT id FROM job_run
-            WHERE job = (SELECT job FROM finished) AND state = 'enqueued' AND exclusive
-              AND message_at > CAST(:now AS timestamptz) AND id <> CAST(:run_id AS uuid)
-            ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING id, job, attempt, due_at
-    )
-"""
-
-
-# Whoever holds the row already may wait for one that this statement has changed: it is not waited for.
-_CLAIM_AHEAD = _claim(
-    "due_at <= CAST(:due_by AS timestamptz) AND NOT exclusive AND EXISTS (SELECT FROM finished)",
-    "SKIP LOCKED",
-)
-
-
-def finish(
-    con: Connection,
-    claim: Claim,
-    end: Ending,
-    now: datetime,
-    message_at: datetime | None,
-    progress: dict[str, Any] | None,
-    lines: list[Any],
-    *,
-    ahead: Ahead | None = None,
-) -> Finished:
-    """Close the attempt and move the run on, and note what people are to be told.
-
-    The oldest run that found an exclusive job busy is handed the place at once. Otherwise the run `ahead` is
-    claimed, unless this attempt is ours no longer, or somebody is at that very row.
-    """
-    holder = ahead.holder() if ahead and not claim.exclusive else None
-    rows = con.query(
-        f"""
-        WITH finished AS (
-            UPDATE job_run
-            SET state = :state, lease_until = NULL, failures = CAST(:failures AS integer),
-                finished_at = CASE WHEN :state IN ('succeeded', 'failed') THEN CAST(:now AS timestamptz) END,
-                due_at = COALESCE(CAST(:due_at AS timestamptz), due_at),
-                message_at = CAST(:message_at AS timestamptz),
-                result = CAST(:result AS jsonb), error = CAST(:error AS text),
-                cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
-                progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE id = CAST(:run_id AS uuid) AND (attempt = CAST(:attempt AS integer) AND state = 'processing') IS TRUE
-            RETURNING id, job, exclusive, attempt
-        ), closed AS (
-            UPDATE job_attempt
-            SET finished_at = CAST(:now AS timestamptz), outcome = :outcome, error_type = CAST(:error_type AS text),
-                error_message = CAST(:error_message AS text), traceback = CAST(:traceback AS text)
-            FROM finished WHERE run_id = finished.id AND number = CAST(:attempt AS integer)
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'worker' FROM finished
-        ){_further(claim, end, lines, joined=holder is not None)}
-        """,
-        run_id=claim.run_id,
-        attempt=claim.attempt,
-        now=now,
-        state=end.state,
-        outcome=end.outcome,
-        reason=end.reason,
-        failures=end.failures,
-        due_at=end.due_at,
-        message_at=message_at,
-        result=None if end.result is None else to_json(end.result),
-        cursor=None if end.cursor is None else to_json(end.cursor),
-        error=end.error,
-        error_type=end.error_type,
-        error_message=end.error_message,
-        traceback=end.traceback,
-        progress=None if progress is None else to_json(progress),
-        lines=to_json(lines) if lines else "",
-        **_following(claim, ahead, holder),
-    )
-    mine, told, *following = rows[0]
-    if ahead and holder and following[0]:
-        ahead.claim = _read(following, holder)
-    waiting = [Pointer(*following)] if claim.exclusive and following[0] else []
-    return Finished(bool(mine), waiting, told)
-
-
-def _following(claim: Claim, ahead: Ahead | None, holder: Holder | None) -> dict[str, Any]:
-    if ahead is None or holder is None:
-        return {}
-    return {
-        **_held(holder),
-        "job": claim.job,
-        "start_id": ahead.run_id,
-        "start_attempt": ahead.attempt,
-        "due_by": holder.now + EARLY,
-    }
-
-
-def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
-    """What else the statement does: each part takes its time even when it finds nothing to do."""
-    parts = [_WRITE_LOG] if lines else []
-    told, following, source = "NULL", "NULL", ""
-    if end.state in ("succeeded", "failed"):
-        parts.append(tell("finished"))
-        told = "(SELECT id::text FROM told)"
-    if claim.exclusive:
-        parts.append(_HAND_ON)
-        following, source = "job, id::text, attempt + 1, due_at", "LEFT JOIN next ON true"
-    elif joined:
-        parts.append(_CLAIM_AHEAD)
-        following, source = _CLAIMED, "LEFT JOIN claimed ON true"
-    return f"""
-        {"".join(f", {part}" for part in parts)}
-        SELECT (SELECT count(*) FROM finished), {told}, {following}
-        FROM (SELECT) AS always {source}
-    """
-
-
-def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:
-    """Give the place that became free in each of these jobs to the oldest run that waits for it."""
-    rows = con.query(
-        """
-        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id IN (
-            SELECT waiting.id FROM unnest(CAST(:jobs AS text[])) AS free(job), LATERAL (
-                SELECT id FROM job_run
-                WHERE job = free.job AND state = 'enqueued' AND exclusive
-                  AND message_at > CAST(:now AS timestamptz)
-                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-            ) AS waiting
-        )
-        RETURNING job, id::text, attempt + 1, due_at
-        """,
-        now=now,
-        jobs=jobs,
-    )
-    return [Pointer(*row) for row in rows]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.jobs import claims
+from slowmatch.jobs import claims, endings
 from slowmatch.jobs.text import clean
 from slowmatch.settings import Settings
 
@@ -68,7 +68,7 @@ class Context:
         """Write what was reported; False when the attempt is no longer ours."""
         progress, lines = self.take_reports()
         self._flushed_at = time.monotonic()
-        return claims.checkpoint(self.con, self.claim, progress, lines)
+        return endings.checkpoint(self.con, self.claim, progress, lines)
 
     def take_reports(self) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
         """Progress and log lines not yet written."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs import claims, queue
+from slowmatch.jobs import endings, queue
 from slowmatch.jobs.attempts import Failure, after_failure, message_time
 from slowmatch.jobs.notices import tell
 from slowmatch.jobs.text import clean
@@ -111,7 +111,7 @@ def _rescue(
     for job, *_ in rows:
         telemetry.logger.warning(f"attempt {attempt} of run {run_id} of {job} was lost; {end.reason}")
         telemetry.count("AttemptLost", job=job)
-    pointers = claims.hand_on(con, [row[0] for row in rows], now)
+    pointers = endings.hand_on(con, [row[0] for row in rows], now)
     if message_time(end.due_at, now):
         pointers += [queue.Pointer(*row) for row in rows]
     queue.deliver(con, pointers)

@@ -7,7 +7,7 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection, connection
-from slowmatch.jobs import claims, queue, store, ticks
+from slowmatch.jobs import claims, endings, queue, store, ticks
 from slowmatch.jobs.attempts import Handler, carry_out
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.catalog import job as job_spec
@@ -41,7 +41,7 @@ class Worker:
         self._con = con
         self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
         self._request_id: str = lambda_context.aws_request_id
-        self._ahead: claims.Ahead | None = None
+        self._ahead: endings.Ahead | None = None
 
     def answer(self, event: Any) -> Any:
         if isinstance(event, dict) and "Records" in event:
@@ -76,10 +76,10 @@ class Worker:
             return False
         return True
 
-    def _look_ahead(self, following: Body | None) -> claims.Ahead | None:
+    def _look_ahead(self, following: Body | None) -> endings.Ahead | None:
         """The run of the next message, which may be claimed as soon as this one's is finished."""
         if isinstance(following, dict) and "run_id" in following:
-            self._ahead = claims.Ahead(following["run_id"], following["attempt"], self._holder)
+            self._ahead = endings.Ahead(following["run_id"], following["attempt"], self._holder)
         return self._ahead
 
     def _tick(self, body: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ class Worker:
         else:
             telemetry.logger.info(f"tick {occurrence.isoformat()} has its run already")
 
-    def _pointer(self, run_id: str, attempt: int, ahead: claims.Ahead | None) -> None:
+    def _pointer(self, run_id: str, attempt: int, ahead: endings.Ahead | None) -> None:
         try:
             claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder())
         except claims.Busy:
@@ -191,7 +191,7 @@ class Worker:
         self._carry_out(claim)
         return run_id
 
-    def _carry_out(self, claim: claims.Claim, ahead: claims.Ahead | None = None) -> None:
+    def _carry_out(self, claim: claims.Claim, ahead: endings.Ahead | None = None) -> None:
         carry_out(self._con, claim, self._handler, self._remaining_ms, ahead)
 
     def _holder(self) -> claims.Holder:
