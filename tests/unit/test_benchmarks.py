@@ -278,3 +278,22 @@ def test_figures_and_times_are_written_as_people_read_them() -> None:
     values = (0.00123, 0.123, 1.234, 12.34, 123.4, 1234.5, 0.0)
     assert [number(value) for value in values] == ["0.0012", "0.12", "1.23", "12.3", "123", "1,234", "0.00"]
     assert [duration(seconds) for seconds in (0.4, 59, 60, 200)] == ["0 s", "59 s", "1 min 0 s", "3 min 20 s"]
+
+
+PROMISED = """
+    handler_get handler_list handler_create imports_api imports_job bookkeeping bookkeeping-ten enqueueing
+    expire-speed expire-transaction expire-memory expire-beside
+    clean_up-speed clean_up-transaction clean_up-memory clean_up-beside
+    growth-claim-a-run growth-records-a-page-in-the-middle growth-search-a-rare-word growth-counters-of-records
+    artifact_unzipped artifact_zipped
+""".split()
+
+
+def test_every_measure_that_was_promised_has_figures() -> None:
+    assert set(PROMISED) <= {each.measure.name for each in record.load().taken}, "run `make bench`"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_every_subject_has_a_chart(subject: str) -> None:
+    chart = document.DOCUMENT.parent / "charts" / f"{subject}.svg"
+    assert chart.read_text(encoding="utf-8").count("<svg") == 1, "run `make bench`"
