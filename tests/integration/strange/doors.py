@@ -3,27 +3,22 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-import db_cleanup.app
 import dispatcher.app
-import mail_test.app
 import migrate.app
 import notifier.app
-import record_expiry.app
-from notifier import events as notifier_events
 from slowmatch.db import Connection
 from slowmatch.http import envelope
-from slowmatch.jobs import PayloadError, messages
+from slowmatch.jobs import PayloadError, catalog, messages
 from slowmatch.jobs.runtime import AttemptFailed
 
 Handler = Callable[[Any, Any], Any]
 
 JOBS: dict[str, Handler] = {
-    "record-expiry": record_expiry.app.handler,
-    "db-cleanup": db_cleanup.app.handler,
-    "mail-test": mail_test.app.handler,
+    job: import_module(f"{job.replace('-', '_')}.app").handler for job in catalog.JOBS
 }
 UPKEEP: dict[str, Handler] = {
     "notifier": notifier.app.handler,
@@ -35,8 +30,6 @@ REFUSALS = (
     messages.MessageError,
     PayloadError,
     AttemptFailed,
-    notifier_events.EventError,
-    dispatcher.app.EventError,
     migrate.app.EventError,
     envelope.EventError,
 )
@@ -53,6 +46,16 @@ def knock(handler: Handler, event: Any, lambda_context: Any) -> Any:
 
 def runs(con: Connection) -> list[Any]:
     return con.query("SELECT job, trigger, occurrence, attempt FROM job_run ORDER BY id")
+
+
+def crashes(con: Connection) -> list[Any]:
+    """What a handler raised for an event that was let in, but for a mail server that is not there."""
+    return con.query(
+        """
+        SELECT job, error_type, error_message FROM job_attempt JOIN job_run ON id = run_id
+        WHERE outcome = 'failed' AND error_type <> 'Undelivered'
+        """
+    )
 
 
 def may_start(job: str, event: Any) -> bool:

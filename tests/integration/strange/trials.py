@@ -22,7 +22,7 @@ from slowmatch.jobs import queue
 from slowmatch.jobs.catalog import JOBS as JOB_SPECS
 from slowmatch.notify import queue as deliveries
 from tests.conftest import STACK, request_context
-from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, knock, may_start, runs
+from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, crashes, knock, may_start, runs
 from tests.integration.strange.mutations import broken, mutated, samples, some_text
 from tests.issuer import Issuer, hs256, key, pem, unsigned
 
@@ -48,6 +48,7 @@ class Trials:
                 answer = knock(handler, event, self.lambda_context)
                 if not may_start(job, event):
                     assert runs(self.con) == before, "what is no order starts nothing"
+                assert crashes(self.con) == [], "an order that is let in is one that the job can carry out"
                 if isinstance(event, dict) and "Records" in event and answer is not None:
                     assert answer.keys() == {"batchItemFailures"}
 
