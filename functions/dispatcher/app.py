@@ -6,13 +6,10 @@ from typing import Any
 from slowmatch import notify, telemetry
 from slowmatch.db import connection
 from slowmatch.jobs import dispatch, upkeep
+from slowmatch.jobs.messages import EventError
 from slowmatch.notify import queue as deliveries
 from slowmatch.records import upkeep as records
 from slowmatch.settings import settings
-
-
-class EventError(ValueError):
-    """An event that is none of the shapes the dispatcher accepts."""
 
 
 def handler(event: Any, _context: Any) -> dict[str, int]:

@@ -8,6 +8,7 @@ from notifier.deliver import deliver, send_test
 from slowmatch import notify
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS
+from slowmatch.jobs.messages import EventError
 from slowmatch.notify import Destination, alarms, queue, routing
 from slowmatch.notify.trouble import switched_off
 from slowmatch.settings import settings
@@ -64,7 +65,7 @@ def _test(name: str, destinations: Sequence[Destination]) -> dict[str, Any]:
         if to.name == name:
             return send_test(to, connection().now())
     there = ", ".join(to.name for to in destinations) or "none"
-    raise events.EventError(f"there is no destination {name!r}; there are: {there}")
+    raise EventError(f"there is no destination {name!r}; there are: {there}")
 
 
 def _listed(destinations: Sequence[Destination]) -> list[dict[str, Any]]:

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slowmatch.jobs.ids import parse_run_id
-
-
-class EventError(ValueError):
-    """An event that is none of the shapes the notifier accepts."""
+from slowmatch.jobs.messages import EventError
 
 
 @dataclass(frozen=True, slots=True)

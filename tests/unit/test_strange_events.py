@@ -23,7 +23,7 @@ def test_a_time_that_utc_does_not_have_is_no_occurrence(time: str) -> None:
 def test_records_of_another_shape_are_no_batch(records: Any) -> None:
     with pytest.raises(messages.EventError, match="list of objects"):
         messages.parse_records({"Records": records})
-    with pytest.raises(events.EventError, match="accepts events of SNS"):
+    with pytest.raises(messages.EventError, match="accepts events of SNS"):
         events.parse({"Records": records})
 
 
@@ -56,7 +56,7 @@ def test_a_mistyped_dry_run_migrates_nothing(event: Any) -> None:
 
 @pytest.mark.parametrize("event", [[], "text", {"payload": {"resend": 1}}, {"resend": True}, {"Records": []}])
 def test_what_is_no_order_is_not_dispatched(event: Any) -> None:
-    with pytest.raises(dispatcher.app.EventError, match="accepts"):
+    with pytest.raises(messages.EventError, match="accepts"):
         dispatcher.app.handler(event, None)
 
 

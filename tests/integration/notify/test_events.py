@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from notifier.events import EventError
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, upkeep
 from slowmatch.jobs import queue as jobs_queue
+from slowmatch.jobs.messages import EventError
 from slowmatch.notify.trouble import trouble
 from slowmatch.secrets import SecretError
 from slowmatch.settings import settings
