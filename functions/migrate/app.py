@@ -8,6 +8,7 @@ from slowmatch import telemetry
 from slowmatch.db import Connection, migrate
 from slowmatch.settings import settings
 
+SWITCHES = ("dry_run", "may_block")
 MARGIN_SECONDS = 20
 """Left to say what happened when a statement took all the time that the function has."""
 
@@ -36,7 +37,7 @@ def _payload(event: Any) -> dict[str, bool]:
         return {}
     payload = event["payload"] if isinstance(event, dict) and event.keys() == {"payload"} else None
     if isinstance(payload, dict) and all(
-        name in ("dry_run", "may_block") and isinstance(value, bool) for name, value in payload.items()
+        name in SWITCHES and isinstance(value, bool) for name, value in payload.items()
     ):
         return payload
     raise EventError(

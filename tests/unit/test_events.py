@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from migrate.app import SWITCHES
 from slowmatch.http.origin import is_local
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.messages import parse_direct, parse_message
@@ -86,9 +87,13 @@ def test_the_sample_payload_shows_every_field_of_the_job(folder: str) -> None:
     assert _samples(folder)["direct-payload"]["payload"].keys() == JOBS[JOBS_OF[folder]].fields.keys()
 
 
-def test_the_dispatcher_and_the_migrations_have_theirs() -> None:
+def test_the_dispatcher_has_a_sample_of_every_shape() -> None:
     assert set(_samples("dispatcher")) == {"scheduled", "direct", "resend"}
-    assert set(_samples("migrate")) == {"direct", "status"}
+
+
+def test_the_migrations_have_a_sample_without_a_switch_and_one_with_each() -> None:
+    samples = [event.get("payload", {}) for event in _samples("migrate").values()]
+    assert sorted(samples, key=str) == sorted([{}, *({switch: True} for switch in SWITCHES)], key=str)
 
 
 def _content(event: Any) -> Any:
