@@ -78,11 +78,14 @@ def at_most(series: Series, ours: str, most: float, unit: str) -> Goal:
 def _compared(
     series: Series, first: str, second: str, better: Better
 ) -> tuple[float, tuple[float, float] | None]:
-    """How much better the first is: the medians' ratio, and the lowest and highest of each round's."""
+    """How much better the first is: the median, the lowest and the highest of what each round says.
+
+    What slows the machine down slows both contestants of a round down, and is not in their ratio. Without rounds
+    in common it is the medians' ratio.
+    """
     if better == "more":
         first, second = second, first
-    ratio = statistics.median(series[second]) / statistics.median(series[first])
     if len(series[first]) != len(series[second]):
-        return ratio, None
+        return statistics.median(series[second]) / statistics.median(series[first]), None
     each = [theirs / ours for ours, theirs in zip(series[first], series[second], strict=True)]
-    return ratio, (min(each), max(each))
+    return statistics.median(each), (min(each), max(each))

@@ -84,11 +84,16 @@ def test_a_figure_is_the_median_with_the_lowest_and_the_highest() -> None:
     assert (found.median, found.low, found.high) == (3.0, 1.0, 100.0)
 
 
-def test_how_many_times_better_is_the_ratio_of_the_medians_and_its_spread_that_of_the_rounds() -> None:
+def test_how_many_times_better_is_the_median_of_what_each_round_says() -> None:
     series = {"slowmatch": [1.0, 2.0, 4.0], "peer": [8.0, 8.0, 8.0]}
     goal = times_better(series, "slowmatch", "peer", 4)
     assert (goal.value, goal.spread, goal.reached) == (4.0, (2.0, 8.0), True)
     assert not times_better(series, "slowmatch", "peer", 4.1).reached
+
+
+def test_a_machine_that_slows_down_counts_only_in_the_round_in_which_it_did() -> None:
+    series = {"slowmatch": [1.0, 3.0, 3.0], "peer": [4.0, 12.0, 4.0]}
+    assert times_better(series, "slowmatch", "peer", 4).value == 4.0
 
 
 def test_where_more_is_better_the_ratio_is_the_other_way_round() -> None:
