@@ -37,7 +37,9 @@ class Gateway:
         app = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[only_from_here])
         app.router.add_routes(others)
         app.router.add_route("*", "/{path:(?s:.*)}", self._api)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, handle_signals=False, shutdown_timeout=0.5
+        )
 
     async def start(self) -> None:
         await self._runner.setup()

@@ -87,6 +87,17 @@ def test_a_line_break_in_an_address_is_no_reason_to_look_elsewhere(tiny: Templat
     run(test())
 
 
+def test_a_body_reaches_the_function_as_it_came_whatever_it_says_of_itself(tiny: Template) -> None:
+    async def test() -> None:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        async with gateway(tiny) as (session, functions):
+            async with session.post("/open", data=b"no gzip", headers=headers) as answer:
+                assert answer.status == 200
+            assert functions.events[0]["body"] == "no gzip"
+
+    run(test())
+
+
 def test_what_has_no_route_is_not_found(tiny: Template) -> None:
     async def test() -> None:
         async with gateway(tiny) as (session, functions):
