@@ -5,8 +5,10 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from local import ROOT
 from local.environment import Folders, Ports, has_provider, local_values
@@ -125,7 +127,7 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
     output.line(f"Slowmatch on this machine, data in {folders.data}")
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(services(plan))
-        work = [running.watch()]
+        work: list[Coroutine[Any, Any, None]] = []
         addresses = service_addresses(plan)
         if options.command == "services":
             from local.bridge import bridged
@@ -136,9 +138,9 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
             from local import state
             from local.stack import start
 
-            work += await start(plan, running, stack)
+            work = await start(plan, running, stack)
             addresses = state.addresses(ports, os.environ)
         output.ready(addresses)
         async with asyncio.TaskGroup() as until_stopped:
-            for part in work:
+            for part in (running.watch(), *work):
                 until_stopped.create_task(part)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from local import ROOT
 from tests.unit.local.support import alive, until
 from tests.unit.local.up import Up
 
@@ -170,6 +171,13 @@ def test_a_way_of_signing_in_that_cannot_be_is_refused(
     stack = Up(tmp_path / "data", command, AUTH=auth)
     assert stack.process.wait(20) == 2
     assert said in stack.log.read_text()
+
+
+def test_a_setting_that_cannot_be_ends_it_with_its_name(tmp_path: Path) -> None:
+    stack = Up(tmp_path / "data", template=ROOT / "template.yaml", BATCH_SIZE="0")
+    assert stack.process.wait(60) == 1
+    *_, last = stack.log.read_text().splitlines()
+    assert last.startswith("slowmatch: the migrations failed: BATCH_SIZE is '0'")
 
 
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:

@@ -25,13 +25,15 @@ NUMBERS = itertools.count()
 class Up:
     """A stack in a process of its own."""
 
-    def __init__(self, folder: Path, command: str = "up", **environment: str) -> None:
+    def __init__(
+        self, folder: Path, command: str = "up", template: Path = TEMPLATE, **environment: str
+    ) -> None:
         self.folder = folder
         self.port = free_ports()
         self.log = folder.parent / f"{next(NUMBERS)}.log"
         arguments = [command, "--port", str(self.port), "--data", str(folder)]
         if command != "seed":
-            arguments += ["--template", str(TEMPLATE)]
+            arguments += ["--template", str(template)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local", *arguments],
