@@ -40,7 +40,7 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -
     if not body:
         return f'<p class="muted">{empty}</p>'
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
 
 
 def _moment(moment: datetime | str | None) -> str:
@@ -59,7 +59,12 @@ def start(state: Mapping[str, Any]) -> str:
     functions = _table(
         ("Function", "Handler", "Processes", "Routes"),
         (
-            [escape(f["logical_id"]), f"<code>{escape(f['handler'])}</code>", _processes(f), _routes(f)]
+            [
+                f"<code>{escape(f['logical_id'])}</code>",
+                f"<code>{escape(f['handler'])}</code>",
+                _processes(f),
+                _routes(f),
+            ]
             for f in state["functions"]
         ),
         "The template has no functions.",
