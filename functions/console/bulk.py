@@ -10,7 +10,7 @@ from console import filters, render
 from console.filters import Filter
 from console.kinds import LISTS, Kind
 from console.request import Request, here
-from console.words import counted, number
+from console.words import counted, number, so_many_runs
 from slowmatch.db import Connection, connection
 from slowmatch.http import timestamps
 from slowmatch.http.problem import Problem
@@ -48,7 +48,7 @@ def _selected(request: Request, con: Connection, kind: Kind, action: str, asked:
     if len(chosen) > store.BULK:
         raise Problem(422, "Too many", f"select at most {store.BULK:,} runs, or all that match the filter")
     if request.value("sure") != "yes":
-        question = ASKED[action].format(_runs(number(len(chosen))))
+        question = ASKED[action].format(so_many_runs(number(len(chosen))))
         return _ask(request, con, question, {**_carried(request), "id": chosen}, back)
     done = store.change(con, action, actor=request.identity.name, ids=chosen)
     return render.redirect(back, notice=_outcome(action, len(done.ids), len(chosen)))
@@ -61,7 +61,7 @@ def _matching(request: Request, con: Connection, kind: Kind, action: str, asked:
     wanted = replace(asked.wanted, created_to=until)
     if request.value("sure") != "yes":
         count = store.bulk_count(con, wanted, action)
-        question = ASKED[action].format(f"all {_runs(counted(count))} that match")
+        question = ASKED[action].format(f"all {so_many_runs(counted(count))} that match")
         return _ask(request, con, question, {**_carried(request), "all": ["yes"]}, back)
     total = _whole(request, "total") or store.bulk_count(con, wanted, action).number
     after = parse_run_id(request.value("after"))
@@ -130,12 +130,9 @@ def _whole(request: Request, name: str) -> int:
 
 
 def _outcome(action: str, changed: int, chosen: int) -> str:
-    said = f"{_runs(number(changed))} {DONE[action]}."
+    said = f"{so_many_runs(number(changed))} {DONE[action]}."
     left = chosen - changed
     if not left:
         return said
-    return f"{said} {_runs(number(left))} had changed meanwhile, and {'stays' if left == 1 else 'stay'} as before."
-
-
-def _runs(count: str) -> str:
-    return f"{count} run" if count == "1" else f"{count} runs"
+    stays = "stays" if left == 1 else "stay"
+    return f"{said} {so_many_runs(number(left))} had changed meanwhile, and {stays} as before."

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from console import job_form
-from console.words import duration, parse
+from console.words import duration, parse, so_many_runs
 from slowmatch.db.counts import Count
 from slowmatch.http.roles import role_of
 from slowmatch.jobs.catalog import JOBS
@@ -52,7 +52,7 @@ def words(recent: list[dict[str, Any]]) -> str:
     counts = Counter(run["state"] for run in recent)
     ended = ", ".join(f"{number} {state}" for state, number in counts.most_common())
     longest = max((run["duration_ms"] or 0 for run in recent), default=0)
-    return f"Last {len(recent)} runs: {ended}; the longest took {duration(longest)}"
+    return f"Last {so_many_runs(str(len(recent)))}: {ended}; the longest took {duration(longest)}"
 
 
 def _title(run: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from console.words import counted, number, parse
+from console.words import counted, number, parse, so_many_runs
 from slowmatch.jobs.queue import Depths
 
 TICK_LATE = timedelta(minutes=12)
@@ -86,8 +86,7 @@ def _dispatcher(tick: str | None, now: datetime) -> Link | None:
 def _failed(failed: Any) -> Link | None:
     if not failed.number:
         return None
-    runs = "1 run" if failed.number == 1 else f"{counted(failed)} runs"
-    return _said("failed", "See why", f"{runs} failed in the last 24 hours.")
+    return _said("failed", "See why", f"{so_many_runs(counted(failed))} failed in the last 24 hours.")
 
 
 def _missed(missed: int) -> Link | None:

@@ -19,6 +19,11 @@ def counted(value: Any) -> str:
     return f"{value.number:,}{'+' if value.capped else ''}"
 
 
+def so_many_runs(count: str) -> str:
+    """For a number as the page says it: 1 run, 10,000+ runs."""
+    return f"{count} run" if count == "1" else f"{count} runs"
+
+
 def duration(milliseconds: float | None) -> str:
     """840 ms, 3.2 s, 4 m 10 s, 2 h 05 m; nothing for None."""
     if milliseconds is None:
@@ -82,4 +87,5 @@ FILTERS = {
     "percent": percent,
     "pretty": pretty,
     "state": state,
+    "so_many_runs": so_many_runs,
 }

@@ -109,6 +109,12 @@ def test_the_sparkline_has_a_bar_for_each_run_as_high_as_it_was_long(browse: Bro
     assert "<title>failed, 2.0 s, " in page.text
 
 
+def test_one_run_is_not_said_to_be_many(browse: Browse, con: Connection) -> None:
+    finished(con, "db-cleanup", "succeeded", 1)
+    page = browse.get("/jobs")
+    assert ">Last 1 run<" in page.text and 'aria-label="Last 1 run: ' in page.text
+
+
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
     recent = [
         {"state": state, "duration_ms": ms, "created_at": "2026-11-24T02:00:00+00:00"}
