@@ -55,13 +55,19 @@ def _parser() -> argparse.ArgumentParser:
             "--data", type=Path, default=ROOT / ".slowmatch", help="folder for data and logs (.slowmatch)"
         )
         if name == "seed":
-            command.add_argument("--rows", type=int, default=0, help="synthetic records to add (0)")
-            command.add_argument("--runs", type=int, default=0, help="synthetic runs to add (0)")
+            command.add_argument("--rows", type=_count, default=0, help="synthetic records to add (0)")
+            command.add_argument("--runs", type=_count, default=0, help="synthetic runs to add (0)")
         else:
             command.add_argument(
                 "--template", type=Path, default=ROOT / "template.yaml", help="the SAM template"
             )
     return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number such as 1000000")
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> int:

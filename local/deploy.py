@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--certificates", default="", help="file with the CAs of Amazon RDS; downloaded if not given"
     )
     parser.add_argument("--build", type=Path, default=ROOT / ".aws-sam" / "build", help="what sam build made")
-    parser.add_argument("--config", type=Path, default=ROOT / "samconfig.toml", help="where the stages are")
+    parser.add_argument("--config", type=Path, default=stage.CONFIG, help="where the stages are")
     parser.add_argument("--check", action="store_true", help="only see whether the stage is complete")
     options = parser.parse_args(arguments)
     try:

@@ -11,6 +11,9 @@ import sys
 import time
 from typing import Any
 
+from local.errors import StackError
+from local.stage import CONFIG, named
+
 JOB, FUNCTION = "mail-test", "MailTestFunction"
 ENDS = ("succeeded", "failed", "deleted")
 WAIT_SECONDS = 150
@@ -34,14 +37,16 @@ def here(port: int, to: list[str]) -> dict[str, Any]:
 
 
 def in_cloud(sam: str, stage: str, to: list[str]) -> dict[str, Any]:
-    """The run as the deployed function gives it; `stage` is a section of samconfig.toml. Raises NotAsked."""
+    """The run as the deployed function gives it. Raises NotAsked, StackError for a stage that is not there."""
+    stage = named(CONFIG, stage)
     event = json.dumps({"payload": {"to": to}})
     command = [sam, "remote", "invoke", FUNCTION, "--config-env", stage, "--event", event]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        raise NotAsked(f"the stage {stage} could not be invoked: {done.stdout.strip()}") from None
+        said = done.stdout.strip() or "the reason is above"
+        raise NotAsked(f"the stage {stage} could not be invoked: {said}") from None
     return {"state": "failed", "error": answer["errorMessage"]} if "errorMessage" in answer else answer
 
 
@@ -90,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not to:
             raise NotAsked("say whom to send it to: make mail-test TO=you@example.com")
         return report(in_cloud(options.sam, options.stage, to) if options.stage else here(options.port, to))
-    except NotAsked as error:
+    except (NotAsked, StackError) as error:
         print(f"slowmatch: {error}", file=sys.stderr)
         return 2
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from local import ROOT, yaml_tags
+from local.errors import StackError
+from local.stage import CONFIG, named
 
 
 def commands(sam: str, stage: str, template: dict[str, Any]) -> Iterator[list[str]]:
@@ -42,7 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sam", default="sam", help="the SAM CLI")
     parser.add_argument("--stage", default="default", help="section of samconfig.toml")
     options = parser.parse_args(arguments)
-    for command in commands(options.sam, options.stage, yaml_tags.load(ROOT / "template.yaml")):
+    try:
+        stage = named(CONFIG, options.stage)
+    except StackError as error:
+        print(f"make test-events: {error}", file=sys.stderr)
+        return 1
+    for command in commands(options.sam, stage, yaml_tags.load(ROOT / "template.yaml")):
         print(shlex.join(command), flush=True)
         status = subprocess.run(command, check=False).returncode
         if status:

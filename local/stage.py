@@ -9,6 +9,8 @@ from typing import Any
 from local import ROOT, yaml_tags
 from local.errors import StackError
 
+CONFIG = ROOT / "samconfig.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -25,7 +27,7 @@ class Stage:
 
 def read(config: Path, name: str) -> Stage:
     """Raises StackError for a stage that is not there, lacks a parameter, or has one that the template has not."""
-    section = tomllib.loads(config.read_text(encoding="utf-8")).get(name, {})
+    section = _sections(config).get(name, {})
     if "parameters" not in section.get("deploy", {}):
         raise StackError(f"samconfig.toml has no section [{name}.deploy.parameters]: docs/deploy.md has one")
     options = section.get("global", {}).get("parameters", {}) | section["deploy"]["parameters"]
@@ -34,10 +36,22 @@ def read(config: Path, name: str) -> Stage:
     return stage
 
 
+def named(config: Path, name: str) -> str:
+    """The name of a stage that is there; raises StackError for any other."""
+    stages = [each for each, section in _sections(config).items() if isinstance(section, dict)]
+    if name not in stages:
+        raise StackError(f"samconfig.toml has no stage {name!r}; it has {', '.join(stages)}")
+    return name
+
+
 def declared() -> dict[str, dict[str, Any]]:
     """The template's parameters."""
     parameters: dict[str, dict[str, Any]] = yaml_tags.load(ROOT / "template.yaml")["Parameters"]
     return parameters
+
+
+def _sections(config: Path) -> dict[str, Any]:
+    return tomllib.loads(config.read_text(encoding="utf-8"))
 
 
 def _given(overrides: str | list[str]) -> dict[str, str]:

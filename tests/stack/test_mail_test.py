@@ -79,6 +79,13 @@ def test_a_stage_is_asked_through_the_sam_cli() -> None:
     assert '--stage "prod" --sam .venv-sam/bin/sam' in command
 
 
+def test_a_stage_that_is_not_there_is_named_before_anybody_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert mail_test.main(["--to", "ann@example.com", "--stage", "test", "--sam", "/no/sam"]) == 2
+    assert "samconfig.toml has no stage 'test'; it has default, prod" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
@@ -92,7 +99,8 @@ def test_a_stage_is_asked_through_the_sam_cli() -> None:
             "ann@example.com: 0100\nAccepted by Amazon SES.",
         ),
         ({"errorMessage": "run 1 failed: MailError: no"}, 1, "not sent: run 1 failed: MailError: no"),
-        ("Error: no such stack", 2, "the stage prod could not be invoked"),
+        ("Error: no such stack", 2, "the stage prod could not be invoked: Error: no such stack"),
+        ("", 2, "the stage prod could not be invoked: the reason is above"),
     ],
 )
 def test_what_a_stage_answers_is_reported(

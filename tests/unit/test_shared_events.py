@@ -39,6 +39,14 @@ def test_every_file_is_there_and_none_is_a_request_or_a_message() -> None:
     assert [file for file in files if file.name.startswith("sqs-")] == []
 
 
+def test_a_stage_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shared_events.main(["--sam", "true", "--stage", "test"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "make test-events: samconfig.toml has no stage 'test'; it has default, prod\n",
+    )
+
+
 @pytest.mark.parametrize(("program", "status"), [("true", 0), ("false", 1)])
 def test_the_first_failure_ends_it(program: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert shared_events.main(["--sam", program, "--stage", "prod"]) == status

@@ -132,6 +132,13 @@ def test_runs_that_were_loaded_look_like_those_that_ran(con: pg8000.native.Conne
     assert disorder == 0
 
 
+@pytest.mark.parametrize("number", ["-1", "1e6", "1_000", "x", ""])
+def test_a_number_of_rows_that_is_none_is_refused(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["seed", f"--rows={number}"])
+    assert f"argument --rows: {number!r} is not a whole number such as 1000000" in capsys.readouterr().err
+
+
 def test_without_a_stack_it_says_what_to_start(services: Up, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["seed", "--port", str(free_ports()), "--data", str(services.folder)]) == 2
     assert "start the stack first (make run)" in capsys.readouterr().err
