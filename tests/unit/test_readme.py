@@ -77,6 +77,11 @@ def test_no_function_folder_is_named_that_is_not_there() -> None:
     assert named == set(FOLDERS)
 
 
+def test_every_kind_of_test_is_in_the_tour_of_folders() -> None:
+    named = {path for path in rows("Where things are") if path.startswith("tests/")}
+    assert named == {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
+
+
 @pytest.mark.parametrize("job", sorted(JOBS))
 def test_every_job_is_introduced(job: str) -> None:
     assert f"| `{job}` |" in README
