@@ -3,15 +3,18 @@
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from console import render
 from console.request import NO_ONE, Request, here
 from console.sign_in import address
-from slowmatch.http import auth, sessions
+from slowmatch.http import auth, problems, sessions
 from slowmatch.http.identity import Identity, Role
 from slowmatch.http.origin import SAFE_METHODS, method
 from slowmatch.http.problem import Problem
 from slowmatch.settings import settings
+
+_API = problems.handlers({})
 
 
 def guard(app: Any, next_middleware: Any) -> Any:
@@ -19,6 +22,8 @@ def guard(app: Any, next_middleware: Any) -> Any:
     event, role = app.current_event.raw_event, auth.needed(app.context["_route"])
     request = Request(event, NO_ONE)
     app.append_context(request=request)
+    if request.path.startswith("/api/"):
+        return _no_api(app)
     if role is None:
         auth.check_origin(event, must_say=False)
         return next_middleware(app)
@@ -44,6 +49,15 @@ def require(router: Any, role: Role) -> None:
     """For a route whose jobs or actions need different roles. Raises Problem 403 unless the person has `role`."""
     request = here(router)
     auth.check_role(request.event, request.identity, role)
+
+
+def _no_api(app: Any) -> Response[str]:
+    """A program that mistyped an address hears it in the API's words, and is not led to a sign-in."""
+    try:
+        auth.admit(app)
+    except Problem as refusal:
+        return _API[Problem](refusal)
+    return _API[NotFoundError](NotFoundError())
 
 
 def _visitor(event: dict[str, Any]) -> Identity | None:

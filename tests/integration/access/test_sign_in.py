@@ -245,6 +245,13 @@ def test_pages_of_this_site_are_led_to(wanted: str, led: str) -> None:
     assert path_on_this_site(wanted) == led
 
 
+def test_a_program_that_mistyped_an_address_is_not_led_to_a_sign_in(browser: Browse, issuer: Issuer) -> None:
+    answer = browser.get("/api/nope")
+    assert (answer.status, answer.headers["Content-Type"]) == (401, "application/problem+json")
+    answer = browser.get("/api/nope", authorization=f"Bearer {issuer.token()}")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
 def test_the_way_back_is_checked_when_the_sign_in_begins(browser: Browse, issuer: Issuer) -> None:
     asked = begin(browser, "//evil.example.com")
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})

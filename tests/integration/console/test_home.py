@@ -1,5 +1,6 @@
 """The short ways in, and addresses that are none."""
 
+import json
 from typing import Any
 
 import pytest
@@ -25,6 +26,12 @@ def test_a_mistyped_address_is_answered_by_a_page(browse: Browse, path: str) -> 
     answer = browse.get(path)
     assert answer.status == 404
     assert "There is no page at this address" in answer.text
+
+
+def test_a_mistyped_address_of_the_api_is_answered_as_the_api_does(browse: Browse) -> None:
+    answer = browse.get("/api/nope")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert json.loads(answer.text)["detail"] == "there is nothing at this address for this method"
 
 
 def test_the_stack_s_own_page_is_offered_where_it_is(browse: Browse, monkeypatch: pytest.MonkeyPatch) -> None:
