@@ -148,8 +148,8 @@ def test_records_that_expire_within_a_day_are_listed_soonest_first(con: Connecti
 
 def test_counts_of_records_stop_at_their_cap_and_use_the_indexes_of_the_lists(crowd: Connection) -> None:
     counted = store.status_counts(crowd, NOW)
-    assert counted["all"] == Count(CAP, capped=True)
-    assert counted["active"] == counted["expired"] == Count(10_000, capped=False)
+    assert counted["all"] == counted["active"] == counted["expired"] == Count(CAP, capped=True)
+    assert counted["soon"] == Count(24, capped=False)
     used = indexes_of(crowd, store.COUNTS, now=NOW, soon=NOW + DAY)
     assert used >= {"record_pkey", "record_due", "record_stale"}
 
@@ -242,6 +242,34 @@ def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection
 
 
 @pytest.mark.parametrize(
+    "q", ["record", "record 1", "record 77", "REC 500", "nothing", "record nothing", "🔥"]
+)
+def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
+    crowd: Connection, q: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create(crowd, "record 77 and 500 🔥", NOW, "ann")
+    found = []
+    for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
+        monkeypatch.setattr(store, "WALKED", walked)
+        monkeypatch.setattr(store, "FAR", far)
+        pages = [store.page(crowd, "all", q, None, limit) for limit in (1, 9, 200)]
+        found.append(pages + [store.page(crowd, "active", q, page.end, 50) for page in pages if page.end])
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_index_is_not_asked_for_a_word_that_is_much_commoner_than_another(crowd: Connection) -> None:
+    crowd.query("UPDATE record SET title = title || ' on shelf ' || mod(id, 150)")
+    crowd.query("ANALYZE record")  # of prefixes PostgreSQL knows something from a hundred common words on
+    assert store._rare(crowd, ["500", "501", "record"]) == ["500", "501"]
+    source = store.COLLECT_RARE.format(where="true", search=store.BY_LETTERS)
+    sql = "EXPLAIN (FORMAT TEXT) " + store.PAGE.format(source=source, order="id DESC")
+    rows = crowd.query(sql, limit=50, q="record 500", rare="500", parts=["%record%", "%500%"])
+    plan = "\n".join(row[0] for row in rows)
+    assert "record_title_words" in plan and "Index Cond" in plan, plan
+    assert "'500'" in plan.split("Index Cond")[1] and "'record'" not in plan.split("Index Cond")[1], plan
+
+
+@pytest.mark.parametrize(
     ("status", "index"),
     [("all", "record_pkey"), ("active", "record_due"), ("expired", "record_stale")],
 )
@@ -250,7 +278,9 @@ def test_a_page_comes_from_the_index_of_its_order(crowd: Connection, status: Sta
     keys: dict[str, object] = {"after_id": 5000} | ({} if status == "all" else {"after_date": NOW})
     for source in (store.PLAIN, store.WALK):
         sql = store.PAGE.format(
-            source=source.format(where=f"{which} AND {beyond}", order=order, search=store.BY_SIGNS),
+            source=source.format(
+                where=f"{which} AND {beyond}", order=order, search=store.BY_SIGNS, walked=store.WALKED
+            ),
             order=order,
         )
         q = {"q": "x"} if source == store.WALK else {}

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-CAP = 10_000
+CAP = 1_000
 """Statements count up to one more than this, through an index."""
 
 
