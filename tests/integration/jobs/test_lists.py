@@ -73,6 +73,21 @@ def test_pages_counts_and_workers_come_from_indexes(
     assert "job_attempt_started" in used
 
 
+@pytest.mark.parametrize(
+    "text", ["broke", "KeyError", "number1", "number19800 KEY", "size", "db-cleanup", "nothing"]
+)
+def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
+    crowd: Connection, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
+        monkeypatch.setattr(store, "WALKED", walked)
+        monkeypatch.setattr(store, "FAR", far)
+        crowd.query("SELECT pg_current_xact_id()")  # nothing kept from before
+        found.append([store.page(crowd, RunFilter(text=text), None, limit) for limit in (1, 9, 200)])
+    assert found[0] == found[1] == found[2]
+
+
 def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -> None:
     assert [run["error"] for run in _walk(crowd, RunFilter(text="number19800"), 1)] == [
         "KeyError: number19800 broke"

@@ -1,7 +1,7 @@
 """Runs as people see them: one with all that is known about it, and lists."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import unchanged
@@ -102,12 +102,19 @@ def _details(con: Connection, run_id: str, log_lines: int) -> str | None:
     return rows[0][0] if rows else None
 
 
+class _Page(NamedTuple):
+    items: str
+    last: str | None
+    number: int
+
+
 def page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
     """One page, newest first, as JSON text, and the id to go on before (None at the end)."""
-    return unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
+    found = unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
+    return found.items, found.last
 
 
-def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
+def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> _Page:
     where, params = wanted.where()
     if before is not None:
         where += " AND run.id < CAST(:before AS uuid)"
@@ -115,27 +122,33 @@ def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -
     search = wanted.search(params)
     if search is None:
         return _page(con, f"job_run AS run WHERE {where}", limit, params)
-    walked = (
-        f"(SELECT * FROM job_run AS run WHERE {where} ORDER BY id DESC LIMIT {WALKED}) AS run WHERE {search}"
-    )
-    items, last = _page(con, walked, limit, params)
-    if last is not None:
-        return items, last
+    one_by_one = wanted.search(params, one_by_one=True)
+    for walked in (WALKED, FAR):
+        first = f"(SELECT * FROM job_run AS run WHERE {where} ORDER BY id DESC LIMIT {walked}) AS run"
+        found = _page(con, f"{first} WHERE {one_by_one}", limit, params)
+        if found.last is not None:
+            return found
+        if found.number * FAR <= limit * walked:
+            break
     return _page(
         con, f"(SELECT * FROM job_run AS run WHERE {where} AND {search} OFFSET 0) AS run", limit, params
     )
 
 
-# PostgreSQL cannot tell a rare word from a common one. A common word fills its page from the newest
-# runs; what does not is rare enough to be collected through the indexes of words and then sorted.
-WALKED = 1_000
+# How often a word occurs shows in the newest runs. They fill the page of a common one; where as many turned up as
+# promise a page, a longer walk fills it; the rest is rare enough to be collected through the indexes of words.
+WALKED, FAR = 2_000, 50_000
+LONGEST = 500
 
 
-def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> tuple[str, str | None]:
-    ((items, count, last),) = con.query(
+# The constant limit lets PostgreSQL keep its plan: with none but a parameter it would plan for every page.
+def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _Page:
+    limit = min(limit, LONGEST)
+    ((items, number, last),) = con.query(
         f"""
         WITH found AS (
-            SELECT run.* FROM {source} ORDER BY id DESC LIMIT CAST(:limit AS integer) + 1
+            SELECT * FROM (SELECT run.* FROM {source} ORDER BY id DESC LIMIT {LONGEST + 1}) AS ordered
+            LIMIT CAST(:limit AS integer) + 1
         ), shown AS (
             SELECT * FROM found ORDER BY id DESC LIMIT CAST(:limit AS integer)
         )
@@ -146,7 +159,7 @@ def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> t
         limit=limit,
         **params,
     )
-    return items, last if count > limit else None
+    return _Page(items, last if number > limit else None, number)
 
 
 def postpone_message(con: Connection, run_id: str, attempt: int, until: datetime) -> bool:
