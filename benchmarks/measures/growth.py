@@ -1,68 +1,81 @@
 """What a claim, a page, a search and a counter cost with ten thousand rows, and with ten million."""
 
-import statistics
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
-from benchmarks.harness import Contestant, Database, Goal, Measure, Stage
-from benchmarks.measures import crowd
+from benchmarks.harness import Contestant, Database, Measure, Stage
+from benchmarks.harness.figures import within
+from benchmarks.measures import crowd, history
 
 FEW = 10_000
-RECORDS, RUNS = 10_000_000, 1_000_000
-"""Runs come with attempts and events: four rows each."""
+MANY = 10_000_000
+"""So many records and so many runs, which come with attempts and events: four rows each."""
 SHORT_RECORDS, SHORT_RUNS = 20_000, 2_000
-TIMES = 21
+TIMES = 7
+SHARES = 5
+"""Each round in so many: this machine may slow down in the middle of a long one, and then only one of them is hit."""
 MOST = 1.5
+
+HEIRLOOMS = "UPDATE record SET title = 'Heirloom ' || title WHERE title LIKE '%🔥'"
+"""A word that is in ten titles however many there are."""
 
 
 def guarantees(stage: Stage) -> None:
     """Searches find what is there, and nothing else, however many records there are."""
-    database = crowd.records(stage, FEW)
+    database = _records(stage, FEW)
     with _ours(stage, database) as ours:
-        assert ours.ask(do="found") == {"visa": 50, "zeppelin": 0, "🔥": 10, "%": 0}
+        assert ours.ask(do="found") == {
+            "visa": 50,
+            "certificate heirloom": 10,
+            "zeppelin": 0,
+            "🔥": 10,
+            "%": 0,
+        }
     stage.drop(database)
 
 
 def measure(stage: Stage) -> Iterator[Measure]:
-    records, runs = (SHORT_RECORDS, SHORT_RUNS) if stage.short else (RECORDS, RUNS)
+    records, runs = (SHORT_RECORDS, SHORT_RUNS) if stage.short else (MANY, MANY)
     with ExitStack() as stack:
         few = _loaded(stage, stack, FEW, min(FEW, runs))
         many = _loaded(stage, stack, records, runs)
         for question in few.ask(do="questions")["questions"]:
             before = many.ask(do="whole_tables_read")
-            yield _measured(stage, question, few, many, records, runs)
+            yield _measured(stage, question, few, many)
             after = many.ask(do="whole_tables_read")
             assert stage.short or after == before, f"{question} reads a whole table: {before}, then {after}"
 
 
-def _measured(
-    stage: Stage, question: str, few: Contestant, many: Contestant, records: int, runs: int
-) -> Measure:
-    times = 2 if stage.short else TIMES
+def _measured(stage: Stage, question: str, few: Contestant, many: Contestant) -> Measure:
+    times, rounds = (2, stage.rounds) if stage.short else (TIMES, SHARES * stage.rounds)
     for each in (few, many):
-        each.ask(do="ask", question=question, times=times)
+        each.ask(do="ask", question=question, times=3 * times)
     turns = [
         [float(each.ask(do="ask", question=question, times=times)["seconds"]) * 1000 for each in (many, few)]
-        for _ in range(stage.rounds)
+        for _ in range(rounds)
     ]
     series = {"slowmatch": [turn[0] for turn in turns], f"at {FEW:,}": [turn[1] for turn in turns]}
-    value = statistics.median(series["slowmatch"]) / statistics.median(series[f"at {FEW:,}"])
-    rows = f"{runs:,} runs" if "run" in question or "record" not in question else f"{records:,} records"
     return Measure(
         f"growth-{question.replace(',', '').replace(' ', '-')}",
         question,
         "ms",
         series=series,
-        goals=[Goal(f"at most {MOST:g}x", value <= MOST, value, "slowmatch", f"at {FEW:,}")],
-        note=f"With {rows}.",
+        goals=[within(series, "slowmatch", f"at {FEW:,}", MOST)],
     )
 
 
 def _loaded(stage: Stage, stack: ExitStack, records: int, runs: int) -> Contestant:
-    database = crowd.records(stage, records)
+    database = _records(stage, records)
     stack.callback(stage.drop, database)
-    crowd.runs(stage, database, runs)
+    history.runs(stage, database, runs)
     return stack.enter_context(_ours(stage, database))
+
+
+def _records(stage: Stage, rows: int) -> Database:
+    database = crowd.records(stage, rows)
+    with closing(database.connect()) as con:
+        con.run(HEIRLOOMS)
+    return database
 
 
 def _ours(stage: Stage, database: Database) -> Contestant:
