@@ -9,7 +9,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
-from slowmatch.jobs import Permanent, dispatch, enqueue, overview, queue, store, upkeep
+from slowmatch.jobs import Permanent, changes, dispatch, enqueue, overview, queue, store, upkeep
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.records import store as records
@@ -49,9 +49,17 @@ def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection,
 def test_counts_stop_at_their_cap_and_say_so(con: Connection) -> None:
     _many(con, CAP + 5)
     assert overview.counts(con)["succeeded"] == Count(CAP, capped=True)
-    assert store.bulk_count(con, RunFilter(), "requeue") == Count(CAP, capped=True)
     con.query("DELETE FROM job_run WHERE id IN (SELECT id FROM job_run LIMIT 5)")
     assert overview.counts(con)["succeeded"] == Count(CAP, capped=False)
+
+
+def test_what_a_bulk_action_is_about_is_counted_further(
+    con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _many(con, CAP + 5)
+    assert store.bulk_count(con, RunFilter(), "requeue") == Count(CAP + 5, capped=False)
+    monkeypatch.setattr(changes, "COUNTED", CAP + 4)
+    assert store.bulk_count(con, RunFilter(state="succeeded"), "requeue") == Count(CAP + 4, capped=True)
 
 
 def test_nothing_is_wrong_with_nothing(con: Connection) -> None:

@@ -7,12 +7,12 @@ CAP = 1_000
 
 
 class Count(NamedTuple):
-    """`number` is exact, or CAP when there are more than that (`capped`)."""
+    """`number` is exact, or the cap when there are more than that (`capped`)."""
 
     number: int
     capped: bool
 
 
-def capped(counted: int) -> Count:
-    """What a statement that stopped at CAP + 1 has counted."""
-    return Count(min(counted, CAP), counted > CAP)
+def capped(counted: int, cap: int = CAP) -> Count:
+    """What a statement that stopped at cap + 1 has counted."""
+    return Count(min(counted, cap), counted > cap)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, Count, capped
+from slowmatch.db.counts import Count, capped
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import endings, queue
 from slowmatch.jobs.filters import RunFilter
@@ -13,6 +13,9 @@ from slowmatch.jobs.filters import RunFilter
 FINAL = ("succeeded", "failed", "deleted")
 BULK = 1_000
 """The most runs that one bulk action changes."""
+
+COUNTED = 10_000
+"""Further than other counts: it is what a person is asked about, and what the progress is measured by."""
 
 ELIGIBLE = {
     "requeue": FINAL,
@@ -109,8 +112,8 @@ _CHANGE = {
 
 
 def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
-    """How many of the runs that `wanted` names `action` would change."""
-    return capped(unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)))
+    """How many of the runs that `wanted` names `action` would change, up to COUNTED."""
+    return capped(unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)), COUNTED)
 
 
 def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
@@ -122,7 +125,7 @@ def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
         f"""
         SELECT count(*) FROM (
             SELECT FROM job_run AS run
-            WHERE {where} AND run.state = ANY(CAST(:eligible AS text[])) LIMIT {CAP + 1}
+            WHERE {where} AND run.state = ANY(CAST(:eligible AS text[])) LIMIT {COUNTED + 1}
         ) AS counted
         """,
         eligible=list(ELIGIBLE[action]),
