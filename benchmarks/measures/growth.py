@@ -10,7 +10,8 @@ from benchmarks.measures import crowd, history
 FEW = 10_000
 MANY = 10_000_000
 """So many records and so many runs, which come with attempts and events: four rows each."""
-SHORT_RECORDS, SHORT_RUNS = 20_000, 2_000
+DRAWN = 100_000
+SHORT_FEW, SHORT_MANY, SHORT_DRAWN = 1_000, 10_000, 5_000
 TIMES = 7
 SHARES = 5
 """Each round in so many: this machine may slow down in the middle of a long one, and then only one of them is hit."""
@@ -35,10 +36,10 @@ def guarantees(stage: Stage) -> None:
 
 
 def measure(stage: Stage) -> Iterator[Measure]:
-    records, runs = (SHORT_RECORDS, SHORT_RUNS) if stage.short else (MANY, MANY)
     with ExitStack() as stack:
-        few = _loaded(stage, stack, FEW, min(FEW, runs))
-        many = _loaded(stage, stack, records, runs)
+        few, many = (
+            _loaded(stage, stack, rows) for rows in ((SHORT_FEW, SHORT_MANY) if stage.short else (FEW, MANY))
+        )
         for question in few.ask(do="questions")["questions"]:
             before = many.ask(do="whole_tables_read")
             yield _measured(stage, question, few, many)
@@ -64,10 +65,10 @@ def _measured(stage: Stage, question: str, few: Contestant, many: Contestant) ->
     )
 
 
-def _loaded(stage: Stage, stack: ExitStack, records: int, runs: int) -> Contestant:
-    database = _records(stage, records)
+def _loaded(stage: Stage, stack: ExitStack, rows: int) -> Contestant:
+    database = _records(stage, rows)
     stack.callback(stage.drop, database)
-    history.runs(stage, database, runs)
+    history.runs(stage, database, rows, SHORT_DRAWN if stage.short else DRAWN)
     return stack.enter_context(_ours(stage, database))
 
 

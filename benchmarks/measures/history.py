@@ -11,13 +11,12 @@ from benchmarks.measures.crowd import without_indexes
 from local import seed_runs
 from local.progress import Progress
 
-DRAWN = 100_000
 TABLES = ["job_run", "job_attempt", "job_event"]
 
 SOME_RUNS = """
     CREATE TEMPORARY TABLE drawn_job_run ON COMMIT DROP AS
     SELECT job_run.* FROM job_run JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM job_run) AS placed
-    USING (id) WHERE mod(place, CAST(:share AS integer)) = 0 ORDER BY id
+    USING (id) WHERE mod(place, {share}) = 0 ORDER BY id
 """
 THEIR_PARTS = """
     CREATE TEMPORARY TABLE drawn_{table} ON COMMIT DROP AS
@@ -43,14 +42,15 @@ COPY = """
 """
 
 
-def runs(stage: Stage, database: Database, count: int) -> None:
+def runs(stage: Stage, database: Database, count: int, drawn: int) -> None:
+    """So many, made of a history of `drawn` runs; the larger of both numbers is a multiple of the other."""
     stage.progress(f"{count:,} runs are put in")
     with closing(database.connect()) as con:
-        without_indexes(con, TABLES, lambda: _fill(con, count))
+        without_indexes(con, TABLES, lambda: _fill(con, count, drawn))
+        assert con.run("SELECT count(*) FROM job_run") == [[count]]
 
 
-def _fill(con: Any, count: int) -> None:
-    drawn = min(DRAWN, 10 * count)
+def _fill(con: Any, count: int, drawn: int) -> None:
     seed_runs.add(con, drawn, Progress(drawn, "runs"))
     con.run("SET session_replication_role = replica")  # what refers to a run is copied with it
     con.run("BEGIN")  # with what empties the tables: PostgreSQL then writes no log of what fills them
@@ -61,7 +61,7 @@ def _fill(con: Any, count: int) -> None:
 
 def _copy(con: Any, share: int, copies: int) -> None:
     """Of so many runs one remains, and of those that remain there are so many."""
-    con.run(SOME_RUNS.replace(":share", str(share)))
+    con.run(SOME_RUNS.format(share=share))
     for table in TABLES[1:]:
         con.run(THEIR_PARTS.format(table=table))
     con.run(f"TRUNCATE {', '.join(TABLES)}, job_log")
