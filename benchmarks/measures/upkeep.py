@@ -14,8 +14,11 @@ FEW = 100_000
 SHORT_ROWS = 20_000
 ROUNDS = 3
 """Of half a minute each, and each on a fresh copy: there is nothing to warm up."""
-IDLE_WRITES, CHUNK = 1_000, 25
+BESIDE_ROUNDS = 5
+"""A deletion lasts for three seconds, in which the p99 of one round is a matter of three writes."""
+IDLE_WRITES, CHUNK = 500, 25
 PACE_SECONDS = 0.01
+COUNTING = "program that counts"
 TURN = "turn"
 DONE = {"expire": "expire", "clean_up": "delete"}
 
@@ -101,13 +104,37 @@ def _memory(verb: str, what: str, many: list[Turn], few: list[Turn]) -> Measure:
 
 
 def _beside(stage: Stage, verb: str, what: str, template: Database) -> Measure:
-    """One who creates a record every hundredth second, first alone, then while the job is at work."""
+    """One who creates a record every hundredth second: alone, beside a program that only counts, beside the job."""
+    rounds = [_round(stage, what, template) for _ in range(1 if stage.short else BESIDE_ROUNDS)]
+    series = {name: [_p99(turns[name]) for turns in rounds] for name in rounds[0]}
+    written = {name: [each for turns in rounds for each in turns[name]] for name in series}
+    numbers = "; ".join(
+        f"{name} {len(each):,}, median {statistics.median(each):.1f} ms" for name, each in written.items()
+    )
+    return Measure(
+        f"{what}-beside",
+        f"{verb}: p99 of a record created over the API meanwhile",
+        "ms",
+        series=series,
+        goals=[within(series, "slowmatch", "idle", 2)],
+        note=f"{1 / PACE_SECONDS:.0f} writes a second in {len(rounds)} rounds: {numbers}."
+        f" The {COUNTING} asks nothing of PostgreSQL.",
+    )
+
+
+def _round(stage: Stage, what: str, template: Database) -> dict[str, list[float]]:
+    """Milliseconds of each write, by what was going on."""
+    writes = 5 * CHUNK if stage.short else IDLE_WRITES
     database = crowd.copied(template, TURN)
     with ExitStack() as stack:
         writer = stack.enter_context(_contestant(stage, "writer", "benchmarks.ours.upkeep_writer", database))
         job = stack.enter_context(_contestant(stage, "slowmatch", "benchmarks.ours.upkeep", database))
         writer.ask(do="write", times=CHUNK, every=PACE_SECONDS)
-        idle = _written(writer, 5 * CHUNK if stage.short else IDLE_WRITES)
+        idle = _written(writer, writes)
+        with Contestant(COUNTING, [stage.python, "-m", "benchmarks.limits.counting"], {}) as counting:
+            counting.send(do="count", seconds=writes * PACE_SECONDS)
+            beside_counting = _written(writer, writes)
+            counting.answer()
         busy: list[float] = []
         over = threading.Event()
         thread = threading.Thread(target=lambda: busy.extend(_until(over, writer)))
@@ -117,22 +144,15 @@ def _beside(stage: Stage, verb: str, what: str, template: Database) -> Measure:
         finally:
             over.set()
             thread.join()
-    series = {"slowmatch": [_p99(busy)], "idle": [_p99(idle)]}
-    value = series["slowmatch"][0] / series["idle"][0]
-    return Measure(
-        f"{what}-beside",
-        f"{verb}: p99 of a record created over the API meanwhile",
-        "ms",
-        series=series,
-        goals=[Goal("at most 2x idle", value <= 2, value, "slowmatch", "idle")],
-        note=f"{len(busy):,} writes, {1 / PACE_SECONDS:.0f} a second, median {statistics.median(busy):.1f} ms;"
-        f" alone {len(idle):,}, median {statistics.median(idle):.1f} ms.",
-    )
+    return {"slowmatch": busy, "idle": idle, COUNTING: beside_counting}
 
 
 def _until(over: threading.Event, writer: Contestant) -> Iterator[float]:
-    while not over.is_set():
-        yield from _written(writer, CHUNK)
+    """Writes while it lasts: what begins before and ends after its end is not counted, unless there is nothing else."""
+    written = _written(writer, CHUNK)
+    yield from written
+    while (written := _written(writer, CHUNK)) and not over.is_set():
+        yield from written
 
 
 def _written(writer: Contestant, times: int) -> list[float]:
