@@ -107,7 +107,11 @@ JOBS = {
         JobSpec(
             "record-expiry",
             "Marks the records whose expiry date has passed.",
-            {"batch_size": Field("integer", "records in the first transaction, instead of BATCH_SIZE", 1, 100_000)},
+            {
+                "batch_size": Field(
+                    "integer", "records in the first transaction", 1, 100_000
+                )
+            },
         ),
         JobSpec(
             "db-cleanup",
