@@ -1,6 +1,7 @@
 """Runs of four weeks with attempts and events: however many there are, the same mix of all kinds, in the same time.
 
-What is drawn is one history; the smaller one is some of its runs, the larger one has each of them many times.
+What is drawn is one history. The smaller one is some of its runs; for the larger one each few hours of it happen many
+times, one after the other and as much faster, so that neighbours are as unlike as they were.
 """
 
 from contextlib import closing
@@ -13,32 +14,46 @@ from local.progress import Progress
 
 TABLES = ["job_run", "job_attempt", "job_event"]
 
-SOME_RUNS = """
+SPELL = 5_000
+"""So many runs of the drawn history are repeated together."""
+
+DRAWN_RUNS = """
     CREATE TEMPORARY TABLE drawn_job_run ON COMMIT DROP AS
-    SELECT job_run.* FROM job_run JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM job_run) AS placed
-    USING (id) WHERE mod(place, {share}) = 0 ORDER BY id
+    SELECT job_run.*, place / {share} AS place
+    FROM job_run JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM job_run) AS placed USING (id)
+    WHERE mod(place, {share}) = 0 ORDER BY place
 """
 THEIR_PARTS = """
     CREATE TEMPORARY TABLE drawn_{table} ON COMMIT DROP AS
-    SELECT * FROM {table} WHERE run_id IN (SELECT id FROM drawn_job_run)
+    SELECT {table}.*, place FROM {table} JOIN (SELECT id AS run_id, place FROM drawn_job_run) AS run USING (run_id)
+    ORDER BY place
 """
 
 COLUMNS = """
     SELECT column_name, data_type FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = :table AND is_identity = 'NO' ORDER BY ordinal_position
 """
-# A copy is so much later, also by its id, whose first twelve digits are its time in milliseconds. A tick has one run.
-LATER = "copy * CAST(:step AS interval)"
-MOMENT = f"date_part('epoch', uuid_extract_timestamp({{column}}) + {LATER})"
+# A copy is so much later or earlier than what it is of, also by its id, whose first twelve digits are its time in
+# milliseconds. A tick has one run.
 COPIED = {
-    "timestamp with time zone": f"{{column}} + {LATER}",
-    "uuid": f"""
-        CAST(lpad(to_hex(CAST({MOMENT} * 1000 AS bigint)), 12, '0') || substr({{column}}::text, 14) AS uuid)""",
+    "timestamp with time zone": "{column} + moved",
+    "uuid": """CAST(
+        lpad(to_hex(CAST(date_part('epoch', uuid_extract_timestamp({column}) + moved) * 1000 AS bigint)), 12, '0')
+        || substr({column}::text, 14) AS uuid)""",
 }
 ONCE = "CASE WHEN copy = 0 THEN {column} END"
 COPY = """
     INSERT INTO {table} ({columns})
-    SELECT {copied} FROM drawn_{table} CROSS JOIN generate_series(0, CAST(:copies AS integer) - 1) AS copy
+    SELECT {copied}
+    FROM generate_series(0, CAST(:spells AS integer) * CAST(:copies AS integer) - 1) AS turn, LATERAL (
+        SELECT *, mod(turn, CAST(:copies AS integer)) AS copy, CAST(:step AS interval) * (
+            (mod(turn, CAST(:copies AS integer)) * {spell} + mod(place, {spell}))
+            / CAST(:copies AS double precision) - mod(place, {spell})
+        ) AS moved
+        FROM drawn_{table}
+        WHERE place / {spell} = turn / CAST(:copies AS integer)
+        ORDER BY place OFFSET 0
+    ) AS drawn
 """
 
 
@@ -61,20 +76,25 @@ def _fill(con: Any, count: int, drawn: int) -> None:
 
 def _copy(con: Any, share: int, copies: int) -> None:
     """Of so many runs one remains, and of those that remain there are so many."""
-    con.run(SOME_RUNS.format(share=share))
+    con.run(DRAWN_RUNS.format(share=share))
     for table in TABLES[1:]:
         con.run(THEIR_PARTS.format(table=table))
     con.run(f"TRUNCATE {', '.join(TABLES)}, job_log")
-    ((step,),) = con.run(
-        "SELECT (max(created_at) - min(created_at)) / count(*) / :copies FROM drawn_job_run", copies=copies
+    ((number, step),) = con.run(
+        "SELECT count(*), (max(created_at) - min(created_at)) / (count(*) - 1) FROM drawn_job_run"
     )
     for table in TABLES:
+        con.run(f"CREATE INDEX ON drawn_{table} ((place / {SPELL}), place)")
+        con.run(f"ANALYZE drawn_{table}")
         columns = con.run(COLUMNS, table=table)
         copied = [_copied(name, kind) for name, kind in columns]
         statement = COPY.format(
-            table=table, columns=", ".join(name for name, _ in columns), copied=", ".join(copied)
+            table=table,
+            columns=", ".join(name for name, _ in columns),
+            copied=", ".join(copied),
+            spell=SPELL,
         )
-        con.run(statement, copies=copies, step=step)
+        con.run(statement, copies=copies, spells=-(-number // SPELL), step=step)
 
 
 def _copied(column: str, kind: str) -> str:
