@@ -107,11 +107,7 @@ JOBS = {
         JobSpec(
             "record-expiry",
             "Marks the records whose expiry date has passed.",
-            {
-                "batch_size": Field(
-                    "integer", "records in the first transaction", 1, 100_000
-                )
-            },
+            {"batch_size": Field("integer", "records in the first transaction", 1, 100_000)},
         ),
         JobSpec(
             "db-cleanup",
