@@ -15,12 +15,12 @@ def number(value: float) -> str:
 
 
 def counted(value: Any) -> str:
-    """A count that may be cut off: 10,000+."""
+    """A count that may be cut off: 1,000+."""
     return f"{value.number:,}{'+' if value.capped else ''}"
 
 
 def so_many_runs(count: str) -> str:
-    """For a number as the page says it: 1 run, 10,000+ runs."""
+    """For a number as the page says it: 1 run, 1,000+ runs."""
     return f"{count} run" if count == "1" else f"{count} runs"
 
 

@@ -178,7 +178,7 @@ class JobHour(Answer):
 
 
 class Stats(Answer):
-    """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 10,000.
+    """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 1,000.
 
     `capped` names what there are more of.
     """

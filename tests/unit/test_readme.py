@@ -8,6 +8,8 @@ from typing import get_args
 import pytest
 
 from jobs_api.models import State
+from slowmatch.db.counts import CAP
+from slowmatch.jobs import changes
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import Settings
 from tests.sam import template
@@ -90,6 +92,12 @@ def test_every_job_is_introduced(job: str) -> None:
 @pytest.mark.parametrize("state", get_args(State))
 def test_every_state_of_a_run_is_explained(state: str) -> None:
     assert f"| `{state}` | " in ARCHITECTURE
+
+
+def test_the_documents_say_how_far_is_counted() -> None:
+    assert f'end at {CAP:,}, written as "{CAP:,}+"' in ARCHITECTURE
+    assert f"bulk action at {changes.COUNTED:,}" in ARCHITECTURE.replace("\n", " ")
+    assert f"counted as it is, up to {CAP:,}." in (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link])
