@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -302,3 +303,15 @@ def test_every_measure_that_was_promised_has_figures() -> None:
 def test_every_subject_has_a_chart(subject: str) -> None:
     chart = document.DOCUMENT.parent / "charts" / f"{subject}.svg"
     assert chart.read_text(encoding="utf-8").count("<svg") == 1, "run `make bench`"
+
+
+def test_measuring_the_console_without_a_stack_says_so() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks.console", "--port", "1"],  # where nobody but root can listen
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "no stack answers at port 1: make run starts one, PORT= says where\n"

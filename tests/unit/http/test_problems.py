@@ -12,6 +12,7 @@ from slowmatch.db import SchemaMissing, StatementError, Unavailable
 from slowmatch.http.api import Api
 from slowmatch.http.auth import public
 from slowmatch.http.problems import Problem
+from slowmatch.http.words import field_error
 from slowmatch.secrets import SecretError
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
@@ -140,6 +141,16 @@ def test_filters_in_a_model_are_known_query_parameters() -> None:
     status, _, problem = answer(query={"job": "a", "since": "b"})
     assert (status, problem["errors"][0]["field"]) == (422, "since")
     assert problem["errors"][0]["message"].endswith("the known ones are from, job")
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    def said(kind: str, **limit: int) -> str:
+        return field_error({"type": kind, "loc": ("body", "title"), "ctx": limit})["message"]
+
+    assert said("string_too_short", min_length=1) == "must have at least 1 character"
+    assert said("string_too_long", max_length=500) == "must have at most 500 characters"
+    assert said("too_short", min_length=1) == "must have at least 1 item"
+    assert said("too_long", max_length=1000) == "must have at most 1000 items"
 
 
 @pytest.mark.parametrize(

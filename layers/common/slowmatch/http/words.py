@@ -29,6 +29,16 @@ def _template(text: str) -> Callable[[Details], str]:
     return lambda details: text.format_map(details)
 
 
+def _length(text: str, limit: str, thing: str) -> Callable[[Details], str]:
+    """A limit in so many things, one of which is no plural."""
+
+    def say(details: Details) -> str:
+        number = details[limit]
+        return f"{text} {number} {thing if number == 1 else thing + 's'}"
+
+    return say
+
+
 def _unknown(_details: Details) -> str:
     return "has a value that is not allowed"
 
@@ -46,8 +56,8 @@ WORDS: dict[str, Callable[[Details], str]] = {
     "string_type": _text,
     "string_sub_type": _text,
     "string_unicode": _constant("must be valid Unicode: it has half of a surrogate pair"),
-    "string_too_short": _template("must have at least {min_length} characters"),
-    "string_too_long": _template("must have at most {max_length} characters"),
+    "string_too_short": _length("must have at least", "min_length", "character"),
+    "string_too_long": _length("must have at most", "max_length", "character"),
     "string_pattern_mismatch": _template("must match {pattern}"),
     "int_type": _number,
     "int_parsing": _number,
@@ -71,8 +81,8 @@ WORDS: dict[str, Callable[[Details], str]] = {
     "uuid_type": _uuid,
     "uuid_parsing": _uuid,
     "list_type": _constant("must be a list"),
-    "too_short": _template("must have at least {min_length} items"),
-    "too_long": _template("must have at most {max_length} items"),
+    "too_short": _length("must have at least", "min_length", "item"),
+    "too_long": _length("must have at most", "max_length", "item"),
     "dict_type": _object,
     "model_type": _object,
     "model_attributes_type": _object,
