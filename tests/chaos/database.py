@@ -1,11 +1,12 @@
 """A PostgreSQL that is stopped, crashed and started again while a stack uses it."""
 
+import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pg8000.native
 
@@ -14,6 +15,8 @@ from local.environment import DATABASE, HOST
 from local.postgres import Postgres
 from tests.ports import free_ports
 from tests.stack_process import until
+
+T = TypeVar("T")
 
 FAST, CRASH = signal.SIGINT, signal.SIGQUIT
 """PostgreSQL's fast shutdown, and its immediate one: it writes nothing more and replays its log afterwards."""
@@ -69,6 +72,20 @@ class Database(Client):
                 **self._cluster.identity(),
             )
         until(self._answers, bool, 60)
+
+    def crash_without_its_last_moments(self, during: Callable[[], T]) -> T:
+        """Crash right after `during`; what no commit waited for is not on the disk, since nobody writes it."""
+        (writer,) = (
+            pid for (pid,) in self.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        )
+        os.kill(writer, signal.SIGSTOP)
+        done = during()
+        assert self._process is not None
+        self._process.send_signal(CRASH)
+        os.kill(writer, signal.SIGKILL)  # a stopped process would be waited for
+        self._process.wait(30)
+        self.start()
+        return done
 
     def stop(self, how: signal.Signals = FAST) -> None:
         if self._process is not None:

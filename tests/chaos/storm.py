@@ -97,7 +97,7 @@ class Storm:
             with self.mail:
                 self.mode("drop")
                 self._until_sent_mails_are_noted()
-                self.database.stop((FAST, CRASH)[number % 2])
+                self.database.stop((CRASH, FAST)[number % 2])
                 time.sleep(2)
                 self.database.start()
             self.counts["PostgreSQL stopped and started"] += 1

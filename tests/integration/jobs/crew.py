@@ -198,4 +198,4 @@ class Crew(RuleBasedStateMachine):
 
 def owns(runs: Runs, context: Context) -> bool:
     run = runs[context.run_id]
-    return run.state == "processing" and run.attempt == context.attempt
+    return (run.attempt, run.lease_until) == (context.attempt, context.claim.lease_until)

@@ -20,7 +20,7 @@ from tests.conftest import EMPTY
 from tests.integration.jobs import promises
 from tests.integration.jobs.crew import ENDINGS, SPECS
 from tests.integration.jobs.interleaved import Clock, Message, Post
-from tests.integration.jobs.promises import FINAL, Run
+from tests.integration.jobs.promises import FINAL, Run, Runs
 from tests.integration.jobs.upkeep import Upkeep, step, taken
 
 START = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
@@ -32,6 +32,18 @@ some_delay = st.sampled_from([timedelta(0), timedelta(minutes=5), timedelta(hour
 some_time = st.sampled_from(
     [timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=6), timedelta(hours=1)]
 )
+
+
+_TAKE_BACK = """
+    WITH run AS (
+        UPDATE job_run SET state = :state, attempt = attempt - 1, lease_until = NULL,
+            started_at = CAST(:started_at AS timestamptz)
+        WHERE id = CAST(:id AS uuid) RETURNING id, attempt + 1 AS attempt
+    ), attempt AS (
+        DELETE FROM job_attempt USING run WHERE run_id = run.id AND number = run.attempt
+    )
+    DELETE FROM job_event WHERE id = (SELECT max(event.id) FROM job_event AS event JOIN run ON run_id = run.id)
+"""
 
 
 class RolledBack(Exception):
@@ -46,6 +58,8 @@ class House(Upkeep):
         post.messages.clear()
         con.script(EMPTY)
         self.keys: dict[str, str] = {}
+        self.earlier: Runs = {}
+        """What was seen before the last step."""
 
     # People and code put work in
 
@@ -181,6 +195,25 @@ class House(Upkeep):
         if order:
             self.go_on(slow, order, comes_again=False)
 
+    # The server crashes when a claim is not on the disk yet: its worker works on, and the run waits again
+
+    @precondition(lambda self: self.claimed_last() is not None)
+    @step()
+    def server_crashes(self) -> None:
+        run = self.claimed_last()
+        assert run is not None
+        self.con.query(_TAKE_BACK, id=run.id, state=run.state, started_at=run.row["started_at"])
+        assert self.runs() == self.earlier
+        self.before = self.earlier
+
+    def claimed_last(self) -> Run | None:
+        """The run, as it was before, when the last step was its claim and no more: a later commit saves it."""
+        changed = [run for run in self.before.values() if run != self.earlier.get(run.id)]
+        was = self.earlier.get(changed[0].id) if len(changed) == 1 else None
+        if was is None or was.exclusive or changed[0].path != [*was.path, [was.state, "processing"]]:
+            return None
+        return was
+
     # What holds after every step
 
     @invariant()
@@ -189,7 +222,7 @@ class House(Upkeep):
         promises.check(self.con, self.before, runs)
         ticks = {(run.job, run.occurrence) for run in runs.values()}
         assert ticks >= self.answered, "a tick that was delivered has its run"
-        self.before = runs
+        self.earlier, self.before = self.before, runs
 
     # At the end: with a worker that does its work, everything comes to its end
 

@@ -96,6 +96,21 @@ def test_a_batch_goes_on_when_its_first_run_was_taken_away(
     history.teardown()
 
 
+@pytest.mark.parametrize("begun_anew", [False, True])
+@pytest.mark.parametrize("order", ["checkpoint", *ENDINGS])
+def test_a_worker_whose_claim_a_crash_took_back_changes_nothing(
+    house: Callable[[], House], begun_anew: bool, order: str
+) -> None:
+    history = house()
+    step(history, "enqueue", job="mail-test", delay=NOW, how="plainly")
+    step(history, "first_worker", which=0, again=begun_anew, order=order)
+    step(history, "server_crashes")
+    if begun_anew:
+        step(history, "second_worker", which=0, again=False, order=order)
+    step(history, "first_worker", which=0, again=False, order=order)
+    history.teardown()
+
+
 def test_the_documented_transitions_are_read() -> None:
     assert {(None, "processing"), ("scheduled", "processing"), ("failed", "deleted")} < allowed_transitions()
     assert ("deleted", "processing") not in allowed_transitions()

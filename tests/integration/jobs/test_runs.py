@@ -336,7 +336,7 @@ def test_an_unwritable_result_is_the_handlers_failure(work: Work) -> None:
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     work.tick()
     run = work.run()
-    stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now())
+    stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now())
     end = endings.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
     assert endings.finish(con, stale, end, con.now(), None, None, []) == endings.Finished(False, [], None)
     assert work.run()["state"] == "succeeded"

@@ -1,7 +1,8 @@
-"""The life of one attempt, in SQL: claim, checkpoint, finish. Each is one statement.
+"""How an attempt begins, in SQL: a claim is one statement.
 
-Whoever holds (run, attempt) in state `processing` owns it; every statement here asks for both, so a
-late first attempt cannot finish the second.
+The commit of a claim does not wait for the disk: it is visible to all at once, and when the server crashes within
+the next moments the run waits again, as if nobody had come. Two workers may then have been given the same attempt,
+so what is owned is (run, attempt, lease_until): the lease is written by a claim and never changed.
 
 IS TRUE keeps a condition away from indexes, so that a run is always looked up by its id: when few runs waited
 at the planner's last look, it would rather read all that wait now.
@@ -38,6 +39,7 @@ class Claim:
     occurrence: datetime | None
     exclusive: bool
     started_at: datetime
+    lease_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ CLAIMED = """
     claimed.id::text, claimed.job, claimed.attempt, claimed.failures, claimed.max_attempts, claimed.payload,
     claimed.cursor, claimed.occurrence, claimed.exclusive
 """
+# Not that of an exclusive job: a claim that was taken back would let two of its runs work at the same time.
+_WITHOUT_WAITING = "(claimed.exclusive OR set_config('synchronous_commit', 'off', true) = 'off')"
 
 
 def starting(condition: str, lock: str = "") -> str:
@@ -93,13 +97,14 @@ def claim(
 ) -> Claim | None:
     """Start attempt number `attempt` of a waiting run of `job`; None when it is not there to be started.
 
-    `at_once` ignores that the run is due later. Raises Busy.
+    `at_once` ignores that the run is due later. Not within a transaction, whose commit would not wait either.
+    Raises Busy.
     """
     return _claimed(
         con,
         f"""
         WITH {starting("(due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))")}
-        SELECT {CLAIMED} FROM claimed
+        SELECT {CLAIMED} FROM claimed WHERE {_WITHOUT_WAITING}
         """,
         holder,
         job=job,
@@ -120,7 +125,7 @@ def start(
     payload: dict[str, Any] | None = None,
     occurrence: datetime | None = None,
 ) -> Claim | None:
-    """Create a run and start its first attempt in the same statement.
+    """Create a run and start its first attempt in one statement. Its commit waits: nothing else tells of the run.
 
     None when the occurrence has its run already, or a schedule is paused. Raises Busy.
     """
@@ -175,5 +180,15 @@ def held(holder: Holder) -> dict[str, Any]:
 def read(row: list[Any], holder: Holder) -> Claim:
     run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive = row
     return Claim(
-        run_id, job, attempt, failures, max_attempts, payload, cursor or {}, occurrence, exclusive, holder.now
+        run_id,
+        job,
+        attempt,
+        failures,
+        max_attempts,
+        payload,
+        cursor or {},
+        occurrence,
+        exclusive,
+        holder.now,
+        holder.lease_until,
     )

@@ -1,7 +1,7 @@
 """An attempt that is held, in SQL, to its end: checkpoint, finish, hand on. Each is one statement.
 
-Whoever holds (run, attempt) in state `processing` owns it; checkpoint and finish ask for both, so a late first
-attempt cannot finish the second.
+Whoever holds (run, attempt, lease_until) owns it; checkpoint and finish ask for all three, so a late first attempt
+cannot finish the second, nor one whose claim a crash took back that of its successor.
 """
 
 from collections.abc import Callable
@@ -59,6 +59,11 @@ class Ending:
         return f"{self.error_type}: {self.error_message}" if self.error_type else None
 
 
+# A lease is there in state `processing` only.
+_OWNED = """
+    id = CAST(:run_id AS uuid)
+    AND (attempt = CAST(:attempt AS integer) AND lease_until = CAST(:held_until AS timestamptz)) IS TRUE
+"""
 _WRITE_LOG = """
     logged AS (
         INSERT INTO job_log (run_id, attempt, at, level, message)
@@ -75,13 +80,14 @@ def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, l
         f"""
         WITH alive AS (
             UPDATE job_run SET progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE id = CAST(:run_id AS uuid) AND (attempt = CAST(:attempt AS integer) AND state = 'processing') IS TRUE
+            WHERE {_OWNED}
             RETURNING id
         ), {_WRITE_LOG}
         SELECT count(*) FROM alive
         """,
         run_id=claim.run_id,
         attempt=claim.attempt,
+        held_until=claim.lease_until,
         progress=None if progress is None else to_json(progress),
         lines=to_json(lines),
     )
@@ -137,7 +143,7 @@ def finish(
                 result = CAST(:result AS jsonb), error = CAST(:error AS text),
                 cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
                 progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE id = CAST(:run_id AS uuid) AND (attempt = CAST(:attempt AS integer) AND state = 'processing') IS TRUE
+            WHERE {_OWNED}
             RETURNING id, job, exclusive, attempt
         ), closed AS (
             UPDATE job_attempt
@@ -151,6 +157,7 @@ def finish(
         """,
         run_id=claim.run_id,
         attempt=claim.attempt,
+        held_until=claim.lease_until,
         now=now,
         state=end.state,
         outcome=end.outcome,
