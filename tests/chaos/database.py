@@ -75,10 +75,7 @@ class Database(Client):
 
     def crash_without_its_last_moments(self, during: Callable[[], T]) -> T:
         """Crash right after `during`; what no commit waited for is not on the disk, since nobody writes it."""
-        (writer,) = (
-            pid for (pid,) in self.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
-        )
-        os.kill(writer, signal.SIGSTOP)
+        writer = until(self._hold_the_log_s_writer, bool)
         done = during()
         assert self._process is not None
         self._process.send_signal(CRASH)
@@ -86,6 +83,15 @@ class Database(Client):
         self._process.wait(30)
         self.start()
         return done
+
+    def _hold_the_log_s_writer(self) -> int | None:
+        """Its process, stopped while it sleeps: awake it may have a lock that every commit needs."""
+        pid = int(self.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"))
+        os.kill(pid, signal.SIGSTOP)
+        if self.value("SELECT wait_event FROM pg_stat_activity WHERE pid = :pid", pid=pid) == "WalWriterMain":
+            return pid
+        os.kill(pid, signal.SIGCONT)
+        return None
 
     def stop(self, how: signal.Signals = FAST) -> None:
         if self._process is not None:
