@@ -15,8 +15,11 @@ def number(value: float) -> str:
 
 
 def counted(value: Any) -> str:
-    """A count that may be cut off: 1,000+."""
-    return f"{value.number:,}{'+' if value.capped else ''}"
+    """A count that may be cut off, or else estimated: 1,000+, ≈ 340,000, ≈ 3.2 M."""
+    if value.about is None:
+        return f"{value.number:,}{'+' if value.capped else ''}"
+    about = round(value.about, 2 - len(str(value.about)))
+    return f"≈ {about:,}" if about < 1_000_000 else f"≈ {about / 1_000_000:,g} M"
 
 
 def so_many_runs(count: str) -> str:

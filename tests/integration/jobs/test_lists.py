@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from slowmatch.db import Connection
+from slowmatch.db.counts import Count
 from slowmatch.jobs import changes, counts, enqueue, store, workers
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
@@ -67,7 +68,7 @@ def test_pages_counts_and_workers_come_from_indexes(
 ) -> None:
     for wanted, index in PAGES:
         assert index in _indexes(crowd, wanted, monkeypatch), wanted
-    assert "job_run_state" in indexes_of(crowd, counts.COUNTS)
+    assert "job_run_state" in indexes_of(crowd, counts.CENSUS.sql)
     now = crowd.now()
     used = indexes_of(crowd, workers._WORKERS, now=now, since=now - DAY / 48, began=now - DAY / 32)
     assert "job_attempt_started" in used
@@ -151,7 +152,7 @@ COUNTED = [
 
 def test_a_bulk_count_is_what_the_action_would_change(crowd: Connection) -> None:
     for wanted, action, number in COUNTED:
-        assert changes.bulk_count(crowd, wanted, action) == (number, False), wanted
+        assert changes.bulk_count(crowd, wanted, action) == Count(number, capped=False), wanted
 
 
 def test_bulk_actions_on_a_text_change_what_was_counted(crowd: Connection, queues: Queues) -> None:

@@ -35,7 +35,7 @@ def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection,
     work.tick("2026-11-24T02:00:00Z")
     work.handler = stumble
     work.tick("2026-11-24T03:00:00Z")
-    assert {name: number for name, (number, _) in overview.counts(con).items()} == {
+    assert {name: count.number for name, count in overview.counts(con).items()} == {
         "enqueued": 1,
         "scheduled": 2,
         "processing": 0,
@@ -46,9 +46,18 @@ def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection,
     }
 
 
-def test_counts_stop_at_their_cap_and_say_so(con: Connection) -> None:
+def test_counts_stop_at_their_cap_and_say_about_how_many_there_are(con: Connection) -> None:
+    _many(con, 3 * CAP)
+    con.query("ANALYZE job_run")
+    counted = overview.counts(con)
+    assert counted["succeeded"] == Count(CAP, capped=True, about=3 * CAP)
+    assert counted["failed"] == Count(0, capped=False)
+
+
+def test_an_estimate_is_never_below_what_was_counted(con: Connection) -> None:
+    con.query("ANALYZE job_run")
     _many(con, CAP + 5)
-    assert overview.counts(con)["succeeded"] == Count(CAP, capped=True)
+    assert overview.counts(con)["succeeded"] == Count(CAP, capped=True, about=CAP + 1)
     con.query("DELETE FROM job_run WHERE id IN (SELECT id FROM job_run LIMIT 5)")
     assert overview.counts(con)["succeeded"] == Count(CAP, capped=False)
 
@@ -64,8 +73,8 @@ def test_what_a_bulk_action_is_about_is_counted_further(
 
 def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
     assert overview.alerts(con, con.now()) == {
-        "failed_24h": (0, False),
-        "retrying": (0, False),
+        "failed_24h": Count(0, capped=False),
+        "retrying": Count(0, capped=False),
         "missed_24h": 0,
         "oldest_waiting_at": None,
         "last_dispatcher_tick": None,

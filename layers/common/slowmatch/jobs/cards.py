@@ -130,7 +130,7 @@ def _card(spec: JobSpec, known: dict[str, Any], rate: list[Any], now: datetime) 
         "success_rate": succeeded / (succeeded + failed) if succeeded + failed else None,
         "p50_ms": p50,
         "p95_ms": p95,
-        "queue_depth": depth._asdict(),
+        "queue_depth": {"number": depth.number, "capped": depth.capped},
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, Count, capped
+from slowmatch.db.counts import Census, Count
 from slowmatch.db.unchanged import unchanged
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
@@ -77,18 +77,17 @@ HISTORY = """
     FROM (SELECT * FROM record_event WHERE record_id = :id ORDER BY id DESC LIMIT 200) AS event
 """
 
-COUNTED = f"(SELECT count(*) FROM (SELECT FROM record WHERE {{which}} ORDER BY {{order}} LIMIT {CAP + 1}) AS counted)"
-COUNTS = "SELECT " + ", ".join(
-    COUNTED.format(which=which, order=order)
-    for which, order in (
-        ("true", "id"),
-        ("NOT is_expired", "expiry_date, id"),
-        (
+CENSUS = Census(
+    "record",
+    {
+        "all": ("true", "id"),
+        "active": ("NOT is_expired", "expiry_date, id"),
+        "soon": (
             "NOT is_expired AND expiry_date > CAST(:now AS timestamptz) AND expiry_date <= CAST(:soon AS timestamptz)",
             "expiry_date, id",
         ),
-        ("is_expired", "expiry_date, id"),
-    )
+        "expired": ("is_expired", "expiry_date, id"),
+    },
 )
 
 # One record a line: no JSON text has a line feed in it. One more than the page has tells that there is more.
@@ -185,15 +184,11 @@ def history(con: Connection, record_id: int) -> list[dict[str, Any]]:
     return list(events)
 
 
-def status_counts(con: Connection, now: datetime) -> dict[Status, Count]:
-    """How many records there are of each status, up to CAP; as time passes, at most a minute old."""
+def status_counts(con: Connection, now: datetime) -> dict[str, Count]:
+    """How many records there are of each Status; as time passes, at most a minute old."""
+    soon = now + timedelta(hours=SOON_HOURS)
     minute = now.replace(second=0, microsecond=0)
-    ((every, active, soon, expired),) = unchanged(
-        con,
-        ("records", minute),
-        lambda: con.query(COUNTS, now=now, soon=now + timedelta(hours=SOON_HOURS)),
-    )
-    return {"all": capped(every), "active": capped(active), "soon": capped(soon), "expired": capped(expired)}
+    return unchanged(con, ("records", minute), lambda: CENSUS.take(con, now=now, soon=soon))
 
 
 def page(con: Connection, status: Status, q: str | None, after: Position | None, limit: int) -> Page:

@@ -1,0 +1,24 @@
+"""How the console words a count."""
+
+import pytest
+
+from console.words import counted
+from slowmatch.db.counts import CAP, Count
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (Count(0, capped=False), "0"),
+        (Count(999, capped=False), "999"),
+        (Count(CAP, capped=True), "1,000+"),
+        (Count(CAP, capped=True, about=CAP + 1), "≈ 1,000"),
+        (Count(CAP, capped=True, about=5_231), "≈ 5,200"),
+        (Count(CAP, capped=True, about=996_000), "≈ 1 M"),
+        (Count(CAP, capped=True, about=3_249_999), "≈ 3.2 M"),
+        (Count(CAP, capped=True, about=99_950_000), "≈ 100 M"),
+        (Count(CAP, capped=True, about=1_234_567_890), "≈ 1,200 M"),
+    ],
+)
+def test_a_count_is_exact_or_open_or_in_two_digits(count: Count, words: str) -> None:
+    assert counted(count) == words
