@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
+from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.changes import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
 from slowmatch.jobs.filters import RunFilter
@@ -130,9 +131,9 @@ def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -
             return found
         if found.number * FAR <= limit * walked:
             break
-    return _page(
-        con, f"(SELECT * FROM job_run AS run WHERE {where} AND {search} OFFSET 0) AS run", limit, params
-    )
+    collected = f"(SELECT * FROM job_run AS run WHERE {where} AND {search} OFFSET 0) AS run"
+    with room(con):
+        return _page(con, collected, limit, params)
 
 
 # How often a word occurs shows in the newest runs. They fill the page of a common one; where as many turned up as

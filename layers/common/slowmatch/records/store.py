@@ -10,6 +10,7 @@ from typing import Any
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.db.counts import Census, Count
+from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
@@ -210,17 +211,16 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
     ((words,),) = con.query(WORDS, q=q)
     values["q"] = q
     if not words:
-        return _walk(con, which, order, BY_SIGNS, values, limit) or _page(
-            con, COLLECT, which, order, BY_SIGNS, values, limit
-        )
+        walked = _walk(con, which, order, BY_SIGNS, values, limit)
+        return walked or _collect(con, COLLECT, which, order, BY_SIGNS, values, limit)
     lettered = values | {"parts": [f"%{word}%" for word in words]}
     walked = _walk(con, which, order, BY_LETTERS, lettered, limit)
     if walked is not None:
         return walked
     rare = _rare(con, words)
     if rare == words:
-        return _page(con, COLLECT, which, order, BY_WORDS, values, limit)
-    return _page(con, COLLECT_RARE, which, order, BY_LETTERS, lettered | {"rare": " ".join(rare)}, limit)
+        return _collect(con, COLLECT, which, order, BY_WORDS, values, limit)
+    return _collect(con, COLLECT_RARE, which, order, BY_LETTERS, lettered | {"rare": " ".join(rare)}, limit)
 
 
 def _walk(
@@ -235,6 +235,13 @@ def _walk(
         if number * FAR <= limit * walked:
             break
     return None
+
+
+def _collect(
+    con: Connection, source: str, which: str, order: str, search: str, values: dict[str, object], limit: int
+) -> Page:
+    with room(con):
+        return _page(con, source, which, order, search, values, limit)
 
 
 def _rare(con: Connection, words: list[str]) -> list[str]:
