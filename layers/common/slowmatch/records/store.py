@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - statements are composed of the constants here; values are always parameters
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -117,8 +118,8 @@ LISTS: dict[Status, tuple[str, str, str]] = {
 
 # How often something occurs shows in the first records of the list. They fill the page of what is common; where as
 # many turned up as promise a page, a longer walk fills it; the rest is rare enough to be collected through its index
-# and then sorted.
-WALKED, FAR = 2_000, 50_000
+# and then sorted. Signs are not walked far: looking for them takes three times as long.
+WALKED, FAR = 2_000, 100_000
 PLAIN = "record WHERE {where}"
 WALK = "(SELECT * FROM record WHERE {where} ORDER BY {order} LIMIT {walked}) AS first WHERE {search}"
 COLLECT = "(SELECT * FROM record WHERE {where} AND {search} OFFSET 0) AS found"
@@ -211,10 +212,10 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
     ((words,),) = con.query(WORDS, q=q)
     values["q"] = q
     if not words:
-        walked = _walk(con, which, order, BY_SIGNS, values, limit)
+        walked = _walk(con, (WALKED,), which, order, BY_SIGNS, values, limit)
         return walked or _collect(con, COLLECT, which, order, BY_SIGNS, values, limit)
     lettered = values | {"parts": [f"%{word}%" for word in words]}
-    walked = _walk(con, which, order, BY_LETTERS, lettered, limit)
+    walked = _walk(con, (WALKED, FAR), which, order, BY_LETTERS, lettered, limit)
     if walked is not None:
         return walked
     rare = _rare(con, words)
@@ -224,10 +225,16 @@ def page(con: Connection, status: Status, q: str | None, after: Position | None,
 
 
 def _walk(
-    con: Connection, which: str, order: str, search: str, values: dict[str, object], limit: int
+    con: Connection,
+    lengths: Sequence[int],
+    which: str,
+    order: str,
+    search: str,
+    values: dict[str, object],
+    limit: int,
 ) -> Page | None:
-    """The page, if the first records of the list fill it."""
-    for walked in (WALKED, FAR):
+    """The page, if so many of the first records of the list fill it."""
+    for walked in lengths:
         found = _page(con, WALK, which, order, search, values, limit, walked)
         if found.end is not None:
             return found
