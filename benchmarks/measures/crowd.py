@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.harness import Database, Stage
-from local.progress import Progress
 
 KINDS = "Certificate Contract Domain Insurance Licence Passport Permit Subscription Visa Warranty".split()
 
@@ -43,19 +42,6 @@ def records(stage: Stage, rows: int) -> Database:
     with closing(database.connect()) as con:
         without_indexes(con, ["record"], lambda: con.run(FILL, rows=rows, kinds=KINDS))
     return database
-
-
-def runs(stage: Stage, database: Database, count: int) -> None:
-    """So many runs of the last four weeks, as `make seed` makes them."""
-    from local import seed_runs
-
-    stage.progress(f"{count:,} runs are put in")
-    with closing(database.connect()) as con:
-        without_indexes(
-            con,
-            ["job_run", "job_attempt", "job_event"],
-            lambda: seed_runs.add(con, count, Progress(count, "runs")),
-        )
 
 
 def without_indexes(con: Any, tables: list[str], fill: Callable[[], object]) -> None:
