@@ -175,6 +175,28 @@ def test_a_tick_that_came_twice_has_one_run(aftermath: Aftermath) -> None:
     assert rows == [["daily-summary", ticks, ticks], ["record-expiry", ticks, ticks]]
 
 
+def test_runs_of_an_exclusive_job_take_turns(aftermath: Aftermath, figures: Figures) -> None:
+    """By the order in which the index let them in: a worker reads its clock before it asks, so times say less."""
+    steps = """
+        SELECT job, run_id, to_state = 'processing' AS begins,
+               lag(run_id) OVER before AS run_before, lag(to_state = 'processing') OVER before AS began_before
+        FROM job_event JOIN (SELECT id AS run_id, job FROM job_run WHERE exclusive) AS run USING (run_id)
+        WHERE 'processing' IN (from_state, to_state)
+        WINDOW before AS (PARTITION BY job ORDER BY id)
+    """
+    turns = aftermath.database.value(f"SELECT count(*) FROM ({steps}) AS step WHERE begins")
+    out_of_turn = aftermath.database.query(
+        f"""
+        SELECT * FROM ({steps}) AS step
+        WHERE begins = COALESCE(began_before, false) OR (NOT begins AND run_before <> run_id)
+        """
+    )
+    figures.add(SUBJECT, "turns of exclusive jobs", turns)
+    figures.add(SUBJECT, "turns that overlap", len(out_of_turn))
+    assert turns >= 2 * len(aftermath.ticks)
+    assert out_of_turn == []
+
+
 def test_no_lease_is_alive_and_no_attempt_open(aftermath: Aftermath, figures: Figures) -> None:
     leases = aftermath.database.value("SELECT count(*) FROM job_run WHERE lease_until IS NOT NULL")
     open_attempts = aftermath.database.value("SELECT count(*) FROM job_attempt WHERE finished_at IS NULL")
