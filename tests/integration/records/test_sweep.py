@@ -138,11 +138,14 @@ def test_two_sweeps_at_once_share_the_work(many: Connection, environment: Any) -
     assert many.query(LEFT, now=NOW) == []
 
 
-def test_batches_shrink_when_they_take_long_and_grow_when_they_do_not(con: Connection) -> None:
-    sweep = Sweep(con, DUE, 10_000, "record-expiry", {})
+@pytest.mark.parametrize(("chosen", "longest"), [(DUE, 0.5), (STALE, 0.05)])
+def test_batches_shrink_when_they_take_long_and_grow_when_they_do_not(
+    con: Connection, chosen: upkeep.Chosen, longest: float
+) -> None:
+    sweep = Sweep(con, chosen, 10_000, "a job", {})
     sizes = []
-    for count, seconds in [(10_000, 2.0), (2_500, 0.5), (2_500, 0.1), (60, 0.001), (60, 0.001), (20, 0.8)]:
-        sweep._pace(count, seconds)
+    for count, batches in [(10_000, 4), (2_500, 1), (2_500, 0.2), (60, 0.002), (60, 0.002), (20, 1.6)]:
+        sweep._pace(count, batches * longest)
         sizes.append(sweep._limit)
     assert sizes == [2_500, 2_500, 5_000, 5_000, 10_000, 5_000]
 

@@ -18,7 +18,6 @@ from slowmatch.records.upkeep import Chosen
 
 RECORDS_PER_PAGE = 120
 """More have no room in 8 KiB: the smallest record takes 64 bytes, and 4 for its place."""
-BATCH_SECONDS = 0.5
 STEP_SECONDS = 0.25
 TELLING = 100
 """The time of fewer records says little about the time of one."""
@@ -29,7 +28,7 @@ class Sweep:
     """Changes what is chosen, and after each step of about STEP_SECONDS gives how many are `done` of `total`.
 
     The first transaction changes `limit` records at most. Those that follow grow and shrink, so that even
-    pages full of chosen records would take BATCH_SECONDS. `cursor` is where an earlier sweep stopped.
+    pages full of chosen records would take what `chosen` allows. `cursor` is where an earlier sweep stopped.
     """
 
     def __init__(
@@ -85,9 +84,10 @@ class Sweep:
     def _pace(self, count: int, seconds: float) -> None:
         self._told += count
         self._took += seconds
+        longest = self._chosen.statements.batch_seconds
         if self._told >= TELLING:
-            fits = int(self._told * BATCH_SECONDS / self._took)
+            fits = int(self._told * longest / self._took)
             self._limit = max(1, min(fits, 2 * self._limit))
             self._told, self._took = 0, 0.0
-        elif seconds > BATCH_SECONDS:
+        elif seconds > longest:
             self._limit = max(1, self._limit // 2)

@@ -27,19 +27,25 @@ _PAGES = "ctid >= CAST(:first AS tid) AND ctid < CAST(:beyond AS tid) AND {which
 
 
 class _Statements:
-    """About the records for which `which` is true; what is done to them is an event named `action`."""
+    """About the records for which `which` is true; what is done to them is an event named `action`.
 
-    def __init__(self, which: str, change: str, action: str) -> None:
+    A transaction of `batch_seconds` at most: what it has written to the log by then, the next commit of anybody
+    else has to bring to the disk first.
+    """
+
+    def __init__(self, which: str, change: str, action: str, batch_seconds: float) -> None:
         self.action = action
+        self.batch_seconds = batch_seconds
         self.count = _COUNT.format(which=which)
         self.oldest = f"{change} WHERE {_OLDEST.format(which=which)}"
         self.pages = f"{change} WHERE {_PAGES.format(which=which)}"
 
 
 EXPIRE = _Statements(
-    "NOT is_expired AND expiry_date <= :until", "UPDATE record SET is_expired = true", "expired"
+    "NOT is_expired AND expiry_date <= :until", "UPDATE record SET is_expired = true", "expired", 0.5
 )
-DELETE_STALE = _Statements("is_expired AND expiry_date <= :until", "DELETE FROM record", "deleted")
+# It writes about five times as much of the log in a second.
+DELETE_STALE = _Statements("is_expired AND expiry_date <= :until", "DELETE FROM record", "deleted", 0.05)
 
 _NOTE = "INSERT INTO record_event (action, count, actor) VALUES (:action, CAST(:count AS integer), :actor)"
 
