@@ -70,6 +70,7 @@ def test_the_history_covers_a_day_a_week_and_a_month(
     stack.dispatch()
     page.goto("/dashboard")
     page.get_by_role("navigation", name="Time span").get_by_role("link", name=window).click()
+    expect(page).to_have_url(re.compile(r"\?window="))  # a day is shown before the click too
     chart = page.get_by_role("figure").filter(has_text="History")
     expect(chart).to_contain_text(re.compile(rf"{window}: [\d,]+ succeeded, \d+ failed, \d+ deleted"))
     expect(chart.locator("canvas")).to_be_visible()
