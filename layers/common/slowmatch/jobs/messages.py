@@ -8,7 +8,7 @@ from slowmatch.jobs.ids import parse_run_id
 
 
 class EventError(ValueError):
-    """An event that is none of the shapes a job's function accepts."""
+    """An event that is none of the shapes that a function accepts."""
 
 
 class MessageError(ValueError):
