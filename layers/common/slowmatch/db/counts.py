@@ -11,6 +11,11 @@ CAP = 1_000
 """Statements count up to one more than this, through an index."""
 
 
+def counting(rows: str, cap: int = CAP) -> str:
+    """In SQL, how many `rows` there are ("table WHERE ... ORDER BY ..."), up to one more than `cap`."""
+    return f"(SELECT count(*) FROM (SELECT FROM {rows} LIMIT {cap + 1}) AS counted)"
+
+
 class Count(NamedTuple):
     """`number` is exact, or the cap when there are more than that (`capped`). `about` is then an estimate, if any."""
 
@@ -31,8 +36,7 @@ class Census:
         self._table = table
         self._which = {name: which for name, (which, _) in rows.items()}
         self.sql = "SELECT " + ", ".join(
-            f"(SELECT count(*) FROM (SELECT FROM {table} WHERE {which} ORDER BY {order} LIMIT {CAP + 1}) AS counted)"
-            for which, order in rows.values()
+            counting(f"{table} WHERE {which} ORDER BY {order}") for which, order in rows.values()
         )
 
     def take(self, con: Connection, **values: Any) -> dict[str, Count]:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, capped
+from slowmatch.db.counts import capped, counting
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.stats import MISSED, OLDEST_WAITING_AT
 
@@ -14,18 +14,8 @@ KEPT_SECONDS = 5
 
 _ALERTS = f"""
     SELECT json_build_object(
-        'failed_24h', (
-            SELECT count(*) FROM (
-                SELECT FROM job_run
-                WHERE state = 'failed' AND finished_at >= CAST(:since AS timestamptz)
-                LIMIT {CAP + 1}
-            ) AS counted
-        ),
-        'retrying', (
-            SELECT count(*) FROM (
-                SELECT FROM job_run WHERE state = 'scheduled' AND failures > 0 LIMIT {CAP + 1}
-            ) AS counted
-        ),
+        'failed_24h', {counting("job_run WHERE state = 'failed' AND finished_at >= CAST(:since AS timestamptz)")},
+        'retrying', {counting("job_run WHERE state = 'scheduled' AND failures > 0")},
         'missed_24h', {MISSED},
         'oldest_waiting_at', {OLDEST_WAITING_AT},
         'last_dispatcher_tick', (SELECT finished_at FROM dispatcher_tick),

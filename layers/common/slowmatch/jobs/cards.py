@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, capped
+from slowmatch.db.counts import capped, counting
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import cron, hours
 from slowmatch.jobs.catalog import JOBS, JobSpec
@@ -69,11 +69,7 @@ _KNOWN = f"""
         'last_error', (
             SELECT CASE WHEN state = 'failed' THEN error END FROM ({_OUTCOME}) AS ended ORDER BY id DESC LIMIT 1
         ),
-        'queue_depth', (
-            SELECT count(*) FROM (
-                SELECT FROM job_run AS run WHERE run.job = wanted.name AND run.state = 'enqueued' LIMIT {CAP + 1}
-            ) AS counted
-        ),
+        'queue_depth', {counting("job_run AS run WHERE run.job = wanted.name AND run.state = 'enqueued'")},
         'missed', (
             SELECT count(*) FROM job_missed AS missed
             WHERE missed.job = wanted.name AND NOT EXISTS (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import Count, capped
+from slowmatch.db.counts import Count, capped, counting
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import endings, queue
 from slowmatch.jobs.filters import RunFilter
@@ -122,12 +122,7 @@ def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
     if search is not None:
         where += f" AND {search}"
     ((number,),) = con.query(
-        f"""
-        SELECT count(*) FROM (
-            SELECT FROM job_run AS run
-            WHERE {where} AND run.state = ANY(CAST(:eligible AS text[])) LIMIT {COUNTED + 1}
-        ) AS counted
-        """,
+        f"SELECT {counting(f'job_run AS run WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))', COUNTED)}",
         eligible=list(ELIGIBLE[action]),
         **params,
     )

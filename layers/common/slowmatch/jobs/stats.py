@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP
+from slowmatch.db.counts import CAP, counting
 
 MISSED = """(
         SELECT count(*) FROM job_missed AS missed
@@ -16,9 +16,6 @@ OLDEST_WAITING_AT = """(
         WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
     )"""
 
-_COUNTED = f"""(
-        SELECT count(*) FROM (SELECT FROM job_run WHERE {{which}} ORDER BY id LIMIT {CAP + 1}) AS counted
-    )"""
 _WHICH = {
     "enqueued": "state = 'enqueued'",
     "scheduled": "state = 'scheduled'",
@@ -26,7 +23,9 @@ _WHICH = {
     "failed": "state = 'failed'",
     "retrying": "state = 'scheduled' AND failures > 0",
 }
-_NUMBERS = ", ".join(f"{_COUNTED.format(which=which)} AS {name}" for name, which in _WHICH.items())
+_NUMBERS = ", ".join(
+    f"{counting(f'job_run WHERE {which} ORDER BY id')} AS {name}" for name, which in _WHICH.items()
+)
 _MORE = ", ".join(f"CASE WHEN {name} > {CAP} THEN '{name}' END" for name in _WHICH)
 _STATS = f"""
     SELECT json_build_object(

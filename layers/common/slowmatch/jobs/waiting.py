@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, capped
+from slowmatch.db.counts import capped, counting
 from slowmatch.jobs.catalog import JOBS
 
 
@@ -25,13 +25,9 @@ def ahead(con: Connection, job: str) -> str | None:
     return found[0][0] if found else None
 
 
-_COUNTED = f"""(
-        SELECT count(*) FROM (
-            SELECT FROM job_run AS run WHERE run.job = wanted.name AND run.state = '{{state}}' LIMIT {CAP + 1}
-        ) AS counted
-    )"""
+_OF_JOB = "job_run AS run WHERE run.job = wanted.name AND run.state ="
 _QUEUES = f"""
-    SELECT wanted.name, {_COUNTED.format(state="enqueued")}, {_COUNTED.format(state="processing")}, (
+    SELECT wanted.name, {counting(f"{_OF_JOB} 'enqueued'")}, {counting(f"{_OF_JOB} 'processing'")}, (
         SELECT run.due_at FROM job_run AS run
         WHERE run.job = wanted.name AND run.state IN ('enqueued', 'scheduled')
           AND run.due_at <= CAST(:now AS timestamptz)
