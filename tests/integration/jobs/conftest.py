@@ -30,9 +30,15 @@ class Work:
     spec: JobSpec
     handler: Callable[[Context], Any] = lambda context: {"done": context.attempt}
     seen: list[Context] = field(default_factory=list)
+    broken: list[AssertionError] = field(default_factory=list)
 
     def invoke(self, event: Any) -> Any:
-        return jobs_runtime.Worker(self.spec, self._handle, self.con, self.lambda_context).answer(event)
+        """What the function answers, unless something that the handler asserts did not hold."""
+        try:
+            return jobs_runtime.Worker(self.spec, self._handle, self.con, self.lambda_context).answer(event)
+        finally:
+            if self.broken:
+                raise self.broken[0]
 
     def deliver(self, *bodies: Any) -> list[str]:
         """Deliver messages; the ids of those that SQS has to keep."""
@@ -88,7 +94,11 @@ class Work:
 
     def _handle(self, context: Context) -> Any:
         self.seen.append(context)
-        return self.handler(context)
+        try:
+            return self.handler(context)
+        except AssertionError as error:  # to a worker it would be one more attempt that failed
+            self.broken.append(error)
+            raise
 
 
 class Queues:

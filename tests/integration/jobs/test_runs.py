@@ -230,6 +230,37 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
     assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
 
 
+def test_a_message_that_came_twice_waits_once(work: Work, con: Connection, queues: Queues) -> None:
+    def meet(context: Any) -> None:
+        enqueue(con, "record-expiry")
+        (pointer,) = queues.take()
+        assert work.deliver(pointer) == work.deliver(pointer) == []
+        assert queues.delayed() == 1
+
+    work.handler = meet
+    work.tick()
+    assert len(work.seen) == 1
+
+
+def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_for_its_time(
+    work: Work, con: Connection, queues: Queues
+) -> None:
+    work.handler = fail
+    with pytest.raises(AttemptFailed):
+        work.invoke({})
+    retry = work.run()["id"]
+
+    def meet(context: Any) -> None:
+        work.handler = lambda context: "mended"
+        with pytest.raises(EventError, match=f"run {retry} waits for it"):
+            work.invoke({"run_id": retry})
+
+    work.handler = meet
+    work.tick()
+    work.deliver(*queues.take())
+    assert store.get(con, retry)["result"] == "mended"
+
+
 @pytest.mark.parametrize("end", ["lost", "deleted"])
 def test_a_place_that_becomes_free_is_handed_on(
     work: Work, con: Connection, queues: Queues, end: str

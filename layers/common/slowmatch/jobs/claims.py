@@ -92,18 +92,15 @@ def starting(condition: str, lock: str = "") -> str:
     """
 
 
-def claim(
-    con: Connection, job: str, run_id: str, attempt: int, holder: Holder, at_once: bool = False
-) -> Claim | None:
-    """Start attempt number `attempt` of a waiting run of `job`; None when it is not there to be started.
+def claim(con: Connection, job: str, run_id: str, attempt: int, holder: Holder) -> Claim | None:
+    """Start attempt number `attempt` of a run of `job` that is due; None when it is not there to be started.
 
-    `at_once` ignores that the run is due later. Not within a transaction, whose commit would not wait either.
-    Raises Busy.
+    Not within a transaction, whose commit would not wait either. Raises Busy.
     """
     return _claimed(
         con,
         f"""
-        WITH {starting("(due_at <= CAST(:due_by AS timestamptz) OR CAST(:at_once AS boolean))")}
+        WITH {starting("due_at <= CAST(:due_by AS timestamptz)")}
         SELECT {CLAIMED} FROM claimed WHERE {_WITHOUT_WAITING}
         """,
         holder,
@@ -111,7 +108,6 @@ def claim(
         start_id=run_id,
         start_attempt=attempt,
         due_by=holder.now + EARLY,
-        at_once=at_once,
     )
 
 

@@ -176,11 +176,12 @@ class Worker:
         run = store.find(self._con, run_id)
         if run is None or run["job"] != self._spec.name:
             raise EventError(f"there is no run {run_id} of {self._spec.name}")
-        if run["state"] in store.FINAL:
-            store.change(self._con, "requeue", ids=[run_id], actor="direct invocation", send=False)
+        for action in ("requeue", "run-now"):
+            if run["state"] in store.ELIGIBLE[action]:
+                store.change(self._con, action, ids=[run_id], actor="direct invocation", send=False)
         attempt = run["attempt"] + 1
         try:
-            claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder(), at_once=True)
+            claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder())
         except claims.Busy as busy:
             self._wait(run_id, attempt)
             raise EventError(

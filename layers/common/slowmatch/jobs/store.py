@@ -7,6 +7,7 @@ from slowmatch.db import Connection
 from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.changes import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
+from slowmatch.jobs.claims import EARLY
 from slowmatch.jobs.filters import RunFilter
 
 __all__ = [
@@ -164,13 +165,15 @@ def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _
 
 
 def postpone_message(con: Connection, run_id: str, attempt: int, until: datetime) -> bool:
-    """Note that a waiting run's next message comes at `until`; False when it waits no more."""
+    """Note that a waiting run's next message comes at `until`; False when it waits no more, or one is on its way."""
+    now = con.now()
     rows = con.query(
         """
         WITH waiting AS (
             SELECT id, state FROM job_run
             WHERE id = CAST(:id AS uuid) AND attempt = CAST(:attempt AS integer) - 1
               AND state IN ('enqueued', 'scheduled')
+              AND (message_at <= CAST(:due_by AS timestamptz)) IS NOT FALSE
             FOR UPDATE
         ), noted AS (
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
@@ -184,6 +187,7 @@ def postpone_message(con: Connection, run_id: str, attempt: int, until: datetime
         id=run_id,
         attempt=attempt,
         until=until,
-        now=con.now(),
+        now=now,
+        due_by=now + EARLY,
     )
     return bool(rows)
