@@ -1,12 +1,14 @@
 """What PostgreSQL does for a question must not grow with runs that the question is not about."""
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP
-from slowmatch.jobs import cards, stats
+from slowmatch.jobs import cards, overview, stats, waiting
 from slowmatch.jobs.filters import RunFilter
 
 
@@ -27,7 +29,7 @@ def runs_of_another_job(con: Connection) -> None:
 def test_the_card_of_a_job_without_runs_does_not_walk_through_those_of_others(
     con: Connection, runs_of_another_job: None
 ) -> None:
-    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + cards._KNOWN, names=["daily-summary"]))
+    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + cards._KNOWN, names='["daily-summary"]'))
     assert "using job_run_job_state" in plan and "using job_run_job " in plan
     assert "job_run_pkey" not in plan and "Seq Scan on job_run " not in plan, plan
 
@@ -39,7 +41,7 @@ def failed_runs(con: Connection, runs_of_another_job: None) -> None:
         UPDATE job_run SET state = 'failed', error = 'E: x'
         WHERE id IN (SELECT id FROM job_run ORDER BY id LIMIT CAST(:some AS integer))
         """,
-        some=CAP + 5,
+        some=10 * CAP,
     )
     con.script("ANALYZE job_run")
 
@@ -67,3 +69,18 @@ def test_figures_count_no_further_than_their_cap_and_say_so(con: Connection, fai
     assert (found["states"]["failed"], found["states"]["enqueued"], found["capped"]) == (CAP, 0, ["failed"])
     plan = "\n".join(row[0] for row in con.query("EXPLAIN " + stats._STATS, now=con.now(), since=con.now()))
     assert "Seq Scan on job_run " not in plan, plan
+
+
+@pytest.mark.parametrize("ask", [overview.jobs, waiting.queues])
+def test_what_is_asked_all_day_is_not_planned_anew(
+    con: Connection, failed_runs: None, ask: Callable[[Connection, datetime], object]
+) -> None:
+    con.close()  # and with it the plans of other tests
+    for _ in range(8):
+        con.query("SELECT pg_current_xact_id()")  # a write: no answer is kept
+        ask(con, con.now())
+    kept = con.query(
+        "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE :them",
+        them="%AS wanted(name)%",
+    )
+    assert kept == [[3]], "five times by the values, and from then on the plan for all"

@@ -9,6 +9,8 @@ from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import cron, hours
 from slowmatch.jobs.catalog import JOBS, JobSpec
 from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.text import to_json
+from slowmatch.jobs.waiting import NAMED
 
 FIRINGS = 5
 RECENT = 20
@@ -30,7 +32,7 @@ def job_card(con: Connection, name: str, now: datetime) -> dict[str, Any]:
 
 
 def _cards(con: Connection, names: list[str], now: datetime) -> list[dict[str, Any]]:
-    known = dict(unchanged(con, ("cards", *names), lambda: con.query(_KNOWN, names=names)))
+    known = dict(unchanged(con, ("cards", *names), lambda: con.query(_KNOWN, names=to_json(names))))
     start = hours.hour_of(now - RATED)
     rates = {row[0]: row[1:] for row in unchanged(con, ("rates", start), lambda: _rates(con, now))}
     return [_card(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
@@ -77,7 +79,7 @@ _KNOWN = f"""
             )
         )
     )
-    FROM unnest(CAST(:names AS text[])) AS wanted(name)
+    FROM {NAMED} AS wanted(name)
 """
 
 

@@ -6,11 +6,15 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.counts import capped, counting
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.text import to_json
+
+# PostgreSQL expects as many rows of any JSON, and keeps its plan; the names in an array it counts, and plans anew.
+NAMED = "jsonb_array_elements_text(CAST(:names AS jsonb))"
 
 
 def queues(con: Connection, now: datetime) -> dict[str, dict[str, Any]]:
     """By job: how many runs are `enqueued` and `processing`, and since when the `oldest` that is due waits."""
-    rows = con.query(_QUEUES, names=list(JOBS), now=now)
+    rows = con.query(_QUEUES, names=to_json(list(JOBS)), now=now)
     return {
         job: {"enqueued": capped(enqueued), "processing": capped(processing), "oldest": oldest}
         for job, enqueued, processing, oldest in rows
@@ -33,5 +37,5 @@ _QUEUES = f"""
           AND run.due_at <= CAST(:now AS timestamptz)
         ORDER BY run.due_at LIMIT 1
     )
-    FROM unnest(CAST(:names AS text[])) AS wanted(name)
+    FROM {NAMED} AS wanted(name)
 """
