@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
@@ -57,39 +58,54 @@ def change(
     if after is not None:
         where += " AND run.id > CAST(:after AS uuid)"
         params["after"] = after
-    rows = con.query(
-        f"""
-        WITH target AS (
-            SELECT id, state, attempt FROM job_run AS run
-            WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))
-            ORDER BY id LIMIT {BULK} FOR UPDATE
-        ), changed AS (
-            {_CHANGE["delete" if action == "delete" else "queue"]}
-            RETURNING run.id, run.job, run.state, run.attempt, target.state AS was
-        ), closed AS (
-            UPDATE job_attempt AS attempt
-            SET finished_at = CAST(:now AS timestamptz), outcome = 'cancelled'
-            FROM changed WHERE attempt.run_id = changed.id AND attempt.finished_at IS NULL
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), was, state, :action, :actor FROM changed
+    with con.transaction():
+        rows = con.query(
+            f"""
+            WITH target AS (
+                SELECT id, state FROM job_run AS run
+                WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))
+                ORDER BY id LIMIT {BULK} FOR UPDATE
+            ), changed AS (
+                {_CHANGE["delete" if action == "delete" else "queue"]}
+                RETURNING run.id, run.job, run.state, run.attempt, target.state AS was
+            ), noted AS (
+                INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+                SELECT id, CAST(:now AS timestamptz), was, state, :action, :actor FROM changed
+            )
+            SELECT id::text, job, attempt + 1, was FROM changed ORDER BY id
+            """,
+            now=now,
+            eligible=list(ELIGIBLE[action]),
+            action=action,
+            actor=actor,
+            **({} if action == "delete" else {"message_at": now if send else None}),
+            **params,
         )
-        SELECT id::text, job, attempt + 1, was FROM changed ORDER BY id
-        """,
-        now=now,
-        eligible=list(ELIGIBLE[action]),
-        action=action,
-        actor=actor,
-        **({} if action == "delete" else {"message_at": now if send else None}),
-        **params,
-    )
-    if action == "delete":
-        pointers = endings.hand_on(con, [job for _, job, _, was in rows if was == "processing"], now)
-    else:
-        pointers = [queue.Pointer(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
+        if action == "delete":
+            pointers = _stop(con, [(run_id, job) for run_id, job, _, was in rows if was == "processing"], now)
+        else:
+            pointers = [queue.Pointer(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
     con.after_commit(lambda: queue.deliver(con, pointers))
     changed = [row[0] for row in rows]
     return Changed(changed, changed[-1] if len(changed) == BULK else None)
+
+
+def _stop(con: Connection, running: list[tuple[str, str]], now: datetime) -> list[queue.Pointer]:
+    """Close the attempts of these runs (id, job), and hand their places on.
+
+    By a statement of its own: that which waited for a run until it was claimed sees no attempt yet.
+    """
+    if not running:
+        return []
+    con.query(
+        """
+        UPDATE job_attempt SET finished_at = CAST(:now AS timestamptz), outcome = 'cancelled'
+        WHERE run_id = ANY(CAST(:ids AS uuid[])) AND finished_at IS NULL
+        """,
+        now=now,
+        ids=[run_id for run_id, _ in running],
+    )
+    return endings.hand_on(con, [job for _, job in running], now)
 
 
 _CHANGE = {

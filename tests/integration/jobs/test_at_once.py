@@ -1,0 +1,173 @@
+"""Two who act at the same moment: the second waits for the first, and sees what it did."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.jobs import claims, dispatch, endings, enqueue, queue, store, upkeep
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.settings import Settings, settings
+from tests.integration.jobs.conftest import TICK, Queues, Work
+
+JOB = "mail-test"
+PATIENCE_SECONDS = 30
+T = TypeVar("T")
+
+
+@pytest.fixture
+def other(con: Connection, queues: Queues) -> Iterator[Connection]:
+    """Of the one who comes second."""
+    with closing(Connection(settings())) as second:
+        second.now()
+        yield second
+
+
+def while_waited_for(con: Connection, first: Callable[[], object], second: Callable[[], T]) -> T:
+    """What `second` brings, which began before `first` was committed, and has to wait for that."""
+    with ThreadPoolExecutor(1) as pool:
+        with con.transaction():
+            first()
+            answer = pool.submit(second)
+            until = time.monotonic() + PATIENCE_SECONDS
+            while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
+                assert not answer.done() and time.monotonic() < until, "it did not wait"
+        return answer.result(PATIENCE_SECONDS)
+
+
+def holder(con: Connection) -> claims.Holder:
+    now = con.now()
+    return claims.Holder("worker", "request", now, now + timedelta(minutes=3))
+
+
+def claim(con: Connection, run_id: str, job: str = JOB) -> claims.Claim | None:
+    return claims.claim(con, job, run_id, 1, holder(con))
+
+
+def transitions(work: Work, run_id: str) -> list[list[str]]:
+    return [event[:2] for event in work.events(run_id)]
+
+
+def test_two_workers_start_an_attempt_once(con: Connection, other: Connection) -> None:
+    run_id = enqueue(con, JOB).run_id
+    assert while_waited_for(con, lambda: claim(con, run_id), lambda: claim(other, run_id)) is None
+    assert con.query("SELECT attempt FROM job_run") == [[1]]
+
+
+def test_of_an_exclusive_job_two_workers_start_one_run(con: Connection, other: Connection) -> None:
+    first, second = (enqueue(con, "record-expiry").run_id for _ in range(2))
+    with pytest.raises(claims.Busy):
+        while_waited_for(
+            con, lambda: claim(con, first, "record-expiry"), lambda: claim(other, second, "record-expiry")
+        )
+
+
+def test_who_deletes_a_run_that_is_just_being_claimed_closes_its_attempt(
+    con: Connection, other: Connection, work: Work
+) -> None:
+    run_id = enqueue(con, JOB).run_id
+    while_waited_for(
+        con,
+        lambda: claim(con, run_id),
+        lambda: store.change(other, "delete", ids=[run_id], actor="ann"),
+    )
+    assert work.run()["state"] == "deleted" and work.attempts(run_id) == [[1, "cancelled", None]]
+    assert transitions(work, run_id)[1:] == [["enqueued", "processing"], ["processing", "deleted"]]
+
+
+def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Connection, work: Work) -> None:
+    held = claim(con, enqueue(con, JOB).run_id)
+    assert held is not None
+    end = endings.Ending("succeeded", "succeeded", "the handler returned", 0)
+    done = while_waited_for(
+        con,
+        lambda: endings.finish(con, held, end, con.now(), None, None, []),
+        lambda: store.change(other, "delete", ids=[held.run_id], actor="ann"),
+    )
+    assert done.ids == [] and work.run()["state"] == "succeeded"
+
+
+def test_a_run_that_is_just_being_claimed_waits_no_more(
+    con: Connection, other: Connection, work: Work
+) -> None:
+    run_id = enqueue(con, JOB).run_id
+    assert not while_waited_for(
+        con,
+        lambda: claim(con, run_id),
+        lambda: store.postpone_message(other, run_id, 1, other.now() + timedelta(minutes=1)),
+    )
+    assert work.run()["state"] == "processing"
+
+
+def test_a_tick_that_comes_twice_at_once_has_one_run(con: Connection, other: Connection) -> None:
+    tick = datetime.fromisoformat(TICK)
+
+    def start(con: Connection) -> claims.Claim | None:
+        return claims.start(
+            con, JOBS["record-expiry"], holder(con), trigger="schedule", actor="schedule", occurrence=tick
+        )
+
+    assert while_waited_for(con, lambda: start(con), lambda: start(other)) is None
+
+
+def test_a_key_that_comes_twice_at_once_makes_one_run(con: Connection, other: Connection) -> None:
+    def make(con: Connection) -> Any:
+        return enqueue(con, JOB, idempotency_key="monday", request_digest="the same")
+
+    again = while_waited_for(con, lambda: make(con), lambda: make(other))
+    assert not again.created and con.query("SELECT id::text FROM job_run") == [[again.run_id]]
+
+
+def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
+    con: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con.query("INSERT INTO job (name) VALUES (:job)", job=JOB)
+    monkeypatch.setattr(queue, "depths", lambda: queue.Depths({JOB: {"dead": 2}}))
+    while_waited_for(
+        con,
+        lambda: upkeep.report_dead_letters(con, con.now()),
+        lambda: upkeep.report_dead_letters(other, other.now()),
+    )
+    assert con.query("SELECT count(*) FROM notification") == [[1]]
+
+
+# What somebody is at is not waited for, but left to them
+
+
+@pytest.fixture
+def held(con: Connection, other: Connection) -> Iterator[list[str]]:
+    """Two runs that wait for the place of an exclusive job; somebody is at the first."""
+    ids = [enqueue(con, "record-expiry").run_id for _ in range(2)]
+    con.query("UPDATE job_run SET message_at = message_at + interval '1 minute'")
+    with other.transaction():
+        other.query("SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE", id=ids[0])
+        con.query("SET statement_timeout = '5s'")
+        yield ids
+
+
+def test_the_dispatcher_sends_the_others(con: Connection, held: list[str], queues: Queues) -> None:
+    queues.take()
+    assert dispatch.send_due(con, con.now() + timedelta(minutes=20)) == 1
+    assert queues.take() == [{"run_id": held[1], "attempt": 1}]
+
+
+def test_a_place_is_handed_to_the_next(con: Connection, held: list[str]) -> None:
+    assert [each.run_id for each in endings.hand_on(con, ["record-expiry"], con.now())] == [held[1]]
+
+
+def test_who_finishes_hands_the_place_to_the_next(work: Work, held: list[str], queues: Queues) -> None:
+    queues.take()
+    work.tick()
+    assert queues.take() == [{"run_id": held[1], "attempt": 1}]
+
+
+def test_history_that_somebody_holds_is_purged_next_time(
+    con: Connection, held: list[str], environment: Settings
+) -> None:
+    store.change(con, "delete", ids=held[1:], actor="ann")
+    assert upkeep.purge(con, con.now() + timedelta(days=31), environment) == 1
