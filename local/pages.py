@@ -1,5 +1,6 @@
 """The pages of the stack itself: the start page and the outbox. Plain HTML, rendered here."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from html import escape
@@ -141,14 +142,17 @@ def outbox(mails: list[Mail], mode: Mode, host: str) -> str:
         ]
         for mail in mails
     )
+    trigger = f"curl http://{host}/api/jobs/daily-summary/runs -H 'Content-Type: application/json' -d '{{}}'"
     empty = (
-        "No mail yet. Trigger the summary: "
-        f"<code>curl -X POST http://{escape(host)}/api/jobs/daily-summary/runs</code>"
+        'No mail yet. <a href="/jobs/daily-summary">Run the summary</a>, or trigger it: '
+        f"<code>{escape(trigger)}</code>"
     )
+    other = json.dumps({"mode": "accept" if mode != "accept" else "refuse"})
+    change = f"curl -X PUT http://{host}/outbox/mode -d '{other}'"
     return _page(
         "Outbox",
         f'<p>The SMTP server is set to <strong class="mode-{mode}">{mode}</strong>: it {MEANINGS[mode]}. '
-        f'<span class="muted">Change it with PUT /outbox/mode; messages as JSON: '
+        f'<span class="muted">Change it: <code>{escape(change)}</code>. Messages as JSON: '
         f'<a href="/outbox.json">/outbox.json</a></span></p>'
         + _table(("Subject", "To", "When"), rows, empty),
     )

@@ -1,3 +1,4 @@
+import html
 from pathlib import Path
 
 from local import pages
@@ -61,3 +62,13 @@ def test_an_empty_outbox_says_how_to_fill_it() -> None:
     page = pages.outbox([], "refuse", "localhost:8080")
     assert "http://localhost:8080/api/jobs/daily-summary/runs" in page
     assert "451" in page
+
+
+def test_an_empty_outbox_says_how_a_mail_gets_there_and_what_else_the_server_can_do() -> None:
+    page = html.unescape(pages.outbox([], "accept", "127.0.0.1:8080"))
+    assert (
+        "http://127.0.0.1:8080/api/jobs/daily-summary/runs -H 'Content-Type: application/json' -d '{}'"
+        in page
+    )
+    assert """http://127.0.0.1:8080/outbox/mode -d '{"mode": "refuse"}'""" in page
+    assert '{"mode": "accept"}' in pages.outbox([], "drop", "host").replace("&quot;", '"')
