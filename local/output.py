@@ -103,6 +103,10 @@ def readable(line: str) -> tuple[str, str] | None:
     if not isinstance(entry, dict):
         # awslambdaric separates the lines of a traceback with \r and indents with no-break spaces.
         text = line.replace("\r", "\n").replace("\u00a0", " ")
+        if text.startswith(
+            "[ERROR] SettingsError:"
+        ):  # what says all by itself; the traceback stays in the file
+            return "ERROR", text.partition("\n")[0]
         return ("ERROR", text) if text.startswith("[ERROR]") else ("INFO", text)
     if "_aws" in entry:
         return None

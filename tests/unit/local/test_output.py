@@ -28,6 +28,10 @@ from local.output import FunctionLog, Output, readable
             "[ERROR] ValueError: x\rTraceback:\r\u00a0\u00a0File",
             ("ERROR", "[ERROR] ValueError: x\nTraceback:\n  File"),
         ),
+        (
+            "[ERROR] SettingsError: BATCH_SIZE is '0'\rTraceback:\r\u00a0\u00a0File",
+            ("ERROR", "[ERROR] SettingsError: BATCH_SIZE is '0'"),
+        ),
     ],
 )
 def test_a_log_line_is_made_readable(line: str, shown: tuple[str, str]) -> None:
