@@ -114,6 +114,7 @@ class Cluster:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,  # a Ctrl-C in the terminal is not for it
             env=ENVIRONMENT,
             **self.identity(),
         )

@@ -176,8 +176,9 @@ def test_a_way_of_signing_in_that_cannot_be_is_refused(
 def test_a_setting_that_cannot_be_ends_it_with_its_name(tmp_path: Path) -> None:
     stack = Up(tmp_path / "data", template=ROOT / "template.yaml", BATCH_SIZE="0")
     assert stack.process.wait(60) == 1
-    *_, last = stack.log.read_text().splitlines()
-    assert last.startswith("slowmatch: the migrations failed: BATCH_SIZE is '0'")
+    shown = stack.log.read_text()
+    assert shown.splitlines()[-1].startswith("slowmatch: the migrations failed: BATCH_SIZE is '0'")
+    assert "Traceback" not in shown
 
 
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
@@ -210,6 +211,14 @@ def test_a_stop_in_the_middle_of_starting_is_clean(tmp_path: Path, moment: str) 
     stack.says(moment)
     assert stack.stop() == 0
     assert "Traceback" not in stack.log.read_text()
+
+
+def test_a_ctrl_c_while_the_database_is_made_is_a_stop_and_no_failure(tmp_path: Path) -> None:
+    stack = Up(tmp_path / "data")
+    until((tmp_path / "data" / "postgres.new" / "PG_VERSION").exists)
+    os.killpg(stack.process.pid, signal.SIGINT)  # as the terminal does
+    assert stack.process.wait(20) == 0
+    assert stack.log.read_text().endswith("stopping ...\nstopped\n")
 
 
 @pytest.mark.parametrize(("position", "said"), [(0, "AWS (moto) ended"), (1, "PostgreSQL ended")])
