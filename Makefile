@@ -28,19 +28,19 @@ help:  ## list the targets
 # One machine
 
 run: .venv/.run assets  ## the whole stack on this machine; PORT=8080 AUTH=oidc
-	@exec $(PY) -m local up --port $(PORT)
+	@exec $(PY) -m local up --port "$(PORT)"
 
 services: .venv/.run  ## only what the functions need, for sam local; PORT=8080
-	@exec $(PY) -m local services --port $(PORT)
+	@exec $(PY) -m local services --port "$(PORT)"
 
 seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones; RUNS=1000000 runs
-	@exec $(PY) -m local seed --port $(PORT) --rows $(ROWS) --runs $(RUNS)
+	@exec $(PY) -m local seed --port "$(PORT)" --rows "$(ROWS)" --runs "$(RUNS)"
 
 assets: $(LIBRARIES)/.made  ## fetch the console's browser libraries from npm; needs no Node.js
 
 mail-test: .venv/.run  ## send a test mail and show the provider's answer; TO=you@example.com, STAGE=prod in the cloud
 	@$(if $(filter file,$(origin STAGE)),,$(MAKE) --no-print-directory .venv-sam/.sam)
-	@$(PY) -m local.mail_test --to "$(TO)" --port $(PORT) $(if $(filter file,$(origin STAGE)),,--stage "$(STAGE)" --sam $(SAM))
+	@$(PY) -m local.mail_test --to "$(TO)" --port "$(PORT)" $(if $(filter file,$(origin STAGE)),,--stage "$(STAGE)" --sam $(SAM))
 
 # Quality
 
@@ -73,7 +73,7 @@ chaos: .venv/.dev .venv-chaos/.chaos assets  ## break things on purpose and coun
 	@$(PY) -m pytest tests/chaos $(if $(SHORT),--short)
 
 bench-console: .venv/.run assets  ## how long each page takes, on the running stack; PORT=8080
-	@$(PY) -m benchmarks.console --port $(PORT)
+	@$(PY) -m benchmarks.console --port "$(PORT)"
 
 check:  ## everything that continuous integration does
 	@.ci/run
@@ -96,7 +96,7 @@ security: .venv/.dev .venv-checkov/.checkov  ## look for insecure settings in th
 	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/transformed.json
 
 test-events: .venv/.run .venv-sam/.sam  ## put the samples into the Lambda console's Test tab; STAGE=default
-	@$(PY) -m local.shared_events --sam $(SAM) --stage $(STAGE)
+	@$(PY) -m local.shared_events --sam $(SAM) --stage "$(STAGE)"
 
 costs: .venv/.run  ## what a month on AWS costs, by the arithmetic; writes the tables of docs/costs.md anew
 	@$(PY) -m local.costs
@@ -120,9 +120,9 @@ build: .venv-sam/.sam assets  ## build the functions for this machine; ARCH=arm6
 # The stage is looked at first: building takes a minute. RDS_CERTIFICATES= names a file where they cannot be fetched.
 deploy: ARCH := arm64
 deploy: .venv/.run  ## build, deploy and migrate a stack on AWS; STAGE=default names the section of samconfig.toml
-	@$(PY) -m local.deploy --check --stage $(STAGE)
+	@$(PY) -m local.deploy --check --stage "$(STAGE)"
 	@$(MAKE) --no-print-directory build ARCH=$(ARCH)
-	@$(PY) -m local.deploy --sam $(SAM) --stage $(STAGE) --certificates "$(RDS_CERTIFICATES)"
+	@$(PY) -m local.deploy --sam $(SAM) --stage "$(STAGE)" --certificates "$(RDS_CERTIFICATES)"
 
 artifacts: .venv/.dev  ## import every built handler with nothing beside it but its layer
 	@$(call need_runtime)

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
             "--port",
-            type=int,
+            type=port_number,
             default=os.environ.get("PORT", "8080"),
             help="first of four ports, five with AUTH=oidc (PORT, 8080)",
         )
@@ -62,6 +62,13 @@ def _parser() -> argparse.ArgumentParser:
                 "--template", type=Path, default=ROOT / "template.yaml", help="the SAM template"
             )
     return parser
+
+
+def port_number(text: str) -> int:
+    """For argparse, which says the message of its error."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535, such as 9000")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -47,6 +47,11 @@ def check_ports(ports: Ports, provider: bool = False) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
+            except PermissionError:
+                raise Refused(
+                    f"port {port} on {HOST}, needed for {purpose}, is for root only; choose one above 1023:"
+                    " make run PORT=9000"
+                ) from None
             except OSError as error:
                 other = 9000 if ports.gateway != 9000 else 8080
                 raise Refused(

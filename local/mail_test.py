@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+from local.cli import port_number
 from local.errors import StackError
 from local.stage import CONFIG, named
 
@@ -79,14 +80,15 @@ def _call(port: int, method: str, path: str, body: Any = None) -> Any:
         connection.close()
     if response.status >= 400:
         details = [f"{each['field']} {each['message']}" for each in answer.get("errors", [])]
-        raise NotAsked("; ".join(details) or answer.get("detail") or str(answer))
+        said = "; ".join(details) or answer.get("detail") or str(answer)
+        raise NotAsked(f"{said}. It was sent {json.dumps(body)}" if body else said)
     return answer
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.mail_test", description=__doc__)
     parser.add_argument("--to", required=True, help="addresses, separated by commas")
-    parser.add_argument("--port", type=int, default=8080, help="of the stack on this machine")
+    parser.add_argument("--port", type=port_number, default=8080, help="of the stack on this machine")
     parser.add_argument("--stage", help="section of samconfig.toml: send from the cloud instead")
     parser.add_argument("--sam", default="sam", help="the SAM CLI")
     options = parser.parse_args(arguments)

@@ -42,6 +42,24 @@ def test_the_command_says_it_in_one_line_and_leaves(
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("port", ["", "abc", "-5", "0", "65536", "8080.5", "²"])
+def test_what_is_no_port_is_said_with_what_is_one(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["up", "--port", port])
+    assert f"{port!r} is not a port from 1 to 65535, such as 9000" in capsys.readouterr().err
+
+
+def test_a_port_for_root_only_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(socket.socket, "bind", refused)
+    with pytest.raises(
+        Refused, match=r"port 80 on .* is for root only; choose one above 1023: make run PORT="
+    ):
+        check_ports(Ports(80))
+
+
 def test_one_folder_has_one_stack(tmp_path: Path) -> None:
     import os
 
