@@ -1,5 +1,7 @@
 """One POST against a real receiver: what counts as taken, what is tried again, and that it ends."""
 
+import http.client
+import re
 import socket
 import ssl
 import threading
@@ -59,6 +61,20 @@ def test_a_receiver_that_does_not_come_to_an_end_is_left(receiver: Receiver, pat
     assert time.monotonic() - started < 3
 
 
+def test_a_receiver_whose_connection_took_all_the_time_is_left_too(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = http.client.HTTPConnection.connect
+
+    def late(connection: http.client.HTTPConnection) -> None:
+        while any(isinstance(thread, threading.Timer) for thread in threading.enumerate()):
+            pass
+        connect(connection)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", late)
+    assert sent(receiver, "/dripping", limit=0.1).words == "no answer within 0.1 seconds"
+
+
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +123,19 @@ def test_a_refusal_is_shown_in_part_and_without_the_address(receiver: Receiver) 
     assert "T0SECRET" not in answer.words and "127.0.0.1" not in answer.words
 
 
+def test_a_key_in_the_address_s_query_is_not_shown_either(receiver: Receiver) -> None:
+    path = "/workflows/0a1b/invoke?api-version=2016-06-01&sig=TheSignature"
+    receiver.answer(path, 401, body=b"wrong: sp=/run, sig=TheSignature")
+    assert sent(receiver, path).words == "HTTP 401: wrong: sp=/run, sig=..."
+
+
+@pytest.mark.parametrize("before", [0, 150, 190, 199])
+def test_no_beginning_of_the_address_is_shown_where_a_refusal_is_cut(receiver: Receiver, before: int) -> None:
+    path = f"/services/T0SECRET/{before}"
+    receiver.answer(path, 404, body=b"x" * before + receiver.url(path).encode() * 20)
+    assert re.fullmatch(r"HTTP 404: x*[.]*", sent(receiver, path).words)
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -117,6 +146,7 @@ def test_a_refusal_is_shown_in_part_and_without_the_address(receiver: Receiver) 
         ("soon", 0),
         ("-5", 0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2015 07:28:99999999999999999999 GMT", 0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: int) -> None:

@@ -1,6 +1,7 @@
 """One POST: TLS verified, no redirect followed, over after ten seconds whatever the receiver does."""
 
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LIMIT_SECONDS = 10.0
 CONNECT_SECONDS = 4.0
 """For each of the host's addresses, and for the TLS handshake."""
 SHOWN = 200
 """Of a refusal's body this much is worth a look."""
+_PARTS = re.compile(r"[:/?&=]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float
     over.start()
     try:
         connection.connect()
+        if not over.is_alive():
+            raise TimeoutError  # it had nothing to hang up
         connection.sock.settimeout(limit_seconds)
         connection.request("POST", path, body, dict(headers))
         response = connection.getresponse()
-        shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN), url, parts.hostname)
+        shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN + len(url)), url)
         return Answer(
             response.status, f"HTTP {response.status}{shown}", retry_after(response.getheader("Retry-After"))
         )
@@ -77,7 +81,7 @@ def retry_after(header: str | None) -> timedelta:
         return timedelta(seconds=int(header.strip()[:9]))
     try:
         at = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta(0)
     return max((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC), timedelta(0))
 
@@ -109,10 +113,13 @@ def _trouble(error: Exception) -> str:
     return f"an answer that is not HTTP: {type(error).__name__}"
 
 
-def _shown(body: bytes, url: str, host: str | None) -> str:
-    """The beginning of a refusal, on one line, without the address should it be repeated there."""
+def _shown(body: bytes, url: str) -> str:
+    """The beginning of a refusal, on one line, without any part of the address should it be repeated there."""
     text = " ".join(body.decode("utf-8", "replace").split())
-    secrets = [part for part in (url, host or "", *urlsplit(url).path.split("/")) if len(part) > 3]
-    for secret in sorted(secrets, key=len, reverse=True):
+    address = url.partition("://")[2]
+    parts = {part for said in (address, unquote(address)) for part in _PARTS.split(said) if len(part) > 3}
+    for secret in (url, *sorted(parts, key=len, reverse=True)):
         text = text.replace(secret, "...")
+    if len(body) == SHOWN + len(url):
+        text = text[: -len(url)]  # it may have been cut within the address
     return f": {''.join(c for c in text if c.isprintable())}" if text else ""
