@@ -129,11 +129,11 @@ def test_a_key_in_the_address_s_query_is_not_shown_either(receiver: Receiver) ->
     assert sent(receiver, path).words == "HTTP 401: wrong: sp=/run, sig=..."
 
 
-@pytest.mark.parametrize("before", [0, 150, 190, 199])
+@pytest.mark.parametrize("before", [100, 150, 190, 199])
 def test_no_beginning_of_the_address_is_shown_where_a_refusal_is_cut(receiver: Receiver, before: int) -> None:
     path = f"/services/T0SECRET/{before}"
     receiver.answer(path, 404, body=b"x" * before + receiver.url(path).encode() * 20)
-    assert re.fullmatch(r"HTTP 404: x*[.]*", sent(receiver, path).words)
+    assert re.fullmatch(r"HTTP 404: x+[.]*", sent(receiver, path).words)
 
 
 @pytest.mark.parametrize(
