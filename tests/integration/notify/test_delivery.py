@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -110,6 +110,25 @@ def test_gone_switches_off_tells_the_others_and_a_new_address_switches_on(
     assert [post.json["event"] for post in telling.receiver.at("/new")] == ["recovered"]
 
 
+def test_a_storm_that_was_to_be_told_where_nothing_goes_any_more_is_told_at_the_new_address(
+    telling: Telling,
+) -> None:
+    telling.to(telling.webhook(events=["failed"]))
+    telling.receiver.answer("/hook", 410)
+    for number in range(4):
+        run(telling, f"error {number}")
+    telling.tell()
+    assert {row[1] for row in telling.deliveries()} == {"given_up"}
+    telling.to(telling.webhook(events=["failed"]) | {"url": telling.receiver.url("/new")})
+    for number in range(4, 6):
+        run(telling, f"error {number}")
+    telling.tell()
+    rested(telling)
+    attempt(telling)
+    (told,) = telling.receiver.at("/new")
+    assert told.json["count"] == 2 and told.json["text"].endswith("error 4")
+
+
 def test_a_slow_receiver_does_not_hold_up_the_others(
     telling: Telling, environment: Settings, lambda_context: Any
 ) -> None:
@@ -177,6 +196,20 @@ def test_one_that_dies_every_time_is_given_up(telling: Telling, con: Connection)
     telling.deliver()
     assert telling.receiver.posts == []
     assert telling.deliveries() == [["hook", "given_up", 20, "no answer to 20 attempts"]]
+
+
+def test_a_last_attempt_that_is_under_way_is_waited_for(telling: Telling, con: Connection) -> None:
+    telling.to(telling.webhook())
+    run(telling, "no")
+    telling.route()
+    (body,) = telling.bodies()
+    notification, to = json.loads(body)["notification"], Destination("hook", "webhook", "https://x.example")
+    con.query("UPDATE notification_delivery SET attempts = 19")
+    last = delivery.claim(con, notification, to, con.now())
+    assert isinstance(last, delivery.Claim) and last.attempt == 20
+    assert isinstance(delivery.claim(con, notification, to, con.now()), datetime)
+    delivery.note(con, last, "hook", post.Answer(200, "HTTP 200"), con.now())
+    assert telling.deliveries() == [["hook", "sent", 20, "HTTP 200"]]
 
 
 def test_two_workers_with_the_same_message_send_it_once(telling: Telling, environment: Settings) -> None:

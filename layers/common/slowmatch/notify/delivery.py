@@ -42,14 +42,16 @@ def claim(con: Connection, notification_id: str, to: Destination, now: datetime)
         if found is None:
             return None
         told, due_at, attempts, folded = found
-        if off or attempts >= MOST_ATTEMPTS:  # the last attempt may have ended without a word
-            why = "the destination is switched off" if off else f"no answer to {attempts} attempts"
-            give_up(con, notification_id, to.name, now, why)
+        if off:
+            give_up(con, notification_id, to.name, now, "the destination is switched off")
             return None
         if free_at is not None or due_at > now + EARLY:
             again_at = max(due_at, free_at or due_at)
             _postpone(con, notification_id, to.name, again_at)
             return again_at
+        if attempts >= MOST_ATTEMPTS:  # the last one ended without a word
+            give_up(con, notification_id, to.name, now, f"no answer to {attempts} attempts")
+            return None
         _hold(con, notification_id, to.name, now)
         return Claim(told, attempts + 1, folded)
 

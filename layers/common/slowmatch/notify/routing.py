@@ -97,7 +97,10 @@ def _deliver(
 def _count(
     con: Connection, told: Notification, destination: str, now: datetime, fold_after: int
 ) -> tuple[datetime, str | None]:
-    """When the hour of this notification began, and which one tells of it: None when it goes out by itself."""
+    """When the hour of this notification began, and which one tells of it: None when it goes out by itself.
+
+    One that is over, given up with its destination for example, tells of no other: then this one does.
+    """
     ((since, digest),) = con.query(
         """
         INSERT INTO notification_fold AS fold (destination, event, subject, since, count)
@@ -106,7 +109,12 @@ def _count(
             since = CASE WHEN fold.since > CAST(:ended AS timestamptz) THEN fold.since ELSE EXCLUDED.since END,
             count = CASE WHEN fold.since > CAST(:ended AS timestamptz) THEN fold.count + 1 ELSE 1 END,
             digest = CASE WHEN fold.since > CAST(:ended AS timestamptz) AND fold.count >= CAST(:fold_after AS integer)
-                          THEN COALESCE(fold.digest, CAST(:id AS uuid)) END
+                          THEN COALESCE(
+                              (SELECT notification_id FROM notification_delivery
+                               WHERE notification_id = fold.digest AND destination = fold.destination
+                                   AND state = 'waiting'),
+                              CAST(:id AS uuid)
+                          ) END
         RETURNING since, digest::text
         """,
         destination=destination,
