@@ -124,6 +124,20 @@ def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(telling: Telling, c
 
 
 @pytest.mark.parametrize(
+    ("text", "kept"),
+    [("a\u0000b", "ab"), ("C:\\u0000", "C:\\u0000"), ("half \ud83d", "half ?"), ("\\\u0000", "\\")],
+    ids=ascii,
+)
+def test_an_alarm_may_say_what_postgresql_cannot_keep(
+    telling: Telling, con: Connection, text: str, kept: str
+) -> None:
+    alarm = {"AlarmName": "a", "NewStateValue": "ALARM", "AlarmDescription": text}
+    telling.sns(json.dumps(alarm | {"Trigger": {"Dimensions": [{"name": "job", "value": text}]}}), "one")
+    ((_, job, detail),) = rows(con)
+    assert (job, detail["description"]) == (kept, kept)
+
+
+@pytest.mark.parametrize(
     "message", ["", "text", "[]", "{}", '{"notification": 7}', '{"AlarmName": "x"}', "null"]
 )
 def test_what_somebody_else_publishes_is_left_alone(telling: Telling, con: Connection, message: str) -> None:

@@ -15,15 +15,20 @@ def is_alarm(message: Any) -> bool:
 
 def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now: datetime) -> str | None:
     """Note an alarm that changed its state; `message_id` is SNS's, so that a repetition is none."""
+    name = _text(message["AlarmName"])
     detail = {
-        "alarm": str(message["AlarmName"]),
-        "state": str(message["NewStateValue"]),
-        "description": str(message.get("AlarmDescription") or ""),
-        "reason": str(message.get("NewStateReason") or ""),
-        "url": _console(str(message.get("AlarmArn", "")), str(message["AlarmName"])),
+        "alarm": name,
+        "state": _text(message["NewStateValue"]),
+        "description": _text(message.get("AlarmDescription")),
+        "reason": _text(message.get("NewStateReason")),
+        "url": _console(_text(message.get("AlarmArn")), name),
     }
-    text = json.dumps(detail).replace("\\u0000", "")
-    return record(con, now, "alarm", message_id, text, _job(message))
+    return record(con, now, "alarm", message_id, json.dumps(detail), _job(message))
+
+
+def _text(value: Any) -> str:
+    """As PostgreSQL can keep it: without NUL, and with ? for half of a surrogate pair."""
+    return str(value or "").replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _job(message: dict[str, Any]) -> str | None:
@@ -32,7 +37,7 @@ def _job(message: dict[str, Any]) -> str | None:
     dimensions = trigger.get("Dimensions") if isinstance(trigger, dict) else None
     for dimension in dimensions if isinstance(dimensions, list) else []:
         if isinstance(dimension, dict) and dimension.get("name") == "job":
-            return str(dimension.get("value"))
+            return _text(dimension.get("value"))
     return None
 
 
