@@ -2,13 +2,15 @@
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, store
+from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, overview, store
 from slowmatch.jobs.messages import EventError
 from slowmatch.jobs.runtime import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
@@ -292,8 +294,6 @@ def test_a_lost_attempt_is_retried(work: Work, con: Connection) -> None:
 
 
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
-    from slowmatch.jobs import overview
-
     overview.pause(con, "record-expiry", "ann", "moving house", con.now())
     work.tick()
     assert work.run()["state"] == "deleted"
@@ -358,10 +358,62 @@ def test_a_direct_rerun_of_an_unknown_run_says_so(work: Work) -> None:
         work.invoke({"run_id": str(uuid.uuid4())})
 
 
-def test_an_unwritable_result_is_the_handlers_failure(work: Work) -> None:
-    work.handler = lambda context: float("nan")
+class Wordless(Exception):
+    def __str__(self) -> str:
+        return str(self.reason)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        pytest.param(lambda context: float("nan"), "ValueError", id="a result"),
+        pytest.param(lambda context: Wordless(), "AttributeError", id="a result without words"),
+        pytest.param(lambda context: Continue({"least": float("inf")}), "ValueError", id="a cursor"),
+        pytest.param(lambda context: Continue({(1, 2): 3}), "TypeError", id="a cursor's key"),  # type: ignore[dict-item]
+        pytest.param(lambda context: context.progress(float("nan")), "ValueError", id="progress"),
+    ],
+)
+def test_what_cannot_be_written_is_the_handlers_failure(
+    work: Work, said: Callable[[Any], Any], error: str
+) -> None:
+    work.handler = said
+    assert work.tick() == []
+    assert work.run()["state"] == "scheduled" and error in work.run()["error"]
+
+
+def test_an_error_without_words_is_a_failed_attempt(work: Work) -> None:
+    def fail(context: Any) -> None:
+        raise Wordless
+
+    work.handler = fail
+    assert work.tick() == []
+    assert work.run()["error"] == "Wordless: <exception str() failed>"
+
+
+def test_a_line_that_cannot_be_written_is_nobodys_failure(
+    work: Work, con: Connection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(telemetry.log, "propagate", False)  # pytest's own handler raises
+    work.handler = lambda context: context.logger.info("%d records", "three")
     work.tick()
-    assert work.run()["state"] == "scheduled" and "ValueError" in work.run()["error"]
+    assert work.run()["state"] == "succeeded" and con.query("SELECT message FROM job_log") == []
+    assert "TypeError: %d format" in capsys.readouterr().err
+
+
+def test_a_tick_whose_schedule_is_resumed_this_very_moment_runs(
+    work: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = claims.start
+
+    def resume_after(*about: Any, **further: Any) -> claims.Claim | None:
+        claim = start(*about, **further)
+        overview.resume(con, "record-expiry", "ann", con.now())
+        return claim
+
+    overview.pause(con, "record-expiry", "ann", None, con.now())
+    monkeypatch.setattr(claims, "start", resume_after)
+    assert work.tick() == []
+    assert work.run()["state"] == "succeeded"
 
 
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch import notify, telemetry
-from slowmatch.db import Connection, StatementError, Unavailable
+from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import claims, endings, queue
 from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
 from slowmatch.jobs.retry import Permanent, retry_delay
-from slowmatch.jobs.text import clean, to_json
+from slowmatch.jobs.text import clean
 from slowmatch.settings import settings
 
 Handler = Callable[[Context], Any]
@@ -30,8 +30,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> "Failure":
-        text = "".join(traceback.format_exception(error))
-        return cls(type(error).__name__, clean(str(error)), clean(text, 32_000), isinstance(error, Permanent))
+        told = traceback.TracebackException.from_exception(error)  # also of one that has no words for itself
+        text = "".join(told.format())
+        return cls(type(error).__name__, clean(str(told)), clean(text, 32_000), isinstance(error, Permanent))
 
 
 def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> endings.Ending:
@@ -101,8 +102,6 @@ def _ending(
                 now,
                 cursor=result.cursor,
             )
-        if result is not None:
-            to_json(result)  # a result that cannot be written is the handler's failure
         return endings.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
     except Cancelled as stopped:
         telemetry.logger.info(f"stopped: {stopped}")
@@ -122,8 +121,9 @@ def _finish(
     progress, lines = context.take_reports()
     try:
         done = _written(con, claim, end, now, message_at, progress, lines, ahead=ahead)
-    except StatementError as refused:
-        # For example a result that PostgreSQL's jsonb cannot hold: the handler's failure, not ours.
+    except Unavailable:
+        raise
+    except Exception as refused:  # noqa: BLE001 - what JSON or PostgreSQL cannot hold is the handler's failure
         end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
         message_at = message_time(end.due_at, now)
         done = endings.finish(con, claim, end, now, message_at, None, lines)

@@ -94,7 +94,10 @@ class RunLog(logging.Handler):
         self._context = context
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._context.note(record.levelname, record.getMessage())
+        try:
+            self._context.note(record.levelname, record.getMessage())
+        except Exception:  # noqa: BLE001 - a line that cannot be written is nobody's failure, as with logging's own
+            self.handleError(record)
 
     def __enter__(self) -> None:
         self._context.logger.addHandler(self)

@@ -102,16 +102,19 @@ class Worker:
                 ticks.hold_tick(self._con, self._spec, occurrence)
             return
         if claim is None:
-            self._unclaimed_tick(occurrence)
+            self._unclaimed_tick(body)
         else:
             self._carry_out(claim)
 
-    def _unclaimed_tick(self, occurrence: datetime) -> None:
+    def _unclaimed_tick(self, body: dict[str, Any]) -> None:
+        occurrence = body["occurrence"]
         pause = ticks.pause_of(self._con, self._spec.name)
         if pause and ticks.skip_tick(self._con, self._spec, occurrence, f"paused by {pause}"):
             telemetry.logger.info(f"tick {occurrence.isoformat()} skipped: paused by {pause}")
-        else:
+        elif ticks.is_answered(self._con, self._spec.name, occurrence):
             telemetry.logger.info(f"tick {occurrence.isoformat()} has its run already")
+        else:
+            self._tick(body)  # the schedule was resumed this very moment
 
     def _pointer(self, run_id: str, attempt: int, ahead: endings.Ahead | None) -> None:
         try:
