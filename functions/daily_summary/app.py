@@ -84,11 +84,17 @@ def _rendered(context: Context, day: date, end: datetime) -> Rendered:
 
 
 def _window(context: Context) -> tuple[date, datetime]:
-    """The day reported and the end of its 24 hours: that day's midnight, or now."""
+    """The day reported and the end of its 24 hours: that day's midnight, the time of the schedule's tick, or now.
+
+    A tick keeps its time however late it is worked on: a retry after midnight would take the next day's place.
+    """
     wanted = context.payload.get("day")
     if wanted is None:
-        return context.now.date(), context.now
+        end = min(context.occurrence or context.now, context.now)
+        return end.date(), end
     day = date.fromisoformat(wanted)
+    if day > context.now.date():
+        raise Permanent(f"{day} is still to come")
     return day, min(context.now, datetime.combine(day + timedelta(days=1), time(), UTC))
 
 

@@ -1,5 +1,6 @@
 """The daily summary: once per day and recipient, whatever is repeated or refused."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from slowmatch.db import Connection
 from slowmatch.jobs.runtime import AttemptFailed
 from slowmatch.settings import Settings, settings
 from tests.integration.summary.conftest import Mailbox
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -45,6 +48,38 @@ def test_a_retry_sends_only_what_was_not_sent(mailbox: Mailbox, run: Any, con: C
     mailbox.refused.clear()
     assert run()["sent"] == ["two@example.com"]
     assert mailbox.taken == ["one@example.com", "two@example.com"]
+
+
+def test_a_retry_after_midnight_is_about_the_day_that_the_tick_was_for(
+    mailbox: Mailbox, lambda_context: Any, con: Connection
+) -> None:
+    tick = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
+    for at in (tick, tick + timedelta(seconds=1)):
+        con.query("INSERT INTO record (title, created_at, expiry_date) VALUES ('x', :at, :at)", at=at)
+    mailbox.refused["two@example.com"] = "451 busy"
+    with pytest.raises(AttemptFailed, match="tried again"):
+        handler({"source": "aws.events", "time": tick.isoformat()}, lambda_context)
+    mailbox.refused.clear()
+    ((run_id,),) = con.query("SELECT id::text FROM job_run")
+    result = handler({"run_id": run_id}, lambda_context)["result"]
+    assert result == {
+        "day": "2026-06-01",
+        "sent": ["two@example.com"],
+        "already_sent": ["one@example.com"],
+    }
+    assert mailbox.taken == ["one@example.com", "two@example.com"]
+    assert all(b"1 created, 1 expired" in content for content in mailbox.contents)
+
+
+@pytest.mark.parametrize("days", [1, 365])
+def test_a_day_to_come_is_refused_and_leaves_that_day_its_summary(
+    mailbox: Mailbox, run: Any, con: Connection, days: int
+) -> None:
+    with pytest.raises(AttemptFailed, match=r"is still to come; no retry follows"):
+        run(day=f"{con.now() + days * DAY:%Y-%m-%d}")
+    with pytest.raises(AttemptFailed, match=r"9999-12-31 is still to come; no retry follows"):
+        run(day="9999-12-31")
+    assert con.query("SELECT count(*) FROM mail_outbox") == [[0]]
 
 
 def test_a_refused_recipient_fails_at_once_and_the_others_get_theirs(mailbox: Mailbox, run: Any) -> None:
