@@ -120,6 +120,7 @@ def _json(url: str, form: bytes | None = None, headers: dict[str, str] | None = 
     """The answer's JSON object; only addresses that were checked come here."""
     import urllib.error
     import urllib.request
+    from http.client import HTTPException
 
     request = urllib.request.Request(url, form, {"Accept": "application/json", **(headers or {})})  # noqa: S310
     try:
@@ -130,7 +131,7 @@ def _json(url: str, form: bytes | None = None, headers: dict[str, str] | None = 
             if form is not None and 400 <= error.code < 500:
                 raise Refusal(_reason(error)) from error
             raise _unreachable(url, f"status {error.code}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise _unreachable(url, str(error)) from error
     if not isinstance(found, dict):
         raise _unreachable(url, "its answer is not a JSON object")
@@ -150,10 +151,12 @@ def _opener() -> Any:
 
 
 def _reason(error: Any) -> str:
+    from http.client import HTTPException
+
     try:
         answer = json.loads(error.read(ANSWER_MAX))
         return str(answer.get("error_description") or answer["error"])[:300]
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, HTTPException, ValueError, KeyError, AttributeError):
         return f"status {error.code}"
 
 

@@ -1,0 +1,44 @@
+"""What the provider may answer without anybody learning more than that it cannot be reached."""
+
+import socket
+import threading
+
+import pytest
+
+from slowmatch.http.problem import Problem
+from slowmatch.http.provider import Provider, Refusal
+
+
+def answering(answer: bytes) -> tuple[int, threading.Thread]:
+    """The port of a server that says this to one request, and hangs up."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with server, server.accept()[0] as peer:
+            peer.recv(65536)
+            peer.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return server.getsockname()[1], thread
+
+
+CUT_SHORT = b"HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n\r\n", CUT_SHORT % b"200 OK", b"HTTP/1.1 200 OK\r\n\r\n[]", b""])
+def test_an_answer_that_is_none_is_tried_again_later(answer: bytes) -> None:
+    port, thread = answering(answer)
+    with pytest.raises(Problem) as caught:
+        Provider(f"http://127.0.0.1:{port}", "console", None).endpoint("jwks_uri")
+    thread.join()
+    assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "5"})
+
+
+def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
+    port, thread = answering(CUT_SHORT % b"400 Bad Request")
+    issuer = f"http://127.0.0.1:{port}"
+    metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/token"}
+    with pytest.raises(Refusal, match="^status 400$"):
+        Provider(issuer, "console", None, metadata).exchange("code", "verifier", f"{issuer}/callback")
+    thread.join()
