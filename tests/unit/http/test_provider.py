@@ -26,7 +26,9 @@ def answering(answer: bytes) -> tuple[int, threading.Thread]:
 CUT_SHORT = b"HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n\r\n", CUT_SHORT % b"200 OK", b"HTTP/1.1 200 OK\r\n\r\n[]", b""])
+@pytest.mark.parametrize(
+    "answer", [b"SSH-2.0-x\r\n\r\n", CUT_SHORT % b"200 OK", b"HTTP/1.1 200 OK\r\n\r\n[]", b""]
+)
 def test_an_answer_that_is_none_is_tried_again_later(answer: bytes) -> None:
     port, thread = answering(answer)
     with pytest.raises(Problem) as caught:
@@ -39,6 +41,6 @@ def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
     port, thread = answering(CUT_SHORT % b"400 Bad Request")
     issuer = f"http://127.0.0.1:{port}"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/token"}
-    with pytest.raises(Refusal, match="^status 400$"):
+    with pytest.raises(Refusal, match=r"^status 400$"):
         Provider(issuer, "console", None, metadata).exchange("code", "verifier", f"{issuer}/callback")
     thread.join()
