@@ -108,6 +108,17 @@ def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:
     assert states(batch) == ["succeeded", "processing", "enqueued"]
 
 
+@pytest.mark.parametrize(("job", "waits"), [("mail-test", "off"), ("record-expiry", "on")])
+def test_the_commit_of_a_claim_waits_for_the_disk_only_where_two_would_work_at_once(
+    con: Connection, work: Work, later: Callable[..., Any], job: str, waits: str
+) -> None:
+    (message,) = put(con, 1, job)
+    con.query("SET synchronous_commit = on")
+    with con.transaction():  # of which the commit is
+        claims.claim(con, job, message["run_id"], 1, claims.Holder("w", "r", con.now(), later(minutes=3)))
+        assert con.query("SHOW synchronous_commit") == [[waits]]
+
+
 def test_a_claim_ahead_is_held_as_long_as_the_invocation_lasts(batch: Work, con: Connection) -> None:
     leases: list[Any] = []
 
@@ -190,6 +201,14 @@ def test_rubbish_between_two_runs_spares_both(batch: Work, con: Connection, rubb
     first, second = put(con, 2)
     assert batch.deliver(first, rubbish, second) == ["1"]
     assert states(batch) == ["succeeded", "succeeded"]
+
+
+def test_a_run_that_was_claimed_ahead_is_done_once_whatever_comes_after_it(
+    batch: Work, con: Connection
+) -> None:
+    first, second, third = put(con)
+    assert batch.deliver(first, second, "not json", third) == ["2"]
+    assert states(batch) == ["succeeded"] * 3 and len(batch.seen) == 3
 
 
 def test_what_is_not_there_to_be_started_is_acknowledged(batch: Work, con: Connection) -> None:

@@ -1,9 +1,10 @@
 """The life of a run, from its message to its final state."""
 
 import dataclasses
+import os
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,6 @@ import pytest
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, overview, store
-from slowmatch.jobs.messages import EventError
-from slowmatch.jobs.runtime import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 
@@ -33,6 +32,10 @@ def test_a_tick_makes_a_run_and_finishes_it(work: Work) -> None:
         ["processing", "succeeded"],
     ]
     assert work.attempts(run["id"]) == [[1, "succeeded", None]]
+    assert [event[2:] for event in work.events(run["id"])] == [
+        ["started by schedule", "schedule"],
+        ["the handler returned", "worker"],
+    ]
 
 
 def test_an_occurrence_is_answered_once(work: Work) -> None:
@@ -127,6 +130,8 @@ def test_long_work_goes_on_in_a_next_invocation(work: Work, queues: Queues) -> N
         work.deliver(pointer)
     run = work.run()
     assert run["state"] == "succeeded" and run["result"] == {"parts": 3} and run["failures"] == 0
+    assert datetime.fromisoformat(run["started_at"]) == work.seen[0].now < work.seen[1].now
+    assert work.events(run["id"])[2][2:] == ["attempt 2", f"process {os.getpid()}"]
     assert [row[1] for row in work.attempts(run["id"])] == ["continued", "continued", "succeeded"]
 
 
@@ -244,25 +249,6 @@ def test_a_message_that_came_twice_waits_once(work: Work, con: Connection, queue
     assert len(work.seen) == 1
 
 
-def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_for_its_time(
-    work: Work, con: Connection, queues: Queues
-) -> None:
-    work.handler = fail
-    with pytest.raises(AttemptFailed):
-        work.invoke({})
-    retry = work.run()["id"]
-
-    def meet(context: Any) -> None:
-        work.handler = lambda context: "mended"
-        with pytest.raises(EventError, match=f"run {retry} waits for it"):
-            work.invoke({"run_id": retry})
-
-    work.handler = meet
-    work.tick()
-    work.deliver(*queues.take())
-    assert store.get(con, retry)["result"] == "mended"
-
-
 @pytest.mark.parametrize("end", ["lost", "deleted"])
 def test_a_place_that_becomes_free_is_handed_on(
     work: Work, con: Connection, queues: Queues, end: str
@@ -325,37 +311,6 @@ def test_rubbish_is_left_to_the_dead_letter_queue_and_spares_its_neighbours(work
 
 def test_a_message_for_an_unknown_run_is_acknowledged(work: Work) -> None:
     assert work.deliver({"run_id": str(uuid.uuid4()), "attempt": 1}) == []
-
-
-def test_direct_invocation_returns_the_run(work: Work) -> None:
-    run = work.invoke({})
-    assert run["state"] == "succeeded" and run["trigger"] == "direct"
-    assert work.invoke({"payload": {"batch_size": 5}})["payload"] == {"batch_size": 5}
-    scheduled = {"source": "aws.events", "time": TICK}
-    assert work.invoke(scheduled)["occurrence"] is not None
-    assert work.invoke(scheduled)["occurrence"] is None
-    assert work.invoke({"run_id": run["id"]})["attempt"] == 2
-
-
-def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
-    work.handler = fail
-    with pytest.raises(AttemptFailed, match="the disk is full; it will be tried again at"):
-        work.invoke({})
-    work.handler = lambda context: "mended"
-    assert work.invoke({"run_id": work.run()["id"]})["result"] == "mended"
-
-
-@pytest.mark.parametrize(
-    "event", [{"x": 1}, [], "text", {"run_id": "x"}, {"payload": {"no": 1}}, {"payload": 3}]
-)
-def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, event: Any) -> None:
-    with pytest.raises(ValueError, match=r"accepts|identifier|field|JSON object"):
-        work.invoke(event)
-
-
-def test_a_direct_rerun_of_an_unknown_run_says_so(work: Work) -> None:
-    with pytest.raises(EventError, match="there is no run"):
-        work.invoke({"run_id": str(uuid.uuid4())})
 
 
 class Wordless(Exception):

@@ -1,0 +1,123 @@
+"""A job's function that a person invokes: it runs at once, is recorded, and tells what became of it."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.jobs import Permanent, enqueue, overview, store, ticks
+from slowmatch.jobs.messages import EventError
+from slowmatch.jobs.runtime import AttemptFailed
+from tests.integration.jobs.conftest import TICK, Queues, Work
+
+SCHEDULED = {"source": "aws.events", "time": TICK}
+
+
+def fail(context: Any) -> None:
+    raise RuntimeError("the disk is full")
+
+
+def refuse(context: Any) -> None:
+    raise Permanent("the recipient was refused")
+
+
+def test_direct_invocation_returns_the_run(work: Work) -> None:
+    run = work.invoke({})
+    assert run["state"] == "succeeded" and run["trigger"] == "direct"
+    assert work.events(run["id"])[0] == [None, "processing", "started by direct", "direct invocation"]
+    assert work.invoke({"payload": {"batch_size": 5}})["payload"] == {"batch_size": 5}
+    assert datetime.fromisoformat(work.invoke(SCHEDULED)["occurrence"]) == datetime.fromisoformat(TICK)
+    assert work.invoke(SCHEDULED)["occurrence"] is None
+
+
+def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
+    work.handler = fail
+    with pytest.raises(AttemptFailed, match="the disk is full; it will be tried again at"):
+        work.invoke({})
+    work.handler = refuse
+    with pytest.raises(AttemptFailed, match="was refused; no retry follows"):
+        work.invoke({})
+    work.handler = lambda context: "mended"
+    for run in work.runs():
+        assert work.invoke({"run_id": run["id"]})["result"] == "mended"
+
+
+def test_a_run_that_is_started_again_by_hand_leaves_no_message(work: Work, queues: Queues) -> None:
+    run = work.invoke({})
+    assert work.invoke({"run_id": run["id"]})["attempt"] == 2
+    assert queues.take() == []
+
+
+@pytest.mark.parametrize(
+    "event", [{"x": 1}, [], "text", {"run_id": "x"}, {"payload": {"no": 1}}, {"payload": 3}]
+)
+def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, event: Any) -> None:
+    with pytest.raises(ValueError, match=r"accepts|identifier|field|JSON object"):
+        work.invoke(event)
+
+
+def test_a_run_that_is_unknown_or_another_job_s_is_refused(work: Work, con: Connection) -> None:
+    run_id = enqueue(con, "db-cleanup").run_id
+    store.change(con, "delete", ids=[run_id], actor="ann")
+    for other in (run_id, str(uuid.uuid4())):
+        with pytest.raises(EventError, match="there is no run"):
+            work.invoke({"run_id": other})
+    assert store.get(con, run_id)["state"] == "deleted"
+
+
+def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> None:
+    def meet(context: Any) -> None:
+        with pytest.raises(EventError, match=r"cannot be started: .* is processing, attempt 1"):
+            work.invoke({"run_id": context.run_id})
+
+    work.handler = meet
+    work.tick()
+    assert len(work.seen) == 1
+
+
+def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connection) -> None:
+    overview.pause(con, "record-expiry", "ann", None, con.now())
+    assert work.invoke({})["state"] == "succeeded"
+
+
+def test_an_occurrence_that_is_answered_this_very_moment_is_not_answered_again(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "is_answered", lambda *_: False)
+    work.tick()
+    with pytest.raises(EventError, match="answered this very moment"):
+        work.invoke(SCHEDULED)
+    assert len(work.seen) == 1
+
+
+def test_who_meets_a_running_run_by_hand_leaves_one_that_waits(work: Work, queues: Queues) -> None:
+    def meet(context: Any) -> None:
+        work.handler = lambda context: "second"
+        assert work.invoke({})["state"] == "enqueued"
+        assert (queues.take(), queues.delayed()) == ([], 1)
+
+    work.handler = meet
+    work.tick()
+    work.deliver(*queues.take())
+    assert work.runs()[1]["result"] == "second"
+
+
+def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_for_its_time(
+    work: Work, con: Connection, queues: Queues
+) -> None:
+    work.handler = fail
+    with pytest.raises(AttemptFailed):
+        work.invoke({})
+    retry = work.run()["id"]
+
+    def meet(context: Any) -> None:
+        work.handler = lambda context: "mended"
+        with pytest.raises(EventError, match=f"run {retry} waits for it"):
+            work.invoke({"run_id": retry})
+
+    work.handler = meet
+    work.tick()
+    work.deliver(*queues.take())
+    assert store.get(con, retry)["result"] == "mended"
