@@ -74,9 +74,8 @@ def set_cookie(event: Event, kind: str, value: str, seconds: int) -> str:
     Lax, since the provider's page leads back here: a link from elsewhere comes with the cookie, a form does not.
     """
     secure = "; Secure" if _encrypted(event) else ""
-    expires = "" if seconds else "; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
     pair = f"{cookie_name(event, kind)}={value}"
-    return f"{pair}; Path=/; Max-Age={seconds}{expires}; HttpOnly; SameSite=Lax{secure}"
+    return f"{pair}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
 def cookie_name(event: Event, kind: str) -> str:
