@@ -1,5 +1,9 @@
 """pg8000 with one packet each way does what pg8000 does."""
 
+from io import BytesIO
+from struct import pack
+from types import SimpleNamespace
+
 import pytest
 
 from slowmatch.db import Connection, StatementError, Unavailable
@@ -20,6 +24,16 @@ def test_a_statement_that_failed_leaves_no_answer_for_the_next(con: Connection) 
         with pytest.raises(StatementError, match="division by zero"):
             con.query("SELECT 1 / CAST(:zero AS int)", zero=0)
         assert con.query("SELECT CAST(:one AS int)", one=1) == [[1]]
+
+
+def test_a_server_that_hangs_up_within_a_message_is_told_as_such(con: Connection) -> None:
+    con.query("SELECT 1")
+    assert con._wire is not None
+    sent = BytesIO(b"D" + pack("!ihi", 4 + 2 + 4 + 100, 1, 100) + b"x" * 50)
+    con._wire._sock = SimpleNamespace(read=sent.read, write=len, flush=lambda: None, close=lambda: None)
+    with pytest.raises(Unavailable, match="closed the connection"):
+        con.query("SELECT 1")
+    assert con.query("SELECT 1") == [[1]]
 
 
 def test_a_server_that_hangs_up_in_the_middle_is_told_as_such(con: Connection) -> None:

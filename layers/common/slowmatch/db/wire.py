@@ -5,7 +5,7 @@ is waited for. Sync flushes by itself:
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import Any
 
@@ -36,13 +36,17 @@ class Wire(pg8000.native.Connection):  # type: ignore[misc]
         """What pg8000's does, without copying every message twice."""
         read, handlers, code = self._sock.read, self.message_types, None
         while code != READY_FOR_QUERY:
-            head = read(_MESSAGE.size)
-            if len(head) < _MESSAGE.size:
-                raise pg8000.native.InterfaceError("the server closed the connection")
-            code, length = _MESSAGE.unpack(head)
-            handlers[code](read(length - _LENGTH.size), context)
+            code, length = _MESSAGE.unpack(_whole(read, _MESSAGE.size))
+            handlers[code](_whole(read, length - _LENGTH.size), context)
         if context.error is not None:
             raise context.error
+
+
+def _whole(read: Callable[[int], bytes], size: int) -> bytes:
+    data = read(size)
+    if len(data) < size:
+        raise pg8000.native.InterfaceError("the server closed the connection")
+    return data
 
 
 def _bind(name: bytes, params: Sequence[str | None]) -> bytes:
