@@ -20,6 +20,16 @@ def test_an_answer_is_kept_until_somebody_else_writes(
     assert unchanged(con, "x", count) == [2]
 
 
+def test_nothing_is_kept_over_a_lost_connection_because_a_crash_may_take_back_what_was_seen(
+    con: Connection, postgres: Postgres
+) -> None:
+    count = Counter()
+    unchanged(con, "x", count)
+    ((pid,),) = con.query("SELECT pg_backend_pid()")
+    postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 5000)")
+    assert unchanged(con, "x", count) == [2]
+
+
 def test_what_was_answered_is_the_callers_own(con: Connection) -> None:
     count = Counter()
     unchanged(con, "x", count).append(7)

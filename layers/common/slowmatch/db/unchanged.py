@@ -1,6 +1,7 @@
 """Answers that are made anew only when something was written since: a page that nobody changed costs one look.
 
 The sign is PostgreSQL's own snapshot: as long as it reads the same, every statement would find the same rows.
+After a crash, which may take back what did not wait for the disk, another process of the server says so.
 """
 
 import pickle
@@ -15,7 +16,9 @@ T = TypeVar("T")
 MOST = 200
 """Answers kept for one connection; a write anywhere in the server forgets them all."""
 
-_SNAPSHOT = "SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned() IS NULL"
+_SNAPSHOT = """
+    SELECT pg_current_snapshot() || ' ' || pg_backend_pid(), pg_current_xact_id_if_assigned() IS NULL
+"""
 _kept: WeakKeyDictionary[Connection, tuple[str, dict[Hashable, bytes]]] = WeakKeyDictionary()
 
 
