@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def message(run: dict[str, Any], attempt: int) -> dict[str, Any]:
     return {"run_id": run["id"], "attempt": attempt}
 
 
-def test_a_tick_makes_a_run_and_finishes_it(work: Work) -> None:
+def test_a_tick_makes_a_run_and_finishes_it(work: Work, con: Connection) -> None:
     assert work.tick() == []
     run = work.run()
     assert run["state"] == "succeeded" and run["result"] == {"done": 1} and run["trigger"] == "schedule"
@@ -32,6 +33,7 @@ def test_a_tick_makes_a_run_and_finishes_it(work: Work) -> None:
         ["processing", "succeeded"],
     ]
     assert work.attempts(run["id"]) == [[1, "succeeded", None]]
+    assert con.query("SELECT request_id FROM job_attempt") == [[work.lambda_context.aws_request_id]]
     assert [event[2:] for event in work.events(run["id"])] == [
         ["started by schedule", "schedule"],
         ["the handler returned", "worker"],
@@ -154,17 +156,35 @@ def test_a_deleted_run_stops_at_its_next_checkpoint(work: Work, con: Connection)
     assert work.events(run["id"])[-1][3] == "ann"
 
 
-def test_a_checkpoint_tells_when_time_is_nearly_up(work: Work) -> None:
+@pytest.mark.parametrize(("given", "reserve"), [(300_000, 30_000), (60_000, 12_000)])
+def test_a_checkpoint_tells_when_time_is_nearly_up(work: Work, given: int, reserve: int) -> None:
     told: list[bool] = []
 
     def look(context: Any) -> None:
-        told.append(context.checkpoint())
-        work.lambda_context.remaining = 5_000
-        told.append(context.checkpoint())
+        for remaining in (given, reserve + 1, reserve):
+            work.lambda_context.remaining = remaining
+            told.append(context.checkpoint())
 
     work.handler = look
+    work.lambda_context.remaining = given
     work.tick()
-    assert told == [False, True]
+    assert told == [False, False, True]
+
+
+def test_what_is_only_reported_is_written_once_a_second(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(at=0.0)
+    monkeypatch.setattr("slowmatch.jobs.context.time", SimpleNamespace(monotonic=lambda: clock.at))
+    written: list[Any] = []
+
+    def report(context: Any) -> None:
+        for done in range(1, 6):
+            clock.at += 0.5
+            context.progress(done)
+            written.append((work.run()["progress"] or {}).get("done"))
+
+    work.handler = report
+    work.tick()
+    assert written == [None, 2, 2, 4, 4] and work.run()["progress"] == {"done": 5, "total": None}
 
 
 def test_a_deleted_waiting_run_never_starts(work: Work, con: Connection) -> None:
@@ -247,6 +267,11 @@ def test_a_message_that_came_twice_waits_once(work: Work, con: Connection, queue
     work.handler = meet
     work.tick()
     assert len(work.seen) == 1
+
+
+def test_a_message_of_another_attempt_lets_nothing_wait(work: Work, con: Connection) -> None:
+    run_id = enqueue(con, "record-expiry").run_id
+    assert not store.postpone_message(con, run_id, 2, con.now() + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize("end", ["lost", "deleted"])
