@@ -72,6 +72,37 @@ def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:
     assert [at.hour for (at,) in rows] == [1, 3]
 
 
+def test_a_tick_while_its_rule_is_disabled_is_not_missed(con: Connection) -> None:
+    con.query(
+        "INSERT INTO job (name, schedule, schedule_enabled, ticks_checked_to) "
+        "VALUES ('record-expiry', 'cron(0 * * * ? *)', false, :at)",
+        at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
+    )
+    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
+    con.query("UPDATE job SET schedule_enabled = true")
+    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T03:09:59+00:00")) == 0
+    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T03:10:00+00:00")) == 1
+
+
+def test_after_a_long_silence_the_last_day_is_reported(con: Connection) -> None:
+    con.query(
+        "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'cron(0 * * * ? *)', :at)",
+        at=datetime.fromisoformat("2026-11-01T00:00:00+00:00"),
+    )
+    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 24
+
+
+def test_the_ticks_of_a_rate_are_not_watched(con: Connection, work: Work) -> None:
+    """EventBridge counts them from the making of the rule, whose minute it tells nobody."""
+    con.query(
+        "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'rate(1 hour)', :at)",
+        at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
+    )
+    work.tick("2026-11-24T00:37:00Z")
+    work.tick("2026-11-24T01:37:00Z")
+    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
+
+
 def test_history_is_purged_past_its_retention(con: Connection, work: Work, environment: Settings) -> None:
     work.tick()
     assert upkeep.purge(con, con.now() + timedelta(days=29), environment) == 0
@@ -125,6 +156,7 @@ def test_the_function_counts_records_too_and_forgets_what_is_old(
         "INSERT INTO record_event (at, action, actor) VALUES (now() - interval '91 days', 'created', 'ann')"
     )
     records.create(con, "x", con.now(), "ann")
+    con.query("UPDATE record_event SET at = at - interval '1 second'")  # by another clock than the dispatcher's
     dispatcher({}, lambda_context)
     assert con.query("SELECT sum(created) FROM record_hour") == [[1]]
     assert con.query("SELECT count(*) FROM record_event") == [[1]]
@@ -177,7 +209,8 @@ def test_a_rule_that_is_gone_or_not_understood_stops_nothing(
     rules.delete_rule(Name="slowmatch-test-db-cleanup")
     con.query(
         "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('daily-summary', 'monthly', '2020-01-01') "
-        "ON CONFLICT (name) DO UPDATE SET schedule = EXCLUDED.schedule"
+        "ON CONFLICT (name) DO UPDATE "
+        "SET schedule = EXCLUDED.schedule, schedule_enabled = true, ticks_checked_to = EXCLUDED.ticks_checked_to"
     )
     assert overview.jobs(con, con.now())[0]["next"] == []
     assert upkeep.report_missed(con, con.now()) == 0

@@ -61,6 +61,8 @@ def test_the_firings_between_two_moments() -> None:
         "cron(0 0 32 * ? *)",
         "cron(0 0 ? * 8 *)",
         "cron(0 0 ? * XYZ *)",
+        "cron(0 0 ? * XYZL *)",
+        "cron(0 0 ? * XYZ#2 *)",
         "cron(0 0 * FOO ? *)",
         "cron(5-1 0 * * ? *)",
         "cron(*/0 0 * * ? *)",

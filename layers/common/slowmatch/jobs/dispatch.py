@@ -7,7 +7,6 @@ from slowmatch.db import Connection
 from slowmatch.jobs import endings, queue
 from slowmatch.jobs.attempts import Failure, after_failure, message_time
 from slowmatch.jobs.notices import tell
-from slowmatch.jobs.text import clean
 
 RESEND_AFTER = timedelta(minutes=10)
 """A message that should have been claimed this long ago is taken for lost."""
@@ -77,6 +76,7 @@ def _rescue(
         "Lost", "the worker ended without a word: killed, timed out or crashed", None, outcome="lost"
     )
     end = after_failure(lost, failures + 1, max_attempts, now)
+    message_at = message_time(end.due_at, now)
     rows = con.query(
         f"""
         WITH lost AS (
@@ -104,15 +104,15 @@ def _rescue(
         failures=end.failures,
         error=end.error,
         due_at=end.due_at,
-        message_at=message_time(end.due_at, now),
+        message_at=message_at,
         message=lost.message,
-        reason=clean(end.reason, 1_000),
+        reason=end.reason,
     )
     for job, *_ in rows:
         telemetry.logger.warning(f"attempt {attempt} of run {run_id} of {job} was lost; {end.reason}")
         telemetry.count("AttemptLost", job=job)
     pointers = endings.hand_on(con, [row[0] for row in rows], now)
-    if message_time(end.due_at, now):
+    if message_at:
         pointers += [queue.Pointer(*row) for row in rows]
     queue.deliver(con, pointers)
     return len(rows)

@@ -68,7 +68,10 @@ def read_schedules(con: Connection, stack: str) -> None:
 
 
 def report_missed(con: Connection, now: datetime) -> int:
-    """Note each tick that should have produced a run by now and did not."""
+    """Note each tick that should have produced a run by now and did not.
+
+    Not of a rate: EventBridge counts from the making of the rule, whose minute it tells nobody.
+    """
     until = now - TICK_GRACE
     missed = 0
     for name, schedule, enabled, checked_to in con.query(
@@ -77,7 +80,7 @@ def report_missed(con: Connection, now: datetime) -> int:
         if until <= checked_to:
             continue
         parsed = cron.understood(schedule)
-        if enabled and parsed is not None:
+        if enabled and parsed is not None and parsed.rate is None:
             ticks = list(parsed.between(max(checked_to, now - LOOK_BACK), until))
             missed += _note_missed(con, name, ticks, now)
         con.query(

@@ -28,7 +28,7 @@ class Schedule:
     rate: timedelta | None = None
 
     def matches(self, minute: datetime) -> bool:
-        """Whether the schedule fires in that minute; a rate is counted from the epoch."""
+        """Whether the schedule fires in that minute; a rate is counted from the epoch, not from its rule's making."""
         at = minute.astimezone(UTC).replace(second=0, microsecond=0)
         if self.rate is not None:
             return int(at.timestamp()) % int(self.rate.total_seconds()) == 0
@@ -140,8 +140,9 @@ def _number(what: str, text: str, names: dict[str, int] | None) -> int:
 def _check_days(days: str, weekdays: str) -> None:
     if days not in ("?", "L", "LW") and not re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", days):
         _numbers("day", days, 1, 31)
-    if weekdays not in ("?", "L") and not re.fullmatch(r"([1-7]|[A-Z]{3})(L|#[1-5])", weekdays):
-        _numbers("weekday", weekdays, 1, 7, WEEKDAYS)
+    if weekdays not in ("?", "L"):
+        special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#[1-5])", weekdays)
+        _numbers("weekday", special[1] if special else weekdays, 1, 7, WEEKDAYS)
 
 
 def _day_of_month(days: str, day: datetime) -> bool:
