@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from moto import mock_aws
 from moto.ses.models import ses_backends
 
 from slowmatch.mail import Message, Refused, Ses, Undelivered, open_transport, send, ses
-from tests.unit.mail.server import talking
+from tests.unit.mail.server import listening, talking
 
 Build = Callable[..., Message]
 Answer = Exception | dict[str, Any]
@@ -175,6 +176,25 @@ def test_an_answer_lost_on_the_wire_leaves_the_outcome_unknown(
         with pytest.raises(Undelivered) as caught:
             send(a_message(), Ses(timeout_seconds=0.2))
     assert caught.value.outcome_unknown is outcome_unknown
+
+
+def test_what_may_have_been_taken_over_is_not_sent_again_by_botocore_itself(
+    a_message: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = []
+
+    class HangsUp(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            requests.append(transport)
+
+        def data_received(self, data: bytes) -> None:
+            requests[-1].close()
+
+    with listening(HangsUp) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        with pytest.raises(Undelivered):
+            send(a_message(), Ses(timeout_seconds=2))
+    assert len(requests) == 1
 
 
 def test_nobody_listening_means_that_nothing_was_sent(
