@@ -8,6 +8,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent, enqueue, overview, store, ticks
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.messages import EventError
 from slowmatch.jobs.runtime import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
@@ -28,6 +29,9 @@ def test_direct_invocation_returns_the_run(work: Work) -> None:
     assert run["state"] == "succeeded" and run["trigger"] == "direct"
     assert work.events(run["id"])[0] == [None, "processing", "started by direct", "direct invocation"]
     assert work.invoke({"payload": {"batch_size": 5}})["payload"] == {"batch_size": 5}
+    work.spec = JOBS["db-cleanup"]
+    work.tick()
+    work.spec = JOBS["record-expiry"]
     assert datetime.fromisoformat(work.invoke(SCHEDULED)["occurrence"]) == datetime.fromisoformat(TICK)
     assert work.invoke(SCHEDULED)["occurrence"] is None
 

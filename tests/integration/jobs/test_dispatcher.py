@@ -27,6 +27,45 @@ def test_a_run_whose_message_was_lost_is_sent_again(con: Connection, queues: Que
     assert dispatch.send_due(con, con.now() + timedelta(minutes=9)) == 0
     assert dispatch.send_due(con, con.now() + timedelta(minutes=11)) == 1
     assert queues.take() == [{"run_id": run_id, "attempt": 1}]
+    assert dispatch.send_due(con, con.now() + timedelta(minutes=11)) == 0
+
+
+def test_a_message_that_is_on_its_way_is_not_sent_again(con: Connection, queues: Queues) -> None:
+    now = con.now()
+    enqueue(con, "record-expiry", due_at=now + timedelta(minutes=29))
+    assert dispatch.send_due(con, now + timedelta(minutes=15)) == 1
+    assert dispatch.send_due(con, now + timedelta(minutes=27)) == 0
+
+
+def test_what_was_scheduled_and_is_due_is_enqueued_by_the_dispatcher(con: Connection, work: Work) -> None:
+    run_id = enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1)).run_id
+    dispatch.send_due(con, con.now() + timedelta(minutes=50))
+    assert work.run()["state"] == "scheduled" and len(work.events(run_id)) == 1
+    dispatch.send_due(con, con.now() + timedelta(minutes=90))
+    assert work.run()["state"] == "enqueued"
+    assert work.events(run_id)[1:] == [["scheduled", "enqueued", "due", "dispatcher"]]
+    dispatch.send_due(con, con.now() + timedelta(minutes=110))
+    assert len(work.events(run_id)) == 2
+
+
+def test_a_backlog_is_sent_in_the_order_of_its_due_times_and_up_to_a_limit(
+    con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "BATCH", 2)
+    made = [enqueue(con, "record-expiry").run_id for _ in range(5)]
+    queues.take()
+    now = con.now() + timedelta(minutes=11)
+    assert dispatch.send_due(con, now) == 5
+    assert [message["run_id"] for message in queues.take()] == made
+    monkeypatch.setattr(dispatch, "MOST", 4)
+    assert dispatch.send_due(con, now + timedelta(minutes=11)) == 4
+
+
+def test_all_is_sent_again_when_that_is_asked_for(con: Connection, queues: Queues) -> None:
+    enqueue(con, "record-expiry")
+    enqueue(con, "record-expiry", due_at=con.now() + timedelta(minutes=5))
+    assert dispatch.send_due(con, con.now()) == 0
+    assert dispatch.send_due(con, con.now(), resend_all=True) == 2
 
 
 def test_a_run_enqueued_in_a_transaction_exists_only_with_it(con: Connection, queues: Queues) -> None:
@@ -45,18 +84,40 @@ def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
 ) -> None:
     real = queue.url
     monkeypatch.setattr(queue, "url", lambda job: real(job) + "-gone")
+    monkeypatch.setattr(dispatch, "BATCH", 1)
     enqueue(con, "record-expiry")
+    assert dispatch.send_due(con, con.now()) == 0
     monkeypatch.setattr(queue, "url", real)
     assert dispatch.send_due(con, con.now()) == 1
+
+
+def test_a_lost_attempt_is_retried(
+    con: Connection, work: Work, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work.be_killed()
+    run = work.run()
+    over = datetime.fromisoformat(run["lease_until"])
+    assert run["state"] == "processing" and dispatch.rescue_lost(con, over + dispatch.LEASE_GRACE) == 0
+    assert dispatch.rescue_lost(con, over + dispatch.LEASE_GRACE + timedelta(milliseconds=1)) == 1
+    run = work.run()
+    assert (run["state"], run["failures"]) == ("scheduled", 1) and run["error"].startswith("Lost")
+    assert work.attempts(run["id"]) == [[1, "lost", "Lost"]] and queues.delayed() == 1
+    assert "retry 1 of 10 in" in work.events(run["id"])[-1][2]
+    assert '"AttemptLost"' in capsys.readouterr().out
 
 
 def test_the_last_attempt_lost_is_a_failed_run(con: Connection, work: Work) -> None:
     work.be_killed()
     con.query(
-        "UPDATE job_run SET failures = max_attempts - 1, lease_until = created_at - interval '1 minute'"
+        """
+        UPDATE job_run SET failures = max_attempts - 1, lease_until = created_at - interval '1 minute',
+               error = 'RuntimeError: the disk is full'
+        """
     )
+    due_at = work.run()["due_at"]
     dispatch.rescue_lost(con, con.now())
-    assert work.run()["state"] == "failed"
+    run = work.run()
+    assert (run["state"], run["due_at"]) == ("failed", due_at) and run["error"].startswith("Lost")
 
 
 def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:
@@ -156,7 +217,9 @@ def test_the_function_counts_records_too_and_forgets_what_is_old(
         "INSERT INTO record_event (at, action, actor) VALUES (now() - interval '91 days', 'created', 'ann')"
     )
     records.create(con, "x", con.now(), "ann")
-    con.query("UPDATE record_event SET at = at - interval '1 second'")  # by another clock than the dispatcher's
+    con.query(
+        "UPDATE record_event SET at = at - interval '1 second'"
+    )  # by another clock than the dispatcher's
     dispatcher({}, lambda_context)
     assert con.query("SELECT sum(created) FROM record_hour") == [[1]]
     assert con.query("SELECT count(*) FROM record_event") == [[1]]

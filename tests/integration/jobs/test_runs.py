@@ -224,8 +224,10 @@ def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
 
     def meet(context: Any) -> None:
         work.handler = lambda context: None
-        work.tick("2026-11-24T03:00:00Z")
-        assert len(work.seen) == 1
+        for _ in range(2):
+            work.tick("2026-11-24T03:00:00Z")
+        assert len(work.seen) == 1 and queues.delayed() == 1
+        assert "waits for the run that is processing" in work.events(work.runs()[1]["id"])[0]
 
     work.handler = meet
     work.tick()
@@ -294,16 +296,6 @@ def test_a_place_that_becomes_free_is_handed_on(
     assert len(work.seen) == 1
 
 
-def test_a_lost_attempt_is_retried(work: Work, con: Connection) -> None:
-    work.be_killed()
-    run = work.run()
-    assert run["state"] == "processing" and dispatch.rescue_lost(con, con.now()) == 0
-    work.end_lease(run["id"])
-    assert dispatch.rescue_lost(con, con.now()) == 1
-    run = work.run()
-    assert run["state"] == "scheduled" and run["error"].startswith("Lost")
-
-
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
     overview.pause(con, "record-expiry", "ann", "moving house", con.now())
     work.tick()
@@ -311,8 +303,11 @@ def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Wor
     assert "ann: moving house" in work.events(work.run()["id"])[0][2]
     enqueue(con, "record-expiry")
     work.deliver(message(work.runs()[1], 1))
-    overview.resume(con, "record-expiry", "bob", con.now())
+    overview.pause(con, "record-expiry", "cid", None, con.now())
     work.tick("2026-11-24T03:00:00Z")
+    assert work.events(work.runs()[2]["id"])[0][2] == "skipped: paused by cid"
+    overview.resume(con, "record-expiry", "bob", con.now())
+    work.tick("2026-11-24T04:00:00Z")
     assert len(work.seen) == 2
 
 

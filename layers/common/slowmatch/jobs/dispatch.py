@@ -85,7 +85,7 @@ def _rescue(
                 due_at = COALESCE(CAST(:due_at AS timestamptz), due_at), message_at = CAST(:message_at AS timestamptz),
                 finished_at = CASE WHEN :state = 'failed' THEN CAST(:now AS timestamptz) END
             WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer)
-              AND state = 'processing' AND lease_until < CAST(:now AS timestamptz)
+              AND lease_until < CAST(:now AS timestamptz)
             RETURNING id, job, attempt, due_at
         ), closed AS (
             UPDATE job_attempt
