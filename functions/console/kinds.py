@@ -64,7 +64,7 @@ LISTS = {
             "failed",
             "Failed",
             ("id", "job", "error", "finished"),
-            "Runs whose last attempt failed stand here until somebody requeues or deletes them. None did: good.",
+            "Runs whose last attempt failed stand here, to be requeued or deleted. None did: good.",
             "failed",
         ),
         Kind(

@@ -28,9 +28,9 @@ LISTS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
         ["Run", "Worker", "Job", "Started", "Progress"],
         ["Delete"],
     ),
-    "succeeded": ({"state": "succeeded"}, ["Run", "Job", "Duration", "Latency", "When"], ["Requeue"]),
-    "failed": ({"state": "failed"}, ["Run", "Job", "Error", "When"], ["Requeue", "Delete"]),
-    "deleted": ({"state": "deleted"}, ["Run", "Job", "Started by", "Created", "When"], ["Requeue"]),
+    "succeeded": ({"state": "succeeded"}, ["Run", "Job", "Duration", "Latency", "Ended"], ["Requeue"]),
+    "failed": ({"state": "failed"}, ["Run", "Job", "Error", "Ended"], ["Requeue", "Delete"]),
+    "deleted": ({"state": "deleted"}, ["Run", "Job", "Started by", "Created", "Ended"], ["Requeue"]),
     "retries": (
         {"state": "scheduled", "retries": 2},
         ["Run", "State", "Job", "Reason", "Due", "Created"],

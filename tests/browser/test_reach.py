@@ -5,10 +5,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.tabs import PHONE, Tabs
+from tests.browser.past import Past
+from tests.browser.tabs import PHONE, WIDE, Tabs
 from tests.stack_process import Stack
+
+LISTS = (
+    "enqueued scheduled processing succeeded failed deleted retries runs recurring workers analytics activity"
+)
+PAGES = [
+    "/records",
+    "/jobs",
+    "/jobs/db-cleanup",
+    "/dashboard",
+    *(f"/dashboard/{name}" for name in LISTS.split()),
+]
+
+LINES = """cell => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    return text.getClientRects().length;
+}"""
 
 FOCUSED = """() => {
     const element = document.activeElement, style = getComputedStyle(element), box = element.getBoundingClientRect();
@@ -121,3 +139,29 @@ def test_text_of_twice_the_size_overflows_nothing(tabs: Tabs, stack: Stack) -> N
     stack.add_record("W" * 300, timedelta(days=2))
     page = tabs.open("/records", viewport={"width": 640, "height": 480}, device_scale_factor=2)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 640
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_long_words_stay_in_their_place(tabs: Tabs, stack: Stack, past: Past, size: ViewportSize) -> None:
+    """Of a title, an error, a note: they make no page wider, and take no room from the short words beside them."""
+    word = "W" * 450
+    record = stack.add_record(word, timedelta(days=2))
+    given = {"error": f"{word}: {word}", "ago": timedelta(minutes=1)}
+    failed, processing = (past.run(state, **given) for state in ("failed", "processing"))
+    stack.call("POST", "/api/jobs/db-cleanup/pause", {"note": word})
+    page = tabs.open(viewport=size)
+    for path in (*PAGES, f"/records/{record['id']}", f"/runs/{failed}", f"/runs/{processing}"):
+        page.goto(path)
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= size["width"], path
+    page.goto("/dashboard/activity")
+    did = page.get_by_role("row").filter(has_text="the schedule of db-cleanup").first.get_by_text("paused")
+    assert did.evaluate(LINES) == 1
+    stack.call("POST", "/api/jobs/db-cleanup/resume", {})
+
+
+def test_a_phone_sees_every_figure_of_a_queue(tabs: Tabs) -> None:
+    page = tabs.open("/dashboard", viewport=PHONE)
+    queue = page.locator("#queue-record-expiry")
+    for label in ("Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting"):
+        figure = queue.locator(f"[data-label='{label}']").bounding_box()
+        assert figure and figure["x"] + figure["width"] <= PHONE["width"]

@@ -136,7 +136,7 @@ def test_who_did_it_stands_in_the_activity(browse: Browse, con: Connection) -> N
     browse.sign_in(Role.ADMIN, "ann@example.com")
     browse.post("/runs", {"list": "failed", "action": "requeue", "id": ids, **SURE})
     text = browse.get("/dashboard/activity").text
-    assert "<td>ann@example.com</td><td>requeued</td>" in text and "3 runs" in text
+    assert '>ann@example.com</span></td><td class="nowrap">requeued</td>' in text and "3 runs" in text
 
 
 def test_the_bar_says_how_many_match_when_there_are_more_pages(browse: Browse, con: Connection) -> None:

@@ -282,8 +282,8 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
         overview.resume(con, "db-cleanup", "lee@example.com", con.now())
     page = browse.get("/jobs/db-cleanup").text
     told = re.findall(
-        r'<tr id="pause-event-\d+"><td class="nowrap">(\w+)</td><td><time .*?</td><td>(.*?)</td>'
-        r'<td class="muted">(.*?)</td>',
+        r'<tr id="pause-event-\d+"><td class="nowrap">(\w+)</td><td><time .*?</td>'
+        r'<td><span class="person".*?>(.*?)</span></td><td class="muted note">(.*?)</td>',
         page,
     )
     resumed = ("resumed", "lee@example.com", "")

@@ -17,9 +17,9 @@ HEADINGS = {
     "enqueued": ["Run", "State", "Job", "Started by", "Enqueued"],
     "scheduled": ["Run", "Due", "Job", "Reason", "Scheduled"],
     "processing": ["Run", "Worker", "Job", "Started", "Progress"],
-    "succeeded": ["Run", "Job", "Duration", "Latency", "When"],
-    "failed": ["Run", "Job", "Error", "When"],
-    "deleted": ["Run", "Job", "Started by", "Created", "When"],
+    "succeeded": ["Run", "Job", "Duration", "Latency", "Ended"],
+    "failed": ["Run", "Job", "Error", "Ended"],
+    "deleted": ["Run", "Job", "Started by", "Created", "Ended"],
     "retries": ["Run", "State", "Job", "Reason", "Due", "Created"],
 }
 

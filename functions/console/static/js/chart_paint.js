@@ -99,7 +99,7 @@ const ChartPaint = (() => {
     const stacked = chart.model.kind === "bars";
     const bar = { paths: () => null, points: { show: false } };
     return {
-      width: clientWidth, height: clientHeight, padding: [8, 24, 0, 0], legend: { show: false },
+      width: clientWidth, height: clientHeight, padding: [8, 28, 0, 0], legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked, size: 7 } },
       scales: { x: { range: () => reach(chart.model) }, y: { range: (plot) => [0, ceiling(plot.data)] } },
       axes: axes(chart),
