@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from slowmatch.jobs.text import to_json
+from slowmatch.jobs.text import clean, to_json
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,9 @@ from slowmatch.jobs.text import to_json
 )
 def test_a_text_comes_back_as_it_was_but_for_what_cannot_be_kept(said: str, kept: str) -> None:
     assert json.loads(to_json({"text": said})) == {"text": kept}
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert clean("x" * 10, 10) == "x" * 10
+    assert clean("x" * 11, 10) == "x" * 9 + "…"
+    assert clean("a\0b\ud800") == "a\ufffdb?"

@@ -27,15 +27,11 @@ class Schedule:
     years: frozenset[int]
     rate: timedelta | None = None
 
-    def matches(self, minute: datetime) -> bool:
-        """Whether the schedule fires in that minute; a rate is counted from the epoch, not from its rule's making."""
-        at = minute.astimezone(UTC).replace(second=0, microsecond=0)
-        if self.rate is not None:
-            return int(at.timestamp()) % int(self.rate.total_seconds()) == 0
-        return at.minute in self.minutes and at.hour in self.hours and self._on(at)
-
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first firing later than `moment`, or None when the years are over."""
+        """The first firing later than `moment`, or None when the years are over.
+
+        A rate is counted from the epoch, not from the making of its rule.
+        """
         start = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
         if self.rate is not None:
             step = int(self.rate.total_seconds())
@@ -46,7 +42,7 @@ class Schedule:
             if day.month not in self.months or day.year not in self.years:
                 day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
                 continue
-            if self._on(day):
+            if _day_of_month(self.days, day) and _day_of_week(self.weekdays, day):
                 for hour in sorted(self.hours):
                     for minute in sorted(self.minutes):
                         at = day.replace(hour=hour, minute=minute)
@@ -61,11 +57,6 @@ class Schedule:
         while at is not None and at <= until:
             yield at
             at = self.next_after(at)
-
-    def _on(self, day: datetime) -> bool:
-        if day.month not in self.months or day.year not in self.years:
-            return False
-        return _day_of_month(self.days, day) and _day_of_week(self.weekdays, day)
 
 
 def parse(expression: str) -> Schedule:
