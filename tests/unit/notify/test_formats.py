@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ def test_a_count_says_how_many_more() -> None:
     assert message("failed", folded=1).story.title == TITLES["failed"]
 
 
+def test_one_is_no_plural() -> None:
+    assert message("failed", attempt=1).story.title == "daily-summary failed at the first attempt"
+    assert message("failed", attempt=2).story.title == "daily-summary failed after 2 attempts"
+    assert message("dead_letters", count=1).story.title == "1 dead letter of daily-summary"
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_slack_gets_blocks_within_its_limits_that_cannot_call_the_whole_channel(event: str) -> None:
     body = slack(message(event, error="<!channel> " + "x" * 5000))
@@ -72,6 +79,16 @@ def test_slack_gets_blocks_within_its_limits_that_cannot_call_the_whole_channel(
     marked = [block["text"]["text"] for block in others if block["text"]["type"] == "mrkdwn"]
     assert len(marked) == 1 and re.fullmatch(r"<https://[^|]+\|Open the \w+>", marked[0])
     assert "<!channel>" not in body["text"] + "".join(marked)
+
+
+def test_nothing_that_slack_reads_as_marks_calls_the_whole_channel() -> None:
+    call = "<!channel> & "
+    said = message("alarm", alarm=call + "x" * 150, url=f"https://aws/{call}")
+    body = slack(replace(said, stack=call))
+    (header, _, link, context) = body["blocks"]
+    assert len(header["text"]["text"]) == 150
+    for text in (body["text"], link["text"]["text"], context["elements"][0]["text"]):
+        assert "&lt;!channel&gt; &amp; " in text and "<!channel>" not in text
 
 
 @pytest.mark.parametrize("event", EVENTS)
