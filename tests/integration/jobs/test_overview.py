@@ -1,5 +1,6 @@
 """What the dashboard shows: counts, alerts, cards, workers, figures over time, who did what."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from slowmatch.jobs import Permanent, changes, dispatch, enqueue, overview, queu
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.records import store as records
-from tests.integration.jobs.conftest import Queues, Work
+from tests.integration.jobs.conftest import Killed, Queues, Work
 
 Later = Callable[..., datetime]
 HOUR = timedelta(hours=1)
@@ -113,6 +114,38 @@ def test_waiting_for_a_running_exclusive_run_is_no_silence(con: Connection, work
     assert overview.alerts(con, later(minutes=6))["silent_since"] is None
 
 
+def test_a_running_run_of_another_job_is_no_reason_to_wait(con: Connection, work: Work, later: Later) -> None:
+    work.be_killed()
+    enqueue(con, "db-cleanup")
+    assert overview.alerts(con, later(minutes=6))["silent_since"] is not None
+
+
+def test_a_scheduled_run_whose_time_is_past_waits_too(con: Connection, queues: Queues, later: Later) -> None:
+    enqueue(con, "record-expiry", due_at=later(minutes=1))
+    assert overview.alerts(con, later(seconds=30))["oldest_waiting_at"] is None
+    found = overview.alerts(con, later(minutes=7))
+    assert found["silent_since"] == found["oldest_waiting_at"] is not None
+
+
+def test_what_was_missed_is_told_for_a_day(con: Connection) -> None:
+    now = con.now()
+    con.query(
+        "INSERT INTO job_missed (job, occurrence, noticed_at) VALUES ('record-expiry', :at, :at)", at=now
+    )
+    assert overview.alerts(con, now + HOUR)["missed_24h"] == 1
+    assert overview.alerts(con, now + 25 * HOUR)["missed_24h"] == 0
+
+
+def test_statistics_go_back_as_far_as_they_are_asked(con: Connection) -> None:
+    now = con.now()
+    con.query(
+        "INSERT INTO job_hour (job, hour, succeeded) VALUES ('record-expiry', :at, 1)", at=now - 30 * HOUR
+    )
+    for hours, number in ((24, 0), (48, 1)):
+        found = json.loads(overview.stats(con, now, hours))
+        assert found["states"]["succeeded"] == len(found["hours"]) == number
+
+
 def test_work_that_nobody_ever_claimed_is_silence_since_it_was_due(
     con: Connection, queues: Queues, later: Later
 ) -> None:
@@ -137,6 +170,26 @@ def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, wo
     upkeep.roll_up(con, con.now())
     rolled = overview.job_card(con, "record-expiry", con.now())
     assert rolled["success_rate"] == 0.75 and rolled["p95_ms"] >= rolled["p50_ms"] >= 0
+
+
+@pytest.mark.parametrize("held", ["schedule_enabled = false", "paused_at = now(), paused_by = 'ann'"])
+def test_a_schedule_that_is_disabled_or_paused_has_no_next_firing(con: Connection, held: str) -> None:
+    con.query("INSERT INTO job (name, schedule) VALUES ('record-expiry', 'cron(0 * * * ? *)')")
+    assert len(overview.job_card(con, "record-expiry", con.now())["next"]) == 5
+    con.query(f"UPDATE job SET {held}")
+    assert overview.job_card(con, "record-expiry", con.now())["next"] == []
+
+
+def test_the_duration_on_a_card_is_that_of_the_last_attempt(con: Connection, work: Work) -> None:
+    work.handler = stumble
+    work.tick()
+    run_id = work.run()["id"]
+    con.query("UPDATE job_attempt SET started_at = started_at - interval '1 hour'")
+    con.query("UPDATE job_run SET started_at = started_at - interval '1 hour'")
+    work.make_due(run_id)
+    work.handler = lambda context: None
+    work.deliver({"run_id": run_id, "attempt": 2})
+    assert overview.job_card(con, "record-expiry", con.now())["recent"][0]["duration_ms"] < 600_000
 
 
 def test_a_card_without_runs_has_no_rate(con: Connection) -> None:
@@ -266,11 +319,45 @@ def test_workers_tell_what_they_do_and_when_they_were_seen(
     assert overview.workers(con, later(minutes=31)) == []
 
 
+def test_a_worker_whose_attempt_never_ended_is_shown_however_long_ago_it_began(
+    con: Connection, work: Work
+) -> None:
+    work.be_killed()
+    con.query("UPDATE job_attempt SET started_at = started_at - interval '2 hours'")
+    (worker,) = overview.workers(con, con.now())
+    assert (worker["run_id"], worker["attempts"]) == (work.run()["id"], 1)
+
+
+def test_a_worker_that_was_long_at_work_was_seen_at_its_end(con: Connection, work: Work) -> None:
+    work.tick()
+    con.query("UPDATE job_attempt SET started_at = started_at - interval '40 minutes'")
+    (worker,) = overview.workers(con, con.now())
+    assert (worker["run_id"], worker["failed"]) == (None, 0)
+
+
+def test_a_worker_whose_run_another_one_took_over_does_nothing(
+    con: Connection, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "first")
+    work.be_killed()
+    run_id = work.run()["id"]
+    work.end_lease(run_id)
+    dispatch.rescue_lost(con, con.now())
+    work.make_due(run_id)
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "second")
+    with pytest.raises(Killed):
+        work.deliver({"run_id": run_id, "attempt": 2})
+    found = {worker["worker"]: worker["run_id"] for worker in overview.workers(con, con.now())}
+    assert found == {"first": None, "second": run_id}
+
+
 def test_what_people_did_is_listed_newest_first_and_paged(
     con: Connection, work: Work, queues: Queues
 ) -> None:
     work.tick()
-    made = [enqueue(con, "record-expiry", actor="ann").run_id for _ in range(2)]
+    made = [
+        enqueue(con, "record-expiry", trigger=trigger, actor="ann").run_id for trigger in ("api", "console")
+    ]
     store.change(con, "delete", actor="bob", ids=made)
     overview.pause(con, "db-cleanup", "ann", "audit", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
@@ -279,17 +366,20 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     records.update(con, record_id, con.now(), "passport of Ann", con.now() + HOUR, "bob")
     records.update(con, record_id, con.now(), "passport of Ann", None, "bob")
     records.delete(con, record_id, "cid")
+    con.query("INSERT INTO record_event (action, count, actor) VALUES ('expired', 7, 'record-expiry')")
+    assert [pause["action"] for pause in overview.pauses(con, "db-cleanup")] == ["resumed", "paused"]
+    assert overview.pauses(con, "record-expiry") == []
     seen = []
     before = None
-    while True:
+    for _ in range(4):
         page = overview.activity(con, before, 2)
+        assert all((row["id"] is None) == (row["count"] > 1) for row in page.items) and len(page.items) == 2
         seen += [
             (row["actor"], row["action"], row["kind"], row["label"], row["detail"], row["count"])
             for row in page.items
         ]
         before = page.next
-        if before is None:
-            break
+    assert before is None
     assert seen == [
         ("cid", "deleted", "record", "passport of Ann", None, 1),
         ("bob", "changed", "record", "passport of Ann", "title and expiry date", 1),
@@ -302,7 +392,10 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     ]
 
 
-@pytest.mark.parametrize("mark", ["", "x", "2026-11-24T01:00:00 run:", "2026-11-24T01:00:00+00:00"])
+@pytest.mark.parametrize(
+    "mark",
+    ["", "x", "2026-11-24T01:00:00 run:", "2026-11-24T01:00:00+00:00", "2026-11-24T01:00:00+00:00 a\0b"],
+)
 def test_a_mark_that_no_page_gave_is_refused(con: Connection, mark: str) -> None:
     if mark:
         with pytest.raises(ValueError):
