@@ -5,10 +5,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped, unused-ignore]
 
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, overview, queue, upkeep
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.records import store as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
@@ -97,8 +99,8 @@ def test_a_lost_attempt_is_retried(
     work.be_killed()
     run = work.run()
     over = datetime.fromisoformat(run["lease_until"])
-    assert run["state"] == "processing" and dispatch.rescue_lost(con, over + dispatch.LEASE_GRACE) == 0
-    assert dispatch.rescue_lost(con, over + dispatch.LEASE_GRACE + timedelta(milliseconds=1)) == 1
+    assert run["state"] == "processing" and dispatch.rescue_lost(con, over + timedelta(seconds=5)) == 0
+    assert dispatch.rescue_lost(con, over + timedelta(seconds=5, milliseconds=1)) == 1
     run = work.run()
     assert (run["state"], run["failures"]) == ("scheduled", 1) and run["error"].startswith("Lost")
     assert work.attempts(run["id"]) == [[1, "lost", "Lost"]] and queues.delayed() == 1
@@ -126,11 +128,23 @@ def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:
         at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
     )
     work.tick("2026-11-24T02:00:00Z")
+    work.spec = JOBS["db-cleanup"]
+    work.tick("2026-11-24T01:00:00Z")
     now = datetime.fromisoformat("2026-11-24T03:30:00+00:00")
     assert upkeep.report_missed(con, now) == 2
     assert upkeep.report_missed(con, now) == 0
     rows = con.query("SELECT occurrence FROM job_missed ORDER BY 1")
     assert [at.hour for (at,) in rows] == [1, 3]
+
+
+def test_no_tick_is_missed_from_before_its_schedule_was_known(con: Connection) -> None:
+    known = datetime.fromisoformat("2026-11-24T02:05:00+00:00")
+    con.query(
+        "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'cron(0 * * * ? *)', :at)",
+        at=known,
+    )
+    for minutes in (1, 11, 16):
+        assert upkeep.report_missed(con, known + timedelta(minutes=minutes)) == 0
 
 
 def test_a_tick_while_its_rule_is_disabled_is_not_missed(con: Connection) -> None:
@@ -200,6 +214,12 @@ def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures
         )
         con.query("INSERT INTO record_hour (hour) VALUES (:at)", at=at)
         con.query(
+            "INSERT INTO job_missed (job, occurrence, noticed_at) VALUES ('db-cleanup', :at, :at)", at=at
+        )
+        con.query(
+            "INSERT INTO notification (at, event, key) VALUES (:at, 'missed', :key)", at=at, key=str(days)
+        )
+        con.query(
             "INSERT INTO mail_outbox (kind, day, recipient, created_at) VALUES ('summary', :day, 'a@b.c', :at)",
             day=at.date(),
             at=at,
@@ -207,7 +227,19 @@ def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures
     upkeep.purge(con, now, environment)
     for table in ("schedule_event", "job_hour", "job_hour_error", "record_hour"):
         assert con.query(f"SELECT count(*) FROM {table}") == [[2]], table
-    assert con.query("SELECT count(*) FROM mail_outbox") == [[0]]
+    for table in ("mail_outbox", "job_missed", "notification"):
+        assert con.query(f"SELECT count(*) FROM {table}") == [[0]], table
+
+
+def test_all_that_is_old_is_purged_however_much(con: Connection, environment: Settings) -> None:
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at, finished_at)
+        SELECT gen_random_uuid(), 'db-cleanup', 'deleted', true, 'schedule', 1, at, at, at
+        FROM (SELECT now() - interval '31 days' AS at) AS old, generate_series(1, 1001)
+        """
+    )
+    assert upkeep.purge(con, con.now(), environment) == 1001
 
 
 def test_the_function_counts_records_too_and_forgets_what_is_old(
@@ -260,6 +292,27 @@ def test_a_job_that_people_start_has_no_schedule_and_its_rule_is_not_asked_for(
     rules.delete_rule(Name="slowmatch-test-mail-test")
     known = con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'mail-test'")
     assert known == [[None, False]]
+
+
+def test_a_rule_is_kept_as_it_was_last_read(
+    con: Connection, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upkeep.events.cache_clear()
+    rules = boto3.client("events")
+    rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
+    rules.disable_rule(Name="slowmatch-test-db-cleanup")
+    upkeep.read_schedules(con, "slowmatch-test")
+    kept = [["cron(0 2 * * ? *)", False]]
+    assert con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'db-cleanup'") == kept
+
+    def refuse(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "DescribeRule")
+
+    monkeypatch.setattr(upkeep.events(), "describe_rule", refuse)
+    upkeep.read_schedules(con, "slowmatch-test")
+    assert con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'db-cleanup'") == kept
+    rules.delete_rule(Name="slowmatch-test-db-cleanup")
+    upkeep.events.cache_clear()
 
 
 def test_a_rule_that_is_gone_or_not_understood_stops_nothing(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from slowmatch import telemetry
-from slowmatch.db import Connection
+from slowmatch.db import Connection, StatementError
 from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, overview, store
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
@@ -199,6 +199,9 @@ def test_log_lines_and_progress_reach_the_database(work: Work, con: Connection) 
     def talk(context: Any) -> None:
         context.logger.info("half\0way")
         context.progress(5, 10)
+        for _ in range(2):
+            context.checkpoint()
+            assert work.run()["progress"] == {"done": 5, "total": 10}
 
     work.handler = talk
     work.tick()
@@ -276,24 +279,44 @@ def test_a_message_of_another_attempt_lets_nothing_wait(work: Work, con: Connect
     assert not store.postpone_message(con, run_id, 2, con.now() + timedelta(minutes=1))
 
 
-@pytest.mark.parametrize("end", ["lost", "deleted"])
-def test_a_place_that_becomes_free_is_handed_on(
-    work: Work, con: Connection, queues: Queues, end: str
+def end(work: Work, context: Any, how: str) -> None:
+    """Take its run from the handler; `finished` is left to the handler."""
+    if how == "lost":
+        work.end_lease(context.run_id)
+        dispatch.rescue_lost(work.con, work.con.now())
+    elif how == "deleted":
+        store.change(work.con, "delete", ids=[context.run_id], actor="ann")
+
+
+@pytest.mark.parametrize("how", ["finished", "lost", "deleted"])
+def test_a_place_that_becomes_free_is_handed_to_who_waits_longest(
+    work: Work, con: Connection, queues: Queues, how: str
 ) -> None:
+    waiting: list[str] = []
+
     def meet(context: Any) -> None:
-        waiting = enqueue(con, "record-expiry").run_id
+        waiting.extend(enqueue(con, "record-expiry").run_id for _ in range(2))
         work.deliver(*queues.take())
         assert queues.take() == []
-        if end == "lost":
-            work.end_lease(context.run_id)
-            dispatch.rescue_lost(con, con.now())
-        else:
-            store.change(con, "delete", ids=[context.run_id], actor="ann")
-        assert queues.take() == [{"run_id": waiting, "attempt": 1}]
+        end(work, context, how)
 
     work.handler = meet
     work.tick()
-    assert len(work.seen) == 1
+    assert queues.take() == [{"run_id": waiting[0], "attempt": 1}] and len(work.seen) == 1
+
+
+@pytest.mark.parametrize("how", ["finished", "lost", "deleted"])
+def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
+    work: Work, con: Connection, queues: Queues, how: str
+) -> None:
+    def meet(context: Any) -> None:
+        enqueue(con, "record-expiry", due_at=con.now() + timedelta(minutes=5))
+        enqueue(con, "record-expiry")
+        end(work, context, how)
+
+    work.handler = meet
+    work.tick()
+    assert len(queues.take()) == 1 and queues.delayed() == 1 + (how == "lost")
 
 
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
@@ -389,6 +412,12 @@ def test_a_tick_whose_schedule_is_resumed_this_very_moment_runs(
     monkeypatch.setattr(claims, "start", resume_after)
     assert work.tick() == []
     assert work.run()["state"] == "succeeded"
+
+
+def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> None:
+    holder = claims.Holder("worker", "request", con.now(), con.now() + timedelta(minutes=3))
+    with pytest.raises(StatementError, match="job_run_trigger_check"):
+        claims.start(con, work.spec, holder, trigger="nobody", actor="nobody")
 
 
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:

@@ -69,7 +69,6 @@ _WRITE_LOG = """
         INSERT INTO job_log (run_id, attempt, at, level, message)
         SELECT CAST(:run_id AS uuid), CAST(:attempt AS integer), line.at, line.level, line.message
         FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line(at timestamptz, level text, message text)
-        WHERE EXISTS (SELECT FROM job_run WHERE id = CAST(:run_id AS uuid))
     )
 """
 
@@ -100,7 +99,7 @@ _HAND_ON = """
         WHERE id = (
             SELECT id FROM job_run
             WHERE job = (SELECT job FROM finished) AND state = 'enqueued' AND exclusive
-              AND message_at > CAST(:now AS timestamptz) AND id <> CAST(:run_id AS uuid)
+              AND message_at > CAST(:now AS timestamptz)
             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         RETURNING id, job, attempt, due_at
