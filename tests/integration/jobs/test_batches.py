@@ -211,6 +211,16 @@ def test_a_run_that_was_claimed_ahead_is_done_once_whatever_comes_after_it(
     assert states(batch) == ["succeeded"] * 3 and len(batch.seen) == 3
 
 
+def test_a_next_run_that_has_to_wait_for_another_undoes_nothing(batch: Work, con: Connection) -> None:
+    """A job that was exclusive when its runs were made, and is so no more."""
+    first, second, other = put(con)
+    con.query("UPDATE job_run SET exclusive = true WHERE id <> CAST(:id AS uuid)", id=first["run_id"])
+    holder = claims.Holder("another", "r", con.now(), con.now() + timedelta(minutes=3))
+    assert claims.claim(con, JOB, other["run_id"], 1, holder)
+    assert batch.deliver(first, second) == []
+    assert states(batch) == ["succeeded", "enqueued", "processing"]
+
+
 def test_what_is_not_there_to_be_started_is_acknowledged(batch: Work, con: Connection) -> None:
     first, second = put(con, 2)
     (early,) = put(con, 1, due_at=con.now() + timedelta(hours=1))
