@@ -16,6 +16,8 @@ _EVERY_LINE = frozenset(
     "level location message timestamp service cold_start function_name function_memory_size function_arn"
     " function_request_id xray_trace_id exception exception_name stack_trace sampling_rate".split()
 )
+# What somebody has to set otherwise: the message names it, and no code is to be looked at.
+_SAYS_ALL = ("[ERROR] SettingsError:", "[ERROR] SecretError:")
 
 
 class Output:
@@ -103,9 +105,7 @@ def readable(line: str) -> tuple[str, str] | None:
     if not isinstance(entry, dict):
         # awslambdaric separates the lines of a traceback with \r and indents with no-break spaces.
         text = line.replace("\r", "\n").replace("\u00a0", " ")
-        if text.startswith(
-            "[ERROR] SettingsError:"
-        ):  # what says all by itself; the traceback stays in the file
+        if text.startswith(_SAYS_ALL):  # the traceback stays in the file
             return "ERROR", text.partition("\n")[0]
         return ("ERROR", text) if text.startswith("[ERROR]") else ("INFO", text)
     if "_aws" in entry:

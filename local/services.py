@@ -104,7 +104,7 @@ def _secrets(database_password: str, plan: Plan) -> dict[str, Any]:
 
     A client that a real provider knows comes from the shell; who is told of failures is in a file.
     """
-    environ, notify = plan.environ, plan.folders.notify
+    environ = plan.environ
     client = {"client_id": environ.get("OIDC_CLIENT_ID", CLIENT_ID)}
     if "OIDC_CLIENT_SECRET" in environ:
         client["client_secret"] = environ["OIDC_CLIENT_SECRET"]
@@ -112,8 +112,15 @@ def _secrets(database_password: str, plan: Plan) -> dict[str, Any]:
         DATABASE_SECRET: {"username": USERNAME, "password": database_password},
         SIGN_IN_SECRET: client,
         SESSION_SECRET: {"key": token_urlsafe(48)},
-        NOTIFY_SECRET: notify.read_text(encoding="utf-8") if notify.exists() else [],
+        NOTIFY_SECRET: _destinations(plan.folders.notify),
     }
+
+
+def _destinations(file: Path) -> Any:
+    try:
+        return file.read_text(encoding="utf-8") if file.exists() else []
+    except (OSError, ValueError) as error:
+        raise StackError(f"{file} cannot be read: {error}") from error
 
 
 async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "Catcher"]:

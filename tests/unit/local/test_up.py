@@ -181,6 +181,16 @@ def test_a_setting_that_cannot_be_ends_it_with_its_name(tmp_path: Path) -> None:
     assert "Traceback" not in shown
 
 
+def test_a_list_of_who_is_told_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "notify.json"
+    file.parent.mkdir()
+    file.write_bytes(b"\xff")
+    stack = Up(tmp_path / "data")
+    assert stack.process.wait(60) == 1
+    shown = stack.log.read_text()
+    assert f"slowmatch: {file} cannot be read" in shown and "Traceback" not in shown
+
+
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
     stack = Up(tmp_path / "data").ready()
     event = json.dumps({"do": "sleep", "seconds": 4})
