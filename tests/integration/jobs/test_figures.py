@@ -61,9 +61,16 @@ def test_what_ends_at_the_very_moment_of_a_roll_up_is_counted_once(con: Connecti
 
 def test_what_ended_on_the_hour_belongs_to_it(con: Connection) -> None:
     ended(con, ON_THE_HOUR - HOUR)
-    for _ in range(2):
+    for _ in range(3):
         assert succeeded(con) == [0, 1, 0]
         roll_up(con, NOW)
+
+
+def test_a_rate_counts_the_whole_hour_in_which_its_seven_days_begin(con: Connection) -> None:
+    first = ON_THE_HOUR - timedelta(days=7)
+    con.query("INSERT INTO job_hour (job, hour, failed) VALUES (:job, :at, 1)", job=JOB, at=first - HOUR)
+    con.query("INSERT INTO job_hour (job, hour, succeeded) VALUES (:job, :at, 1)", job=JOB, at=first)
+    assert overview.job_card(con, JOB, NOW)["success_rate"] == 1
 
 
 def test_before_the_first_roll_up_two_hours_are_live(con: Connection) -> None:
