@@ -18,7 +18,7 @@ ON_THE_HOUR = NOW.replace(minute=0)
 JOB = "record-expiry"
 
 
-def ended(con: Connection, at: datetime, seconds: float = 1, error: str | None = None) -> str:
+def ended(con: Connection, at: datetime, seconds: float = 1, error: str | None = None, job: str = JOB) -> str:
     """A run of one attempt, as if it had ended at that moment."""
     run_id = new_run_id()
     con.query(
@@ -38,7 +38,7 @@ def ended(con: Connection, at: datetime, seconds: float = 1, error: str | None =
         SELECT id, finished_at, 'processing', state, 'r', 'worker' FROM run
         """,
         id=run_id,
-        job=JOB,
+        job=job,
         at=at,
         error=error,
         lasted=timedelta(seconds=seconds),
@@ -169,6 +169,18 @@ def test_the_last_run_of_a_reason_is_the_latest_of_its_hour(con: Connection) -> 
         roll_up(con, at)
     (reason,) = overview.failure_reasons(con, NOW, "24h")
     assert (reason["count"], reason["last_run_id"]) == (3, ids[1])
+
+
+def test_the_last_run_of_a_reason_is_its_own_job_s(con: Connection) -> None:
+    ids = {job: ended(con, NOW - MINUTE, error="OSError", job=job) for job in (JOB, "db-cleanup")}
+    roll_up(con, NOW)
+    found = overview.failure_reasons(con, NOW, "24h")
+    assert {reason["job"]: reason["last_run_id"] for reason in found} == ids
+
+
+def test_a_success_has_no_reason(con: Connection) -> None:
+    ended(con, NOW - MINUTE)
+    assert overview.failure_reasons(con, NOW, "24h") == []
 
 
 def test_spans_of_two_seconds_begin_at_even_ones(con: Connection) -> None:

@@ -99,6 +99,12 @@ def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -
     assert _walk(crowd, RunFilter(text="broke nothing"), 20) == []
 
 
+def test_a_page_has_a_largest_size_and_goes_on(crowd: Connection) -> None:
+    items, after = store.page(crowd, RunFilter(), None, store.LONGEST + 100)
+    shown = json.loads(items)
+    assert len(shown) == store.LONGEST and shown[-1]["id"] == after
+
+
 def test_blank_text_is_no_filter(crowd: Connection) -> None:
     assert len(json.loads(store.page(crowd, RunFilter(text="  "), None, 20)[0])) == 20
 
@@ -144,6 +150,7 @@ COUNTED = [
     (RunFilter(state="failed"), "requeue", 400),
     (RunFilter(state="succeeded"), "delete", 0),
     (RunFilter(error_type="KeyError"), "requeue", 200),
+    (RunFilter(error_type="Key"), "requeue", 0),
     (RunFilter(text="broke", job="db-cleanup"), "requeue", 360),
     (RunFilter(retrying=True), "run-now", 20),
     (RunFilter(trigger="somebody"), "requeue", 0),
