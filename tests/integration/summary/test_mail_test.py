@@ -113,6 +113,21 @@ def test_something_that_is_no_address_is_refused_before_anything_is_sent(mailbox
     assert mailbox.taken == []
 
 
+def test_a_wrong_address_of_the_settings_says_which_setting(
+    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_RECIPIENTS", "jürgen@example.com")
+    settings.cache_clear()
+    with pytest.raises(AttemptFailed, match=r"MAIL_RECIPIENTS has 'jürgen@example\.com'"):
+        run()
+
+
+def test_each_test_mail_has_an_id_of_its_own(mailbox: Mailbox, run: Any) -> None:
+    for _ in range(2):
+        run(to=["ann@example.com", "bob@example.com"])
+    assert len({message_from_bytes(content)["Message-ID"] for content in mailbox.contents}) == 4
+
+
 def test_through_ses_the_answer_is_the_id_that_ses_gave(ses: list[Any], run: Any) -> None:
     boto3.client("sesv2").create_email_identity(EmailIdentity=settings().mail_sender or "")
     result = run(to=["ann@example.com"])

@@ -1,13 +1,18 @@
 """The daily summary: once per day and recipient, whatever is repeated or refused."""
 
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from typing import Any
 
 import pytest
 
 from daily_summary.app import handler
+from daily_summary.render import moment
 from slowmatch.db import Connection
+from slowmatch.jobs import store
 from slowmatch.jobs.runtime import AttemptFailed
+from slowmatch.mail import outbox
 from slowmatch.settings import Settings, settings
 from tests.integration.summary.conftest import Mailbox
 
@@ -39,6 +44,43 @@ def test_a_person_can_have_it_sent_again(mailbox: Mailbox, run: Any) -> None:
     run(recipients=["ann@example.com"])
     assert run(recipients=["ann@example.com"], resend=True)["sent"] == ["ann@example.com"]
     assert len(mailbox.taken) == 2
+
+
+def test_a_mail_whose_answer_was_lost_comes_again_under_the_same_id_and_any_other_under_its_own(
+    mailbox: Mailbox, run: Any, con: Connection
+) -> None:
+    ann: dict[str, Any] = {"recipients": ["ann@example.com"]}
+    run(day="2026-01-01", **ann)
+    con.query("UPDATE mail_outbox SET sent_at = NULL, answer = NULL")
+    run(day="2026-01-01", **ann)
+    run(day="2026-01-02", **ann)
+    run(day="2026-01-01", recipients=["bob@example.com"])
+    run(day="2026-01-01", resend=True, **ann)
+    first, again, *others = (message_from_bytes(content)["Message-ID"] for content in mailbox.contents)
+    assert first == again and len({first, *others}) == 4
+
+
+def test_a_day_ends_at_its_midnight_or_now(mailbox: Mailbox, run: Any, half_past: datetime) -> None:
+    for day in (half_past - DAY, half_past):
+        run(day=f"{day:%Y-%m-%d}")
+        text = message_from_bytes(mailbox.contents[-1], policy=default).get_body(("plain",))
+        end = min(half_past, day.replace(hour=0, minute=0) + DAY)
+        assert text is not None and f"to           {moment(end)}." in text.get_content()
+
+
+def test_a_run_that_is_deleted_sends_no_more(
+    mailbox: Mailbox, run: Any, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = outbox.sent
+
+    def sent_and_deleted(con: Connection, *mail: Any) -> None:
+        sent(con, *mail)
+        ((run_id,),) = con.query("SELECT id::text FROM job_run")
+        store.change(con, "delete", ids=[run_id], actor="ann")
+
+    monkeypatch.setattr(outbox, "sent", sent_and_deleted)
+    run()
+    assert mailbox.taken == ["one@example.com"]
 
 
 def test_a_retry_sends_only_what_was_not_sent(mailbox: Mailbox, run: Any, con: Connection) -> None:
