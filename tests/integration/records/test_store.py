@@ -1,6 +1,8 @@
 """Records in a real PostgreSQL."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
 from slowmatch.records import store
 from slowmatch.records.model import Page, Status
+from tests.conftest import Postgres
 from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -128,6 +131,38 @@ def test_every_edit_is_kept_with_who_did_it_and_what_was_before(con: Connection)
     assert events[1]["detail"]["before"] == {"expiry_date": "2026-06-01T12:00:00+00:00"}
     assert events[2]["detail"]["before"] == {"title": "visa"}
     assert all(datetime.fromisoformat(event["at"]).tzinfo for event in events)
+
+
+def test_of_two_changes_at_once_the_second_replaced_what_the_first_wrote(
+    con: Connection, postgres: Postgres, shared_database: str
+) -> None:
+    record_id, _ = store.create(con, "first", NOW, "ann")
+    with closing(postgres.connect(shared_database)) as other, ThreadPoolExecutor() as thread:
+        other.run("BEGIN")
+        other.run("UPDATE record SET title = 'second' WHERE id = :id", id=record_id)
+        changed = thread.submit(store.update, con, record_id, NOW, "third", None, "bob")
+        while other.run("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
+            assert not changed.done()
+        other.run("COMMIT")
+        assert changed.result()
+    assert store.history(con, record_id)[0]["detail"]["before"] == {"title": "second"}
+
+
+def test_a_history_has_its_newest_two_hundred_events(con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO record_event (record_id, action, actor)
+        SELECT 7, 'changed', 'person ' || number FROM generate_series(1, 201) AS number
+        """
+    )
+    events = store.history(con, 7)
+    assert (events[0]["actor"], events[-1]["actor"], len(events)) == ("person 201", "person 2", 200)
+
+
+def test_counts_change_as_time_passes_though_nobody_writes(con: Connection) -> None:
+    store.create(con, "x", NOW + DAY + timedelta(minutes=1), "ann")
+    soon = [store.status_counts(con, NOW + timedelta(minutes=minutes))["soon"].number for minutes in (0, 1)]
+    assert soon == [0, 1]
 
 
 def test_what_changed_nothing_leaves_no_event(con: Connection) -> None:

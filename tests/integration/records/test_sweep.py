@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slowmatch.db import Connection
+from slowmatch.db import Connection, StatementError
 from slowmatch.records import store, upkeep
 from slowmatch.records.sweep import RECORDS_PER_PAGE, Sweep
 from tests.conftest import Postgres
@@ -81,7 +81,7 @@ def test_a_sweep_goes_on_where_an_earlier_one_stopped(
     done = next(iter(stopped))
     assert 0 < done < 6000
     resumed = Sweep(many, DUE, LIMIT, "record-expiry", stopped.cursor)
-    assert (resumed.done, resumed.total) == (done, 6000)
+    assert (resumed.cursor, resumed.total) == (stopped.cursor, 6000)
     assert list(resumed)[-1] == 6000
 
 
@@ -94,6 +94,13 @@ def test_a_locked_record_is_left_and_all_others_are_done(many: Connection, other
     sweep = Sweep(many, DUE, LIMIT, "record-expiry", {})
     assert list(sweep)[-1] == 5999
     assert many.query(LEFT, now=NOW) == [[4500]]
+
+
+def test_what_postgresql_refuses_ends_the_sweep(many: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_NOTE", "SELECT 1 / 0, :action, :count, :actor")
+    with pytest.raises(StatementError, match="division by zero"):
+        list(Sweep(many, DUE, LIMIT, "record-expiry", {}))
+    assert many.query("SELECT count(*) FROM record WHERE is_expired") == [[6000]]
 
 
 @pytest.mark.parametrize("chosen", [DUE, STALE])

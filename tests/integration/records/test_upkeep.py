@@ -68,6 +68,20 @@ def test_hourly_figures_can_be_counted_again_and_catch_up_after_a_silence(con: C
     assert rows == [[3, 0, 0], [0, 7, 2]]
 
 
+def test_what_was_committed_late_is_counted_in_the_hour_in_which_it_began(con: Connection) -> None:
+    upkeep.roll_up(con, NOW)
+    _event(con, NOW - TICK, "created", 3)
+    upkeep.roll_up(con, NOW + timedelta(minutes=5))
+    assert con.query("SELECT hour, created FROM record_hour") == [[NOW - timedelta(hours=1), 3]]
+
+
+def test_only_a_batch_itself_does_not_wait_for_the_disk_or_long_for_a_lock(con: Connection) -> None:
+    con.script("SET synchronous_commit = on; SET lock_timeout = '7s'")
+    _add(con, NOW)
+    assert upkeep.change_oldest(con, DUE, 10, "a job") == 1
+    assert [con.query("SHOW synchronous_commit"), con.query("SHOW lock_timeout")] == [[["on"]], [["7s"]]]
+
+
 def test_what_happened_to_records_is_forgotten_past_its_retention(con: Connection) -> None:
     _event(con, NOW - 91 * DAY, "created", 1)
     _event(con, NOW - 89 * DAY, "created", 1)
