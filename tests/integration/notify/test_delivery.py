@@ -62,6 +62,52 @@ def test_retry_after_is_honoured(telling: Telling, con: Connection) -> None:
     assert len(telling.receiver.posts) == 1
 
 
+def test_a_rest_of_more_than_six_hours_is_not_believed(telling: Telling, con: Connection) -> None:
+    telling.to(telling.webhook())
+    telling.receiver.answer("/hook", 503, Retry_After="99999999")
+    run(telling, "no")
+    telling.tell()
+    ((due,),) = con.query("SELECT due_at FROM notification_delivery")
+    assert timedelta(hours=5.9) < due - con.now() < timedelta(hours=6)
+
+
+def test_failures_in_a_row_are_counted_up_to_the_next_success(telling: Telling, con: Connection) -> None:
+    telling.to(telling.webhook())
+    telling.receiver.answer("/hook", 500, 500, 200)
+    run(telling, "no")
+    telling.tell()
+    counted = con.query("SELECT failures FROM notification_destination")
+    for _ in range(2):
+        rested(telling)
+        attempt(telling)
+        counted += con.query("SELECT failures FROM notification_destination")
+    assert counted == [[1], [2], [0]]
+
+
+def test_a_new_address_pays_for_no_failure_of_the_old_one(telling: Telling, con: Connection) -> None:
+    telling.to(telling.webhook())
+    telling.receiver.answer("/hook", 503, Retry_After="1234")
+    telling.receiver.answer("/new", 503)
+    run(telling, "one")
+    telling.tell()
+    telling.to(telling.webhook() | {"url": telling.receiver.url("/new")})
+    run(telling, "two")
+    telling.tell()
+    assert [post.json["text"] for post in telling.receiver.at("/new")] == ["Permanent: two"]
+    assert con.query("SELECT failures FROM notification_destination") == [[1]]
+
+
+def test_what_was_sent_stays_so_when_its_destination_leaves_the_list(telling: Telling) -> None:
+    telling.to(telling.webhook())
+    run(telling, "no")
+    telling.route()
+    (body,) = telling.bodies()
+    telling.deliver(body)
+    telling.to()
+    telling.deliver(body)
+    assert telling.deliveries() == [["hook", "sent", 1, "HTTP 200"]]
+
+
 def test_after_twenty_attempts_it_is_given_up_and_reported(telling: Telling, caplog: Any) -> None:
     telling.to(telling.webhook())
     telling.receiver.answer("/hook", 500)

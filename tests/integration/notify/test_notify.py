@@ -1,5 +1,6 @@
 """From a run that fails to a receiver that is told, once."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import Permanent
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.runtime import AttemptFailed, Worker
+from slowmatch.notify import Destination, delivery
 from tests.integration.notify.conftest import Telling
 
 
@@ -85,3 +87,20 @@ def test_the_fourth_failure_of_an_hour_and_those_after_it_are_told_as_one_count(
     assert last["count"] == 97 and last["title"].startswith("97 more within an hour: record-expiry failed")
     telling.dispatch()
     assert telling.deliver() == [] and len(telling.receiver.posts) == 4
+
+
+def test_the_count_of_an_hour_waits_for_its_end_whoever_asks_for_it(
+    telling: Telling, con: Connection
+) -> None:
+    telling.to(telling.webhook())
+    for number in range(4):
+        run(telling, f"error {number}")
+    telling.tell()
+    ((digest, due_at),) = con.query(
+        "SELECT notification_id::text, due_at FROM notification_delivery WHERE state = 'waiting'"
+    )
+    telling.deliver(json.dumps({"notification": digest, "destination": "hook"}))
+    assert len(telling.receiver.posts) == 3
+    con.query("UPDATE notification_destination SET busy_until = now() + interval '1 minute'")
+    to = Destination("hook", "webhook", telling.receiver.url("/hook"))
+    assert delivery.claim(con, digest, to, con.now()) == due_at
