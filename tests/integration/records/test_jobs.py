@@ -1,5 +1,6 @@
 """The jobs on records, as Lambda invokes them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def test_the_retention_can_be_another_for_one_run(con: Connection, lambda_contex
 def test_long_work_goes_on_in_the_next_invocation_where_it_stopped(
     con: Connection,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     handler: Handler,
     payload: dict[str, Any],
     name: str,
@@ -70,6 +72,9 @@ def test_long_work_goes_on_in_the_next_invocation_where_it_stopped(
     assert (run["state"], run["progress"]) == ("enqueued", {"done": 1, "total": 3})
     run = handler({"run_id": run["id"]}, LambdaContext())
     assert (run["state"], run["result"]) == ("succeeded", {name: 3})
+    metric = f"Records{name.capitalize()}"
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line[metric] for line in lines if metric in line] == [1, 2]
 
 
 def test_importing_the_jobs_on_records_brings_neither_web_nor_aws_libraries() -> None:
