@@ -95,7 +95,7 @@ def _time(asked: Asked, now: datetime) -> None:
 
 def _after(asked: Asked, text: str, now: datetime) -> None:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MINUTES_MAX):
-        asked.errors["delay_minutes"] = f"must be a whole number from 1 to {MINUTES_MAX}"
+        asked.errors["delay_minutes"] = f"must be a whole number from 1 to {MINUTES_MAX:,}"
         return
     asked.due_at = now + timedelta(minutes=int(text))
     asked.said = f"starts in {text} minute{'s' if int(text) > 1 else ''}"

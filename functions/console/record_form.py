@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from console.request import Request
-from console.words import parse
+from console.words import parse, sentence
 from slowmatch.http import timestamps
 from slowmatch.http.texts import without_nul
 from slowmatch.records import rules
@@ -49,8 +49,7 @@ class RecordForm:
         try:
             return rule(self.values[name])
         except ValueError as error:
-            words = str(error)
-            self.errors[name] = f"{words[:1].upper()}{words[1:]}."
+            self.errors[name] = sentence(str(error))
             return None
 
     def _moment(self, local: str) -> datetime:

@@ -156,5 +156,5 @@ def _number(text: str) -> int:
         int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(paging.BIGINT_MAX)) else 0
     )
     if not 1 <= number <= paging.BIGINT_MAX:
-        raise Problem(404, "No such record", "records have whole numbers as their ids, and this is none")
+        raise Problem(404, "No such record", "no record can have this id: ids are whole numbers")
     return number

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from console.words import counted, number, parse, so_many_runs
+from console.words import counted, number, parse, sentence, so_many_runs
 from slowmatch.jobs.queue import Depths
 
 TICK_LATE = timedelta(minutes=12)
@@ -22,7 +22,7 @@ def wrong(alerts: dict[str, Any], depths: Depths, clock: timedelta, now: datetim
         _failed(alerts["failed_24h"]),
         _missed(alerts["missed_24h"]),
         _dead(dead(depths)),
-        depths.problem and _said("workers", "See the workers", _sentence(depths.problem)),
+        depths.problem and _said("workers", "See the workers", sentence(depths.problem)),
         _clock(clock),
     ]
     return [each for each in found if each]
@@ -118,7 +118,3 @@ def _is_late(tick: str | None, now: datetime) -> bool:
 
 def _older(at: str | None, limit: timedelta, now: datetime) -> bool:
     return at is not None and now - parse(at) > limit
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

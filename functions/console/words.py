@@ -27,6 +27,11 @@ def so_many_runs(count: str) -> str:
     return f"{count} run" if count == "1" else f"{count} runs"
 
 
+def sentence(text: str) -> str:
+    """What errors say, begun with a capital and ended with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def duration(milliseconds: float | None) -> str:
     """840 ms, 3.2 s, 4 m 10 s, 2 h 05 m; nothing for None."""
     if milliseconds is None:
@@ -91,4 +96,5 @@ FILTERS = {
     "pretty": pretty,
     "state": state,
     "so_many_runs": so_many_runs,
+    "sentence": sentence,
 }

@@ -113,6 +113,12 @@ def test_the_dark_is_really_dark(tabs: Tabs, path: str) -> None:
     assert page.evaluate(colours) == ["rgb(22, 21, 20)", "rgb(236, 233, 228)"]
 
 
+def test_what_stands_in_an_empty_field_is_readable_in_the_dark(tabs: Tabs) -> None:
+    page = tabs.open("/jobs/record-expiry", color_scheme="dark")
+    colour = "element => getComputedStyle(element, '::placeholder').color"
+    assert page.get_by_label("Batch size").evaluate(colour) == "rgb(163, 157, 147)"
+
+
 def test_a_state_has_its_word_and_another_colour_in_the_dark(page: Page, furnished: dict[str, Any]) -> None:
     page.goto(f"/runs/{furnished['failed']}")
     state = page.get_by_role("heading", level=1).locator(".state")

@@ -198,17 +198,17 @@ def test_the_form_becomes_the_payload(
 @pytest.mark.parametrize(
     ("job", "field", "typed", "words"),
     [
-        ("db-cleanup", "older_than_days", "0", "must be a whole number from 1 to 3650"),
-        ("db-cleanup", "older_than_days", "9" * 400, "must be a whole number from 1 to 3650"),
-        ("db-cleanup", "older_than_days", "٣", "must be a whole number from 1 to 3650"),
-        ("db-cleanup", "older_than_days", '"><b>', "must be a whole number from 1 to 3650"),
-        ("daily-summary", "day", "2026-02-30", "must be a date such as 2026-12-31"),
-        ("daily-summary", "recipients", "nobody", "must be a list of e-mail addresses"),
-        ("db-cleanup", "delay_minutes", "0", "must be a whole number from 1 to 527040"),
-        ("db-cleanup", "delay_minutes", "soon", "must be a whole number from 1 to 527040"),
-        ("db-cleanup", "due", "tomorrow", "must be a date and time such as 2026-12-31T12:00:00Z"),
-        ("db-cleanup", "due", "2020-01-01T00:00", "must lie in the future, a year from now at most"),
-        ("db-cleanup", "due", "9000-01-01T00:00", "must lie in the future, a year from now at most"),
+        ("db-cleanup", "older_than_days", "0", "Must be a whole number from 1 to 3650."),
+        ("db-cleanup", "older_than_days", "9" * 400, "Must be a whole number from 1 to 3650."),
+        ("db-cleanup", "older_than_days", "٣", "Must be a whole number from 1 to 3650."),
+        ("db-cleanup", "older_than_days", '"><b>', "Must be a whole number from 1 to 3650."),
+        ("daily-summary", "day", "2026-02-30", "Must be a date such as 2026-12-31."),
+        ("daily-summary", "recipients", "nobody", "Must be a list of e-mail addresses."),
+        ("db-cleanup", "delay_minutes", "0", "Must be a whole number from 1 to 527,040."),
+        ("db-cleanup", "delay_minutes", "soon", "Must be a whole number from 1 to 527,040."),
+        ("db-cleanup", "due", "tomorrow", "Must be a date and time such as 2026-12-31T12:00:00Z."),
+        ("db-cleanup", "due", "2020-01-01T00:00", "Must lie in the future, a year from now at most."),
+        ("db-cleanup", "due", "9000-01-01T00:00", "Must lie in the future, a year from now at most."),
     ],
 )
 def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_nothing(
@@ -232,7 +232,7 @@ def test_all_wrong_fields_are_named_at_once_and_a_tick_is_kept(browse: Browse) -
 
 def test_minutes_and_a_date_together_are_refused(browse: Browse, con: Connection) -> None:
     page = browse.post("/jobs/db-cleanup/run", {"delay_minutes": "5", "due": "2026-12-01T00:00"})
-    assert wrong(page) == {"due": "give minutes or a date, not both"}
+    assert wrong(page) == {"due": "Give minutes or a date, not both."}
     assert runs(con) == []
 
 
@@ -299,7 +299,7 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
 
 def test_a_note_that_is_too_long_is_refused_at_its_field(browse: Browse, con: Connection) -> None:
     page = browse.post("/jobs/db-cleanup/pause", {"note": "x" * 501})
-    assert (page.status, wrong(page)) == (422, {"note": "must have at most 500 characters, this has 501"})
+    assert (page.status, wrong(page)) == (422, {"note": "Must have at most 500 characters, this has 501."})
     assert con.query("SELECT FROM schedule_event") == []
 
 
