@@ -104,3 +104,4 @@ def test_the_count_of_an_hour_waits_for_its_end_whoever_asks_for_it(
     con.query("UPDATE notification_destination SET busy_until = now() + interval '1 minute'")
     to = Destination("hook", "webhook", telling.receiver.url("/hook"))
     assert delivery.claim(con, digest, to, con.now()) == due_at
+    assert con.query("SELECT message_at FROM notification_delivery WHERE state = 'waiting'") == [[due_at]]
