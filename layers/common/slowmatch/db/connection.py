@@ -152,7 +152,6 @@ class Connection:
         return self._wire
 
     def _rollback(self) -> None:
-        self._after_commit.clear()
         if self._wire is not None:
             try:
                 self._wire.run("ROLLBACK")
