@@ -16,6 +16,8 @@ from local.errors import StackError, leaves
 from local.exclusive import FolderLock, check_ports
 from local.output import Output
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 after a clean stop, 1 when something failed, 2 when it was refused."""
@@ -88,10 +90,17 @@ def _serve(options: argparse.Namespace) -> int:
             f" as that user, or remove it to begin anew"
         ) from error
     try:
+        _check_log_level(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
         check_ports(ports, _wants_provider(options, ports))
         return asyncio.run(_until_stopped(options, ports, folders))
     finally:
         lock.release()
+
+
+def _check_log_level(level: str) -> None:
+    """The one variable that is not read by the functions' settings, but by Powertools, which does not name it."""
+    if level.upper() not in LOG_LEVELS:
+        raise StackError(f"POWERTOOLS_LOG_LEVEL is {level!r}: one of {', '.join(LOG_LEVELS)} is needed")
 
 
 def _wants_provider(options: argparse.Namespace, ports: Ports) -> bool:

@@ -49,6 +49,14 @@ def test_what_is_no_port_is_said_with_what_is_one(port: str, capsys: pytest.Capt
     assert f"{port!r} is not a port from 1 to 65535, such as 9000" in capsys.readouterr().err
 
 
+def test_a_level_of_the_log_that_there_is_not_is_said_with_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "loud")
+    assert main(["up", "--data", str(tmp_path)]) == 2
+    assert "POWERTOOLS_LOG_LEVEL is 'loud': one of DEBUG, INFO, WARNING, ERROR" in capsys.readouterr().err
+
+
 def test_a_port_for_root_only_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise PermissionError
