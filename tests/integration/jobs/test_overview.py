@@ -392,6 +392,11 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     ]
 
 
+def test_what_happened_by_a_clock_that_is_ahead_is_listed_too(con: Connection) -> None:
+    overview.pause(con, "db-cleanup", "ann", None, con.now() + timedelta(seconds=30))
+    assert [row["action"] for row in overview.activity(con, None, 2).items] == ["paused"]
+
+
 @pytest.mark.parametrize(
     "mark",
     ["", "x", "2026-11-24T01:00:00 run:", "2026-11-24T01:00:00+00:00", "2026-11-24T01:00:00+00:00 a\0b"],
