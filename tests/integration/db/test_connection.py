@@ -2,9 +2,11 @@
 
 import dataclasses
 import uuid
+from contextlib import closing
 from typing import Any
 
 import boto3
+import pg8000.native
 import pytest
 
 from slowmatch.db import Connection, SchemaMissing, StatementError, Unavailable
@@ -74,6 +76,38 @@ def test_an_unreachable_database_names_the_settings(
 def test_a_missing_secret_is_named(environment: Settings) -> None:
     with pytest.raises(SecretError, match="secret nothing cannot be read"):
         Connection(dataclasses.replace(environment, db_secret_arn="nothing")).query("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        (["28P01"], None),
+        (["28P01", "28P01"], "put the database user's present password there"),
+        (["28000"], "DB_HOST"),
+    ],
+    ids=str,
+)
+def test_a_secret_that_was_rotated_meanwhile_is_read_once_more(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, codes: list[str], said: str | None
+) -> None:
+    login, refusals = (
+        Connection._login,
+        [pg8000.native.DatabaseError({"C": code, "M": "no"}) for code in codes],
+    )
+
+    def refused(con: Connection) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return login(con)
+
+    monkeypatch.setattr(Connection, "_login", refused)
+    with closing(Connection(environment)) as con:
+        if said is None:
+            assert con.query("SELECT 1") == [[1]]
+        else:
+            with pytest.raises(Unavailable, match=said):
+                con.query("SELECT 1")
+    assert refusals == []
 
 
 @pytest.mark.parametrize("text", ["not json", "[]", '{"username": "x"}'])
