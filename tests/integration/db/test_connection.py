@@ -3,6 +3,7 @@
 import dataclasses
 import uuid
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -10,6 +11,7 @@ import pg8000.native
 import pytest
 
 from slowmatch.db import Connection, SchemaMissing, StatementError, Unavailable
+from slowmatch.db.connection import CONNECT_TIMEOUT_SECONDS, IDLE_SECONDS_BEFORE_PING
 from slowmatch.secrets import SecretError
 from slowmatch.settings import Settings
 
@@ -32,6 +34,25 @@ def test_a_connection_that_died_inside_a_transaction_undoes_it(con: Connection, 
         kill(postgres, con)
         con.query("SELECT 1")
     assert con.query("SELECT count(*) FROM record") == [[0]]
+
+
+def test_a_connection_that_was_not_used_for_long_is_tried_and_the_clocks_are_compared(
+    con: Connection,
+) -> None:
+    con.query("SELECT 1")
+    con._clock_offset = timedelta(hours=1)
+    con.query("SELECT 1")
+    assert con.clock_offset == timedelta(hours=1)
+    con._used_at -= IDLE_SECONDS_BEFORE_PING + 1
+    con.query("SELECT 1")
+    assert abs(con.clock_offset) < timedelta(minutes=1)
+
+
+def test_a_statement_may_take_longer_than_connecting(con: Connection, environment: Settings) -> None:
+    con.query("SELECT 1")
+    assert con._wire is not None
+    seconds = con._wire._usock.gettimeout()
+    assert seconds == environment.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS
 
 
 def test_after_commit_waits_for_the_commit_and_forgets_with_a_rollback(con: Connection) -> None:
