@@ -11,7 +11,7 @@ import pytest
 
 from notifier import deliver as delivering
 from slowmatch.db import Connection
-from slowmatch.notify import Destination, delivery, post
+from slowmatch.notify import Destination, delivery, post, queue
 from slowmatch.settings import Settings
 from tests.conftest import STACK
 from tests.integration.notify.conftest import Telling
@@ -291,6 +291,20 @@ def test_a_lost_message_is_sent_again_by_the_dispatcher(telling: Telling, con: C
     telling.dispatch()
     telling.deliver()
     assert len(telling.receiver.posts) == 1
+
+
+def test_the_message_of_a_later_delivery_goes_ahead_with_its_delay_and_again_only_when_it_is_overdue(
+    telling: Telling, con: Connection
+) -> None:
+    telling.to(telling.webhook())
+    run(telling, "no")
+    telling.route()
+    telling.bodies()
+    now, minute = con.now(), timedelta(minutes=1)
+    con.query("UPDATE notification_delivery SET due_at = :due, message_at = NULL", due=now + 14 * minute)
+    sent = [queue.send_waiting(con, now + minutes * minute) for minutes in (-2, 0, 11, 23, 25)]
+    assert sent == [0, 1, 0, 0, 1]
+    assert telling.delayed() == len(telling.bodies()) == 1
 
 
 def test_a_queue_that_takes_nothing_delays_only(telling: Telling, con: Connection) -> None:
