@@ -96,6 +96,12 @@ def test_a_succeeded_run_says_how_long_it_took_and_waited(browse: Browse, con: C
     ]
 
 
+def test_a_figure_that_there_is_not_has_no_word_before_it(browse: Browse, con: Connection) -> None:
+    run_id = shelf.put(con, "enqueued")
+    (row,) = re.findall(rf'<tr id="run-{run_id}">.*?</tr>', browse.get("/dashboard/runs").text, re.S)
+    assert 'data-label="Created"' in row and 'data-label="Took"' not in row
+
+
 def test_enqueued_runs_are_told_apart_by_queue_with_each_length(browse: Browse, con: Connection) -> None:
     for job, number in (("record-expiry", 2), ("db-cleanup", 1)):
         for _ in range(number):
