@@ -12,6 +12,7 @@ import pytest
 
 from slowmatch.db import Connection, SchemaMissing, StatementError, Unavailable
 from slowmatch.db.connection import CONNECT_TIMEOUT_SECONDS, IDLE_SECONDS_BEFORE_PING
+from slowmatch.db.errors import from_details
 from slowmatch.secrets import SecretError
 from slowmatch.settings import Settings
 
@@ -72,6 +73,12 @@ def test_a_refused_statement_names_its_constraint_and_leaves_the_connection_usab
         con.query("INSERT INTO record (title, expiry_date) VALUES (:title, now())", title="")
     assert refused.value.constraint == "record_title_check"
     assert con.query("SELECT 1") == [[1]]
+
+
+@pytest.mark.parametrize("code", ["57P01", "57P03", "08006", "53300", "57014"])
+def test_a_server_that_has_no_time_for_us_is_not_available(code: str) -> None:
+    error = from_details({"C": code, "M": "not now"})
+    assert isinstance(error, Unavailable) and str(error).endswith(": not now")
 
 
 def test_a_missing_table_says_migrate(con: Connection) -> None:
