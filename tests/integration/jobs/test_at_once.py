@@ -17,6 +17,7 @@ from tests.integration.jobs.conftest import TICK, Queues, Work
 
 JOB = "mail-test"
 PATIENCE_SECONDS = 30
+SUCCEEDED = endings.Ending("succeeded", "succeeded", "the handler returned", 0)
 T = TypeVar("T")
 
 
@@ -28,8 +29,16 @@ def other(con: Connection, queues: Queues) -> Iterator[Connection]:
         yield second
 
 
-def while_waited_for(con: Connection, first: Callable[[], object], second: Callable[[], T]) -> T:
-    """What `second` brings, which began before `first` was committed, and has to wait for that."""
+def while_waited_for(
+    con: Connection,
+    first: Callable[[], object],
+    second: Callable[[], T],
+    then: Callable[[], object] = lambda: None,
+) -> T:
+    """What `second` brings, which began before `first` was committed, and has to wait for that.
+
+    `then` is done while it waits.
+    """
     with ThreadPoolExecutor(1) as pool:
         with con.transaction():
             first()
@@ -37,6 +46,7 @@ def while_waited_for(con: Connection, first: Callable[[], object], second: Calla
             until = time.monotonic() + PATIENCE_SECONDS
             while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
                 assert not answer.done() and time.monotonic() < until, "it did not wait"
+            then()
         return answer.result(PATIENCE_SECONDS)
 
 
@@ -83,13 +93,30 @@ def test_who_deletes_a_run_that_is_just_being_claimed_closes_its_attempt(
 def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Connection, work: Work) -> None:
     held = claim(con, enqueue(con, JOB).run_id)
     assert held is not None
-    end = endings.Ending("succeeded", "succeeded", "the handler returned", 0)
     done = while_waited_for(
         con,
-        lambda: endings.finish(con, held, end, con.now(), None, None, []),
+        lambda: endings.finish(con, held, SUCCEEDED, con.now(), None, None, []),
         lambda: store.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
     assert done.ids == [] and work.run()["state"] == "succeeded"
+
+
+def test_who_waits_for_the_run_that_is_to_be_finished_does_not_hold_the_next(
+    con: Connection, other: Connection
+) -> None:
+    """Who deletes both has the first, and wants the second: that would be a deadlock."""
+    first, second = (enqueue(con, JOB).run_id for _ in range(2))
+    held = claim(other, first)
+    assert held is not None
+    ahead = endings.Ahead(second, 1, lambda: holder(other))
+    lock = "SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE"
+    done = while_waited_for(
+        con,
+        lambda: con.query(lock, id=first),
+        lambda: endings.finish(other, held, SUCCEEDED, other.now(), None, None, [], ahead=ahead),
+        then=lambda: con.query(f"{lock} NOWAIT", id=second),
+    )
+    assert done.mine and ahead.claim is not None
 
 
 def test_a_run_that_is_just_being_claimed_waits_no_more(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection, Unavailable
-from slowmatch.jobs import Continue, claims, dispatch, enqueue, queue, store
+from slowmatch.jobs import Continue, claims, dispatch, enqueue, queue, store, waiting
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import TICK, Killed, Work
@@ -96,6 +96,18 @@ def test_each_run_is_finished_before_the_next_is_held(batch: Work, con: Connecti
         ["succeeded", "processing", "enqueued"],
         ["succeeded", "succeeded", "processing"],
     ]
+
+
+@pytest.mark.parametrize(("job", "stands"), [("mail-test", False), ("record-expiry", True)])
+def test_only_a_run_of_an_exclusive_job_stands_before_the_next(
+    con: Connection, work: Work, job: str, stands: bool
+) -> None:
+    work.spec = JOBS[job]
+    (message,) = put(con, 1, job)
+    found: list[str | None] = []
+    work.handler = lambda context: found.append(waiting.ahead(con, job))
+    work.deliver(message)
+    assert found == [message["run_id"] if stands else None] and waiting.ahead(con, job) is None
 
 
 def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped, unus
 
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
-from slowmatch.jobs import dispatch, enqueue, overview, queue, upkeep
+from slowmatch.jobs import dispatch, enqueue, overview, queue, schedules, upkeep
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.records import store as records
 from slowmatch.settings import Settings
@@ -278,7 +278,10 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
     now = datetime.fromisoformat("2026-11-24T01:30:00+00:00")
     assert upkeep.report_missed(con, now) == 1
     assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 1
+    work.tick("2026-11-24T00:00:00Z")
+    assert schedules.seen(con)["record-expiry"]["missed"] == [now.replace(minute=0)]
     work.tick("2026-11-24T01:00:00Z")
+    assert schedules.seen(con)["record-expiry"]["missed"] == []
     assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 0
     assert '"missed" : 0' in overview.stats(con, now, 24)
 

@@ -71,6 +71,7 @@ def test_a_rate_counts_the_whole_hour_in_which_its_seven_days_begin(con: Connect
     con.query("INSERT INTO job_hour (job, hour, failed) VALUES (:job, :at, 1)", job=JOB, at=first - HOUR)
     con.query("INSERT INTO job_hour (job, hour, succeeded) VALUES (:job, :at, 1)", job=JOB, at=first)
     assert overview.job_card(con, JOB, NOW)["success_rate"] == 1
+    assert overview.job_card(con, JOB, NOW + HOUR)["success_rate"] is None
 
 
 def test_before_the_first_roll_up_two_hours_are_live(con: Connection) -> None:

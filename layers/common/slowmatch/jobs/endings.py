@@ -107,7 +107,8 @@ _HAND_ON = """
 """
 
 
-# Whoever holds the row already may wait for one that this statement has changed: it is not waited for.
+# EXISTS lets it come after the finish, which may have to wait: nothing else is held then. And whoever holds the
+# row already may wait for one that this statement has changed: it is not waited for.
 _CLAIM_AHEAD = starting(
     "due_at <= CAST(:due_by AS timestamptz) AND NOT exclusive AND EXISTS (SELECT FROM finished)",
     "SKIP LOCKED",
