@@ -11,6 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, upkeep
 from slowmatch.jobs import queue as jobs_queue
 from slowmatch.jobs.messages import EventError
+from slowmatch.notify import publish_waiting
 from slowmatch.notify.trouble import trouble
 from slowmatch.secrets import SecretError
 from slowmatch.settings import settings
@@ -226,6 +227,29 @@ def test_what_sns_did_not_take_is_published_by_the_dispatcher(telling: Telling) 
     telling.dispatch()
     telling.tell()
     assert len(telling.receiver.posts) == 1
+
+
+def test_what_nobody_could_be_told_for_a_day_is_no_news(telling: Telling, con: Connection) -> None:
+    run(telling, "no")
+    telling.published()
+    con.query("UPDATE notification SET at = now() - interval '25 hours'")
+    telling.dispatch()
+    assert telling.published() == [] and trouble(con, con.now()) is None
+
+
+def test_a_tick_publishes_the_oldest_first(telling: Telling, con: Connection) -> None:
+    rows = con.query(
+        """
+        INSERT INTO notification (at, event, key)
+        SELECT now() - number * interval '1 second', 'alarm', number::text
+        FROM generate_series(1, 101) AS number RETURNING id::text
+        """
+    )
+    assert publish_waiting(con, con.now()) == 100
+    (_newest,), *others = rows
+    assert {json.loads(message)["notification"] for message in telling.published()} == {
+        other for (other,) in others
+    }
 
 
 def test_a_test_message_says_what_the_receiver_said(telling: Telling) -> None:
