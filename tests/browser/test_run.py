@@ -131,6 +131,16 @@ def test_every_identifier_of_a_run_leads_somewhere(page: Page, past: Past) -> No
     expect(page).to_have_url(re.compile("/jobs/db-cleanup$"))
 
 
+def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(page: Page, past: Past) -> None:
+    everybody = [f"person-{number}@example.com" for number in range(200)]
+    page.goto(f"/runs/{past.run('succeeded', payload={'recipients': everybody})}")
+    payload = page.get_by_role("region", name="Payload")
+    expect(payload).to_contain_text("person-199@example.com")
+    expect(page.locator(".history")).to_be_in_viewport()
+    payload.focus()  # so that the arrow keys scroll it
+    expect(payload).to_be_focused()
+
+
 def test_a_run_that_is_not_there_is_said_kindly(tabs: Tabs) -> None:
     tabs.expect("status of 404")
     page = tabs.open("/runs/01a20d25-5d63-70c1-974e-f133c2d38726")
