@@ -14,7 +14,7 @@ from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import Continue, claims, dispatch, enqueue, queue, store, waiting
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
-from tests.integration.jobs.conftest import TICK, Killed, Work
+from tests.integration.jobs.conftest import TICK, Killed, Queues, Work
 
 JOB = "mail-test"
 
@@ -248,6 +248,19 @@ def test_the_runs_of_an_exclusive_job_follow_each_other(work: Work, con: Connect
     tick = {"job": "record-expiry", "occurrence": TICK}
     assert work.deliver(first, tick, second) == []
     assert states(work) == ["succeeded"] * 3
+
+
+def test_in_a_batch_of_an_exclusive_job_the_place_is_handed_to_who_waits(
+    work: Work, con: Connection, queues: Queues
+) -> None:
+    first, second, third = put(con, 3, job="record-expiry")
+    queues.take()
+    con.query(
+        "UPDATE job_run SET message_at = message_at + interval '1 minute' WHERE id = CAST(:id AS uuid)",
+        id=third["run_id"],
+    )
+    assert work.deliver(first, second) == []
+    assert states(work) == ["succeeded", "succeeded", "enqueued"] and queues.take() == [third]
 
 
 def test_a_row_that_somebody_holds_is_not_waited_for_while_another_is_held(

@@ -45,7 +45,8 @@ def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
         work.invoke({})
     work.handler = lambda context: "mended"
     for run in work.runs():
-        assert work.invoke({"run_id": run["id"]})["result"] == "mended"
+        mended = work.invoke({"run_id": run["id"]})
+        assert (mended["result"], mended["error"]) == ("mended", None)
 
 
 def test_a_run_that_is_started_again_by_hand_leaves_no_message(work: Work, queues: Queues) -> None:

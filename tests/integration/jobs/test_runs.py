@@ -33,6 +33,7 @@ def test_a_tick_makes_a_run_and_finishes_it(work: Work, con: Connection) -> None
         ["processing", "succeeded"],
     ]
     assert work.attempts(run["id"]) == [[1, "succeeded", None]]
+    assert run["due_at"] == run["created_at"]
     assert con.query("SELECT request_id FROM job_attempt") == [[work.lambda_context.aws_request_id]]
     assert [event[2:] for event in work.events(run["id"])] == [
         ["started by schedule", "schedule"],
@@ -57,6 +58,21 @@ def test_a_failed_attempt_is_scheduled_on_hangfires_curve(
     assert timedelta(seconds=15) <= due - before <= timedelta(seconds=45)
     assert queues.delayed() == 1
     assert "retry 1 of 10 in" in work.events(run["id"])[-1][2]
+    ((error, told),) = con.query("SELECT error_message, traceback FROM job_attempt")
+    assert error == "the disk is full" and told.endswith("RuntimeError: the disk is full\n")
+
+
+def test_a_retry_that_is_due_later_than_a_message_can_wait_is_left_to_the_dispatcher(
+    work: Work, queues: Queues, con: Connection
+) -> None:
+    run_id = enqueue(con, "record-expiry").run_id
+    con.query("UPDATE job_run SET failures = 8")
+    work.handler = fail
+    work.deliver(*queues.take())
+    assert work.run()["state"] == "scheduled" and queues.delayed() == 0
+    assert con.query("SELECT message_at FROM job_run") == [[None]]
+    assert dispatch.send_due(con, datetime.fromisoformat(work.run()["due_at"]) - timedelta(minutes=14)) == 1
+    assert "retry 9 of 10 in" in work.events(run_id)[-1][2]
 
 
 def test_ten_retries_then_failed(work: Work) -> None:
