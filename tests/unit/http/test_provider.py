@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from slowmatch.http.problem import Problem
-from slowmatch.http.provider import Provider, Refusal
+from slowmatch.http.provider import Provider, Refusal, _usable
+from tests.issuer import key, public
 
 
 def answering(answer: bytes) -> tuple[int, threading.Thread]:
@@ -44,3 +45,14 @@ def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
     with pytest.raises(Refusal, match=r"^status 400$"):
         Provider(issuer, "console", None, metadata).exchange("code", "verifier", f"{issuer}/callback")
     thread.join()
+
+
+def test_only_keys_that_sign_are_used(caplog: pytest.LogCaptureFixture) -> None:
+    good = public("a", key("first"))
+    others = [
+        good | {"kid": "b", "use": "enc"},
+        good | {"kid": ""},
+        {"kty": "EC", "kid": "c", "crv": "P-256"},
+    ]
+    assert _usable({"keys": [good, *others]}).keys() == {"a"}
+    assert caplog.records == []
