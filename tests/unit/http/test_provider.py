@@ -7,6 +7,7 @@ import pytest
 
 from slowmatch.http.problem import Problem
 from slowmatch.http.provider import Provider, Refusal, _usable
+from slowmatch.telemetry import logger
 from tests.issuer import key, public
 
 
@@ -47,7 +48,10 @@ def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
     thread.join()
 
 
-def test_only_keys_that_sign_are_used(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_keys_that_sign_are_used_and_the_others_are_no_trouble(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
     good = public("a", key("first"))
     others = [
         good | {"kid": "b", "use": "enc"},
