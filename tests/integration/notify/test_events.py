@@ -213,6 +213,17 @@ def test_a_wrong_list_tells_nobody_says_why_and_all_is_told_once_it_is_mended(te
     assert len(telling.receiver.posts) == 1
 
 
+def test_where_people_sign_in_no_receiver_of_this_machine_is_told(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling.to(telling.webhook())
+    telling.invoke({})
+    monkeypatch.setenv("AUTH", "oidc")
+    settings.cache_clear()
+    with pytest.raises(SecretError, match="the key 'url' is missing or malformed"):
+        telling.invoke({})
+
+
 def test_without_destinations_nothing_is_published_again(telling: Telling) -> None:
     run(telling, "no")
     telling.route()
