@@ -52,6 +52,14 @@ def test_a_forged_cursor_is_refused(content: object) -> None:
         paging.decode("newest", _cursor(json.dumps(content)), paging.whole)
 
 
+@pytest.mark.parametrize("sign", ["!", " ", "\n", "."])
+def test_a_cursor_has_one_spelling(sign: str) -> None:
+    cursor = paging.encode("newest", 1)
+    assert paging.decode("newest", cursor, paging.whole) == [1]
+    with pytest.raises(Problem):
+        paging.decode("newest", cursor[:4] + sign * 4 + cursor[4:], paging.whole)
+
+
 def test_a_cursor_nested_without_end_is_refused() -> None:
     with pytest.raises(Problem):
         paging.decode("newest", _cursor("[" * 60_000), paging.whole)
