@@ -28,7 +28,7 @@ def test_a_run_that_is_run_now_goes_on_where_it_was(work: Work, con: Connection,
     work.tick()
     work.deliver(*queues.take())
     was = work.run()
-    assert was["state"] == "scheduled"
+    assert (was["state"], was["attempt"], was["failures"]) == ("scheduled", 2, 1)
     before = con.now()
     store.change(con, "run-now", ids=[was["id"]], actor="ann")
     run = work.run()

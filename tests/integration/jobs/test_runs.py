@@ -47,7 +47,7 @@ def test_an_occurrence_is_answered_once(work: Work) -> None:
 
 
 def test_a_failed_attempt_is_scheduled_on_hangfires_curve(
-    work: Work, queues: Queues, con: Connection
+    work: Work, queues: Queues, con: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work.handler = fail
     before = con.now()
@@ -58,6 +58,7 @@ def test_a_failed_attempt_is_scheduled_on_hangfires_curve(
     assert timedelta(seconds=15) <= due - before <= timedelta(seconds=45)
     assert queues.delayed() == 1
     assert "retry 1 of 10 in" in work.events(run["id"])[-1][2]
+    assert '"RunRetried"' in capsys.readouterr().out
     ((error, told),) = con.query("SELECT error_message, traceback FROM job_attempt")
     assert error == "the disk is full" and told.endswith("RuntimeError: the disk is full\n")
 
@@ -169,6 +170,7 @@ def test_a_deleted_run_stops_at_its_next_checkpoint(work: Work, con: Connection)
     run = work.run()
     assert reached == ["stopped"] and run["state"] == "deleted"
     assert work.attempts(run["id"])[0][1] == "cancelled"
+    assert con.query("SELECT message FROM job_log") == [["stopped: "]]
     assert work.events(run["id"])[-1][3] == "ann"
 
 
@@ -388,11 +390,30 @@ class Wordless(Exception):
     ],
 )
 def test_what_cannot_be_written_is_the_handlers_failure(
-    work: Work, said: Callable[[Any], Any], error: str
+    work: Work, con: Connection, queues: Queues, said: Callable[[Any], Any], error: str
 ) -> None:
-    work.handler = said
+    def say(context: Any) -> Any:
+        context.logger.info("hello")
+        return said(context)
+
+    work.handler = say
     assert work.tick() == []
-    assert work.run()["state"] == "scheduled" and error in work.run()["error"]
+    run = work.run()
+    assert (run["state"], run["failures"]) == ("scheduled", 1) and error in run["error"]
+    assert queues.delayed() == 1 and con.query("SELECT message FROM job_log") == [["hello"]]
+
+
+def test_a_run_that_was_deleted_meanwhile_is_not_tried_again(
+    work: Work, con: Connection, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def deleted(context: Any) -> None:
+        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        raise RuntimeError
+
+    work.handler = deleted
+    work.tick()
+    assert queues.delayed() == 0 and "RunRetried" not in capsys.readouterr().out
+    assert "run_id" not in telemetry.logger.get_current_keys()
 
 
 def test_an_error_without_words_is_a_failed_attempt(work: Work) -> None:
