@@ -81,6 +81,14 @@ def test_a_server_that_has_no_time_for_us_is_not_available(code: str) -> None:
     assert isinstance(error, Unavailable) and str(error).endswith(": not now")
 
 
+def test_a_server_that_only_reads_since_a_failover_is_left(con: Connection) -> None:
+    write = "INSERT INTO record (title, expiry_date) VALUES ('Passport', now())"
+    con.query("SET default_transaction_read_only = on")
+    with pytest.raises(Unavailable, match="read-only"):
+        con.query(write)
+    con.query(write)
+
+
 def test_a_missing_table_says_migrate(con: Connection) -> None:
     with pytest.raises(SchemaMissing, match="invoke the migrate function"):
         con.query("SELECT FROM nothing_here")

@@ -26,8 +26,9 @@ class SchemaMissing(StatementError):
 def from_details(details: dict[str, Any]) -> Exception:
     """The error for PostgreSQL's answer: connection trouble, a missing schema, or a refused statement."""
     sqlstate = details.get("C", "")
-    # Class 57P and 08: the server shuts down, starts up or dropped us; 53300: too many connections.
-    if sqlstate.startswith(("57P", "08")) or sqlstate == "53300":
+    # Class 57P and 08: the server shuts down, starts up or dropped us; 53300: too many connections;
+    # 25006: it only reads, as Aurora's former writer does after a failover, and a new connection finds the new one.
+    if sqlstate.startswith(("57P", "08")) or sqlstate in ("53300", "25006"):
         return Unavailable(f"the database is not available: {details.get('M')}")
     if sqlstate == "57014":
         return Unavailable(
