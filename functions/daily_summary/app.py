@@ -84,13 +84,13 @@ def _rendered(context: Context, day: date, end: datetime) -> Rendered:
 
 
 def _window(context: Context) -> tuple[date, datetime]:
-    """The day reported and the end of its 24 hours: that day's midnight, the time of the schedule's tick, or now.
+    """The day reported and the end of its 24 hours: that day's midnight, or when the run was due or began.
 
-    A tick keeps its time however late it is worked on: a retry after midnight would take the next day's place.
+    A retry keeps that time: after midnight it would take the next day's place.
     """
     wanted = context.payload.get("day")
     if wanted is None:
-        end = min(context.occurrence or context.now, context.now)
+        end = min(context.occurrence or context.began, context.now)
         return end.date(), end
     day = date.fromisoformat(wanted)
     if day > context.now.date():

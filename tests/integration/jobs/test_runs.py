@@ -460,7 +460,7 @@ def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> Non
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     work.tick()
     run = work.run()
-    stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now())
+    stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now(), con.now())
     end = endings.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
     assert endings.finish(con, stale, end, con.now(), None, None, []) == endings.Finished(False, [], None)
     assert work.run()["state"] == "succeeded"

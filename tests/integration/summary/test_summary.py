@@ -113,6 +113,17 @@ def test_a_retry_after_midnight_is_about_the_day_that_the_tick_was_for(
     assert all(b"1 created, 1 expired" in content for content in mailbox.contents)
 
 
+def test_a_retry_of_a_persons_run_is_about_the_day_on_which_it_began(
+    mailbox: Mailbox, run: Any, lambda_context: Any, con: Connection
+) -> None:
+    mailbox.refused["two@example.com"] = "451 busy"
+    with pytest.raises(AttemptFailed, match="tried again"):
+        run()
+    mailbox.refused.clear()
+    ((run_id,),) = con.query("UPDATE job_run SET started_at = '2026-06-01T23:59:59Z' RETURNING id::text")
+    assert handler({"run_id": run_id}, lambda_context)["result"]["day"] == "2026-06-01"
+
+
 @pytest.mark.parametrize("days", [1, 365])
 def test_a_day_to_come_is_refused_and_leaves_that_day_its_summary(
     mailbox: Mailbox, run: Any, con: Connection, days: int

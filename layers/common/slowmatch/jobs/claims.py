@@ -27,7 +27,10 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt of a run, held by this worker until `lease_until`."""
+    """One attempt of a run, held by this worker until `lease_until`.
+
+    `began_at` is when the run's first attempt started since somebody last queued it, `started_at` when this one did.
+    """
 
     run_id: str
     job: str
@@ -38,6 +41,7 @@ class Claim:
     cursor: dict[str, Any]
     occurrence: datetime | None
     exclusive: bool
+    began_at: datetime
     started_at: datetime
     lease_until: datetime
 
@@ -60,7 +64,7 @@ _OPEN_ATTEMPT = """
 """
 CLAIMED = """
     claimed.id::text, claimed.job, claimed.attempt, claimed.failures, claimed.max_attempts, claimed.payload,
-    claimed.cursor, claimed.occurrence, claimed.exclusive
+    claimed.cursor, claimed.occurrence, claimed.exclusive, claimed.started_at
 """
 # Not that of an exclusive job: a claim that was taken back would let two of its runs work at the same time.
 _WITHOUT_WAITING = "(claimed.exclusive OR set_config('synchronous_commit', 'off', true) = 'off')"
@@ -174,7 +178,7 @@ def held(holder: Holder) -> dict[str, Any]:
 
 
 def read(row: list[Any], holder: Holder) -> Claim:
-    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive = row
+    run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive, began_at = row
     return Claim(
         run_id,
         job,
@@ -185,6 +189,7 @@ def read(row: list[Any], holder: Holder) -> Claim:
         cursor or {},
         occurrence,
         exclusive,
+        began_at,
         holder.now,
         holder.lease_until,
     )

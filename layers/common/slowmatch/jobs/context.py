@@ -46,6 +46,7 @@ class Context:
         self.attempt = claim.attempt
         self.run_id = claim.run_id
         self.occurrence = claim.occurrence
+        self.began = claim.began_at
         self.now = claim.started_at
         self._remaining_ms = remaining_ms
         self._reserve_ms = min(30_000, remaining_ms() // 5)
