@@ -39,7 +39,7 @@ def _from_reply(
         return Undelivered(said)
     if not 500 <= error.smtp_code < 600:
         return Undelivered(f"{said}, which is no answer in SMTP", outcome_unknown=outcome_unknown)
-    if isinstance(error, smtplib.SMTPAuthenticationError):
+    if isinstance(error, smtplib.SMTPAuthenticationError) or error.smtp_code == 535:
         return Refused(
             f"{said}. Look at the username and password in SMTP_SECRET_ARN: Gmail and Zoho want an app"
             " password, Outlook wants SMTP AUTH switched on for the mailbox"
