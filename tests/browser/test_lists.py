@@ -234,7 +234,7 @@ def test_without_scripts_a_bulk_action_asks_on_a_page_of_its_own(
     page = tabs.open("/dashboard/failed?text=BulkError+bare", java_script_enabled=False)
     row(page, run_id).get_by_role("checkbox").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Delete 1 run?")
+    expect(page.get_by_role("heading", level=1, name="Delete 1 run?", exact=True)).to_be_visible()
     page.get_by_role("button", name="Yes").click()
     expect(page.locator(".notice")).to_contain_text("1 run deleted.")
     assert stack.run(run_id)["state"] == "deleted"

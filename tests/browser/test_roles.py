@@ -85,7 +85,7 @@ def test_who_does_not_want_to_sign_in_is_told_what_came_of_it(tabs: Tabs) -> Non
     tabs.expect("status of 400")
     page = tabs.open("/jobs")
     page.get_by_role("button", name="Do not sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in")
+    expect(page.get_by_role("heading", level=1, name="You are not signed in", exact=True)).to_be_visible()
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("button", name=NAMES["ada"])).to_be_visible()
 
@@ -122,11 +122,11 @@ def test_an_admin_also_deletes_and_acts_in_bulk(tabs: Tabs, there: dict[str, Any
 def test_who_is_in_no_group_is_told_which_there_are(tabs: Tabs) -> None:
     tabs.expect("status of 403")
     page = sign_in(tabs, "nobody")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    expect(page.get_by_role("heading", level=1, name="Not allowed", exact=True)).to_be_visible()
     expect(page.get_by_text("none of the groups viewer, operator, admin")).to_be_visible()
     expect(page.get_by_role("navigation", name="Main")).to_have_count(0)
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    expect(page.get_by_role("heading", level=1, name="You are signed out", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_post_from_another_site_is_refused(tabs: Tabs, guarded: Stack, there: 
         answer = page.context.request.post(f"/records/{there['record']}/delete", headers=headers)
         assert answer.status == 403, headers
     page.goto(f"/records/{there['record']}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Guarded")
+    expect(page.get_by_role("heading", level=1, name="Guarded", exact=True)).to_be_visible()
 
 
 def test_every_action_carries_the_person_s_name(tabs: Tabs) -> None:
@@ -193,7 +193,7 @@ def test_every_action_carries_the_person_s_name(tabs: Tabs) -> None:
 def test_signing_out_ends_the_session(tabs: Tabs) -> None:
     page = sign_in(tabs, "ada")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    expect(page.get_by_role("heading", level=1, name="You are signed out", exact=True)).to_be_visible()
     page.goto("/records")
     expect(page.get_by_role("button", name=NAMES["ada"])).to_be_visible()
 

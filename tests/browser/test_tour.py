@@ -74,7 +74,7 @@ def runs_the_job_that_marks_it_and_watches(page: Page) -> None:
     go(page, "Jobs")
     card(page, "record-expiry").get_by_role("button", name="Run now").click()
     said(page).get_by_role("link", name="Watch it").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("succeeded")
+    expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
     expect(page.get_by_text('"expired": 1')).to_be_visible()
     go(page, "Records")
     page.get_by_role("navigation", name="Status").get_by_role("link", name="Expired").click()
@@ -95,7 +95,7 @@ def sends_a_mail_that_is_refused_and_mends_that(page: Page, untouched: Stack) ->
     go(page, "Jobs")
     card(page, "daily-summary").get_by_role("button", name="Run now").click()
     said(page).get_by_role("link", name="Watch it").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("failed")
+    expect(page.get_by_role("heading", level=1, name="failed")).to_be_visible()
     expect(page.get_by_text("you@example.com").first).to_be_visible()
     untouched.call("PUT", "/outbox/mode", {"mode": "accept"})
     go(page, "Dashboard")
@@ -113,14 +113,14 @@ def sends_a_mail_that_is_refused_and_mends_that(page: Page, untouched: Stack) ->
 def puts_a_run_off_and_changes_their_mind(page: Page) -> None:
     go(page, "Jobs")
     page.get_by_role("link", name="record-expiry", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("record-expiry")
+    expect(page.get_by_role("heading", level=1, name="record-expiry", exact=True)).to_be_visible()
     page.get_by_label("In minutes").fill("30")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(said(page)).to_contain_text("starts in 30 minutes.")
     page.get_by_role("link", name="Watch it").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("deleted")
+    expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
 
 
 def pauses_a_schedule_and_resumes_it(page: Page) -> None:
