@@ -215,18 +215,21 @@ def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
 
 
 def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:
-    """Give the place that became free in each of these jobs to the oldest run that waits for it."""
+    """Give the place that became free in each of these jobs to the oldest run that waits for it.
+
+    An array is made once; a join may run the subquery again, which then finds the next run.
+    """
     rows = con.query(
         """
         UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id IN (
+        WHERE id = ANY(ARRAY(
             SELECT waiting.id FROM unnest(CAST(:jobs AS text[])) AS free(job), LATERAL (
                 SELECT id FROM job_run
                 WHERE job = free.job AND state = 'enqueued' AND exclusive
                   AND message_at > CAST(:now AS timestamptz)
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
             ) AS waiting
-        )
+        ))
         RETURNING job, id::text, attempt + 1, due_at
         """,
         now=now,
