@@ -1,4 +1,4 @@
-"""What the dashboard shows: counts, alerts, cards, workers, figures over time, who did what."""
+"""What the dashboard shows: counts, alerts, cards, figures over time, who did what."""
 
 import json
 import time
@@ -10,11 +10,11 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
-from slowmatch.jobs import Permanent, changes, dispatch, enqueue, overview, queue, store, upkeep
+from slowmatch.jobs import Permanent, changes, enqueue, overview, queue, store, upkeep
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.records import store as records
-from tests.integration.jobs.conftest import Killed, Queues, Work
+from tests.integration.jobs.conftest import Queues, Work
 
 Later = Callable[..., datetime]
 HOUR = timedelta(hours=1)
@@ -297,58 +297,6 @@ def test_records_over_time_count_edits_and_batches(con: Connection, half_past: d
             batches.roll_up(con, con.now())
         now = overview.record_history(con, con.now(), "24h")[-1]
         assert (now["created"], now["expired"], now["deleted"]) == (3, 2, 0)
-
-
-def test_workers_tell_what_they_do_and_when_they_were_seen(
-    con: Connection, work: Work, later: Later, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "first")
-    work.handler = refuse
-    work.tick("2026-11-24T01:00:00Z")
-    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "second")
-    work.be_killed()
-    first, second = overview.workers(con, con.now())
-    assert (first["worker"], first["run_id"], first["attempts"], first["failed"]) == ("first", None, 1, 1)
-    assert (second["worker"], second["run_id"]) == ("second", work.runs()[1]["id"])
-    assert second["since"] is not None and not second["stale"] and not first["stale"]
-    work.end_lease(second["run_id"])
-    assert [worker["stale"] for worker in overview.workers(con, con.now())] == [False, True]
-    dispatch.rescue_lost(con, con.now())
-    lost = overview.workers(con, con.now())[1]
-    assert (lost["run_id"], lost["failed"], lost["last_seen"]) == (None, 1, second["last_seen"])
-    assert overview.workers(con, later(minutes=31)) == []
-
-
-def test_a_worker_whose_attempt_never_ended_is_shown_however_long_ago_it_began(
-    con: Connection, work: Work
-) -> None:
-    work.be_killed()
-    con.query("UPDATE job_attempt SET started_at = started_at - interval '2 hours'")
-    (worker,) = overview.workers(con, con.now())
-    assert (worker["run_id"], worker["attempts"]) == (work.run()["id"], 1)
-
-
-def test_a_worker_that_was_long_at_work_was_seen_at_its_end(con: Connection, work: Work) -> None:
-    work.tick()
-    con.query("UPDATE job_attempt SET started_at = started_at - interval '40 minutes'")
-    (worker,) = overview.workers(con, con.now())
-    assert (worker["run_id"], worker["failed"]) == (None, 0)
-
-
-def test_a_worker_whose_run_another_one_took_over_does_nothing(
-    con: Connection, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "first")
-    work.be_killed()
-    run_id = work.run()["id"]
-    work.end_lease(run_id)
-    dispatch.rescue_lost(con, con.now())
-    work.make_due(run_id)
-    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "second")
-    with pytest.raises(Killed):
-        work.deliver({"run_id": run_id, "attempt": 2})
-    found = {worker["worker"]: worker["run_id"] for worker in overview.workers(con, con.now())}
-    assert found == {"first": None, "second": run_id}
 
 
 def test_what_people_did_is_listed_newest_first_and_paged(
