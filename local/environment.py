@@ -14,6 +14,7 @@ SIGN_IN_SECRET = f"{STACK_NAME}/sign-in"
 SESSION_SECRET = f"{STACK_NAME}/session"
 NOTIFY_SECRET = f"{STACK_NAME}/notify"
 CLIENT_ID = STACK_NAME
+API_AUDIENCE = f"{STACK_NAME}-api"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
         "AUTH": "local",
         "OIDC_ISSUER": ports.provider_url,
         "OIDC_SECRET_ARN": secret_arn(SIGN_IN_SECRET),
-        "OIDC_AUDIENCE": "",
+        "OIDC_AUDIENCE": "" if "OIDC_ISSUER" in environ else API_AUDIENCE,
         "OIDC_GROUPS_CLAIM": "groups",
         "SESSION_SECRET_ARN": secret_arn(SESSION_SECRET),
         "NOTIFY_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:{STACK_NAME}-notify",

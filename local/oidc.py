@@ -16,7 +16,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import pages
-from local.environment import CLIENT_ID, HOST
+from local.environment import API_AUDIENCE, CLIENT_ID, HOST
 from local.loopback import only_from_here
 from local.people import PEOPLE, Person
 from local.site import html, stylesheet
@@ -56,11 +56,18 @@ class Provider:
     async def stop(self) -> None:
         await self._runner.cleanup()
 
-    def token(self, person: Person, **claims: Any) -> str:
-        """A signed token, for the console or an API client."""
+    def id_token(self, person: Person, nonce: str | None) -> str:
+        """Tells the console who signed in."""
+        return self._token(person, aud=CLIENT_ID, nonce=nonce)
+
+    def access_token(self, person: Person) -> str:
+        """Lets an API client in."""
+        return self._token(person, aud=API_AUDIENCE)
+
+    def _token(self, person: Person, **claims: Any) -> str:
         now = int(time.time())
-        times = {"iss": self._issuer, "aud": CLIENT_ID, "iat": now, "exp": now + TOKEN_SECONDS}
-        return jwt.encode(times | person.claims() | claims, self._key, "RS256", {"kid": KID})
+        about = {"iss": self._issuer, "iat": now, "exp": now + TOKEN_SECONDS}
+        return jwt.encode(about | person.claims() | claims, self._key, "RS256", {"kid": KID})
 
     def _routes(self) -> web.RouteTableDef:
         table = web.RouteTableDef()
@@ -124,11 +131,10 @@ class Provider:
                 "error_description": "The code is not valid, or not valid any more.",
             }
             return web.json_response(said, status=400)
-        token = self.token(grant.person, nonce=grant.nonce)
         return web.json_response(
             {
-                "access_token": self.token(grant.person),
-                "id_token": token,
+                "access_token": self.access_token(grant.person),
+                "id_token": self.id_token(grant.person, grant.nonce),
                 "token_type": "Bearer",
                 "expires_in": TOKEN_SECONDS,
             }
@@ -139,7 +145,7 @@ class Provider:
         person = PEOPLE.get(request.query.get("user", ""))
         if person is None:
             return web.Response(status=400, text=f"?user= is one of {', '.join(PEOPLE)}\n")
-        return web.Response(text=self.token(person))
+        return web.Response(text=self.access_token(person))
 
     async def _end_session(self, request: web.Request) -> web.Response:
         back = request.query.get("post_logout_redirect_uri", "")

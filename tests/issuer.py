@@ -53,13 +53,18 @@ class Issuer:
         header: dict[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """A good token of ann, an admin, but for what `claims` change; None takes a claim away."""
+        """An ID token of ann, an admin, with these changes to its claims; None removes one."""
         now = int(time.time())
         good = {"iss": self.url, "aud": CLIENT_ID, "sub": "1", "email": "ann@example.com", "iat": now}
         wanted = good | {"exp": now + HOUR, "cognito:groups": ["admin"]} | claims
         left = {name: value for name, value in wanted.items() if value is not None}
         headers = ({"kid": kid} if kid else {}) | (header or {})
         return jwt.encode(left, signed_by if signed_by is not None else self.key, alg, headers)
+
+    def access_token(self, **changes: Any) -> str:
+        """As `token`, an access token in the form of Cognito's."""
+        cognito: dict[str, Any] = {"aud": None, "client_id": CLIENT_ID, "token_use": "access"}
+        return self.token(**(cognito | changes))
 
     def reply(self, path: str) -> tuple[int, dict[str, Any]]:
         self.asked.append(path)

@@ -146,7 +146,7 @@ def _company(stage: Stage) -> Iterator[Company]:
             enter("fastapi", stage.peer("fastapi_app"), "peers.fastapi_app.contestant", url | paths),
             enter("limit", stage.python, "limits.records", url),
             enter("signed in", stage.python, "ours.records", database.env | oidc),
-            issuer.token(groups=["viewer"]),
+            issuer.access_token(groups=["viewer"]),
         )
         company.fastapi.ask(do="install")
         yield company

@@ -94,7 +94,7 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
         else:
             sent |= {"content-type": "application/json"}
             groups: dict[str, Any] = {"cognito:groups": GROUPS[role] if role else []}
-            sent |= {"authorization": f"Bearer {issuer.token(**groups)}"} if signed_in else {}
+            sent |= {"authorization": f"Bearer {issuer.access_token(**groups)}"} if signed_in else {}
             body = None if method == "GET" else "{}"
         event = {
             "version": "2.0",

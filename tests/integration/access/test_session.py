@@ -61,7 +61,7 @@ def test_people_of_another_provider_are_signed_in_no_more(
 
 
 def test_a_bearer_token_signs_nobody_in_to_the_console(browser: Browse, issuer: Issuer) -> None:
-    assert browser.get("/records", authorization=f"Bearer {issuer.token()}").status == 303
+    assert browser.get("/records", authorization=f"Bearer {issuer.access_token()}").status == 303
 
 
 @pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
@@ -123,4 +123,4 @@ def test_a_signature_has_one_spelling(issuer: Issuer) -> None:
         with pytest.raises(sessions.BadCookie, match="signature is wrong"):
             sessions.read(sessions.SESSION, value + tail, 60)
         with pytest.raises(tokens.TokenError, match="not a signed token"):
-            tokens.verify(issuer.token() + tail)
+            tokens.verify(issuer.access_token() + tail)

@@ -248,7 +248,7 @@ def test_pages_of_this_site_are_led_to(wanted: str, led: str) -> None:
 def test_a_program_that_mistyped_an_address_is_not_led_to_a_sign_in(browser: Browse, issuer: Issuer) -> None:
     answer = browser.get("/api/nope")
     assert (answer.status, answer.headers["Content-Type"]) == (401, "application/problem+json")
-    answer = browser.get("/api/nope", authorization=f"Bearer {issuer.token()}")
+    answer = browser.get("/api/nope", authorization=f"Bearer {issuer.access_token()}")
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 

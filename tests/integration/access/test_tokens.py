@@ -23,77 +23,87 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def test_a_good_token_lets_in(issuer: Issuer, send: Send) -> None:
-    assert send(bearer(issuer.token())).status == 201
+    assert send(bearer(issuer.access_token())).status == 201
 
 
 @pytest.mark.parametrize(
     "claims",
     [
-        {"aud": ["other", CLIENT_ID]},
-        {"aud": None, "client_id": CLIENT_ID, "token_use": "access"},
         {"cognito:groups": ["viewer", "operator"]},
         {"cognito:groups": "operator"},
     ],
     ids=str,
 )
-def test_providers_differ(issuer: Issuer, send: Send, claims: dict[str, Any]) -> None:
-    assert send(bearer(issuer.token(**claims))).status == 201
+def test_groups_are_a_list_or_words(issuer: Issuer, send: Send, claims: dict[str, Any]) -> None:
+    assert send(bearer(issuer.access_token(**claims))).status == 201
 
 
 def test_clocks_may_differ_by_half_a_minute(issuer: Issuer, send: Send) -> None:
-    assert send(bearer(issuer.token(exp=int(time.time()) - 5))).status == 201
+    assert send(bearer(issuer.access_token(exp=int(time.time()) - 5))).status == 201
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
 def test_the_scheme_s_capitals_and_spaces_do_not_matter(issuer: Issuer, send: Send, scheme: str) -> None:
-    assert send({"authorization": f"{scheme} {issuer.token()}"}).status == 201
+    assert send({"authorization": f"{scheme} {issuer.access_token()}"}).status == 201
 
 
 WRONG: dict[str, tuple[Make, str]] = {
-    "expired": (lambda issuer: issuer.token(exp=int(time.time()) - 60), "expired"),
-    "not valid yet": (lambda issuer: issuer.token(nbf=int(time.time()) + HOUR), "not valid yet"),
-    "forged": (lambda issuer: issuer.token(signed_by=key("forger")), "signature"),
+    "expired": (lambda issuer: issuer.access_token(exp=int(time.time()) - 60), "expired"),
+    "not valid yet": (lambda issuer: issuer.access_token(nbf=int(time.time()) + HOUR), "not valid yet"),
+    "forged": (lambda issuer: issuer.access_token(signed_by=key("forger")), "signature"),
     "forged, with the forger's key in it": (
-        lambda issuer: issuer.token(signed_by=key("forger"), header={"jwk": public("first", key("forger"))}),
+        lambda issuer: issuer.access_token(
+            signed_by=key("forger"), header={"jwk": public("first", key("forger"))}
+        ),
         "signature",
     ),
     "forged, with the address of the forger's keys": (
-        lambda issuer: issuer.token(
+        lambda issuer: issuer.access_token(
             signed_by=key("forger"), kid="forger", header={"jku": f"{issuer.url}/forged"}
         ),
         "key",
     ),
-    "a foreign issuer": (lambda issuer: issuer.token(iss="https://evil.example.com"), "issuer"),
-    "an issuer that begins alike": (lambda issuer: issuer.token(iss=f"{issuer.url}/evil"), "issuer"),
-    "another audience": (lambda issuer: issuer.token(aud="somebody-else"), "somebody else"),
-    "an audience that begins alike": (lambda issuer: issuer.token(aud=f"{CLIENT_ID}-2"), "somebody else"),
-    "no audience": (lambda issuer: issuer.token(aud=None), "somebody else"),
-    "the client beside another audience": (
-        lambda issuer: issuer.token(aud="somebody-else", client_id=CLIENT_ID),
+    "a foreign issuer": (lambda issuer: issuer.access_token(iss="https://evil.example.com"), "issuer"),
+    "an issuer that begins alike": (lambda issuer: issuer.access_token(iss=f"{issuer.url}/evil"), "issuer"),
+    "an ID token": (lambda issuer: issuer.access_token(token_use="id", aud=CLIENT_ID), "not an access token"),
+    "another client": (lambda issuer: issuer.access_token(client_id="other"), "somebody else"),
+    "a client that begins alike": (
+        lambda issuer: issuer.access_token(client_id=f"{CLIENT_ID}-2"),
         "somebody else",
     ),
-    "no expiry": (lambda issuer: issuer.token(exp=None), "no exp"),
-    "no issuer": (lambda issuer: issuer.token(iss=None), "no iss"),
-    "no subject": (lambda issuer: issuer.token(sub=None), "no sub"),
-    "no key id": (lambda issuer: issuer.token(kid=None), "key"),
-    "an unknown key id": (lambda issuer: issuer.token(kid="second"), "key"),
-    "alg none": (lambda issuer: unsigned(issuer.token()), "algorithm"),
-    "HS256 with the public key": (lambda issuer: hs256(issuer.token(), pem(key("first"))), "algorithm"),
-    "PS256": (lambda issuer: issuer.token(alg="PS256"), "algorithm"),
+    "no client": (lambda issuer: issuer.access_token(client_id=None), "somebody else"),
+    "no expiry": (lambda issuer: issuer.access_token(exp=None), "no exp"),
+    "no issuer": (lambda issuer: issuer.access_token(iss=None), "no iss"),
+    "no subject": (lambda issuer: issuer.access_token(sub=None), "no sub"),
+    "no key id": (lambda issuer: issuer.access_token(kid=None), "key"),
+    "an unknown key id": (lambda issuer: issuer.access_token(kid="second"), "key"),
+    "alg none": (lambda issuer: unsigned(issuer.access_token()), "algorithm"),
+    "HS256 with the public key": (
+        lambda issuer: hs256(issuer.access_token(), pem(key("first"))),
+        "algorithm",
+    ),
+    "PS256": (lambda issuer: issuer.access_token(alg="PS256"), "algorithm"),
     "a changed payload": (
         lambda issuer: ".".join(
-            [issuer.token().split(".")[0], issuer.token(sub="2").split(".")[1], issuer.token().split(".")[2]]
+            [
+                issuer.access_token().split(".")[0],
+                issuer.access_token(sub="2").split(".")[1],
+                issuer.access_token().split(".")[2],
+            ]
         ),
         "signature",
     ),
-    "no signature": (lambda issuer: issuer.token().rpartition(".")[0] + ".", "signature"),
-    "two tokens": (lambda issuer: f"{issuer.token()},Bearer {issuer.token()}", "not a signed token"),
+    "no signature": (lambda issuer: issuer.access_token().rpartition(".")[0] + ".", "signature"),
+    "two tokens": (
+        lambda issuer: f"{issuer.access_token()},Bearer {issuer.access_token()}",
+        "not a signed token",
+    ),
     "garbage": (lambda issuer: "garbage", "not a signed token"),
     "dots": (lambda issuer: "..", "not a signed token"),
     "letters of any script": (lambda issuer: "é漢.字.🔥", "not a signed token"),
-    "half a letter": (lambda issuer: f"{issuer.token()}\udce9", "not a signed token"),
+    "half a letter": (lambda issuer: f"{issuer.access_token()}\udce9", "not a signed token"),
     "deeply nested": (lambda issuer: f"{nested()}.e30.e30", "not a signed token"),
-    "NUL": (lambda issuer: f"\0{issuer.token()}", "not a signed token"),
+    "NUL": (lambda issuer: f"\0{issuer.access_token()}", "not a signed token"),
 }
 
 
@@ -132,7 +142,7 @@ def test_without_a_token_nobody_gets_in(
 
 
 def test_a_token_elsewhere_than_in_its_header_is_none(issuer: Issuer, send: Send) -> None:
-    token = issuer.token()
+    token = issuer.access_token()
     assert send({}, queryStringParameters={"access_token": token}).status == 401
     assert send({}, cookies=[f"session={token}", f"authorization=Bearer {token}"]).status == 401
     assert send({"x-authorization": f"Bearer {token}"}).status == 401
@@ -142,7 +152,7 @@ def test_a_token_elsewhere_than_in_its_header_is_none(issuer: Issuer, send: Send
 
 
 def test_two_headers_that_differ_in_capitals_alone_hide_nothing(issuer: Issuer, send: Send) -> None:
-    both = {"Authorization": "Bearer x", "authorization": f"Bearer {issuer.token()}"}
+    both = {"Authorization": "Bearer x", "authorization": f"Bearer {issuer.access_token()}"}
     assert send(both).status == 401
 
 
@@ -157,18 +167,73 @@ def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
 
 def test_who_is_in_no_group_is_told_so(issuer: Issuer, con: Connection, send: Send) -> None:
     claims: dict[str, Any] = {"cognito:groups": ["tennis"]}
-    answer = send(bearer(issuer.token(**claims)))
+    answer = send(bearer(issuer.access_token(**claims)))
     assert answer.status == 403 and "none of the groups viewer, operator, admin" in answer.detail
     assert "ann@example.com" in answer.log and con.query("SELECT count(*) FROM record") == [[0]]
 
 
-def test_an_audience_of_its_own_replaces_the_client_id(
-    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
+def test_a_client_that_is_set_replaces_the_console_s(
+    issuer: Issuer, send: Send, audience: Callable[[str], None]
 ) -> None:
-    monkeypatch.setenv("OIDC_AUDIENCE", "https://slowmatch.example.com/api")
-    settings.cache_clear()
-    assert send(bearer(issuer.token(aud="https://slowmatch.example.com/api"))).status == 201
-    assert send(bearer(issuer.token())).status == 401
+    audience("robots")
+    assert send(bearer(issuer.access_token(client_id="robots"))).status == 201
+    assert send(bearer(issuer.access_token())).status == 401
+
+
+# providers other than Cognito
+
+API = "https://slowmatch.example.com/api"
+
+
+@pytest.fixture
+def audience(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets OIDC_AUDIENCE."""
+
+    def choose(value: str) -> None:
+        monkeypatch.setenv("OIDC_AUDIENCE", value)
+        settings.cache_clear()
+
+    return choose
+
+
+@pytest.mark.parametrize("chosen", ["", CLIENT_ID])
+@pytest.mark.parametrize("aud", [CLIENT_ID, [CLIENT_ID, API], API, None])
+def test_without_an_audience_of_its_own_the_api_accepts_no_token(
+    issuer: Issuer, send: Send, audience: Callable[[str], None], chosen: str, aud: Any
+) -> None:
+    audience(chosen)
+    answer = send(bearer(issuer.token(aud=aud)))
+    assert answer.status == 401 and "sets OidcAudience" in answer.detail
+    assert CLIENT_ID not in answer.detail.replace("client id of the console", "")
+
+
+@pytest.mark.parametrize("aud", [API, [API, "https://identity.example.com/userinfo"]], ids=str)
+def test_an_access_token_has_the_audience_of_the_api(
+    issuer: Issuer, send: Send, audience: Callable[[str], None], aud: Any
+) -> None:
+    audience(API)
+    assert send(bearer(issuer.token(aud=aud))).status == 201
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"aud": CLIENT_ID}, "an ID token"),
+        ({"aud": [CLIENT_ID, API]}, "an ID token"),
+        ({"aud": f"{API}/2"}, "somebody else"),
+        ({"aud": "other", "client_id": API}, "somebody else"),
+        ({"aud": None, "client_id": CLIENT_ID}, "somebody else"),
+        ({"aud": None, "client_id": API}, "somebody else"),
+        ({"aud": API, "token_use": "id"}, "not an access token"),
+    ],
+    ids=str,
+)
+def test_a_token_with_another_audience_is_refused(
+    issuer: Issuer, send: Send, audience: Callable[[str], None], claims: dict[str, Any], reason: str
+) -> None:
+    audience(API)
+    answer = send(bearer(issuer.token(**claims)))
+    assert answer.status == 401 and reason in answer.detail
 
 
 # the provider's keys
@@ -184,7 +249,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_the_keys_are_fetched_once(issuer: Issuer, send: Send) -> None:
     for _ in range(3):
-        assert send(bearer(issuer.token())).status == 201
+        assert send(bearer(issuer.access_token())).status == 201
     assert issuer.asked == ["/.well-known/openid-configuration", "/jwks"]
 
 
@@ -192,31 +257,31 @@ def test_an_unknown_key_makes_them_be_fetched_once_a_minute(
     issuer: Issuer, send: Send, clock: list[float]
 ) -> None:
     for _ in range(3):
-        assert send(bearer(issuer.token(kid="second", signed_by=key("second")))).status == 401
+        assert send(bearer(issuer.access_token(kid="second", signed_by=key("second")))).status == 401
     assert issuer.asked.count("/jwks") == 1
     issuer.published["second"] = key("second")
     clock[0] += 61
-    assert send(bearer(issuer.token(kid="second", signed_by=key("second")))).status == 201
+    assert send(bearer(issuer.access_token(kid="second", signed_by=key("second")))).status == 201
     assert issuer.asked.count("/jwks") == 2
 
 
 def test_a_key_that_the_provider_withdrew_is_trusted_for_an_hour_at_most(
     issuer: Issuer, send: Send, clock: list[float]
 ) -> None:
-    assert send(bearer(issuer.token())).status == 201
+    assert send(bearer(issuer.access_token())).status == 201
     issuer.published = {"second": key("second")}
     clock[0] += 3601
-    assert send(bearer(issuer.token())).status == 401
+    assert send(bearer(issuer.access_token())).status == 401
 
 
 def test_without_the_provider_s_keys_nothing_is_done(issuer: Issuer, con: Connection, send: Send) -> None:
     issuer.down = True
-    answer = send(bearer(issuer.token()))
+    answer = send(bearer(issuer.access_token()))
     assert answer.status == 503 and "sign-in provider cannot be reached" in answer.detail
     assert answer.headers["Retry-After"] == "5" and "/.well-known/" in answer.log
     assert con.query("SELECT count(*) FROM record") == [[0]]
     issuer.down = False
-    assert send(bearer(issuer.token())).status == 201
+    assert send(bearer(issuer.access_token())).status == 201
 
 
 @pytest.mark.parametrize(
@@ -234,7 +299,7 @@ def test_a_provider_that_is_not_what_it_should_be_lets_nobody_in(
     issuer: Issuer, con: Connection, send: Send, document: dict[str, Any], status: int
 ) -> None:
     issuer.document = document
-    assert send(bearer(issuer.token())).status == status
+    assert send(bearer(issuer.access_token())).status == status
     assert con.query("SELECT count(*) FROM record") == [[0]]
 
 
@@ -250,7 +315,7 @@ def test_keys_of_other_kinds_are_passed_over(
         return (200, {"keys": others + good}) if path == "/jwks" else reply(path)
 
     monkeypatch.setattr(issuer, "reply", with_others)
-    assert send(bearer(issuer.token())).status == 201
+    assert send(bearer(issuer.access_token())).status == 201
 
 
 def test_no_redirection_of_the_provider_is_followed(
@@ -262,7 +327,7 @@ def test_no_redirection_of_the_provider_is_followed(
         return (302, {"location": f"{issuer.url}/elsewhere"}) if path == "/jwks" else reply(path)
 
     monkeypatch.setattr(issuer, "reply", moved)
-    assert send(bearer(issuer.token())).status == 503
+    assert send(bearer(issuer.access_token())).status == 503
     assert "/elsewhere" not in issuer.asked
 
 
@@ -272,7 +337,7 @@ def test_the_settings_of_a_provider_are_asked_for_by_name(
     monkeypatch.setenv("OIDC_ISSUER", "")
     settings.cache_clear()
     provider.cache_clear()
-    answer = send(bearer(issuer.token()))
+    answer = send(bearer(issuer.access_token()))
     assert answer.status == 500 and "OIDC_ISSUER" in answer.log and "OIDC_ISSUER" not in answer.detail
 
 

@@ -115,19 +115,19 @@ class Trials:
 
     def tokens(self, issuer: Issuer) -> None:
         """Bearer tokens that were tampered with, signed by others, unsigned, or not of this time."""
-        good, stranger = issuer.token(), key("a stranger's")
+        good, stranger = issuer.access_token(), key("a stranger's")
         forged = [
             unsigned(good),
             hs256(good, pem(issuer.key)),
-            issuer.token(signed_by=stranger),
-            issuer.token(kid="unknown"),
-            issuer.token(kid=None),
-            issuer.token(exp=1),
-            issuer.token(exp=None),
-            issuer.token(nbf=2**40),
-            issuer.token(iss="https://evil.example"),
-            issuer.token(aud="somebody else"),
-            issuer.token(sub=None),
+            issuer.access_token(signed_by=stranger),
+            issuer.access_token(kid="unknown"),
+            issuer.access_token(kid=None),
+            issuer.access_token(exp=1),
+            issuer.access_token(exp=None),
+            issuer.access_token(nbf=2**40),
+            issuer.access_token(iss="https://evil.example"),
+            issuer.access_token(client_id="somebody else"),
+            issuer.access_token(sub=None),
         ]
 
         def trial(token: str) -> None:

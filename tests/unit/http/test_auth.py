@@ -17,8 +17,8 @@ def answer(path: str, **headers: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scheme", ["Basic", "DPoP", "Token", "Bearerx", ""])
 def test_a_token_of_another_scheme_is_none(issuer: Issuer, scheme: str) -> None:
-    assert answer("/", authorization=f"Bearer {issuer.token()}")["statusCode"] == 404
-    assert answer("/", authorization=f"{scheme} {issuer.token()}")["statusCode"] == 401
+    assert answer("/", authorization=f"Bearer {issuer.access_token()}")["statusCode"] == 404
+    assert answer("/", authorization=f"{scheme} {issuer.access_token()}")["statusCode"] == 401
 
 
 def test_the_log_keeps_the_beginning_of_an_address(

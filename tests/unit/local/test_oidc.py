@@ -10,7 +10,7 @@ import aiohttp
 import jwt
 import pytest
 
-from local.environment import CLIENT_ID
+from local.environment import API_AUDIENCE, CLIENT_ID
 from local.oidc import Provider
 from local.people import PEOPLE
 from tests.ports import free_ports
@@ -60,12 +60,12 @@ class Client:
         async with self._session.post(f"{self.url}/token", data=form | changes) as answer:
             return answer.status, await answer.json()
 
-    async def claims(self, token: str) -> dict[str, object]:
+    async def claims(self, token: str, audience: str) -> dict[str, object]:
         async with self._session.get(f"{self.url}/jwks") as answer:
             (key,) = (await answer.json())["keys"]
         assert jwt.get_unverified_header(token)["kid"] == key["kid"]
         found: dict[str, object] = jwt.decode(
-            token, jwt.PyJWK(key).key, algorithms=["RS256"], audience=CLIENT_ID, issuer=self.url
+            token, jwt.PyJWK(key).key, algorithms=["RS256"], audience=audience, issuer=self.url
         )
         return found
 
@@ -89,9 +89,11 @@ def test_a_person_is_chosen_and_a_code_becomes_tokens_once() -> None:
             assert status == 200 and all(person.name in page for person in PEOPLE.values())
             code = await client.code()
             status, tokens = await client.exchange(code)
-            claims = await client.claims(tokens["id_token"])
+            claims = await client.claims(tokens["id_token"], CLIENT_ID)
             assert status == 200
             assert (claims["email"], claims["groups"], claims["nonce"]) == ("ada@example.com", ["admin"], "n")
+            access = await client.claims(tokens["access_token"], API_AUDIENCE)
+            assert access["groups"] == ["admin"] and "nonce" not in access
             assert (await client.exchange(code))[0] == 400
 
     run(scenario())
@@ -155,7 +157,7 @@ def test_a_program_gets_a_token_without_a_browser() -> None:
     async def scenario() -> None:
         async with provider() as client:
             _, token, _ = await client.get("/token", user="otto")
-            assert (await client.claims(token))["groups"] == ["operator"]
+            assert (await client.claims(token, API_AUDIENCE))["groups"] == ["operator"]
             assert (await client.get("/token", user="eve"))[0] == 400
 
     run(scenario())

@@ -124,7 +124,7 @@ def _caller(event: Event) -> Identity:
     try:
         return claims.identity(tokens.verify(token.strip()))
     except tokens.TokenError as error:
-        raise refused(event, 401, f"the bearer token is not valid: {error}") from error
+        raise refused(event, 401, f"the bearer token is refused: {error}") from error
 
 
 def _group(role: Role) -> str:

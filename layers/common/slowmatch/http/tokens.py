@@ -15,13 +15,41 @@ class TokenError(Exception):
 
 
 def verify(token: str) -> dict[str, Any]:
-    """The claims of an API client's token. Raises TokenError, and Problem 503 without the provider's keys."""
+    """The claims of an API client's access token. Raises TokenError, and Problem 503 without the provider's keys.
+
+    An ID token proves to the console who signed in and is no credential for the API. Cognito says in `token_use`
+    which one a token is. Other providers' access tokens are told by an audience of their own: an ID token is
+    always meant for the client (https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
+    """
     claims = _verified(token)
-    audience = settings().oidc_audience or provider().client_id
-    # Cognito's access tokens have no audience; they name the client that they were made for.
-    if audience not in _list(claims.get("aud", claims.get("client_id"))):
-        raise TokenError("it is meant for somebody else (aud)")
+    if "token_use" in claims:
+        _check_cognito(claims)
+    else:
+        _check_audience(_list(claims.get("aud")))
     return claims
+
+
+def _check_cognito(claims: dict[str, Any]) -> None:
+    """Cognito's access tokens have no audience; they name the client that they were made for."""
+    if claims["token_use"] != "access":
+        raise TokenError(
+            "it is not an access token (token_use); send the access token instead of the ID token"
+        )
+    if claims.get("client_id") != (settings().oidc_audience or provider().client_id):
+        raise TokenError("it is meant for somebody else (client_id)")
+
+
+def _check_audience(audiences: list[Any]) -> None:
+    wanted, client_id = settings().oidc_audience, provider().client_id
+    if wanted in (None, client_id):
+        raise TokenError(
+            "this API accepts none until an administrator sets OidcAudience to an audience of its own, other than"
+            " the client id of the console; docs/security.md says how"
+        )
+    if client_id in audiences:
+        raise TokenError("it is an ID token: its audience (aud) is the console; send an access token")
+    if wanted not in audiences:
+        raise TokenError("it is meant for somebody else (aud)")
 
 
 def verify_identity(token: str, nonce: str) -> dict[str, Any]:
