@@ -27,7 +27,11 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 class SignInError(Exception):
-    """A sign-in that came to nothing; the message says in words why."""
+    """A sign-in that failed; the message says why, `status` is that of the page."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @router.get("/sign-in")
@@ -59,8 +63,10 @@ def callback() -> Response[str]:
         flow = _begun(request)
         who = _signed_in(request, flow)
     except SignInError as error:
-        auth.refused(request.event, 401, f"sign-in: {error}")
-        page = render.page(request, "sign_in_error.html", 400, reason=str(error), again=address(HOME))
+        auth.refused(request.event, error.status, f"sign-in: {error}")
+        page = render.page(
+            request, "sign_in_error.html", error.status, reason=str(error), again=address(HOME)
+        )
         page.cookies.append(done)  # type: ignore[arg-type]
         return page
     logger.info("signed in", who=who.name, subject=who.subject, role=who.role and who.role.name.lower())
@@ -145,6 +151,8 @@ def _signed_in(request: Request, flow: dict[str, Any]) -> Identity:
         raise SignInError(f"the provider says: {error}") from error
     except tokens.TokenError as error:
         raise SignInError(f"the provider's token is not valid: {error}") from error
+    except claims.TooManyGroups as error:
+        raise SignInError(str(error), 403) from error
 
 
 def _end_of_provider_session(request: Request) -> str | None:

@@ -202,6 +202,17 @@ def test_who_has_no_role_is_told_so_and_can_sign_out(browser: Browse, issuer: Is
     assert browser.cookies == {}
 
 
+def test_who_is_in_too_many_groups_is_told_who_can_help(
+    browser: Browse, issuer: Issuer, log: Callable[[], str]
+) -> None:
+    linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
+    page = sign_in(browser, issuer, **linked)
+    assert page.status == 403 and browser.cookies == {}
+    assert "ann@example.com is in more groups than the sign-in provider lists" in page.text
+    assert "An administrator has to switch from groups to app roles" in page.text
+    assert log().count("ann@example.com is in more groups") == 1
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

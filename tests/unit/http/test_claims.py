@@ -7,10 +7,13 @@ import pytest
 from slowmatch.http import claims
 from slowmatch.http.identity import Role
 from slowmatch.settings import Settings, settings
+from slowmatch.telemetry import logger
 
 
 @pytest.fixture
 def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(logger, "propagate", True)
+
     def choose(name: str) -> None:
         monkeypatch.setenv("OIDC_GROUPS_CLAIM", name)
         settings.cache_clear()
@@ -82,6 +85,74 @@ def test_the_claim_of_the_groups_is_a_setting(groups_claim: Any, claim: str, sai
 def test_a_claim_of_another_form_is_no_group(groups_claim: Any, said: dict[str, Any]) -> None:
     groups_claim("realm_access.roles")
     assert claims.identity({"sub": "1"} | said).role is None
+
+
+# groups that cannot be read
+
+LINKED = {
+    "_claim_names": {"groups": "src1"},
+    "_claim_sources": {"src1": {"endpoint": "https://graph.microsoft.com/v1.0/users/1/getMemberObjects"}},
+}
+
+
+@pytest.mark.parametrize("said", [LINKED, {"hasgroups": True}, {"hasgroups": "true"}], ids=str)
+def test_a_link_in_place_of_the_groups_is_an_error(groups_claim: Any, said: dict[str, Any]) -> None:
+    groups_claim("groups")
+    with pytest.raises(claims.TooManyGroups, match=r"^ann is in more groups .* app roles"):
+        claims.identity({"sub": "1", "preferred_username": "ann"} | said)
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("roles", LINKED | {"roles": ["admin"]}),
+        ("roles", {"hasgroups": True, "roles": ["admin"]}),
+        ("groups", LINKED | {"groups": ["admin"]}),
+        ("groups", {"_claim_names": ["groups"], "groups": ["admin"]}),
+        ("groups", {"hasgroups": False, "groups": ["admin"]}),
+    ],
+    ids=str,
+)
+def test_a_link_to_groups_that_are_not_needed_does_no_harm(
+    groups_claim: Any, claim: str, said: dict[str, Any]
+) -> None:
+    groups_claim(claim)
+    assert claims.identity({"sub": "1"} | said).role is Role.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({}, "missing"),
+        ({"groups": None}, "missing"),
+        ({"_claim_names": "groups"}, "missing"),
+        ({"groups": {"admin": True}}, "not a list of texts"),
+        ({"groups": 5}, "not a list of texts"),
+        ({"groups": [{"name": "admin"}]}, "not a list of texts"),
+        ({"groups": ["viewer", 5]}, "not a list of texts"),
+    ],
+    ids=str,
+)
+def test_groups_that_cannot_be_read_are_logged(
+    groups_claim: Any, caplog: pytest.LogCaptureFixture, said: dict[str, Any], reason: str
+) -> None:
+    groups_claim("groups")
+    claims.identity({"sub": "1"} | said)
+    (record,) = (vars(each) for each in caplog.records)
+    assert reason in record["reason"] and record["claim"] == "groups" and record["subject"] == "1"
+    assert record["token_has"] == sorted({"sub", *said})
+
+
+@pytest.mark.parametrize("groups", [[], ["tennis"], "", "viewer"], ids=str)
+def test_groups_that_can_be_read_are_not_logged(
+    groups_claim: Any, caplog: pytest.LogCaptureFixture, groups: Any
+) -> None:
+    groups_claim("groups")
+    claims.identity({"sub": "1", "groups": groups})
+    assert caplog.records == []
+
+
+# roles
 
 
 def test_each_role_may_do_what_those_below_it_may() -> None:

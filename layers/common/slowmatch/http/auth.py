@@ -125,6 +125,8 @@ def _caller(event: Event) -> Identity:
         return claims.identity(tokens.verify(token.strip()))
     except tokens.TokenError as error:
         raise refused(event, 401, f"the bearer token is refused: {error}") from error
+    except claims.TooManyGroups as error:
+        raise refused(event, 403, str(error)) from error
 
 
 def _group(role: Role) -> str:
