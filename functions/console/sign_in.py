@@ -2,16 +2,15 @@
 
 import base64
 import hashlib
-import secrets
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console import render
+from console import render, sign_in_attempts
 from console.links import is_path
 from console.request import Request, here
+from console.sign_in_attempts import Attempt, State
 from slowmatch.http import auth, claims, sessions
 from slowmatch.http.auth import public
 from slowmatch.http.identity import Identity
@@ -23,6 +22,7 @@ from slowmatch.telemetry import logger
 
 HOME = "/dashboard"
 SAID_MAX = 300
+WANTED_MAX = 1000  # it goes along in the address of the provider's page, and servers often take 2,048 bytes
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -37,42 +37,38 @@ class SignInError(Exception):
 @router.get("/sign-in")
 @public
 def sign_in() -> Response[str]:
-    """To the provider's page, with a cookie that the way back is checked against."""
+    """To the provider's page, with a cookie that its answer is checked against."""
     request = here(router)
     wanted = path_on_this_site(request.query.get("next", ""))
     if settings().auth == "local":
         return render.redirect(wanted)
-    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    flow = {"state": state, "nonce": nonce, "verifier": verifier, "next": wanted}
-    cookie = sessions.write(sessions.SIGN_IN, flow)
-    return render.redirect(
-        _authorization(request, state, nonce, verifier),
-        sessions.set_cookie(request.event, sessions.SIGN_IN, cookie, sessions.SIGN_IN_SECONDS),
-    )
+    state, attempt, cookies = sign_in_attempts.begin(request.event, wanted)
+    return render.redirect(_authorization(request, state, attempt), *cookies)
 
 
 @router.get("/sign-in/callback")
 @public
 def callback() -> Response[str]:
-    """Back from the provider's page. The cookie of the sign-in is gone after it, whatever came of it."""
+    """Back from the provider's page. The attempt is over after it, whatever came of it."""
     request = here(router)
-    done = sessions.set_cookie(request.event, sessions.SIGN_IN, "", 0)
     if settings().auth == "local":
         return render.redirect(HOME)
+    state = sign_in_attempts.read_state(request.query.get("state", "")) or State("", HOME)
+    attempt, ended = sign_in_attempts.find(request.event, state), sign_in_attempts.end(request.event, state)
+    if attempt is None and sessions.current(request.event):  # another tab signed in, or this one did before
+        return render.redirect(state.wanted, ended)
     try:
-        flow = _begun(request)
-        who = _signed_in(request, flow)
+        who = _signed_in(request, attempt)
     except SignInError as error:
         auth.refused(request.event, error.status, f"sign-in: {error}")
-        page = render.page(
-            request, "sign_in_error.html", error.status, reason=str(error), again=address(HOME)
-        )
-        page.cookies.append(done)  # type: ignore[arg-type]
+        again = address(state.wanted)
+        page = render.page(request, "sign_in_error.html", error.status, reason=str(error), again=again)
+        page.cookies.append(ended)  # type: ignore[arg-type]
         return page
     logger.info("signed in", who=who.name, subject=who.subject, role=who.role and who.role.name.lower())
     seconds = settings().session_hours * 3600
     session = sessions.set_cookie(request.event, sessions.SESSION, sessions.issue(who), seconds)
-    return render.redirect(flow["next"], done, session)
+    return render.redirect(state.wanted, ended, session)
 
 
 @router.post("/sign-out")
@@ -97,46 +93,38 @@ def address(wanted: str) -> str:
 
 def path_on_this_site(wanted: str) -> str:
     """`wanted`, if a browser takes it for a path of this site and nothing else; the dashboard otherwise."""
-    harmless = is_path(wanted) and not wanted.startswith(("/sign-in", "/sign-out", "/signed-out"))
-    return quote(wanted, safe="/?&=%#+,:;@!$'()*~.-_[]") if harmless else HOME
+    if not is_path(wanted) or wanted.startswith(("/sign-in", "/sign-out", "/signed-out")):
+        return HOME
+    path = quote(wanted, safe="/?&=%#+,:;@!$'()*~.-_[]")
+    return path if len(path) <= WANTED_MAX else HOME
 
 
-def _authorization(request: Request, state: str, nonce: str, verifier: str) -> str:
+def _authorization(request: Request, state: str, attempt: Attempt) -> str:
     from slowmatch.http.provider import provider
 
-    digest = hashlib.sha256(verifier.encode()).digest()
+    digest = hashlib.sha256(attempt.verifier.encode()).digest()
     query = {
         "response_type": "code",
         "client_id": provider().client_id,
         "redirect_uri": _redirect_uri(request),
         "scope": settings().oidc_scopes,
         "state": state,
-        "nonce": nonce,
+        "nonce": attempt.nonce,
         "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
         "code_challenge_method": "S256",
     }
     return _with_query(provider().required("authorization_endpoint"), query)
 
 
-def _begun(request: Request) -> dict[str, Any]:
-    """What this browser began, if the answer belongs to it. Raises SignInError."""
-    value = sessions.cookie(request.event, sessions.SIGN_IN)
-    if not value:
-        raise SignInError("it was not begun in this browser, or is over already")
-    try:
-        flow = sessions.read(sessions.SIGN_IN, value, sessions.SIGN_IN_SECONDS)
-    except sessions.BadCookie as error:
-        raise SignInError(f"its cookie is not valid: {error}") from error
-    if not secrets.compare_digest(flow["state"].encode(), request.query.get("state", "").encode()):
-        raise SignInError("the provider's answer belongs to another sign-in")
-    return flow
-
-
-def _signed_in(request: Request, flow: dict[str, Any]) -> Identity:
+def _signed_in(request: Request, attempt: Attempt | None) -> Identity:
     """Whom the provider's answer speaks of. Raises SignInError, and Problem 503 without the provider."""
     from slowmatch.http import tokens
     from slowmatch.http.provider import Refusal, provider
 
+    if attempt is None:
+        raise SignInError(
+            "the sign-in was not begun in this browser, took longer than ten minutes, or is over already"
+        )
     query = request.query
     if "error" in query:
         said = query.get("error_description") or query["error"]
@@ -144,8 +132,8 @@ def _signed_in(request: Request, flow: dict[str, Any]) -> Identity:
     if query.get("iss", provider().issuer) != provider().issuer:  # RFC 9207
         raise SignInError("another provider answered")
     try:
-        answer = provider().exchange(query.get("code", ""), flow["verifier"], _redirect_uri(request))
-        return claims.identity(tokens.verify_identity(str(answer.get("id_token")), flow["nonce"]))
+        answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri(request))
+        return claims.identity(tokens.verify_identity(str(answer.get("id_token")), attempt.nonce))
     except Refusal as error:
         provider.cache_clear()  # its secret may be a new one
         raise SignInError(f"the provider says: {error}") from error

@@ -29,7 +29,8 @@ def so_many_runs(count: str) -> str:
 
 def sentence(text: str) -> str:
     """What errors say, begun with a capital and ended with a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"
 
 
 def duration(milliseconds: float | None) -> str:

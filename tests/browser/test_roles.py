@@ -85,9 +85,17 @@ def test_who_does_not_want_to_sign_in_is_told_what_came_of_it(tabs: Tabs) -> Non
     tabs.expect("status of 400")
     page = tabs.open("/jobs")
     page.get_by_role("button", name="Do not sign in").click()
-    expect(page.get_by_role("heading", level=1, name="You are not signed in", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Signing in failed", exact=True)).to_be_visible()
     page.get_by_role("link", name="Try again").click()
-    expect(page.get_by_role("button", name=NAMES["ada"])).to_be_visible()
+    page.get_by_role("button", name=NAMES["ada"]).click()
+    expect(page).to_have_url(re.compile("/jobs$"))
+
+
+def test_two_tabs_sign_in_at_the_same_time(tabs: Tabs) -> None:
+    first, second = tabs.open("/jobs"), tabs.open("/records?status=active")
+    for page, address in ((second, r"/records\?status=active$"), (first, "/jobs$")):
+        page.get_by_role("button", name=NAMES["ada"]).click()
+        expect(page).to_have_url(re.compile(address))
 
 
 def test_a_viewer_sees_every_page_and_no_button(tabs: Tabs, there: dict[str, Any]) -> None:

@@ -8,10 +8,12 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from console import sign_in_attempts
 from console.app import handler
 from console.sign_in import path_on_this_site
 from slowmatch import secrets
 from slowmatch.db import Connection
+from slowmatch.http import sessions
 from tests.conftest import LambdaContext
 from tests.integration.access.signing_in import CALLBACK, begin, come_back, let_pass, sign_in
 from tests.integration.console.conftest import Browse
@@ -76,6 +78,7 @@ def test_the_session_is_only_for_this_site_s_requests(
     browser = Cloud(handler, lambda_context, monkeypatch)
     page = sign_in(browser, issuer)
     assert (page.status, page.location) == (303, "/records")
+    assert set(browser.cookies) == {"__Host-session"}
     session = next(cookie for cookie in page.cookies if "session" in cookie)
     assert session.startswith("__Host-session=")
     assert session.endswith("; Path=/; Max-Age=28800; HttpOnly; SameSite=Lax; Secure")
@@ -131,14 +134,26 @@ def test_a_wrong_identity_token_signs_nobody_in(
     assert "request refused" in text and (not token or token not in text)
 
 
-def test_an_answer_to_another_sign_in_is_refused(browser: Browse, issuer: Issuer) -> None:
+def test_an_answer_that_nobody_asked_for_is_refused(browser: Browse, issuer: Issuer) -> None:
     asked = begin(browser)
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
-    for state in ("x" * 43, "", asked["state"] + "x", "é"):
-        begin(browser)
+    for state in ("x" * 43, "", asked["state"] + "x", "é", sessions.write(sessions.SIGN_IN, {"id": "x"})):
         page = come_back(browser, code="good", state=state)
-        assert page.status == 400 and "another sign-in" in page.text
-    assert issuer.forms == [] and browser.cookies == {}
+        assert page.status == 400 and "not begun in this browser" in page.text
+    assert issuer.forms == [] and "session" not in browser.cookies
+
+
+def test_an_answer_to_another_browser_s_sign_in_is_refused(browser: Browse, issuer: Issuer) -> None:
+    elsewhere = begin(browser)
+    browser.cookies.clear()
+    asked = begin(browser)
+    issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
+    (value,) = browser.cookies.values()
+    state = sign_in_attempts.read_state(elsewhere["state"])
+    assert state is not None
+    browser.cookies[state.cookie] = value
+    page = come_back(browser, code="good", state=elsewhere["state"])
+    assert page.status == 400 and issuer.forms == [] and "session" not in browser.cookies
 
 
 def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(browser: Browse, issuer: Issuer) -> None:
@@ -162,7 +177,7 @@ def test_a_sign_in_takes_ten_minutes_at_most(
     asked = begin(browser)
     let_pass(monkeypatch, 601)
     page = come_back(browser, code="good", state=asked["state"])
-    assert page.status == 400 and "expired" in page.text
+    assert page.status == 400 and "took longer than ten minutes" in page.text
 
 
 def test_what_the_provider_says_is_said_on_a_page(browser: Browse, issuer: Issuer) -> None:
@@ -177,7 +192,7 @@ def test_what_the_provider_says_is_said_on_a_page(browser: Browse, issuer: Issue
 def test_another_provider_s_answer_is_refused(browser: Browse, issuer: Issuer) -> None:
     asked = begin(browser)
     page = come_back(browser, code="good", state=asked["state"], iss="https://evil.example.com")
-    assert page.status == 400 and "another provider" in page.text and issuer.forms == []
+    assert page.status == 400 and "Another provider" in page.text and issuer.forms == []
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/callback?code=x&state={}"])
@@ -208,9 +223,9 @@ def test_who_is_in_too_many_groups_is_told_who_can_help(
     linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
     page = sign_in(browser, issuer, **linked)
     assert page.status == 403 and browser.cookies == {}
-    assert "ann@example.com is in more groups than the sign-in provider lists" in page.text
+    assert "account ann@example.com is in more groups than the sign-in provider lists" in page.text
     assert "An administrator has to switch from groups to app roles" in page.text
-    assert log().count("ann@example.com is in more groups") == 1
+    assert log().count("account ann@example.com is in more groups") == 1
 
 
 @pytest.mark.parametrize(

@@ -175,9 +175,9 @@ def test_who_is_in_no_group_is_told_so(issuer: Issuer, con: Connection, send: Se
 def test_who_is_in_too_many_groups_is_told_who_can_help(issuer: Issuer, send: Send) -> None:
     linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
     answer = send(bearer(issuer.access_token(**linked)))
-    assert answer.status == 403 and "ann@example.com is in more groups" in answer.detail
+    assert answer.status == 403 and "account ann@example.com is in more groups" in answer.detail
     assert "An administrator has to switch from groups to app roles" in answer.detail
-    assert answer.log.count("ann@example.com is in more groups") == 1
+    assert answer.log.count("account ann@example.com is in more groups") == 1
 
 
 def test_a_client_that_is_set_replaces_the_console_s(

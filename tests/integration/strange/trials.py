@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 import console.app
 import jobs_api.app
 import records_api.app
-from console import notices
+from console import notices, sign_in_attempts
 from slowmatch.db import Connection
 from slowmatch.http import sessions
 from slowmatch.http.identity import Identity, Role
@@ -94,11 +94,14 @@ class Trials:
 
     def sign_ins(self) -> None:
         """The cookie of a sign-in that is under way, and what the provider's page sends back."""
-        good = sessions.write(sessions.SIGN_IN, {"state": "s", "nonce": "n", "verifier": "v", "next": "/"})
-        names = st.sampled_from(["state", "code", "error", "error_description", "iss", "next"])
+        good = sessions.write(sessions.SIGN_IN, {"id": "i" * 22, "nonce": "n", "verifier": "v"})
+        state = sessions.write(sign_in_attempts.STATE, {"id": "i" * 22, "next": "/"})
+        names = st.sampled_from(["code", "error", "error_description", "iss", "next"])
 
-        def trial(value: str, query: dict[str, str]) -> None:
-            event = _page("GET", "/sign-in/callback", [f"sign-in={value}", f"__Host-sign-in={value}"])
+        def trial(value: str, state: str, query: dict[str, str]) -> None:
+            cookies = [f"sign-in-iiiiiiii={value}", f"__Host-sign-in-iiiiiiii={value}"]
+            event = _page("GET", "/sign-in/callback", cookies)
+            query = {"state": state, **query}
             event["rawQueryString"] = "&".join(f"{name}={text}" for name, text in query.items())
             event["queryStringParameters"] = query
             answer = knock(console.app.handler, event, self.lambda_context)
@@ -109,8 +112,10 @@ class Trials:
 
         self.every(
             "sign-ins' cookies",
-            st.tuples(broken(good), st.dictionaries(names, some_text, max_size=4)),
-            lambda both: trial(*both),
+            st.tuples(
+                broken(good), broken(state) | st.just(state), st.dictionaries(names, some_text, max_size=4)
+            ),
+            lambda parts: trial(*parts),
         )
 
     def tokens(self, issuer: Issuer) -> None:

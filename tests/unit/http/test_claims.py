@@ -98,7 +98,7 @@ LINKED = {
 @pytest.mark.parametrize("said", [LINKED, {"hasgroups": True}, {"hasgroups": "true"}], ids=str)
 def test_a_link_in_place_of_the_groups_is_an_error(groups_claim: Any, said: dict[str, Any]) -> None:
     groups_claim("groups")
-    with pytest.raises(claims.TooManyGroups, match=r"^ann is in more groups .* app roles"):
+    with pytest.raises(claims.TooManyGroups, match=r"^the account ann is in more groups .* app roles"):
         claims.identity({"sub": "1", "preferred_username": "ann"} | said)
 
 

@@ -24,8 +24,8 @@ def identity(claims: Mapping[str, Any]) -> Identity:
     value = _claim(claims, chosen.oidc_groups_claim)
     if value is None and _is_linked(claims, chosen.oidc_groups_claim):
         raise TooManyGroups(
-            f"{name} is in more groups than the sign-in provider lists in a token, so the role is not known."
-            " An administrator has to switch from groups to app roles; docs/security.md says how"
+            f"the account {name} is in more groups than the sign-in provider lists in a token, so its role is"
+            " unknown. An administrator has to switch from groups to app roles; docs/security.md says how"
         )
     return Identity(name, str(claims["sub"]), _role(_groups(value, claims), chosen))
 

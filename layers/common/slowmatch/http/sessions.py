@@ -1,4 +1,4 @@
-"""Signed cookies: who is signed in on this browser, and a sign-in that is under way.
+"""Signed cookies: who is signed in on this browser, and sign-ins that are under way.
 
 They are signed, not encrypted: what is in them is nothing that the person may not know.
 """
@@ -17,7 +17,6 @@ from slowmatch.settings import SettingsError, settings
 
 SESSION = "session"
 SIGN_IN = "sign-in"
-SIGN_IN_SECONDS = 600
 KEY_MIN = 32
 
 
@@ -37,6 +36,14 @@ def find(event: Event) -> Identity | None:
         return None
     found = read(SESSION, value, settings().session_hours * 3600)
     return Identity(found["name"], found["subject"], Role(found["role"]) if found["role"] else None)
+
+
+def current(event: Event) -> Identity | None:
+    """Who is signed in; None also for a cookie that is not valid."""
+    try:
+        return find(event)
+    except BadCookie:
+        return None
 
 
 def write(kind: str, values: Mapping[str, Any]) -> str:
@@ -61,11 +68,19 @@ def read(kind: str, value: str, seconds: int) -> dict[str, Any]:
 
 def cookie(event: Event, kind: str) -> str | None:
     """The value that the browser sent; the first, which has the most specific path, should there be several."""
-    for each in event.get("cookies") or []:
-        name, _, value = str(each).strip().partition("=")
-        if name == cookie_name(event, kind):
-            return value
-    return None
+    name = cookie_name(event, kind)
+    return next((value for found, value in _cookies(event) if found == name), None)
+
+
+def kinds(event: Event) -> list[str]:
+    """The kinds of the cookies that the browser sent, in its order."""
+    prefix = cookie_name(event, "")
+    return [name.removeprefix(prefix) for name, _ in _cookies(event) if name.startswith(prefix)]
+
+
+def _cookies(event: Event) -> list[tuple[str, str]]:
+    pairs = [str(each).strip().partition("=") for each in event.get("cookies") or []]
+    return [(name, value) for name, _, value in pairs]
 
 
 def set_cookie(event: Event, kind: str, value: str, seconds: int) -> str:
