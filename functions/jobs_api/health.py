@@ -1,7 +1,13 @@
-"""Whether everything that runs depend on is there: for load balancers, monitors and people."""
+"""Whether everything that runs depend on is there: for load balancers, monitors and people.
 
-import json
+Who has no identity hears yes or no and nothing else.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,17 +15,23 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from jobs_api.answers import answer, documented
 from jobs_api.models import Hours
-from jobs_api.shapes import Health, Stats
-from slowmatch.db import Connection, SchemaMissing, Unavailable, connection
-from slowmatch.http.auth import public
+from jobs_api.shapes import Health, HealthSummary, Stats
+from slowmatch.db import SchemaMissing, Unavailable, connection
+from slowmatch.http.auth import public, visitor
+from slowmatch.http.identity import Role
 from slowmatch.jobs import overview, queue
 from slowmatch.notify.trouble import trouble
 from slowmatch.telemetry import logger
 
+Part = dict[str, Any]
+
 TICK_LATE = timedelta(minutes=12)
 CLOCK_LIMIT = timedelta(seconds=30)
+KEPT_SECONDS = 2
 FIGURES = documented(200, "The figures", Stats)
-HEALTH = documented(200, "All is well", Health) | documented(503, "Something is not", Health)
+HEALTH = documented(200, "All is well", HealthSummary | Health) | documented(
+    503, "Something is not", HealthSummary | Health
+)
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -29,47 +41,89 @@ def stats(hours: Hours = 24) -> Response[str]:
     return answer(200, overview.stats(con, con.now(), hours))
 
 
-@router.get("/api/health", summary="Database, queues, dispatcher, notifications, clock", responses=HEALTH)
+@dataclass
+class Verdict:
+    """Whether all is well. Anybody may ask as often as they like, so the answer is kept for KEPT_SECONDS."""
+
+    ok: bool = False
+    expires: float = -math.inf
+
+    def current(self) -> bool:
+        if monotonic() >= self.expires:
+            self.ok = all(part["ok"] for _, part in _parts())
+            self.expires = monotonic() + KEPT_SECONDS
+        return self.ok
+
+
+verdict = Verdict()
+
+
+@router.get("/api/health", summary="Whether all is well; for viewers, each part", responses=HEALTH)
 @public
 def health() -> Response[str]:
-    parts = {"database": _database(), "queues": _queues()}
-    if parts["database"]["ok"]:
-        con = connection()
-        parts["dispatcher"] = _dispatcher(con)
-        parts["notifications"] = _notifications(con)
-        parts["clock"] = _clock(con)
-    healthy = all(part["ok"] for part in parts.values())
-    return answer(200 if healthy else 503, json.dumps({"ok": healthy, **parts}))
+    if not visitor(router.current_event.raw_event).may(Role.VIEWER):
+        return _answer(verdict.current(), {})
+    parts = dict(_parts())
+    return _answer(all(part["ok"] for part in parts.values()), parts)
 
 
-def _database() -> dict[str, Any]:
+def _answer(ok: bool, parts: dict[str, Part]) -> Response[str]:
+    return answer(200 if ok else 503, {"ok": ok, **parts})
+
+
+def _parts() -> Iterator[tuple[str, Part]]:
+    """Each part is checked when it is asked for; the last three need the database."""
+    database = _checked(_database)
+    yield "database", database
+    yield "queues", _checked(_queues)
+    if database["ok"]:
+        yield "dispatcher", _checked(_dispatcher)
+        yield "notifications", _checked(_notifications)
+        yield "clock", _checked(_clock)
+
+
+def _checked(check: Callable[[], Part]) -> Part:
+    """What `check` says. A check that fails says so itself, and only the log says why."""
     try:
-        connection().query("SELECT FROM job_run LIMIT 1")
-    except (Unavailable, SchemaMissing) as error:
+        return check()
+    except SchemaMissing as error:
         logger.error(str(error))
-        said = "not migrated" if isinstance(error, SchemaMissing) else "not available"
-        return {"ok": False, "detail": f"{said}; the function's log has the reason"}
+        said = "the database is not migrated"
+    except Unavailable as error:
+        logger.error(str(error))
+        said = "the database is not available"
+    except Exception as error:  # noqa: BLE001 - a monitor needs an answer
+        logger.error("a part of the health check failed", exc_info=error)
+        said = "this could not be checked"
+    return {"ok": False, "detail": f"{said}; the function's log has the reason"}
+
+
+def _database() -> Part:
+    connection().query("SELECT FROM job_run LIMIT 1")
     return {"ok": True}
 
 
-def _queues() -> dict[str, Any]:
+def _queues() -> Part:
     found = queue.depths()
     if found.problem:
         return {"ok": False, "detail": found.problem}
     return {"ok": not any(depth["dead"] for depth in found.jobs.values()), "depths": found.jobs}
 
 
-def _dispatcher(con: Connection) -> dict[str, Any]:
+def _dispatcher() -> Part:
+    con = connection()
     last: datetime | None = overview.last_dispatcher_tick(con)
     ok = last is not None and con.now() - last < TICK_LATE
     return {"ok": ok, "last_tick": last.isoformat() if last else None}
 
 
-def _notifications(con: Connection) -> dict[str, Any]:
+def _notifications() -> Part:
+    con = connection()
     problem = trouble(con, con.now())
     return {"ok": problem is None} | ({"detail": problem} if problem else {})
 
 
-def _clock(con: Connection) -> dict[str, Any]:
+def _clock() -> Part:
     """The database's clock minus this function's, in seconds."""
-    return {"ok": abs(con.clock_offset) < CLOCK_LIMIT, "difference_seconds": con.clock_offset.total_seconds()}
+    offset = connection().clock_offset
+    return {"ok": abs(offset) < CLOCK_LIMIT, "difference_seconds": offset.total_seconds()}

@@ -192,8 +192,14 @@ class Stats(Answer):
     hours: list[JobHour]
 
 
+class HealthSummary(Answer):
+    """The answer without an identity, at most two seconds old."""
+
+    ok: bool
+
+
 class Health(Answer):
-    """`ok` of each part and of all; a failing part has a `detail`. 503 answers have the same form."""
+    """The answer for viewers: `ok` of each part and of all; a failing part has a `detail`."""
 
     ok: bool
     database: dict[str, Any]

@@ -7,30 +7,62 @@ from typing import Any
 
 import pytest
 
+from jobs_api import health
 from jobs_api.app import handler
-from slowmatch.db import Connection
+from slowmatch.db import Connection, SchemaMissing, Unavailable
+from slowmatch.http import sessions
+from slowmatch.http.identity import Identity, Role
 from slowmatch.jobs import queue, upkeep
 from slowmatch.jobs.queue import Depths
 from slowmatch.settings import settings
+from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
+from tests.issuer import Issuer
 
-Ask = Callable[[], tuple[int, dict[str, Any]]]
+Ask = Callable[..., tuple[int, dict[str, Any]]]
 EMPTY = {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
+ELSEWHERE = "203.0.113.7"
 
 
 @pytest.fixture
 def ask(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """All is well until a test changes something."""
+    """All is well until a test changes something. `headers` and `cookies` go along with the request."""
     monkeypatch.setattr(queue, "depths", lambda: Depths({"db-cleanup": EMPTY}))
+    monkeypatch.setattr(health, "verdict", health.Verdict())
     upkeep.note_tick(con, con.now())
-    path = "/api/health"
-    event = {"rawPath": path, "headers": {}, "requestContext": request_context("GET", path)}
 
-    def ask() -> tuple[int, dict[str, Any]]:
+    def ask(source_ip: str = "127.0.0.1", cookie: str = "", **headers: str) -> tuple[int, dict[str, Any]]:
+        event = {
+            "rawPath": "/api/health",
+            "headers": headers,
+            "cookies": [cookie],
+            "requestContext": request_context("GET", "/api/health", source_ip),
+        }
         answer = handler(event, lambda_context)
         return answer["statusCode"], json.loads(answer["body"])
 
     return ask
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock; a test sets its one item."""
+    now = [1000.0]
+    monkeypatch.setattr(health, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def unplug(con: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Takes the database away."""
+
+    def unplug() -> None:
+        con.close()
+        monkeypatch.setenv("DB_PORT", "1")
+        settings.cache_clear()
+        con._config = settings()
+
+    return unplug
 
 
 def unwell(answer: tuple[int, dict[str, Any]]) -> list[str]:
@@ -73,12 +105,106 @@ def test_a_notification_that_nobody_takes_is_not(ask: Ask, con: Connection) -> N
 
 
 def test_a_database_out_of_reach_is_not_and_only_the_log_says_where_it_is(
-    ask: Ask, con: Connection, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, unplug: Callable[[], None]
 ) -> None:
-    con.close()
-    monkeypatch.setenv("DB_PORT", "1")
-    settings.cache_clear()
-    con._config = settings()
+    unplug()
     answer = ask()
     assert unwell(answer) == ["database"]
-    assert answer[1]["database"]["detail"] == "not available; the function's log has the reason"
+    assert (
+        answer[1]["database"]["detail"] == "the database is not available; the function's log has the reason"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("sqs.example.com"), "this could not be checked; the function's log has the reason"),
+        (Unavailable("db.example.com"), "the database is not available; the function's log has the reason"),
+        (SchemaMissing({"M": "job_run"}), "the database is not migrated; the function's log has the reason"),
+    ],
+    ids=str,
+)
+def test_a_check_that_fails_is_not_and_the_others_are_asked_all_the_same(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(health, "trouble", fail)
+    answer = ask()
+    assert unwell(answer) == ["notifications"] and answer[1]["notifications"]["detail"] == said
+    assert answer[1]["clock"]["ok"]
+
+
+# without an identity
+
+
+def test_without_an_identity_the_answer_is_yes_or_no(
+    ask: Ask, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(ELSEWHERE) == (200, {"ok": True})
+    monkeypatch.setattr(queue, "depths", lambda: Depths({"db-cleanup": EMPTY | {"dead": 1}}))
+    clock[0] += health.KEPT_SECONDS
+    assert ask(ELSEWHERE) == (503, {"ok": False})
+
+
+def test_the_answer_is_kept_for_two_seconds(
+    ask: Ask, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+
+    def depths() -> Depths:
+        asked.append(None)
+        return Depths({})
+
+    monkeypatch.setattr(queue, "depths", depths)
+    for _ in range(3):
+        ask(ELSEWHERE)
+    clock[0] += 1.9
+    ask(ELSEWHERE)
+    assert len(asked) == 1
+    clock[0] += 0.1
+    ask(ELSEWHERE)
+    assert len(asked) == 2
+    ask()
+    assert len(asked) == 3, "with an identity it is asked every time"
+
+
+def test_without_the_database_the_answer_is_no_and_is_kept_as_long(
+    ask: Ask,
+    clock: list[float],
+    unplug: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.setattr(queue, "depths", lambda: pytest.fail("what cannot change the answer is not asked"))
+    unplug()
+    for _ in range(3):
+        assert ask(ELSEWHERE) == (503, {"ok": False})
+    assert len(caplog.records) == 1
+    clock[0] += health.KEPT_SECONDS
+    assert ask(ELSEWHERE) == (503, {"ok": False})
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_may_look_sees_each_part(ask: Ask, issuer: Issuer, role: Role) -> None:
+    groups: dict[str, Any] = {"cognito:groups": [role.name.lower()]}
+    said = ask(authorization=f"Bearer {issuer.access_token(**groups)}")[1]
+    assert said.keys() > {"database", "queues"}
+    session = sessions.issue(Identity("ann@example.com", "1", role))
+    assert ask(cookie=f"session={session}")[1].keys() == said.keys()
+
+
+def test_who_is_in_no_group_hears_yes_or_no(ask: Ask, issuer: Issuer) -> None:
+    groups: dict[str, Any] = {"cognito:groups": []}
+    assert ask(authorization=f"Bearer {issuer.access_token(**groups)}") == (200, {"ok": True})
+    session = sessions.issue(Identity("ann@example.com", "1", None))
+    assert ask(cookie=f"session={session}") == (200, {"ok": True})
+
+
+def test_a_session_that_is_over_is_no_identity_and_a_wrong_token_is_refused(ask: Ask, issuer: Issuer) -> None:
+    assert ask(cookie="session=x") == (200, {"ok": True})
+    assert ask() == (200, {"ok": True})
+    assert ask(authorization=f"Bearer {issuer.access_token(exp=1)}")[0] == 401

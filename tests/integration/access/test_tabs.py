@@ -60,10 +60,10 @@ def test_the_oldest_attempt_makes_way(browser: Browse, issuer: Issuer) -> None:
 def test_many_attempts_for_long_addresses_stay_far_below_the_limit_of_headers(
     browser: Browse, issuer: Issuer
 ) -> None:
-    for _ in range(2 * MAX_ATTEMPTS):
-        asked = begin(browser, "/records?q=" + token_hex(490))  # which cannot be compressed
+    wanted = f"/records?q={token_hex(490)}"  # which cannot be compressed
+    states = [begin(browser, wanted)["state"] for _ in range(2 * MAX_ATTEMPTS)]
     sent = "; ".join(f"__Host-{name}={value}" for name, value in browser.cookies.items())
-    assert len(sent) + len(asked["state"]) < HEADERS_MAX_BYTES / 2
+    assert len(sent) + len(states[-1]) < HEADERS_MAX_BYTES / 2
 
 
 def test_cookies_of_others_are_left_alone(browser: Browse, issuer: Issuer) -> None:

@@ -62,6 +62,20 @@ def identity(router: Any) -> Identity:
     return found
 
 
+def visitor(event: Event) -> Identity:
+    """For a @public route that tells more to those who may look: who is asking, ANYBODY without an identity.
+
+    A session's cookie counts here as a bearer token does. Raises Problem 401, 403 or 503 for a wrong token.
+    """
+    if settings().auth == "local":
+        return THIS_MACHINE if is_local(event) else ANYBODY
+    if header(event, "authorization"):
+        return _caller(event)
+    from slowmatch.http import sessions
+
+    return sessions.current(event) or ANYBODY
+
+
 def require(router: Any, role: Role) -> None:
     """For a route whose jobs or actions need different roles. Raises Problem 403 unless the caller has `role`."""
     check_role(router.current_event.raw_event, identity(router), role)
