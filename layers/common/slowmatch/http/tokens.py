@@ -43,8 +43,8 @@ def _check_audience(audiences: list[Any]) -> None:
     wanted, client_id = settings().oidc_audience, provider().client_id
     if wanted in (None, client_id):
         raise TokenError(
-            "this API accepts none until an administrator sets OidcAudience to an audience of its own, other than"
-            " the client id of the console; docs/security.md says how"
+            "this API accepts no bearer token until an administrator sets OidcAudience to an audience of its own,"
+            " other than the client id of the console; docs/security.md says how"
         )
     if client_id in audiences:
         raise TokenError("it is an ID token: its audience (aud) is the console; send an access token")
