@@ -39,7 +39,7 @@ class Resolver:
             name: parameter.get("Default", "")
             for name, parameter in (template.get("Parameters") or {}).items()
         }
-        self._parameters: dict[str, Any] = declared | dict(parameters)
+        self._parameters: dict[str, Any] = PSEUDO_PARAMETERS | declared | dict(parameters)
         self._lists = {
             name
             for name, parameter in (template.get("Parameters") or {}).items()
@@ -57,7 +57,7 @@ class Resolver:
             "Fn::Join": self._join,
             "Fn::If": self._if,
             "Fn::FindInMap": self._find_in_map,
-            "Fn::Equals": lambda pair: self.resolve(pair[0]) == self.resolve(pair[1]),
+            "Fn::Equals": lambda pair: as_text(self.resolve(pair[0])) == as_text(self.resolve(pair[1])),
             "Fn::And": lambda terms: all(self.resolve(term) for term in terms),
             "Fn::Or": lambda terms: any(self.resolve(term) for term in terms),
             "Fn::Not": lambda terms: not self.resolve(terms[0]),
@@ -93,8 +93,6 @@ class Resolver:
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return NO_VALUE
-        if name in PSEUDO_PARAMETERS:
-            return PSEUDO_PARAMETERS[name]
         if name in self._parameters:
             value = self._parameters[name]
             if name in self._lists and isinstance(value, str):

@@ -15,7 +15,8 @@ import boto3
 from moto import mock_aws
 from moto.cloudformation import parsing
 
-from tests.sam import template, watching
+from tests.sam import template
+from tests.sam.evaluated import Stack
 from tests.sam.parameters import NEEDED
 
 STACK = "slowmatch"
@@ -33,7 +34,7 @@ def skipped() -> set[str]:
 
 
 def creatable(**parameters: str) -> dict[str, Any]:
-    """Without what moto skips or does not understand; whoever refers to it gets its logical id instead."""
+    """Without what moto skips or does not understand; who refers to it gets a name or ARN as AWS would give."""
     document = copy.deepcopy(template.transformed())
     left_out = {name for name, item in document["Resources"].items() if item["Type"] in skipped()}
     document["Resources"] = {
@@ -42,24 +43,21 @@ def creatable(**parameters: str) -> dict[str, Any]:
     for item in document["Resources"].values():
         item.pop("DependsOn", None)
     document.pop("Rules")  # moto takes them, and looks at none
-    result: dict[str, Any] = _Plainer(left_out, NEEDED | parameters).plain(document)
+    result: dict[str, Any] = _Plainer(left_out, Stack(STACK, **parameters)).plain(document)
     return result
 
 
 def wanted(**parameters: str) -> set[str]:
     """The logical ids of what a stack with these parameters consists of."""
-    resources = creatable(**parameters)["Resources"]
-    return {name for name, item in resources.items() if _is_made(item, parameters)}
-
-
-def _is_made(item: dict[str, Any], parameters: dict[str, str]) -> bool:
-    return "Condition" not in item or bool(watching.resolved({"Condition": item["Condition"]}, **parameters))
+    return {
+        name for name, item in Stack(STACK, **parameters).resources.items() if item["Type"] not in skipped()
+    }
 
 
 class _Plainer:
-    def __init__(self, left_out: set[str], parameters: dict[str, str]) -> None:
+    def __init__(self, left_out: set[str], stack: Stack) -> None:
         self._left_out = left_out
-        self._parameters = parameters
+        self._stack = stack
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -76,18 +74,18 @@ class _Plainer:
             if name in value:
                 return replace(value[name])
         if value.get("Ref") in self._left_out:
-            return value["Ref"]
+            return self._stack.attribute(value["Ref"], None)
         plain = {key: self.plain(item) for key, item in value.items()}
         return {key: item for key, item in plain.items() if item != NO_VALUE}
 
     def _chosen(self, argument: list[Any]) -> Any:
         """moto makes something of AWS::NoValue in a list."""
         condition, yes, no = argument
-        return self.plain(yes if watching.resolved({"Condition": condition}, **self._parameters) else no)
+        return self.plain(yes if self._stack.condition(condition) else no)
 
     def _attribute(self, target: str | list[str]) -> Any:
-        name = target.split(".")[0] if isinstance(target, str) else target[0]
-        return name if name in self._left_out else {"Fn::GetAtt": target}
+        name, attribute = target.split(".", 1) if isinstance(target, str) else target
+        return self._stack.attribute(name, attribute) if name in self._left_out else {"Fn::GetAtt": target}
 
 
 def _subnets(argument: list[Any]) -> list[str]:

@@ -32,11 +32,15 @@ def written() -> dict[str, Any]:
 
 @cache
 def transformed() -> dict[str, Any]:
-    document = copy.deepcopy(written())
+    return transform_of(written())
+
+
+def transform_of(document: dict[str, Any]) -> dict[str, Any]:
+    document = copy.deepcopy(document)
     # The transform runs where the code is uploaded already.
     document["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
-    for layer in ("CommonLayer", "SignInLayer"):
-        document["Resources"][layer]["Properties"]["ContentUri"] = "s3://bucket/layer"
+    for layer in of_type("AWS::Serverless::LayerVersion", document["Resources"]).values():
+        layer["ContentUri"] = "s3://bucket/layer"
     result: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
     return result
 
