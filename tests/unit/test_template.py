@@ -13,6 +13,7 @@ import pytest
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.messages import parse_message
 from tests.sam import template
+from tests.sam.evaluated import Stack
 from tests.sam.template import ROOT, Route, of_type
 
 FUNCTIONS = sorted(template.functions())
@@ -158,29 +159,6 @@ def test_of_all_services_only_its_own_rule_may_send_to_a_queue(rule: str) -> Non
     ]
 
 
-@pytest.mark.parametrize(("function", "queue"), QUEUES)
-def test_a_job_s_queue_and_rule_are_open_to_its_function_the_dispatcher_the_api_and_the_console(
-    function: str, queue: str
-) -> None:
-    policies = of_type("AWS::IAM::Policy").values()
-    (policy,) = (policy for policy in policies if policy["PolicyName"] == template.job_of(queue))
-    roles = {role["Ref"] for role in policy["Roles"]}
-    senders = {"DispatcherFunctionRole", "JobsApiFunctionRole", "ConsoleFunctionRole"}
-    assert roles == {f"{function}Role"} | senders
-    allowed = {
-        (statement["Action"], resource["Fn::GetAtt"][0])
-        for statement in policy["PolicyDocument"]["Statement"]
-        for resource in _list(statement["Resource"])
-    }
-    block = queue.removesuffix("Queue")
-    assert allowed == {
-        ("sqs:SendMessage", queue),
-        ("sqs:GetQueueAttributes", queue),
-        ("sqs:GetQueueAttributes", f"{block}DeadLetters"),
-        *([("events:DescribeRule", f"{block}Schedule")] if template.job_of(queue) in SCHEDULED else []),
-    }
-
-
 # HTTP
 
 
@@ -202,17 +180,29 @@ def test_the_functions_behind_the_api_and_no_others_carry_what_verifies_a_sign_i
     assert {name for name, layers in own.items() if sign_in in layers} == set(APIS)
 
 
-def test_the_user_pool_s_client_is_asked_for_codes_and_leads_back_to_the_api_s_own_address() -> None:
-    (client,) = of_type("AWS::Cognito::UserPoolClient").values()
-    here = "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+@pytest.mark.parametrize(
+    ("parameters", "more"),
+    [({}, []), ({"ConsoleUrl": "https://jobs.example.com"}, ["https://jobs.example.com"])],
+)
+def test_sign_in_leads_back_to_the_api_s_address_and_to_a_domain_of_one_s_own(
+    parameters: dict[str, str], more: list[str]
+) -> None:
+    stack = Stack(**parameters)
+    (client,) = stack.of_type("AWS::Cognito::UserPoolClient").values()
+    consoles = [stack.outputs["ApiUrl"]["Value"], *more]
     assert client["AllowedOAuthFlows"] == ["code"]
-    assert client["CallbackURLs"] == [{"Fn::Sub": f"{here}/sign-in/callback"}]
-    assert client["LogoutURLs"] == [{"Fn::Sub": f"{here}/signed-out"}]
+    assert client["CallbackURLs"] == [f"{console}/sign-in/callback" for console in consoles]
+    assert client["LogoutURLs"] == [f"{console}/signed-out" for console in consoles]
 
 
 def test_nobody_makes_an_account_in_the_user_pool_for_themselves() -> None:
     (pool,) = of_type("AWS::Cognito::UserPool").values()
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_an_address_in_other_case_is_the_same_person() -> None:
+    (pool,) = of_type("AWS::Cognito::UserPool").values()
+    assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
 
 
 def test_each_role_has_a_group_in_the_user_pool() -> None:
