@@ -1,17 +1,9 @@
 """What template.yaml promises about notifications."""
 
-from typing import Any
-
 from slowmatch.notify.delivery import LEASE
 from slowmatch.notify.post import LIMIT_SECONDS
 from tests.sam import template
 from tests.sam.template import of_type
-
-
-def statements(policy: str) -> tuple[set[str], list[dict[str, Any]]]:
-    """The roles that a policy is for, and what it allows."""
-    (found,) = (each for each in of_type("AWS::IAM::Policy").values() if each["PolicyName"] == policy)
-    return {role["Ref"] for role in found["Roles"]}, found["PolicyDocument"]["Statement"]
 
 
 def test_the_topic_is_encrypted_with_a_key_that_alarms_may_use() -> None:
@@ -28,27 +20,6 @@ def test_of_all_services_only_this_account_s_alarms_may_publish() -> None:
     allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
     assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
     assert allowed[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-
-
-def test_whoever_ends_runs_may_publish_and_nobody_else() -> None:
-    roles, allowed = statements("notify-publish")
-    ending = {*template.queue_functions(), "DispatcherFunction", "NotifierFunction"}
-    assert roles == {f"{function}Role" for function in ending}
-    assert [each["Resource"] for each in allowed] == [
-        {"Ref": "NotifyTopic"},
-        {"Fn::GetAtt": ["NotifyKey", "Arn"]},
-    ]
-
-
-def test_only_the_notifier_and_the_dispatcher_send_deliveries() -> None:
-    roles, allowed = statements("notify-deliver")
-    assert roles == {"NotifierFunctionRole", "DispatcherFunctionRole"}
-    assert [each["Resource"] for each in allowed] == [{"Fn::GetAtt": ["NotifyQueue", "Arn"]}]
-
-
-def test_only_the_notifier_reads_who_is_told() -> None:
-    text = {name: str(function.get("Policies")) for name, function in template.functions().items()}
-    assert [name for name, policies in text.items() if "NotifySecretArn" in policies] == ["NotifierFunction"]
 
 
 def test_a_post_is_over_long_before_its_function_and_its_claim() -> None:

@@ -1,0 +1,68 @@
+"""What the roles of a stack's functions may do, decided as IAM decides."""
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tests.sam import template
+from tests.sam.evaluated import Stack
+
+
+def may(stack: Stack, function: str, action: str, resource: str, **context: str) -> bool:
+    """Whether the function may do `action` to the ARN `resource`; `context` has values of condition keys.
+
+    AWS's own managed policies are left out: they are about logs, traces, network and polling.
+    """
+    matching = [
+        statement
+        for statement in statements(stack, function)
+        if _matches(statement["Action"], action.lower(), str.lower)
+        and _matches(statement["Resource"], resource)
+        and _holds(statement.get("Condition", {}), context)
+    ]
+    return bool(matching) and all(statement["Effect"] == "Allow" for statement in matching)
+
+
+def who_may(stack: Stack, action: str, resource: str, **context: str) -> set[str]:
+    return {name for name in template.functions() if may(stack, name, action, resource, **context)}
+
+
+def statements(stack: Stack, function: str) -> Iterator[dict[str, Any]]:
+    """Of the role's own policies, of those attached to it, and of those that name it."""
+    for document in _documents(stack, role_of(stack, function)):
+        yield from as_list(document["Statement"])
+
+
+def role_of(stack: Stack, function: str) -> str:
+    role: str = stack.written[function]["Properties"]["Role"]["Fn::GetAtt"][0]
+    return role
+
+
+def _documents(stack: Stack, role: str) -> Iterator[dict[str, Any]]:
+    properties = stack.resources[role]["Properties"]
+    yield from (policy["PolicyDocument"] for policy in properties.get("Policies", []))
+    for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
+        if stack.arn(name) in properties["ManagedPolicyArns"]:
+            yield policy["PolicyDocument"]
+    role_name = stack.arn(role).rpartition("/")[2]
+    for policy in stack.of_type("AWS::IAM::Policy").values():
+        if role_name in policy["Roles"]:
+            yield policy["PolicyDocument"]
+
+
+def _matches(patterns: Any, value: str, change: Any = str) -> bool:
+    return any(fnmatchcase(value, change(pattern)) for pattern in as_list(patterns))
+
+
+def _holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    """Raises KeyError for an operator that no policy of the template has had yet."""
+    operators = {"StringEquals": lambda allowed, value: value in as_list(allowed)}
+    return all(
+        operators[operator](allowed, context.get(key))
+        for operator, keys in condition.items()
+        for key, allowed in keys.items()
+    )
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,202 @@
+"""Each function may make the calls of its code and no others, whatever the parameters: policies evaluated, not read."""
+
+import re
+
+import pytest
+
+from slowmatch.jobs.catalog import JOBS
+from tests.sam import template
+from tests.sam.evaluated import ACCOUNT, REGION, Stack
+from tests.sam.permissions import as_list, may, statements, who_may
+from tests.sam.template import ROOT
+
+FUNCTIONS = set(template.functions())
+APIS = set(template.api_functions())
+JOB_FUNCTIONS = set(template.queue_functions())
+
+# How the code of a function looks when it makes a call, itself or by way of slowmatch.
+ENQUEUES = r"\bserve\(|\benqueue\(|\bdispatch\b"
+COUNTS_MESSAGES = r"\.depths\b|\breport_dead_letters\b"
+READS_DESTINATIONS = r"\bnotify\.read\("
+READS_SCHEDULES = r"\bread_schedules\b"
+MAILS = r"from slowmatch\.mail import"
+PUBLISHES = r"\bserve\(|\bdispatch\b|\bnotify\.publish"
+SENDS_DELIVERIES = r"from slowmatch\.notify import .*\bqueue\b"
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
+
+
+def secret(name: str) -> str:
+    return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf"
+
+
+DATABASE = {"DatabaseHost": "db.example.com", "DatabaseSecretArn": secret("database")}
+NETWORK = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0a"}
+PROVIDER = {"OidcIssuer": "https://login.example.com", "OidcSecretArn": secret("provider")}
+SMTP = {"MailTransport": "smtp", "SmtpHost": "mail.example.com", "SmtpSecretArn": secret("smtp")}
+NOTIFY = {"NotifySecretArn": secret("notify")}
+WITH_KEY = {"SecretsKeyArn": KEY}
+GIVEN_SECRETS = {
+    name: value for name, value in (DATABASE | PROVIDER | SMTP | NOTIFY).items() if name.endswith("SecretArn")
+}
+
+STACKS = {
+    "defaults": Stack(),
+    "database elsewhere": Stack(**DATABASE),
+    "network elsewhere": Stack(**NETWORK, VpcId="vpc-0a"),
+    "everything elsewhere": Stack(**DATABASE, **NETWORK, **PROVIDER, **SMTP, **NOTIFY, **WITH_KEY),
+    "SMTP, notifications": Stack(**SMTP, **NOTIFY),
+    "SMTP with a key": Stack(**SMTP, **WITH_KEY),
+    "a provider with a key": Stack(**PROVIDER, **WITH_KEY),
+    "notifications with a key": Stack(**NOTIFY, **WITH_KEY),
+    "key alone": Stack(**WITH_KEY),
+}
+every_stack = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
+
+
+def functions_with(code: str) -> set[str]:
+    """The functions whose own code has a match for the pattern."""
+    return {
+        name
+        for name in FUNCTIONS
+        if any(
+            re.search(code, path.read_text(encoding="utf-8"))
+            for path in (ROOT / "functions" / template.folder(name)).glob("*.py")
+        )
+    }
+
+
+def queue(name: str) -> str:
+    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:slowmatch-{name}"
+
+
+# queues
+
+
+@every_stack
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_who_enqueues_runs_may_send_to_the_queue_of_every_job(stack: Stack, job: str) -> None:
+    assert who_may(stack, "sqs:SendMessage", queue(job)) == functions_with(ENQUEUES)
+
+
+def test_every_job_may_enqueue_runs_of_every_other() -> None:
+    for function in JOB_FUNCTIONS:
+        assert all(may(STACKS["defaults"], function, "sqs:SendMessage", queue(job)) for job in JOBS)
+
+
+@pytest.mark.parametrize(
+    "name", [*(f"{job}-dead" for job in sorted(JOBS)), "notify-dead", "prod-daily-summary"]
+)
+def test_nobody_sends_to_dead_letters_or_to_another_stack(name: str) -> None:
+    assert who_may(STACKS["defaults"], "sqs:SendMessage", queue(name)) == set()
+
+
+@every_stack
+def test_the_notifier_s_queue_takes_messages_only_from_who_delivers(stack: Stack) -> None:
+    assert who_may(stack, "sqs:SendMessage", queue("notify")) == functions_with(SENDS_DELIVERIES)
+
+
+@every_stack
+@pytest.mark.parametrize("name", [name for job in sorted(JOBS) for name in (job, f"{job}-dead")])
+def test_who_counts_messages_may_ask_each_queue(stack: Stack, name: str) -> None:
+    assert who_may(stack, "sqs:GetQueueAttributes", queue(name)) == functions_with(COUNTS_MESSAGES)
+
+
+@every_stack
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_only_who_reads_schedules_may_look_at_rules(stack: Stack, job: str) -> None:
+    rule = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/slowmatch-{job}"
+    assert who_may(stack, "events:DescribeRule", rule) == functions_with(READS_SCHEDULES)
+
+
+# notifications
+
+
+@every_stack
+def test_who_ends_runs_may_publish_under_the_topic_s_key(stack: Stack) -> None:
+    publishing = functions_with(PUBLISHES)
+    assert who_may(stack, "sns:Publish", stack.arn("NotifyTopic")) == publishing
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        assert who_may(stack, action, stack.arn("NotifyKey")) == publishing
+
+
+# mail
+
+
+@pytest.mark.parametrize("action", ["ses:SendEmail", "ses:SendRawEmail"])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "identity/example.com",
+        "identity/jobs@example.com",
+        "identity/you@gmail.com",
+        "configuration-set/default",
+    ],
+)
+def test_ses_is_asked_for_each_identity_and_configuration_set(action: str, resource: str) -> None:
+    arn = f"arn:aws:ses:{REGION}:{ACCOUNT}:{resource}"
+    sender = {"ses:FromAddress": "jobs@example.com"}
+    assert who_may(STACKS["defaults"], action, arn, **sender) == functions_with(MAILS)
+
+
+@pytest.mark.parametrize("sender", [{"ses:FromAddress": "boss@example.com"}, {}])
+def test_nobody_mails_as_somebody_else(sender: dict[str, str]) -> None:
+    arn = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/example.com"
+    assert who_may(STACKS["defaults"], "ses:SendEmail", arn, **sender) == set()
+
+
+def test_nobody_mails_for_another_account() -> None:
+    arn = f"arn:aws:ses:{REGION}:999999999999:identity/example.com"
+    sender = {"ses:FromAddress": "jobs@example.com"}
+    assert who_may(STACKS["defaults"], "ses:SendEmail", arn, **sender) == set()
+
+
+# secrets
+
+
+@every_stack
+def test_every_function_reads_the_database_secret_that_it_is_told_of(stack: Stack) -> None:
+    for function in FUNCTIONS:
+        arn = stack.resources[function]["Properties"]["Environment"]["Variables"]["DB_SECRET_ARN"]
+        assert arn.startswith("arn:"), function
+        assert may(stack, function, "secretsmanager:GetSecretValue", arn), function
+
+
+@every_stack
+def test_the_functions_behind_the_api_alone_read_the_secrets_of_the_sign_in(stack: Stack) -> None:
+    variables = stack.resources[sorted(APIS)[0]]["Properties"]["Environment"]["Variables"]
+    made = {stack.arn(name) for name in stack.of_type("AWS::SecretsManager::Secret")}
+    for name in ("SESSION_SECRET_ARN", "OIDC_SECRET_ARN"):
+        whole = next((arn for arn in made if arn.startswith(variables[name])), variables[name])
+        assert who_may(stack, "secretsmanager:GetSecretValue", whole) == APIS, name
+
+
+@every_stack
+def test_no_function_names_an_empty_resource(stack: Stack) -> None:
+    for function in FUNCTIONS:
+        for statement in statements(stack, function):
+            assert all(resource.startswith("arn:") for resource in as_list(statement["Resource"])), function
+
+
+@every_stack
+def test_a_secret_of_one_s_own_is_read_by_who_needs_it(stack: Stack) -> None:
+    readers = {
+        "DatabaseSecretArn": FUNCTIONS,
+        "OidcSecretArn": APIS,
+        "SmtpSecretArn": functions_with(MAILS),
+        "NotifySecretArn": functions_with(READS_DESTINATIONS),
+    }
+    for parameter, arn in GIVEN_SECRETS.items():
+        allowed = who_may(stack, "secretsmanager:GetSecretValue", arn)
+        assert allowed == (readers[parameter] if parameter in stack.parameters else set()), parameter
+
+
+@every_stack
+def test_who_reads_a_secret_of_one_s_own_may_use_its_key_and_nobody_else(stack: Stack) -> None:
+    readers = {
+        function
+        for arn in GIVEN_SECRETS.values()
+        for function in who_may(stack, "secretsmanager:GetSecretValue", arn)
+    }
+    assert who_may(stack, "kms:Decrypt", KEY) == (readers if "SecretsKeyArn" in stack.parameters else set())
+    assert who_may(stack, "kms:Decrypt", f"{KEY}0") == set()
