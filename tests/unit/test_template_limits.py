@@ -1,0 +1,145 @@
+"""Every name and description fits into what AWS accepts, also in a stack with the longest name."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.sam import aws_limits, template
+from tests.sam.aws_limits import LONGEST_STACK_NAME, Limit
+from tests.sam.evaluated import Stack
+from tests.sam.permissions import role_of
+
+LONGEST = "s" * LONGEST_STACK_NAME
+SECRET = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{'x' * 64}-AbCdEf"
+ELSEWHERE = {
+    "DatabaseHost": "db.example.com",
+    "DatabaseSecretArn": SECRET,
+    "MailTransport": "smtp",
+    "SmtpHost": "mail.example.com",
+    "SmtpSecretArn": SECRET,
+    "OidcIssuer": "https://login.example.com",
+    "OidcSecretArn": SECRET,
+    "NotifySecretArn": SECRET,
+    "SecretsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+}
+STACKS = {
+    "defaults": Stack(LONGEST, AdminEmail="admin@example.com"),
+    "everything elsewhere": Stack(LONGEST, **ELSEWHERE),
+}
+every_stack = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
+
+# A property with one of these at the end of its path is a name or a description.
+NAMES = re.compile(
+    r"(Name|Description|Identifier|\bDomain|\bSid|\btitle|Tags\.Key|Tags\.Value|\b(Metrics|Targets)\.Id)$"
+)
+
+
+def named(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The path and text of each name and description below; lists have no place in the path."""
+    if isinstance(value, list):
+        for item in value:
+            yield from named(item, path)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from named(item, f"{path}.{key}".lstrip("."))
+    elif NAMES.search(path):
+        yield path, str(value)
+
+
+@every_stack
+def test_aws_takes_every_name_and_description(stack: Stack) -> None:
+    problems = []
+    for logical_id, item in stack.resources.items():
+        for path, text in named(item["Properties"]):
+            limit = aws_limits.limit(item["Type"], path)
+            problem = limit and limit.problem(text)
+            if problem:
+                problems.append(f"{logical_id} {path} {text!r}: {problem}")
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "text", "words"),
+    [
+        ("AWS::EC2::SecurityGroupEgress", "Description", "The stack's own database", "AWS takes [A-Za-z0-9 "),
+        ("AWS::EC2::SecurityGroup", "GroupDescription", "x" * 256, "256 characters, and AWS takes 255"),
+        ("AWS::Events::Rule", "Name", f"{LONGEST}-a-job-of-15-chars", "AWS takes 64"),
+        ("AWS::SQS::Queue", "QueueName", "a queue", "AWS takes [A-Za-z0-9_"),
+        ("AWS::RDS::DBCluster", "DBClusterIdentifier", "My-stack", "AWS takes [a-z]"),
+        ("AWS::RDS::DBCluster", "DBClusterIdentifier", "two--hyphens", "AWS takes [a-z]"),
+        ("AWS::Cognito::UserPoolDomain", "Domain", "slowmatch-aws", "AWS takes"),
+        ("AWS::SecretsManager::Secret", "Name", "slowmatch/sign-inhere", "AWS takes"),
+    ],
+)
+def test_what_aws_refuses_is_found(kind: str, path: str, text: str, words: str) -> None:
+    limit = aws_limits.limit(kind, path)
+    assert limit is not None
+    assert words in str(limit.problem(text))
+
+
+def test_a_name_without_a_known_limit_is_found() -> None:
+    with pytest.raises(KeyError):
+        aws_limits.limit("AWS::Scheduler::ScheduleGroup", "Name")
+
+
+# policies
+
+
+def size(document: Any) -> int:
+    return len(re.sub(r"\s", "", json.dumps(document)))
+
+
+@every_stack
+def test_the_policies_of_a_role_are_small_and_few_enough(stack: Stack) -> None:
+    named_by = [
+        (role, policy["PolicyDocument"])
+        for policy in stack.of_type("AWS::IAM::Policy").values()
+        for role in policy["Roles"]
+    ]
+    for function in template.functions():
+        role = role_of(stack, function)
+        properties = stack.resources[role]["Properties"]
+        inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        inline += [document for name, document in named_by if stack.arn(role).endswith(f"/{name}")]
+        assert sum(map(size, inline)) <= aws_limits.ROLE_POLICIES_SIZE, role
+        assert len(properties["ManagedPolicyArns"]) <= aws_limits.MANAGED_POLICIES_PER_ROLE, role
+
+
+@every_stack
+def test_a_managed_policy_is_small_enough(stack: Stack) -> None:
+    policies = stack.of_type("AWS::IAM::ManagedPolicy")
+    assert policies
+    for name, policy in policies.items():
+        assert size(policy["PolicyDocument"]) <= aws_limits.MANAGED_POLICY_SIZE, name
+
+
+# the template itself
+
+
+def test_cloudformation_takes_every_description() -> None:
+    document = template.written()
+    described: list[tuple[Limit, str]] = [
+        (aws_limits.TEMPLATE_DESCRIPTION, document["Description"]),
+        *(
+            (aws_limits.PARAMETER_DESCRIPTION, each["Description"])
+            for each in document["Parameters"].values()
+        ),
+        *((aws_limits.OUTPUT_DESCRIPTION, each["Description"]) for each in document["Outputs"].values()),
+    ]
+    assert [(text, limit.problem(text)) for limit, text in described if limit.problem(text)] == []
+
+
+def test_the_template_has_no_more_than_cloudformation_takes() -> None:
+    assert len(template.written()["Parameters"]) <= aws_limits.PARAMETERS
+    assert len(template.transformed()["Resources"]) <= aws_limits.RESOURCES
+    assert len(template.written()["Outputs"]) <= aws_limits.OUTPUTS
+
+
+@every_stack
+def test_the_environment_of_a_function_is_small_enough(stack: Stack) -> None:
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        variables = function["Environment"]["Variables"]
+        assert len(json.dumps(variables).encode()) <= aws_limits.ENVIRONMENT_BYTES, name
