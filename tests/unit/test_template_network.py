@@ -2,19 +2,30 @@
 
 import itertools
 import re
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
+from slowmatch.mail.config import transport_from
+from slowmatch.mail.smtp import Smtp
+from slowmatch.settings import Settings
 from tests.sam import template
+from tests.sam.evaluated import REGION, Stack
 from tests.sam.parameters import refusals
 from tests.sam.template import ROOT, of_type
 
 RESOURCES = template.written()["Resources"]
 PARAMETERS = template.written()["Parameters"]
-NETWORK = [name for name, item in RESOURCES.items() if item["Type"].startswith("AWS::EC2::")]
 (CLUSTER,) = of_type("AWS::RDS::DBCluster").values()
 (INSTANCE,) = of_type("AWS::RDS::DBInstance").values()
+
+ANYWHERE = "0.0.0.0/0"
+SERVER = {
+    "DatabaseHost": "db.example.com",
+    "DatabaseSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
+}
+OWN_NETWORK = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0a"}
 
 # Aurora user guide, "Maximum connections for Aurora Serverless v2": by DatabaseMaxCapacity, for PostgreSQL.
 # A capacity of 2 is not in that table, so it counts as 1.
@@ -38,11 +49,16 @@ def test_every_function_is_in_the_private_subnets(function: str) -> None:
     assert groups[2] == {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]}
 
 
-def test_a_network_of_one_s_own_makes_none_here() -> None:
-    conditional = {name: RESOURCES[name].get("Condition") for name in NETWORK}
-    assert {name for name, condition in conditional.items() if condition is None} == set()
-    database = {"DatabaseSecurityGroup", "FunctionsIntoDatabase"}
-    assert {name for name, condition in conditional.items() if condition == "MakesDatabase"} == database
+@pytest.mark.parametrize(
+    ("parameters", "made"),
+    [
+        (OWN_NETWORK | SERVER, set()),
+        (OWN_NETWORK | {"VpcId": "vpc-0a"}, {"DatabaseSecurityGroup", "FunctionsIntoDatabase"}),
+    ],
+)
+def test_a_network_of_one_s_own_makes_none_here(parameters: dict[str, str], made: set[str]) -> None:
+    resources = Stack(**parameters).resources
+    assert {name for name, item in resources.items() if item["Type"].startswith("AWS::EC2::")} == made
 
 
 def test_the_private_subnets_reach_out_and_are_not_reached() -> None:
@@ -59,20 +75,77 @@ def test_the_private_subnets_reach_out_and_are_not_reached() -> None:
     }
 
 
-def test_the_subnets_do_not_overlap_and_the_private_ones_lie_in_two_zones() -> None:
-    subnets = of_type("AWS::EC2::Subnet")
-    assert sorted(item["CidrBlock"]["Fn::Select"][0] for item in subnets.values()) == [0, 1, 2, 3]
-    zones = {
-        subnets[name]["AvailabilityZone"]["Fn::Select"][0] for name in ("PrivateSubnetA", "PrivateSubnetB")
+def test_the_subnets_do_not_overlap() -> None:
+    networks = [ip_network(item["CidrBlock"]) for item in Stack().of_type("AWS::EC2::Subnet").values()]
+    assert len(networks) == 4
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(networks, 2))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "zones"),
+    [
+        ({}, {f"{REGION}a", f"{REGION}b"}),
+        ({"AvailabilityZones": "eu-west-1c,eu-west-1a"}, {"eu-west-1a", "eu-west-1c"}),
+    ],
+)
+def test_the_subnets_lie_in_the_region_s_first_two_zones_or_in_those_given(
+    parameters: dict[str, str], zones: set[str]
+) -> None:
+    subnets = Stack(**parameters).of_type("AWS::EC2::Subnet")
+    for kind in ("Private", "Public"):
+        assert {item["AvailabilityZone"] for name, item in subnets.items() if kind in name} == zones
+
+
+# what the functions reach
+
+
+def egress(stack: Stack) -> list[tuple[int, str]]:
+    """Port and destination of each rule of the functions' security group."""
+    inline = stack.of_type("AWS::EC2::SecurityGroup")["FunctionsSecurityGroup"]["SecurityGroupEgress"]
+    apart = stack.of_type("AWS::EC2::SecurityGroupEgress").values()
+    rules = [*inline, *(rule for rule in apart if rule["GroupId"] == "FunctionsSecurityGroup")]
+    assert all(str(rule["FromPort"]) == str(rule["ToPort"]) for rule in rules)
+    return [
+        (int(rule["FromPort"]), rule.get("CidrIp") or rule["DestinationSecurityGroupId"]) for rule in rules
+    ]
+
+
+def test_the_functions_take_no_connections() -> None:
+    assert "SecurityGroupIngress" not in of_type("AWS::EC2::SecurityGroup")["FunctionsSecurityGroup"]
+
+
+def test_the_functions_reach_https_and_the_database_and_nothing_else() -> None:
+    assert set(egress(Stack())) == {(443, ANYWHERE), (5432, "DatabaseSecurityGroup")}
+    assert set(egress(Stack(**SERVER, DatabasePort="6432"))) == {(443, ANYWHERE), (6432, ANYWHERE)}
+
+
+@pytest.mark.parametrize(
+    "database", [{}, SERVER, {"DatabasePort": "2587"}, SERVER | {"DatabasePort": "2587"}]
+)
+@pytest.mark.parametrize("port", ["", "443", "465", "587", "2525", "2587"])
+@pytest.mark.parametrize("security", PARAMETERS["SmtpSecurity"]["AllowedValues"])
+@pytest.mark.parametrize("preset", PARAMETERS["SmtpPreset"]["AllowedValues"])
+def test_with_smtp_the_functions_reach_the_port_that_their_code_takes(
+    database: dict[str, str], port: str, security: str, preset: str
+) -> None:
+    smtp = {
+        "MailTransport": "smtp",
+        "SmtpHost": "mail.example.com",
+        "SmtpSecretArn": SERVER["DatabaseSecretArn"],
     }
-    assert zones == {0, 1}
+    stack = Stack(**database, **smtp, SmtpPort=port, SmtpSecurity=security, SmtpPreset=preset)
+    variables = stack.resources["DailySummaryFunction"]["Properties"]["Environment"]["Variables"]
+    settings = Settings.from_env({name: str(value) for name, value in variables.items()})
+    transport = transport_from(settings, lambda *_: {"username": "u", "password": "p"})
+    assert isinstance(transport, Smtp)
+    without = {key: value for key, value in stack.parameters.items() if key != "MailTransport"}
+    assert set(egress(stack)) == {*egress(Stack(**without)), (transport.port, ANYWHERE)}
+    assert len(egress(stack)) == len(set(egress(stack))), "EC2 refuses a rule that is there already"
 
 
-def test_the_functions_take_no_connections_and_make_only_the_ones_they_need() -> None:
-    group = of_type("AWS::EC2::SecurityGroup")["FunctionsSecurityGroup"]
-    assert "SecurityGroupIngress" not in group
-    assert {rule["FromPort"] for rule in group["SecurityGroupEgress"]} == {443, 465, 587, 2587}
-    assert all(rule["FromPort"] == rule["ToPort"] for rule in group["SecurityGroupEgress"])
+def test_a_network_of_one_s_own_keeps_its_own_rules() -> None:
+    stack = Stack(**OWN_NETWORK, VpcId="vpc-0a", MailTransport="smtp", SmtpHost="mail.example.com")
+    assert stack.of_type("AWS::EC2::SecurityGroupEgress") == {}
 
 
 # database
@@ -128,8 +201,16 @@ def test_its_logs_go_where_they_are_forgotten() -> None:
 def test_the_parameter_group_is_of_the_engine_s_major_version() -> None:
     (group,) = of_type("AWS::RDS::DBClusterParameterGroup").values()
     major = group["Family"].removeprefix("aurora-postgresql")
-    assert PARAMETERS["DatabaseEngineVersion"]["AllowedPattern"].startswith(f"^{major}\\.")
-    assert PARAMETERS["DatabaseEngineVersion"]["Default"].startswith(f"{major}.")
+    assert PARAMETERS["DatabaseEngineVersion"]["Default"] == major
+    assert refusals(DatabaseEngineVersion=f"{major}.7") == []
+    assert refusals(DatabaseEngineVersion=str(int(major) + 1)) == ["DatabaseEngineVersion"]
+
+
+@pytest.mark.parametrize(("version", "upgrades"), [("17", True), ("17.7", False)])
+def test_a_pinned_minor_version_stays(version: str, upgrades: bool) -> None:
+    resources = Stack(DatabaseEngineVersion=version).resources
+    assert resources["Database"]["Properties"]["EngineVersion"] == version
+    assert resources["DatabaseWriter"]["Properties"]["AutoMinorVersionUpgrade"] is upgrades
 
 
 def test_the_functions_look_where_the_certificates_of_amazon_rds_are_put() -> None:

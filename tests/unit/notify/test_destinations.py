@@ -114,6 +114,20 @@ def test_http_is_for_receivers_of_this_machine_under_auth_local() -> None:
         listed(SLACK | {"url": "http://hooks.slack.com/x"}, local=True)
 
 
+@pytest.mark.parametrize("port", [8443, 80, 4433])
+def test_a_port_that_the_functions_do_not_reach_is_refused_with_the_reason(port: int) -> None:
+    with pytest.raises(SecretError, match="needs an https address on port 443; the functions reach no other"):
+        listed(SLACK | {"url": f"https://hooks.example.com:{port}/x"})
+
+
+def test_any_port_is_reached_from_this_machine() -> None:
+    assert listed(SLACK | {"url": "https://hooks.example.com:8443/x"}, local=True)
+
+
+def test_the_usual_port_may_be_written_out() -> None:
+    assert listed(SLACK | {"url": "https://prod-00.westeurope.logic.azure.com:443/workflows/x"})
+
+
 def test_a_name_is_there_once() -> None:
     with pytest.raises(SecretError, match="two destinations have the name 'ops'"):
         listed(SLACK, SLACK)

@@ -15,6 +15,8 @@ EVENTS = ("failed", "recovered", "missed", "dead_letters", "alarm")
 KINDS = ("slack", "teams", "webhook")
 KEYS = {"name", "kind", "url", "key", "events", "jobs"}
 SHORTEST_KEY = 16
+HTTPS_PORT = 443
+"""The only port that the security group in template.yaml opens to receivers: on any other, requests time out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Destination:
 
 
 def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> tuple[Destination, ...]:
-    """The destinations, none without a secret; `local` allows http on loopback.
+    """The destinations, none without a secret; `local` allows every port, and http on loopback.
 
     Raise SecretError naming the secret, the destination and the key that is missing or malformed.
     """
@@ -79,7 +81,11 @@ class _Entry:
         return Destination(
             name,
             kind,
-            self._text("url", lambda url: _is_address(url, local), "an https address"),
+            self._text(
+                "url",
+                lambda url: _is_address(url, local),
+                f"an https address on port {HTTPS_PORT}; the functions reach no other port",
+            ),
             self._signing_key(kind),
             self._names("events", EVENTS),
             self._names("jobs", jobs),
@@ -124,4 +130,5 @@ def _is_address(url: str, local: bool) -> bool:
         return False
     plain = url.isascii() and url.isprintable() and " " not in url
     secure = parts.scheme == "https" or (local and parts.scheme == "http" and is_loopback(host))
-    return plain and bool(host) and secure and port != 0 and parts.username is None
+    reachable = port != 0 if local else port in (None, HTTPS_PORT)
+    return plain and bool(host) and secure and reachable and parts.username is None
