@@ -178,8 +178,16 @@ def test_rds_keeps_the_password_and_nobody_gives_it() -> None:
 def test_the_data_outlive_the_stack() -> None:
     cluster = RESOURCES["Database"]
     assert (cluster["DeletionPolicy"], cluster["UpdateReplacePolicy"]) == ("Snapshot", "Snapshot")
-    assert PARAMETERS["DatabaseDeletionProtection"]["Default"] == "true"
     assert CLUSTER["BackupRetentionPeriod"] >= 7
+
+
+def test_a_failed_first_deployment_can_delete_what_it_made() -> None:
+    assert Stack().resources["Database"]["Properties"]["DeletionProtection"] == "false"
+    assert (
+        Stack(DatabaseDeletionProtection="true").resources["Database"]["Properties"]["DeletionProtection"]
+        == "true"
+    )
+    assert [name for name, item in RESOURCES.items() if "Retain" in item.get("DeletionPolicy", "")] == []
 
 
 def test_the_database_may_have_no_capacity_at_all() -> None:
