@@ -26,6 +26,9 @@ RUN_LOG_KB = 1.6
 REQUEST_LOG_KB = 1.0
 TICK_LOG_KB = 1.5
 
+DASHBOARD_LOOKS = 10 * 22
+"""Of a month: how often somebody opens the dashboard, or it refreshes itself, with a day in view."""
+
 RUN_STORED_KB = 1.5
 """1.23 measured with indexes, and a line of log; kept for the 30 days of RUN_RETENTION_DAYS."""
 RUN_IOS = 12
@@ -118,7 +121,7 @@ def bill(stack: Stack, load: Load) -> list[Line]:
             f"{stack.alarm_metrics} metrics in them",
             ((prices.ALARMS, stack.alarm_metrics),),
         ),
-        Line("CloudWatch dashboard", "one", ((prices.DASHBOARDS, stack.dashboards),)),
+        _dashboard(stack, load, ticks),
         _xray(load, ticks),
         _secrets(stack, invocations),
         _data(load),
@@ -168,9 +171,20 @@ def _sqs(stack: Stack, load: Load) -> Line:
 
 
 def _logs(load: Load, ticks: int) -> Line:
-    kilobytes = load.runs * RUN_LOG_KB + load.requests * REQUEST_LOG_KB + ticks * TICK_LOG_KB
     counted = f"{RUN_LOG_KB} KB a run, {REQUEST_LOG_KB} KB a request"
-    return Line("CloudWatch logs", counted, ((prices.LOGS, kilobytes / 1e6),))
+    return Line("CloudWatch logs", counted, ((prices.LOGS, _logged_gb(load, ticks)),))
+
+
+def _logged_gb(load: Load, ticks: int) -> float:
+    return (load.runs * RUN_LOG_KB + load.requests * REQUEST_LOG_KB + ticks * TICK_LOG_KB) / 1e6
+
+
+def _dashboard(stack: Stack, load: Load, ticks: int) -> Line:
+    """Its widget of cold starts reads the logs of the time in view, each time anew."""
+    read = DASHBOARD_LOOKS * _logged_gb(load, ticks) / 30
+    parts = ((prices.DASHBOARDS, stack.dashboards), (prices.QUERIES, read))
+    counted = f"one; its query reads a day of logs {DASHBOARD_LOOKS} times"
+    return Line("CloudWatch dashboard", counted, parts)
 
 
 def _custom_metrics(stack: Stack) -> Line:
