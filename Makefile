@@ -103,25 +103,28 @@ costs: .venv/.run  ## what a month on AWS costs, by the arithmetic; writes the t
 
 # AWS SAM
 
-validate: .venv-sam/.sam  ## check the template
+validate: .venv-sam/.sam .venv/.dev  ## check the template, and that samconfig.toml is read as the SAM CLI reads it
 	$(SAM) validate --lint
+	@$(PY) -m pytest --quiet tests/sam/test_parameter_overrides.py
 
 # In Lambda nothing can be written beside the code, so that without bytecode every cold start would compile it again,
 # which takes longer than all else. Whether it is still the source's is not asked: a build begins with an empty folder.
 NEVER_STARTED := /(pydantic/(v1|mypy)|aws_lambda_powertools/utilities/(auth_alpha|batch|circuit_breaker|data_masking|feature_flags|idempotency|kafka|parameters|parser|streaming|validation))[/.]
 
-# The built template is for the processor that it was built for; `sam local` and `sam deploy` take it from there.
+# `sam deploy` and `sam local` use the built template, which accepts only the processor that it was built for.
 build: .venv-sam/.sam assets  ## build the functions for this machine; ARCH=arm64 for another
 	@$(call need_runtime)
 	PATH="$(dir $(RUNTIME_PYTHON)):$$PATH" $(SAM) build --parameter-overrides Architecture=$(ARCH)
-	@sed -i.as-written 's/Default: arm64/Default: $(ARCH)/' .aws-sam/build/template.yaml
+	@sed -i.as-written -e '/^  Architecture:$$/,/^  [A-Z]/{' -e 's/Default: .*/Default: $(ARCH)/' \
+	  -e '/^ *- /{' -e '/- $(ARCH)$$/!d' -e '}' -e '}' .aws-sam/build/template.yaml
 	@$(RUNTIME_PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '$(NEVER_STARTED)' .aws-sam/build
 
-# The stage is looked at first: building takes a minute. RDS_CERTIFICATES= names a file where they cannot be fetched.
-deploy: ARCH := arm64
+# The stage is checked first, because building takes a minute; the check prints the processor to build for.
+# RDS_CERTIFICATES= names a file where they cannot be downloaded.
 deploy: .venv/.run  ## build, deploy and migrate a stack on AWS; STAGE=default names the section of samconfig.toml
-	@$(PY) -m local.deploy --check --stage "$(STAGE)"
-	@$(MAKE) --no-print-directory build ARCH=$(ARCH)
+	@$(if $(filter command,$(origin ARCH)),$(error make deploy builds for the Architecture of its stage: set that in parameter_overrides, not ARCH))
+	@architecture=$$($(PY) -m local.deploy --check --stage "$(STAGE)") && \
+	  $(MAKE) --no-print-directory build ARCH=$$architecture
 	@$(PY) -m local.deploy --sam $(SAM) --stage "$(STAGE)" --certificates "$(RDS_CERTIFICATES)"
 
 artifacts: .venv/.dev  ## import every built handler with nothing beside it but its layer

@@ -6,30 +6,74 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, quota, rds_certificates, remote_invoke, stage
+from local import (
+    ROOT,
+    deployed_stack,
+    engine_version,
+    parameter_overrides,
+    quota,
+    rds_certificates,
+    remote_invoke,
+    stack_status,
+    stage,
+)
+from local.deployed_stack import DeployedStack
 from local.errors import StackError
+from local.stage import Stage
 
 # A database with a minimum capacity of 0 takes half a minute to wake up; the function has 15 minutes.
 ATTEMPTS = {"Unavailable": 4, "MigrationBusy": 20}
 PAUSE_SECONDS = 15.0
 
 
-def check(config: Path, name: str) -> stage.Stage:
-    """Raises StackError for what would be refused late: a stage that is not complete, an account too small."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is about to be deployed; `values` has each parameter as the stack will have it."""
+
+    stage: Stage
+    stack: DeployedStack | None
+    values: dict[str, str]
+
+
+def check(config: Path, name: str) -> Plan:
+    """Raises StackError for what would be refused late: a stage that is not complete, a stack that takes nothing."""
     found = stage.read(config, name)
-    default = stage.declared()["ApiConcurrency"]["Default"]
-    quota.check(int(found.given.get("ApiConcurrency", default)), found.options)
-    return found
+    stack = deployed_stack.find(found)
+    stack_status.check(found, stack)
+    # The SAM CLI keeps the value that a parameter has in the stack if samconfig.toml does not give one.
+    values = stage.defaults() | (stack.parameters if stack else {}) | found.given
+    quota.check(found, int(values["ApiConcurrency"]), exists=stack is not None)
+    return Plan(found, stack, values)
 
 
-def deploy(sam: str, name: str) -> None:
-    """Raises StackError when the stack is not deployed as samconfig.toml's section `name` has it."""
-    status = _run([sam, "deploy", "--config-env", name, "--no-fail-on-empty-changeset"])
-    if status:
-        raise StackError(f"sam deploy ended with status {status}: nothing was migrated; the reason is above")
+def warn(plan: Plan) -> None:
+    """Print what is deployed all the same."""
+    if not plan.values["DatabaseHost"]:
+        warning = engine_version.warning(plan.stage, plan.values["DatabaseEngineVersion"])
+        if warning:
+            print(f"make deploy: warning: {warning}", file=sys.stderr)
+
+
+def deploy(sam: str, plan: Plan) -> None:
+    """Raises StackError if the stack is not deployed as its section of samconfig.toml has it."""
+    command = [sam, "deploy", "--config-env", plan.stage.name, "--no-fail-on-empty-changeset"]
+    if plan.stack is None and not plan.values["DatabaseHost"]:
+        # A protected database cannot be removed when the first deployment fails and is undone.
+        given = parameter_overrides.texts(plan.stage.options.get("parameter_overrides", []))
+        command += ["--parameter-overrides", *given, f"{deployed_stack.PROTECTION}=false"]
+    waiting = deployed_stack.waiting_change_sets(plan.stage)
+    if status := _run(command):
+        way_out = stack_status.way_out(plan.stage, deployed_stack.find(plan.stage))
+        raise StackError(
+            f"sam deploy ended with status {status}: nothing was migrated; the reason is above"
+            + (f"\nNow {way_out}" if way_out else "")
+        )
+    if deployed_stack.waiting_change_sets(plan.stage) - waiting:
+        raise StackError("nothing was deployed: the change set was not executed")
 
 
 def migrate(sam: str, name: str, pause: float = PAUSE_SECONDS) -> list[str]:
@@ -87,21 +131,27 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--build", type=Path, default=ROOT / ".aws-sam" / "build", help="what sam build made")
     parser.add_argument("--config", type=Path, default=stage.CONFIG, help="where the stages are")
-    parser.add_argument("--check", action="store_true", help="only see whether the stage is complete")
+    parser.add_argument(
+        "--check", action="store_true", help="deploy nothing: check the stage, print its Architecture"
+    )
     options = parser.parse_args(arguments)
     try:
-        found = check(options.config, options.stage)
+        plan = check(options.config, options.stage)
         if options.check:
+            warn(plan)
+            print(plan.values["Architecture"])
             return 0
         rds_certificates.put(options.build, options.certificates)
-        deploy(options.sam, options.stage)
+        deploy(options.sam, plan)
         applied = migrate(options.sam, options.stage)
         print(
             "Migrations applied: " + ", ".join(applied)
             if applied
             else "Migrations: the database has them all."
         )
-        if found.given.get("NotifySecretArn"):
+        if deployed_stack.protect_database(plan.stage):
+            print("Database: deletion protection is on from now on.")
+        if plan.values["NotifySecretArn"]:
             told = check_destinations(options.sam, options.stage)
             print("Notifications go to: " + (", ".join(told) or "nobody, the secret has no destination"))
     except StackError as error:

@@ -1,14 +1,14 @@
-"""Whether an account may reserve the concurrency that a stage wants: new ones may not, and hear of it late.
+"""Whether the account can reserve the concurrency that a stage wants: new ones cannot, and learn it late.
 
-The functions come after the database, so the refusal would cost a quarter of an hour and a rollback.
+CloudFormation makes the functions after the database, so being refused then costs a quarter of an hour.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import StackError
+from local.stage import Stage
 
-UNRESERVED = 100  # AWS lets nobody reserve the last hundred
+UNRESERVED = 100  # Lambda insists that as many stay unreserved
 API_FUNCTIONS = 3
 NOTIFIER = 8
 
@@ -18,29 +18,44 @@ def reserved(api_concurrency: int) -> int:
     return API_FUNCTIONS * api_concurrency + NOTIFIER if api_concurrency else 0
 
 
-def check(api_concurrency: int, parameters: Mapping[str, Any]) -> None:
-    """Raise StackError if the account has too little; who cannot ask it lets `sam deploy` find out."""
-    from botocore.exceptions import BotoCoreError, ClientError
+def check(stage: Stage, api_concurrency: int, exists: bool) -> None:
+    """Raise StackError if the account has too little left; if it cannot be asked, `sam deploy` will find out.
 
+    `exists` says whether there is a stack already: what its functions have reserved is theirs to keep.
+    """
     wanted = reserved(api_concurrency)
     if not wanted:
         return
     try:
-        limit = _limit(parameters.get("region"), parameters.get("profile"))
+        unreserved = _unreserved(stage)
+        own = _own(stage) if exists else 0
     except (BotoCoreError, ClientError):
         return
-    if limit < wanted + UNRESERVED:
+    if unreserved - UNRESERVED + own < wanted:
         raise StackError(
-            f"the account may run {limit} functions at a time, and ApiConcurrency={api_concurrency} reserves"
-            f" {wanted} of them, where AWS keeps {UNRESERVED} free: add ApiConcurrency=0 to parameter_overrides, and"
-            f" ask for 1000 under Service Quotas, Lambda, Concurrent executions"
+            f"ApiConcurrency={api_concurrency} reserves {API_FUNCTIONS} x {api_concurrency} + {NOTIFIER} = {wanted}"
+            f" concurrent executions, and there are too few: the account has {unreserved} unreserved, of which"
+            f" {UNRESERVED} have to stay so, and this stack has reserved {own}, so it can have"
+            f" {max(0, unreserved - UNRESERVED + own)}. Lower ApiConcurrency in the {stage.where} (0 reserves"
+            f" nothing), and ask for more under Service Quotas, Lambda, Concurrent executions"
         )
 
 
-def _limit(region: str | None, profile: str | None) -> int:
-    import boto3
-    from botocore.config import Config
+def _unreserved(stage: Stage) -> int:
+    limit = stage.client("lambda").get_account_settings()["AccountLimit"]
+    return int(limit["UnreservedConcurrentExecutions"])
 
-    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
-    client: Any = boto3.Session(region_name=region, profile_name=profile).client("lambda", config=config)
-    return int(client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+
+def _own(stage: Stage) -> int:
+    """What the stack's functions have reserved."""
+    pages = stage.client("cloudformation").get_paginator("list_stack_resources")
+    resources = [
+        each for page in pages.paginate(StackName=stage.stack_name) for each in page["StackResourceSummaries"]
+    ]
+    functions = [each for each in resources if each["ResourceType"] == "AWS::Lambda::Function"]
+    concurrency = stage.client("lambda").get_function_concurrency
+    return sum(
+        concurrency(FunctionName=each["PhysicalResourceId"]).get("ReservedConcurrentExecutions", 0)
+        for each in functions
+        if each.get("PhysicalResourceId")
+    )

@@ -1,12 +1,12 @@
 """A section of samconfig.toml: one stack, and whether it says all that the template has to know."""
 
-import shlex
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, yaml_tags
+from local import ROOT, parameter_overrides, stack_name, yaml_tags
 from local.errors import StackError
 
 CONFIG = ROOT / "samconfig.toml"
@@ -24,6 +24,27 @@ class Stage:
     def where(self) -> str:
         return f"parameter_overrides of [{self.name}.deploy.parameters] in samconfig.toml"
 
+    @property
+    def stack_name(self) -> str:
+        return str(self.options["stack_name"])
+
+    @property
+    def region(self) -> str | None:
+        return self.options.get("region")
+
+    @property
+    def profile(self) -> str | None:
+        return self.options.get("profile")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client for the stage's account and region."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
+        session: Any = boto3.Session(region_name=self.region, profile_name=self.profile)
+        return session.client(service, config=config)
+
 
 def read(config: Path, name: str) -> Stage:
     """Raises StackError for a stage that is not there, lacks a parameter, or has one that the template has not."""
@@ -31,8 +52,13 @@ def read(config: Path, name: str) -> Stage:
     if "parameters" not in section.get("deploy", {}):
         raise StackError(f"samconfig.toml has no section [{name}.deploy.parameters]: docs/deploy.md has one")
     options = section.get("global", {}).get("parameters", {}) | section["deploy"]["parameters"]
-    stage = Stage(name, options, _given(options.get("parameter_overrides", [])))
-    _check(stage, declared())
+    if "stack_name" not in options:
+        raise StackError(
+            f"samconfig.toml gives the stage {name} no stack_name: add it to [{name}.global.parameters]"
+        )
+    stack_name.check(options["stack_name"], _template()["Resources"])
+    stage = Stage(name, options, parameter_overrides.parse(options.get("parameter_overrides", [])))
+    _check(stage, _template()["Parameters"])
     return stage
 
 
@@ -44,19 +70,19 @@ def named(config: Path, name: str) -> str:
     return name
 
 
-def declared() -> dict[str, dict[str, Any]]:
-    """The template's parameters."""
-    parameters: dict[str, dict[str, Any]] = yaml_tags.load(ROOT / "template.yaml")["Parameters"]
-    return parameters
+def defaults() -> dict[str, str]:
+    """The template's own value of each parameter that may be left out."""
+    parameters = _template()["Parameters"].items()
+    return {name: str(parameter["Default"]) for name, parameter in parameters if "Default" in parameter}
+
+
+@cache
+def _template() -> dict[str, Any]:
+    return yaml_tags.load(ROOT / "template.yaml")
 
 
 def _sections(config: Path) -> dict[str, Any]:
     return tomllib.loads(config.read_text(encoding="utf-8"))
-
-
-def _given(overrides: str | list[str]) -> dict[str, str]:
-    items = shlex.split(overrides) if isinstance(overrides, str) else overrides
-    return {name: value for name, _, value in (item.partition("=") for item in items)}
 
 
 def _check(stage: Stage, parameters: dict[str, dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from local import yaml_tags
 from tests.sam import template
 from tests.sam.template import ROOT
 
@@ -78,6 +79,14 @@ def test_every_file_of_the_layer_is_built() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_file_of_the_functions_is_built(function: str) -> None:
     assert _files(ROOT / "functions") - _files(BUILD / function) == set()
+
+
+def test_the_built_template_accepts_only_the_processor_that_it_was_built_for() -> None:
+    built = yaml_tags.load(BUILD / "template.yaml")
+    architecture = built["Parameters"]["Architecture"]
+    assert architecture["AllowedValues"] == [architecture["Default"]]
+    layers = [built["Resources"][name] for name in ("CommonLayer", "SignInLayer")]
+    assert {layer["Metadata"]["BuildArchitecture"] for layer in layers} == {architecture["Default"]}
 
 
 @cache

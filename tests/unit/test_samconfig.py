@@ -1,12 +1,16 @@
-"""samconfig.toml: what `sam local` needs so that nobody has to give flags."""
+"""samconfig.toml: what `sam local` and `sam deploy` need so that nobody has to give flags."""
 
 import tomllib
 
 import pytest
 
+from local import parameter_overrides
+from tests.sam import template
 from tests.sam.template import ROOT
 
-CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
+STAGES = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+del STAGES["version"]
+CONFIG = STAGES["default"]
 LOCAL = ["local_invoke", "local_start_api", "local_start_lambda"]
 
 
@@ -25,3 +29,17 @@ def test_a_container_stays_for_the_next_request(command: str) -> None:
 @pytest.mark.parametrize("command", ["local_start_api", "local_start_lambda"])
 def test_it_listens_on_this_machine_only(command: str) -> None:
     assert "host" not in CONFIG[command]["parameters"]
+
+
+def test_every_stage_is_a_stack_of_its_own() -> None:
+    names = {stage["global"]["parameters"]["stack_name"] for stage in STAGES.values()}
+    assert len(names) == len(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_what_deploying_it_needs(stage: str) -> None:
+    parameters = STAGES[stage]["deploy"]["parameters"]
+    assert parameters["resolve_s3"] is True
+    assert parameters["capabilities"].split() == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    given = parameter_overrides.parse(parameters["parameter_overrides"])
+    assert set(given) <= set(template.written()["Parameters"])

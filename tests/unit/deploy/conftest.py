@@ -1,0 +1,91 @@
+"""`make deploy` with a stub of the SAM CLI, on moto's CloudFormation."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+
+from local import deploy, engine_version, quota
+from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
+from tests.sam.stub_sam import StubSam
+from tests.unit.mail.certificates import make
+
+
+@pytest.fixture
+def sam(tmp_path: Path) -> StubSam:
+    (tmp_path / "bin").mkdir()
+    return StubSam(tmp_path / "bin")
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    (tmp_path / "build/CommonLayer/python").mkdir(parents=True)
+    return tmp_path / "build"
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    return make(tmp_path).authority
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "samconfig.toml"
+    path.write_text(
+        '[prod.global.parameters]\nstack_name = "slowmatch-prod"\n[prod.deploy.parameters]\n'
+        'parameter_overrides = ["MailSender=a@b.org", "MailRecipients=c@b.org"]\n'
+    )
+    return path
+
+
+@pytest.fixture
+def gives(config: Path) -> Callable[[str], None]:
+    """Add an override to the stage's."""
+
+    def add(override: str) -> None:
+        config.write_text(config.read_text().replace("c@b.org", f'c@b.org", "{override}'))
+
+    return add
+
+
+@pytest.fixture
+def cloudformation(config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoDeployment]:
+    """An account without a stack, in which every `sam deploy` that succeeds changes moto's CloudFormation."""
+    run = deploy._run
+
+    def run_on_moto(command: list[str]) -> int:
+        status = run(command)
+        if not status:
+            deployment.run(command)
+        return status
+
+    with mock_aws():
+        deployment = MotoDeployment(config)
+        monkeypatch.setattr(deploy, "_run", run_on_moto)
+        monkeypatch.setattr(quota, "_unreserved", lambda stage: 1000)
+        monkeypatch.setattr(engine_version, "_statuses", lambda stage, version: {"available"})
+        yield deployment
+        deployment.remove()  # another fixture may keep moto going
+
+
+@pytest.fixture
+def run_first(
+    sam: StubSam,
+    build: Path,
+    certificates: Path,
+    config: Path,
+    cloudformation: MotoDeployment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> MakeDeploy:
+    """`make deploy` where there is no stack yet."""
+    monkeypatch.setattr("local.deploy.time.sleep", lambda _: None)
+    files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
+    return MakeDeploy([f"--sam={sam.path}", "--stage=prod", *files])
+
+
+@pytest.fixture
+def run(run_first: MakeDeploy, cloudformation: MotoDeployment) -> MakeDeploy:
+    """`make deploy` of a stack that is there and protected."""
+    cloudformation.deploy(MailSender="a@b.org", MailRecipients="c@b.org", DatabaseDeletionProtection="true")
+    return run_first

@@ -1,0 +1,94 @@
+"""Whether the account can reserve what a stage wants."""
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from local import quota, stage
+from local.errors import StackError
+from local.stage import Stage
+from tests.sam import moto_stack, template
+
+
+@pytest.fixture
+def prod(config: Path) -> Stage:
+    return stage.read(config, "prod")
+
+
+def account(monkeypatch: pytest.MonkeyPatch, unreserved: int, own: int = 0) -> None:
+    monkeypatch.setattr(quota, "_unreserved", lambda stage: unreserved)
+    monkeypatch.setattr(quota, "_own", lambda stage: own)
+
+
+@pytest.mark.parametrize("concurrency", [10, 40, 400])
+def test_a_new_stack_gets_what_is_unreserved_less_what_lambda_keeps(
+    monkeypatch: pytest.MonkeyPatch, prod: Stage, concurrency: int
+) -> None:
+    enough = quota.reserved(concurrency) + quota.UNRESERVED
+    account(monkeypatch, enough)
+    quota.check(prod, concurrency, exists=False)
+    account(monkeypatch, enough - 1, own=1000)
+    with pytest.raises(StackError, match=rf"ApiConcurrency={concurrency} reserves 3 x {concurrency} \+ 8 = "):
+        quota.check(prod, concurrency, exists=False)
+
+
+def test_a_stack_keeps_what_it_has_reserved(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
+    account(monkeypatch, 100, own=128)
+    quota.check(prod, 40, exists=True)
+    with pytest.raises(StackError, match=r"has 100 unreserved, .* has reserved 128, so it can have 128"):
+        quota.check(prod, 100, exists=True)
+
+
+def test_what_others_have_reserved_is_not_there_to_take(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 120}
+
+    class LambdaClient:
+        def get_account_settings(self) -> dict[str, Any]:
+            return {"AccountLimit": limits}
+
+    monkeypatch.setattr(Stage, "client", lambda self, service: LambdaClient())
+    with pytest.raises(StackError, match=r"has 120 unreserved, .* so it can have 20"):
+        quota.check(prod, 40, exists=False)
+
+
+def test_a_new_account_can_do_without_a_reservation(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
+    account(monkeypatch, 10)
+    quota.check(prod, 0, exists=False)
+
+
+def test_who_cannot_ask_for_the_quota_may_try(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
+    def refuse(stage: Stage) -> int:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(quota, "_unreserved", refuse)
+    quota.check(prod, 40, exists=False)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_the_stack_has_reserved_is_asked_of_its_functions() -> None:
+    region = "us-west-2"
+    with moto_stack.stack(region):
+        client: Any = boto3.client("lambda", region)
+        functions = [each["FunctionName"] for each in client.list_functions()["Functions"]]
+        for function in functions[:2]:
+            client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=7)
+        client.delete_function_concurrency(FunctionName=functions[2])
+        before = sum(
+            client.get_function_concurrency(FunctionName=each).get("ReservedConcurrentExecutions", 0)
+            for each in functions
+        )
+        deployed = Stage("prod", {"stack_name": moto_stack.STACK, "region": region}, {})
+        assert quota._own(deployed) == before >= 14
+
+
+def test_what_is_counted_is_what_the_template_reserves() -> None:
+    functions = template.transformed()["Resources"]
+    limits = [
+        functions[name]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][1]
+        for name in template.functions()
+        if "ReservedConcurrentExecutions" in functions[name]["Properties"]
+    ]
+    assert sum(40 if limit == {"Ref": "ApiConcurrency"} else limit for limit in limits) == quota.reserved(40)

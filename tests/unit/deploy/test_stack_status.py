@@ -1,0 +1,62 @@
+"""Every state in which CloudFormation takes no deployment is answered with the way out."""
+
+import pytest
+
+from local import stack_status
+from local.deployed_stack import DeployedStack
+from local.errors import StackError
+from local.stage import Stage
+from tests.sam.template import ROOT
+
+PROD = Stage("prod", {"stack_name": "slowmatch-prod", "region": "eu-west-1", "profile": "work"}, {})
+# Every state of a stack that is not deleted, but for imports and REVIEW_IN_PROGRESS, which counts as no stack.
+DEPLOYABLE = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
+UNFINISHED = [
+    "CREATE_IN_PROGRESS",
+    "ROLLBACK_IN_PROGRESS",
+    "DELETE_IN_PROGRESS",
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+]
+STUCK = [
+    "CREATE_FAILED",
+    "ROLLBACK_FAILED",
+    "ROLLBACK_COMPLETE",
+    "DELETE_FAILED",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_FAILED",
+]
+
+
+@pytest.mark.parametrize("status", UNFINISHED + STUCK)
+def test_a_state_that_takes_no_deployment_is_refused_with_a_command(status: str) -> None:
+    with pytest.raises(StackError) as refused:
+        stack_status.check(PROD, DeployedStack(status, {}))
+    said = str(refused.value)
+    assert said.startswith(f"the stack slowmatch-prod is in {status}: ")
+    assert any(
+        command in said
+        for command in (
+            "sam delete --config-env prod",
+            "aws --region eu-west-1 --profile work cloudformation ",
+        )
+    )
+
+
+@pytest.mark.parametrize("status", DEPLOYABLE)
+def test_a_stack_that_is_at_rest_is_deployed(status: str) -> None:
+    stack_status.check(PROD, DeployedStack(status, {}))
+
+
+def test_a_stack_that_is_not_there_is_deployed() -> None:
+    stack_status.check(PROD, None)
+
+
+@pytest.mark.parametrize(("status", "way_out"), stack_status.WAYS_OUT.items())
+def test_the_page_on_deployment_has_the_same_way_out(status: str, way_out: tuple[str, str]) -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    happened, to_do = way_out
+    to_do = to_do.format(stage="default", stack="slowmatch", aws="aws")
+    assert f"| `{status}` | {happened} | {to_do} |" in page

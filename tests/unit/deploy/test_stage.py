@@ -1,0 +1,150 @@
+"""A section of samconfig.toml: what it has to say, and what of it would not arrive."""
+
+from pathlib import Path
+
+import pytest
+
+from local import parameter_overrides, stack_name, stage
+from local.errors import StackError
+from tests.sam import template
+
+LONGEST = (
+    50  # rules may have 64 characters, and the longest that is named after the stack adds "-daily-summary"
+)
+
+
+def write(config: Path, overrides: str, name: str = "slowmatch") -> Path:
+    """A samconfig.toml with one stage; the overrides are TOML."""
+    config.write_text(
+        f'[prod.global.parameters]\nstack_name = "{name}"\n[prod.deploy.parameters]\n'
+        f"parameter_overrides = {overrides}\n"
+    )
+    return config
+
+
+def test_a_stage_that_says_who_mails_to_whom_is_complete(config: Path) -> None:
+    assert stage.read(config, "prod").given == {"MailSender": "a@b.org", "MailRecipients": "c@b.org"}
+
+
+def test_a_stage_that_is_not_in_samconfig_is_refused(config: Path) -> None:
+    with pytest.raises(StackError, match=r"samconfig\.toml has no section \[test\.deploy\.parameters\]"):
+        stage.read(config, "test")
+
+
+def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
+    config.write_text("[prod.deploy.parameters]\n")
+    with pytest.raises(StackError, match="gives the stage prod no stack_name"):
+        stage.read(config, "prod")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ('["MailSender=a@b.org"]', "gives no MailRecipients"),
+        ('["MailSender=a@b.org", "MailRecipients=you@example.com"]', "MailRecipients is still the example"),
+        ('"MailSender=jobs@example.com MailRecipients=c@b.org"', "MailSender is still the example"),
+        ('["MailSender=a@b.org", "MailRecipients=c@b.org", "MailSendr=x"]', "MailSendr is no parameter"),
+        (
+            '["MailSender=a@b.org", "MailRecipients=c@b.org, d@b.org"]',
+            "would set MailRecipients to 'c@b.org,'",
+        ),
+    ],
+)
+def test_parameters_that_cannot_be_are_told_before_the_build_is_uploaded(
+    config: Path, overrides: str, words: str
+) -> None:
+    with pytest.raises(StackError, match=words):
+        stage.read(write(config, overrides), "prod")
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        (['MailSenderName="My Company"'], {"MailSenderName": "My Company"}),
+        (['MailSenderName="The \\"A\\" Team"'], {"MailSenderName": 'The "A" Team'}),
+        (["MailSenderName=O'Brien"], {"MailSenderName": "O'Brien"}),
+        (["MailSenderName='My Company'"], {"MailSenderName": "My Company"}),
+        (["MailSenderName=a\\b"], {"MailSenderName": "a\\b"}),
+        (["MailSenderName=a=b,c"], {"MailSenderName": "a=b,c"}),
+        (['OidcAudience=""'], {"OidcAudience": ""}),
+        ('A=1 B="My Company" C=3', {"A": "1", "B": "My Company", "C": "3"}),
+        ("", {}),
+        ([], {}),
+    ],
+)
+def test_overrides_are_read_as_the_sam_cli_passes_them_on(written: object, values: dict[str, str]) -> None:
+    assert parameter_overrides.parse(written) == values
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        (["MailSenderName=My Company"], """'MailSenderName="My Company"'"""),
+        ("A=1 MailSenderName=My Company C=3", """'MailSenderName="My Company"'"""),
+        (["SummarySchedule=cron(30 5 * * ? *)"], """'SummarySchedule="cron(30 5 * * ? *)"'"""),
+        (["OidcScopes=openid email profile"], """'OidcScopes="openid email profile"'"""),
+        (["MailSenderName=O'Brien Ltd"], '''"MailSenderName=\\"O'Brien Ltd\\""'''),
+        (['MailSenderName=The "A" Team'], r"""'MailSenderName="The \"A\" Team"'"""),
+        (['MailSenderName="The "A" Team"'], r"""'MailSenderName="The \"A\" Team"'"""),
+        (['MailSenderName="My Company'], """'MailSenderName="My Company"'"""),
+        (["OidcAudience="], """'OidcAudience=""'"""),
+        ("A=1 OidcAudience= C=3", """'OidcAudience=""'"""),
+    ],
+)
+def test_a_value_that_would_be_cut_is_refused_with_the_right_spelling(written: object, right: str) -> None:
+    with pytest.raises(StackError) as refused:
+        parameter_overrides.parse(written)
+    assert str(refused.value).endswith(f". Write {right}")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("A=1\nB=2", "a line break or a tab"),
+        (["Mail_Sender=x"], "'Mail_Sender=x', which is not Name=value"),
+        (["MailSender"], "'MailSender', which is not Name=value"),
+        ([""], "which is not Name=value"),
+        (["A=1", "A=2"], "gives A twice"),
+        (["A=1", 5], "5, which is not a string"),
+        ({"A": "1"}, "which is not a string"),
+        (["A=C:\\"], "The SAM CLI has no way to write this value"),
+    ],
+)
+def test_what_cannot_be_an_override_is_refused(written: object, words: str) -> None:
+    with pytest.raises(StackError) as refused:
+        parameter_overrides.parse(written)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["s", "slowmatch", "slowmatch-prod-2", "s" * LONGEST])
+def test_a_name_that_every_resource_can_carry_is_taken(config: Path, name: str) -> None:
+    assert (
+        stage.read(write(config, '"MailSender=a@b.org MailRecipients=c@b.org"', name), "prod").stack_name
+        == name
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["Slowmatch", "slow_match", "slow--match", "slowmatch-", "2slow", "-slow", "slöw", ""]
+)
+def test_a_name_that_the_database_cannot_carry_is_refused_with_the_reason(config: Path, name: str) -> None:
+    with pytest.raises(
+        StackError, match=r"lower-case letters, digits and single hyphens.*because the Aurora cluster"
+    ):
+        stage.read(write(config, "[]", name), "prod")
+
+
+def test_a_name_that_is_too_long_is_refused_with_the_resource_that_it_breaks(config: Path) -> None:
+    with pytest.raises(
+        StackError, match=rf"51 characters: at most {LONGEST} .* AWS::Events::Rule s+-daily-summary"
+    ):
+        stage.read(write(config, "[]", "s" * (LONGEST + 1)), "prod")
+
+
+def test_the_longest_name_follows_from_the_template() -> None:
+    rule = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {"Name": {"Fn::Sub": "${AWS::StackName}-a-longer-job-name"}},
+    }
+    with pytest.raises(StackError, match="at most 46 are possible"):
+        stack_name.check("s" * 47, template.written()["Resources"] | {"Longer": rule})
