@@ -54,7 +54,8 @@ def _parsed(text: str) -> Iterator[tuple[str, str]]:
     matches = list(_OVERRIDE.finditer(text))
     starts = [match.start() for match in matches]
     if dropped := text[: starts[0] if starts else None].strip():
-        raise StackError(_cut(*dropped.split("=", 1), "nothing") if "=" in dropped else _no_override(dropped))
+        name, equals, value = dropped.partition("=")
+        raise StackError(_cut(name, value, "nothing") if equals else _no_override(dropped))
     if not matches:
         raise StackError(_no_override(text))
     for match, end in zip(matches, [*starts[1:], len(text)], strict=True):

@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 from moto.cloudformation.models import cloudformation_backends
-from moto.core import DEFAULT_ACCOUNT_ID
 
 from local import deploy, parameter_overrides, stage
 
 STACK = "slowmatch-prod"
+ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 MIGRATE = ["remote", "invoke", "MigrateFunction", "--config-env", "prod", "--output", "json"]
 DEPLOY = ["deploy", "--config-env", "prod", "--no-fail-on-empty-changeset"]
@@ -46,7 +46,7 @@ class MotoDeployment:
     def run(self, command: list[str]) -> None:
         """A deployment that samconfig.toml's stage and the command line describe."""
         if "--parameter-overrides" in command:
-            given = {}
+            given: dict[str, str] = {}
             for text in command[command.index("--parameter-overrides") + 1 :]:
                 given |= parameter_overrides.parse(text)  # the last one wins
         else:
@@ -82,7 +82,7 @@ class MotoDeployment:
         self._client.delete_stack(StackName=STACK)
 
     def put_into(self, status: str) -> None:
-        backend = cloudformation_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = cloudformation_backends[ACCOUNT][REGION]
         backend.get_stack(STACK).status = status
 
 
