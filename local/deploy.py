@@ -40,7 +40,7 @@ class Plan:
 
 
 def check(config: Path, name: str) -> Plan:
-    """Raises StackError for what would be refused late: a stage that is not complete, a stack that takes nothing."""
+    """Read the stage and its stack; raises StackError for whatever would make the deployment fail later."""
     found = stage.read(config, name)
     stack = deployed_stack.find(found)
     stack_status.check(found, stack)
@@ -51,7 +51,7 @@ def check(config: Path, name: str) -> Plan:
 
 
 def warn(plan: Plan) -> None:
-    """Print what is deployed all the same."""
+    """Print what the person should know, but what does not stop the deployment."""
     if not plan.values["DatabaseHost"]:
         warning = engine_version.warning(plan.stage, plan.values["DatabaseEngineVersion"])
         if warning:
@@ -59,7 +59,7 @@ def warn(plan: Plan) -> None:
 
 
 def deploy(sam: str, plan: Plan) -> None:
-    """Raises StackError if the stack is not deployed as its section of samconfig.toml has it."""
+    """Deploy with the SAM CLI; raises StackError if it failed, or if its change set was declined."""
     command = [sam, "deploy", "--config-env", plan.stage.name, "--no-fail-on-empty-changeset"]
     if plan.stack is None and not plan.values["DatabaseHost"]:
         # A protected database cannot be removed when the first deployment fails and is undone.

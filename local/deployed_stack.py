@@ -1,4 +1,4 @@
-"""A stage's stack as CloudFormation has it: its state, what it was deployed with, and what it is changed to."""
+"""A stage's stack in CloudFormation: its status and parameters, and the protection of its database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def find(stage: Stage) -> DeployedStack | None:
 
 
 def waiting_change_sets(stage: Stage) -> set[str]:
-    """The change sets that could still be executed."""
+    """The ids of the change sets that were not executed, and still can be."""
     with _asking(stage):
         try:
             pages = stage.client("cloudformation").get_paginator("list_change_sets")

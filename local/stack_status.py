@@ -1,16 +1,16 @@
-"""The states in which CloudFormation takes no deployment, and the way out of each, as docs/deploy.md has them."""
+"""The states in which a stack cannot be deployed, and the way out of each; docs/deploy.md has the same table."""
 
 from local.deployed_stack import DeployedStack
 from local.errors import StackError
 from local.stage import Stage
 
 _DELETE = "`.venv-sam/bin/sam delete --config-env {stage}`"
-_BLOCKS = "remove what blocks (docs/deploy.md, What stays behind)"
+_BLOCKS = "remove what is in the way (docs/deploy.md, What stays behind)"
 
 WAYS_OUT = {
     "ROLLBACK_COMPLETE": (
         "the first deployment failed and was undone",
-        f"mend the cause, then {_DELETE}, then `make deploy` again",
+        f"fix the cause, then {_DELETE}, then `make deploy` again",
     ),
     "ROLLBACK_FAILED": (
         "the first deployment failed, and not everything could be removed",
@@ -18,32 +18,32 @@ WAYS_OUT = {
     ),
     "CREATE_FAILED": (
         "the first deployment failed and was not undone",
-        f"mend the cause, then {_DELETE}, then `make deploy` again",
+        f"fix the cause, then {_DELETE}, then `make deploy` again",
     ),
     "DELETE_FAILED": (
-        "deleting it failed, and part of it is still there",
+        "deleting the stack failed, and part of it is still there",
         f"{_BLOCKS}, then {_DELETE}",
     ),
     "UPDATE_FAILED": (
         "a deployment failed and was not undone",
-        "`{aws} cloudformation rollback-stack --stack-name {stack}`, mend the cause, then `make deploy` again",
+        "`{aws} cloudformation rollback-stack --stack-name {stack}`, fix the cause, then `make deploy` again",
     ),
     "UPDATE_ROLLBACK_FAILED": (
         "a deployment failed, and going back to the one before failed too",
-        "mend the cause, then `{aws} cloudformation continue-update-rollback --stack-name {stack}`, with"
-        " `--resources-to-skip` and the logical id of what cannot be mended, then `make deploy` again",
+        "fix the cause, then `{aws} cloudformation continue-update-rollback --stack-name {stack}`, with"
+        " `--resources-to-skip` and the logical id of what cannot be fixed, then `make deploy` again",
     ),
     "*_IN_PROGRESS": (
-        "CloudFormation is still working on it",
-        "wait until it has ended, `{aws} cloudformation describe-stack-events --stack-name {stack}` shows how far"
-        " it is, then `make deploy` again",
+        "CloudFormation is still changing the stack",
+        "wait until it is done (`{aws} cloudformation describe-stack-events --stack-name {stack}` shows"
+        " the progress), then `make deploy` again",
     ),
 }
 """Status -> what happened, and what to do."""
 
 
 def check(stage: Stage, stack: DeployedStack | None) -> None:
-    """Raise StackError with the way out if the stack is in a state that takes no deployment."""
+    """Raise StackError with the way out if the stack is in a state in which it cannot be deployed."""
     if found := way_out(stage, stack):
         raise StackError(found)
 
