@@ -17,7 +17,7 @@ from slowmatch.http.roles import role_of
 from slowmatch.jobs import PayloadError, enqueue, overview, store
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.filters import RunFilter
-from slowmatch.jobs.text import clean
+from slowmatch.text import clean
 
 RECENT = 20
 NOTE_MAX = 500

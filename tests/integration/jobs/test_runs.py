@@ -12,6 +12,7 @@ import pytest
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, overview, store
+from slowmatch.jobs.attempts import TRACEBACK_MAX
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 
@@ -73,6 +74,20 @@ def test_a_retry_that_is_due_later_than_a_message_can_wait_is_left_to_the_dispat
     assert con.query("SELECT message_at FROM job_run") == [[None]]
     assert dispatch.send_due(con, datetime.fromisoformat(work.run()["due_at"]) - timedelta(minutes=14)) == 1
     assert "retry 9 of 10 in" in work.events(run_id)[-1][2]
+
+
+def test_a_long_traceback_is_stored_with_its_end(work: Work, con: Connection) -> None:
+    def fail_deep_down(context: Any) -> None:
+        try:
+            raise ValueError("x" * 40_000)
+        except ValueError:
+            raise RuntimeError("the disk is full")  # noqa: B904
+
+    work.handler = fail_deep_down
+    work.tick()
+    ((stored,),) = con.query("SELECT traceback FROM job_attempt")
+    assert stored.endswith("RuntimeError: the disk is full\n") and "characters left out ..." in stored
+    assert len(stored) < TRACEBACK_MAX + 100
 
 
 def test_ten_retries_then_failed(work: Work) -> None:

@@ -12,10 +12,12 @@ from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import claims, endings, queue
 from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
 from slowmatch.jobs.retry import Permanent, retry_delay
-from slowmatch.jobs.text import clean
 from slowmatch.settings import settings
+from slowmatch.text import clean, clean_traceback
 
 Handler = Callable[[Context], Any]
+TRACEBACK_MAX = 32_000
+"""The characters of a traceback that are stored, its end included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,14 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> "Failure":
-        told = traceback.TracebackException.from_exception(error)  # also of one that has no words for itself
+        told = traceback.TracebackException.from_exception(error)  # also works when `str(error)` raises
         text = "".join(told.format())
-        return cls(type(error).__name__, clean(str(told)), clean(text, 32_000), isinstance(error, Permanent))
+        return cls(
+            type(error).__name__,
+            clean(str(told)),
+            clean_traceback(text, TRACEBACK_MAX),
+            isinstance(error, Permanent),
+        )
 
 
 def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> endings.Ending:

@@ -9,8 +9,8 @@ from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import cron, hours
 from slowmatch.jobs.catalog import JOBS, JobSpec
 from slowmatch.jobs.catalog import job as job_spec
-from slowmatch.jobs.text import to_json
 from slowmatch.jobs.waiting import NAMED
+from slowmatch.text import to_json
 
 FIRINGS = 5
 RECENT = 20

@@ -15,7 +15,7 @@ from typing import Any
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.ids import new_run_id
-from slowmatch.jobs.text import to_json
+from slowmatch.text import to_json
 
 EARLY = timedelta(seconds=1)
 """A delayed message may come this much before its time: SQS counts in whole seconds."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.jobs import claims, endings
-from slowmatch.jobs.text import clean
 from slowmatch.settings import Settings
+from slowmatch.text import clean
 
 FLUSH_SECONDS = 1.0
 """How often, at most, progress and log lines are written while a handler only reports."""

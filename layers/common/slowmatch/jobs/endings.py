@@ -13,7 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs.claims import CLAIMED, EARLY, Claim, Holder, held, read, starting
 from slowmatch.jobs.notices import tell
 from slowmatch.jobs.queue import Pointer
-from slowmatch.jobs.text import to_json
+from slowmatch.text import to_json
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import queue
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.ids import new_run_id
-from slowmatch.jobs.text import to_json
+from slowmatch.text import to_json
 
 WAIT = timedelta(seconds=60)
 """How long a run that found its exclusive job busy waits before it asks again unasked."""

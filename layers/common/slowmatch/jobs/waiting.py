@@ -6,7 +6,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.counts import capped, counting
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.text import to_json
+from slowmatch.text import to_json
 
 # PostgreSQL expects as many rows of any JSON, and keeps its plan; the names in an array it counts, and plans anew.
 NAMED = "jsonb_array_elements_text(CAST(:names AS jsonb))"
