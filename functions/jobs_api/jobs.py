@@ -51,7 +51,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
             _due(new, con.now()),
             actor=auth.identity(router).name,
             idempotency_key=key,
-            request_digest=_digest(new) if key else None,
+            request_digest=_digest(new),
         )
     except PayloadError as error:
         raise bad_payload(error) from error

@@ -1,7 +1,9 @@
 """Put work in: a run row in the caller's transaction, its message after the commit."""
 
+import hashlib
+import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slowmatch.db import Connection
@@ -38,11 +40,14 @@ def enqueue(
 ) -> Enqueued:
     """Create a run of `job`, due now or at `due_at` (aware).
 
-    Inside `con.transaction()` the run exists if and only if the transaction commits. `wait` only
-    delays the message. Raises UnknownJob, PayloadError, KeyReused.
+    Inside `con.transaction()` the run exists if and only if the transaction commits. With an
+    `idempotency_key` that was used before, the run it made is returned; `request_digest` then tells whether
+    the request is the same, and is derived from `job`, `payload` and `due_at` if the caller has none.
+    `wait` only delays the message. Raises UnknownJob, PayloadError, KeyReused.
     """
     spec = job_spec(job)
     accepted = spec.check(payload or {})
+    digest = None if idempotency_key is None else request_digest or _digest(job, accepted, due_at)
     now = con.now()
     due = due_at if due_at and due_at > now else now
     message_at = max(due, now + wait)
@@ -76,15 +81,21 @@ def enqueue(
         message_at=message_at if near else None,
         now=now,
         key=idempotency_key,
-        digest=request_digest,
+        digest=digest,
     )
     if not rows:
-        return Enqueued(_first_use(con, job, idempotency_key, request_digest), created=False)
+        return Enqueued(_first_use(con, job, idempotency_key, digest), created=False)
     run_id: str = rows[0][0]
     if near:
         pointer = queue.Pointer(job, run_id, 1, message_at)
         con.after_commit(lambda: queue.deliver(con, [pointer]))
     return Enqueued(run_id, created=True)
+
+
+def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:
+    """Identify a request as it was made: a due time that was not given stays None, not the present moment."""
+    at = due_at and due_at.astimezone(UTC).isoformat()
+    return hashlib.sha256(json.dumps([job, payload, at], sort_keys=True).encode()).hexdigest()
 
 
 def _first_use(con: Connection, job: str, key: str | None, digest: str | None) -> str:
