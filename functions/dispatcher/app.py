@@ -5,7 +5,7 @@ from typing import Any
 
 from slowmatch import notify, telemetry
 from slowmatch.db import connection
-from slowmatch.jobs import dispatch, upkeep
+from slowmatch.jobs import JOBS, dispatch, turns, upkeep
 from slowmatch.jobs.messages import EventError
 from slowmatch.notify import queue as deliveries
 from slowmatch.records import upkeep as records
@@ -27,6 +27,7 @@ def handler(event: Any, _context: Any) -> dict[str, int]:
         "missed": upkeep.report_missed(con, now),
         "purged": upkeep.purge(con, now, config),
     }
+    turns.give(con, list(JOBS))
     upkeep.report_dead_letters(con, now)
     notify.publish_waiting(con, now)
     deliveries.send_waiting(con, now)

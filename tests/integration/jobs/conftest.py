@@ -1,5 +1,6 @@
 """A worker to drive, queues to look into, and time in the test's own hand."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -114,6 +115,9 @@ class Queues:
         """The messages that are visible now."""
         answer = self._sqs.receive_message(QueueUrl=queue.url(job), MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def take_all(self, job: str = "record-expiry") -> list[dict[str, Any]]:
+        return list(itertools.chain.from_iterable(iter(lambda: self.take(job), [])))
 
     def delayed(self, job: str = "record-expiry") -> int:
         name = "ApproximateNumberOfMessagesDelayed"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import claims, dispatch, endings, enqueue, queue, store, upkeep
+from slowmatch.jobs import claims, dispatch, endings, enqueue, queue, store, turns, upkeep
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import TICK, Queues, Work
@@ -126,7 +126,7 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
     assert not while_waited_for(
         con,
         lambda: claim(con, run_id),
-        lambda: store.postpone_message(other, run_id, 1, other.now() + timedelta(minutes=1)),
+        lambda: turns.wait(other, JOB, run_id, 1),
     )
     assert work.run()["state"] == "processing"
 
@@ -191,7 +191,7 @@ def test_the_dispatcher_sends_the_others(con: Connection, held: list[str], queue
 
 
 def test_a_place_is_handed_to_the_next(con: Connection, held: list[str]) -> None:
-    assert [each.run_id for each in endings.hand_on(con, ["record-expiry"], con.now())] == [held[1]]
+    assert [each.run_id for each in turns.promote(con, ["record-expiry"], con.now())] == [held[1]]
 
 
 def test_who_finishes_hands_the_place_to_the_next(work: Work, held: list[str], queues: Queues) -> None:

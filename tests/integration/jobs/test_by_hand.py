@@ -101,7 +101,7 @@ def test_who_meets_a_running_run_by_hand_leaves_one_that_waits(work: Work, queue
     def meet(context: Any) -> None:
         work.handler = lambda context: "second"
         assert work.invoke({})["state"] == "enqueued"
-        assert (queues.take(), queues.delayed()) == ([], 1)
+        work.deliver(*queues.take())
 
     work.handler = meet
     work.tick()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, StatementError
-from slowmatch.jobs import claims, dispatch, enqueue, store
+from slowmatch.jobs import claims, dispatch, enqueue, store, turns
 from tests.integration.jobs.conftest import Queues, Work
 
 
@@ -32,7 +33,7 @@ def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
         work.handler = lambda context: None
         for _ in range(2):
             work.tick("2026-11-24T03:00:00Z")
-        assert len(work.seen) == 1 and queues.delayed() == 1
+        assert len(work.seen) == 1 and queues.take() == []
         assert "waits for the run that is processing" in work.events(work.runs()[1]["id"])[0]
 
     work.handler = meet
@@ -59,21 +60,81 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
     assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
 
 
-def test_a_message_that_came_twice_waits_once(work: Work, con: Connection, queues: Queues) -> None:
+def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connection, queues: Queues) -> None:
     def meet(context: Any) -> None:
         enqueue(con, "record-expiry")
         (pointer,) = queues.take()
-        assert work.deliver(pointer) == work.deliver(pointer) == []
-        assert queues.delayed() == 1
+        assert work.deliver(pointer, pointer) == []
+        assert dispatch.send_due(con, con.now() + timedelta(minutes=45)) == 0
+        assert turns.give(con, ["record-expiry"]) == 0
+        assert queues.take() == [] and queues.delayed() == 0
 
     work.handler = meet
     work.tick()
     assert len(work.seen) == 1
 
 
+def test_a_run_that_waits_for_hours_is_sent_by_the_dispatcher(
+    work: Work, con: Connection, queues: Queues
+) -> None:
+    def meet(context: Any) -> None:
+        enqueue(con, "record-expiry")
+        (pointer,) = queues.take()
+        work.deliver(pointer)
+        assert dispatch.send_due(con, con.now() + timedelta(minutes=75)) == 1
+
+    work.handler = meet
+    work.tick()
+
+
+def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connection, queues: Queues) -> None:
+    """One when they are requeued, and one when it is their turn."""
+    number = 100
+    ids = [enqueue(con, "record-expiry").run_id for _ in range(number)]
+    store.change(con, "delete", ids=ids, actor="ann")
+    queues.take_all()
+    sent = 0
+
+    def meet(context: Any) -> None:
+        nonlocal sent
+        work.handler = lambda context: None
+        store.change(con, "requeue", ids=ids, actor="ann")
+        sent += len(pointers := queues.take_all())
+        work.deliver(*pointers)
+
+    work.handler = meet
+    work.tick("2026-11-24T03:00:00Z")
+    while pointers := queues.take_all():
+        sent += len(pointers)
+        work.deliver(*pointers)
+    assert sent == 2 * number
+    assert {run["state"] for run in work.runs()} == {"succeeded"}
+
+
+def test_a_turn_that_nobody_gave_is_given_by_the_dispatcher(
+    work: Work, con: Connection, queues: Queues, lambda_context: Any
+) -> None:
+    """The job became idle in the moment between a run's look at it and the note that the run waits."""
+    enqueue(con, "record-expiry")
+    queues.take()
+    con.query("UPDATE job_run SET message_at = message_at + interval '1 hour'")
+    dispatcher({}, lambda_context)
+    work.deliver(*queues.take())
+    assert work.run()["state"] == "succeeded"
+
+
+def test_a_job_that_becomes_idle_before_its_run_waits_starts_it(
+    work: Work, con: Connection, queues: Queues
+) -> None:
+    run_id = enqueue(con, "record-expiry").run_id
+    queues.take()
+    assert turns.wait(con, "record-expiry", run_id, 1)
+    assert queues.take() == [{"run_id": run_id, "attempt": 1}]
+
+
 def test_a_message_of_another_attempt_lets_nothing_wait(work: Work, con: Connection) -> None:
     run_id = enqueue(con, "record-expiry").run_id
-    assert not store.postpone_message(con, run_id, 2, con.now() + timedelta(minutes=1))
+    assert not turns.wait(con, "record-expiry", run_id, 2)
 
 
 def end(work: Work, context: Any, how: str) -> None:

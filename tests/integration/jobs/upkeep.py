@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from slowmatch.jobs import dispatch, queue
+from slowmatch.jobs import JOBS, dispatch, queue, turns
 from tests.integration.jobs.crew import Crew
 from tests.integration.jobs.promises import WAITING, Runs
 
@@ -65,6 +65,7 @@ class Upkeep(Crew):
         dispatch.rescue_lost(self.con, now)
         self.check_rescue(was, {run.id: (run.attempt, now - dispatch.LEASE_GRACE) for run in was.values()})
         dispatch.send_due(self.con, now, resend_all=resend_all)
+        turns.give(self.con, list(JOBS))
         if not self.post.refuses:
             self.check_messages(now)
 

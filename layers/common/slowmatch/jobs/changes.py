@@ -8,7 +8,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.counts import Count, capped, counting
 from slowmatch.db.unchanged import unchanged
-from slowmatch.jobs import endings, queue
+from slowmatch.jobs import queue, turns
 from slowmatch.jobs.filters import RunFilter
 
 FINAL = ("succeeded", "failed", "deleted")
@@ -105,7 +105,7 @@ def _stop(con: Connection, running: list[tuple[str, str]], now: datetime) -> lis
         now=now,
         ids=[run_id for run_id, _ in running],
     )
-    return endings.hand_on(con, [job for _, job in running], now)
+    return turns.promote(con, [job for _, job in running], now)
 
 
 _CHANGE = {

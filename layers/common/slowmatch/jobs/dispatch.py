@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs import endings, queue
+from slowmatch.jobs import queue, turns
 from slowmatch.jobs.attempts import Failure, after_failure, message_time
 from slowmatch.jobs.notices import tell
 
@@ -111,7 +111,7 @@ def _rescue(
     for job, *_ in rows:
         telemetry.logger.warning(f"attempt {attempt} of run {run_id} of {job} was lost; {end.reason}")
         telemetry.count("AttemptLost", job=job)
-    pointers = endings.hand_on(con, [row[0] for row in rows], now)
+    pointers = turns.promote(con, [row[0] for row in rows], now)
     if message_at:
         pointers += [queue.Pointer(*row) for row in rows]
     queue.deliver(con, pointers)

@@ -13,6 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs.claims import CLAIMED, EARLY, Claim, Holder, held, read, starting
 from slowmatch.jobs.notices import tell
 from slowmatch.jobs.queue import Pointer
+from slowmatch.jobs.turns import HAND_ON
 from slowmatch.text import to_json
 
 
@@ -91,20 +92,6 @@ def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, l
         lines=to_json(lines),
     )
     return bool(mine)
-
-
-_HAND_ON = """
-    next AS (
-        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id = (
-            SELECT id FROM job_run
-            WHERE job = (SELECT job FROM finished) AND state = 'enqueued' AND exclusive
-              AND message_at > CAST(:now AS timestamptz)
-            ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING id, job, attempt, due_at
-    )
-"""
 
 
 # EXISTS lets it come after the finish, which may have to wait: nothing else is held then. And whoever holds the
@@ -202,7 +189,7 @@ def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
         parts.append(tell("finished"))
         told = "(SELECT id::text FROM told)"
     if claim.exclusive:
-        parts.append(_HAND_ON)
+        parts.append(HAND_ON)
         following, source = "job, id::text, attempt + 1, due_at", "LEFT JOIN next ON true"
     elif joined:
         parts.append(_CLAIM_AHEAD)
@@ -212,27 +199,3 @@ def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
         SELECT (SELECT count(*) FROM finished), {told}, {following}
         FROM (SELECT) AS always {source}
     """
-
-
-def hand_on(con: Connection, jobs: list[str], now: datetime) -> list[Pointer]:
-    """Give the place that became free in each of these jobs to the oldest run that waits for it.
-
-    An array is made once; a join may run the subquery again, which then finds the next run.
-    """
-    rows = con.query(
-        """
-        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id = ANY(ARRAY(
-            SELECT waiting.id FROM unnest(CAST(:jobs AS text[])) AS free(job), LATERAL (
-                SELECT id FROM job_run
-                WHERE job = free.job AND state = 'enqueued' AND exclusive
-                  AND message_at > CAST(:now AS timestamptz)
-                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-            ) AS waiting
-        ))
-        RETURNING job, id::text, attempt + 1, due_at
-        """,
-        now=now,
-        jobs=jobs,
-    )
-    return [Pointer(*row) for row in rows]

@@ -12,9 +12,6 @@ from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.ids import new_run_id
 from slowmatch.text import to_json
 
-WAIT = timedelta(seconds=60)
-"""How long a run that found its exclusive job busy waits before it asks again unasked."""
-
 
 class KeyReused(ValueError):
     """An idempotency key came a second time with another request."""
@@ -36,22 +33,20 @@ def enqueue(
     actor: str = "code",
     idempotency_key: str | None = None,
     request_digest: str | None = None,
-    wait: timedelta = timedelta(0),
 ) -> Enqueued:
     """Create a run of `job`, due now or at `due_at` (aware).
 
     Inside `con.transaction()` the run exists if and only if the transaction commits. With an
     `idempotency_key` that was used before, the run it made is returned; `request_digest` then tells whether
     the request is the same, and is derived from `job`, `payload` and `due_at` if the caller has none.
-    `wait` only delays the message. Raises UnknownJob, PayloadError, KeyReused.
+    Raises UnknownJob, PayloadError, KeyReused.
     """
     spec = job_spec(job)
     accepted = spec.check(payload or {})
     digest = None if idempotency_key is None else request_digest or _digest(job, accepted, due_at)
     now = con.now()
     due = due_at if due_at and due_at > now else now
-    message_at = max(due, now + wait)
-    near = message_at <= now + timedelta(seconds=queue.MAX_DELAY_SECONDS)
+    near = due <= now + timedelta(seconds=queue.MAX_DELAY_SECONDS)
     rows = con.query(
         """
         WITH created AS (
@@ -78,7 +73,7 @@ def enqueue(
         actor=actor,
         max_attempts=spec.max_attempts,
         due=due,
-        message_at=message_at if near else None,
+        message_at=due if near else None,
         now=now,
         key=idempotency_key,
         digest=digest,
@@ -87,7 +82,7 @@ def enqueue(
         return Enqueued(_first_use(con, job, idempotency_key, digest), created=False)
     run_id: str = rows[0][0]
     if near:
-        pointer = queue.Pointer(job, run_id, 1, message_at)
+        pointer = queue.Pointer(job, run_id, 1, due)
         con.after_commit(lambda: queue.deliver(con, [pointer]))
     return Enqueued(run_id, created=True)
 

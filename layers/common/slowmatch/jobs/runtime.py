@@ -7,11 +7,11 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection, connection
-from slowmatch.jobs import claims, endings, queue, store, ticks
+from slowmatch.jobs import claims, endings, store, ticks, turns
 from slowmatch.jobs.attempts import Handler, carry_out
 from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.catalog import job as job_spec
-from slowmatch.jobs.enqueue import WAIT, enqueue
+from slowmatch.jobs.enqueue import enqueue
 from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message, parse_records
 
 Body = dict[str, Any] | Exception
@@ -130,10 +130,8 @@ class Worker:
             self._carry_out(claim, ahead)
 
     def _wait(self, run_id: str, attempt: int) -> None:
-        again_at = self._con.now() + WAIT
-        if store.postpone_message(self._con, run_id, attempt, again_at):
+        if turns.wait(self._con, self._spec.name, run_id, attempt):
             telemetry.logger.info(f"run {run_id} waits: another run of {self._spec.name} is processing")
-            queue.deliver(self._con, [queue.Pointer(self._spec.name, run_id, attempt, again_at)])
 
     def _direct(self, event: Any) -> Any:
         request = parse_direct(event)
@@ -166,7 +164,7 @@ class Worker:
             )
         except claims.Busy:
             waiting = enqueue(
-                self._con, self._spec.name, payload, trigger="direct", actor="direct invocation", wait=WAIT
+                self._con, self._spec.name, payload, trigger="direct", actor="direct invocation"
             )
             telemetry.logger.warning(f"another run is processing; run {waiting.run_id} waits for it to end")
             return waiting.run_id

@@ -1,13 +1,11 @@
 """Runs as people see them: one with all that is known about it, and lists."""
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.changes import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
-from slowmatch.jobs.claims import EARLY
 from slowmatch.jobs.filters import RunFilter
 
 __all__ = [
@@ -23,7 +21,6 @@ __all__ = [
     "find",
     "get",
     "page",
-    "postpone_message",
 ]
 
 LOG_LINES = 1_000
@@ -162,32 +159,3 @@ def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _
         **params,
     )
     return _Page(items, last if number > limit else None, number)
-
-
-def postpone_message(con: Connection, run_id: str, attempt: int, until: datetime) -> bool:
-    """Note that a waiting run's next message comes at `until`; False when it waits no more, or one is on its way."""
-    now = con.now()
-    rows = con.query(
-        """
-        WITH waiting AS (
-            SELECT id, state FROM job_run
-            WHERE id = CAST(:id AS uuid) AND attempt = CAST(:attempt AS integer) - 1
-              AND state IN ('enqueued', 'scheduled')
-              AND (message_at <= CAST(:due_by AS timestamptz)) IS NOT FALSE
-            FOR UPDATE
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), state, 'enqueued', 'waits for the run that is processing', 'worker'
-            FROM waiting WHERE state = 'scheduled'
-        )
-        UPDATE job_run AS run SET message_at = CAST(:until AS timestamptz), state = 'enqueued'
-        FROM waiting WHERE run.id = waiting.id
-        RETURNING run.id
-        """,
-        id=run_id,
-        attempt=attempt,
-        until=until,
-        now=now,
-        due_by=now + EARLY,
-    )
-    return bool(rows)

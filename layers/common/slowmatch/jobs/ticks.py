@@ -3,9 +3,8 @@
 from datetime import datetime
 
 from slowmatch.db import Connection
-from slowmatch.jobs import queue
+from slowmatch.jobs import turns
 from slowmatch.jobs.catalog import JobSpec
-from slowmatch.jobs.enqueue import WAIT
 from slowmatch.jobs.ids import new_run_id
 
 
@@ -56,11 +55,11 @@ def _insert_tick(con: Connection, spec: JobSpec, occurrence: datetime, state: st
         occurrence=occurrence,
         max_attempts=spec.max_attempts,
         now=now,
-        message_at=now + WAIT if state == "enqueued" else None,
+        message_at=now + turns.WITHOUT_MESSAGE if state == "enqueued" else None,
         reason=reason,
     )
     if rows and state == "enqueued":
-        queue.deliver(con, [queue.Pointer(spec.name, run_id, 1, now + WAIT)])
+        turns.give(con, [spec.name])
     return bool(rows)
 
 
