@@ -18,6 +18,12 @@ from slowmatch.text import clean, clean_traceback
 Handler = Callable[[Context], Any]
 TRACEBACK_MAX = 32_000
 """The characters of a traceback that are stored, its end included."""
+ATTEMPTS_IN_A_ROW = 12
+"""How many attempts of a run follow one another by messages that its function sends to its own queue.
+
+The next one is started by the dispatcher. So a handler that always returns `Continue` makes this many attempts in
+each of the dispatcher's passes, and no chain of messages is as long as those that Lambda ends, about 16.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +100,23 @@ def message_time(due_at: datetime | None, now: datetime) -> datetime | None:
     return max(due_at, now)
 
 
+def _message_time(claim: claims.Claim, end: endings.Ending, now: datetime) -> datetime | None:
+    return None if _is_last_in_a_row(claim) else message_time(end.due_at, now)
+
+
+def _is_last_in_a_row(claim: claims.Claim) -> bool:
+    return claim.attempt % ATTEMPTS_IN_A_ROW == 0
+
+
 def _ending(
     con: Connection, claim: claims.Claim, context: Context, handler: Handler
 ) -> endings.Ending | None:
     try:
         result = handler(context)
         if isinstance(result, Continue):
-            now = con.now()
+            how = "when the dispatcher next passes" if _is_last_in_a_row(claim) else "in a next invocation"
             return endings.Ending(
-                "continued",
-                "enqueued",
-                "goes on in a next invocation",
-                claim.failures,
-                now,
-                cursor=result.cursor,
+                "continued", "enqueued", f"goes on {how}", claim.failures, con.now(), cursor=result.cursor
             )
         return endings.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
     except Cancelled as stopped:
@@ -124,7 +133,7 @@ def _finish(
     con: Connection, claim: claims.Claim, context: Context, end: endings.Ending, ahead: endings.Ahead | None
 ) -> None:
     now = con.now()
-    message_at = message_time(end.due_at, now)
+    message_at = _message_time(claim, end, now)
     progress, lines = context.take_reports()
     try:
         done = _written(con, claim, end, now, message_at, progress, lines, ahead=ahead)
@@ -132,7 +141,7 @@ def _finish(
         raise
     except Exception as refused:  # noqa: BLE001 - what JSON or PostgreSQL cannot hold is the handler's failure
         end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
-        message_at = message_time(end.due_at, now)
+        message_at = _message_time(claim, end, now)
         done = endings.finish(con, claim, end, now, message_at, None, lines)
     if not done.mine:
         telemetry.logger.info("the run was deleted or taken over meanwhile; this attempt changes nothing")
