@@ -1,4 +1,4 @@
-"""Tells people: from SNS one delivery for each destination that wants it, from SQS one delivery at a time."""
+"""Tells people: from SNS one delivery for each destination that wants it, from SQS what waits for a destination."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
 
-def handler(event: Any, _context: Any) -> Any:
+def handler(event: Any, context: Any) -> Any:
     """SNS's and SQS's events; `{}` tells which destinations there are.
 
     `{"payload": {"test": "name"}}` sends a test message there at once.
@@ -27,7 +27,7 @@ def handler(event: Any, _context: Any) -> Any:
     if isinstance(wanted, events.Told):
         return [_route(message, destinations) for message in wanted.messages]
     if isinstance(wanted, events.Deliveries):
-        failed = [message.id for message in wanted.messages if not _delivered(message, destinations)]
+        failed = [message.id for message in wanted.messages if not _delivered(message, destinations, context)]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
     if isinstance(wanted, events.Test):
         return _test(wanted.name, destinations)
@@ -49,11 +49,15 @@ def _route(message: events.Message, destinations: Sequence[Destination]) -> int:
     return queue.send(pointers, now)
 
 
-def _delivered(message: events.Message, destinations: Sequence[Destination]) -> bool:
+def _delivered(message: events.Message, destinations: Sequence[Destination], context: Any) -> bool:
     """False keeps the message in the queue."""
     try:
-        notification_id, name = events.pointer(message.body)
-        deliver(connection(), notification_id, name, destinations)
+        deliver(
+            connection(),
+            events.destination(message.body),
+            destinations,
+            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        )
     except Exception as error:  # noqa: BLE001 - one message must not take its neighbours along
         logger.error(f"message {message.id} stays in the queue: {type(error).__name__}: {error}")
         return False

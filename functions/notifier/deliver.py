@@ -1,6 +1,6 @@
-"""One delivery from its claim to what came of it."""
+"""Deliveries to one destination, each from its claim to what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,29 +9,43 @@ from slowmatch.db import Connection
 from slowmatch.notify import delivery, queue, routing
 from slowmatch.notify.destinations import Destination
 from slowmatch.notify.formats import Message, written
-from slowmatch.notify.post import Answer, post
+from slowmatch.notify.post import LIMIT_SECONDS, Answer, post
 from slowmatch.notify.words import story
 from slowmatch.settings import settings
 
+SECONDS_FOR_ONE = LIMIT_SECONDS + 3
+"""What a delivery takes at most: the POST, and the database before and after it."""
 
-def deliver(con: Connection, notification_id: str, name: str, destinations: Sequence[Destination]) -> None:
-    """Send one notification to the destination `name`, or see to it that it is sent later."""
-    now = con.now()
+
+def deliver(
+    con: Connection, name: str, destinations: Sequence[Destination], seconds_left: Callable[[], float]
+) -> None:
+    """Send what waits for the destination `name`, oldest first, as long as there is time for one more.
+
+    What is left is for the next invocation, which gets a message.
+    """
     to = next((each for each in destinations if each.name == name), None)
     if to is None:
-        delivery.give_up(con, notification_id, name, now, "the destination is not in the secret any more")
+        delivery.give_up(con, name, con.now(), "the destination is not in the secret any more")
         return
-    claimed = delivery.claim(con, notification_id, to, now)
-    if claimed is None:
-        telemetry.logger.info(f"notification {notification_id} needs nothing more at {name}")
-    elif isinstance(claimed, datetime):
-        queue.send([queue.Pointer(notification_id, name, claimed)], now)
-    else:
-        _send(con, claimed, to, now)
+    while claimed := delivery.claim(con, to, con.now()):
+        rests = _send(con, claimed, to)
+        if rests:
+            return
+        if seconds_left() < SECONDS_FOR_ONE:
+            _leave_the_rest(con, name)
+            return
 
 
-def _send(con: Connection, claimed: delivery.Claim, to: Destination, now: datetime) -> None:
-    answer = _post(claimed.told, claimed.folded, to, now)
+def _leave_the_rest(con: Connection, name: str) -> None:
+    now = con.now()
+    if found := delivery.oldest_due(con, name, now):
+        queue.send([queue.Pointer(found[0].id, name, now)], now)
+
+
+def _send(con: Connection, claimed: delivery.Claim, to: Destination) -> bool:
+    """Send what was claimed; True when the destination now rests."""
+    answer = _post(claimed.told, claimed.folded, to, con.now())
     ended = con.now()
     again_at = delivery.note(con, claimed, to.name, answer, ended)
     what = f"{claimed.told.event} of {claimed.told.subject} to {to.name}: {answer.words}"
@@ -40,12 +54,14 @@ def _send(con: Connection, claimed: delivery.Claim, to: Destination, now: dateti
         telemetry.count("NotificationSent", destination=to.name)
     elif again_at is not None:
         telemetry.logger.warning(f"not told {what}; attempt {claimed.attempt + 1} at {again_at.isoformat()}")
-        queue.send([queue.Pointer(claimed.told.id, to.name, again_at)], ended)
+        if delivery.sends_itself(ended, again_at):
+            queue.send([queue.Pointer(claimed.told.id, to.name, again_at)], ended)
     else:
         telemetry.logger.error(f"given up at attempt {claimed.attempt}: {what}")
         telemetry.count("NotificationFailed", destination=to.name)
         if answer.gone:
             _report_switched_off(con, to, ended)
+    return again_at is not None
 
 
 def _post(told: routing.Notification, folded: int, to: Destination, now: datetime) -> Answer:

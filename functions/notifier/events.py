@@ -73,10 +73,9 @@ def notification_id(body: Any) -> str | None:
     return parse_run_id(body.get("notification")) if isinstance(body, dict) else None
 
 
-def pointer(body: Any) -> tuple[str, str]:
-    """Notification and destination of `notify.queue`'s message. Raises EventError."""
-    found = notification_id(body)
-    destination = body.get("destination") if isinstance(body, dict) else None
-    if found is None or not isinstance(destination, str):
+def destination(body: Any) -> str:
+    """The destination that a message of `notify.queue` names. Raises EventError."""
+    name = body.get("destination") if isinstance(body, dict) else None
+    if notification_id(body) is None or not isinstance(name, str):
         raise EventError(f"it names no notification and destination: {str(body)[:200]!r}")
-    return found, destination
+    return name

@@ -1,4 +1,9 @@
-"""One delivery: claimed in the database, sent, and noted. A destination has one worker at a time."""
+"""What waits for a destination, sent in order by one worker at a time.
+
+A worker claims the oldest delivery that is due, sends it, notes the answer and takes the next. A message that
+arrives meanwhile, or while the destination rests after a failure, ends there: the worker, or the message with
+which the rest ends, sees to all that waits.
+"""
 
 import json
 from dataclasses import dataclass
@@ -12,12 +17,15 @@ from slowmatch.notify.routing import Notification, record
 LEASE = timedelta(seconds=30)
 """After this long a worker that said nothing is taken for dead. Longer than any POST may take."""
 EARLY = timedelta(seconds=1)
-BUSY = timedelta(seconds=1)
-"""When to look again at a destination that another worker is sending to."""
 MOST_ATTEMPTS = 20
 """With the rests between them: over three hours."""
 LONGEST_REST = timedelta(hours=6)
 """A Retry-After beyond this is not believed."""
+DISPATCHER_SENDS_AFTER = timedelta(minutes=5)
+"""A rest as long as this ends with a message of the dispatcher, which looks every five minutes.
+
+So five failures in a row are the most that follow one another by messages that the notifier sends to itself.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +42,25 @@ def backoff(failures: int) -> timedelta:
     return min(timedelta(seconds=10 * 2 ** min(failures - 1, 10)), timedelta(minutes=15))
 
 
-def claim(con: Connection, notification_id: str, to: Destination, now: datetime) -> Claim | datetime | None:
-    """The claim, or when to come again, or None when there is nothing left to do."""
+def claim(con: Connection, to: Destination, now: datetime) -> Claim | None:
+    """Claim the oldest delivery that is due; None if there is none, or nothing may be sent to `to` now."""
     with con.transaction():
-        free_at, off = _locked(con, to, now)
-        found = _waiting(con, notification_id, to.name)
-        if found is None:
-            return None
-        told, due_at, attempts, folded = found
+        free, off = _locked(con, to, now)
         if off:
-            give_up(con, notification_id, to.name, now, "the destination is switched off")
-            return None
-        if free_at is not None or due_at > now + EARLY:
-            again_at = max(due_at, free_at or due_at)
-            _postpone(con, notification_id, to.name, again_at)
-            return again_at
-        if attempts >= MOST_ATTEMPTS:  # the last one ended without a word
-            give_up(con, notification_id, to.name, now, f"no answer to {attempts} attempts")
-            return None
-        _hold(con, notification_id, to.name, now)
-        return Claim(told, attempts + 1, folded)
+            give_up(con, to.name, now, "the destination is switched off")
+        while free and not off and (found := oldest_due(con, to.name, now)):
+            told, attempts, folded = found
+            if attempts < MOST_ATTEMPTS:
+                _hold(con, told.id, to.name, now)
+                return Claim(told, attempts + 1, folded)
+            # The last attempt ended without a word.
+            _close(con, told.id, to.name, "given_up", now, f"no answer to {attempts} attempts")
+        return None
 
 
-def _locked(con: Connection, to: Destination, now: datetime) -> tuple[datetime | None, bool]:
-    """When the destination is free again (None: now), and whether it is switched off; others wait for us."""
-    ((free_at, off),) = con.query(
+def _locked(con: Connection, to: Destination, now: datetime) -> tuple[bool, bool]:
+    """Whether the destination neither is busy nor rests, and whether it is switched off; others wait for us."""
+    ((free, off),) = con.query(
         """
         INSERT INTO notification_destination AS known (name, fingerprint) VALUES (:name, :fingerprint)
         ON CONFLICT (name) DO UPDATE SET
@@ -67,51 +69,40 @@ def _locked(con: Connection, to: Destination, now: datetime) -> tuple[datetime |
             failures = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.failures ELSE 0 END,
             switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
             reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
-        RETURNING CASE WHEN rests_until > CAST(:now AS timestamptz) THEN rests_until
-                       WHEN busy_until > CAST(:now AS timestamptz) THEN CAST(:look_again AS timestamptz) END,
+        RETURNING (rests_until > CAST(:due_by AS timestamptz)) IS NOT TRUE
+                  AND (busy_until > CAST(:now AS timestamptz)) IS NOT TRUE,
                   switched_off_at IS NOT NULL
         """,
         name=to.name,
         fingerprint=to.fingerprint,
         now=now,
-        look_again=now + BUSY,
+        due_by=now + EARLY,
     )
-    return free_at, off
+    return free, off
 
 
-def _waiting(
-    con: Connection, notification_id: str, destination: str
-) -> tuple[Notification, datetime, int, int] | None:
-    """What is to be told, when it is due, the attempts so far, and how many are told of with it."""
+def oldest_due(con: Connection, destination: str, now: datetime) -> tuple[Notification, int, int] | None:
+    """What is to be told next, the attempts so far, and how many others are told of with it.
+
+    One that failed is due later than what was waiting, so that it does not hold up the rest.
+    """
     rows = con.query(
         """
-        SELECT told.id::text, told.at, told.event, told.job, told.run_id::text, told.detail,
-               delivery.due_at, delivery.attempts,
+        SELECT told.id::text, told.at, told.event, told.job, told.run_id::text, told.detail, delivery.attempts,
                (SELECT count(*) FROM notification_delivery AS folded
                 WHERE folded.digest = told.id AND folded.destination = delivery.destination)
         FROM notification_delivery AS delivery JOIN notification AS told ON told.id = delivery.notification_id
-        WHERE delivery.notification_id = CAST(:id AS uuid) AND delivery.destination = :name
-          AND delivery.state = 'waiting'
+        WHERE delivery.destination = :destination AND delivery.state = 'waiting'
+          AND delivery.due_at <= CAST(:due_by AS timestamptz)
+        ORDER BY delivery.due_at, told.at, told.id LIMIT 1
         """,
-        id=notification_id,
-        name=destination,
+        destination=destination,
+        due_by=now + EARLY,
     )
     if not rows:
         return None
-    *told, due_at, attempts, folded = rows[0]
-    return Notification(*told), due_at, attempts, folded
-
-
-def _postpone(con: Connection, notification_id: str, destination: str, until: datetime) -> None:
-    con.query(
-        """
-        UPDATE notification_delivery SET message_at = CAST(:until AS timestamptz)
-        WHERE notification_id = CAST(:id AS uuid) AND destination = :destination
-        """,
-        id=notification_id,
-        destination=destination,
-        until=until,
-    )
+    *told, attempts, folded = rows[0]
+    return Notification(*told), attempts, folded
 
 
 def _hold(con: Connection, notification_id: str, destination: str, now: datetime) -> None:
@@ -152,15 +143,21 @@ def _rest(con: Connection, notification_id: str, destination: str, answer: Answe
     con.query(
         """
         UPDATE notification_delivery
-        SET due_at = CAST(:until AS timestamptz), message_at = CAST(:until AS timestamptz), answer = :answer
+        SET due_at = CAST(:until AS timestamptz), message_at = CAST(:message_at AS timestamptz), answer = :answer
         WHERE notification_id = CAST(:id AS uuid) AND destination = :destination AND state = 'waiting'
         """,
         id=notification_id,
         destination=destination,
         until=until,
+        message_at=until if sends_itself(now, until) else None,
         answer=answer.words,
     )
     return until
+
+
+def sends_itself(now: datetime, until: datetime) -> bool:
+    """Whether the notifier sends the message with which a rest ends, and not the dispatcher."""
+    return until - now < DISPATCHER_SENDS_AFTER
 
 
 def _release(con: Connection, destination: str, rests_until: datetime | None, failures: int) -> None:
@@ -176,9 +173,18 @@ def _release(con: Connection, destination: str, rests_until: datetime | None, fa
     )
 
 
-def give_up(con: Connection, notification_id: str, destination: str, now: datetime, why: str) -> None:
-    """No further attempt is made."""
-    _close(con, notification_id, destination, "given_up", now, why)
+def give_up(con: Connection, destination: str, now: datetime, why: str) -> None:
+    """Make no further attempt to send what waits for a destination."""
+    con.query(
+        """
+        UPDATE notification_delivery
+        SET state = 'given_up', finished_at = CAST(:now AS timestamptz), answer = :why
+        WHERE destination = :destination AND state = 'waiting'
+        """,
+        destination=destination,
+        now=now,
+        why=why,
+    )
 
 
 def _close(
@@ -202,18 +208,14 @@ def _switch_off(con: Connection, destination: str, now: datetime, reason: str) -
     """Nothing goes there any more, until the secret has another address for it."""
     con.query(
         """
-        WITH off AS (
-            UPDATE notification_destination
-            SET switched_off_at = CAST(:now AS timestamptz), reason = :reason WHERE name = :name
-        )
-        UPDATE notification_delivery
-        SET state = 'given_up', finished_at = CAST(:now AS timestamptz), answer = 'the destination was switched off'
-        WHERE destination = :name AND state = 'waiting'
+        UPDATE notification_destination
+        SET switched_off_at = CAST(:now AS timestamptz), reason = :reason WHERE name = :name
         """,
         name=destination,
         now=now,
         reason=reason,
     )
+    give_up(con, destination, now, "the destination was switched off")
 
 
 def tell_switched_off(con: Connection, to: Destination, now: datetime) -> str | None:

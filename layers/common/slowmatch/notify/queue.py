@@ -1,4 +1,4 @@
-"""SQS: a message points to one delivery. A lost one is only late: the dispatcher sends it again."""
+"""SQS: a message says that something waits for a destination. If one is lost, the dispatcher sends another."""
 
 import json
 import math
@@ -15,12 +15,11 @@ from slowmatch.telemetry import logger
 NAME = "notify"
 MAX_DELAY_SECONDS = 900
 RESEND_AFTER = timedelta(minutes=10)
-BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Deliver `notification` to `destination` at `due_at`."""
+    """Something waits for `destination` at `due_at`, for example `notification`."""
 
     notification: str
     destination: str
@@ -62,20 +61,33 @@ def _send(batch: Sequence[Pointer], now: datetime) -> int:
 
 
 def send_waiting(con: Connection, now: datetime) -> int:
-    """Send a message for each delivery that is due within SQS's delay and has none on its way."""
+    """Send a message to each destination for which something is due within SQS's delay, unless one is on its way.
+
+    One is enough, however much waits. One that comes before the destination's rest is over ends there.
+    """
     rows = con.query(
-        f"""
-        WITH due AS (
-            SELECT notification_id, destination FROM notification_delivery
-            WHERE state = 'waiting' AND due_at <= CAST(:horizon AS timestamptz)
-              AND (message_at IS NULL OR message_at <= CAST(:overdue AS timestamptz))
-            ORDER BY due_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+        """
+        WITH waiting AS (
+            SELECT delivery.*, known.rests_until
+            FROM notification_delivery AS delivery
+            LEFT JOIN notification_destination AS known ON known.name = delivery.destination
+            WHERE delivery.state = 'waiting'
+        ), due AS (
+            SELECT DISTINCT ON (destination) notification_id, destination, GREATEST(due_at, rests_until) AS at
+            FROM waiting
+            WHERE GREATEST(due_at, rests_until) <= CAST(:horizon AS timestamptz)
+              AND NOT EXISTS (
+                  SELECT FROM waiting AS sent
+                  WHERE sent.destination = waiting.destination
+                    AND sent.message_at > CAST(:overdue AS timestamptz)
+                    AND (sent.message_at < sent.rests_until) IS NOT TRUE
+              )
+            ORDER BY destination, due_at
         )
-        UPDATE notification_delivery AS delivery
-        SET message_at = GREATEST(delivery.due_at, CAST(:now AS timestamptz))
+        UPDATE notification_delivery AS delivery SET message_at = GREATEST(due.at, CAST(:now AS timestamptz))
         FROM due
         WHERE delivery.notification_id = due.notification_id AND delivery.destination = due.destination
-        RETURNING delivery.notification_id::text, delivery.destination, delivery.due_at
+        RETURNING delivery.notification_id::text, delivery.destination, due.at
         """,
         now=now,
         horizon=now + timedelta(seconds=MAX_DELAY_SECONDS),
