@@ -1,11 +1,12 @@
 """Once a day: mails the number of records, of new ones and of expired ones, once per day and recipient."""
 
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from daily_summary.render import Rendered, Summary, render
 from slowmatch import secrets, telemetry
-from slowmatch.jobs import Context, Permanent, serve
+from slowmatch.jobs import Context, Continue, Permanent, serve
 from slowmatch.mail import (
     MailError,
     Post,
@@ -15,6 +16,7 @@ from slowmatch.mail import (
     message_id,
     open_transport,
     outbox,
+    reason,
     transport_from,
 )
 from slowmatch.records import upkeep
@@ -22,43 +24,81 @@ from slowmatch.records import upkeep
 KIND = "daily-summary"
 
 
-def send_summary(context: Context) -> dict[str, Any]:
+@dataclass
+class Outcome:
+    """What became of the mails so far: who was sent one by this run, and who was tried in vain, with the reason.
+
+    It is the run's cursor, so that a next invocation goes on with those who are left. A retry tries again.
+    """
+
+    failures: int
+    sent: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    undelivered: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def so_far(cls, context: Context) -> "Outcome":
+        known = context.cursor or {"failures": context.claim.failures}
+        if known["failures"] == context.claim.failures:
+            return cls(**known)
+        return cls(context.claim.failures, known["sent"])
+
+    def is_left(self, recipient: str) -> bool:
+        return recipient not in self.refused and recipient not in self.undelivered
+
+    def check(self) -> None:
+        """Raise what the failures come to: Undelivered if trying again may help, else Refused."""
+        reasons = "; ".join(f"{who}: {why}" for who, why in (self.undelivered | self.refused).items())
+        if self.undelivered:
+            raise Undelivered(reasons)
+        if self.refused:
+            raise Refused(reasons)
+
+
+def send_summary(context: Context) -> dict[str, Any] | Continue:
     day, end = _window(context)
     edition = context.run_id if context.payload.get("resend") else ""
-    recipients = tuple(context.payload.get("recipients") or context.settings.mail_recipients)
+    recipients = dict.fromkeys(context.payload.get("recipients") or context.settings.mail_recipients)
     if not recipients:
         raise Permanent("MAIL_RECIPIENTS is not set: nobody would get the summary")
+    outcome = Outcome.so_far(context)
     entries = [outbox.Entry(KIND, day, recipient, edition) for recipient in recipients]
     pending = [entry for entry in entries if outbox.is_pending(context.con, entry, context.now)]
-    if pending:
-        try:
-            _send(context, pending, _rendered(context, day, end))
-        except Refused as error:  # a template, setting or sign-in that only a person can mend
-            raise Permanent(str(error)) from error
-    already = sorted({entry.recipient for entry in entries} - {entry.recipient for entry in pending})
+    left = [entry for entry in pending if outcome.is_left(entry.recipient)]
+    try:
+        if left and not _send(context, left, _rendered(context, day, end), outcome):
+            return Continue(asdict(outcome))
+        outcome.check()
+    except Refused as error:  # a template, setting or sign-in that only a person can mend
+        raise Permanent(str(error)) from error
+    already = sorted(set(recipients) - set(outcome.sent))
     if already:
         context.logger.info('%s had it already; {"resend": true} sends it again', ", ".join(already))
-    return {"day": day.isoformat(), "sent": [entry.recipient for entry in pending], "already_sent": already}
+    return {"day": day.isoformat(), "sent": outcome.sent, "already_sent": already}
 
 
-def _send(context: Context, entries: list[outbox.Entry], mail: Rendered) -> None:
-    """Every recipient is tried; what failed decides between a retry, for those, and the end."""
-    errors: list[MailError] = []
-    with open_transport(transport_from(context.settings, secrets.read)) as post:
-        for done, entry in enumerate(entries, 1):
-            context.checkpoint()
+def _send(context: Context, entries: list[outbox.Entry], mail: Rendered, outcome: Outcome) -> bool:
+    """Try every recipient, whatever goes wrong with another one; False when time is up before the last."""
+    transport = transport_from(context.settings, secrets.read)
+    with open_transport(transport, context.seconds_left) as post:
+        for done, entry in enumerate(entries):
+            if context.checkpoint() and done:
+                return False
             try:
                 _post(context, post, entry, mail)
-            except MailError as error:
-                context.logger.warning("%s: %s", entry.recipient, error)
-                errors.append(error)
-            context.progress(done, len(entries))
-    telemetry.count("MailsFailed", len(errors))
-    for failure in errors:
-        if isinstance(failure, Undelivered):
-            raise failure
-    if errors:
-        raise Refused("; ".join(str(error) for error in errors))
+                outcome.sent.append(entry.recipient)
+            except Exception as error:  # noqa: BLE001 - one recipient's error must not stop the others
+                _note_failure(context, entry.recipient, error, outcome)
+            context.progress(done + 1, len(entries))
+    return True
+
+
+def _note_failure(context: Context, recipient: str, error: Exception, outcome: Outcome) -> None:
+    why = reason(error)
+    context.logger.warning("%s: %s", recipient, why, exc_info=not isinstance(error, MailError))
+    failed = outcome.refused if isinstance(error, Refused) else outcome.undelivered
+    failed[recipient] = why
+    telemetry.count("MailsFailed")
 
 
 def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> None:

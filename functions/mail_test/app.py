@@ -4,23 +4,43 @@ from typing import Any
 
 from slowmatch import secrets, telemetry
 from slowmatch.jobs import Context, serve
-from slowmatch.mail import MailError, Refused, check_address, open_transport, transport_from, trial, way
+from slowmatch.mail import (
+    MailError,
+    Refused,
+    Undelivered,
+    check_address,
+    open_transport,
+    reason,
+    transport_from,
+    trial,
+    way,
+)
+
+TEST_SECONDS = 60.0
+"""How long a test may take for all its recipients: a person waits for the answer."""
 
 
 def send_test(context: Context) -> dict[str, Any]:
-    """Every recipient is tried. One that is refused fails the run; what the others got is in its log."""
+    """Every recipient is tried. One that fails fails the run; what the others got is in its log."""
     recipients = _recipients(context)
     transport = transport_from(context.settings, secrets.read)
     answers, failures = {}, []
-    with open_transport(transport) as post:
+    spare = max(context.seconds_left() - TEST_SECONDS, 0)
+
+    def seconds_left() -> float:
+        return context.seconds_left() - spare
+
+    with open_transport(transport, seconds_left) as post:
         for recipient in recipients:
             try:
+                if seconds_left() <= 0:
+                    raise Undelivered(f"not tried: the {TEST_SECONDS:.0f} seconds of a test were over")
                 message = trial(context.settings, transport, recipient, context.run_id, context.now)
                 answers[recipient] = post(message).answer
                 context.logger.info("%s: %s", recipient, answers[recipient])
-            except MailError as error:
-                context.logger.warning("%s: %s", recipient, error)
-                failures.append(f"{recipient}: {error}")
+            except Exception as error:  # noqa: BLE001 - one recipient's error must not stop the others
+                failures.append(f"{recipient}: {reason(error)}")
+                context.logger.warning("%s", failures[-1])
     telemetry.count("MailsSent", len(answers))
     telemetry.count("MailsFailed", len(failures))
     if failures:
@@ -30,7 +50,7 @@ def send_test(context: Context) -> dict[str, Any]:
 
 def _recipients(context: Context) -> tuple[str, ...]:
     given = context.payload.get("to")
-    recipients = tuple(given or context.settings.mail_recipients)
+    recipients = tuple(dict.fromkeys(given or context.settings.mail_recipients))
     if not recipients:
         raise Refused("to is not given, and MAIL_RECIPIENTS is not set: nobody would get the test mail")
     for recipient in recipients:

@@ -35,6 +35,7 @@ def test_control_characters_and_half_surrogate_pairs_are_replaced() -> None:
 
 def test_an_answer_becomes_one_line() -> None:
     assert clean_line(b"2.0.0 Ok:\r\n queued\0 as \xff\n", 100) == "2.0.0 Ok: queued\ufffd as \ufffd"
+    assert clean_line("left\u202eright", 100) == "left\ufffdright"
     assert clean_line("x" * 11, 10) == "x" * 9 + "…"
 
 
@@ -43,10 +44,9 @@ def fail() -> None:
 
 
 def test_a_long_traceback_keeps_the_exception_and_whole_frames() -> None:
-    try:
+    with pytest.raises(ValueError) as raised:
         fail()
-    except ValueError:
-        whole = traceback.format_exc()
+    whole = "".join(traceback.format_exception(raised.value))
     last_frame = whole[whole.rindex("  File ") :]
     left_out = len(whole) - len(last_frame)
     expected = f"... {left_out:,} characters left out ...\n{last_frame}"

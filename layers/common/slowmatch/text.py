@@ -18,9 +18,10 @@ def clean(text: str, limit: int = 8_000) -> str:
 
 
 def clean_line(text: str | bytes, limit: int) -> str:
-    """As `clean`, on a single line; bytes are read as UTF-8."""
+    """As `clean`, on a single line and with nothing invisible in it; bytes are read as UTF-8."""
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return clean(" ".join(decoded.split()), limit)
+    line = " ".join(decoded.split())
+    return clean("".join(sign if sign.isprintable() else "\ufffd" for sign in line), limit)
 
 
 def clean_traceback(text: str, limit: int) -> str:

@@ -1,7 +1,7 @@
 """A mail server on this machine."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +18,11 @@ class Mailbox:
         self.taken: list[str] = []
         self.contents: list[bytes] = []
         self.refused: dict[str, str] = {}
+        self.answer = "250 taken"
+        self.take_time: Callable[[], None] = lambda: None
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        self.take_time()
         if address in self.refused:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
@@ -28,7 +31,7 @@ class Mailbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.taken += envelope.rcpt_tos
         self.contents.append(envelope.content)
-        return "250 taken"
+        return self.answer
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The test mail: what the provider answers is the run's result, and what it refuses the run's error."""
 
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from typing import Any
 
@@ -9,11 +9,14 @@ import boto3
 import pytest
 from moto.ses.models import ses_backends
 
+from mail_test import app
 from mail_test.app import handler
 from slowmatch.db import Connection
 from slowmatch.jobs import store
 from slowmatch.jobs.runtime import AttemptFailed
+from slowmatch.mail import Message, trial
 from slowmatch.settings import Settings, settings
+from tests.conftest import LambdaContext
 from tests.integration.summary.conftest import Mailbox
 
 
@@ -137,3 +140,38 @@ def test_through_ses_the_answer_is_the_id_that_ses_gave(ses: list[Any], run: Any
 def test_ses_that_does_not_know_the_sender_says_so(ses: list[Any], run: Any) -> None:
     with pytest.raises(AttemptFailed, match=r"SES said: MessageRejected .*MAIL_SENDER.*no retry follows"):
         run(to=["ann@example.com"])
+
+
+def test_a_test_ends_in_time_and_says_who_was_not_tried(
+    mailbox: Mailbox, run: Any, lambda_context: LambdaContext
+) -> None:
+    """Each mail takes 8 of the 60 seconds of a test."""
+
+    def take_time() -> None:
+        lambda_context.remaining -= 8_000
+
+    mailbox.take_time = take_time
+    lambda_context.remaining = 120_000
+    with pytest.raises(
+        AttemptFailed, match=r"r8@example\.com: not tried: the 60 seconds of a test were over"
+    ):
+        run(to=[f"r{number}@example.com" for number in range(10)])
+    assert len(mailbox.taken) == 8
+
+
+def test_an_error_of_any_type_does_not_stop_the_other_test_mails(
+    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "trial", failing_for("ann@example.com", trial))
+    with pytest.raises(AttemptFailed, match=r"ann@example\.com: KeyError: 'odd'; no retry follows"):
+        run(to=["ann@example.com", "bob@example.com"])
+    assert mailbox.taken == ["bob@example.com"]
+
+
+def failing_for(recipient: str, function: Callable[..., Message]) -> Callable[..., Message]:
+    def fail(settings: Settings, transport: Any, to: str, *more: Any) -> Message:
+        if to == recipient:
+            raise KeyError("odd")
+        return function(settings, transport, to, *more)
+
+    return fail

@@ -53,6 +53,22 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return answer
 
 
+def test_a_mail_that_ses_took_counts_even_without_an_id(
+    answering: Callable[..., list[str]], a_message: Build
+) -> None:
+    answering({})
+    assert send(a_message(), Ses()).answer == ""
+
+
+def test_ses_that_is_busy_is_not_waited_for_when_time_is_nearly_up(
+    answering: Callable[..., list[str]], a_message: Build
+) -> None:
+    calls = answering(refusal("TooManyRequestsException"), {"MessageId": "1"})
+    with open_transport(Ses(), lambda: 20.5) as post, pytest.raises(Undelivered):
+        post(a_message())
+    assert len(calls) == 1
+
+
 def refusal(code: str, text: str = "No", status: int = 400) -> ClientError:
     answer = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "SendEmail")  # type: ignore[arg-type]
@@ -135,7 +151,7 @@ def test_too_many_mails_in_a_second_wait_for_the_next(
     pauses: list[float] = []
     too_fast = refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)
     answering(too_fast, too_fast, {"MessageId": "0102"})
-    with ses.session(Ses(), pauses.append) as post:
+    with ses.session(Ses(), sleep=pauses.append) as post:
         assert post(a_message()).answer == "0102"
     assert pauses == [1, 1]
 
@@ -145,7 +161,7 @@ def test_a_provider_that_stays_too_busy_is_tried_again_later(
 ) -> None:
     pauses: list[float] = []
     answering(*[refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)] * 5)
-    with ses.session(Ses(), pauses.append) as post, pytest.raises(Undelivered, match="sending rate"):
+    with ses.session(Ses(), sleep=pauses.append) as post, pytest.raises(Undelivered, match="sending rate"):
         post(a_message())
     assert pauses == [1, 1, 2, 4]
 

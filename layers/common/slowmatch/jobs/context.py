@@ -15,6 +15,10 @@ FLUSH_SECONDS = 1.0
 """How often, at most, progress and log lines are written while a handler only reports."""
 
 
+FINISH_SECONDS = 5.0
+"""What is kept of an invocation's time for writing down how the attempt ended."""
+
+
 class Cancelled(Exception):
     """The run was deleted, or the attempt is no longer this worker's: the handler has to stop."""
 
@@ -64,6 +68,10 @@ class Context:
         if not self.flush():
             raise Cancelled(f"run {self.run_id} was deleted or taken over")
         return self._remaining_ms() <= self._reserve_ms
+
+    def seconds_left(self) -> float:
+        """The longest that something may take now, so that the attempt can still end by itself."""
+        return self._remaining_ms() / 1000 - FINISH_SECONDS
 
     def flush(self) -> bool:
         """Write what was reported; False when the attempt is no longer ours."""

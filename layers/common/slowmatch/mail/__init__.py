@@ -4,12 +4,13 @@ One message has one recipient. `post` returns a Receipt once the provider has ta
 and raises Refused (trying again cannot help) or Undelivered (it may) otherwise.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from slowmatch.mail import ses, smtp
 from slowmatch.mail.config import Transport, message_from, transport_from
-from slowmatch.mail.errors import MailError, Refused, Undelivered
+from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, Receipt, check_address, message_id
 from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Smtp
@@ -29,6 +30,7 @@ __all__ = [
     "message_from",
     "message_id",
     "open_transport",
+    "reason",
     "send",
     "transport_from",
     "trial",
@@ -38,13 +40,18 @@ __all__ = [
 Post = Callable[[Message], Receipt]
 
 
-def open_transport(transport: Transport) -> AbstractContextManager[Post]:
-    """One connection for several messages; after a failed one it can take the next."""
+def open_transport(
+    transport: Transport, seconds_left: Callable[[], float] = lambda: math.inf
+) -> AbstractContextManager[Post]:
+    """One connection for several messages; after a failed one it can take the next.
+
+    A message that the provider has not taken within `seconds_left()` is Undelivered.
+    """
     match transport:
         case Ses():
-            return ses.session(transport)
+            return ses.session(transport, seconds_left)
         case Smtp():
-            return smtp.session(transport)
+            return smtp.session(transport, seconds_left)
 
 
 def send(message: Message, transport: Transport) -> Receipt:

@@ -1,5 +1,12 @@
 """The two ways a mail fails: for good, or for now."""
 
+import traceback
+
+from slowmatch.text import clean_line
+
+REASON_MAX = 1_000
+"""The characters of a reason: a server's reply, and what to look at."""
+
 
 class MailError(Exception):
     """A mail did not go out; the message quotes the provider and names the setting to look at."""
@@ -22,3 +29,9 @@ class Undelivered(MailError):
             message = f"{message}. It may have been accepted all the same, and then arrives twice"
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+
+
+def reason(error: Exception) -> str:
+    """Why a mail failed, on one line; of an unexpected error with its type. Works when `str(error)` raises."""
+    told = str(error) if isinstance(error, MailError) else "".join(traceback.format_exception_only(error))
+    return clean_line(told, REASON_MAX)

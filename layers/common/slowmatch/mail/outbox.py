@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from slowmatch.db import Connection
+from slowmatch.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def is_pending(con: Connection, entry: Entry, now: datetime) -> bool:
 
 
 def sent(con: Connection, entry: Entry, now: datetime, answer: str) -> None:
-    """The provider took the mail over."""
+    """Note that the provider took the mail over, whatever is in its answer."""
     con.query(
         """
         UPDATE mail_outbox SET sent_at = CAST(:now AS timestamptz), answer = :answer
@@ -50,5 +51,5 @@ def sent(con: Connection, entry: Entry, now: datetime, answer: str) -> None:
         recipient=entry.recipient,
         edition=entry.edition,
         now=now,
-        answer=answer,
+        answer=clean(answer),
     )

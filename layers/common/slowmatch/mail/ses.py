@@ -1,5 +1,6 @@
 """SES, version 2 of its API, with the finished message as raw content."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slowmatch.mail.errors import MailError, Refused, Undelivered
 from slowmatch.mail.message import Message, Receipt
+from slowmatch.text import clean_line
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -30,14 +32,21 @@ _LOOK_AT = {
 
 @dataclass(frozen=True, slots=True)
 class Ses:
-    """SES in the region of the process. `timeout_seconds` is for each answer, connecting included."""
+    """SES in the region of the process. `timeout_seconds` is for connecting, and again for the answer."""
 
-    timeout_seconds: float = 30.0
+    timeout_seconds: float = 10.0
 
 
 @contextmanager
-def session(ses: Ses, sleep: Callable[[float], None] = time.sleep) -> Iterator["_Session"]:
-    """Yield what posts messages; `sleep` waits while SES allows no further mail in this second."""
+def session(
+    ses: Ses,
+    seconds_left: Callable[[], float] = lambda: math.inf,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator["_Session"]:
+    """Yield what posts messages; `sleep` waits while SES allows no further mail in this second.
+
+    It does not wait if that would leave no time for the answer.
+    """
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -53,14 +62,20 @@ def session(ses: Ses, sleep: Callable[[float], None] = time.sleep) -> Iterator["
     except BotoCoreError as error:
         raise _from_botocore(error) from error
     try:
-        yield _Session(client, sleep)
+        yield _Session(client, lambda pause: seconds_left() > pause + 2 * ses.timeout_seconds, sleep)
     finally:
         client.close()
 
 
 class _Session:
-    def __init__(self, client: "SESV2Client", sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        client: "SESV2Client",
+        may_pause: Callable[[float], bool],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._client = client
+        self._may_pause = may_pause
         self._sleep = sleep
 
     def __call__(self, message: Message) -> Receipt:
@@ -70,6 +85,8 @@ class _Session:
             try:
                 return self._send(message, content)
             except _TooFast:
+                if not self._may_pause(pause):
+                    raise
                 self._sleep(pause)
         return self._send(message, content)
 
@@ -84,7 +101,7 @@ class _Session:
             raise _from_answer(error) from error
         except BotoCoreError as error:
             raise _from_botocore(error) from error
-        return Receipt(answer["MessageId"])
+        return Receipt(answer.get("MessageId", ""))
 
 
 class _TooFast(Undelivered):
@@ -92,8 +109,8 @@ class _TooFast(Undelivered):
 
 
 def _from_answer(error: "ClientError") -> MailError:
-    code = error.response.get("Error", {}).get("Code", "")
-    text = error.response.get("Error", {}).get("Message", "")
+    code = clean_line(error.response.get("Error", {}).get("Code") or "", 100)
+    text = clean_line(error.response.get("Error", {}).get("Message") or "", 500)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = f"SES said: {code} {text}".rstrip()
     if code in _THROTTLED and "quota" not in text.lower():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slowmatch.mail.errors import MailError, Refused, Undelivered
+from slowmatch.text import clean_line
 
 # What OpenSSL says to a server that answers its first bytes in plain text.
 _PLAIN_TEXT_ANSWER = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
@@ -69,5 +70,4 @@ def _from_exception(error: Exception, server: str, look_at: str, outcome_unknown
 
 
 def _text(reply: bytes | str) -> str:
-    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return " ".join(text.split())[:_REPLY_LIMIT]
+    return clean_line(reply, _REPLY_LIMIT)

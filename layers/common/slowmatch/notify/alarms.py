@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from slowmatch.db import Connection
 from slowmatch.notify.routing import record
+from slowmatch.text import clean
 
 
 def is_alarm(message: Any) -> bool:
@@ -27,8 +28,7 @@ def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now:
 
 
 def _text(value: Any) -> str:
-    """As PostgreSQL can keep it: without NUL, and with ? for half of a surrogate pair."""
-    return str(value or "").replace("\0", "").encode("utf-8", "replace").decode()
+    return clean(str(value or ""))
 
 
 def _job(message: dict[str, Any]) -> str | None:

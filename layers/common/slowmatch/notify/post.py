@@ -2,17 +2,17 @@
 
 import http.client
 import re
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from urllib.parse import unquote, urlsplit
+
+from slowmatch.deadline import hanging_up_after
+from slowmatch.text import clean_line
 
 LIMIT_SECONDS = 10.0
 CONNECT_SECONDS = 4.0
@@ -50,26 +50,22 @@ def post(url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     started = time.monotonic()
     connection = _connection(parts.scheme, parts.hostname or "", parts.port)
-    # The socket's time-out is for one operation: a receiver that sends a byte now and then outlives it.
-    over = threading.Timer(limit_seconds, _hang_up, [connection])
-    over.start()
     try:
-        connection.connect()
-        if not over.is_alive():
-            raise TimeoutError  # it had nothing to hang up
-        connection.sock.settimeout(limit_seconds)
-        connection.request("POST", path, body, dict(headers))
-        response = connection.getresponse()
-        shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN + len(url)), url)
-        return Answer(
-            response.status, f"HTTP {response.status}{shown}", retry_after(response.getheader("Retry-After"))
-        )
+        with hanging_up_after(limit_seconds, connection) as hung_up:
+            connection.connect()
+            if hung_up.is_set():
+                raise TimeoutError  # there was no socket to shut down
+            connection.sock.settimeout(limit_seconds)
+            connection.request("POST", path, body, dict(headers))
+            response = connection.getresponse()
+            shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN + len(url)), url)
+        retry = retry_after(response.getheader("Retry-After"))
+        return Answer(response.status, f"HTTP {response.status}{shown}", retry)
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() - started >= limit_seconds:
             return Answer(0, f"no answer within {limit_seconds:g} seconds")
         return Answer(0, _trouble(error))
     finally:
-        over.cancel()
         connection.close()
 
 
@@ -97,12 +93,6 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
     return http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
-
-
 def _trouble(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its TLS certificate is not trusted, or is another host's"
@@ -115,11 +105,11 @@ def _trouble(error: Exception) -> str:
 
 def _shown(body: bytes, url: str) -> str:
     """The beginning of a refusal, on one line, without any part of the address should it be repeated there."""
-    text = " ".join(body.decode("utf-8", "replace").split())
+    text = clean_line(body, len(body))
     address = url.partition("://")[2]
     parts = {part for said in (address, unquote(address)) for part in _PARTS.split(said) if len(part) > 3}
     for secret in (url, *sorted(parts, key=len, reverse=True)):
         text = text.replace(secret, "...")
     if len(body) == SHOWN + len(url):
         text = text[: -len(url)]  # it may have been cut within the address
-    return f": {''.join(c for c in text if c.isprintable())}" if text else ""
+    return f": {text}" if text else ""
