@@ -220,6 +220,12 @@ def test_gibberish_instead_of_the_last_reply_leaves_the_outcome_unknown(a_messag
     assert caught.value.outcome_unknown
 
 
+def test_a_last_reply_too_long_to_read_leaves_the_outcome_unknown(a_message: Build) -> None:
+    with serving({"END": f"250 {'x' * 9_000}"}) as server, pytest.raises(Undelivered) as raised:
+        send(a_message(), plain(server.port))
+    assert raised.value.outcome_unknown
+
+
 def test_a_timeout_says_that_it_was_one(a_message: Build) -> None:
     with serving({"RCPT": STALL}) as server, pytest.raises(Undelivered, match="timed out"):
         send(a_message(), plain(server.port, timeout_seconds=SHORT))

@@ -38,7 +38,8 @@ def _from_reply(
     said = f"SMTP server {server} said: {error.smtp_code} {_text(error.smtp_error)}"
     if 400 <= error.smtp_code < 500:
         return Undelivered(said)
-    if not 500 <= error.smtp_code < 600:
+    unread = isinstance(error.smtp_error, str)  # smtplib's own words: the reply was too long for it
+    if unread or not 500 <= error.smtp_code < 600:
         return Undelivered(f"{said}, which is no answer in SMTP", outcome_unknown=outcome_unknown)
     if isinstance(error, smtplib.SMTPAuthenticationError) or error.smtp_code == 535:
         return Refused(
