@@ -126,7 +126,7 @@ def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(telling: Telling, c
 
 @pytest.mark.parametrize(
     ("text", "kept"),
-    [("a\u0000b", "ab"), ("C:\\u0000", "C:\\u0000"), ("half \ud83d", "half ?"), ("\\\u0000", "\\")],
+    [("a\0b", "a\ufffdb"), (r"C:\u0000", r"C:\u0000"), ("half \ud83d", "half \ufffd"), ("\\\0", "\\\ufffd")],
     ids=ascii,
 )
 def test_an_alarm_may_say_what_postgresql_cannot_keep(

@@ -15,10 +15,6 @@ FLUSH_SECONDS = 1.0
 """How often, at most, progress and log lines are written while a handler only reports."""
 
 
-FINISH_SECONDS = 5.0
-"""What is kept of an invocation's time for writing down how the attempt ended."""
-
-
 class Cancelled(Exception):
     """The run was deleted, or the attempt is no longer this worker's: the handler has to stop."""
 
@@ -54,6 +50,7 @@ class Context:
         self.now = claim.started_at
         self._remaining_ms = remaining_ms
         self._reserve_ms = min(30_000, remaining_ms() // 5)
+        self._finish_ms = min(5_000, remaining_ms() // 10)
         self._progress: dict[str, Any] | None = None
         self._lines: list[dict[str, str]] = []
         self._flushed_at = time.monotonic()
@@ -70,8 +67,8 @@ class Context:
         return self._remaining_ms() <= self._reserve_ms
 
     def seconds_left(self) -> float:
-        """The longest that something may take now, so that the attempt can still end by itself."""
-        return self._remaining_ms() / 1000 - FINISH_SECONDS
+        """The longest that something may take now, so that there is time left to write down how it ended."""
+        return (self._remaining_ms() - self._finish_ms) / 1000
 
     def flush(self) -> bool:
         """Write what was reported; False when the attempt is no longer ours."""
