@@ -21,8 +21,8 @@ TRACEBACK_MAX = 32_000
 ATTEMPTS_IN_A_ROW = 12
 """How many attempts of a run follow one another by messages that its function sends to its own queue.
 
-The next one is started by the dispatcher. So a handler that always returns `Continue` makes this many attempts in
-each of the dispatcher's passes, and no chain of messages is as long as those that Lambda ends, about 16.
+The next one is started by the dispatcher. So a handler that always returns `Continue` makes no more attempts than
+this between two of the dispatcher's passes. Lambda itself would end a chain of about 16.
 """
 
 
