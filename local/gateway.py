@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from local import http_api
 from local.environment import HOST
 from local.functions import Functions
-from local.loopback import Handler, only_from_here
+from local.http_server import Handler, application
 from local.resources import Template
 from local.routes import Match, Routes
 
@@ -34,7 +34,7 @@ class Gateway:
         self._routes = Routes(template.functions)
         self._functions = functions
         self._start_page = start_page
-        app = web.Application(client_max_size=MAXIMUM_BODY, middlewares=[only_from_here])
+        app = application(links=True, client_max_size=MAXIMUM_BODY)
         app.router.add_routes(others)
         app.router.add_route("*", "/{path:(?s:.*)}", self._api)
         self._runner = web.AppRunner(

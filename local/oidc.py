@@ -9,15 +9,16 @@ import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import pages
+from local.cross_origin import LOOPBACK_NAMES
 from local.environment import API_AUDIENCE, CLIENT_ID, HOST
-from local.loopback import only_from_here
+from local.http_server import application
 from local.people import PEOPLE, Person
 from local.site import html, stylesheet
 
@@ -25,7 +26,7 @@ CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
 KID = "local"
 CALLBACK = "/sign-in/callback"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SIGNED_OUT = "/signed-out"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,17 @@ class Grant:
 
 
 class Provider:
-    def __init__(self, port: int) -> None:
+    """`console` is the port of the only site that it signs people in to."""
+
+    def __init__(self, port: int, console: int) -> None:
+        sites = [f"http://{name}:{console}" for name in LOOPBACK_NAMES]
+        self._callbacks = [site + CALLBACK for site in sites]
+        self._signed_out = [site + SIGNED_OUT for site in sites]
         self._issuer = f"http://{HOST}:{port}"
         self._port = port
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._grants: dict[str, Grant] = {}
-        app = web.Application(middlewares=[only_from_here])
+        app = application(links=True)
         app.router.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
 
@@ -103,7 +109,7 @@ class Provider:
     async def _authorize(self, request: web.Request) -> web.Response:
         """Without a person: the page that asks for one. With one, or a refusal: back to the console."""
         query = dict(request.query)
-        if problem := _wrong(query):
+        if problem := self._wrong(query):
             return web.Response(status=400, text=f"{problem}\n")
         chosen = query.pop("person", None)
         if chosen is None:
@@ -114,6 +120,21 @@ class Provider:
         else:
             answer |= {"error": "access_denied", "error_description": "You did not want to sign in."}
         raise web.HTTPFound(f"{query['redirect_uri']}?{urlencode(answer)}")
+
+    def _wrong(self, query: dict[str, str]) -> str | None:
+        """What is wrong with a request to sign in; None if nothing is."""
+        wanted = {"client_id": CLIENT_ID, "response_type": "code", "code_challenge_method": "S256"}
+        for name, value in wanted.items():
+            if query.get(name) != value:
+                return f"{name} is {query.get(name)!r}, not {value!r}"
+        if "openid" not in query.get("scope", "").split():
+            return "scope has no openid"
+        uri = query.get("redirect_uri", "")
+        if uri not in self._callbacks:
+            return f"redirect_uri is {uri!r}: use one of {', '.join(self._callbacks)}"
+        return next(
+            (f"{name} is missing" for name in ("state", "code_challenge") if not query.get(name)), None
+        )
 
     def _code(self, person: Person, query: dict[str, str]) -> str:
         code = secrets.token_urlsafe(24)
@@ -149,23 +170,9 @@ class Provider:
 
     async def _end_session(self, request: web.Request) -> web.Response:
         back = request.query.get("post_logout_redirect_uri", "")
-        if _on_this_machine(back):
+        if back in self._signed_out:
             raise web.HTTPFound(back)
         return web.Response(text="You are signed out.\n")
-
-
-def _wrong(query: dict[str, str]) -> str | None:
-    """What is not as the console asks."""
-    wanted = {"client_id": CLIENT_ID, "response_type": "code", "code_challenge_method": "S256"}
-    for name, value in wanted.items():
-        if query.get(name) != value:
-            return f"{name} is {query.get(name)!r}, not {value!r}"
-    if "openid" not in query.get("scope", "").split():
-        return "scope has no openid"
-    uri = query.get("redirect_uri", "")
-    if not _on_this_machine(uri) or urlsplit(uri).path != CALLBACK:
-        return f"redirect_uri is {uri!r}: it has to be {CALLBACK} on this machine"
-    return next((f"{name} is missing" for name in ("state", "code_challenge") if not query.get(name)), None)
 
 
 def _belongs(grant: Grant, form: dict[str, str]) -> bool:
@@ -178,8 +185,3 @@ def _belongs(grant: Grant, form: dict[str, str]) -> bool:
         and secrets.compare_digest(challenge.encode(), grant.challenge.encode())
         and time.monotonic() < grant.expires
     )
-
-
-def _on_this_machine(uri: str) -> bool:
-    parts = urlsplit(uri)
-    return parts.scheme == "http" and parts.hostname in _LOOPBACK

@@ -10,6 +10,7 @@ from typing import Protocol
 from aiohttp import web
 
 from local.environment import HOST
+from local.http_server import application
 from local.invocation import Invocation
 
 _RECEIVED = {"status": "OK"}
@@ -44,7 +45,7 @@ class Endpoint:
 
 class RuntimeApi:
     def __init__(self) -> None:
-        app = web.Application(client_max_size=_LARGEST_ANSWER)
+        app = application(links=False, client_max_size=_LARGEST_ANSWER)
         app.router.add_get("/2018-06-01/runtime/invocation/next", self._next)
         app.router.add_post("/2018-06-01/runtime/invocation/{id}/response", self._response)
         app.router.add_post("/2018-06-01/runtime/invocation/{id}/error", self._error)

@@ -1,7 +1,7 @@
 """The SMTP catcher: takes mail into the outbox, or fails in the way it is told to."""
 
 import asyncio
-from typing import Any, Literal, get_args
+from typing import Any, AnyStr, Literal, get_args
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -38,7 +38,7 @@ class Catcher:
             self._server.close()
 
     def _connection(self) -> SMTP:
-        return SMTP(
+        return _Connection(
             self,
             hostname="outbox.local",
             ident="Slowmatch outbox",
@@ -82,6 +82,21 @@ class Catcher:
         content = envelope.original_content or b""
         identifier = self._outbox.add(envelope.mail_from or "", envelope.rcpt_tos, content)
         return _hang_up(server) if self.mode == "lose-answer" else f"250 OK {identifier}"
+
+
+class _Connection(SMTP):
+    """A connection that is closed if its first line is not SMTP.
+
+    A web page can make a browser send an HTTP request here, with SMTP commands in its body. aiosmtpd alone would
+    skip a few lines that it does not know, and take the mail.
+    """
+
+    async def push(self, status: AnyStr) -> None:
+        await super().push(status)
+        greeted = self.session is not None and self.session.host_name is not None
+        if str(status).startswith("500 ") and not greeted and self.transport is not None:
+            self.transport.close()
+            self.transport = None  # ends aiosmtpd's loop: what else has arrived is not read
 
 
 def _hang_up(server: SMTP) -> str:

@@ -71,7 +71,7 @@ async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
     from local.oidc import Provider
 
     async with plan.output.step("OpenID", f"starting on {plan.ports.provider_url}"):
-        provider = Provider(plan.ports.provider)
+        provider = Provider(plan.ports.provider, console=plan.ports.gateway)
         await provider.start()
         stack.push_async_callback(provider.stop)
 

@@ -1,4 +1,4 @@
-"""The main port: the HTTP API around a pretended function, and who may use it at all."""
+"""The main port: the HTTP API around a pretended function."""
 
 import asyncio
 import io
@@ -150,33 +150,6 @@ def test_a_body_above_six_megabytes_as_an_event_is_too_large(tiny: Template, siz
         ):
             assert (answer.status, await answer.json()) == (413, {"message": "Request Entity Too Large"})
             assert functions.events == []
-
-    run(test())
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 200),
-        ({"Host": "localhost:8080"}, 200),
-        ({"Host": "[::1]:8080"}, 200),
-        ({"Origin": "http://localhost:3000"}, 200),
-        ({"Host": "rebound.example.com"}, 403),
-        ({"Host": "127.0.0.1.example.com:8080"}, 403),
-        ({"Origin": "https://example.com"}, 403),
-        ({"Origin": "null"}, 403),
-    ],
-)
-def test_pages_of_other_sites_may_not_use_the_stack(
-    tiny: Template, headers: dict[str, str], status: int
-) -> None:
-    async def test() -> None:
-        async with (
-            gateway(tiny) as (session, functions),
-            session.post("/open", headers=headers) as answer,
-        ):
-            assert answer.status == status
-            assert bool(functions.events) == (status == 200)
 
     run(test())
 

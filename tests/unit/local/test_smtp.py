@@ -59,6 +59,34 @@ def test_a_message_lands_in_the_outbox(outbox_folder: Path) -> None:
     assert (mail.subject, mail.text, mail.html) == ("Grüße", "plain\n", "<p>page</p>\n")
 
 
+@pytest.mark.parametrize(
+    "first_line",
+    [b"POST / HTTP/1.1", b"GET / HTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"x" * 600, b""],
+    ids=["a form", "a page", "a TLS handshake", "a long line", "an empty line"],
+)
+def test_a_first_line_that_is_not_smtp_closes_the_connection(outbox_folder: Path, first_line: bytes) -> None:
+    commands = b"EHLO page\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nHello\r\n.\r\n"
+
+    def send(client: smtplib.SMTP) -> None:
+        client.send(first_line + b"\r\n" + commands)
+        assert client.getreply()[0] == 500
+        client.getreply()
+
+    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionResetError)):
+        talk(outbox_folder, "accept", send)
+    assert list(outbox_folder.iterdir()) == []
+
+
+def test_a_client_may_try_a_command_that_is_not_known(outbox_folder: Path) -> None:
+    def converse(client: smtplib.SMTP) -> None:
+        client.ehlo()
+        assert client.docmd("XCLIENT")[0] == 500
+        deliver(client)
+
+    talk(outbox_folder, "accept", converse)
+    assert len(Outbox(outbox_folder).all()) == 1
+
+
 def test_signing_in_is_possible_and_not_needed(outbox_folder: Path) -> None:
     def sign_in(client: smtplib.SMTP) -> None:
         client.login("somebody", "something")

@@ -29,6 +29,7 @@ class Up:
         self, folder: Path, command: str = "up", template: Path = TEMPLATE, **environment: str
     ) -> None:
         self.folder = folder
+        self.command = command
         self.port = free_ports()
         self.log = folder.parent / f"{next(NUMBERS)}.log"
         arguments = [command, "--port", str(self.port), "--data", str(folder)]
