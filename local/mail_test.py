@@ -9,8 +9,10 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+from local import ROOT
 from local.cli import port_number
 from local.errors import StackError
 from local.stage import CONFIG, named
@@ -25,9 +27,15 @@ class NotAsked(Exception):
     """The provider was not asked; the message says why."""
 
 
-def here(port: int, to: list[str]) -> dict[str, Any]:
-    """The run, over, as the running stack's HTTP API gives it. Raises NotAsked."""
-    run: dict[str, Any] = _call(port, "POST", f"/api/jobs/{JOB}/runs", {"payload": {"to": to}})
+def here(port: int, data: Path, to: list[str]) -> dict[str, Any]:
+    """The run, over, as the HTTP API of the stack with this data folder gives it. Raises NotAsked."""
+    found = _call(port, "GET", "/local/state").get("data")
+    if found != str(data):
+        raise NotAsked(
+            f"the stack on port {port} is not the one of {data}, but of {found}: say where this one listens"
+            " with PORT=9000, or start it with make run"
+        )
+    run = _call(port, "POST", f"/api/jobs/{JOB}/runs", {"payload": {"to": to}})
     deadline = time.monotonic() + WAIT_SECONDS
     while run["state"] not in ENDS:
         if time.monotonic() > deadline:
@@ -64,13 +72,15 @@ def report(run: dict[str, Any]) -> int:
     return 0
 
 
-def _call(port: int, method: str, path: str, body: Any = None) -> Any:
+def _call(port: int, method: str, path: str, body: Any = None) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         headers = {"Content-Type": "application/json"}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
         answer = json.loads(response.read())
+        if not isinstance(answer, dict):
+            raise ValueError(f"it answers {answer!r}")
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotAsked(
             f"no stack answers on port {port} ({error}): start it with make run, or name a stage in the cloud:"
@@ -89,6 +99,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.mail_test", description=__doc__)
     parser.add_argument("--to", required=True, help="addresses, separated by commas")
     parser.add_argument("--port", type=port_number, default=8080, help="of the stack on this machine")
+    parser.add_argument(
+        "--data", type=Path, default=ROOT / ".slowmatch", help="that stack's folder for data and logs"
+    )
     parser.add_argument("--stage", help="section of samconfig.toml: send from the cloud instead")
     parser.add_argument("--sam", default="sam", help="the SAM CLI")
     options = parser.parse_args(arguments)
@@ -96,7 +109,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not to:
             raise NotAsked("say whom to send it to: make mail-test TO=you@example.com")
-        return report(in_cloud(options.sam, options.stage, to) if options.stage else here(options.port, to))
+        if options.stage:
+            return report(in_cloud(options.sam, options.stage, to))
+        return report(here(options.port, options.data.resolve(), to))
     except (NotAsked, StackError) as error:
         print(f"slowmatch: {error}", file=sys.stderr)
         return 2

@@ -78,7 +78,7 @@ async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
 
 def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:
     where = addresses(plan.ports, plan.environ)
-    current = partial(state, services.aws, plan.template, where, functions, rules)
+    current = partial(state, services.aws, plan.template, plan.folders.data, where, functions, rules)
     site = Site(services.outbox, services.catcher, current)
     others = (*site.routes(), *InvokeApi(functions).routes())
     return Gateway(plan.ports.gateway, plan.template, functions, site.start_page, others)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from local.aws import Aws
@@ -14,10 +15,12 @@ from local.rules import Rules
 
 
 async def state(
-    aws: Aws, template: Template, addresses: Mapping[str, str], functions: Functions, rules: Rules
+    aws: Aws, template: Template, data: Path, addresses: Mapping[str, str], functions: Functions, rules: Rules
 ) -> dict[str, Any]:
+    """The document of /local/state; `data` is the folder that tells stacks apart."""
     return {
         "pid": os.getpid(),
+        "data": str(data),
         "addresses": addresses,
         "functions": [
             {

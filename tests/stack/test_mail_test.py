@@ -27,8 +27,14 @@ def make(*variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*command, *variables], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+def send(stack: Stack, to: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "local.mail_test", "--to", to]
+    command += ["--port", str(stack.port), "--data", str(stack.data)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 def test_it_shows_what_the_provider_answered_each_recipient(outbox: Stack) -> None:
-    done = make("TO=ann@example.com, bob@example.com", f"PORT={outbox.port}")
+    done = send(outbox, "ann@example.com, bob@example.com")
     assert done.returncode == 0, done.stderr
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines()[:2])
     assert set(lines) == {"ann@example.com", "bob@example.com"}
@@ -47,8 +53,8 @@ def test_it_shows_what_the_provider_answered_each_recipient(outbox: Stack) -> No
 )
 def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack, mode: str, words: str) -> None:
     assert outbox.call("PUT", "/outbox/mode", {"mode": mode})[0] < 300
-    done = make("TO=ann@example.com", f"PORT={outbox.port}")
-    assert done.returncode != 0
+    done = send(outbox, "ann@example.com")
+    assert done.returncode == 1
     assert "The test mail was not sent: " in done.stderr
     assert words in done.stderr
 
@@ -61,9 +67,16 @@ def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack, mode: str
     ],
 )
 def test_without_an_address_nothing_is_sent(outbox: Stack, to: str, words: str) -> None:
-    done = make(f"TO={to}", f"PORT={outbox.port}")
-    assert done.returncode != 0
+    done = send(outbox, to)
+    assert done.returncode == 2
     assert words in done.stderr
+    assert outbox.get("/outbox.json") == []
+
+
+def test_a_stack_of_another_folder_sends_nothing(outbox: Stack) -> None:
+    done = make("TO=ann@example.com", f"PORT={outbox.port}")
+    assert done.returncode != 0
+    assert f"is not the one of {ROOT / '.slowmatch'}, but of {outbox.data}: say where" in done.stderr
     assert outbox.get("/outbox.json") == []
 
 
