@@ -17,6 +17,7 @@ from local.exclusive import FolderLock, check_ports
 from local.output import Output
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,27 +117,34 @@ def _wants_provider(options: argparse.Namespace, ports: Ports) -> bool:
 
 
 async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Folders) -> int:
-    """Run until SIGINT, SIGTERM or SIGHUP, in the middle of starting too."""
+    """Run until one of STOP_SIGNALS, which may come at any moment of the start. Returns the exit status."""
     output = Output()
     work = asyncio.create_task(_run(options, ports, folders, output))
     loop = asyncio.get_running_loop()
+    stop_requested = asyncio.Event()
 
     def stop() -> None:
-        if not work.cancelling():  # a second Ctrl-C does not disturb the first one's work
-            output.line("\nstopping ...")
+        if not stop_requested.is_set():  # a second Ctrl-C does not disturb the first one's work
+            stop_requested.set()
+            output.stopping()
             work.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
     await asyncio.wait({work})
-    if work.cancelled():
+    for number in STOP_SIGNALS:  # everything has ended; a late Ctrl-C must not interrupt the exit
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    error = None if work.cancelled() else work.exception()
+    for failure in leaves(error) if error else []:
+        if not isinstance(failure, StackError):
+            raise failure
+        output.line(f"slowmatch: {failure}")
+    if (
+        stop_requested.is_set()
+    ):  # even if something failed at that moment, such as a server that got the signal too
         output.line("stopped")
         return 0
-    error = work.exception()
-    for leaf in leaves(error) if error else []:
-        if not isinstance(leaf, StackError):
-            raise leaf
-        output.line(f"slowmatch: {leaf}")
     return 1
 
 

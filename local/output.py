@@ -25,6 +25,7 @@ class Output:
         self._stream = stream or sys.stdout
         self._colour = self._stream.isatty() and "NO_COLOR" not in os.environ
         self._began = time.monotonic()
+        self._is_stopping = False
 
     def line(self, text: str = "") -> None:
         # A terminal that was closed must not keep the stack from stopping in order.
@@ -39,19 +40,29 @@ class Output:
         yield
         self._step(name, f"ready after {time.monotonic() - began:.1f} s")
 
+    def stopping(self) -> None:
+        """Say so; from now on nothing is announced as started or ready."""
+        self._is_stopping = True
+        self.line("\nstopping ...")
+
+    def announce(self, text: str) -> None:
+        """A line about the start. Steps that end at the moment of a Ctrl-C must not report after "stopping"."""
+        if not self._is_stopping:
+            self.line(text)
+
     def note(self, text: str) -> None:
         """Something that happened while the stack runs."""
         self.log("stack", "", text)
 
     def ready(self, addresses: Mapping[str, str]) -> None:
-        self.line(f"\nReady after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.\n")
+        self.announce(f"\nReady after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.\n")
         for name, where in addresses.items():
-            self.line(f"  {name:<16} {where}")
-        self.line()
+            self.announce(f"  {name:<16} {where}")
+        self.announce("")
 
     def _step(self, name: str, text: str) -> None:
         elapsed = time.monotonic() - self._began
-        self.line(f"{self._paint('2', f'{elapsed:5.1f} s')}  {name:<14} {text}")
+        self.announce(f"{self._paint('2', f'{elapsed:5.1f} s')}  {name:<14} {text}")
 
     def log(self, label: str, level: str, text: str) -> None:
         first, *rest = text.splitlines() or [""]

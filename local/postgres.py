@@ -26,7 +26,7 @@ class Postgres:
 
     async def start(self) -> None:
         """Return once connections are accepted. Raises PostgresError."""
-        await asyncio.to_thread(self._cluster.prepare)
+        await self._cluster.prepare()
         patience = asyncio.get_running_loop().time() + _LEFTOVER_SECONDS
         while True:
             try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_STOP_SECONDS = 5.0
 # Nothing else of this process's environment reaches a child: above all no AWS credentials.
 _INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
@@ -27,9 +28,20 @@ async def spawn(
 
     Linux sends it `die_with` should this process die. Elsewhere a child has to notice by itself.
     """
-    return await asyncio.create_subprocess_exec(
-        *command, start_new_session=True, preexec_fn=_die_with_parent(die_with), **options
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command, start_new_session=True, preexec_fn=_die_with_parent(die_with), **options
+        )
     )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # asyncio would kill the process, but not what it has started by now.
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await stop(starting.result(), (die_with, _STOP_SECONDS))
+            kill_group(starting.result())
+        raise
 
 
 def kill_group(process: asyncio.subprocess.Process, number: signal.Signals = signal.SIGKILL) -> None:

@@ -129,8 +129,8 @@ async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "Cat
 
     outbox = Outbox(plan.folders.outbox)
     catcher = Catcher(outbox, plan.ports.smtp)
-    await catcher.start()
     stack.push_async_callback(catcher.stop)
+    await catcher.start()
     return outbox, catcher
 
 

@@ -34,8 +34,8 @@ class StartError(StackError):
 async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[Work]:
     """Start everything and let `stack` stop it in reverse. Returns what is to run until then."""
     functions = Functions(plan.template, plan.ports, plan.folders, plan.environ, plan.output)
-    await functions.start()
     stack.push_async_callback(functions.stop)
+    await functions.start()
     async with plan.output.step("Database", "applying migrations"):
         result = await _invoke_if_there(functions, MIGRATE, b"{}")
         if result is not None and result.error:
@@ -50,8 +50,8 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
     rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
     async with plan.output.step("Gateway", f"starting on {plan.ports.gateway_url}"):
         gateway = _gateway(plan, services, functions, rules)
-        await gateway.start()
         stack.push_async_callback(gateway.stop)
+        await gateway.start()
         await sns.subscribe(services.aws, plan.template, plan.ports)
     async with plan.output.step("Queues", "sending again what waits in the database"):
         result = await _invoke_if_there(functions, DISPATCHER, b'{"payload": {"resend": true}}')
@@ -72,8 +72,8 @@ async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
 
     async with plan.output.step("OpenID", f"starting on {plan.ports.provider_url}"):
         provider = Provider(plan.ports.provider, console=plan.ports.gateway)
-        await provider.start()
         stack.push_async_callback(provider.stop)
+        await provider.start()
 
 
 def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:

@@ -69,7 +69,12 @@ def _find_or_create() -> SystemUser:
 
 def _create() -> pwd.struct_passwd:
     try:
-        subprocess.run(["useradd", "--system", "--no-create-home", NAME], check=True, capture_output=True)
+        subprocess.run(
+            ["useradd", "--system", "--no-create-home", NAME],
+            check=True,
+            capture_output=True,
+            start_new_session=True,  # a Ctrl-C in the terminal is not for it
+        )
         return pwd.getpwnam(NAME)
     except (OSError, subprocess.CalledProcessError, KeyError):
         return pwd.getpwnam("nobody")

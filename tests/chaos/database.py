@@ -1,5 +1,6 @@
 """A PostgreSQL that is stopped, crashed and started again while a stack uses it."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -61,7 +62,7 @@ class Database(Client):
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._cluster.prepare()
+        asyncio.run(self._cluster.prepare())
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(binaries() / "postgres"), "-D", str(self._cluster.folder), *self._options],

@@ -78,3 +78,16 @@ def test_a_terminal_that_was_closed_does_not_matter() -> None:
             raise OSError("input/output error")
 
     Output(Closed()).line("hello")
+
+
+def test_after_a_stop_nothing_is_announced_as_ready() -> None:
+    stream = io.StringIO()
+    output = Output(stream)
+
+    async def test() -> None:
+        async with output.step("SMTP", "starting"):
+            output.stopping()
+        output.ready({"Console": "http://127.0.0.1:8080/"})
+
+    asyncio.run(test())
+    assert stream.getvalue().endswith("\nstopping ...\n")

@@ -215,22 +215,6 @@ def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) ->
     assert third.stop() == 0
 
 
-@pytest.mark.parametrize("moment", ["PostgreSQL", "AWS (moto)", "Gateway"])
-def test_a_stop_in_the_middle_of_starting_is_clean(tmp_path: Path, moment: str) -> None:
-    stack = Up(tmp_path / "data")
-    stack.says(moment)
-    assert stack.stop() == 0
-    assert "Traceback" not in stack.log.read_text()
-
-
-def test_a_ctrl_c_while_the_database_is_made_is_a_stop_and_no_failure(tmp_path: Path) -> None:
-    stack = Up(tmp_path / "data")
-    until((tmp_path / "data" / "postgres.new" / "PG_VERSION").exists)
-    os.killpg(stack.process.pid, signal.SIGINT)  # as the terminal does
-    assert stack.process.wait(20) == 0
-    assert stack.log.read_text().endswith("stopping ...\nstopped\n")
-
-
 @pytest.mark.parametrize(("position", "said"), [(0, "AWS (moto) ended"), (1, "PostgreSQL ended")])
 def test_a_service_that_ends_by_itself_ends_the_stack_with_its_name(
     tmp_path: Path, position: int, said: str

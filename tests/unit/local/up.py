@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ class Up:
     """A stack in a process of its own."""
 
     def __init__(
-        self, folder: Path, command: str = "up", template: Path = TEMPLATE, **environment: str
+        self,
+        folder: Path,
+        command: str = "up",
+        template: Path = TEMPLATE,
+        program: Sequence[str] = ("local",),
+        **environment: str,
     ) -> None:
         self.folder = folder
         self.command = command
@@ -37,7 +43,7 @@ class Up:
             arguments += ["--template", str(template)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", *arguments],
+                [sys.executable, "-m", *program, *arguments],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,0 +1,116 @@
+"""A stack that is stopped while it starts: it ends at once, says so last, and leaves no process."""
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import cli, processes
+from local.environment import Folders, Ports
+from local.errors import StackError
+from tests.unit.local.support import alive, eventually, run, until
+from tests.unit.local.up import Up
+
+LAST_LINES = "stopping ...\nstopped\n"
+
+
+def stopped(stack: Up) -> str:
+    """What a stack that was told to stop printed, once it has ended."""
+    assert stack.process.wait(30) == 0, stack.log.read_text()
+    assert left(stack.folder.parent) == []
+    return stack.log.read_text()
+
+
+def left(home: Path) -> list[str]:
+    """The command lines of processes that a stack with this HOME has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:  # it has ended
+            continue
+        if str(home).encode() in command + environment:
+            found.append(command.decode().replace("\0", " "))
+    return found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Slowmatch on this machine",
+        r"PostgreSQL +starting",
+        r"SMTP +ready",
+        r"AWS \(moto\) +ready",
+        r"PostgreSQL +ready",
+        "applying migrations",
+        r"Gateway +starting",
+        "sending again what waits",
+        r"Queues +ready",
+        "Ready after",
+    ],
+)
+def test_an_interruption_at_any_stage_of_the_start_is_a_clean_stop(tmp_path: Path, line: str) -> None:
+    program = ("tests.unit.local.interrupted", "SIGINT", line)
+    stack = Up(tmp_path / "data", program=program, HOME=str(tmp_path))
+    shown = stopped(stack)
+    assert shown.endswith(LAST_LINES) and "Traceback" not in shown
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_every_signal_to_stop_is_obeyed_while_the_services_start(tmp_path: Path, name: str) -> None:
+    program = ("tests.unit.local.interrupted", name, r"SMTP +ready")
+    stack = Up(tmp_path / "data", "services", program=program, HOME=str(tmp_path))
+    assert stopped(stack).endswith(LAST_LINES)
+
+
+def test_an_interruption_while_the_database_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    stack = Up(tmp_path / "data", "services", HOME=str(tmp_path))
+    until((tmp_path / "data" / "postgres.new" / "PG_VERSION").exists)
+    os.killpg(stack.process.pid, signal.SIGINT)  # as the terminal does
+    assert stopped(stack).endswith(LAST_LINES)
+    assert not (tmp_path / "data" / "postgres.pwfile").exists()
+
+    again = Up(tmp_path / "data", "services", HOME=str(tmp_path)).ready()
+    assert again.stop() == 0
+
+
+def test_a_cancelled_start_of_a_process_leaves_nothing_that_it_started(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    script = f"sleep 60 & echo $! > {file}.new; mv {file}.new {file}; wait"
+
+    async def test() -> None:
+        starting = asyncio.create_task(processes.spawn("sh", "-c", script))
+        for _ in range(2):  # the process exists, and nobody has been told
+            await asyncio.sleep(0)
+        pid = int(until(lambda: file.exists() and file.read_text()))
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        await eventually(lambda: not alive(pid))
+
+    run(test())
+
+
+def test_a_server_that_ends_with_the_stop_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise StackError("AWS (moto) ended")
+
+    handlers = {number: signal.getsignal(number) for number in cli.STOP_SIGNALS}
+    monkeypatch.setattr(cli, "_run", fail)
+    try:
+        folders = Folders(tmp_path)
+        assert asyncio.run(cli._until_stopped(argparse.Namespace(), Ports(8080), folders)) == 0
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().out == "\nstopping ...\nslowmatch: AWS (moto) ended\nstopped\n"
