@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from console import assets, notices, words
 from console.request import Request
 from slowmatch.db import Connection
+from slowmatch.http import answer_size
 from slowmatch.http.identity import Role
 
 HTML = "text/html; charset=utf-8"
@@ -118,10 +119,12 @@ def _etag(request: Request, template: str, data: dict[str, Any]) -> str:
 def _sent(
     request: Request, status: int, body: bytes, headers: dict[str, str], cookies: Sequence[str]
 ) -> Response[str]:
-    if len(body) < _SMALL_BYTES or "gzip" not in request.header("accept-encoding"):
-        return _answer(status, body.decode(), headers, cookies=cookies)
-    headers = headers | {"Content-Encoding": "gzip"}
-    return _answer(status, gzip.compress(body, 6, mtime=0), headers, cookies=cookies)
+    content: str | bytes = body.decode()
+    if len(body) >= _SMALL_BYTES and "gzip" in request.header("accept-encoding"):
+        content = gzip.compress(body, 6, mtime=0)
+        headers = headers | {"Content-Encoding": "gzip"}
+    answer_size.check(content)
+    return _answer(status, content, headers, cookies=cookies)
 
 
 def _answer(

@@ -1,5 +1,6 @@
 """What the run's page says that is not in the run itself: how long, how often, what may be done."""
 
+import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,6 +10,16 @@ from slowmatch.http.roles import role_of
 from slowmatch.jobs.store import ELIGIBLE
 
 Run = dict[str, Any]
+
+JSON_SHOWN = 50_000
+"""Characters of a payload or result that the page shows."""
+
+
+class JsonText(NamedTuple):
+    """The beginning of a payload or result. `size` is the bytes of the whole, when that is not all."""
+
+    text: str
+    size: int | None
 
 
 class Action(NamedTuple):
@@ -33,6 +44,16 @@ _DISCARD = Action(
     "delete", "Delete", "Delete this failed run? It is off the list of failures then.", admin=True
 )
 _DELETES = {"processing": _STOP, "failed": _DISCARD}
+
+
+def pretty(value: Any) -> JsonText:
+    """JSON for people, up to what is shown: deeply nested JSON grows to many times its size when it is indented."""
+    text = ""
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        text += piece
+        if len(text) > JSON_SHOWN:
+            return JsonText(text[:JSON_SHOWN], len(json.dumps(value, ensure_ascii=False).encode()))
+    return JsonText(text, None)
 
 
 def short(run_id: str) -> str:

@@ -14,7 +14,7 @@ from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
 from slowmatch.http.problem import Problem
 from slowmatch.http.roles import role_of
-from slowmatch.jobs import store, waiting
+from slowmatch.jobs import run_details, store, waiting
 from slowmatch.jobs.ids import parse_run_id
 
 LOG_LINES = 200
@@ -31,7 +31,7 @@ router = Router()  # type: ignore[no-untyped-call]
 def run_page(run_id: str) -> Response[str]:
     request, con = here(router), connection()
     is_long = request.query.get("log") == "all"
-    run = _details(con, run_id, store.LOG_LINES if is_long else LOG_LINES)
+    run = _details(con, run_id, run_details.LOG_LINES if is_long else LOG_LINES)
     return render.page(
         request,
         "run.html",
@@ -39,6 +39,8 @@ def run_page(run_id: str) -> Response[str]:
         run=run,
         log=run.pop("log"),
         log_earlier=run.pop("log_earlier"),
+        payload=_json(con, run, "payload"),
+        result=_json(con, run, "result"),
         is_long=is_long,
         attempts=run_view.attempts(run),
         history=run_view.history(run),
@@ -70,11 +72,20 @@ def change_run(run_id: str, action: str) -> Response[str]:
 
 
 def _details(con: Connection, run_id: str, log_lines: int) -> dict[str, Any]:
-    text = store.details(con, _known(run_id), log_lines)
+    text = run_details.details(con, _known(run_id), log_lines)
     if text is None:
         raise _no_run(run_id)
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def _json(con: Connection, run: dict[str, Any], field: run_details.JsonField) -> run_view.JsonText | None:
+    """What the page shows of a payload or result; None when there is none."""
+    value, size = run.pop(field), run["cut"].get(field)
+    if size is None:
+        return None if value is None else run_view.pretty(value)
+    beginning = run_details.json_text(con, run["id"], field)
+    return run_view.JsonText(beginning.text[: run_view.JSON_SHOWN] if beginning else "", size)
 
 
 def _known(run_id: str) -> str:

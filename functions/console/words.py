@@ -1,6 +1,5 @@
 """How the pages say numbers, durations, times and states."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,11 +77,6 @@ def percent(progress: dict[str, Any] | None) -> int | None:
     return int(max(0, min(100, 100 * progress["done"] / progress["total"])))
 
 
-def pretty(value: Any) -> str:
-    """JSON for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
-
-
 def state(name: str) -> Markup:
     """A state as a word in its colour."""
     return Markup('<span class="state {0}">{0}</span>').format(name)
@@ -94,7 +88,6 @@ FILTERS = {
     "duration": duration,
     "when": when,
     "percent": percent,
-    "pretty": pretty,
     "state": state,
     "so_many_runs": so_many_runs,
     "sentence": sentence,

@@ -11,6 +11,7 @@ from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.run_details import JsonField
 from slowmatch.jobs.store import BULK
 
 State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
@@ -38,6 +39,7 @@ def _whole(value: object) -> object:
 
 RunId = Annotated[uuid.UUID, BeforeValidator(_run_id)]
 PathRunId = Annotated[RunId, Path()]
+JsonFieldName = Annotated[JsonField, Path()]
 
 
 class Strict(BaseModel):

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from jobs_api.answers import answer, documented
 from jobs_api.models import (
     Bulk,
+    JsonFieldName,
     OptionalFlag,
     OptionalJob,
     OptionalState,
@@ -16,7 +17,16 @@ from jobs_api.models import (
     OptionalTrigger,
     PathRunId,
 )
-from jobs_api.shapes import Done, Run, RunDetails, RunPage
+from jobs_api.shapes import (
+    AttemptPage,
+    Done,
+    EventPage,
+    LogPage,
+    Run,
+    RunDetails,
+    RunPage,
+    TextPage,
+)
 from slowmatch.db import connection
 from slowmatch.http import auth, paging
 from slowmatch.http.auth import allow
@@ -24,7 +34,7 @@ from slowmatch.http.fields import Cursor, Limit
 from slowmatch.http.identity import Role
 from slowmatch.http.problems import Problem
 from slowmatch.http.roles import role_of
-from slowmatch.jobs import store
+from slowmatch.jobs import run_details, store
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
 
@@ -55,10 +65,55 @@ def list_runs(
 
 @router.get("/api/runs/<run_id>", summary="Read a run", responses=documented(200, "The run", RunDetails))
 def get_run(run_id: PathRunId) -> Response[str]:
-    text = store.details(connection(), str(run_id))
+    text = run_details.details(connection(), str(run_id))
     if text is None:
         raise _unknown(str(run_id))
     return answer(200, text)
+
+
+@router.get(
+    "/api/runs/<run_id>/attempts",
+    summary="List a run's attempts",
+    responses=documented(200, "A page of attempts", AttemptPage),
+)
+def list_attempts(
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIMIT_DEFAULT
+) -> Response[str]:
+    return _part(str(run_id), "attempts", cursor, limit)
+
+
+@router.get(
+    "/api/runs/<run_id>/events",
+    summary="List a run's events",
+    responses=documented(200, "A page of events", EventPage),
+)
+def list_events(
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIMIT_DEFAULT
+) -> Response[str]:
+    return _part(str(run_id), "events", cursor, limit)
+
+
+@router.get(
+    "/api/runs/<run_id>/log",
+    summary="Read a run's log",
+    responses=documented(200, "A page of log lines", LogPage),
+)
+def read_log(run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIMIT_DEFAULT) -> Response[str]:
+    return _part(str(run_id), "log", cursor, limit)
+
+
+@router.get(
+    "/api/runs/<run_id>/json/<field>",
+    summary="Read a payload or result of any size",
+    responses=documented(200, "A piece of its JSON text", TextPage),
+)
+def read_json(run_id: PathRunId, field: JsonFieldName, cursor: Cursor = None) -> Response[str]:
+    start = paging.decode(field, cursor, paging.whole)[0] if cursor else 0
+    page = run_details.json_text(connection(), str(run_id), field, start)
+    if page is None:
+        raise _unknown(str(run_id))
+    end = paging.encode(field, page.end) if page.end else None
+    return answer(200, {"text": page.text, "next": end})
 
 
 @router.post("/api/runs/requeue", summary="Requeue many runs", responses=MANY)
@@ -91,6 +146,15 @@ def run_now(run_id: PathRunId) -> Response[str]:
 @router.post("/api/runs/<run_id>/delete", summary="Delete a run", responses=ONE)
 def delete_run(run_id: PathRunId) -> Response[str]:
     return _one("delete", str(run_id))
+
+
+def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -> Response[str]:
+    after = paging.decode(name, cursor, paging.whole)[0] if cursor else 0
+    page = run_details.part(connection(), run_id, name, after, limit)
+    if page is None:
+        raise _unknown(run_id)
+    end = paging.encode(name, page.last) if page.last else None
+    return answer(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
 
 
 def _one(action: str, run_id: str) -> Response[str]:

@@ -15,13 +15,12 @@ class Done(Answer):
     after: str | None
 
 
-class Run(Answer):
-    """A run as lists show it."""
+class ListedRun(Answer):
+    """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
 
     id: uuid.UUID
     job: str
     state: State
-    payload: dict[str, Any]
     trigger: Trigger
     triggered_by: str | None
     occurrence: datetime | None
@@ -34,8 +33,19 @@ class Run(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     progress: dict[str, Any] | None
-    result: Any
     error: str | None
+
+
+class Run(ListedRun):
+    """A run by itself.
+
+    `cut` has the size in bytes of a payload or result that is too large for an answer and therefore null here;
+    GET /api/runs/{run_id}/json/{field} reads it in pieces.
+    """
+
+    payload: dict[str, Any] | None
+    result: Any
+    cut: dict[str, int]
 
 
 class Attempt(Answer):
@@ -72,19 +82,50 @@ class LogLine(Answer):
 
 
 class RunDetails(Run):
-    """A run with its attempts, its events and the last thousand lines of its log.
+    """A run with its last attempts (100 at most), events (200) and lines of its log (1,000).
 
-    `log_earlier` is the number of lines before those.
+    They are fewer where they are long. `attempts_earlier`, `events_earlier` and `log_earlier` count those that
+    are left out; GET /api/runs/{run_id}/attempts, /events and /log have all, page by page.
     """
 
     attempts: list[Attempt]
+    attempts_earlier: int
     events: list[Event]
+    events_earlier: int
     log: list[LogLine]
     log_earlier: int
 
 
 class RunPage(Answer):
-    items: list[Run]
+    items: list[ListedRun]
+    next: str | None
+
+
+class AttemptPage(Answer):
+    """Attempts of a run, oldest first. A page may be shorter than asked for when its items are long."""
+
+    items: list[Attempt]
+    next: str | None
+
+
+class EventPage(Answer):
+    """Events of a run, oldest first."""
+
+    items: list[Event]
+    next: str | None
+
+
+class LogPage(Answer):
+    """Lines of a run's log, oldest first. A page may be shorter than asked for when its lines are long."""
+
+    items: list[LogLine]
+    next: str | None
+
+
+class TextPage(Answer):
+    """A piece of a JSON text: all pieces together are the JSON."""
+
+    text: str
     next: str | None
 
 

@@ -159,6 +159,7 @@ def test_answers_have_the_shape_that_the_document_gives_them(
 ) -> None:
     work.handler = lambda context: context.logger.info("hello")
     work.tick("2026-11-24T01:00:00Z")
+    first = work.run()["id"]
     work.handler = lambda context: 1 / 0
     work.tick("2026-11-24T02:00:00Z")
     call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
@@ -169,6 +170,10 @@ def test_answers_have_the_shape_that_the_document_gives_them(
         (shapes.Run, call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 3}})[1]),
         (shapes.RunPage, call("GET", "/api/runs")[1]),
         *((shapes.RunDetails, call("GET", f"/api/runs/{run['id']}")[1]) for run in work.runs()),
+        (shapes.AttemptPage, call("GET", f"/api/runs/{first}/attempts")[1]),
+        (shapes.EventPage, call("GET", f"/api/runs/{first}/events")[1]),
+        (shapes.LogPage, call("GET", f"/api/runs/{first}/log")[1]),
+        (shapes.TextPage, call("GET", f"/api/runs/{first}/json/payload")[1]),
         (shapes.Stats, call("GET", "/api/stats")[1]),
         (shapes.Health, call("GET", "/api/health")[1]),
     ]

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from slowmatch.http import auth, envelope, problems
+from slowmatch.http import answer_size, auth, envelope, problems
 from slowmatch.http.arguments import arguments
 from slowmatch.http.origin import method, with_headers
 
@@ -56,7 +56,9 @@ class Api(APIGatewayHttpResolver):
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> Any:
         try:
             auth.admit(self)
-            return route.func(**arguments(route, route_arguments, self.current_event.raw_event))
+            response = route.func(**arguments(route, route_arguments, self.current_event.raw_event))
+            answer_size.check(response.body)
+            return response
         except Exception as error:  # noqa: BLE001  (the table ends with all of them)
             handler: Any = self.exception_handler_manager.lookup_exception_handler(type(error))
             return handler(error)

@@ -10,10 +10,11 @@ from typing import Any
 from slowmatch import notify, telemetry
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import claims, endings, queue
+from slowmatch.jobs.catalog import MAX_JSON_BYTES
 from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
 from slowmatch.jobs.retry import Permanent, retry_delay
 from slowmatch.settings import settings
-from slowmatch.text import clean, clean_traceback
+from slowmatch.text import clean, clean_traceback, to_json
 
 Handler = Callable[[Context], Any]
 TRACEBACK_MAX = 32_000
@@ -24,6 +25,10 @@ ATTEMPTS_IN_A_ROW = 12
 The next one is started by the dispatcher. So a handler that always returns `Continue` makes no more attempts than
 this between two of the dispatcher's passes. Lambda itself would end a chain of about 16.
 """
+
+
+class ResultTooLarge(Permanent):
+    """A handler returned more than a run may keep; a retry would do its work again and return the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +123,12 @@ def _ending(
             return endings.Ending(
                 "continued", "enqueued", f"goes on {how}", claim.failures, con.now(), cursor=result.cursor
             )
-        return endings.Ending("succeeded", "succeeded", "the handler returned", claim.failures, result=result)
+        return endings.Ending(
+            "succeeded", "succeeded", "the handler returned", claim.failures, result=_result(result)
+        )
     except Cancelled as stopped:
         telemetry.logger.info(f"stopped: {stopped}")
-        context.flush()
+        context.flush(is_over=True)
         return None
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is the state of its run
         failure = Failure.of(error)
@@ -129,12 +136,26 @@ def _ending(
         return after_failure(failure, claim.failures + 1, claim.max_attempts, con.now())
 
 
+def _result(value: Any) -> str | None:
+    """What a handler returned, as JSON. Raises ResultTooLarge, and ValueError for what JSON cannot hold."""
+    if value is None:
+        return None
+    text = to_json(value)
+    size = len(text.encode())
+    if size > MAX_JSON_BYTES:
+        raise ResultTooLarge(
+            f"The result has {size:,} bytes; at most {MAX_JSON_BYTES:,} are kept."
+            " Store large results elsewhere and return where."
+        )
+    return text
+
+
 def _finish(
     con: Connection, claim: claims.Claim, context: Context, end: endings.Ending, ahead: endings.Ahead | None
 ) -> None:
     now = con.now()
     message_at = _message_time(claim, end, now)
-    progress, lines = context.take_reports()
+    progress, lines = context.take_reports(is_over=True)
     try:
         done = _written(con, claim, end, now, message_at, progress, lines, ahead=ahead)
     except Unavailable:

@@ -6,6 +6,10 @@ from datetime import date
 from typing import Any
 
 from slowmatch.jobs.retry import MAX_ATTEMPTS
+from slowmatch.text import to_json
+
+MAX_JSON_BYTES = 256 * 1024
+"""The largest payload or result that a run may have, as JSON."""
 
 
 class PayloadError(ValueError):
@@ -78,6 +82,11 @@ class JobSpec:
             problem = self.fields[name].problem(value)
             if problem:
                 raise PayloadError(name, problem)
+        sizes = {name: len(to_json({name: value}).encode()) for name, value in payload.items()}
+        if sum(sizes.values()) > MAX_JSON_BYTES:
+            largest = max(sizes, key=lambda name: sizes[name])
+            message = f"has {sizes[largest]:,} bytes; a payload has at most {MAX_JSON_BYTES:,} as JSON"
+            raise PayloadError(largest, message)
         return payload
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.jobs import claims, endings
+from slowmatch.jobs.run_log import AttemptLog, Line
 from slowmatch.settings import Settings
-from slowmatch.text import clean
 
 FLUSH_SECONDS = 1.0
 """How often, at most, progress and log lines are written while a handler only reports."""
@@ -52,11 +52,17 @@ class Context:
         self._reserve_ms = min(30_000, remaining_ms() // 5)
         self._finish_ms = min(5_000, remaining_ms() // 10)
         self._progress: dict[str, Any] | None = None
-        self._lines: list[dict[str, str]] = []
+        self._log = AttemptLog()
         self._flushed_at = time.monotonic()
 
-    def progress(self, done: int, total: int | None = None) -> None:
-        """Report `done` of `total` (None when unknown); written at most once a second."""
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Report `done` of `total` (None when unknown); written at most once a second.
+
+        Raises TypeError for what is not a number, such as the list of what was done.
+        """
+        for name, value in (("done", done), ("total", total)):
+            if not isinstance(value, int | float | None):
+                raise TypeError(f"progress: {name} must be a number, not {type(value).__name__}")
         self._progress = {"done": done, "total": total}
         self._flush_sometimes()
 
@@ -70,22 +76,20 @@ class Context:
         """The longest that something may take now, so that there is time left to write down how it ended."""
         return (self._remaining_ms() - self._finish_ms) / 1000
 
-    def flush(self) -> bool:
+    def flush(self, *, is_over: bool = False) -> bool:
         """Write what was reported; False when the attempt is no longer ours."""
-        progress, lines = self.take_reports()
+        progress, lines = self.take_reports(is_over=is_over)
         self._flushed_at = time.monotonic()
         return endings.checkpoint(self.con, self.claim, progress, lines)
 
-    def take_reports(self) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
-        """Progress and log lines not yet written."""
+    def take_reports(self, *, is_over: bool) -> tuple[dict[str, Any] | None, list[Line]]:
+        """Progress and log lines not yet written; all of them once the attempt `is_over`."""
         progress, self._progress = self._progress, None
-        lines, self._lines = self._lines, []
-        return progress, lines
+        return progress, self._log.take(is_over=is_over)
 
     def note(self, level: str, message: str) -> None:
         """One line for the run's log in the database."""
-        at = datetime.now(UTC) + self.con.clock_offset
-        self._lines.append({"at": at.isoformat(), "level": level, "message": clean(message)})
+        self._log.add(datetime.now(UTC) + self.con.clock_offset, level, message)
 
     def _flush_sometimes(self) -> None:
         if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:

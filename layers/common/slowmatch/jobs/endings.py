@@ -42,14 +42,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of an attempt, and the state that follows from it."""
+    """What became of an attempt, and the state that follows from it. `result` is JSON text."""
 
     outcome: str
     state: str
     reason: str
     failures: int
     due_at: datetime | None = None
-    result: Any = None
+    result: str | None = None
     cursor: dict[str, Any] | None = None
     error_type: str | None = None
     error_message: str | None = None
@@ -152,7 +152,7 @@ def finish(
         failures=end.failures,
         due_at=end.due_at,
         message_at=message_at,
-        result=None if end.result is None else to_json(end.result),
+        result=end.result,
         cursor=None if end.cursor is None else to_json(end.cursor),
         error=end.error,
         error_type=end.error_type,

@@ -1,10 +1,11 @@
-"""Runs as people see them: one with all that is known about it, and lists."""
+"""Runs as people see them: one by one, and in lists."""
 
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
+from slowmatch.jobs.catalog import MAX_JSON_BYTES
 from slowmatch.jobs.changes import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
 from slowmatch.jobs.filters import RunFilter
 
@@ -12,33 +13,49 @@ __all__ = [
     "BULK",
     "ELIGIBLE",
     "FINAL",
-    "LOG_LINES",
+    "RUN_FIELDS",
     "Changed",
     "bulk_count",
     "change",
     "describe",
-    "details",
     "find",
     "get",
     "page",
 ]
 
-LOG_LINES = 1_000
-"""The last lines of a run's log that are read unless fewer are asked for."""
+LISTED_ERROR = 1_000
+"""Characters of an error that a list has; the run itself has all of it."""
 
-_FIELDS = """
-    'id', run.id, 'job', run.job, 'state', run.state, 'payload', run.payload, 'trigger', run.trigger,
+# Progress is a few numbers. Before that was checked, a handler could report anything.
+_COMMON = """
+    'id', run.id, 'job', run.job, 'state', run.state, 'trigger', run.trigger,
     'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
     'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
     'lease_until', run.lease_until, 'created_at', run.created_at, 'started_at', run.started_at,
-    'finished_at', run.finished_at, 'progress', run.progress, 'result', run.result, 'error', run.error
+    'finished_at', run.finished_at,
+    'progress', CASE WHEN octet_length(run.progress::text) <= 1000 THEN run.progress END
 """
-_RUN = f"json_build_object({_FIELDS})"
+_LISTED = f"""json_build_object({_COMMON}, 'error',
+    CASE WHEN length(run.error) > {LISTED_ERROR} THEN left(run.error, {LISTED_ERROR - 1}) || '…' ELSE run.error END
+)"""
+# Payload and result could have any size before they had a limit, and an answer of Lambda has 6 MB at most.
+RUN_FIELDS = f"""{_COMMON}, 'error', run.error,
+    'payload', CASE WHEN octet_length(run.payload::text) <= {MAX_JSON_BYTES} THEN run.payload END,
+    'result', CASE WHEN octet_length(run.result::text) <= {MAX_JSON_BYTES} THEN run.result END,
+    'cut', (
+        SELECT COALESCE(json_object_agg(name, bytes), '{{}}')
+        FROM (VALUES ('payload', octet_length(run.payload::text)), ('result', octet_length(run.result::text)))
+            AS field(name, bytes)
+        WHERE bytes > {MAX_JSON_BYTES}
+    )
+"""
 
 
 def find(con: Connection, run_id: str) -> dict[str, Any] | None:
-    """The run, or None."""
-    rows = con.query(f"SELECT {_RUN} FROM job_run AS run WHERE id = CAST(:id AS uuid)", id=run_id)
+    """The run, or None. `cut` has the sizes of payload and result in bytes where they are too large to be read."""
+    rows = con.query(
+        f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = CAST(:id AS uuid)", id=run_id
+    )
     return rows[0][0] if rows else None
 
 
@@ -56,49 +73,6 @@ def describe(con: Connection, run_id: str) -> str:
     if run is None:
         return "there is no such run"
     return f"the run of {run['job']} is {run['state']}, attempt {run['attempt']}, due {run['due_at']}"
-
-
-def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
-    """The run with its attempts, events and the last `log_lines` of its log, as JSON text.
-
-    `log_earlier` is the number of lines before those.
-    """
-    return unchanged(con, ("details", run_id, log_lines), lambda: _details(con, run_id, log_lines))
-
-
-# Lines are put together as json: jsonb takes twice as long for a long log.
-def _details(con: Connection, run_id: str, log_lines: int) -> str | None:
-    rows = con.query(
-        f"""
-        SELECT json_build_object({_FIELDS},
-            'attempts', (
-                SELECT COALESCE(jsonb_agg(to_jsonb(tried) - 'run_id' ORDER BY tried.number), '[]')
-                FROM job_attempt AS tried WHERE tried.run_id = run.id
-            ),
-            'events', (
-                SELECT COALESCE(jsonb_agg(to_jsonb(event) - 'run_id' ORDER BY event.id), '[]')
-                FROM job_event AS event WHERE run_id = run.id
-            ),
-            'log', (
-                SELECT COALESCE(json_agg(json_build_object(
-                    'id', line.id, 'attempt', line.attempt, 'at', line.at,
-                    'level', line.level, 'message', line.message
-                ) ORDER BY line.id), '[]')
-                FROM (
-                    SELECT * FROM job_log WHERE run_id = run.id
-                    ORDER BY id DESC LIMIT CAST(:log_lines AS integer)
-                ) AS line
-            ),
-            'log_earlier', (
-                SELECT greatest(count(*) - CAST(:log_lines AS integer), 0) FROM job_log WHERE run_id = run.id
-            )
-        )::text
-        FROM job_run AS run WHERE id = CAST(:id AS uuid)
-        """,
-        id=run_id,
-        log_lines=log_lines,
-    )
-    return rows[0][0] if rows else None
 
 
 class _Page(NamedTuple):
@@ -151,7 +125,7 @@ def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _
         ), shown AS (
             SELECT * FROM found ORDER BY id DESC LIMIT CAST(:limit AS integer)
         )
-        SELECT COALESCE(json_agg({_RUN} ORDER BY run.id DESC), '[]')::text, (SELECT count(*) FROM found),
+        SELECT COALESCE(json_agg({_LISTED} ORDER BY run.id DESC), '[]')::text, (SELECT count(*) FROM found),
                (SELECT id::text FROM shown ORDER BY id LIMIT 1)
         FROM shown AS run
         """,

@@ -1,0 +1,105 @@
+"""How much of an attempt is kept: its result, its payload, its log."""
+
+from typing import Any
+
+import pytest
+
+from slowmatch.db import Connection
+from slowmatch.jobs import Context, PayloadError, enqueue
+from slowmatch.jobs.catalog import MAX_JSON_BYTES
+from slowmatch.jobs.run_log import FIRST_LINES, LAST_LINES, LINE_CHARACTERS
+from tests.integration.jobs.conftest import Queues, Work
+
+
+def log(con: Connection) -> list[str]:
+    return [message for (message,) in con.query("SELECT message FROM job_log ORDER BY id")]
+
+
+def test_a_result_at_the_limit_is_kept(work: Work, con: Connection) -> None:
+    result = "x" * (MAX_JSON_BYTES - 2)  # and two quotes
+    work.handler = lambda context: result
+    work.tick()
+    assert work.run()["state"] == "succeeded" and work.run()["result"] == result
+
+
+@pytest.mark.parametrize("result", ["x" * 1_234_565, {"rows": ["€" * 1_000] * 100}])
+def test_a_larger_result_fails_the_run_at_once_with_the_reason(work: Work, result: Any) -> None:
+    work.handler = lambda context: result
+    work.tick()
+    run = work.run()
+    assert (run["state"], run["result"], run["attempt"]) == ("failed", None, 1)
+    assert run["error"].startswith("ResultTooLarge: The result has ")
+    assert "bytes; at most 262,144 are kept. Store large results elsewhere and return where." in run["error"]
+
+
+def test_the_reason_has_the_size_of_the_result(work: Work) -> None:
+    work.handler = lambda context: "x" * 1_234_565
+    work.tick()
+    assert "The result has 1,234,567 bytes;" in work.run()["error"]
+
+
+def test_a_result_that_json_cannot_hold_fails_the_attempt(work: Work) -> None:
+    work.handler = lambda context: float("nan")
+    work.tick()
+    assert work.run()["state"] == "scheduled" and work.run()["error"].startswith("ValueError: ")
+
+
+def test_a_payload_above_the_limit_is_refused_at_its_field(con: Connection, queues: Queues) -> None:
+    with pytest.raises(PayloadError, match=r"^recipients: has 320,\d{3} bytes; .* at most 262,144 as JSON$"):
+        enqueue(con, "daily-summary", {"recipients": ["ann@example.com"] * 16_850, "resend": True})
+    assert con.query("SELECT FROM job_run") == []
+
+
+def test_of_a_long_log_the_first_and_the_last_lines_are_kept(work: Work, con: Connection) -> None:
+    def chatter(context: Context) -> None:
+        for number in range(1, 5_001):
+            context.logger.info("line %s", number)
+            if number % 700 == 0:
+                context.flush()
+
+    work.handler = chatter
+    work.tick()
+    kept = log(con)
+    assert kept[:FIRST_LINES] == [f"line {number}" for number in range(1, FIRST_LINES + 1)]
+    assert kept[-LAST_LINES:] == [f"line {number}" for number in range(5_001 - LAST_LINES, 5_001)]
+    assert kept[FIRST_LINES:-LAST_LINES] == [
+        "This attempt has logged 800 lines. Of those that follow, the last 200 are added when it ends."
+        " CloudWatch has the whole log.",
+        "Lines left out here: 4,000.",
+    ]
+
+
+def test_a_log_that_just_fits_is_whole(work: Work, con: Connection) -> None:
+    def chatter(context: Context) -> None:
+        for number in range(FIRST_LINES + LAST_LINES):
+            context.logger.info("line %s", number)
+
+    work.handler = chatter
+    work.tick()
+    lines = [line for line in log(con) if line.startswith("line ")]
+    assert lines == [f"line {number}" for number in range(FIRST_LINES + LAST_LINES)]
+    assert not [line for line in log(con) if "left out" in line]
+
+
+def test_a_failed_attempt_keeps_the_last_lines_of_its_log(work: Work, con: Connection) -> None:
+    def fail(context: Context) -> None:
+        for number in range(2_000):
+            context.logger.info("line %s", number)
+        raise ValueError("at the end")
+
+    work.handler = fail
+    work.tick()
+    assert "line 1999" in log(con)
+
+
+def test_a_long_line_is_shortened(work: Work, con: Connection) -> None:
+    work.handler = lambda context: context.logger.info("x" * 10_000)
+    work.tick()
+    assert len(log(con)[0]) == LINE_CHARACTERS
+
+
+@pytest.mark.parametrize("done", [["a", "b"], "half", {"rows": 3}])
+def test_progress_that_is_not_a_number_fails_the_attempt(work: Work, done: Any) -> None:
+    work.handler = lambda context: context.progress(done, 10)
+    work.tick()
+    assert work.run()["error"].startswith("TypeError: progress: done must be a number, not ")
