@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from slowmatch.http import timestamps
+from console import local_time
+from console.local_time import Readings
 from slowmatch.http.texts import SEARCH_MAX, without_nul
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
@@ -16,15 +17,22 @@ STATES = ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted
 TRIGGERS = ("schedule", "api", "console", "direct")
 SIZES = (10, 20, 50, 100, 200)
 SIZE = 20
-FIELDS = ("text", "state", "job", "trigger", "error_type", "from", "from_offset", "to", "to_offset")
+FIELDS = (
+    *("text", "state", "job", "trigger", "error_type"),
+    *("from", "from_offset", "from_at", "to", "to_offset", "to_at"),
+)
 
 
 @dataclass
 class Filter:
-    """What was asked for: `values` as typed, `errors` in words by field, `wanted` as it counts."""
+    """What was asked for: `values` as typed, `errors` in words by field, `wanted` as it counts.
+
+    `choices` are what an unclear time may mean.
+    """
 
     values: dict[str, str]
     errors: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, Readings] = field(default_factory=dict)
     size: int = SIZE
     before: str | None = None
     wanted: RunFilter = field(default_factory=RunFilter)
@@ -102,16 +110,10 @@ def _short(asked: Filter, name: str) -> str | None:
 
 
 def _moment(asked: Filter, name: str) -> datetime | None:
-    """A local time with the offset that the browser added; without one it counts as UTC."""
-    value = asked.values.get(name)
-    if value is None:
+    if name not in asked.values:
         return None
-    offset = asked.values.get(f"{name}_offset", "Z")
-    try:
-        return timestamps.parse(value if value[-1] in "Zz" or "+" in value else value + offset)
-    except ValueError as error:
-        asked.errors[name] = str(error)
-        return None
+    reading = local_time.read(asked, name)
+    return reading and reading.at
 
 
 def _size(asked: Filter, text: str) -> int:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from slowmatch.http import timestamps
+from console import local_time
+from console.local_time import Readings
 from slowmatch.http.identity import Identity
 from slowmatch.jobs.catalog import Field, JobSpec
 from slowmatch.settings import settings
@@ -16,7 +17,7 @@ MINUTES_MAX = int(FURTHEST / timedelta(minutes=1))
 
 def empty(who: Identity) -> dict[str, Any]:
     """The form as it is first seen: a test mail goes to whoever asks for it, where the sign-in names an address."""
-    return {"values": {"to": who.name} if "@" in who.name else {}, "errors": {}}
+    return {"values": {"to": who.name} if "@" in who.name else {}, "errors": {}, "choices": {}}
 
 
 @dataclass
@@ -28,10 +29,11 @@ class Asked:
     due_at: datetime | None = None
     said: str = "started"
     errors: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, Readings] = field(default_factory=dict)
 
     def again(self) -> dict[str, Any]:
-        """The form with what was typed, and the errors."""
-        return {"values": self.values, "errors": self.errors}
+        """The form with what was typed, the errors, and what an unclear time may mean."""
+        return {"values": self.values, "errors": self.errors, "choices": self.choices}
 
 
 def inputs(spec: JobSpec) -> list[dict[str, Any]]:
@@ -90,7 +92,7 @@ def _time(asked: Asked, now: datetime) -> None:
     elif minutes:
         _after(asked, minutes, now)
     elif date:
-        _at(asked, date, now)
+        _at(asked, now)
 
 
 def _after(asked: Asked, text: str, now: datetime) -> None:
@@ -101,18 +103,15 @@ def _after(asked: Asked, text: str, now: datetime) -> None:
     asked.said = f"starts in {text} minute{'s' if int(text) > 1 else ''}"
 
 
-def _at(asked: Asked, text: str, now: datetime) -> None:
-    offset = asked.values.get("due_offset") or "Z"
-    try:
-        due = timestamps.parse(text + offset)
-    except ValueError as error:
-        asked.errors["due"] = str(error)
+def _at(asked: Asked, now: datetime) -> None:
+    due = local_time.read(asked, "due")
+    if due is None:
         return
-    if not now < due <= now + FURTHEST:
+    if not now < due.at <= now + FURTHEST:
         asked.errors["due"] = "must lie in the future, a year from now at most"
         return
-    asked.due_at = due
-    asked.said = f"starts at {text.replace('T', ' ')} ({'UTC' if offset == 'Z' else f'UTC{offset}'})"
+    asked.due_at = due.at
+    asked.said = f"starts at {due.words}"
 
 
 def _default(name: str) -> str:

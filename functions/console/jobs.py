@@ -66,7 +66,7 @@ def pause_job(job: str) -> Response[str]:
     note = clean(request.value("note"))
     if len(note) > NOTE_MAX:
         errors = {"note": f"must have at most {NOTE_MAX} characters, this has {len(note)}"}
-        return _job(name, {"values": {"note": note}, "errors": errors}, 422)
+        return _job(name, {"values": {"note": note}, "errors": errors, "choices": {}}, 422)
     overview.pause(con, name, request.identity.name, note or None, con.now())
     said = f"The schedule of {name} is paused. Whoever runs it by hand still can."
     return render.redirect(_back(request, name), notice=said)

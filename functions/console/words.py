@@ -53,6 +53,14 @@ def parse(value: datetime | str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def minute(value: datetime | str) -> str:
+    """A time in UTC as <input type=datetime-local> has it; nothing for what is not a time."""
+    try:
+        return f"{parse(value):%Y-%m-%dT%H:%M}"
+    except (ValueError, OverflowError):
+        return ""
+
+
 def between(start: datetime | str | None, end: datetime | str | None) -> float | None:
     """Milliseconds from `start` to `end`, None where one is missing."""
     if start is None or end is None:
@@ -88,6 +96,7 @@ FILTERS = {
     "duration": duration,
     "when": when,
     "percent": percent,
+    "minute": minute,
     "state": state,
     "so_many_runs": so_many_runs,
     "sentence": sentence,

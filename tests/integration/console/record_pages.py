@@ -9,7 +9,7 @@ from slowmatch.db import Connection
 from slowmatch.records import store
 from tests.integration.console.conftest import Page
 
-GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_offset": "+01:00"}
+GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_date_offset": "+01:00"}
 
 
 def add(con: Connection, title: str = "Passport", **due: float) -> int:
@@ -45,4 +45,7 @@ def value(page: Page, field: str) -> str:
 
 def filled(page: Page) -> dict[str, str]:
     """The form of the page as a browser in UTC sends it."""
-    return {name: value(page, name) for name in ("title", "expiry_date", "title_was", "expiry_was")}
+    return {
+        name: value(page, name)
+        for name in ("title", "expiry_date", "expiry_date_at", "title_was", "expiry_was")
+    }

@@ -22,7 +22,7 @@ def test_a_record_is_created_with_the_viewers_time(browse: Browse, con: Connecti
 
 def test_without_a_script_the_time_is_utc_and_the_label_says_so(browse: Browse, con: Connection) -> None:
     assert "Expires (<span data-zone>UTC</span>)" in browse.get("/records").text
-    browse.post("/records", GOOD | {"expiry_offset": ""})
+    browse.post("/records", GOOD | {"expiry_date_offset": ""})
     ((date,),) = con.query("SELECT expiry_date FROM record")
     assert date == datetime(2099, 12, 31, 12, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def test_a_wrong_title_is_told_at_its_field(browse: Browse, con: Connection, typ
     ],
 )
 def test_a_wrong_date_is_told_at_its_field(browse: Browse, typed: str, offset: str, said: str) -> None:
-    page = browse.post("/records", GOOD | {"expiry_date": typed, "expiry_offset": offset})
+    page = browse.post("/records", GOOD | {"expiry_date": typed, "expiry_date_offset": offset})
     assert page.status == 422
     assert hint(page, "expiry_date") == said
     assert value(page, "title") == "Passport"

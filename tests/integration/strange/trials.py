@@ -201,7 +201,7 @@ def _pages() -> list[dict[str, Any]]:
         "/dashboard/analytics",
     ]
     forms = {
-        "/records": "title=a&expiry_date=2026-12-31T12%3A00&expiry_offset=%2B01%3A00",
+        "/records": "title=a&expiry_date=2026-12-31T12%3A00&expiry_date_offset=%2B01%3A00",
         "/records/1": "title=a&expiry_date=2026-12-31T12%3A00&title_was=a",
         "/runs": "list=failed&action=requeue&all=on&sure=yes",
         "/jobs/db-cleanup/pause": "note=why&back=/dashboard",

@@ -4,12 +4,15 @@
 
   function pick(button) {
     const input = document.getElementById(button.closest("[data-picks]").dataset.picks);
+    const at = input.form.elements[`${input.name}_at`];
     const [unit, number] = button.dataset.pick.split(":");
     const moment = new Date(Date.now() + (unit === "hours" ? number * HOUR : 0));
+    moment.setSeconds(0, 0);
     if (unit === "days") moment.setDate(moment.getDate() + Number(number));
     const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
     input.value = local.toISOString().slice(0, 16);
     input.dispatchEvent(new Event("input", { bubbles: true }));
+    at.value = moment.toISOString();
     input.focus();
   }
 

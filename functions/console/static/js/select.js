@@ -56,7 +56,7 @@
     if (!detail.elt.matches?.("form[data-filter]")) return;
     for (const name of new Set([...detail.formData.keys()])) {
       const usual = name === "size" && detail.formData.get(name) === "20";
-      const bare = name.endsWith("_offset") && !detail.formData.get(name.slice(0, -7));
+      const bare = /_(offset|at)$/.test(name) && !detail.formData.get(name.replace(/_(offset|at)$/, ""));
       if (!detail.formData.get(name) || usual || bare) detail.formData.delete(name);
     }
   });

@@ -1,5 +1,7 @@
 // Words times in the viewer's own zone: "3 min ago" with the exact time as a tooltip, and says which zone.
 (() => {
+  const MINUTE = 60000;
+  const DAY = 24 * 60 * MINUTE;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const exact = new Intl.DateTimeFormat("en-GB", {
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
@@ -29,38 +31,53 @@
     if (element.title !== full) element.title = full;
   }
 
-  // The offset that the viewer's zone has at the typed local time: it goes to the server beside the time.
-  function offset(local) {
-    const minutes = -new Date(local).getTimezoneOffset();
-    if (Number.isNaN(minutes)) return "";
-    const size = Math.abs(minutes);
+  const offsetAt = (moment) => -new Date(moment).getTimezoneOffset();
+
+  function asText(offset) {
+    const size = Math.abs(offset);
     const two = (value) => String(value).padStart(2, "0");
-    return `${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+    return `${offset < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  }
+
+  // The offset of the viewer's zone at a local time. At a time that comes twice or never, because the clocks change,
+  // the offsets before and after the change: the server asks what is meant.
+  function offsets(local) {
+    const utc = Date.parse(`${local}Z`);
+    if (Number.isNaN(utc)) return "";
+    const [before, after] = [utc - DAY, utc + DAY].map(offsetAt);
+    const fitting = [before, after].filter((offset) => offsetAt(utc - offset * MINUTE) === offset);
+    if (before === after || fitting.length === 1) return asText(fitting[0] ?? before);
+    return `${asText(before)},${asText(after)}`;
   }
 
   function localText(moment) {
-    const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+    const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * MINUTE);
     return shifted.toISOString().slice(0, 16);
   }
 
-  // <input type="datetime-local" data-offset="field" data-utc="...">: `field` names the hidden input for the offset.
+  // <input type="datetime-local" name="due" data-local data-utc="...">: beside it are due_offset and due_at.
   function prepare(input) {
-    const hidden = input.form?.elements[input.dataset.offset];
-    if (!hidden) return;
     if (input.dataset.utc && !input.dataset.shown) input.value = localText(new Date(input.dataset.utc));
     input.dataset.shown = "yes";
-    hidden.value = offset(input.value);
-    for (const label of input.form.querySelectorAll("[data-zone]")) label.textContent = zone;
+    input.form.elements[`${input.name}_offset`].value = offsets(input.value);
+  }
+
+  // Another time was typed: it is not the instant any more that the field was filled with.
+  function changed(input) {
+    prepare(input);
+    input.closest(".field").querySelector(".readings")?.remove();
+    const at = input.form.elements[`${input.name}_at`];
+    if (at) at.value = "";
   }
 
   function all(root = document) {
     root.querySelectorAll("time[datetime]").forEach(word);
     root.querySelectorAll("[data-zone]").forEach((label) => { label.textContent = zone; });
-    root.querySelectorAll("input[data-offset]").forEach(prepare);
+    root.querySelectorAll("input[data-local]").forEach(prepare);
   }
 
   document.addEventListener("input", ({ target }) => {
-    if (target.matches?.("input[data-offset]")) target.form.elements[target.dataset.offset].value = offset(target.value);
+    if (target.matches?.("input[data-local]")) changed(target);
   });
   document.addEventListener("DOMContentLoaded", () => all());
   document.addEventListener("htmx:afterSettle", () => all());
