@@ -1,42 +1,26 @@
 """Every five minutes: hands due runs to SQS, rescues lost ones, reports missed ticks, keeps house."""
 
-from datetime import timedelta
 from typing import Any
 
-from slowmatch import notify, telemetry
+from dispatcher.duties import perform
+from slowmatch import telemetry
 from slowmatch.db import connection
-from slowmatch.jobs import JOBS, dispatch, turns, upkeep
 from slowmatch.jobs.messages import EventError
-from slowmatch.notify import queue as deliveries
-from slowmatch.records import upkeep as records
 from slowmatch.settings import settings
 
 
-def handler(event: Any, _context: Any) -> dict[str, int]:
+def handler(event: Any, context: Any) -> dict[str, Any]:
     """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again.
 
-    Raises EventError for anything else.
+    Answers what was done, and as `failed` which duties failed and why. Raises EventError for another event, and
+    Unavailable without a database.
     """
     resend = _resends(event)
-    con, config = connection(), settings()
-    now = con.now()
-    upkeep.read_schedules(con, config.stack_name)
-    done = {
-        "lost": dispatch.rescue_lost(con, now),
-        "sent": dispatch.send_due(con, now, resend_all=resend),
-        "missed": upkeep.report_missed(con, now),
-        "purged": upkeep.purge(con, now, config),
-    }
-    turns.give(con, list(JOBS))
-    upkeep.report_dead_letters(con, now)
-    notify.publish_waiting(con, now)
-    deliveries.send_waiting(con, now)
-    upkeep.roll_up(con, now)
-    records.roll_up(con, now)
-    records.purge_events(con, now, timedelta(days=config.failed_run_retention_days))
-    upkeep.note_tick(con, con.now())
-    telemetry.logger.info("dispatched", extra=done)
-    return done
+    outcome = perform(connection(), settings(), lambda: context.get_remaining_time_in_millis() / 1000, resend)
+    telemetry.count("DispatcherFailures", len(outcome.failed))
+    answer = {**outcome.done, "failed": outcome.failed}
+    telemetry.logger.info("dispatched", extra=answer)
+    return answer
 
 
 def _resends(event: Any) -> bool:

@@ -1,10 +1,27 @@
-"""A time limit for a whole conversation over a connection, whatever the other side does."""
+"""Time limits: for work in many steps, and for a whole conversation over a connection, whatever the other side does."""
 
+import math
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Until when something may go on with a next step, by the clock of `time.monotonic`."""
+
+    at: float = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.at
+
+
+NEVER = Deadline()
 
 
 class Connection(Protocol):

@@ -102,6 +102,24 @@ class Work:
             raise
 
 
+def put_waiting(
+    con: Connection, job: str, number: int = 1, *, days: int = 1, state: str = "enqueued"
+) -> None:
+    """Runs that became due that many days ago and have no message, also of a job that was removed."""
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at)
+        SELECT uuidv7(), :job, :state, false, 'api', 3, at, at
+        FROM (SELECT now() - CAST(:days AS integer) * interval '1 day' AS at) AS due,
+             generate_series(1, CAST(:number AS integer))
+        """,
+        job=job,
+        state=state,
+        number=number,
+        days=days,
+    )
+
+
 class Queues:
     """What the functions sent, read back from SQS."""
 
@@ -110,6 +128,11 @@ class Queues:
         for job in JOBS:
             made = self._sqs.create_queue(QueueName=f"slowmatch-test-{job}")
             self._sqs.purge_queue(QueueUrl=made["QueueUrl"])
+
+    def make_dead_letters(self) -> None:
+        """The dead-letter queue of every job, without which the queues cannot be read."""
+        for job in JOBS:
+            self._sqs.create_queue(QueueName=f"slowmatch-test-{job}-dead")
 
     def take(self, job: str = "record-expiry") -> list[dict[str, Any]]:
         """The messages that are visible now."""

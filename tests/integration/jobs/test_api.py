@@ -14,7 +14,7 @@ from slowmatch.db import Connection
 from slowmatch.http.auth import THIS_MACHINE
 from slowmatch.jobs import JOBS, enqueue, store, upkeep
 from tests.conftest import request_context
-from tests.integration.jobs.conftest import Queues, Work
+from tests.integration.jobs.conftest import Queues, Work, put_waiting
 
 YOU = THIS_MACHINE.name
 
@@ -199,7 +199,7 @@ def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, l
     events = boto3.client("events")
     events.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     upkeep.events.cache_clear()
-    upkeep.read_schedules(con, "slowmatch-test")
+    upkeep.read_schedules(con, con.now(), "slowmatch-test")
     (job,) = (job for job in call("GET", "/api/jobs")[1]["items"] if job["name"] == "db-cleanup")
     assert job["schedule"] == "cron(0 2 * * ? *)" and len(job["next"]) == 5
 
@@ -225,3 +225,15 @@ def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) 
 def test_the_store_refuses_nothing_it_knows(con: Connection, queues: Queues) -> None:
     with pytest.raises(LookupError, match="there is no run"):
         store.get(con, "0190a7e0-0000-7000-8000-000000000000")
+
+
+def test_runs_of_a_removed_job_are_listed_and_deleted_one_by_one_and_by_filter(
+    call: Any, con: Connection
+) -> None:
+    put_waiting(con, "old-job", 3)
+    items = call("GET", "/api/runs", query="job=old-job")[1]["items"]
+    assert len(items) == 3
+    status, run = call("POST", f"/api/runs/{items[0]['id']}/delete")
+    assert (status, run["state"]) == (202, "deleted")
+    status, done = call("POST", "/api/runs/delete", {"filter": {"job": "old-job"}})
+    assert status == 200 and sorted(done["changed"]) == sorted(item["id"] for item in items[1:])

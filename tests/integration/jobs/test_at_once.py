@@ -207,5 +207,5 @@ def test_history_that_somebody_is_at_is_purged_next_time(
     store.change(con, "delete", ids=ids, actor="ann")
     later = con.now() + timedelta(days=31)
     with holding(con, other, ids[0]):
-        assert upkeep.purge(con, later, environment) == 1
-    assert upkeep.purge(con, later, environment) == 1
+        assert upkeep.purge_runs(con, later, environment) == 1
+    assert upkeep.purge_runs(con, later, environment) == 1

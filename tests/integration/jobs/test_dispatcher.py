@@ -11,6 +11,7 @@ from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
 from slowmatch.jobs import dispatch, enqueue, overview, queue, schedules, upkeep
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.duty import PartlyFailed
 from slowmatch.records import store as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
@@ -88,7 +89,10 @@ def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
     monkeypatch.setattr(queue, "url", lambda job: real(job) + "-gone")
     monkeypatch.setattr(dispatch, "BATCH", 1)
     enqueue(con, "record-expiry")
-    assert dispatch.send_due(con, con.now()) == 0
+    with pytest.raises(
+        PartlyFailed, match="record-expiry: its queue takes no messages: The specified queue does"
+    ):
+        dispatch.send_due(con, con.now())
     monkeypatch.setattr(queue, "url", real)
     assert dispatch.send_due(con, con.now()) == 1
 
@@ -180,8 +184,8 @@ def test_the_ticks_of_a_rate_are_not_watched(con: Connection, work: Work) -> Non
 
 def test_history_is_purged_past_its_retention(con: Connection, work: Work, environment: Settings) -> None:
     work.tick()
-    assert upkeep.purge(con, con.now() + timedelta(days=29), environment) == 0
-    assert upkeep.purge(con, con.now() + timedelta(days=31), environment) == 1
+    assert upkeep.purge_runs(con, con.now() + timedelta(days=29), environment) == 0
+    assert upkeep.purge_runs(con, con.now() + timedelta(days=31), environment) == 1
     assert con.query("SELECT count(*) FROM job_event") == [[0]]
 
 
@@ -193,8 +197,8 @@ def test_failed_runs_are_kept_longer(con: Connection, work: Work, environment: S
 
     work.handler = refuse
     work.tick()
-    assert upkeep.purge(con, con.now() + timedelta(days=31), environment) == 0
-    assert upkeep.purge(con, con.now() + timedelta(days=91), environment) == 1
+    assert upkeep.purge_runs(con, con.now() + timedelta(days=31), environment) == 0
+    assert upkeep.purge_runs(con, con.now() + timedelta(days=91), environment) == 1
 
 
 def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures(
@@ -224,7 +228,7 @@ def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures
             day=at.date(),
             at=at,
         )
-    upkeep.purge(con, now, environment)
+    upkeep.purge_history(con, now, environment)
     for table in ("schedule_event", "job_hour", "job_hour_error", "record_hour"):
         assert con.query(f"SELECT count(*) FROM {table}") == [[2]], table
     for table in ("mail_outbox", "job_missed", "notification"):
@@ -239,7 +243,7 @@ def test_all_that_is_old_is_purged_however_much(con: Connection, environment: Se
         FROM (SELECT now() - interval '31 days' AS at) AS old, generate_series(1, 1001)
         """
     )
-    assert upkeep.purge(con, con.now(), environment) == 1001
+    assert upkeep.purge_runs(con, con.now(), environment) == 1001
 
 
 def test_the_function_counts_records_too_and_forgets_what_is_old(
@@ -261,12 +265,14 @@ def test_the_function_does_it_all_and_leaves_a_sign_of_life(
     con: Connection, queues: Queues, lambda_context: Any
 ) -> None:
     upkeep.events.cache_clear()
+    queues.make_dead_letters()
     boto3.client("events").put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     enqueue(con, "record-expiry")
     assert dispatcher({"payload": {"resend": True}}, lambda_context)["sent"] == 1
-    assert dispatcher({}, lambda_context) == {"lost": 0, "sent": 0, "missed": 0, "purged": 0}
+    done = dispatcher({}, lambda_context)
+    assert (done["lost"], done["sent"], done["missed"], done["purged"], done["failed"]) == (0, 0, 0, 0, {})
     assert con.query("SELECT name FROM job WHERE schedule IS NOT NULL") == [["db-cleanup"]]
-    assert con.query("SELECT count(*) FROM dispatcher_tick") == [[1]]
+    assert con.query("SELECT done ->> 'schedules', failing FROM dispatcher_tick") == [[str(len(JOBS)), {}]]
     upkeep.events.cache_clear()
 
 
@@ -291,7 +297,7 @@ def test_a_job_that_people_start_has_no_schedule_and_its_rule_is_not_asked_for(
 ) -> None:
     rules = boto3.client("events")
     rules.put_rule(Name="slowmatch-test-mail-test", ScheduleExpression="cron(0 2 * * ? *)")
-    upkeep.read_schedules(con, "slowmatch-test")
+    upkeep.read_schedules(con, con.now(), "slowmatch-test")
     rules.delete_rule(Name="slowmatch-test-mail-test")
     known = con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'mail-test'")
     assert known == [[None, False]]
@@ -304,7 +310,7 @@ def test_a_rule_is_kept_as_it_was_last_read(
     rules = boto3.client("events")
     rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     rules.disable_rule(Name="slowmatch-test-db-cleanup")
-    upkeep.read_schedules(con, "slowmatch-test")
+    upkeep.read_schedules(con, con.now(), "slowmatch-test")
     kept = [["cron(0 2 * * ? *)", False]]
     assert con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'db-cleanup'") == kept
 
@@ -312,7 +318,8 @@ def test_a_rule_is_kept_as_it_was_last_read(
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "DescribeRule")
 
     monkeypatch.setattr(upkeep.events(), "describe_rule", refuse)
-    upkeep.read_schedules(con, "slowmatch-test")
+    with pytest.raises(PartlyFailed, match="db-cleanup: ThrottlingException"):
+        upkeep.read_schedules(con, con.now(), "slowmatch-test")
     assert con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'db-cleanup'") == kept
     rules.delete_rule(Name="slowmatch-test-db-cleanup")
     upkeep.events.cache_clear()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from slowmatch.jobs import JOBS, dispatch, queue, turns
+from slowmatch.jobs.duty import PartlyFailed
 from tests.integration.jobs.crew import Crew
 from tests.integration.jobs.promises import WAITING, Runs
 
@@ -64,7 +66,8 @@ class Upkeep(Crew):
         was, now = self.runs(), self.con.now()
         dispatch.rescue_lost(self.con, now)
         self.check_rescue(was, {run.id: (run.attempt, now - dispatch.LEASE_GRACE) for run in was.values()})
-        dispatch.send_due(self.con, now, resend_all=resend_all)
+        with suppress(PartlyFailed):
+            dispatch.send_due(self.con, now, resend_all=resend_all)
         turns.give(self.con, list(JOBS))
         if not self.post.refuses:
             self.check_messages(now)

@@ -306,7 +306,7 @@ def test_notifications_are_purged_with_failed_runs(
     run(telling, "no")
     telling.tell()
     con.query("UPDATE notification SET at = at - interval '91 days'")
-    upkeep.purge(con, con.now(), environment)
+    upkeep.purge_history(con, con.now(), environment)
     assert rows(con) == [] and telling.deliveries() == []
 
 

@@ -7,6 +7,10 @@ class Unavailable(Exception):
     """The database cannot be reached, refuses us, or the connection was lost; trying again may help."""
 
 
+class TimedOut(Unavailable):
+    """A statement took longer than it may, and was cancelled."""
+
+
 class StatementError(Exception):
     """PostgreSQL refused a statement. `sqlstate` and `constraint` say why to code, the message to people."""
 
@@ -31,7 +35,7 @@ def from_details(details: dict[str, Any]) -> Exception:
     if sqlstate.startswith(("57P", "08")) or sqlstate in ("53300", "25006"):
         return Unavailable(f"the database is not available: {details.get('M')}")
     if sqlstate == "57014":
-        return Unavailable(
+        return TimedOut(
             f"the database took longer than DB_STATEMENT_TIMEOUT_SECONDS allows: {details.get('M')}"
         )
     if sqlstate in ("42P01", "42703", "42883"):

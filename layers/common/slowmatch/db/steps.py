@@ -8,11 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import pg8000.native
-
 from slowmatch import telemetry
 from slowmatch.db.connection import Connection
-from slowmatch.db.errors import StatementError, Unavailable
+from slowmatch.db.errors import StatementError, TimedOut, Unavailable
 from slowmatch.db.migration import Migration, MigrationError, bare, made_index
 
 LOCK = 0x510_3A7C4  # any constant of our own: the functions of advisory locks take a number
@@ -23,7 +21,7 @@ LOCK_WAIT_SECONDS = 0.3
 STALL_SECONDS = 0.2
 """How long the server lets the transaction wait for its next statement."""
 
-_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED, _TIMED_OUT = "55P03", "40P01", "25P03", "57014"
+_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED = "55P03", "40P01", "25P03"
 
 
 class MigrationBusy(MigrationError):
@@ -76,7 +74,7 @@ def at_once(con: Connection, file: Migration, may_block: bool) -> None:
                 _run(con, file, statement)
             _note(con, file)
     except Unavailable as error:
-        why = f"it takes longer than {BLOCK_SECONDS} s" if _timed_out(error) else error
+        why = f"it takes longer than {BLOCK_SECONDS} s" if isinstance(error, TimedOut) else error
         raise Blocked(f"{file} was undone: {why}") from error
 
 
@@ -95,7 +93,7 @@ def online(con: Connection, file: Migration) -> None:
                 _drop_if_invalid(con, index)
             raise
         except Unavailable as error:
-            if not _timed_out(error):
+            if not isinstance(error, TimedOut):
                 raise
             raise MigrationFailed(
                 f"{file} takes longer than the function has; do it from psql, and then migrate again: {bare(statement)}"
@@ -113,11 +111,6 @@ def _run(con: Connection, file: Migration, statement: str) -> None:
         if error.sqlstate in (_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED):
             raise Blocked(said) from error
         raise MigrationFailed(said) from error
-
-
-def _timed_out(error: Unavailable) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, pg8000.native.DatabaseError) and cause.args[0].get("C") == _TIMED_OUT
 
 
 def _drop_if_invalid(con: Connection, index: str) -> None:

@@ -5,18 +5,22 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from slowmatch.clients import client, refusal
 from slowmatch.db import Connection
+from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
 MAX_DELAY_SECONDS = 900
 """SQS's longest DelaySeconds; what is due later is sent by the dispatcher."""
+BATCH = 10
+"""The most messages that SQS takes in one call."""
 DEPTHS_KEPT_SECONDS = 5
 
 
@@ -34,37 +38,46 @@ def url(job: str) -> str:
     return settings().queue_url_prefix + job
 
 
-def deliver(con: Connection, pointers: Sequence[Pointer]) -> int:
-    """Send the messages and return how many went out.
+@dataclass(slots=True)
+class Delivery:
+    """How many messages SQS took, and, by job, why it refused others."""
 
-    What SQS does not take is noted on the run, so that the dispatcher's next tick sends it.
+    sent: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def deliver(con: Connection, pointers: Sequence[Pointer], deadline: Deadline = NEVER) -> Delivery:
+    """Send the messages. A queue that takes none of a batch is asked no further, and the others get theirs.
+
+    What SQS does not take before the deadline is noted on the run, so that the dispatcher's next pass sends it.
+    Nothing is sent to a job that is not in the catalog.
     """
-    now = con.now()
+    now, done = con.now(), Delivery()
     unsent: list[str] = []
     by_job: dict[str, list[Pointer]] = {}
     for pointer in pointers:
         by_job.setdefault(pointer.job, []).append(pointer)
-    for job, batch in by_job.items():
-        for start in range(0, len(batch), 10):
-            unsent += _send(job, batch[start : start + 10], now)
+    for job, messages in by_job.items():
+        is_open = job in JOBS
+        for start in range(0, len(messages), BATCH):
+            batch = messages[start : start + BATCH]
+            is_open = is_open and not deadline.is_over
+            left = _send(job, batch, now, done.refused) if is_open else [each.run_id for each in batch]
+            is_open = len(left) < len(batch)
+            unsent += left
     if unsent:
         con.query("UPDATE job_run SET message_at = NULL WHERE id = ANY(CAST(:ids AS uuid[]))", ids=unsent)
-    return len(pointers) - len(unsent)
+    done.sent = len(pointers) - len(unsent)
+    return done
 
 
 @cache
 def sqs() -> Any:
-    """It gives up after seven seconds at most: the dispatcher sends later, and a page says that it does not know."""
-    import boto3
-    from botocore.config import Config
-
-    patience = Config(
-        connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"}
-    )
-    return boto3.client("sqs", config=patience)
+    return client("sqs")
 
 
-def _send(job: str, batch: Sequence[Pointer], now: datetime) -> list[str]:
+def _send(job: str, batch: Sequence[Pointer], now: datetime, refused: dict[str, str]) -> list[str]:
+    """The runs whose message was not taken; the reason is added to `refused`."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     entries = [
@@ -76,15 +89,16 @@ def _send(job: str, batch: Sequence[Pointer], now: datetime) -> list[str]:
         for number, pointer in enumerate(batch)
     ]
     try:
-        refused = sqs().send_message_batch(QueueUrl=url(job), Entries=entries).get("Failed", [])
+        failed = sqs().send_message_batch(QueueUrl=url(job), Entries=entries).get("Failed", [])
     except (BotoCoreError, ClientError) as error:
-        logger.warning(f"queue {url(job)} took no message: {error}; the dispatcher will send again")
-        return [pointer.run_id for pointer in batch]
-    for entry in refused:
-        logger.warning(
-            f"queue {url(job)} refused a message: {entry.get('Message')}; the dispatcher will send again"
-        )
-    return [batch[int(entry["Id"])].run_id for entry in refused]
+        refused[job] = f"its queue takes no messages: {refusal(error)}"
+        failed = entries
+    else:
+        for entry in failed:
+            refused[job] = f"its queue refused a message: {entry.get('Message') or entry.get('Code')}"
+    if failed:
+        logger.warning(f"queue {url(job)}: {refused[job]}; the dispatcher will send again")
+    return [batch[int(entry["Id"])].run_id for entry in failed]
 
 
 def _delay(due_at: datetime, now: datetime) -> int:
@@ -93,7 +107,10 @@ def _delay(due_at: datetime, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Depths:
-    """Messages `visible`, `in_flight`, `delayed` and `dead` of each job; without them `problem` says why."""
+    """Messages `visible`, `in_flight`, `delayed` and `dead` of each job whose queues can be read.
+
+    `problem` says which cannot.
+    """
 
     jobs: dict[str, dict[str, int]]
     problem: str | None = None
@@ -118,18 +135,26 @@ _ATTRIBUTES = {
 
 
 def _depths() -> Depths:
+    names = [name for job in JOBS for name in (job, f"{job}-dead")]
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = dict(zip(names, pool.map(_depth, names), strict=True))
+    jobs = {
+        job: {**work, "dead": dead["visible"]}
+        for job in JOBS
+        if (work := found[job]) is not None and (dead := found[f"{job}-dead"]) is not None
+    }
+    unread = [job for job in JOBS if job not in jobs]
+    which = f" of {', '.join(unread)}" if jobs else ""
+    problem = f"the queues{which} cannot be read; the function's log has the reason"
+    return Depths(jobs, problem if unread else None)
+
+
+def _depth(name: str) -> dict[str, int] | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    names = [name for job in JOBS for name in (job, f"{job}-dead")]
     try:
-        with ThreadPoolExecutor(len(names)) as pool:
-            found = dict(zip(names, pool.map(_depth, names), strict=True))
+        answer = sqs().get_queue_attributes(QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values()))
     except (BotoCoreError, ClientError) as error:
-        logger.error(f"the queues cannot be read: {error}")
-        return Depths({}, "the queues cannot be read; the function's log has the reason")
-    return Depths({job: {**found[job], "dead": found[f"{job}-dead"]["visible"]} for job in JOBS})
-
-
-def _depth(name: str) -> dict[str, int]:
-    answer = sqs().get_queue_attributes(QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values()))
+        logger.error(f"queue {url(name)} cannot be read: {error}")
+        return None
     return {word: int(answer["Attributes"][attribute]) for word, attribute in _ATTRIBUTES.items()}

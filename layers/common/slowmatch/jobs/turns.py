@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
+from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs import queue
 from slowmatch.jobs.claims import EARLY
 
@@ -64,9 +65,9 @@ def wait(con: Connection, job: str, run_id: str, attempt: int) -> bool:
     return bool(rows)
 
 
-def give(con: Connection, jobs: Sequence[str]) -> int:
+def give(con: Connection, jobs: Sequence[str], deadline: Deadline = NEVER) -> int:
     """Send a message to the next run of each of these jobs that is idle, and return how many went out."""
-    return queue.deliver(con, promote(con, jobs, con.now()))
+    return queue.deliver(con, promote(con, jobs, con.now()), deadline).sent
 
 
 def promote(con: Connection, jobs: Sequence[str], now: datetime) -> list[queue.Pointer]:

@@ -5,16 +5,22 @@ from functools import cache
 from typing import Any
 
 from slowmatch import telemetry
+from slowmatch.clients import client
 from slowmatch.db import Connection
-from slowmatch.jobs import cron, queue
+from slowmatch.deadline import NEVER, Deadline
+from slowmatch.jobs import cron, queue, schedule_history
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.duty import for_each
 from slowmatch.jobs.rollup import roll_up
+from slowmatch.jobs.schedule_history import Seen
 from slowmatch.settings import Settings
+from slowmatch.text import to_json
 
 __all__ = [
     "events",
     "note_tick",
-    "purge",
+    "purge_history",
+    "purge_runs",
     "read_schedules",
     "report_dead_letters",
     "report_missed",
@@ -31,62 +37,103 @@ FIGURES_KEPT = timedelta(days=400)
 
 @cache
 def events() -> Any:
-    import boto3
-
-    return boto3.client("events")
+    return client("events")
 
 
-def read_schedules(con: Connection, stack: str) -> None:
-    """Keep what each job's rule says now: EventBridge is the truth about schedules."""
-    from botocore.exceptions import BotoCoreError, ClientError
+def read_schedules(con: Connection, now: datetime, stack: str, deadline: Deadline = NEVER) -> int:
+    """Keep what each job's rule says now: EventBridge is the source of truth about schedules.
 
-    for name, spec in JOBS.items():
-        try:
-            rule = events().describe_rule(Name=f"{stack}-{name}") if spec.scheduled else {}
-        except events().exceptions.ResourceNotFoundException:
-            rule = {}  # a job without a rule has no schedule
-        except (BotoCoreError, ClientError) as error:
-            telemetry.logger.warning(
-                f"rule {stack}-{name} cannot be read: {error}; its last known schedule holds"
-            )
-            continue
-        schedule = rule.get("ScheduleExpression")
-        if schedule and cron.understood(schedule) is None:
-            telemetry.logger.error(
-                f"rule {stack}-{name}: {schedule!r} is not understood; its ticks are not watched"
-            )
+    How many were read. Raises PartlyFailed when some could not; their last known schedule holds.
+    """
+
+    def read(job: str) -> int:
+        rule = _rule(f"{stack}-{job}") if JOBS[job].scheduled else {}
+        _keep_schedule(con, now, job, rule.get("ScheduleExpression"), rule.get("State") == "ENABLED")
+        return 1
+
+    return for_each(JOBS, str, read, deadline)
+
+
+def _rule(name: str) -> dict[str, Any]:
+    """The rule, or nothing when there is none."""
+    try:
+        rule: dict[str, Any] = events().describe_rule(Name=name)
+    except events().exceptions.ResourceNotFoundException:
+        return {}
+    schedule = rule.get("ScheduleExpression")
+    if schedule and cron.understood(schedule) is None:
+        telemetry.logger.error(f"rule {name}: {schedule!r} is not understood; its ticks are not watched")
+    return rule
+
+
+def _keep_schedule(con: Connection, now: datetime, job: str, schedule: str | None, enabled: bool) -> None:
+    with con.transaction():
+        rows = con.query(
+            """
+            INSERT INTO job (name, ticks_checked_to) VALUES (:job, CAST(:now AS timestamptz))
+            ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
+            RETURNING schedule, schedule_enabled, ticks_checked_to, schedule_history
+            """,
+            job=job,
+            now=now,
+        )
+        history, checked_to = _history(*rows[0]), rows[0][2]
+        history = schedule_history.look(history, Seen(schedule, enabled, now, now), checked_to)
         con.query(
             """
-            INSERT INTO job (name, schedule, schedule_enabled) VALUES (:name, CAST(:schedule AS text), :enabled)
-            ON CONFLICT (name) DO UPDATE
-            SET schedule = EXCLUDED.schedule, schedule_enabled = EXCLUDED.schedule_enabled
+            UPDATE job SET schedule = CAST(:schedule AS text), schedule_enabled = :enabled,
+                   schedule_history = CAST(:history AS jsonb)
+            WHERE name = :job
             """,
-            name=name,
+            job=job,
             schedule=schedule,
-            enabled=rule.get("State") == "ENABLED",
+            enabled=enabled,
+            history=to_json([seen.to_json() for seen in history]),
         )
 
 
-def report_missed(con: Connection, now: datetime) -> int:
-    """Note each tick that should have produced a run by now and did not.
+def _history(
+    schedule: str | None, enabled: bool, checked_to: datetime, history: list[dict[str, Any]]
+) -> list[Seen]:
+    """A row that was last written before there was a history has one schedule, which was read by then."""
+    if history or schedule is None:
+        return [Seen.from_json(each) for each in history]
+    return [Seen(schedule, enabled, checked_to, checked_to)]
 
-    Not of a rate: EventBridge counts from the making of the rule, whose minute it tells nobody.
+
+def report_missed(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
+    """Note each tick that should have produced a run by now and did not, and return how many.
+
+    A job that is not in the catalog misses nothing. Raises PartlyFailed when some jobs could not be looked at.
     """
     until = now - TICK_GRACE
-    missed = 0
-    for name, schedule, enabled, checked_to in con.query(
-        "SELECT name, schedule, schedule_enabled, ticks_checked_to FROM job WHERE schedule IS NOT NULL"
-    ):
-        if until <= checked_to:
-            continue
-        parsed = cron.understood(schedule)
-        if enabled and parsed is not None and parsed.rate is None:
-            ticks = list(parsed.between(max(checked_to, now - LOOK_BACK), until))
-            missed += _note_missed(con, name, ticks, now)
+    names = con.query(
+        """
+        SELECT name FROM job
+        WHERE name = ANY(CAST(:jobs AS text[])) AND ticks_checked_to < CAST(:until AS timestamptz) ORDER BY name
+        """,
+        jobs=list(JOBS),
+        until=until,
+    )
+    return for_each([row[0] for row in names], str, lambda job: _check_ticks(con, now, job, until), deadline)
+
+
+def _check_ticks(con: Connection, now: datetime, job: str, until: datetime) -> int:
+    with con.transaction():
+        ((schedule, enabled, checked_to, kept),) = con.query(
+            """
+            SELECT schedule, schedule_enabled, ticks_checked_to, schedule_history FROM job
+            WHERE name = :job FOR UPDATE
+            """,
+            job=job,
+        )
+        history = _history(schedule, enabled, checked_to, kept)
+        ticks = schedule_history.due(history, max(checked_to, now - LOOK_BACK), until)
+        missed = _note_missed(con, job, ticks, now)
         con.query(
-            "UPDATE job SET ticks_checked_to = CAST(:until AS timestamptz) WHERE name = :name",
+            "UPDATE job SET ticks_checked_to = CAST(:until AS timestamptz) WHERE name = :job",
             until=until,
-            name=name,
+            job=job,
         )
     return missed
 
@@ -119,69 +166,126 @@ def _note_missed(con: Connection, name: str, ticks: list[datetime], now: datetim
     return len(rows)
 
 
-def report_dead_letters(con: Connection, now: datetime) -> None:
-    """Note each job that has more dead letters than when this was last looked at."""
-    for name, depth in queue.depths().jobs.items():
-        con.query(
-            """
-            WITH changed AS (
-                UPDATE job SET dead_letters = CAST(:dead AS integer)
-                FROM (SELECT name, dead_letters FROM job WHERE name = :name FOR UPDATE) AS before
-                WHERE job.name = before.name AND before.dead_letters <> CAST(:dead AS integer)
-                RETURNING job.name, before.dead_letters AS before
-            )
-            INSERT INTO notification (at, event, job, key, detail)
-            SELECT CAST(:now AS timestamptz), 'dead_letters', name, name || ' ' || CAST(:now AS timestamptz),
-                   jsonb_build_object('count', CAST(:dead AS integer))
-            FROM changed WHERE before < CAST(:dead AS integer)
-            """,
-            name=name,
-            dead=depth["dead"],
-            now=now,
+def report_dead_letters(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
+    """Note each job that has more dead letters than when this was last looked at, and return how many jobs.
+
+    Raises RuntimeError when some queues could not be read, after those that could.
+    """
+    found = queue.depths()
+    noted = for_each(
+        found.jobs, str, lambda job: _note_dead_letters(con, now, job, found.jobs[job]["dead"]), deadline
+    )
+    if found.problem:
+        raise RuntimeError(found.problem)
+    return noted
+
+
+def _note_dead_letters(con: Connection, now: datetime, job: str, dead: int) -> int:
+    rows = con.query(
+        """
+        WITH changed AS (
+            UPDATE job SET dead_letters = CAST(:dead AS integer)
+            FROM (SELECT name, dead_letters FROM job WHERE name = :name FOR UPDATE) AS before
+            WHERE job.name = before.name AND before.dead_letters <> CAST(:dead AS integer)
+            RETURNING job.name, before.dead_letters AS before
         )
+        INSERT INTO notification (at, event, job, key, detail)
+        SELECT CAST(:now AS timestamptz), 'dead_letters', name, name || ' ' || CAST(:now AS timestamptz),
+               jsonb_build_object('count', CAST(:dead AS integer))
+        FROM changed WHERE before < CAST(:dead AS integer)
+        RETURNING job
+        """,
+        name=job,
+        dead=dead,
+        now=now,
+    )
+    return len(rows)
 
 
+PURGE_BATCH = 1000
+# By table: the column of its time, and whether it is kept as long as figures or as long as runs.
 _PURGED = {
-    "DELETE FROM notification WHERE at < CAST(:before AS timestamptz)": "runs",
-    "DELETE FROM job_missed WHERE noticed_at < CAST(:before AS timestamptz)": "runs",
-    "DELETE FROM mail_outbox WHERE created_at < CAST(:before AS timestamptz)": "runs",
-    "DELETE FROM schedule_event WHERE at < CAST(:before AS timestamptz)": "figures",
-    "DELETE FROM job_hour WHERE hour < CAST(:before AS timestamptz)": "figures",
-    "DELETE FROM job_hour_error WHERE hour < CAST(:before AS timestamptz)": "figures",
-    "DELETE FROM record_hour WHERE hour < CAST(:before AS timestamptz)": "figures",
+    "job_missed": ("noticed_at", False),
+    "mail_outbox": ("created_at", False),
+    "notification": ("at", False),
+    "schedule_event": ("at", True),
+    "job_hour": ("hour", True),
+    "job_hour_error": ("hour", True),
+    "record_hour": ("hour", True),
 }
 
 
-def purge(con: Connection, now: datetime, settings: Settings) -> int:
-    """Delete runs past their retention, with their attempts, events and log; and what was missed as long ago."""
+def purge_runs(con: Connection, now: datetime, settings: Settings, deadline: Deadline = NEVER) -> int:
+    """Delete runs past their retention, with their attempts, events and log, and return how many."""
+    return _purge(
+        con,
+        "job_run",
+        """finished_at < CAST(:others AS timestamptz)
+            AND (state IN ('succeeded', 'deleted') OR finished_at < CAST(:failed AS timestamptz))""",
+        deadline,
+        others=now - timedelta(days=settings.run_retention_days),
+        failed=now - timedelta(days=settings.failed_run_retention_days),
+    )
+
+
+def purge_history(con: Connection, now: datetime, settings: Settings, deadline: Deadline = NEVER) -> int:
+    """Delete old notifications, sent mail, missed ticks, pauses and hourly figures, and return how many rows.
+
+    Raises PartlyFailed, naming the tables.
+    """
     oldest = now - timedelta(days=settings.failed_run_retention_days)
-    for statement, before in _PURGED.items():
-        con.query(statement, before=now - FIGURES_KEPT if before == "figures" else oldest)
+
+    def purge(table: str) -> int:
+        column, is_figure = _PURGED[table]
+        before = now - FIGURES_KEPT if is_figure else oldest
+        return _purge(con, table, f"{column} < CAST(:before AS timestamptz)", deadline, before=before)
+
+    return for_each(_PURGED, str, purge, deadline)
+
+
+def _purge(con: Connection, table: str, condition: str, deadline: Deadline, **values: Any) -> int:
+    """Delete in batches until nothing is left that nobody holds, or the time is over."""
     purged = 0
-    while True:
-        rows = con.query(
-            """
-            DELETE FROM job_run WHERE id = ANY(ARRAY(
-                SELECT id FROM job_run
-                WHERE finished_at < CAST(:others AS timestamptz)
-                  AND (state IN ('succeeded', 'deleted') OR finished_at < CAST(:failed AS timestamptz))
-                LIMIT 1000 FOR UPDATE SKIP LOCKED
-            )) RETURNING 1
+    while not deadline.is_over:
+        rows = con.change(
+            f"""
+            DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM {table} WHERE {condition} LIMIT {PURGE_BATCH} FOR UPDATE SKIP LOCKED
+            ))
             """,
-            others=now - timedelta(days=settings.run_retention_days),
-            failed=oldest,
+            **values,
         )
-        purged += len(rows)
-        if len(rows) < 1000:
-            return purged
+        purged += rows
+        if rows < PURGE_BATCH:
+            break
+    return purged
 
 
-def note_tick(con: Connection, now: datetime) -> None:
-    """Leave a sign of life for the health check."""
+def note_tick(
+    con: Connection,
+    now: datetime,
+    done: dict[str, int] | None = None,
+    failing: dict[str, str] | None = None,
+) -> None:
+    """Leave a sign of life for the health check: what was done, and why which duties failed.
+
+    A duty that failed the last time, too, keeps its `since`.
+    """
+    problems = {
+        name: {"problem": problem, "since": now.isoformat()} for name, problem in (failing or {}).items()
+    }
     con.query(
         """
-        INSERT INTO dispatcher_tick (finished_at) VALUES (CAST(:now AS timestamptz))
-        ON CONFLICT (only_one) DO UPDATE SET finished_at = EXCLUDED.finished_at
+        INSERT INTO dispatcher_tick AS tick (finished_at, done, failing)
+        VALUES (CAST(:now AS timestamptz), CAST(:done AS jsonb), CAST(:failing AS jsonb))
+        ON CONFLICT (only_one) DO UPDATE
+        SET finished_at = EXCLUDED.finished_at, done = EXCLUDED.done, failing = (
+            SELECT COALESCE(jsonb_object_agg(key, value || jsonb_build_object(
+                'since', COALESCE(tick.failing -> key -> 'since', value -> 'since')
+            )), '{}') FROM jsonb_each(EXCLUDED.failing)
+        )
         """,
         now=now,
+        done=to_json(done or {}),
+        failing=to_json(problems),
     )

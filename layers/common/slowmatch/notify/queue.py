@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from slowmatch.clients import client
 from slowmatch.db import Connection
+from slowmatch.deadline import NEVER, Deadline
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
@@ -28,14 +30,21 @@ class Pointer:
 
 @cache
 def sqs() -> Any:
-    import boto3
-
-    return boto3.client("sqs")
+    return client("sqs")
 
 
-def send(pointers: Sequence[Pointer], now: datetime) -> int:
-    """Send a message for each, and return how many SQS took; the dispatcher finds the others."""
-    return sum(_send(pointers[start : start + 10], now) for start in range(0, len(pointers), 10))
+def send(pointers: Sequence[Pointer], now: datetime, deadline: Deadline = NEVER) -> int:
+    """Send a message for each, and return how many SQS took by the deadline; the dispatcher finds the others.
+
+    A queue that takes none of ten is asked no further.
+    """
+    sent = 0
+    for start in range(0, len(pointers), 10):
+        taken = 0 if deadline.is_over else _send(pointers[start : start + 10], now)
+        if not taken:
+            break
+        sent += taken
+    return sent
 
 
 def _send(batch: Sequence[Pointer], now: datetime) -> int:
@@ -60,7 +69,7 @@ def _send(batch: Sequence[Pointer], now: datetime) -> int:
     return len(batch) - len(refused)
 
 
-def send_waiting(con: Connection, now: datetime) -> int:
+def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
     """Send a message to each destination for which something is due within SQS's delay, unless one is on its way.
 
     One is enough, however much waits. One that comes before the destination's rest is over ends there.
@@ -93,4 +102,4 @@ def send_waiting(con: Connection, now: datetime) -> int:
         horizon=now + timedelta(seconds=MAX_DELAY_SECONDS),
         overdue=now - RESEND_AFTER,
     )
-    return send([Pointer(*row) for row in rows], now)
+    return send([Pointer(*row) for row in rows], now, deadline)

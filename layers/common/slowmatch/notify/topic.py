@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from slowmatch.clients import client
 from slowmatch.db import Connection
+from slowmatch.deadline import NEVER, Deadline
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
@@ -18,17 +20,17 @@ MOST = 100
 
 @cache
 def sns() -> Any:
-    import boto3
-
-    return boto3.client("sns")
+    return client("sns")
 
 
-def publish(ids: Iterable[str]) -> int:
-    """Hand notifications to the notifier; how many SNS took. Repeating one does no harm."""
+def publish(ids: Iterable[str], deadline: Deadline = NEVER) -> int:
+    """Hand notifications to the notifier; how many SNS took by the deadline. Repeating one does no harm."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     topic, taken = settings().notify_topic_arn, 0
     for notification_id in ids if topic else ():
+        if deadline.is_over:
+            break
         try:
             sns().publish(TopicArn=topic, Message=json.dumps({"notification": notification_id}))
         except (BotoCoreError, ClientError) as error:
@@ -38,7 +40,7 @@ def publish(ids: Iterable[str]) -> int:
     return taken
 
 
-def publish_waiting(con: Connection, now: datetime) -> int:
+def publish_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
     """Publish what the notifier has not routed yet: it was not published, or the notifier failed."""
     rows = con.query(
         f"""
@@ -47,4 +49,4 @@ def publish_waiting(con: Connection, now: datetime) -> int:
         """,
         oldest=now - TOLD_LATE,
     )
-    return publish(row[0] for row in rows)
+    return publish((row[0] for row in rows), deadline)
