@@ -2,8 +2,13 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from console.words import counted, number, parse, sentence, so_many_runs
+from markupsafe import Markup
+
+from console.words import counted, number, parse, sentence, so_many_runs, when
+from slowmatch.db.counts import Count
+from slowmatch.jobs import removed
 from slowmatch.jobs.queue import Depths
 
 TICK_LATE = timedelta(minutes=12)
@@ -19,6 +24,8 @@ def wrong(alerts: dict[str, Any], depths: Depths, clock: timedelta, now: datetim
     found = [
         _silence(alerts["silent_since"], now),
         _dispatcher(alerts["last_dispatcher_tick"], now),
+        *(_failing(duty, each) for duty, each in alerts["failing"].items()),
+        *(_removed(job, count) for job, count in alerts["removed"].items()),
         _failed(alerts["failed_24h"]),
         _missed(alerts["missed_24h"]),
         _dead(dead(depths)),
@@ -76,11 +83,22 @@ def _dispatcher(tick: str | None, now: datetime) -> Link | None:
     if not _is_late(tick, now):
         return None
     text = (
-        "The dispatcher has not completed a tick for more than 12 minutes: late messages are not sent again."
+        "The dispatcher has not finished a pass for more than 12 minutes: late messages are not sent again."
         if tick
-        else "The dispatcher has not completed a tick yet. It does every five minutes."
+        else "The dispatcher has not finished a pass yet. It does every five minutes."
     )
     return _said("workers", "See the workers", text)
+
+
+def _failing(duty: str, found: dict[str, str]) -> Link:
+    text = Markup("The dispatcher cannot {}, since {}: {}").format(
+        duty, when(found["since"], "exact"), sentence(found["problem"])
+    )
+    return _said("workers", "See the workers", text)
+
+
+def _removed(job: str, count: Count) -> Link:
+    return _said(f"runs?{urlencode({'job': job})}", "See them", sentence(removed.in_words(job, count)))
 
 
 def _failed(failed: Any) -> Link | None:

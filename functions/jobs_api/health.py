@@ -20,6 +20,7 @@ from slowmatch.db import SchemaMissing, Unavailable, connection
 from slowmatch.http.auth import public, visitor
 from slowmatch.http.identity import Role
 from slowmatch.jobs import overview, queue
+from slowmatch.jobs.removed import in_words
 from slowmatch.notify.trouble import trouble
 from slowmatch.telemetry import logger
 
@@ -111,10 +112,19 @@ def _queues() -> Part:
 
 
 def _dispatcher() -> Part:
+    """Whether it comes, does its duties and finds a job for every run. A duty may fail for TICK_LATE."""
     con = connection()
-    last: datetime | None = overview.last_dispatcher_tick(con)
-    ok = last is not None and con.now() - last < TICK_LATE
-    return {"ok": ok, "last_tick": last.isoformat() if last else None}
+    tick, now, removed = overview.dispatcher_tick(con), con.now(), overview.waiting_for_removed_jobs(con)
+    failing = {
+        duty: (datetime.fromisoformat(each["since"]), each["problem"]) for duty, each in tick.failing.items()
+    }
+    since = [tick.at, *(at for at, _ in failing.values())]
+    problems = [f"cannot {duty} since {at:%Y-%m-%d %H:%M} UTC: {why}" for duty, (at, why) in failing.items()]
+    problems += [in_words(job, count) for job, count in removed.items()]
+    return {
+        "ok": not removed and all(at is not None and now - at < TICK_LATE for at in since),
+        "last_tick": tick.at.isoformat() if tick.at else None,
+    } | ({"detail": "; ".join(problems)} if problems else {})
 
 
 def _notifications() -> Part:

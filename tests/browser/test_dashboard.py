@@ -141,7 +141,7 @@ def test_workers_show_what_each_is_doing_and_the_clocks(page: Page, stack: Stack
     table = page.get_by_role("table").filter(has_text="Last seen")
     expect(table.get_by_role("row").filter(has_text="record-expiry").first).to_contain_text("idle")
     expect(table.locator(f"a[href='/runs/{run_id}']")).to_be_visible()
-    expect(page.get_by_text("Dispatcher's last complete tick")).to_be_visible()
+    expect(page.get_by_text("Dispatcher's last pass")).to_be_visible()
     expect(page.get_by_text(re.compile(r"^[+-]\d\.\d s$"))).to_be_visible()
 
 

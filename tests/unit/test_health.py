@@ -85,6 +85,31 @@ def test_a_dispatcher_that_missed_two_ticks_is_not(ask: Ask, con: Connection) ->
     assert unwell(ask()) == ["dispatcher"]
 
 
+def test_a_duty_that_fails_for_a_while_is_not_and_is_told_at_once(ask: Ask, con: Connection) -> None:
+    failed, now = {"send due runs of db-cleanup": "its queue does not exist"}, con.now()
+    upkeep.note_tick(con, now, {}, failed)
+    status, said = ask()
+    told = f"cannot send due runs of db-cleanup since {now:%Y-%m-%d %H:%M} UTC: its queue does not exist"
+    assert (status, said["dispatcher"]["detail"]) == (200, told)
+    con.query("DELETE FROM dispatcher_tick")
+    upkeep.note_tick(con, now - timedelta(minutes=12), {}, failed)
+    upkeep.note_tick(con, now, {}, failed)
+    assert unwell(ask()) == ["dispatcher"]
+
+
+def test_runs_that_wait_for_a_removed_job_are_not(ask: Ask, con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at)
+        SELECT gen_random_uuid(), 'old-job', 'enqueued', false, 'api', 3, now(), now() FROM generate_series(1, 2)
+        """
+    )
+    answer = ask()
+    assert unwell(answer) == ["dispatcher"]
+    told = "2 runs wait for 'old-job', which is not deployed any more: delete them or deploy it again"
+    assert answer[1]["dispatcher"]["detail"] == told
+
+
 def test_dead_letters_are_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "depths", lambda: Depths({"a": EMPTY, "b": EMPTY | {"dead": 1}}))
     assert unwell(ask()) == ["queues"]

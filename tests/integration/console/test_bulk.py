@@ -143,3 +143,15 @@ def test_the_bar_says_how_many_match_when_there_are_more_pages(browse: Browse, c
     shelf.put_many(con, 21)
     assert "Select all 21 that match, on every page" in browse.get("/dashboard/deleted").text
     assert "on every page" not in browse.get("/dashboard/deleted?size=50").text
+
+
+def test_runs_of_a_removed_job_are_shown_and_deleted(browse: Browse, con: Connection) -> None:
+    first, _, kept = (shelf.put(con, "enqueued", job=job) for job in ("old-job", "old-job", "db-cleanup"))
+    assert browse.get(f"/runs/{first}").status == 200
+    listed = browse.get("/dashboard/runs?job=old-job").text
+    assert first in listed and kept not in listed
+    answer = browse.post(
+        "/runs", {"list": "runs", "action": "delete", "job": "old-job", "all": "yes", **SURE}
+    )
+    assert notice(browse, answer) == "2 runs deleted."
+    assert shelf.state_of(con, kept) == "enqueued"

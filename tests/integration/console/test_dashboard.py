@@ -9,7 +9,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.http.identity import Role
-from slowmatch.jobs import JOBS, enqueue, overview, queue, store
+from slowmatch.jobs import JOBS, enqueue, overview, queue, store, upkeep
 from slowmatch.records import store as records
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
@@ -104,9 +104,27 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
     text = browse.get("/dashboard").text
     assert "1 scheduled run was missed in the last 24 hours." in text
     assert "1 message is in a dead-letter queue." in text
-    assert "The dispatcher has not completed a tick for more than 12 minutes" in text
+    assert "The dispatcher has not finished a pass for more than 12 minutes" in text
     assert box(text, "Dead letters") == "1 bad"
     assert "docs/operations.md, “Drain the dead letters”" in text
+
+
+def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
+    browse: Browse, con: Connection, queues: None
+) -> None:
+    upkeep.note_tick(
+        con, con.now(), {"sent": 3, "lost": 0}, {"send due runs of db-cleanup": "its queue <is gone>"}
+    )
+    shelf.put(con, "enqueued", job="old-job")
+    text = browse.get("/dashboard").text
+    assert "The dispatcher cannot send due runs of db-cleanup, since <time datetime=" in text
+    assert "Its queue &lt;is gone&gt;." in text
+    assert (
+        "1 run waits for &#39;old-job&#39;, which is not deployed any more: delete them or deploy it" in text
+    )
+    assert 'href="/dashboard/runs?job=old-job"' in text
+    text = browse.get("/dashboard/workers").text
+    assert "The dispatcher cannot send due runs of db-cleanup" in text and "3 sent" in text
 
 
 def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: None) -> None:
@@ -193,7 +211,7 @@ def test_workers_say_what_they_do_and_since_when(browse: Browse, con: Connection
     text = browse.get("/dashboard/workers").text
     assert "record-expiry/aaaa" in text and f"/runs/{run_id}" in text and "idle" in text
     assert text.count("lease is over") == 1
-    assert "Dispatcher's last complete tick" in text and "Database's clock against this server's" in text
+    assert "Dispatcher's last pass" in text and "Database's clock against this server's" in text
     assert "No worker was here lately" not in text
 
 

@@ -79,6 +79,9 @@ def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
         "missed_24h": 0,
         "oldest_waiting_at": None,
         "last_dispatcher_tick": None,
+        "dispatcher_did": {},
+        "failing": {},
+        "removed": {},
         "silent_since": None,
         "paused": [],
     }

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP
-from slowmatch.jobs import cards, overview, stats, waiting
+from slowmatch.jobs import alerts, cards, dispatch, overview, removed, stats, waiting
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 
 
@@ -67,7 +69,8 @@ def test_a_list_of_runs_comes_from_the_index_of_its_filter(
 def test_figures_count_no_further_than_their_cap_and_say_so(con: Connection, failed_runs: None) -> None:
     found = json.loads(stats.stats(con, con.now(), 24))
     assert (found["states"]["failed"], found["states"]["enqueued"], found["capped"]) == (CAP, 0, ["failed"])
-    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + stats._STATS, now=con.now(), since=con.now()))
+    values = {"now": con.now(), "since": con.now(), "names": '["record-expiry"]'}
+    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + stats._STATS, **values))
     assert "Seq Scan on job_run " not in plan, plan
 
 
@@ -84,3 +87,40 @@ def test_what_is_asked_all_day_is_not_planned_anew(
         them="%AS wanted(name)%",
     )
     assert kept == [[3]], "five times by the values, and from then on the plan for all"
+
+
+@pytest.fixture
+def waiting_runs(con: Connection, runs_of_another_job: None) -> None:
+    """Very many wait for one job, and few for another."""
+    for job, number in (("record-expiry", 20_000), ("db-cleanup", 10)):
+        con.query(
+            """
+            INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at)
+            SELECT uuidv7(number * interval '1 ms'), :job, 'enqueued', true, 'api', 11,
+                   now() + number * interval '1 ms', now()
+            FROM generate_series(1, CAST(:number AS integer)) AS number
+            """,
+            job=job,
+            number=number,
+        )
+    con.script("ANALYZE job_run")
+
+
+@pytest.mark.usefixtures("waiting_runs")
+@pytest.mark.parametrize(
+    ("sql", "scans"),
+    [(dispatch._DUE, 1), (removed._REMOVED, 2), (alerts._ALERTS, 2)],
+    ids=["due runs", "runs of removed jobs", "alerts"],
+)
+def test_each_job_s_waiting_runs_are_found_without_those_of_others(
+    con: Connection, sql: str, scans: int
+) -> None:
+    now, names = con.now(), json.dumps(list(JOBS))
+    values: dict[str, Any] = {
+        name: now for name in ("now", "horizon", "overdue", "since", "late") if f":{name}" in sql
+    }
+    values |= {name: names for name in ("jobs", "names") if f":{name}" in sql}
+    values |= {"each": 125} if ":each" in sql else {}
+    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + sql, **values))
+    assert plan.count("job_run_waiting_job on job_run") >= scans, plan
+    assert "Seq Scan on job_run " not in plan, plan

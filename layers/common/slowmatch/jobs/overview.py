@@ -7,7 +7,8 @@ from slowmatch.jobs.analytics import durations, failure_reasons, history, realti
 from slowmatch.jobs.cards import job_card, jobs
 from slowmatch.jobs.counts import counts
 from slowmatch.jobs.pauses import pause, pauses, resume
-from slowmatch.jobs.stats import last_dispatcher_tick, stats
+from slowmatch.jobs.removed import waiting_for_removed_jobs
+from slowmatch.jobs.stats import dispatcher_tick, stats
 from slowmatch.jobs.workers import workers
 
 __all__ = [
@@ -16,17 +17,18 @@ __all__ = [
     "activity",
     "alerts",
     "counts",
+    "dispatcher_tick",
     "durations",
     "failure_reasons",
     "history",
     "job_card",
     "jobs",
-    "last_dispatcher_tick",
     "pause",
     "pauses",
     "realtime",
     "record_history",
     "resume",
     "stats",
+    "waiting_for_removed_jobs",
     "workers",
 ]

@@ -1,9 +1,13 @@
 """Figures for the API's statistics and health."""
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, counting
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.waiting import NAMED
+from slowmatch.text import to_json
 
 MISSED = """(
         SELECT count(*) FROM job_missed AS missed
@@ -11,10 +15,14 @@ MISSED = """(
             SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
         )
     )"""
-OLDEST_WAITING_AT = """(
-        SELECT min(due_at) FROM job_run
-        WHERE state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
+OLDEST_WAITING_AT = f"""(
+        SELECT min(oldest.due_at) FROM {NAMED} AS wanted(name), LATERAL (
+            SELECT due_at FROM job_run
+            WHERE job = wanted.name AND state IN ('enqueued', 'scheduled') AND due_at <= CAST(:now AS timestamptz)
+            ORDER BY due_at LIMIT 1
+        ) AS oldest
     )"""
+"""Of the jobs in :names, which are those of the catalog: a run of a removed job waits for ever."""
 
 _WHICH = {
     "enqueued": "state = 'enqueued'",
@@ -59,10 +67,18 @@ def stats(con: Connection, now: datetime, hours: int) -> str:
     `succeeded` and `deleted` count the last `hours` by the roll-up; the other states and `retrying` are
     counted as they are, up to CAP: `capped` names those of which there are more.
     """
-    ((text,),) = con.query(_STATS, now=now, since=now - timedelta(hours=hours))
+    ((text,),) = con.query(_STATS, now=now, since=now - timedelta(hours=hours), names=to_json(list(JOBS)))
     return str(text)
 
 
-def last_dispatcher_tick(con: Connection) -> datetime | None:
-    rows = con.query("SELECT finished_at FROM dispatcher_tick")
-    return rows[0][0] if rows else None
+@dataclass(frozen=True, slots=True)
+class DispatcherTick:
+    """The dispatcher's last pass: when it ended, and the duties that failed: their `problem`, and `since` when."""
+
+    at: datetime | None = None
+    failing: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def dispatcher_tick(con: Connection) -> DispatcherTick:
+    rows = con.query("SELECT finished_at, failing FROM dispatcher_tick")
+    return DispatcherTick(*rows[0]) if rows else DispatcherTick()
