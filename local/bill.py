@@ -45,7 +45,14 @@ RUN_ZONES_KB, RUN_NAT_KB, REQUEST_INTERNET_KB = 4.0, 4.0, 1.5
 
 METRICS_BY_JOB = ("RunSucceeded", "RunFailed", "RunRetried", "AttemptDuration", "AttemptLost", "RunMissed")
 METRICS_BY_DESTINATION = ("NotificationSent", "NotificationFailed")
-OTHER_METRICS = ("RecordsCreated", "RecordsExpired", "RecordsDeleted", "MailsSent", "MailsFailed")
+OTHER_METRICS = (
+    "RecordsCreated",
+    "RecordsExpired",
+    "RecordsDeleted",
+    "MailsSent",
+    "MailsFailed",
+    "DispatcherFailures",
+)
 PEOPLE, MAILS, NOTIFICATIONS, DESTINATIONS = 10, 30, 100, 2
 
 

@@ -135,7 +135,8 @@ def test_what_the_person_on_call_needs_is_there(title: str) -> None:
 @pytest.mark.parametrize("title", ["Errors of functions", "Throttles", "Concurrent invocations"])
 def test_every_function_is_looked_at(title: str) -> None:
     (widget,) = (widget for widget in watching.widgets() if widget["title"] == title)
-    assert {row[3] for row in widget["metrics"]} == set(template.functions())
+    rows = [row for row in widget["metrics"] if row[0] == "AWS/Lambda"]
+    assert {row[3] for row in rows} == set(template.functions())
 
 
 def test_every_queue_is_looked_at() -> None:
@@ -212,8 +213,14 @@ def test_a_job_s_failure_rate_is_watched(job: str) -> None:
     assert all({"Name": "job", "Value": job} in part["Dimensions"] for part in watching.watched(alarm))
 
 
-def test_the_dispatcher_s_silence_is_an_alarm() -> None:
-    assert ALARMS["DispatcherAlarm"]["TreatMissingData"] == "breaching"
+def test_the_dispatcher_s_silence_and_its_failing_duties_are_an_alarm() -> None:
+    alarm = ALARMS["DispatcherAlarm"]
+    assert alarm["TreatMissingData"] == "breaching"
+    assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "DispatcherFailures",
+        "GreaterThanThreshold",
+        0,
+    )
 
 
 def test_every_dead_letter_queue_has_an_alarm() -> None:
