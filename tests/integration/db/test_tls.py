@@ -15,8 +15,8 @@ import pytest
 
 from slowmatch.db import Connection, Unavailable
 from slowmatch.settings import Settings
-from tests.unit.mail import certificates
-from tests.unit.mail.certificates import Certificates
+from tools import certificates
+from tools.certificates import Certificates
 
 SSL_REQUEST_BYTES = 8
 

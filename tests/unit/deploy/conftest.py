@@ -9,7 +9,7 @@ from moto import mock_aws
 from local import deploy, engine_version, quota
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
-from tests.unit.mail.certificates import make
+from tools.certificates import make
 
 
 @pytest.fixture

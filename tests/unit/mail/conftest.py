@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from slowmatch.mail import Message, message_id
-from tests.unit.mail import certificates
-from tests.unit.mail.certificates import Certificates
+from tools import certificates
+from tools.certificates import Certificates
 
 SENDER = "slowmatch@example.com"
 

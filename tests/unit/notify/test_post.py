@@ -16,7 +16,7 @@ from slowmatch.notify import post as posting
 from slowmatch.notify.delivery import backoff
 from slowmatch.notify.post import Answer, post, retry_after
 from tests.receiver import Receiver, receiving
-from tests.unit.mail import certificates
+from tools import certificates
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
-"""A certificate authority for one test session, and a certificate of it for this machine."""
+"""A certificate authority for one day, and a server certificate that it signs: for tests and rehearsals."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ class Certificates:
     chain: Path
 
 
-def make(folder: Path, address: str = "127.0.0.1") -> Certificates:
+def make(folder: Path, address: str = "127.0.0.1", *, hosts: Sequence[str] = ()) -> Certificates:
+    """Write both into `folder`, valid for localhost, `address` and `hosts`."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Test authority")
     authority = (
@@ -28,7 +30,8 @@ def make(folder: Path, address: str = "127.0.0.1") -> Certificates:
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in ("localhost", *hosts)]
+    names.append(x509.IPAddress(ipaddress.ip_address(address)))
     certificate = (
         _builder(_name("localhost"), authority_name, key.public_key(), authority_key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

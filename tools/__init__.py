@@ -1,0 +1,1 @@
+"""What developers and deployments run beside the stack on one machine."""
