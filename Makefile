@@ -131,6 +131,9 @@ artifacts: .venv/.dev  ## import every built handler with nothing beside it but 
 	@$(call need_runtime)
 	@RUNTIME_PYTHON=$(RUNTIME_PYTHON) $(PY) -m pytest tests/sam/test_artifacts.py
 
+rehearse: .venv/.run build .venv-rehearse/.rehearse  ## deploy the built template to an AWS on this machine, use it, delete it; no account, no Docker
+	@$(PY) -m tools.rehearse --sam $(SAM) --python .venv-rehearse/bin/python
+
 sam-test: .venv/.dev build  ## sam local invoke, start-api and start-lambda, for every function; needs Docker
 	@SAM=$(SAM) $(PY) -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning \
 	  tests/sam/test_invoke.py tests/sam/test_start_api.py tests/sam/test_start_lambda.py
@@ -146,16 +149,17 @@ lock:  ## pin the dependencies anew; needs uv
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/audit.in -o requirements/audit.txt
 	$(LOCK) requirements/security.in -o requirements/security.txt
+	$(LOCK) requirements/rehearse.in -o requirements/rehearse.txt
 	$(LOCK) requirements/chaos.in -o requirements/chaos.txt
 	$(LOCK) benchmarks/requirements.in -o benchmarks/requirements.txt
 	$(foreach peer,$(PEERS),$(LOCK) benchmarks/peers/$(peer)/requirements.in -o benchmarks/peers/$(peer)/requirements.txt && )true
 
 clean:  ## remove everything that was made, the local data included
-	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-chaos .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
+	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-chaos .venv-rehearse .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts sam-test lock clean
+.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.
@@ -185,6 +189,15 @@ $(eval $(call tool,audit,requirements/audit.txt,pip-audit))
 $(eval $(call tool,checkov,requirements/security.txt,Checkov (once, about a minute)))
 $(eval $(call tool,chaos,requirements/chaos.txt,Schemathesis))
 $(eval $(call tool,bench,benchmarks/requirements.txt,what draws the charts))
+
+# From the runtime's own Python: ministack runs the functions on the one that runs it.
+.venv-rehearse/.rehearse: requirements/rehearse.txt
+	@$(call need_runtime)
+	@echo "Installing ministack into .venv-rehearse ..."
+	@rm -rf $(@D)
+	@$(RUNTIME_PYTHON) -m venv $(@D)
+	@$(@D)/bin/python $(PIP) -r $<
+	@touch $@
 
 # From .venv's own Python: peers are compared on the same one.
 .venv-peers/%/.made: benchmarks/peers/%/requirements.txt | .venv/.run

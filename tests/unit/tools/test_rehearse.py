@@ -1,0 +1,143 @@
+"""What the rehearsal changes in its copy of the template, and the samconfig.toml that it deploys by."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sam import template
+from tools.rehearse import template_copy
+from tools.rehearse.deployment import samconfig
+from tools.rehearse.ministack import CONFINED
+
+
+def adapted(resources: dict[str, Any], **sections: Any) -> dict[str, Any]:
+    document = {"Resources": resources, **sections}
+    template_copy.adapt(document)
+    return document
+
+
+def resource(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": kind, "Properties": properties}
+
+
+def policy(**statement: Any) -> dict[str, Any]:
+    return resource("AWS::IAM::Policy", PolicyDocument={"Statement": [{"Effect": "Allow", **statement}]})
+
+
+def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = document["Resources"]["Policy"]["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def test_an_unknown_type_is_left_out_with_all_that_refers_to_it() -> None:
+    route = resource("AWS::EC2::Route", NatGatewayId={"Ref": "Nat"})
+    watched = resource("AWS::SNS::Topic", TopicName={"Fn::Sub": "${Route}-topic"})
+    kept = resource("AWS::SQS::Queue") | {"DependsOn": ["Nat", "Other"]}
+    document = adapted(
+        {
+            "Topic": watched,
+            "Route": route,
+            "Nat": resource("AWS::EC2::NatGateway"),
+            "Queue": kept,
+            "Other": resource("AWS::SQS::Queue"),
+        },
+        Outputs={"Out": {"Value": {"Fn::GetAtt": ["Route", "Id"]}}, "Queue": {"Value": {"Ref": "Queue"}}},
+    )
+    assert set(document["Resources"]) == {"Queue", "Other"}
+    assert document["Resources"]["Queue"]["DependsOn"] == ["Other"]
+    assert set(document["Outputs"]) == {"Queue"}
+
+
+def test_a_variable_of_a_sub_is_no_reference() -> None:
+    assert template_copy.references({"Fn::Sub": ["${A}-${B.Arn}-${!C}", {"A": {"Ref": "D"}}]}) == {"B", "D"}
+
+
+def test_resources_in_a_loop_are_adapted_too() -> None:
+    loop = ["Job", ["a", "b"], {"${Job}Address": resource("AWS::EC2::EIP"), "${Job}Queue": resource("Q")}]
+    document = adapted({"Fn::ForEach::Jobs": loop})
+    assert set(document["Resources"]["Fn::ForEach::Jobs"][2]) == {"${Job}Queue"}
+
+
+def test_an_alarm_on_metric_math_watches_its_first_metric() -> None:
+    metric = {"Namespace": "AWS/SQS", "MetricName": "Sent", "Dimensions": []}
+    metrics = [
+        {"Id": "sum", "Expression": "a"},
+        {"MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}},
+    ]
+    document = adapted({"Alarm": resource("AWS::CloudWatch::Alarm", Metrics=metrics, Threshold=1)})
+    expected = metric | {"Period": 60, "Statistic": "Sum", "Threshold": 1}
+    assert document["Resources"]["Alarm"]["Properties"] == expected
+
+
+def test_sending_to_a_queue_covers_sending_in_batches() -> None:
+    document = adapted({"Policy": policy(Action="sqs:SendMessage", Resource="queue")})
+    assert statements(document)[0]["Action"] == ["sqs:SendMessage", "sqs:SendMessageBatch"]
+
+
+@pytest.mark.parametrize("action", ["events:DescribeRule", "ses:SendEmail"])
+def test_a_permission_whose_resource_ministack_mistakes_is_for_all(action: str) -> None:
+    first = {"Effect": "Allow", "Action": [action, "sqs:GetQueueUrl"], "Resource": "one"}
+    document = adapted({"Policy": policy(**first)})
+    assert statements(document) == [first, {"Effect": "Allow", "Action": [action], "Resource": "*"}]
+
+
+def test_a_denial_is_never_widened() -> None:
+    denial = {"Effect": "Deny", "Action": "ses:SendEmail", "Resource": "one"}
+    assert statements(adapted({"Policy": policy(**denial)})) == [denial]
+
+
+def test_a_statement_against_plain_http_is_left_out() -> None:
+    secure = {"Bool": {"aws:SecureTransport": "false"}}
+    document = adapted({"Policy": policy(Effect="Deny", Action="sns:Publish", Condition=secure)})
+    assert statements(document) == []
+
+
+def test_every_template_of_the_build_is_adapted(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    (build / "Network").mkdir(parents=True)
+    (build / "Network" / "template.yaml").write_text("Resources: {Nat: {Type: AWS::EC2::NatGateway}}")
+    network = resource("AWS::CloudFormation::Stack", TemplateURL="Network/template.yaml")
+    (build / "template.yaml").write_text(json.dumps({"Resources": {"Network": network}}))
+    changes = template_copy.copy_build(build, tmp_path / "copy")
+    assert changes == [("unknown type", "Nat (AWS::EC2::NatGateway)")]
+    assert json.loads((tmp_path / "copy" / "Network" / "template.yaml").read_text())["Resources"] == {}
+    assert "NatGateway" in (build / "Network" / "template.yaml").read_text()
+
+
+def test_every_difference_has_its_reason_and_every_reason_a_difference() -> None:
+    document = json.loads(json.dumps(template.written()))
+    assert {reason for reason, _ in template_copy.adapt(document)} == set(template_copy.REASONS)
+
+
+def test_the_rehearsal_deploys_as_the_project_s_own_samconfig_does() -> None:
+    project = tomllib.loads((template.ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
+    made = tomllib.loads(samconfig({"A": "b", "ExpirySchedule": "cron(* * * * ? *)"}))["rehearsal"]
+    assert made["deploy"]["parameters"] == project["deploy"]["parameters"] | {
+        "confirm_changeset": False,
+        "parameter_overrides": ["A=b", 'ExpirySchedule="cron(* * * * ? *)"'],
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "leads_to"),
+    [
+        ("hooks.test", 443, "('127.0.0.1', 4711)"),
+        ("127.0.0.1", 5432, "('127.0.0.1', 5432)"),
+        ("hooks.test", 80, "hooks.test:80 is not part of the rehearsal"),
+        ("example.org", 443, "example.org:443 is not part of the rehearsal"),
+        ("192.0.2.1", 443, "192.0.2.1:443 is not part of the rehearsal"),
+    ],
+)
+def test_no_name_leads_off_this_machine(host: str, port: int, leads_to: str) -> None:
+    look_up = f"import socket; print(socket.getaddrinfo({host!r}, {port}, type=socket.SOCK_STREAM)[0][4])"
+    environment = os.environ | {"PYTHONPATH": str(CONFINED), "REHEARSAL_NAMES": '{"hooks.test:443": 4711}'}
+    done = subprocess.run(
+        [sys.executable, "-c", look_up], env=environment, capture_output=True, text=True, check=False
+    )
+    assert leads_to in done.stdout + done.stderr
