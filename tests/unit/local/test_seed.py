@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import pg8000.native
 import pytest
 
-from local import ROOT, certificates, seed, seed_runs
+from local import certificates, seed, seed_runs
 from local.certificates import Certificate
 from local.cli import main
 from local.environment import Folders, Ports
 from local.progress import Progress
 from local.seed import SeedError
+from slowmatch.db.migration import migrations
 from tests.ports import free_ports
 from tests.unit.local.up import Up
 
-MIGRATIONS = sorted((ROOT / "layers" / "common" / "slowmatch" / "db" / "migrations").glob("*.sql"))
 OVER = datetime(2020, 1, 1, tzinfo=UTC)
 TO_COME = datetime(2040, 1, 1, tzinfo=UTC)
 FOUND = [Certificate("CN=over", OVER), Certificate("CN=to come", TO_COME), Certificate("CN=over", TO_COME)]
@@ -46,8 +46,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def con(services: Up) -> Iterator[pg8000.native.Connection]:
     with seed.connect(Ports(services.port), Folders(services.folder)) as connection:
         connection.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        for migration in MIGRATIONS:
-            connection.run(migration.read_text())
+        for migration in migrations():
+            for part in migration.statements if migration.is_online else [migration.sql]:
+                connection.run(part)
         yield connection
 
 
