@@ -10,10 +10,11 @@ from benchmarks.peers.protocol import seconds, serve
 from slowmatch.db import connection
 from slowmatch.jobs import enqueue, queue
 from slowmatch.jobs import serve as serve_job
-from slowmatch.jobs.catalog import JOBS, JobSpec
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.definition import Job
 
 JOB = "noop"
-JOBS[JOB] = JobSpec(JOB, "Does nothing.", exclusive=False, scheduled=False)
+JOBS[JOB] = Job(JOB, "Does nothing.", max_running=None, scheduled=False)
 _ENDED = "SELECT count(*) FROM job_run WHERE state = 'succeeded'"
 _WAITING = "SELECT id::text, attempt + 1 FROM job_run WHERE state = 'enqueued' ORDER BY id"
 

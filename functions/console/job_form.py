@@ -8,10 +8,12 @@ from typing import Any
 from console import local_time
 from console.local_time import Readings
 from slowmatch.http.identity import Identity
-from slowmatch.jobs.catalog import Field, JobSpec
+from slowmatch.jobs.definition import Job
+from slowmatch.jobs.fields import Field
 from slowmatch.settings import settings
 
 FURTHEST = timedelta(days=366)
+_INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "time": "time"}
 MINUTES_MAX = int(FURTHEST / timedelta(minutes=1))
 
 
@@ -36,7 +38,7 @@ class Asked:
         return {"values": self.values, "errors": self.errors, "choices": self.choices}
 
 
-def inputs(spec: JobSpec) -> list[dict[str, Any]]:
+def inputs(spec: Job) -> list[dict[str, Any]]:
     """One input for each field of the job's payload; the placeholder is what counts when it stays empty."""
     return [
         {
@@ -44,45 +46,48 @@ def inputs(spec: JobSpec) -> list[dict[str, Any]]:
             "label": name.replace("_", " ").capitalize(),
             "kind": each.kind,
             "help": each.description[:1].upper() + each.description[1:],
-            "low": each.low,
-            "high": each.high,
-            "placeholder": _default(name),
+            "type": _INPUT_TYPES.get(each.kind, "text"),
+            "choices": each.bounds.get("enum", ()),
+            "attributes": _attributes(each) | {"placeholder": _default(name) or None},
+            "default": "" if each.default is None else each.to_text(each.default),
         }
-        for name, each in spec.fields.items()
+        for name, each in spec.payload.items()
     ]
 
 
-def read(form: Mapping[str, list[str]], spec: JobSpec, now: datetime) -> Asked:
+def _attributes(each: Field) -> dict[str, Any]:
+    """What the browser already checks, as HTML's attributes; None leaves one out."""
+    bounds = each.bounds
+    return {
+        "min": bounds.get("minimum"),
+        "max": bounds.get("maximum"),
+        "step": {"integer": 1, "number": "any"}.get(each.kind),
+        "maxlength": bounds.get("maxLength"),
+        "required": "" if each.required else None,
+        "autocomplete": "off" if each.kind in ("text", "addresses") else None,
+    }
+
+
+def read(form: Mapping[str, list[str]], spec: Job, now: datetime) -> Asked:
     """What was asked for; with errors nothing of it is to be done."""
     values = {name: typed[-1].strip() for name, typed in form.items() if typed}
     asked = Asked(values)
-    for name, each in spec.fields.items():
+    for name, each in spec.payload.items():
         if text := values.get(name):
             _take(asked, name, each, text)
+        elif each.required:
+            asked.errors[name] = "is required"
     _time(asked, now)
     return asked
 
 
 def _take(asked: Asked, name: str, each: Field, text: str) -> None:
-    value = _value(each, text)
+    value = each.from_text(text)
     problem = each.problem(value)
     if problem:
         asked.errors[name] = problem
     else:
         asked.payload[name] = value
-
-
-def _value(each: Field, text: str) -> Any:
-    """What the payload holds; a text that is no number stays one, and is refused as such."""
-    match each.kind:
-        case "boolean":
-            return {"true": True, "on": True, "false": False}.get(text.lower(), text)
-        case "integer":
-            return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
-        case "addresses":
-            return text.replace(",", " ").replace(";", " ").split()
-        case _:
-            return text
 
 
 def _time(asked: Asked, now: datetime) -> None:

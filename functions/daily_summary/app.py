@@ -58,7 +58,7 @@ class Outcome:
 def send_summary(context: Context) -> dict[str, Any] | Continue:
     day, end = _window(context)
     edition = context.run_id if context.payload.get("resend") else ""
-    recipients = dict.fromkeys(context.payload.get("recipients") or context.settings.mail_recipients)
+    recipients = dict.fromkeys(context.payload.get("recipients") or context.config.mail_recipients)
     if not recipients:
         raise Permanent("MAIL_RECIPIENTS is not set: nobody would get the summary")
     outcome = Outcome.so_far(context)
@@ -79,7 +79,7 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
 
 def _send(context: Context, entries: list[outbox.Entry], mail: Rendered, outcome: Outcome) -> bool:
     """Try every recipient, whatever goes wrong with another one; False when time is up before the last."""
-    transport = transport_from(context.settings, secrets.read)
+    transport = transport_from(context.config, secrets.read)
     with open_transport(transport, context.seconds_left) as post:
         for done, entry in enumerate(entries):
             if context.checkpoint() and done:
@@ -102,10 +102,10 @@ def _note_failure(context: Context, recipient: str, error: Exception, outcome: O
 
 
 def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> None:
-    sender = context.settings.mail_sender or ""
+    sender = context.config.mail_sender or ""
     receipt = post(
         message_from(
-            context.settings,
+            context.config,
             recipient=entry.recipient,
             subject=mail.subject,
             text=mail.text,
@@ -120,7 +120,7 @@ def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> 
 def _rendered(context: Context, day: date, end: datetime) -> Rendered:
     total, created, expired = upkeep.summary(context.con, end)
     summary = Summary(day, end - timedelta(hours=24), end, total, created, expired)
-    return render(summary, context.settings.mail_templates_dir)
+    return render(summary, context.config.mail_templates_dir)
 
 
 def _window(context: Context) -> tuple[date, datetime]:

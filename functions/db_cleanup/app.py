@@ -11,11 +11,11 @@ JOB = "db-cleanup"
 
 
 def clean_up(context: Context) -> dict[str, object] | Continue:
-    days = context.payload.get("older_than_days", context.settings.record_retention_days)
+    days = context.payload.get("older_than_days", context.config.record_retention_days)
     stale = upkeep.stale(context.now, timedelta(days=days))
     if context.payload.get("dry_run"):
         return {"would_delete": upkeep.count(context.con, stale)}
-    sweep = Sweep(context.con, stale, context.settings.batch_size, JOB, context.cursor)
+    sweep = Sweep(context.con, stale, context.config.batch_size, JOB, context.cursor)
     before = sweep.done
     try:
         for done in sweep:

@@ -130,10 +130,16 @@ class TextPage(Answer):
 
 
 class JobField(Answer):
-    """A field of a job's payload."""
+    """A field of a job's payload. `bounds` limits its values, by the names of JSON Schema: minimum, enum, ...
 
-    type: str
+    A field that is left out has its `default`; one that is `required` has none.
+    """
+
+    type: Literal["boolean", "integer", "number", "text", "choice", "date", "time", "addresses"]
     description: str
+    default: Any
+    required: bool
+    bounds: dict[str, Any]
 
 
 class Paused(Answer):

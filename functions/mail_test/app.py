@@ -23,7 +23,7 @@ TEST_SECONDS = 60.0
 def send_test(context: Context) -> dict[str, Any]:
     """Every recipient is tried. One that fails fails the run; what the others got is in its log."""
     recipients = _recipients(context)
-    transport = transport_from(context.settings, secrets.read)
+    transport = transport_from(context.config, secrets.read)
     answers, failures = {}, []
     at_first = context.seconds_left()
     limit = min(at_first, TEST_SECONDS)
@@ -36,7 +36,7 @@ def send_test(context: Context) -> dict[str, Any]:
             try:
                 if seconds_left() <= 0:
                     raise Undelivered(f"not tried: the {limit:.0f} seconds of a test were over")
-                message = trial(context.settings, transport, recipient, context.run_id, context.now)
+                message = trial(context.config, transport, recipient, context.run_id, context.now)
                 answers[recipient] = post(message).answer
                 context.logger.info("%s: %s", recipient, answers[recipient])
             except Exception as error:  # noqa: BLE001 - one recipient's error must not stop the others
@@ -51,7 +51,7 @@ def send_test(context: Context) -> dict[str, Any]:
 
 def _recipients(context: Context) -> tuple[str, ...]:
     given = context.payload.get("to")
-    recipients = tuple(dict.fromkeys(given or context.settings.mail_recipients))
+    recipients = tuple(dict.fromkeys(given or context.config.mail_recipients))
     if not recipients:
         raise Refused("to is not given, and MAIL_RECIPIENTS is not set: nobody would get the test mail")
     for recipient in recipients:

@@ -9,7 +9,7 @@ JOB = "record-expiry"
 
 
 def expire(context: Context) -> dict[str, object] | Continue:
-    batch_size = context.payload.get("batch_size", context.settings.batch_size)
+    batch_size = context.payload.get("batch_size", context.config.batch_size)
     sweep = Sweep(context.con, upkeep.due(context.now), batch_size, JOB, context.cursor)
     before = sweep.done
     try:

@@ -84,7 +84,7 @@ def test_a_job_s_direct_invocations_are_accepted(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", JOB_FOLDERS)
 def test_the_sample_payload_shows_every_field_of_the_job(folder: str) -> None:
-    assert _samples(folder)["direct-payload"]["payload"].keys() == JOBS[JOBS_OF[folder]].fields.keys()
+    assert _samples(folder)["direct-payload"]["payload"].keys() == JOBS[JOBS_OF[folder]].payload.keys()
 
 
 def test_the_dispatcher_has_a_sample_of_every_shape() -> None:

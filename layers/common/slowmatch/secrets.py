@@ -15,7 +15,7 @@ class SecretError(Exception):
 def read(arn: str, *keys: str) -> dict[str, str]:
     """The JSON object in the secret `arn`. Raise SecretError unless each of `keys` is there and is text."""
     try:
-        secret = json.loads(_text(arn))
+        secret = json.loads(text(arn))
     except ValueError:
         secret = None
     if not isinstance(secret, dict):
@@ -29,13 +29,14 @@ def read(arn: str, *keys: str) -> dict[str, str]:
 def document(arn: str) -> Any:
     """Whatever JSON is in the secret `arn`. Raise SecretError when it cannot be read or is none."""
     try:
-        return json.loads(_text(arn))
+        return json.loads(text(arn))
     except ValueError as error:
         at = f", line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise SecretError(f"secret {arn} is not JSON{at}") from None
 
 
-def _text(arn: str) -> str:
+def text(arn: str) -> str:
+    """The text of the secret with this ARN or name. Raise SecretError when it cannot be read."""
     # Where boto3 is loaded it costs nothing more to ask it.
     found = None if "boto3" in sys.modules else _directly(arn)
     return _by_boto3(arn) if found is None else found
@@ -43,7 +44,7 @@ def _text(arn: str) -> str:
 
 def _directly(arn: str) -> str | None:
     caller = signed.Caller.of(os.environ, "secretsmanager")
-    if caller is None or not arn.startswith(("arn:aws:", "arn:aws-us-gov:")):
+    if caller is None or arn.startswith("arn:aws-cn:"):
         return None
     answer = signed.post(caller, "secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": arn})
     text = answer.get("SecretString") if isinstance(answer, dict) else None

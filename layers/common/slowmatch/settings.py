@@ -35,6 +35,7 @@ class Settings:
     db_statement_timeout_seconds: int
 
     stack_name: str
+    job_settings: str
     queue_url_prefix: str
 
     mail_transport: str
@@ -83,6 +84,7 @@ class Settings:
             db_ca_file=read.optional("DB_CA_FILE"),
             db_statement_timeout_seconds=read.number("DB_STATEMENT_TIMEOUT_SECONDS", 1, 900, default=60),
             stack_name=read.text("STACK_NAME"),
+            job_settings=read.text("JOB_SETTINGS", default="{}"),
             queue_url_prefix=read.url("QUEUE_URL_PREFIX"),
             mail_transport=read.choice("MAIL_TRANSPORT", MAIL_TRANSPORTS, default="ses"),
             mail_sender=read.optional("MAIL_SENDER"),

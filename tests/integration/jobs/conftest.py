@@ -13,7 +13,8 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, queue, store
 from slowmatch.jobs import runtime as jobs_runtime
-from slowmatch.jobs.catalog import JOBS, JobSpec
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.definition import Job
 
 TICK = "2026-11-24T02:00:00Z"
 
@@ -28,7 +29,7 @@ class Work:
 
     con: Connection
     lambda_context: Any
-    spec: JobSpec
+    spec: Job
     handler: Callable[[Context], Any] = lambda context: {"done": context.attempt}
     seen: list[Context] = field(default_factory=list)
     broken: list[AssertionError] = field(default_factory=list)

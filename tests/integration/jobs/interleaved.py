@@ -11,7 +11,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, queue
 from slowmatch.jobs import runtime as jobs_runtime
-from slowmatch.jobs.catalog import JobSpec
+from slowmatch.jobs.definition import Job
 from tests.integration.jobs.conftest import Killed
 from tests.integration.jobs.promises import signature
 
@@ -91,7 +91,7 @@ class Invocation:
     def __init__(
         self,
         con: Connection,
-        spec: JobSpec,
+        spec: Job,
         event: Any,
         lambda_context: Any,
         messages: tuple[Message, ...] = (),

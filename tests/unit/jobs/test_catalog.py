@@ -1,54 +1,55 @@
-"""What a payload may hold."""
+"""The catalog finds the `job.py` of every folder, and a broken one disables its own job alone."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slowmatch.jobs.catalog import JOBS, PayloadError, UnknownJob, job
+from slowmatch.jobs import catalog
 
-LONG = "a@" + "b" * 252
+GOOD = 'from slowmatch.jobs import Job\nJOB = Job(name="{name}", description="Does it.")\n'
 
 
-@pytest.mark.parametrize(
-    ("name", "payload"),
-    [
-        ("db-cleanup", {}),
-        ("db-cleanup", {"dry_run": True, "older_than_days": 1}),
-        ("record-expiry", {"batch_size": 100_000}),
-        ("daily-summary", {"day": "2026-02-28", "recipients": ["a@b"], "resend": False}),
-        ("mail-test", {"to": [LONG]}),
-    ],
-)
-def test_what_a_job_takes(name: str, payload: dict[str, Any]) -> None:
-    assert JOBS[name].check(payload) == payload
+def write(functions: Path, folder: str, text: str) -> None:
+    (functions / folder).mkdir()
+    (functions / folder / "job.py").write_text(text)
+
+
+def test_jobs_are_found_by_their_folders(tmp_path: Path) -> None:
+    write(tmp_path, "send_invoices", GOOD.format(name="send-invoices"))
+    (tmp_path / "records_only").mkdir()
+    jobs, flaws = catalog.find(tmp_path)
+    assert (list(jobs), flaws) == (["send-invoices"], {})
 
 
 @pytest.mark.parametrize(
-    ("name", "payload"),
+    ("text", "flaw"),
     [
-        ("db-cleanup", {"dry_run": 1}),
-        ("record-expiry", {"batch_size": 0}),
-        ("record-expiry", {"batch_size": 100_001}),
-        ("record-expiry", {"batch_size": True}),
-        ("record-expiry", {"batch_size": 1.0}),
-        ("daily-summary", {"day": "2026-02-29"}),
-        ("daily-summary", {"day": "20260228"}),
-        ("daily-summary", {"day": 20260228}),
-        ("mail-test", {"to": []}),
-        ("mail-test", {"to": "a@b"}),
-        ("mail-test", {"to": ["a@b", "a"]}),
-        ("mail-test", {"to": ["a@b@c"]}),
-        ("mail-test", {"to": ["a@b\n"]}),
-        ("mail-test", {"to": [LONG + "b"]}),
+        (
+            "import nowhere_at_all\n",
+            "cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'",
+        ),
+        ("JOB = (", "cannot be imported: SyntaxError: '(' was never closed (job.py, line 1)"),
+        ("", "JOB is None: must be a Job(...)"),
+        (GOOD.format(name="others"), "name is 'others': the folder broken_job is for 'broken-job'"),
+        (
+            'from slowmatch.jobs import Job\nJOB = Job(name="broken-job", description="")\n',
+            "description is '': must not be empty",
+        ),
     ],
 )
-def test_what_a_job_refuses_is_named(name: str, payload: dict[str, Any]) -> None:
-    with pytest.raises(PayloadError) as refused:
-        JOBS[name].check(payload)
-    assert refused.value.field in payload
+def test_broken_job_does_not_take_others_along(tmp_path: Path, text: str, flaw: str) -> None:
+    write(tmp_path, "broken_job", text)
+    write(tmp_path, "whole_job", GOOD.format(name="whole-job"))
+    jobs, flaws = catalog.find(tmp_path)
+    assert (list(jobs), flaws) == (["whole-job"], {"broken_job/job.py": flaw})
 
 
 @pytest.mark.parametrize("name", ["nothing", None, ["db-cleanup"]])
-def test_a_job_that_is_not_there_is_told_with_those_that_are(name: Any) -> None:
-    with pytest.raises(UnknownJob, match="there are daily-summary, record-expiry"):
-        job(name)
+def test_unknown_job_is_refused_with_those_there_are(name: Any) -> None:
+    with pytest.raises(catalog.UnknownJob, match="there are daily-summary, db-cleanup"):
+        catalog.job(name)
+
+
+def test_every_job_of_the_project_is_whole() -> None:
+    assert catalog.FLAWS == {}

@@ -15,7 +15,12 @@ exclusive job has at most one run in `processing`; every transition has its even
 A person may delete a failed run too, which puts it out of sight without running it again.
 """
 
-from slowmatch.jobs.catalog import JOBS, JobSpec, PayloadError, UnknownJob
+# First what a `job.py` imports from here: the catalog imports every one of them.
+from slowmatch.jobs.definition import DefinitionError, Job, PayloadError
+from slowmatch.jobs.fields import Addresses, Boolean, Choice, Date, Integer, Number, Secret, Text, Time
+
+# isort: split
+from slowmatch.jobs.catalog import JOBS, UnknownJob
 from slowmatch.jobs.context import Cancelled, Context, Continue
 from slowmatch.jobs.enqueue import enqueue
 from slowmatch.jobs.retry import Permanent
@@ -23,12 +28,22 @@ from slowmatch.jobs.runtime import serve
 
 __all__ = [
     "JOBS",
+    "Addresses",
+    "Boolean",
     "Cancelled",
+    "Choice",
     "Context",
     "Continue",
-    "JobSpec",
+    "Date",
+    "DefinitionError",
+    "Integer",
+    "Job",
+    "Number",
     "PayloadError",
     "Permanent",
+    "Secret",
+    "Text",
+    "Time",
     "UnknownJob",
     "enqueue",
     "serve",

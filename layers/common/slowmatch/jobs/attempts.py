@@ -10,10 +10,9 @@ from typing import Any
 from slowmatch import notify, telemetry
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import claims, endings, queue
-from slowmatch.jobs.catalog import MAX_JSON_BYTES
 from slowmatch.jobs.context import Cancelled, Context, Continue, RunLog
+from slowmatch.jobs.definition import MAX_JSON_BYTES
 from slowmatch.jobs.retry import Permanent, retry_delay
-from slowmatch.settings import settings
 from slowmatch.text import clean, clean_traceback, to_json
 
 Handler = Callable[[Context], Any]
@@ -76,18 +75,12 @@ def after_failure(failure: Failure, failures: int, max_attempts: int, now: datet
     )
 
 
-def carry_out(
-    con: Connection,
-    claim: claims.Claim,
-    handler: Handler,
-    remaining_ms: Callable[[], int],
-    ahead: endings.Ahead | None = None,
-) -> None:
+def carry_out(context: Context, handler: Handler, ahead: endings.Ahead | None = None) -> None:
     """Run the handler, finish the attempt, and claim what is `ahead` if that can be done in the same statement.
 
     An error of the handler is a state of the run, not raised.
     """
-    context = Context(con, settings(), claim, remaining_ms, telemetry.log)
+    con, claim = context.con, context.claim
     telemetry.logger.append_keys(run_id=claim.run_id, attempt=claim.attempt)
     try:
         with RunLog(context):

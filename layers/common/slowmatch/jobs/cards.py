@@ -7,8 +7,9 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import capped, counting
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs import cron, hours
-from slowmatch.jobs.catalog import JOBS, JobSpec
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.definition import Job
 from slowmatch.jobs.waiting import NAMED
 from slowmatch.text import to_json
 
@@ -96,7 +97,7 @@ def _rates(con: Connection, now: datetime) -> list[list[Any]]:
     )
 
 
-def _card(spec: JobSpec, known: dict[str, Any], rate: list[Any], now: datetime) -> dict[str, Any]:
+def _card(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> dict[str, Any]:
     kept = known["kept"] or {}
     schedule = kept.get("schedule")
     fires = schedule is not None and kept.get("schedule_enabled") and not kept.get("paused_at")
@@ -106,8 +107,9 @@ def _card(spec: JobSpec, known: dict[str, Any], rate: list[Any], now: datetime) 
         "name": spec.name,
         "description": spec.description,
         "fields": {
-            name: {"type": field.kind, "description": field.description}
-            for name, field in spec.fields.items()
+            name: {"type": field.kind, "description": field.description, "default": field.default}
+            | {"required": field.required, "bounds": field.bounds}
+            for name, field in spec.payload.items()
         },
         "exclusive": spec.exclusive,
         "overlap": spec.overlap,

@@ -1,24 +1,16 @@
-"""Which jobs there are: what each does, what its payload may hold, and how its runs behave."""
+"""Finds the jobs: each is the `JOB` in the `job.py` of a folder beside the handlers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+import os
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
-from slowmatch.jobs.retry import MAX_ATTEMPTS
-from slowmatch.text import to_json
+from slowmatch import telemetry
+from slowmatch.jobs.definition import DefinitionError, Job
 
-MAX_JSON_BYTES = 256 * 1024
-"""The largest payload or result that a run may have, as JSON."""
-
-
-class PayloadError(ValueError):
-    """A payload that its job does not accept. `field` is the offending field's name."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
+# On Lambda, and under its runtime client on one machine, the handlers are where this variable says; elsewhere,
+# as in tests, this file lies in the project itself.
+FUNCTIONS = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[4] / "functions")
 
 
 class UnknownJob(ValueError):
@@ -28,121 +20,52 @@ class UnknownJob(ValueError):
         super().__init__(f"there is no job {name!r}; there are {', '.join(JOBS)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a payload. `kind` is boolean, integer, date or addresses; a number has its bounds."""
+def find(functions: Path) -> tuple[dict[str, Job], dict[str, str]]:
+    """The jobs by name, and by file what is wrong with a `job.py` that defines none.
 
-    kind: str
-    description: str
-    low: int = 0
-    high: int = 0
-
-    def problem(self, value: Any) -> str | None:
-        """Why `value` is not accepted, in words, or None."""
-        match self.kind:
-            case "boolean":
-                return None if isinstance(value, bool) else "must be true or false"
-            case "integer":
-                whole = isinstance(value, int) and not isinstance(value, bool)
-                fits = whole and self.low <= value <= self.high
-                return None if fits else f"must be a whole number from {self.low} to {self.high}"
-            case "date":
-                return None if _is_date(value) else "must be a date such as 2026-12-31"
-            case _:
-                fits = isinstance(value, list) and bool(value) and all(_is_address(item) for item in value)
-                return None if fits else "must be a list of e-mail addresses"
-
-
-@dataclass(frozen=True, slots=True)
-class JobSpec:
-    """`overlap` says what becomes of a scheduled tick that meets a running run of an exclusive job.
-
-    A job that is not `scheduled` has no rule: people start it. `role` is who may; `form` is the title of its
-    form, for a job that nobody should start without having looked at it.
+    One job that is broken does not take the others along.
     """
-
-    name: str
-    description: str
-    fields: Mapping[str, Field] = field(default_factory=dict)
-    exclusive: bool = True
-    overlap: str = "skip"
-    max_attempts: int = MAX_ATTEMPTS
-    scheduled: bool = True
-    role: str = "operator"
-    form: str = ""
-
-    def check(self, payload: Any) -> dict[str, Any]:
-        """The payload as accepted. Raises PayloadError naming the field."""
-        if not isinstance(payload, dict):
-            raise PayloadError("payload", "must be a JSON object")
-        for name, value in payload.items():
-            if name not in self.fields:
-                allowed = ", ".join(self.fields) or "no fields"
-                raise PayloadError(name, f"is not a field of {self.name}, which takes {allowed}")
-            problem = self.fields[name].problem(value)
-            if problem:
-                raise PayloadError(name, problem)
-        sizes = {name: len(to_json({name: value}).encode()) for name, value in payload.items()}
-        if sum(sizes.values()) > MAX_JSON_BYTES:
-            largest = max(sizes, key=lambda name: sizes[name])
-            message = f"has {sizes[largest]:,} bytes; a payload has at most {MAX_JSON_BYTES:,} as JSON"
-            raise PayloadError(largest, message)
-        return payload
+    jobs: dict[str, Job] = {}
+    flaws: dict[str, str] = {}
+    for file in sorted(functions.glob("*/job.py")):
+        name = f"{file.parent.name}/job.py"
+        try:
+            job = _defined(file)
+        except DefinitionError as error:
+            flaws[name] = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the other jobs go on
+            flaws[name] = f"cannot be imported: {type(error).__name__}: {error}"
+        else:
+            jobs[job.name] = job
+    return jobs, flaws
 
 
-def _is_date(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
-    except ValueError:
-        return False
-
-
-def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 254 and value.count("@") == 1 and value.isprintable()
-
-
-JOBS = {
-    spec.name: spec
-    for spec in (
-        JobSpec(
-            "daily-summary",
-            "Mails how many records there are, and how many came and expired in the last 24 hours.",
-            {
-                "day": Field("date", "the day (UTC) to report at its end; without it, the last 24 hours"),
-                "recipients": Field("addresses", "who gets it instead of MAIL_RECIPIENTS"),
-                "resend": Field("boolean", "send again what was already sent"),
-            },
-        ),
-        JobSpec(
-            "record-expiry",
-            "Marks the records whose expiry date has passed.",
-            {"batch_size": Field("integer", "records in the first transaction", 1, 100_000)},
-        ),
-        JobSpec(
-            "db-cleanup",
-            "Removes the records that expired longer ago than the retention.",
-            {
-                "dry_run": Field("boolean", "count only, remove nothing"),
-                "older_than_days": Field("integer", "instead of RECORD_RETENTION_DAYS", 1, 3650),
-            },
-        ),
-        JobSpec(
-            "mail-test",
-            "Sends a test mail the way the summary goes, and shows what the provider answers.",
-            {"to": Field("addresses", "who gets it instead of MAIL_RECIPIENTS")},
-            exclusive=False,
-            max_attempts=1,
-            scheduled=False,
-            role="admin",
-            form="Send a test mail",
-        ),
-    )
-}
-
-
-def job(name: Any) -> JobSpec:
+def job(name: Any) -> Job:
     """The catalog's entry. Raises UnknownJob."""
-    spec = JOBS.get(name) if isinstance(name, str) else None
-    if spec is None:
+    found = JOBS.get(name) if isinstance(name, str) else None
+    if found is None:
         raise UnknownJob(name)
-    return spec
+    return found
+
+
+def _defined(file: Path) -> Job:
+    """The file is found by its path, so it need not be on the import path: tools read the catalog too."""
+    folder = file.parent.name
+    spec = spec_from_file_location(f"{folder}.job", file)
+    if spec is None or spec.loader is None:
+        raise DefinitionError(f"{file} is not a Python module")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = getattr(module, "JOB", None)
+    if not isinstance(found, Job):
+        raise DefinitionError(f"JOB is {found!r}: must be a Job(...)")
+    if found.name.replace("-", "_") != folder:
+        raise DefinitionError(
+            f"name is {found.name!r}: the folder {folder} is for {folder.replace('_', '-')!r}"
+        )
+    return found
+
+
+JOBS, FLAWS = find(FUNCTIONS)
+for _file, _flaw in FLAWS.items():
+    telemetry.logger.error(f"{_file}: {_flaw}; this job is disabled until it is mended")

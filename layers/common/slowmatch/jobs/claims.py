@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.db import Connection, StatementError
-from slowmatch.jobs.catalog import JobSpec
+from slowmatch.jobs.definition import Job
 from slowmatch.jobs.ids import new_run_id
 from slowmatch.text import to_json
 
@@ -117,7 +117,7 @@ def claim(con: Connection, job: str, run_id: str, attempt: int, holder: Holder) 
 
 def start(
     con: Connection,
-    spec: JobSpec,
+    spec: Job,
     holder: Holder,
     *,
     trigger: str,

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from slowmatch import secrets, telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import claims, endings
+from slowmatch.jobs.definition import Job
 from slowmatch.jobs.run_log import AttemptLog, Line
-from slowmatch.settings import Settings
+from slowmatch.settings import settings
 
 FLUSH_SECONDS = 1.0
 """How often, at most, progress and log lines are written while a handler only reports."""
@@ -27,21 +29,27 @@ class Continue:
 
 
 class Context:
-    """One attempt, as its handler sees it."""
+    """One attempt, as its handler sees it.
+
+    `payload` has what the run was given and the defaults of the rest, `settings` the job's own settings, and
+    `config` those of the whole stack.
+    """
 
     def __init__(
         self,
         con: Connection,
-        settings: Settings,
+        job: Job,
         claim: claims.Claim,
         remaining_ms: Callable[[], int],
-        logger: logging.Logger,
+        own_settings: dict[str, Any],
     ) -> None:
         self.con = con
-        self.settings = settings
+        self.job = job
         self.claim = claim
-        self.logger = logger
-        self.payload = claim.payload
+        self.logger = telemetry.log
+        self.payload = job.with_defaults(claim.payload)
+        self.settings = own_settings
+        self.config = settings()
         self.cursor = claim.cursor
         self.attempt = claim.attempt
         self.run_id = claim.run_id
@@ -54,6 +62,10 @@ class Context:
         self._progress: dict[str, Any] | None = None
         self._log = AttemptLog()
         self._flushed_at = time.monotonic()
+
+    def secret(self, name: str) -> str:
+        """The text of the secret that the setting `name` names. Raises KeyError and SecretError."""
+        return secrets.text(f"{self.config.stack_name}/jobs/{self.job.name}/{self.settings[name]}")
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report `done` of `total` (None when unknown); written at most once a second.

@@ -9,10 +9,12 @@ from slowmatch import telemetry
 from slowmatch.db import Connection, connection
 from slowmatch.jobs import claims, endings, store, ticks, turns
 from slowmatch.jobs.attempts import Handler, carry_out
-from slowmatch.jobs.catalog import JobSpec
 from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.context import Context
+from slowmatch.jobs.definition import Job
 from slowmatch.jobs.enqueue import enqueue
 from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message, parse_records
+from slowmatch.settings import settings
 
 Body = dict[str, Any] | Exception
 """What a message says, or why it cannot be understood."""
@@ -21,22 +23,33 @@ Body = dict[str, Any] | Exception
 class AttemptFailed(Exception):
     """A directly invoked attempt failed; the message says what happens next."""
 
+    def __init__(self, run_id: str, message: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
-def serve(job: str, handler: Handler) -> Callable[[Any, Any], Any]:
+
+class JobFunction:
     """The Lambda handler of `job`: SQS batches, and direct invocation in its four shapes."""
-    spec = job_spec(job)
 
-    def entry(event: Any, lambda_context: Any) -> Any:
-        return Worker(spec, handler, connection(), lambda_context).answer(event)
+    def __init__(self, job: Job, handler: Handler) -> None:
+        self.job = job
+        self._handler = handler
 
-    return entry
+    def __call__(self, event: Any, lambda_context: Any) -> Any:
+        return Worker(self.job, self._handler, connection(), lambda_context).answer(event)
+
+
+def serve(job: str, handler: Handler) -> JobFunction:
+    """What AWS Lambda calls for the job of that name. Raises UnknownJob."""
+    return JobFunction(job_spec(job), handler)
 
 
 class Worker:
     """One invocation of a job's function."""
 
-    def __init__(self, spec: JobSpec, handler: Handler, con: Connection, lambda_context: Any) -> None:
+    def __init__(self, spec: Job, handler: Handler, con: Connection, lambda_context: Any) -> None:
         self._spec = spec
+        self._settings = spec.read_settings(settings().job_settings)
         self._handler = handler
         self._con = con
         self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
@@ -146,7 +159,7 @@ class Worker:
                 if run["state"] == "scheduled"
                 else "no retry follows"
             )
-            raise AttemptFailed(f"run {run_id} failed: {run['error']}; {follows}")
+            raise AttemptFailed(run_id, f"run {run_id} failed: {run['error']}; {follows}")
         return run
 
     def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
@@ -194,7 +207,8 @@ class Worker:
         return run_id
 
     def _carry_out(self, claim: claims.Claim, ahead: endings.Ahead | None = None) -> None:
-        carry_out(self._con, claim, self._handler, self._remaining_ms, ahead)
+        context = Context(self._con, self._spec, claim, self._remaining_ms, self._settings)
+        carry_out(context, self._handler, ahead)
 
     def _holder(self) -> claims.Holder:
         now = self._con.now()

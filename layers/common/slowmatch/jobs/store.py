@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from slowmatch.db import Connection
 from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
-from slowmatch.jobs.catalog import MAX_JSON_BYTES
 from slowmatch.jobs.changes import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
+from slowmatch.jobs.definition import MAX_JSON_BYTES
 from slowmatch.jobs.filters import RunFilter
 
 __all__ = [

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from slowmatch.db import Connection
 from slowmatch.jobs import turns
-from slowmatch.jobs.catalog import JobSpec
+from slowmatch.jobs.definition import Job
 from slowmatch.jobs.ids import new_run_id
 
 
@@ -19,17 +19,17 @@ def is_answered(con: Connection, job: str, occurrence: datetime) -> bool:
     )
 
 
-def skip_tick(con: Connection, spec: JobSpec, occurrence: datetime, reason: str) -> bool:
+def skip_tick(con: Connection, spec: Job, occurrence: datetime, reason: str) -> bool:
     """Answer a tick with a run that is deleted from the start, saying why; False when it has a run."""
     return _insert_tick(con, spec, occurrence, "deleted", f"skipped: {reason}")
 
 
-def hold_tick(con: Connection, spec: JobSpec, occurrence: datetime) -> bool:
+def hold_tick(con: Connection, spec: Job, occurrence: datetime) -> bool:
     """Answer a tick with a run that waits for the running one to end."""
     return _insert_tick(con, spec, occurrence, "enqueued", "waits for the run that is processing")
 
 
-def _insert_tick(con: Connection, spec: JobSpec, occurrence: datetime, state: str, reason: str) -> bool:
+def _insert_tick(con: Connection, spec: Job, occurrence: datetime, state: str, reason: str) -> bool:
     now = con.now()
     run_id = new_run_id()
     rows = con.query(

@@ -1,0 +1,12 @@
+from slowmatch.jobs import Addresses, Job
+
+JOB = Job(
+    name="mail-test",
+    description="Sends a test mail the way the summary goes, and shows what the provider answers.",
+    payload={"to": Addresses("who gets it instead of MAIL_RECIPIENTS")},
+    max_running=None,
+    max_attempts=1,
+    scheduled=False,
+    role="admin",
+    form="Send a test mail",
+)

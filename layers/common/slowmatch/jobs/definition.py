@@ -1,0 +1,167 @@
+"""What is true of a job wherever it runs: its name, what its payload may hold, how its runs behave."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from slowmatch.jobs.fields import Field, Secret
+from slowmatch.jobs.retry import MAX_ATTEMPTS
+from slowmatch.settings import SettingsError
+from slowmatch.text import to_json
+
+MAX_JSON_BYTES = 256 * 1024
+"""The largest payload or result that a run may have, as JSON."""
+MAX_NAME_CHARACTERS = 24
+"""A stack's name has at most 50 characters, a queue's 80, and the longest queue name is `<stack>-<job>-dead`."""
+
+
+class DefinitionError(ValueError):
+    """A job that is defined wrongly; the message names the field, its value and what is allowed."""
+
+
+class PayloadError(ValueError):
+    """A payload that its job does not accept. `field` is the offending field's name."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job, as the `job.py` in its folder defines it. Raises DefinitionError.
+
+    `max_running` is how many of its runs are carried out at a time: 1, or None for no limit.
+    `overlap` is what a scheduled run does while another one is processing: it is skipped, or it waits.
+    `max_attempts` counts the first attempt too.
+    A job that is not `scheduled` has no rule: people start it, whoever has the `role` or a higher one.
+    `form` is the title of its form, for a job that nobody should start without having seen it.
+    """
+
+    name: str
+    description: str
+    payload: Mapping[str, Field] = field(default_factory=dict)
+    settings: Mapping[str, Field] = field(default_factory=dict)
+    max_running: Literal[1] | None = 1
+    overlap: Literal["skip", "wait"] = "skip"
+    max_attempts: int = MAX_ATTEMPTS
+    scheduled: bool = True
+    role: Literal["operator", "admin"] = "operator"
+    form: str = ""
+
+    def __post_init__(self) -> None:
+        flaw = next(self._flaws(), None)
+        if flaw:
+            raise DefinitionError(flaw)
+
+    @property
+    def exclusive(self) -> bool:
+        return self.max_running == 1
+
+    def check(self, payload: Any) -> dict[str, Any]:
+        """The payload as accepted. Raises PayloadError naming the field."""
+        if not isinstance(payload, dict):
+            raise PayloadError("payload", "must be a JSON object")
+        for name, value in payload.items():
+            if name not in self.payload:
+                allowed = ", ".join(self.payload) or "no fields"
+                raise PayloadError(name, f"is not a field of {self.name}, which takes {allowed}")
+            problem = self.payload[name].problem(value)
+            if problem:
+                raise PayloadError(name, problem)
+        for name, each in self.payload.items():
+            if each.required and name not in payload:
+                raise PayloadError(name, "is required")
+        _check_size(payload)
+        return payload
+
+    def with_defaults(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The payload as the handler sees it: what was given, and the defaults of what was not."""
+        defaults = {name: each.default for name, each in self.payload.items() if each.default is not None}
+        return defaults | dict(payload)
+
+    def read_settings(self, text: str) -> dict[str, Any]:
+        """The job's own settings, from the JSON that its row of template.yaml has. Raises SettingsError."""
+        given = _json_object(f"Settings of {self.name}", text)
+        for name in given:
+            if name not in self.settings:
+                allowed = ", ".join(self.settings) or "none"
+                raise SettingsError(f"{name} is no setting of {self.name}; its job.py declares {allowed}")
+        values = {name: given.get(name, each.default) for name, each in self.settings.items()}
+        for name, each in self.settings.items():
+            if values[name] is None:
+                raise SettingsError(
+                    f"{name} of {self.name} ({each.description}) has no value: add it to Settings in the job's"
+                    " row of template.yaml, or give it a default in its job.py"
+                )
+            problem = each.problem(values[name])
+            if problem:
+                raise SettingsError(f"{name} of {self.name} is {values[name]!r}: {problem}")
+        return values
+
+    def _flaws(self) -> Iterator[str]:
+        if name_flaw(self.name):
+            yield f"name is {self.name!r}: {name_flaw(self.name)}"
+        allowed: dict[str, tuple[bool, str]] = {
+            "description": (bool(self.description), "must not be empty"),
+            "max_running": (self.max_running in (1, None), "must be 1, or None for no limit"),
+            "overlap": (self.overlap in ("skip", "wait"), "must be 'skip' or 'wait'"),
+            "max_attempts": (
+                1 <= self.max_attempts <= MAX_ATTEMPTS,
+                f"must be a whole number from 1 to {MAX_ATTEMPTS}",
+            ),
+            "role": (self.role in ("operator", "admin"), "must be 'operator' or 'admin'"),
+        }
+        for name, (fits, rule) in allowed.items():
+            if not fits:
+                yield f"{name} is {getattr(self, name)!r}: {rule}"
+        yield from _field_flaws("payload", self.payload, "[a-z][a-z0-9_]{0,39}", "days_ahead")
+        yield from _field_flaws("settings", self.settings, "[A-Z][A-Z0-9_]{0,39}", "WEBHOOK_URL")
+        for name, each in self.payload.items():
+            if each.required and self.scheduled:
+                yield f"payload: {name} is required, but a scheduled run has no payload: give it a default"
+            if isinstance(each, Secret):
+                yield f"payload: {name} is a Secret: everybody who may look sees payloads, so make it a setting"
+
+
+def name_flaw(name: str) -> str | None:
+    """Why `name` cannot be a job's, or None."""
+    fits = re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) and len(name) <= MAX_NAME_CHARACTERS
+    return (
+        None
+        if fits
+        else (f"must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters")
+    )
+
+
+def _check_size(payload: Mapping[str, Any]) -> None:
+    """Raises PayloadError for the largest field of a payload that is too large."""
+    sizes = {name: len(to_json({name: value}).encode()) for name, value in payload.items()}
+    if sum(sizes.values()) > MAX_JSON_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        message = f"has {sizes[largest]:,} bytes; a payload has at most {MAX_JSON_BYTES:,} as JSON"
+        raise PayloadError(largest, message)
+
+
+def _json_object(what: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise SettingsError(f"{what} is {text!r}: a JSON object such as {{}} is needed")
+    return found
+
+
+def _field_flaws(of: str, fields: Mapping[str, Any], names: str, example: str) -> Iterator[str]:
+    for name, each in fields.items():
+        if not re.fullmatch(names, name):
+            yield f"{of}: {name!r} cannot be a field's name: it must look like {example}"
+        elif not isinstance(each, Field):
+            kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
+            yield f"{of}: {name} is {each!r}: must be a field of one of the kinds {kinds}"
+        elif each.flaw():
+            yield f"{of}: {name}: {each.flaw()}"
