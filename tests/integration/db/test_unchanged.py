@@ -2,7 +2,7 @@
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import MOST, unchanged
-from tests.conftest import Postgres
+from slowmatch.testing.postgres import Postgres
 
 
 def test_an_answer_is_kept_until_somebody_else_writes(

@@ -16,7 +16,7 @@ from hypothesis.stateful import invariant, precondition
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue, overview, store
 from slowmatch.jobs.ticks import pause_of
-from tests.conftest import EMPTY
+from slowmatch.testing.postgres import EMPTY
 from tests.integration.jobs import promises
 from tests.integration.jobs.crew import ENDINGS, SPECS
 from tests.integration.jobs.interleaved import Clock, Message, Post

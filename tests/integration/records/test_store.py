@@ -11,7 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
 from slowmatch.records import store
 from slowmatch.records.model import Page, Status
-from tests.conftest import Postgres
+from slowmatch.testing.postgres import Postgres
 from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

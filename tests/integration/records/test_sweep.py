@@ -13,7 +13,7 @@ import pytest
 from slowmatch.db import Connection, StatementError
 from slowmatch.records import store, upkeep
 from slowmatch.records.sweep import RECORDS_PER_PAGE, Sweep
-from tests.conftest import Postgres
+from slowmatch.testing.postgres import Postgres
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -6,7 +6,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.records import upkeep
-from tests.conftest import Postgres
+from slowmatch.testing.postgres import Postgres
 from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -1,0 +1,114 @@
+"""pytest's fixtures: a PostgreSQL for the session, and for each test a migrated database and a JobTester."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
+
+from slowmatch import secrets
+from slowmatch.db import Connection, connection, migrate
+from slowmatch.jobs import queue
+from slowmatch.settings import Settings, settings
+from slowmatch.testing.job_tester import JobTester
+from slowmatch.testing.postgres import Postgres, free_port, running
+
+STACK = "slowmatch-test"
+ENVIRONMENT = {
+    "DB_HOST": "127.0.0.1",
+    "DB_SECRET_ARN": "database",
+    "DB_TLS": "disable",
+    "STACK_NAME": STACK,
+    "QUEUE_URL_PREFIX": f"https://sqs.eu-west-1.amazonaws.com/123456789012/{STACK}-",
+    "MAIL_TRANSPORT": "smtp",
+    "MAIL_SENDER": "slowmatch@example.com",
+    "MAIL_RECIPIENTS": "one@example.com,two@example.com",
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_SECURITY": "none",
+    "AUTH": "local",
+    "JOB_SETTINGS": "{}",
+}
+
+
+@pytest.fixture(scope="session")
+def slowmatch_postgres() -> Iterator[Postgres]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slowmatch_template(slowmatch_postgres: Postgres) -> str:
+    """The name of a database with all migrations applied."""
+    name = slowmatch_postgres.create()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "text", lambda _: _DATABASE_SECRET)
+        config = Settings.from_env(ENVIRONMENT | {"DB_PORT": str(slowmatch_postgres.port), "DB_NAME": name})
+        with closing(Connection(config)) as con:
+            migrate.apply(con)
+    return name
+
+
+@pytest.fixture
+def slowmatch_database(slowmatch_postgres: Postgres, slowmatch_template: str) -> Iterator[str]:
+    """The name of a migrated database without rows."""
+    name = slowmatch_postgres.create(slowmatch_template)
+    yield name
+    slowmatch_postgres.drop(name)
+
+
+@pytest.fixture
+def job_tester(
+    slowmatch_postgres: Postgres, slowmatch_database: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[JobTester]:
+    """A JobTester with a database of its own. Nothing reaches AWS, and mail stays in the test."""
+    mails: list[EmailMessage] = []
+    known = {"database": _DATABASE_SECRET}
+    server = Controller(_Mailbox(mails), hostname="127.0.0.1", port=free_port())
+    server.start()
+    ports = {"DB_PORT": slowmatch_postgres.port, "SMTP_PORT": server.port}
+    for name, value in (ENVIRONMENT | {"DB_NAME": slowmatch_database} | ports).items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(secrets, "text", lambda arn: _known_secret(known, arn))
+    monkeypatch.setattr(queue, "sqs", _FakeSqs)
+    settings.cache_clear()
+    connection.cache_clear()
+    con = connection()
+    try:
+        yield JobTester(con, monkeypatch, known, mails)
+    finally:
+        con.close()
+        server.stop()
+        settings.cache_clear()
+        connection.cache_clear()
+
+
+_DATABASE_SECRET = json.dumps({"username": "postgres", "password": "not-checked"})
+
+
+def _known_secret(known: dict[str, str], name: str) -> str:
+    found = known.get(name.removeprefix(f"{STACK}/"))
+    if found is None:
+        raise secrets.SecretError(f"secret {name} cannot be read: give its text to perform(secrets=...)")
+    return found
+
+
+class _Mailbox:
+    def __init__(self, mails: list[EmailMessage]) -> None:
+        self._mails = mails
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        self._mails.append(message)
+        return "250 OK"
+
+
+class _FakeSqs:
+    """Takes every message and keeps none: enqueued runs are rows in the database."""
+
+    def send_message_batch(self, **_: Any) -> dict[str, Any]:
+        return {"Failed": []}
