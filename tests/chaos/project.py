@@ -1,4 +1,4 @@
-"""A copy of the project with one more job, added as docs say: a catalog entry, a folder, a block in the template."""
+"""A copy of the project with one more job, added as docs say: a folder, and a block in the template."""
 
 import re
 import shutil
@@ -10,16 +10,8 @@ LEASE_SECONDS = 5
 """The job functions' time-out, so that a lost attempt is found soon."""
 VISIBILITY_SECONDS = 10
 BATCH = 5
+CONCURRENCY = 4
 
-_ENTRY = """
-        JobSpec(
-            "marker",
-            "Leaves a marker for each run.",
-            {"number": Field("integer", "which one", 0, 1_000_000)},
-            exclusive=False,
-            scheduled=False,
-        ),
-"""
 _TABLES = """
 CREATE TABLE marker (run_id uuid PRIMARY KEY, number integer NOT NULL);
 CREATE TABLE marker_execution (
@@ -30,34 +22,10 @@ CREATE TABLE marker_execution (
 );
 CREATE INDEX marker_execution_run ON marker_execution (run_id);
 """
-_BLOCK = f"""
-  MarkerFunction:
-    Type: AWS::Serverless::Function
-    Properties:
-      Handler: marker.app.handler
-      Timeout: {LEASE_SECONDS}
-      Events:
-        Queue:
-          Type: SQS
-          Properties:
-            Queue: !GetAtt MarkerQueue.Arn
-            BatchSize: {BATCH}
-            FunctionResponseTypes: [ReportBatchItemFailures]
-
-  MarkerQueue:
-    Type: AWS::SQS::Queue
-    Properties:
-      QueueName: !Sub ${{AWS::StackName}}-marker
-      VisibilityTimeout: {VISIBILITY_SECONDS}
-      RedrivePolicy:
-        deadLetterTargetArn: !GetAtt MarkerDeadLetters.Arn
-        maxReceiveCount: 5
-
-  MarkerDeadLetters:
-    Type: AWS::SQS::Queue
-    Properties:
-      QueueName: !Sub ${{AWS::StackName}}-marker-dead
-"""
+_ROW = (
+    f"    Marker: {{ Name: marker, Handler: marker.app.handler, Timeout: {LEASE_SECONDS},"
+    f" Visibility: {VISIBILITY_SECONDS}, Batch: {BATCH}, Concurrency: {CONCURRENCY} }}\n"
+)
 _SHIFT = "import marker.clock\n"
 
 
@@ -67,15 +35,21 @@ def copy_with_markers(folder: Path, shifted: tuple[str, ...] = ()) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(Path(__file__).with_name("marker"), folder / "functions" / "marker")
     common = folder / "layers" / "common" / "slowmatch"
-    _insert(common / "jobs" / "catalog.py", "    for spec in (\n", _ENTRY.lstrip("\n"))
     (common / "db" / "migrations" / "9000_marker.sql").write_text(_TABLES)
     for name in shifted:
         _insert(folder / "functions" / name / "app.py", "", _SHIFT)
     template = folder / "template.yaml"
-    text = re.sub(r"\bTimeout: (180|120)\b", f"Timeout: {LEASE_SECONDS}", (ROOT / template.name).read_text())
-    text = re.sub(r"VisibilityTimeout: (1080|720)\b", f"VisibilityTimeout: {VISIBILITY_SECONDS}", text)
+    text = (ROOT / template.name).read_text()
+    text = re.sub(
+        r"\bTimeout: [0-9]+, Visibility: [0-9]+",
+        f"Timeout: {LEASE_SECONDS}, Visibility: {VISIBILITY_SECONDS}",
+        text,
+    )
+    text = re.sub(r"(Job, Timeout, \{ DefaultValue: )[0-9]+", rf"\g<1>{LEASE_SECONDS}", text)
+    text = re.sub(r"(Job, Visibility, \{ DefaultValue: )[0-9]+", rf"\g<1>{VISIBILITY_SECONDS}", text)
     template.write_text(text)
-    _insert(template, "\nResources:\n", _BLOCK)
+    _insert(template, "\n  Job:\n", _ROW)
+    _insert(template, "\n  Fn::ForEach::Jobs:\n    - Job\n    - [", "Marker, ")
     return template
 
 

@@ -1,10 +1,12 @@
 """The resources that a stack consists of with given parameters, every intrinsic function evaluated."""
 
+import json
+from functools import cached_property
 from ipaddress import ip_network
 from itertools import islice
 from typing import Any
 
-from local.intrinsics import Resolver
+from local.intrinsics import Resolver, as_text
 from tests.sam import template
 from tests.sam.parameters import NEEDED
 from tests.sam.template import Resource
@@ -20,12 +22,13 @@ NAMED = {
     "AWS::SQS::Queue": ("QueueName", f"sqs:{REGION}:{ACCOUNT}:"),
     "AWS::SecretsManager::Secret": ("Name", f"secretsmanager:{REGION}:{ACCOUNT}:secret:"),
 }
+NESTED = "AWS::CloudFormation::Stack"
 SUFFIX = "-AbCdEf"
 """Secrets Manager puts six random characters at the end of the ARN of a secret."""
 
 
 class Stack:
-    """A stack named `name`, with `parameters` and the defaults for the others.
+    """A stack named `name`, with `parameters` and the defaults for the others, and its nested stacks.
 
     `document` is a transformed template other than the project's own.
     """
@@ -44,16 +47,40 @@ class Stack:
         self.name, self.parameters = name, parameters
         self._resolver = _Resolver(document, pseudo | NEEDED | parameters, self.attribute)
         self.written: dict[str, Any] = document["Resources"]
-        self.resources: dict[str, Resource] = {
+        self._nested: dict[str, Stack] = {}
+        self.own: dict[str, Resource] = {
             logical_id: item | {"Properties": self._resolver.resolve(item.get("Properties", {}))}
             for logical_id, item in self.written.items()
-            if "Condition" not in item or self._resolver.condition(item["Condition"])
+            if self._is_made(item)
         }
         self.outputs: dict[str, Any] = {
             key: self._resolver.resolve(output)
-            for key, output in document["Outputs"].items()
-            if "Condition" not in output or self._resolver.condition(output["Condition"])
+            for key, output in document.get("Outputs", {}).items()
+            if self._is_made(output)
         }
+
+    @cached_property
+    def resources(self) -> dict[str, Resource]:
+        """What is made, in the nested stacks too, whose logical ids all differ."""
+        made = dict(self.own)
+        for logical_id, item in self.own.items():
+            if item["Type"] == NESTED:
+                made |= self.nested(logical_id).resources
+        return made
+
+    def nested(self, logical_id: str) -> "Stack":
+        if logical_id not in self._nested:
+            properties = self.written[logical_id]["Properties"]
+            given = {
+                name: as_text(value)
+                for name, value in self._resolver.resolve(properties["Parameters"]).items()
+            }
+            document = template.written(properties["TemplateURL"])
+            self._nested[logical_id] = Stack(f"{self.name}-{logical_id}", document, **given)
+        return self._nested[logical_id]
+
+    def _is_made(self, item: dict[str, Any]) -> bool:
+        return "Condition" not in item or self._resolver.condition(item["Condition"])
 
     def of_type(self, kind: str) -> dict[str, Resource]:
         """Logical id -> properties."""
@@ -75,6 +102,8 @@ class Stack:
         if attribute == "MasterUserSecret.SecretArn":
             return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-{self.name}{SUFFIX}"
         kind = self.written.get(logical_id, {}).get("Type")
+        if kind == NESTED and attribute and attribute.startswith("Outputs."):
+            return as_text(self.nested(logical_id).outputs[attribute.removeprefix("Outputs.")]["Value"])
         refers_by_arn = ("AWS::IAM::ManagedPolicy", "AWS::SNS::Topic", "AWS::SecretsManager::Secret")
         if kind in NAMED and (attribute == "Arn" or (attribute is None and kind in refers_by_arn)):
             return self.arn(logical_id)
@@ -90,6 +119,7 @@ class _Resolver(Resolver):
         super().__init__(*arguments)
         self._functions |= {
             "Fn::Cidr": self._cidr,
+            "Fn::ToJsonString": lambda value: json.dumps(self.resolve(value)),
             "Fn::GetAZs": lambda region: [f"{self.resolve(region) or REGION}{zone}" for zone in "abc"],
         }
 

@@ -1,4 +1,4 @@
-"""template.yaml as the tests read it: as written, and as the CloudFormation that SAM makes of it."""
+"""template.yaml and its nested stacks as the tests read them: without loops, and as the CloudFormation SAM makes."""
 
 import copy
 import json
@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+from local.loops import expand
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,10 +26,26 @@ class Route(NamedTuple):
 
 
 @cache
-def written() -> dict[str, Any]:
-    """Short tags such as `!Ref x` read as {"Ref": "x"}."""
-    document: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    return document
+def written(file: str = "template.yaml") -> dict[str, Any]:
+    """Short tags such as `!Ref x` read as {"Ref": "x"}; what a loop makes stands beside the rest."""
+    return expand(yaml_parse((ROOT / file).read_text(encoding="utf-8")))
+
+
+@cache
+def nested() -> dict[str, dict[str, Any]]:
+    """The documents of the nested stacks, by their logical ids in the root."""
+    stacks = of_type("AWS::CloudFormation::Stack", written()["Resources"])
+    return {name: written(stack["TemplateURL"]) for name, stack in stacks.items()}
+
+
+@cache
+def all_resources() -> dict[str, Resource]:
+    """The resources of the root and of the nested stacks, whose logical ids all differ."""
+    found = dict(written()["Resources"])
+    for document in nested().values():
+        assert not found.keys() & document["Resources"].keys()
+        found |= document["Resources"]
+    return found
 
 
 @cache
@@ -38,7 +56,8 @@ def transformed() -> dict[str, Any]:
 def transform_of(document: dict[str, Any]) -> dict[str, Any]:
     document = copy.deepcopy(document)
     # The transform runs where the code is uploaded already.
-    document["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
+    for function in of_type("AWS::Serverless::Function", document["Resources"]).values():
+        function["CodeUri"] = "s3://bucket/functions"
     for layer in of_type("AWS::Serverless::LayerVersion", document["Resources"]).values():
         layer["ContentUri"] = "s3://bucket/layer"
     result: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
@@ -51,8 +70,8 @@ class _NoManagedPolicies:
 
 
 def of_type(kind: str, resources: dict[str, Any] | None = None) -> dict[str, Resource]:
-    """Logical id -> properties."""
-    chosen = written()["Resources"] if resources is None else resources
+    """Logical id -> properties, of the given resources or of all that there are."""
+    chosen = all_resources() if resources is None else resources
     return {name: item["Properties"] for name, item in chosen.items() if item["Type"] == kind}
 
 
@@ -103,8 +122,9 @@ def variables() -> dict[str, Any]:
 def job_of(queue: str) -> str:
     """A queue, a rule, a dead-letter queue is named after the stack and its job."""
     properties = written()["Resources"][queue]["Properties"]
-    name: str = (properties.get("QueueName") or properties.get("Name"))["Fn::Sub"]
-    return name.removeprefix("${AWS::StackName}-")
+    name = (properties.get("QueueName") or properties.get("Name"))["Fn::Sub"]
+    text, variables = (name, {}) if isinstance(name, str) else name
+    return str(text).removeprefix("${AWS::StackName}-").replace("${Name}", variables.get("Name", ""))
 
 
 if __name__ == "__main__":
