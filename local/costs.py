@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from local import ROOT, prices, yaml_tags
+from local import ROOT, prices, template_files
 from local.bill import LOADS, Stack, bill
 from local.prices import Price
 
@@ -101,7 +101,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def document(text: str) -> str:
     """The document with its tables as they are now."""
-    stack = stack_of(yaml_tags.load(TEMPLATE))
+    stack = stack_of(template_files.load_whole(TEMPLATE))
     for name, table in {"costs": costs_table(stack), "prices": prices_table()}.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         if begin in text:
@@ -113,7 +113,7 @@ def document(text: str) -> str:
 def main() -> int:
     DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"US dollars a month, {prices.REGION}, prices of {prices.AS_OF}\n")
-    print(costs_table(stack_of(yaml_tags.load(TEMPLATE))))
+    print(costs_table(stack_of(template_files.load_whole(TEMPLATE))))
     print(f"\nwritten to {DOCUMENT.name}")
     return 0
 

@@ -6,16 +6,20 @@ CloudFormation makes the functions after the database, so being refused then cos
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import StackError
-from local.stage import Stage
+from local.intrinsics import Resolver
+from local.stage import Stage, template
+from local.template import FUNCTION
 
 UNRESERVED = 100  # Lambda insists that as many stay unreserved
-API_FUNCTIONS = 3
-NOTIFIER = 8
 
 
-def reserved(api_concurrency: int) -> int:
-    """What the template reserves; 0 for an ApiConcurrency of 0."""
-    return API_FUNCTIONS * api_concurrency + NOTIFIER if api_concurrency else 0
+def reservations(api_concurrency: int) -> list[int]:
+    """What each function of the template reserves, of those that do."""
+    document = template()
+    resolver = Resolver(document, {"ApiConcurrency": str(api_concurrency)}, lambda logical_id, _: logical_id)
+    functions = [each for each in document["Resources"].values() if each["Type"] == FUNCTION]
+    found = [resolver.member(each["Properties"], "ReservedConcurrentExecutions", 0) for each in functions]
+    return [int(each) for each in found if each]
 
 
 def check(stage: Stage, api_concurrency: int, exists: bool) -> None:
@@ -23,7 +27,7 @@ def check(stage: Stage, api_concurrency: int, exists: bool) -> None:
 
     `exists` says whether there is a stack already: what its functions have reserved is theirs to keep.
     """
-    wanted = reserved(api_concurrency)
+    wanted = reservations(api_concurrency)
     if not wanted:
         return
     try:
@@ -31,9 +35,9 @@ def check(stage: Stage, api_concurrency: int, exists: bool) -> None:
         own = _own(stage) if exists else 0
     except (BotoCoreError, ClientError):
         return
-    if unreserved - UNRESERVED + own < wanted:
+    if unreserved - UNRESERVED + own < sum(wanted):
         raise StackError(
-            f"ApiConcurrency={api_concurrency} reserves {API_FUNCTIONS} x {api_concurrency} + {NOTIFIER} = {wanted}"
+            f"ApiConcurrency={api_concurrency} reserves {' + '.join(map(str, wanted))} = {sum(wanted)}"
             f" concurrent executions, and there are too few: the account has {unreserved} unreserved, of which"
             f" {UNRESERVED} have to stay so, and this stack has reserved {own}, so it can have"
             f" {max(0, unreserved - UNRESERVED + own)}. Lower ApiConcurrency in the {stage.where} (0 reserves"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, yaml_tags
+from local import ROOT, template_files
 from local.errors import StackError
 from local.stage import CONFIG, named
 
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StackError as error:
         print(f"make test-events: {error}", file=sys.stderr)
         return 1
-    for command in commands(options.sam, stage, yaml_tags.load(ROOT / "template.yaml")):
+    for command in commands(options.sam, stage, template_files.load(ROOT / "template.yaml")):
         print(shlex.join(command), flush=True)
         status = subprocess.run(command, check=False).returncode
         if status:

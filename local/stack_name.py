@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.errors import StackError
+from local.intrinsics import Resolver
 
 # Longest names that AWS takes, where the template begins a name with the stack's.
 _LONGEST = {
@@ -12,7 +13,6 @@ _LONGEST = {
     "AWS::SQS::Queue": ("QueueName", 80),
     "AWS::RDS::DBCluster": ("DBClusterIdentifier", 63),
 }
-_STACK = "${AWS::StackName}"
 
 
 def check(name: str, resources: dict[str, Any]) -> None:
@@ -23,20 +23,20 @@ def check(name: str, resources: dict[str, Any]) -> None:
             f"stack_name is {name!r}: it must consist of lower-case letters, digits and single hyphens, begin with"
             f" a letter and not end with a hyphen, because the Aurora cluster is named after the stack"
         )
-    longest, kind, example = min(_limits(resources))
+    longest, kind, example = min(_limits(name, resources))
     if len(name) > longest:
         raise StackError(
             f"stack_name is {name!r}, which has {len(name)} characters: at most {longest} are possible, because"
-            f" the {kind} {example.replace(_STACK, name)} would be longer than AWS allows"
+            f" the {kind} {example} would be longer than AWS allows"
         )
 
 
-def _limits(resources: dict[str, Any]) -> Iterator[tuple[int, str, str]]:
+def _limits(name: str, resources: dict[str, Any]) -> Iterator[tuple[int, str, str]]:
+    # The nested stacks know the whole stack's name by their parameter Name.
+    names = {"AWS::StackName": name, "Name": name}
+    resolver = Resolver({}, names, lambda logical_id, attribute: "")
     for resource in resources.values():
-        kind = resource["Type"]
-        if kind in _LONGEST:
-            name_property, longest = _LONGEST[kind]
-            name = resource["Properties"].get(name_property, {})
-            text = _STACK if name == {"Ref": "AWS::StackName"} else name.get("Fn::Sub", "")
-            if _STACK in text:
-                yield longest - len(text.replace(_STACK, "")), kind, text
+        name_property, longest = _LONGEST.get(resource["Type"], ("", 0))
+        made = resolver.resolve(resource.get("Properties", {}).get(name_property, ""))
+        if made.startswith(name):
+            yield longest - len(made) + len(name), resource["Type"], made

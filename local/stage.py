@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, parameter_overrides, stack_name, yaml_tags
+from local import ROOT, parameter_overrides, stack_name, template_files
 from local.errors import StackError
 
 CONFIG = ROOT / "samconfig.toml"
@@ -56,9 +56,14 @@ def read(config: Path, name: str) -> Stage:
         raise StackError(
             f"samconfig.toml gives the stage {name} no stack_name: add it to [{name}.global.parameters]"
         )
-    stack_name.check(options["stack_name"], _template()["Resources"])
+    if options.get("language_extensions") is not True:
+        raise StackError(
+            f"samconfig.toml does not give the stage {name} language_extensions = true, without which the SAM CLI"
+            f" cannot read the loops of template.yaml: add it to [{name}.global.parameters]"
+        )
+    stack_name.check(options["stack_name"], template()["Resources"])
     stage = Stage(name, options, parameter_overrides.parse(options.get("parameter_overrides", [])))
-    _check(stage, _template()["Parameters"])
+    _check(stage, template()["Parameters"])
     return stage
 
 
@@ -72,13 +77,14 @@ def named(config: Path, name: str) -> str:
 
 def defaults() -> dict[str, str]:
     """The template's own value of each parameter that may be left out."""
-    parameters = _template()["Parameters"].items()
+    parameters = template()["Parameters"].items()
     return {name: str(parameter["Default"]) for name, parameter in parameters if "Default" in parameter}
 
 
 @cache
-def _template() -> dict[str, Any]:
-    return yaml_tags.load(ROOT / "template.yaml")
+def template() -> dict[str, Any]:
+    """What is deployed: the root's parameters, and the resources of the nested stacks too."""
+    return template_files.load_whole(ROOT / "template.yaml")
 
 
 def _sections(config: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import events, loops, yaml_tags
+from local import events, template_files
 from local.environment import ACCOUNT, HOST, REGION, STACK_NAME
 from local.intrinsics import Resolver, as_text
 from local.resources import Function, Queue, Rule, Secret, Template, Topic
@@ -31,7 +31,7 @@ _KINDS = {
 
 def read(path: Path, aws_port: int, parameters: Mapping[str, str] | None = None) -> Template:
     """Raises TemplateError, naming what is wrong, for a template that cannot run here."""
-    return _Reader(path.parent, loops.expand(yaml_tags.load(path)), aws_port, parameters or {}).read()
+    return _Reader(path.parent, template_files.load(path), aws_port, parameters or {}).read()
 
 
 class _Reader:

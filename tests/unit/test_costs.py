@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import costs, prices, yaml_tags
+from local import costs, prices, template_files
 from local.bill import (
     HUNDRED_MILLION,
     IDLE,
@@ -153,7 +153,7 @@ def test_the_script_prints_the_table_and_writes_the_document(
     document.write_text("Before\n<!-- costs -->\nold\n<!-- end of costs -->\nafter\n", encoding="utf-8")
     monkeypatch.setattr(costs, "DOCUMENT", document)
     assert costs.main() == 0
-    table = costs.costs_table(costs.stack_of(yaml_tags.load(ROOT / "template.yaml")))
+    table = costs.costs_table(costs.stack_of(template_files.load_whole(ROOT / "template.yaml")))
     assert table in capsys.readouterr().out
     written = document.read_text(encoding="utf-8")
     assert written == f"Before\n<!-- costs -->\n{table}\n<!-- end of costs -->\nafter\n"

@@ -37,6 +37,12 @@ def test_every_stage_is_a_stack_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_the_sam_cli_expands_loops_in_every_stage(stage: str) -> None:
+    # It takes nothing over from the default stage.
+    assert STAGES[stage]["global"]["parameters"]["language_extensions"] is True
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_what_deploying_it_needs(stage: str) -> None:
     parameters = STAGES[stage]["deploy"]["parameters"]
     assert parameters["resolve_s3"] is True

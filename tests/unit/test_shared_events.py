@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from local import shared_events, yaml_tags
+from local import shared_events, template_files
 from tests.sam.template import ROOT
 
-TEMPLATE = yaml_tags.load(ROOT / "template.yaml")
+TEMPLATE = template_files.load(ROOT / "template.yaml")
 COMMANDS = list(shared_events.commands("sam", "prod", TEMPLATE))
 
 

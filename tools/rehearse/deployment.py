@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local import ROOT, processes
+from tools.rehearse import template_copy
 from tools.rehearse.internet import REGION
 from tools.rehearse.ministack import Account, base_environment
 from tools.rehearse.steps import RehearsalFailed, until
@@ -29,6 +30,7 @@ class Deployment:
         self._account = account
         self._sam = sam
         self._home = home
+        self._build = home / ".aws-sam" / "build"
         self._authority = authority
         self._log = log
         self._cloudformation = account.client("cloudformation")
@@ -40,7 +42,7 @@ class Deployment:
         command = [
             *(sys.executable, "-m", "local.deploy"),
             *("--sam", str(self._sam), "--stage", STAGE, "--config", str(config)),
-            *("--build", str(self._home / ".aws-sam" / "build"), "--certificates", str(self._authority)),
+            *("--build", str(self._build), "--certificates", str(self._authority)),
         ]
         environment = base_environment(self._home) | self._account.environment
         with self._log.open("ab") as log:
@@ -61,6 +63,10 @@ class Deployment:
                 processes.kill_group(process, signal.SIGKILL)
         if status:
             raise RehearsalFailed(f"make deploy ended with status {status}; it said last:\n{self._tail()}")
+
+    def reschedule(self, job: str, expression: str) -> None:
+        """Change a job's row; the next deployment changes its rule."""
+        template_copy.reschedule(self._build / "template.yaml", job, expression)
 
     async def delete(self) -> None:
         """As the console or the AWS command line does; `sam delete` fails against ministack."""

@@ -10,6 +10,7 @@ from tools.rehearse.ministack import HOST, Account
 from tools.rehearse.steps import RehearsalFailed
 
 API = "AWS::ApiGatewayV2::Api"
+ANY_METHOD = "x-amazon-apigateway-any-method"
 _FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}")
 
 
@@ -39,7 +40,7 @@ class HttpApi:
                 function = _FUNCTION.findall(json.dumps(integration["uri"]))[0]
                 if function not in targets:
                     targets[function] = self._integrate(gateway, function, integration)
-                key = path if path == "$default" else f"{method.upper()} {path}"
+                key = f"{'ANY' if method == ANY_METHOD else method.upper()} {path}"
                 gateway.create_route(ApiId=self._id, RouteKey=key, Target=targets[function])
                 routes += 1
         return routes

@@ -67,9 +67,9 @@ class Scenario:
             await until("a second attempt", lambda: self._failing_run()["attempt"] >= 2, RETRY_SECONDS)
         with step("it is retried until it fails for good, and a webhook reports it"):
             await self._fail_for_good()
-        with step("deploy changed parameters: mail by SES, expiry every minute"):
-            changes = {"MailTransport": "ses", "ExpirySchedule": "cron(* * * * ? *)"}
-            await self._deployment.deploy(parameters | changes)
+        with step("deploy a changed parameter and a changed row: mail by SES, expiry every minute"):
+            self._deployment.reschedule("RecordExpiry", "cron(* * * * ? *)")
+            await self._deployment.deploy(parameters | {"MailTransport": "ses"})
         with step("requeue the failed job: it mails by SES, and a webhook reports that it recovered"):
             await self._recover()
         with step("expire a record by the rule's minute"):
@@ -106,7 +106,6 @@ class Scenario:
             "MailRecipients": RECIPIENT,
             "MailTransport": "smtp",
             "SmtpHost": "smtp.slowmatch.test",  # no such host
-            "ExpirySchedule": "cron(0 0 29 2 ? *)",  # never while this runs
         }
 
     def _sign_in(self) -> str:

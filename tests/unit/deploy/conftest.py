@@ -33,7 +33,8 @@ def certificates(tmp_path: Path) -> Path:
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "samconfig.toml"
     path.write_text(
-        '[prod.global.parameters]\nstack_name = "slowmatch-prod"\n[prod.deploy.parameters]\n'
+        '[prod.global.parameters]\nstack_name = "slowmatch-prod"\nlanguage_extensions = true\n'
+        "[prod.deploy.parameters]\n"
         'parameter_overrides = ["MailSender=a@b.org", "MailRecipients=c@b.org"]\n'
     )
     return path

@@ -10,7 +10,8 @@ from botocore.exceptions import NoCredentialsError
 from local import quota, stage
 from local.errors import StackError
 from local.stage import Stage
-from tests.sam import moto_stack, template
+from tests.sam import moto_stack
+from tests.sam.evaluated import Stack
 
 
 @pytest.fixture
@@ -27,11 +28,12 @@ def account(monkeypatch: pytest.MonkeyPatch, unreserved: int, own: int = 0) -> N
 def test_a_new_stack_gets_what_is_unreserved_less_what_lambda_keeps(
     monkeypatch: pytest.MonkeyPatch, prod: Stage, concurrency: int
 ) -> None:
-    enough = quota.reserved(concurrency) + quota.UNRESERVED
+    wanted = sum(quota.reservations(concurrency))
+    enough = wanted + quota.UNRESERVED
     account(monkeypatch, enough)
     quota.check(prod, concurrency, exists=False)
     account(monkeypatch, enough - 1, own=1000)
-    with pytest.raises(StackError, match=rf"ApiConcurrency={concurrency} reserves 3 x {concurrency} \+ 8 = "):
+    with pytest.raises(StackError, match=rf"ApiConcurrency={concurrency} reserves [0-9 +]+ = {wanted} "):
         quota.check(prod, concurrency, exists=False)
 
 
@@ -84,11 +86,9 @@ def test_what_the_stack_has_reserved_is_asked_of_its_functions() -> None:
         assert quota._own(deployed) == before >= 14
 
 
-def test_what_is_counted_is_what_the_template_reserves() -> None:
-    functions = template.transformed()["Resources"]
-    limits = [
-        functions[name]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][1]
-        for name in template.functions()
-        if "ReservedConcurrentExecutions" in functions[name]["Properties"]
-    ]
-    assert sum(40 if limit == {"Ref": "ApiConcurrency"} else limit for limit in limits) == quota.reserved(40)
+@pytest.mark.parametrize("concurrency", [0, 40])
+def test_what_is_counted_is_what_the_template_reserves(concurrency: int) -> None:
+    functions = Stack(ApiConcurrency=str(concurrency)).of_type("AWS::Lambda::Function").values()
+    reserved = [int(each.get("ReservedConcurrentExecutions", 0)) for each in functions]
+    assert sum(quota.reservations(concurrency)) == sum(reserved)
+    assert any(reserved) is bool(concurrency)

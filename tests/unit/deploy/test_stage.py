@@ -16,7 +16,8 @@ LONGEST = (
 def write(config: Path, overrides: str, name: str = "slowmatch") -> Path:
     """A samconfig.toml with one stage; the overrides are TOML."""
     config.write_text(
-        f'[prod.global.parameters]\nstack_name = "{name}"\n[prod.deploy.parameters]\n'
+        f'[prod.global.parameters]\nstack_name = "{name}"\nlanguage_extensions = true\n'
+        f"[prod.deploy.parameters]\n"
         f"parameter_overrides = {overrides}\n"
     )
     return config
@@ -34,6 +35,13 @@ def test_a_stage_that_is_not_in_samconfig_is_refused(config: Path) -> None:
 def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
     config.write_text("[prod.deploy.parameters]\n")
     with pytest.raises(StackError, match="gives the stage prod no stack_name"):
+        stage.read(config, "prod")
+
+
+@pytest.mark.parametrize("setting", ["", "language_extensions = false", 'language_extensions = "true"'])
+def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Path, setting: str) -> None:
+    config.write_text(config.read_text().replace("language_extensions = true", setting))
+    with pytest.raises(StackError, match=r"prod language_extensions = true.* to \[prod\.global\.parameters\]"):
         stage.read(config, "prod")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -64,6 +65,27 @@ def test_resources_in_a_loop_are_adapted_too() -> None:
     assert set(document["Resources"]["Fn::ForEach::Jobs"][2]) == {"${Job}Queue"}
 
 
+def test_a_resource_that_is_named_by_a_loop_s_variable_is_found() -> None:
+    attribute = {"Fn::GetAtt": [{"Fn::Sub": "${Job}Queue"}, "Arn"]}
+    assert template_copy.references([attribute, {"Ref": {"Fn::Sub": "${Job}Logs"}}]) == {"Job"}
+
+
+def test_no_job_s_rule_fires_until_its_row_is_changed(tmp_path: Path) -> None:
+    rows = {"A": {"Schedule": "cron(0 1 * * ? *)"}, "B": {"Schedule": "cron(0 2 * * ? *)"}, "C": {}}
+    (tmp_path / "build").mkdir()
+    template_file = tmp_path / "build" / "template.yaml"
+    template_file.write_text(json.dumps({"Mappings": {"Job": rows}, "Resources": {}}))
+    copied = tmp_path / "copy" / "template.yaml"
+    changes = template_copy.copy_build(tmp_path / "build", copied.parent)
+    assert changes == [("Schedule", "A"), ("Schedule", "B")]
+    template_copy.reschedule(copied, "B", "cron(* * * * ? *)")
+    assert json.loads(copied.read_text())["Mappings"]["Job"] == {
+        "A": {"Schedule": template_copy.NEVER},
+        "B": {"Schedule": "cron(* * * * ? *)"},
+        "C": {},
+    }
+
+
 def test_an_alarm_on_metric_math_watches_its_first_metric() -> None:
     metric = {"Namespace": "AWS/SQS", "MetricName": "Sent", "Dimensions": []}
     metrics = [
@@ -110,17 +132,20 @@ def test_every_template_of_the_build_is_adapted(tmp_path: Path) -> None:
     assert "NatGateway" in (build / "Network" / "template.yaml").read_text()
 
 
-def test_every_difference_has_its_reason_and_every_reason_a_difference() -> None:
-    document = json.loads(json.dumps(template.written()))
-    assert {reason for reason, _ in template_copy.adapt(document)} == set(template_copy.REASONS)
+def test_every_difference_has_its_reason_and_every_reason_a_difference(tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    shutil.copytree(template.ROOT / "stacks", written / "stacks")
+    shutil.copy(template.ROOT / "template.yaml", written)
+    changes = template_copy.copy_build(written, tmp_path / "copy")
+    assert {reason for reason, _ in changes} == set(template_copy.REASONS)
 
 
 def test_the_rehearsal_deploys_as_the_project_s_own_samconfig_does() -> None:
     project = tomllib.loads((template.ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
-    made = tomllib.loads(samconfig({"A": "b", "ExpirySchedule": "cron(* * * * ? *)"}))["rehearsal"]
+    made = tomllib.loads(samconfig({"A": "b", "MailSenderName": "My Company"}))["rehearsal"]
     assert made["deploy"]["parameters"] == project["deploy"]["parameters"] | {
         "confirm_changeset": False,
-        "parameter_overrides": ["A=b", 'ExpirySchedule="cron(* * * * ? *)"'],
+        "parameter_overrides": ["A=b", 'MailSenderName="My Company"'],
     }
 
 
