@@ -15,6 +15,7 @@ from local import (
     deployed_stack,
     engine_version,
     parameter_overrides,
+    queue_tags,
     quota,
     rds_certificates,
     remote_invoke,
@@ -52,10 +53,11 @@ def check(config: Path, name: str) -> Plan:
 
 def warn(plan: Plan) -> None:
     """Print what the person should know, but what does not stop the deployment."""
+    warnings = [queue_tags.warning(plan.stage)]
     if not plan.values["DatabaseHost"]:
-        warning = engine_version.warning(plan.stage, plan.values["DatabaseEngineVersion"])
-        if warning:
-            print(f"make deploy: warning: {warning}", file=sys.stderr)
+        warnings.append(engine_version.warning(plan.stage, plan.values["DatabaseEngineVersion"]))
+    for warning in filter(None, warnings):
+        print(f"make deploy: warning: {warning}", file=sys.stderr)
 
 
 def deploy(sam: str, plan: Plan) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local import engine_version, quota
+from local import engine_version, queue_tags, quota
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
 from tests.sam.template import ROOT
@@ -43,6 +43,15 @@ def test_a_deprecated_engine_is_warned_of_and_deployed(
     monkeypatch.setattr(engine_version, "_statuses", lambda stage, version: {"deprecated"})
     assert run_first("--check") == 0
     assert "is deprecated by Amazon RDS" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("region", queue_tags.EXCEPTIONS)
+def test_a_region_where_no_run_could_be_sent_is_warned_of(
+    run_first: MakeDeploy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], region: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    assert run_first("--check") == 0
+    assert f"warning: in {region} " in capfd.readouterr().err
 
 
 def test_a_stack_that_takes_no_deployment_is_told_before_the_build(
