@@ -89,11 +89,11 @@ audit: .venv-audit/.audit .venv/.run  ## look for known vulnerabilities in every
 	cd $(CONSOLE) && PATH="$(CURDIR)/.venv/bin:$$PATH" npm audit --package-lock-only --loglevel=error || status=1; \
 	exit $$status
 
-# Checkov does not know Globals, so it is given what SAM makes of the template.
-security: .venv/.dev .venv-checkov/.checkov  ## look for insecure settings in the deployed template, with Checkov
+# Checkov knows neither Globals nor loops, so it is given what SAM makes of the root; the nested stacks have none.
+security: .venv/.dev .venv-checkov/.checkov  ## look for insecure settings in the deployed templates, with Checkov
 	@mkdir -p .aws-sam
 	@PYTHONPATH=layers/common:functions $(PY) -m tests.sam.template >.aws-sam/transformed.json
-	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/transformed.json
+	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/transformed.json stacks/*.yaml
 
 test-events: .venv/.run .venv-sam/.sam  ## put the samples into the Lambda console's Test tab; STAGE=default
 	@$(PY) -m local.shared_events --sam $(SAM) --stage "$(STAGE)"
@@ -103,8 +103,10 @@ costs: .venv/.run  ## what a month on AWS costs, by the arithmetic; writes the t
 
 # AWS SAM
 
-validate: .venv-sam/.sam .venv/.dev  ## check the template, and that samconfig.toml is read as the SAM CLI reads it
+# `sam validate` does not look into the nested stacks.
+validate: .venv-sam/.sam .venv/.dev  ## check the templates, and that samconfig.toml is read as the SAM CLI reads it
 	$(SAM) validate --lint
+	.venv-sam/bin/cfn-lint template.yaml stacks/*.yaml
 	@$(PY) -m pytest --quiet tests/sam/test_parameter_overrides.py
 
 # In Lambda nothing can be written beside the code, so that without bytecode every cold start would compile it again,
