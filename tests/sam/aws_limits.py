@@ -7,7 +7,10 @@ any printable text is taken.
 import re
 from typing import NamedTuple
 
-LONGEST_STACK_NAME = 50
+from local import stack_name
+from tests.sam import template
+
+LONGEST_STACK_NAME = stack_name.longest(template.all_resources()).characters
 """CloudFormation takes 128 characters, but queues, rules and the database are named after the stack."""
 
 
@@ -117,6 +120,15 @@ PARAMETERS, RESOURCES, OUTPUTS = 200, 500, 200
 PARAMETER_DESCRIPTION, TEMPLATE_DESCRIPTION, OUTPUT_DESCRIPTION = Limit(4000), Limit(1024), Limit(1024)
 # lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_BYTES = 4096
+
+
+def max_connections(capacity: int) -> int:
+    """Of Aurora Serverless v2 for PostgreSQL by its highest capacity, with a lowest of 0 or 0.5.
+
+    AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html, "Maximum connections". The table has no
+    capacity of 2, so it counts as 1. With such a lowest capacity there are never more than 2,000.
+    """
+    return {1: 189, 2: 189, 4: 823, 8: 1669}.get(capacity, 2000)
 
 
 def limit(kind: str, path: str) -> Limit | None:

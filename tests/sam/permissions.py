@@ -11,8 +11,10 @@ from tests.sam.evaluated import Stack
 def may(stack: Stack, function: str, action: str, resource: str, **context: str) -> bool:
     """Whether the function may do `action` to the ARN `resource`; `context` has values of condition keys.
 
-    AWS's own managed policies are left out: they are about logs, traces, network and polling.
+    The tags of the stack's own queues are known. AWS's own managed policies are left out: they are about logs,
+    traces, network and polling.
     """
+    context = tags(stack, resource) | context
     matching = [
         statement
         for statement in statements(stack, function)
@@ -25,6 +27,16 @@ def may(stack: Stack, function: str, action: str, resource: str, **context: str)
 
 def who_may(stack: Stack, action: str, resource: str, **context: str) -> set[str]:
     return {name for name in template.functions() if may(stack, name, action, resource, **context)}
+
+
+def tags(stack: Stack, arn: str) -> dict[str, str]:
+    """The condition keys that IAM makes of the tags of a queue."""
+    return {
+        f"aws:ResourceTag/{tag['Key']}": tag["Value"]
+        for name, queue in stack.of_type("AWS::SQS::Queue").items()
+        for tag in queue.get("Tags", [])
+        if stack.arn(name) == arn
+    }
 
 
 def statements(stack: Stack, function: str) -> Iterator[dict[str, Any]]:
@@ -41,10 +53,10 @@ def role_of(stack: Stack, function: str) -> str:
 def _documents(stack: Stack, role: str) -> Iterator[dict[str, Any]]:
     properties = stack.resources[role]["Properties"]
     yield from (policy["PolicyDocument"] for policy in properties.get("Policies", []))
-    for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
-        if stack.arn(name) in properties["ManagedPolicyArns"]:
-            yield policy["PolicyDocument"]
     role_name = stack.arn(role).rpartition("/")[2]
+    for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
+        if stack.arn(name) in properties["ManagedPolicyArns"] or role_name in policy.get("Roles", []):
+            yield policy["PolicyDocument"]
     for policy in stack.of_type("AWS::IAM::Policy").values():
         if role_name in policy["Roles"]:
             yield policy["PolicyDocument"]

@@ -1,4 +1,4 @@
-"""template.yaml and its nested stacks as the tests read them: without loops, and as the CloudFormation SAM makes."""
+"""template.yaml and its nested stacks as tests read them: without loops, and as the CloudFormation that SAM makes."""
 
 import copy
 import json
@@ -26,9 +26,28 @@ class Route(NamedTuple):
 
 
 @cache
+def source(file: str = "template.yaml") -> dict[str, Any]:
+    """The file with its loops. Short tags such as `!Ref x` read as {"Ref": "x"}."""
+    document: dict[str, Any] = yaml_parse((ROOT / file).read_text(encoding="utf-8"))
+    return document
+
+
+@cache
 def written(file: str = "template.yaml") -> dict[str, Any]:
-    """Short tags such as `!Ref x` read as {"Ref": "x"}; what a loop makes stands beside the rest."""
-    return expand(yaml_parse((ROOT / file).read_text(encoding="utf-8")))
+    """The file without loops: what a loop makes stands beside the rest."""
+    return expand(source(file))
+
+
+def job_rows() -> dict[str, dict[str, Any]]:
+    """The mapping Job: what the logical ids of a job begin with -> its row."""
+    rows: dict[str, dict[str, Any]] = written()["Mappings"]["Job"]
+    return rows
+
+
+def loop(name: str) -> tuple[list[str], dict[str, Any]]:
+    """The list and the body of `Fn::ForEach::<name>`."""
+    _, items, body = source()["Resources"][f"Fn::ForEach::{name}"]
+    return items, body
 
 
 @cache
@@ -101,9 +120,9 @@ def api_functions() -> list[str]:
     return [name for name in functions() if events(name, "HttpApi")]
 
 
-def queue_functions() -> dict[str, str]:
-    """Logical id of a job's function -> that of its queue."""
-    return {name: queue for name, queue in polled_queues().items() if not events(name, "SNS")}
+def job_functions() -> dict[str, str]:
+    """Logical id of a job's function -> the job."""
+    return {f"{job}Function": str(row["Name"]) for job, row in job_rows().items()}
 
 
 def polled_queues() -> dict[str, str]:
@@ -117,14 +136,6 @@ def variables() -> dict[str, Any]:
     for function in functions().values():
         found |= function.get("Environment", {}).get("Variables", {})
     return found
-
-
-def job_of(queue: str) -> str:
-    """A queue, a rule, a dead-letter queue is named after the stack and its job."""
-    properties = written()["Resources"][queue]["Properties"]
-    name = (properties.get("QueueName") or properties.get("Name"))["Fn::Sub"]
-    text, variables = (name, {}) if isinstance(name, str) else name
-    return str(text).removeprefix("${AWS::StackName}-").replace("${Name}", variables.get("Name", ""))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ BUILD = ROOT / ".aws-sam" / "build"
 LAYER = BUILD / "CommonLayer" / "python"
 SIGN_IN = BUILD / "SignInLayer" / "python"
 FUNCTIONS = sorted(template.functions())
-JOBS = sorted(template.queue_functions())
+JOBS = sorted(template.job_functions())
 APIS = sorted(template.api_functions())
 
 # boto3 is not there either: it is imported where it is used, since importing it costs 200 ms.

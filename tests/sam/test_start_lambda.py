@@ -10,7 +10,7 @@ from tests.sam.invoking import Functions
 from tests.sam.template import ROOT
 
 FUNCTIONS = sorted(template.functions())
-JOBS = {function: template.job_of(queue) for function, queue in template.queue_functions().items()}
+JOBS = template.job_functions()
 SAMPLE = dict.fromkeys(JOBS, "direct-payload") | {
     "RecordsApiFunction": "list",
     "JobsApiFunction": "list-jobs",

@@ -1,4 +1,4 @@
-"""What the dashboard and the alarms of the template look at, and what the code emits."""
+"""What the dashboard and the alarms of a stack look at, and what the code emits."""
 
 import ast
 import json
@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from local.intrinsics import Resolver
-from tests.sam import template
-from tests.sam.template import ROOT, of_type
+from tests.sam.evaluated import Stack
+from tests.sam.template import ROOT
 
 
 class Metric(NamedTuple):
@@ -18,42 +17,57 @@ class Metric(NamedTuple):
     dimensions: frozenset[str]
 
 
-SEARCH = re.compile(r"SEARCH\('\{([^}]+)\} (.+?) MetricName=\"(\w+)\"', '(\w+)', \d+\)")
+class Search(NamedTuple):
+    """`SEARCH('{namespace,dimension,...} term', 'statistic', period)`."""
+
+    namespace: str
+    dimensions: frozenset[str]
+    term: str
+    statistic: str
+
+    @property
+    def metrics(self) -> list[Metric]:
+        names = re.findall(r'MetricName="(\w+)"', self.term)
+        return [Metric(self.namespace, name, self.dimensions) for name in names]
 
 
-def resolved(part: Any, **parameters: str) -> Any:
-    """Resources stand for themselves: `Database`, `HttpApiLogs.Arn`."""
-    names = Resolver(
-        template.written(), parameters, lambda name, attribute: ".".join(filter(None, (name, attribute)))
-    )
-    return names.resolve(part)
-
-
-@cache
-def dashboard(**parameters: str) -> dict[str, Any]:
-    (properties,) = of_type("AWS::CloudWatch::Dashboard").values()
-    found: dict[str, Any] = json.loads(resolved(properties["DashboardBody"], **parameters))
+def dashboard(stack: Stack) -> dict[str, Any]:
+    (properties,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    found: dict[str, Any] = json.loads(properties["DashboardBody"])
     return found
 
 
-def widgets(kind: str = "metric", **parameters: str) -> list[dict[str, Any]]:
-    found = dashboard(**parameters)["widgets"]
-    return [widget["properties"] for widget in found if widget["type"] == kind]
+def widgets(stack: Stack, kind: str = "metric") -> list[dict[str, Any]]:
+    return [widget["properties"] for widget in dashboard(stack)["widgets"] if widget["type"] == kind]
 
 
-def shown(widget: dict[str, Any]) -> Iterator[Metric]:
+def shown(stack: Stack) -> set[Metric]:
+    rows = [row for widget in widgets(stack) for row in widget["metrics"]]
+    single = (
+        Metric(row[0], row[1], frozenset(name for name in row[2::2] if isinstance(name, str)))
+        for row in rows
+        if isinstance(row[0], str)
+    )
+    found = (metric for widget in widgets(stack) for search in searches(widget) for metric in search.metrics)
+    return {*single, *found}
+
+
+def searches(widget: dict[str, Any]) -> Iterator[Search]:
+    """Raises ValueError for a SEARCH that is written in another form than CloudWatch documents."""
     for row in widget["metrics"]:
-        if isinstance(row[0], dict):
-            for namespace, _, name, _ in SEARCH.findall(row[0]["expression"]):
-                first, *dimensions = namespace.split(",")
-                yield Metric(first, name, frozenset(dimensions))
-        else:
-            names = [part for part in row if isinstance(part, str)]
-            yield Metric(names[0], names[1], frozenset(names[2::2]))
+        expression = row[0]["expression"] if isinstance(row[0], dict) else ""
+        found = re.findall(r"SEARCH\('\{([^{}']+)\} ([^{}']+)', '(\w+)', \d+\)", expression)
+        if len(found) != expression.count("SEARCH"):
+            raise ValueError(f"{widget['title']}: {expression} is not understood")
+        for schema, term, statistic in found:
+            namespace, *dimensions = schema.split(",")
+            yield Search(namespace, frozenset(dimensions), term, statistic)
 
 
-def alarms() -> dict[str, dict[str, Any]]:
-    return {name: resolved(item) for name, item in of_type("AWS::CloudWatch::Alarm").items()}
+def alarms(stack: Stack) -> dict[str, dict[str, Any]]:
+    """By their names, without the stack's."""
+    found = stack.of_type("AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"].removeprefix(f"{stack.name}-"): alarm for alarm in found}
 
 
 def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
@@ -63,8 +77,11 @@ def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def metric(part: dict[str, Any]) -> Metric:
-    names = frozenset(dimension["Name"] for dimension in part["Dimensions"])
-    return Metric(part["Namespace"], part["MetricName"], names)
+    return Metric(part["Namespace"], part["MetricName"], frozenset(dimensions(part)))
+
+
+def dimensions(part: dict[str, Any]) -> dict[str, str]:
+    return {dimension["Name"]: dimension["Value"] for dimension in part["Dimensions"]}
 
 
 @cache

@@ -12,7 +12,7 @@ import pytest
 from tests.sam import template
 from tests.sam.template import ROOT
 
-JOBS = sorted(template.queue_functions())
+JOBS = sorted(template.job_functions())
 APIS = sorted(template.api_functions())
 FUNCTIONS = sorted(template.functions())
 

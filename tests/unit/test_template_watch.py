@@ -1,8 +1,8 @@
 """Dashboard and alarms: every figure in them is emitted, and everything that matters is looked at."""
 
 import json
+import re
 from itertools import combinations
-from typing import Any
 
 import boto3
 import pytest
@@ -10,9 +10,9 @@ from moto import mock_aws
 
 from slowmatch import telemetry
 from slowmatch.jobs.catalog import JOBS
-from tests.sam import template, watching
-from tests.sam.template import of_type
-from tests.sam.watching import Metric
+from tests.sam import aws_limits, template, watching
+from tests.sam.evaluated import Stack
+from tests.sam.watching import Metric, Search
 
 QUEUE, FUNCTION = frozenset({"QueueName"}), frozenset({"FunctionName"})
 API, CLUSTER = frozenset({"ApiId"}), frozenset({"DBClusterIdentifier"})
@@ -41,8 +41,15 @@ EMITTED_BY_AWS: dict[str, dict[str, frozenset[str]]] = {
 # AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData-discoverable-fields.html, of Lambda's logs
 FIELDS_OF_A_REPORT = {"@type", "@initDuration"}
 
-ALARMS = watching.alarms()
-SCHEDULED = sorted(name for name, spec in JOBS.items() if spec.scheduled)
+STACK = Stack()
+ALARMS = watching.alarms(STACK)
+WIDGETS = {widget["title"]: widget for widget in watching.widgets(STACK)}
+ROWS = {row["Name"]: row for row in template.job_rows().values()}
+SCHEDULED = sorted(job for job, row in ROWS.items() if "Schedule" in row)
+ALARMS_OF_A_JOB = {"dead-letters", "oldest-message", "errors", "failing"}
+SEARCH_CHARACTERS = 1024
+every_job = pytest.mark.parametrize("job", sorted(JOBS))
+every_scheduled_job = pytest.mark.parametrize("job", SCHEDULED)
 
 
 def is_emitted(metric: Metric) -> bool:
@@ -51,15 +58,23 @@ def is_emitted(metric: Metric) -> bool:
     return EMITTED_BY_AWS.get(metric.namespace, {}).get(metric.name) == metric.dimensions
 
 
-def all_shown(**parameters: str) -> set[Metric]:
-    return {metric for widget in watching.widgets(**parameters) for metric in watching.shown(widget)}
+def is_found(name: str, search: Search) -> bool:
+    """Whether CloudWatch finds the queue or function: its words, one after the other, and none that is excluded.
+
+    AmazonCloudWatch/latest/monitoring/search-expression-syntax.html, "Partial matches". The template
+    writes such terms as Dimension=words, all of which have to match, and NOT Dimension=words.
+    """
+    (dimension,) = search.dimensions
+    terms = re.findall(rf"(NOT )?{dimension}=([\w-]+)", search.term)
+    assert terms, search
+    return all(bool(excluded) != (f"-{words}-" in f"-{name}-") for excluded, words in terms)
 
 
 # what is emitted
 
 
 def test_every_metric_of_the_dashboard_is_emitted() -> None:
-    assert [metric for metric in all_shown() if not is_emitted(metric)] == []
+    assert [metric for metric in watching.shown(STACK) if not is_emitted(metric)] == []
 
 
 def test_every_metric_of_an_alarm_is_emitted() -> None:
@@ -68,7 +83,8 @@ def test_every_metric_of_an_alarm_is_emitted() -> None:
 
 
 def test_everything_that_the_code_emits_is_on_the_dashboard() -> None:
-    assert watching.emitted() - all_shown() == set()
+    missing = watching.emitted() - watching.shown(STACK)
+    assert missing == set(), "add a widget to the dashboard in stacks/observability.yaml"
 
 
 def test_a_metric_has_the_stack_s_name_and_its_own_dimensions(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,26 +97,28 @@ def test_a_metric_has_the_stack_s_name_and_its_own_dimensions(capsys: pytest.Cap
     assert template.variables()["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
-def test_the_cold_starts_are_asked_of_what_lambda_logs() -> None:
-    (widget,) = watching.widgets("log")
+def test_cold_starts_are_counted_in_the_logs_of_what_people_wait_for() -> None:
+    (widget,) = watching.widgets(STACK, "log")
     assert all(field in widget["query"] for field in FIELDS_OF_A_REPORT)
-    assert {f"SOURCE '{group}'" for group in watching.resolved(_log_groups())} == set(
-        widget["query"].split(" | filter")[0].split(" | ")
-    )
-
-
-def _log_groups() -> list[Any]:
-    return [function["LoggingConfig"]["LogGroup"] for function in template.functions().values()]
+    sources = re.findall(r"SOURCE '(\w+)'", widget["query"])
+    assert sources == [function.replace("Function", "Logs") for function in template.api_functions()]
 
 
 # the dashboard
 
 
-def test_the_dashboard_begins_with_words_and_the_alarms() -> None:
-    first, second = watching.dashboard()["widgets"][:2]
+def test_the_dashboard_begins_with_words_and_the_alarms_that_all_jobs_share() -> None:
+    first, second = watching.dashboard(STACK)["widgets"][:2]
     assert (first["type"], second["type"]) == ("text", "alarm")
     assert "/dashboard/failed" in first["properties"]["markdown"]
-    assert sorted(second["properties"]["alarms"]) == sorted(f"{name}.Arn" for name in ALARMS)
+    of_jobs = {f"{job}-{alarm}" for job in JOBS for alarm in (*ALARMS_OF_A_JOB, "silent")}
+    listed = {arn.rpartition(":")[2] for arn in second["properties"]["alarms"]}
+    logical_ids = {
+        alarm["AlarmName"]: name for name, alarm in STACK.of_type("AWS::CloudWatch::Alarm").items()
+    }
+    shared = [alarm["AlarmName"] for name, alarm in ALARMS.items() if name not in of_jobs]
+    assert all(name in listed or f"{logical_ids[name]}.Arn" in listed for name in shared)
+    assert len(listed) == len(shared)
 
 
 @pytest.mark.parametrize(
@@ -129,30 +147,46 @@ def test_the_dashboard_begins_with_words_and_the_alarms() -> None:
     ],
 )
 def test_what_the_person_on_call_needs_is_there(title: str) -> None:
-    assert title in [widget["title"] for widget in watching.widgets()]
+    assert title in WIDGETS
 
 
 @pytest.mark.parametrize("title", ["Errors of functions", "Throttles", "Concurrent invocations"])
-def test_every_function_is_looked_at(title: str) -> None:
-    (widget,) = (widget for widget in watching.widgets() if widget["title"] == title)
-    rows = [row for row in widget["metrics"] if row[0] == "AWS/Lambda"]
-    assert {row[3] for row in rows} == set(template.functions())
+def test_functions_are_found_by_the_stack_s_name(title: str) -> None:
+    (search,) = watching.searches(WIDGETS[title])
+    assert all(is_found(f"{STACK.name}-{function}-1A2B3C", search) for function in template.functions())
+    assert not is_found("another-DispatcherFunction-1A2B3C", search)
 
 
-def test_every_queue_is_looked_at() -> None:
-    rows = [row for widget in watching.widgets() for row in widget["metrics"] if row[0] == "AWS/SQS"]
-    assert {row[3].removesuffix(".QueueName") for row in rows} == set(of_type("AWS::SQS::Queue"))
+@pytest.mark.parametrize("name", [*sorted(JOBS), "notify"])
+def test_a_queue_is_shown_apart_from_its_dead_letters(name: str) -> None:
+    queue, dead_letters = f"{STACK.name}-{name}", f"{STACK.name}-{name}-dead"
+    for title, shown, others in (
+        ("Messages that wait", queue, dead_letters),
+        ("Age of the oldest message (s)", queue, dead_letters),
+        ("Dead letters", dead_letters, queue),
+    ):
+        (search,) = watching.searches(WIDGETS[title])
+        assert is_found(shown, search), f"{title} misses {shown}: no job's name may have the word dead"
+        assert not is_found(others, search), f"{title} shows {others}"
 
 
-def test_every_job_s_failure_rate_is_shown() -> None:
-    (rate,) = (widget for widget in watching.widgets() if widget["title"].startswith("Failed of the runs"))
-    assert {row[5] for row in rate["metrics"] if row[0] == "Slowmatch"} == set(JOBS)
+def test_metrics_of_the_code_are_those_of_this_stack_alone() -> None:
+    found = [search for widget in WIDGETS.values() for search in watching.searches(widget)]
+    own = [search for search in found if search.namespace == "Slowmatch"]
+    assert own
+    assert [search for search in own if f'service="{STACK.name}"' not in search.term] == []
+
+
+def test_cloudwatch_takes_every_search_of_the_longest_name() -> None:
+    stack = Stack("s" * aws_limits.LONGEST_STACK_NAME)
+    for widget in watching.widgets(stack):
+        assert all(len(search.term) < SEARCH_CHARACTERS - 100 for search in watching.searches(widget))
 
 
 def test_nothing_overlaps_and_every_row_is_full() -> None:
     boxes = [
         tuple(widget[key] for key in ("x", "y", "width", "height"))
-        for widget in watching.dashboard()["widgets"]
+        for widget in watching.dashboard(STACK)["widgets"]
     ]
     cells = [{(a, b) for a in range(x, x + w) for b in range(y, y + h)} for x, y, w, h in boxes]
     assert all(first.isdisjoint(second) for first, second in combinations(cells, 2))
@@ -160,27 +194,29 @@ def test_nothing_overlaps_and_every_row_is_full() -> None:
     assert len(set().union(*cells)) == 24 * bottom
 
 
-def test_ids_are_unique_within_a_widget_and_every_expression_knows_its_own() -> None:
-    for widget in watching.widgets():
-        ids = [row[-1]["id"] for row in widget["metrics"] if isinstance(row[-1], dict) and "id" in row[-1]]
+def test_every_expression_knows_the_ids_that_it_computes_with() -> None:
+    for widget in watching.widgets(STACK):
+        expressions = [row[0] for row in widget["metrics"] if isinstance(row[0], dict)]
+        ids = [item["id"] for item in expressions if "id" in item]
         assert len(ids) == len(set(ids)), widget["title"]
+        computed = " ".join(re.sub(r"SEARCH\(.*\)", "", item["expression"]) for item in expressions)
+        assert set(re.findall(r"[a-z]\w*", computed)) <= set(ids), widget["title"]
 
 
 def test_a_database_elsewhere_is_neither_shown_nor_an_alarm() -> None:
-    elsewhere = {"DatabaseHost": "db.example.com"}
-    assert "AWS/RDS" not in {metric.namespace for metric in all_shown(**elsewhere)}
-    (alarms,) = watching.widgets("alarm", **elsewhere)
-    assert not {"CapacityAlarm.Arn", "ConnectionsAlarm.Arn"} & set(alarms["alarms"])
+    elsewhere = Stack(DatabaseHost="db.example.com", DatabaseSecretArn="arn:aws:secretsmanager:x")
+    assert "AWS/RDS" not in {metric.namespace for metric in watching.shown(elsewhere)}
+    (listed,) = watching.widgets(elsewhere, "alarm")
+    assert not {"CapacityAlarm.Arn", "ConnectionsAlarm.Arn"} & set(listed["alarms"])
+    assert not {"capacity", "connections"} & watching.alarms(elsewhere).keys()
 
 
 def test_cloudwatch_takes_the_dashboard() -> None:
     with mock_aws():
         client = boto3.client("cloudwatch", "us-east-1")
-        client.put_dashboard(DashboardName="slowmatch", DashboardBody=json.dumps(watching.dashboard()))
-        assert (
-            json.loads(client.get_dashboard(DashboardName="slowmatch")["DashboardBody"])
-            == watching.dashboard()
-        )
+        body = json.dumps(watching.dashboard(STACK))
+        client.put_dashboard(DashboardName="slowmatch", DashboardBody=body)
+        assert client.get_dashboard(DashboardName="slowmatch")["DashboardBody"] == body
 
 
 # the alarms
@@ -189,32 +225,51 @@ def test_cloudwatch_takes_the_dashboard() -> None:
 @pytest.mark.parametrize("name", sorted(ALARMS))
 def test_an_alarm_goes_to_the_topic_when_it_begins_and_when_it_ends(name: str) -> None:
     alarm = ALARMS[name]
-    assert alarm["AlarmActions"] == alarm["OKActions"] == ["NotifyTopic"]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [STACK.arn("NotifyTopic")]
     assert alarm["AlarmDescription"]
-    assert alarm["AlarmName"].startswith("slowmatch-")
+    assert alarm["AlarmName"] == f"{STACK.name}-{name}"
 
 
-@pytest.mark.parametrize("job", SCHEDULED)
-def test_a_job_that_should_have_succeeded_is_missed_even_when_no_figure_comes(job: str) -> None:
-    alarm = ALARMS[f"{_block(job)}SilentAlarm"]
-    assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
-        "RunSucceeded",
-        "LessThanThreshold",
-        1,
-    )
-    assert {"Name": "job", "Value": job} in alarm["Dimensions"]
-    assert alarm["TreatMissingData"] == "breaching"
+@every_job
+def test_every_job_has_its_alarms_and_one_of_silence_if_it_is_scheduled(job: str) -> None:
+    wanted = ALARMS_OF_A_JOB | ({"silent"} if job in SCHEDULED else set())
+    made = {alarm for alarm in (*ALARMS_OF_A_JOB, "silent") if f"{job}-{alarm}" in ALARMS}
+    assert made == wanted
 
 
-@pytest.mark.parametrize("job", SCHEDULED)
+@every_job
+def test_a_job_s_queues_and_function_are_watched(job: str) -> None:
+    (function,) = (name for name, its_job in template.job_functions().items() if its_job == job)
+    watched = {
+        alarm: watching.dimensions(ALARMS[f"{job}-{alarm}"])
+        for alarm in ("dead-letters", "oldest-message", "errors")
+    }
+    assert watched == {
+        "dead-letters": {"QueueName": f"{STACK.name}-{job}-dead"},
+        "oldest-message": {"QueueName": f"{STACK.name}-{job}"},
+        "errors": {"FunctionName": function},
+    }
+
+
+@every_job
 def test_a_job_s_failure_rate_is_watched(job: str) -> None:
-    alarm = ALARMS[f"{_block(job)}FailingAlarm"]
-    assert {part["MetricName"] for part in watching.watched(alarm)} == {"RunFailed", "RunSucceeded"}
-    assert all({"Name": "job", "Value": job} in part["Dimensions"] for part in watching.watched(alarm))
+    parts = watching.watched(ALARMS[f"{job}-failing"])
+    assert {part["MetricName"] for part in parts} == {"RunFailed", "RunSucceeded"}
+    assert all(watching.dimensions(part) == {"service": STACK.name, "job": job} for part in parts)
+
+
+@every_scheduled_job
+def test_silence_of_a_job_is_an_alarm_after_its_hours(job: str) -> None:
+    alarm = ALARMS[f"{job}-silent"]
+    compared = (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"])
+    assert compared == ("RunSucceeded", "LessThanThreshold", 1)
+    assert watching.dimensions(alarm) == {"service": STACK.name, "job": job}
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, ROWS[job]["DueHours"])
+    assert alarm["TreatMissingData"] == ROWS[job].get("Silence", "breaching")
 
 
 def test_the_dispatcher_s_silence_and_its_failing_duties_are_an_alarm() -> None:
-    alarm = ALARMS["DispatcherAlarm"]
+    alarm = ALARMS["dispatcher"]
     assert alarm["TreatMissingData"] == "breaching"
     assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
         "DispatcherFailures",
@@ -223,40 +278,24 @@ def test_the_dispatcher_s_silence_and_its_failing_duties_are_an_alarm() -> None:
     )
 
 
-def test_every_dead_letter_queue_has_an_alarm() -> None:
-    parts = watching.watched(ALARMS["DeadLettersAlarm"]) + watching.watched(ALARMS["NotificationsAlarm"])
-    watched = {part["Dimensions"][0]["Value"].removesuffix(".QueueName") for part in parts}
-    assert watched == {name for name in of_type("AWS::SQS::Queue") if name.endswith("DeadLetters")}
-
-
-def test_every_queue_of_a_job_is_watched_for_messages_that_wait() -> None:
-    parts = watching.watched(ALARMS["OldestMessageAlarm"])
-    assert {part["Dimensions"][0]["Value"].removesuffix(".QueueName") for part in parts} == set(
-        template.queue_functions().values()
-    )
+def test_dead_letters_of_the_notifier_are_an_alarm() -> None:
+    dead_letters = STACK.of_type("AWS::SQS::Queue")["NotifyDeadLetters"]
+    assert watching.dimensions(ALARMS["notifications"]) == {"QueueName": dead_letters["QueueName"]}
 
 
 def test_errors_of_every_function_are_an_alarm_by_themselves_or_as_5xx() -> None:
-    errors = {part["Dimensions"][0]["Value"] for part in watching.watched(ALARMS["FunctionErrorsAlarm"])}
+    shared = [watching.dimensions(part) for part in watching.watched(ALARMS["function-errors"])]
+    errors = {part["FunctionName"] for part in shared} | set(template.job_functions())
     assert errors == set(template.functions()) - set(template.api_functions())
-    assert ALARMS["ApiErrorsAlarm"]["MetricName"] == "5xx"
+    assert ALARMS["api-errors"]["MetricName"] == "5xx"
 
 
 def test_the_database_s_alarms_come_before_its_connections_end() -> None:
-    table = template.written()["Mappings"]["Connections"]
-    capacities = template.written()["Parameters"]["DatabaseMaxCapacity"]["AllowedValues"]
-    assert sorted(table) == sorted(map(str, capacities))
-    most = {"1": 189, "2": 189, "4": 823, "8": 1669}
-    assert all(row["Alarm"] < 0.9 * most.get(capacity, 2000) for capacity, row in table.items())
+    table = template.nested()["ObservabilityStack"]["Mappings"]["Connections"]
+    assert list(table) == template.written()["Parameters"]["DatabaseMaxCapacity"]["AllowedValues"]
+    for capacity, row in table.items():
+        assert row["Alarm"] < 0.9 * aws_limits.max_connections(int(capacity)), capacity
 
 
-def test_an_alarm_has_at_most_ten_metrics_and_looks_back_a_week_at_most() -> None:
-    for name, alarm in ALARMS.items():
-        assert len(alarm.get("Metrics", [])) <= 10, name
-    hours = [item for key, item in template.written()["Parameters"].items() if key.endswith("DueHours")]
-    assert len(hours) == len(SCHEDULED)
-    assert all(item["MaxValue"] == 7 * 24 for item in hours)
-
-
-def _block(job: str) -> str:
-    return "".join(part.capitalize() for part in job.split("-"))
+def test_an_alarm_has_at_most_ten_metrics() -> None:
+    assert [name for name, alarm in ALARMS.items() if len(alarm.get("Metrics", [])) > 10] == []

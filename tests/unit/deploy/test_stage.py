@@ -8,9 +8,7 @@ from local import parameter_overrides, stack_name, stage
 from local.errors import StackError
 from tests.sam import template
 
-LONGEST = (
-    50  # rules may have 64 characters, and the longest that is named after the stack adds "-daily-summary"
-)
+LONGEST = stack_name.longest(template.all_resources())
 
 
 def write(config: Path, overrides: str, name: str = "slowmatch") -> Path:
@@ -124,7 +122,7 @@ def test_what_cannot_be_an_override_is_refused(written: object, words: str) -> N
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["s", "slowmatch", "slowmatch-prod-2", "s" * LONGEST])
+@pytest.mark.parametrize("name", ["s", "slowmatch", "slowmatch-prod-2", "s" * LONGEST.characters])
 def test_a_name_that_every_resource_can_carry_is_taken(config: Path, name: str) -> None:
     assert (
         stage.read(write(config, '"MailSender=a@b.org MailRecipients=c@b.org"', name), "prod").stack_name
@@ -143,16 +141,31 @@ def test_a_name_that_the_database_cannot_carry_is_refused_with_the_reason(config
 
 
 def test_a_name_that_is_too_long_is_refused_with_the_resource_that_it_breaks(config: Path) -> None:
+    name = "s" * (LONGEST.characters + 1)
     with pytest.raises(
-        StackError, match=rf"51 characters: at most {LONGEST} .* AWS::Events::Rule s+-daily-summary"
+        StackError,
+        match=rf"at most {LONGEST.characters} are possible, because the {LONGEST.kind} {name}{LONGEST.ending} ",
     ):
-        stage.read(write(config, "[]", "s" * (LONGEST + 1)), "prod")
+        stage.read(write(config, "[]", name), "prod")
 
 
-def test_the_longest_name_follows_from_the_template() -> None:
-    rule = {
-        "Type": "AWS::Events::Rule",
-        "Properties": {"Name": {"Fn::Sub": "${AWS::StackName}-a-longer-job-name"}},
-    }
-    with pytest.raises(StackError, match="at most 46 are possible"):
-        stack_name.check("s" * 47, template.written()["Resources"] | {"Longer": rule})
+@pytest.mark.parametrize(
+    ("kind", "key", "ending", "characters"),
+    [
+        ("AWS::Events::Rule", "Name", "-a-longer-name-of-a-job", 41),
+        ("AWS::SQS::Queue", "QueueName", "-a-longer-name-of-a-job-without-a-schedule-dead", 33),
+    ],
+)
+def test_the_longest_name_of_a_job_limits_the_stack_s(
+    kind: str, key: str, ending: str, characters: int
+) -> None:
+    longer = {"Type": kind, "Properties": {key: {"Fn::Sub": "${AWS::StackName}" + ending}}}
+    resources = template.all_resources() | {"Longer": longer}
+    stack_name.check("s" * characters, resources)
+    with pytest.raises(StackError, match=rf"at most {characters} .* the longest name of a job decides"):
+        stack_name.check("s" * (characters + 1), resources)
+
+
+def test_the_database_cluster_limits_the_name_too() -> None:
+    cluster = template.nested()["DatabaseStack"]["Resources"]["Database"]
+    assert stack_name.longest({"Database": cluster}) == (63, "AWS::RDS::DBCluster", "", 63)
