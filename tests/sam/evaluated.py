@@ -5,6 +5,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from itertools import islice
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 from local.intrinsics import Resolver, as_text
 from tests.sam import template
@@ -40,8 +41,7 @@ class Stack:
         pseudo = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
-            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/"
-            "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{uuid5(NAMESPACE_DNS, name)}",
             "AWS::StackName": name,
         }
         self.name, self.parameters = name, parameters

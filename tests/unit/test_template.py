@@ -1,27 +1,24 @@
-"""What template.yaml promises, and that the code on the other side of each name exists."""
+"""The functions, the routes and the whole of template.yaml and its nested stacks.
+
+Jobs are in test_template_jobs.py.
+"""
 
 import ast
-import importlib
 import json
 import re
-from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
 
-from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.messages import parse_message
-from tests.sam import template
+from tests.sam import routes, template
 from tests.sam.evaluated import Stack
 from tests.sam.template import ROOT, Route, of_type
 
+STACK = Stack()
 FUNCTIONS = sorted(template.functions())
 APIS = sorted(template.api_functions())
-QUEUES = sorted(template.queue_functions().items())
-POLLED = sorted(template.polled_queues().items())
-JOB_RULES = sorted(of_type("AWS::Events::Rule"))
-SCHEDULED = {name for name, spec in JOBS.items() if spec.scheduled}
+OF_CODE = routes.all_of_code()
 
 
 # functions
@@ -44,7 +41,8 @@ def test_every_handler_resolves_to_a_name_in_a_file(function: str) -> None:
 
 def test_every_function_folder_is_in_the_template() -> None:
     folders = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
-    assert folders == {template.folder(function) for function in FUNCTIONS}
+    missing = sorted(folders - {template.folder(function) for function in FUNCTIONS})
+    assert missing == [], "add a function to template.yaml, or for a job its row and its name in the loop"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -54,124 +52,41 @@ def test_every_function_has_a_log_group_of_its_own_that_forgets(function: str) -
     assert "RetentionInDays" in of_type("AWS::Logs::LogGroup")[group]
 
 
-def test_every_log_group_forgets() -> None:
-    groups = of_type("AWS::Logs::LogGroup")
-    assert [name for name, group in groups.items() if "RetentionInDays" not in group] == []
-
-
 def test_no_function_folder_has_requirements_of_its_own() -> None:
     assert list((ROOT / "functions").rglob("requirements*.txt")) == []
-
-
-# queues
-
-
-@pytest.mark.parametrize(("function", "queue"), POLLED)
-def test_every_queue_has_a_dead_letter_queue_that_keeps_messages_longer(function: str, queue: str) -> None:
-    queues = of_type("AWS::SQS::Queue")
-    dead = queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-    assert template.job_of(dead) == f"{template.job_of(queue)}-dead"
-    assert queues[dead]["MessageRetentionPeriod"] > queues[queue]["MessageRetentionPeriod"]
-
-
-@pytest.mark.parametrize(("function", "queue"), POLLED)
-def test_a_message_stays_hidden_for_at_least_six_times_the_function_s_time_out(
-    function: str, queue: str
-) -> None:
-    hidden = of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
-    assert 6 * template.timeout(function) <= hidden <= 12 * 3600
-
-
-@pytest.mark.parametrize(("function", "queue"), POLLED)
-def test_a_message_is_received_at_least_five_times_before_it_is_dead(function: str, queue: str) -> None:
-    assert of_type("AWS::SQS::Queue")[queue]["RedrivePolicy"]["maxReceiveCount"] >= 5
-
-
-@pytest.mark.parametrize("function", [function for function, _ in QUEUES])
-def test_a_job_s_function_takes_one_message_at_a_time_and_reports_each_failed_one(function: str) -> None:
-    (event,) = template.events(function, "SQS")
-    assert event["BatchSize"] == 1
-    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert event["ScalingConfig"] == {"MaximumConcurrency": 2}
-
-
-def test_every_queue_is_either_polled_or_holds_dead_letters() -> None:
-    queues = of_type("AWS::SQS::Queue")
-    polled = set(template.polled_queues().values())
-    dead = {queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] for queue in polled}
-    assert set(queues) == polled | dead
-    assert polled & dead == set()
-
-
-def test_every_queue_is_encrypted() -> None:
-    assert all(queue["SqsManagedSseEnabled"] is True for queue in of_type("AWS::SQS::Queue").values())
-
-
-# jobs
-
-
-def test_every_job_of_the_catalog_has_a_queue_and_if_it_is_scheduled_a_rule_named_after_it() -> None:
-    assert {template.job_of(queue) for _, queue in QUEUES} == set(JOBS)
-    assert {template.job_of(rule) for rule in JOB_RULES} == SCHEDULED
-
-
-@pytest.mark.parametrize(("function", "queue"), QUEUES)
-def test_the_folder_of_a_job_s_function_is_named_after_the_job(function: str, queue: str) -> None:
-    assert template.folder(function) == template.job_of(queue).replace("-", "_")
-
-
-@pytest.mark.parametrize("rule", JOB_RULES)
-def test_a_rule_sends_a_tick_of_its_own_job_to_its_own_queue(rule: str) -> None:
-    (target,) = of_type("AWS::Events::Rule")[rule]["Targets"]
-    transformer = target["InputTransformer"]
-    assert transformer["InputPathsMap"] == {"time": "$.time"}
-    message = transformer["InputTemplate"].replace("<time>", '"2026-12-31T02:00:00Z"')
-    job = template.job_of(rule)
-    assert parse_message(message) == {"job": job, "occurrence": datetime(2026, 12, 31, 2, tzinfo=UTC)}
-    assert template.job_of(target["Arn"]["Fn::GetAtt"][0]) == job
-
-
-@pytest.mark.parametrize("rule", JOB_RULES)
-def test_a_rule_s_schedule_is_a_parameter_in_cron(rule: str) -> None:
-    parameter = of_type("AWS::Events::Rule")[rule]["ScheduleExpression"]["Ref"]
-    assert template.written()["Parameters"][parameter]["Default"].startswith("cron(")
-
-
-def test_the_jobs_run_when_they_are_meant_to() -> None:
-    parameters = template.written()["Parameters"]
-    assert parameters["ExpirySchedule"]["Default"] == "cron(0 * * * ? *)"  # every full hour
-    assert parameters["CleanupSchedule"]["Default"] == "cron(0 2 * * ? *)"  # 2 AM UTC
-
-
-@pytest.mark.parametrize("rule", JOB_RULES)
-def test_of_all_services_only_its_own_rule_may_send_to_a_queue(rule: str) -> None:
-    queue = of_type("AWS::Events::Rule")[rule]["Targets"][0]["Arn"]["Fn::GetAtt"][0]
-    policies = of_type("AWS::SQS::QueuePolicy").values()
-    (policy,) = (policy for policy in policies if {"Ref": queue} in policy["Queues"])
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": {"Fn::GetAtt": [queue, "Arn"]},
-            "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}},
-        }
-    ]
 
 
 # HTTP
 
 
-@pytest.mark.parametrize("function", APIS)
-def test_the_routes_of_the_template_are_the_routes_of_the_code(function: str) -> None:
-    assert {str(route) for route in template.routes(function)} == {
-        str(route) for route in _routes_of_code(template.folder(function))
-    }
+@pytest.mark.parametrize(("folder", "route"), OF_CODE, ids=lambda value: str(value))
+def test_a_request_is_led_to_the_function_that_answers_it(folder: str, route: Route) -> None:
+    match = routes.leading(route.method, routes.example(route))
+    led_to = match.function.label if match else "no function"
+    assert led_to == folder, (
+        f"template.yaml leads {route} to {led_to}: add a path of HttpApi to the Events of functions/{folder}"
+    )
 
 
 def test_no_route_leads_to_two_functions() -> None:
-    routes = [route for function in APIS for route in template.routes(function)]
-    assert len(routes) == len(set(routes))
+    found = [route for function in APIS for route in template.routes(function)]
+    assert len(found) == len(set(found))
+
+
+def test_no_two_functions_answer_the_same_request() -> None:
+    found = [route for _, route in OF_CODE]
+    assert len(found) == len(set(found))
+
+
+def test_each_route_of_the_sign_in_has_a_limit_of_its_own() -> None:
+    api = template.written()["Resources"]["HttpApi"]["Properties"]
+    sign_in = {str(route) for _, route in OF_CODE if route.path.startswith("/sign-in")}
+    assert sign_in
+    assert sign_in <= {str(route) for function in APIS for route in template.routes(function)}
+    assert api["RouteSettings"].keys() == sign_in
+    (stage,) = STACK.of_type("AWS::ApiGatewayV2::Stage").values()
+    for limits in stage["RouteSettings"].values():
+        assert all(int(limits[name]) < int(most) for name, most in stage["DefaultRouteSettings"].items())
 
 
 def test_the_functions_behind_the_api_and_no_others_carry_what_verifies_a_sign_in() -> None:
@@ -211,7 +126,7 @@ def test_each_role_has_a_group_in_the_user_pool() -> None:
 
 
 def test_requests_are_throttled_and_logged() -> None:
-    (stage,) = of_type("AWS::ApiGatewayV2::Stage", template.transformed()["Resources"]).values()
+    (stage,) = STACK.of_type("AWS::ApiGatewayV2::Stage").values()
     assert stage["DefaultRouteSettings"].keys() == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
     line = re.sub(r"\$[A-Za-z.]+", "1", stage["AccessLogSettings"]["Format"])
     assert "requestId" in json.loads(line)
@@ -221,17 +136,35 @@ def test_an_api_function_ends_before_the_gateway_s_thirty_seconds() -> None:
     assert all(template.timeout(function) < 30 for function in APIS)
 
 
-def _routes_of_code(folder: str) -> set[Route]:
-    app = importlib.import_module(f"{folder}.app").app
-    known = app._static_routes + app._dynamic_routes
-    return {Route(route.method, _as_in_the_template(route.path)) for route in known}
-
-
-def _as_in_the_template(path: str) -> str:
-    return re.sub(r"<(\w+)>", r"{\1}", path).replace("{path}.*", "{path+}").replace(".+", "{path+}")
-
-
 # the whole
+
+
+# Under another logical id it would be another resource: CloudFormation makes that, and removes the old one with its data.
+@pytest.mark.parametrize(
+    "logical_id",
+    [
+        *("DatabaseStack", "Database", "DatabaseWriter", "DatabaseSubnets", "DatabaseParameters"),
+        *("SignInStack", "UserPool", "UserPoolDomain", "UserPoolClient", "SignInSecret", "SessionSecret"),
+        *("NotifyQueue", "NotifyDeadLetters", "NotifyTopic", "NotifyKey", "NetworkStack"),
+        *(f"{job}{part}" for job in template.job_rows() for part in ("Queue", "DeadLetters")),
+    ],
+)
+def test_what_holds_data_keeps_its_logical_id(logical_id: str) -> None:
+    assert logical_id in template.all_resources()
+
+
+def test_logical_ids_differ_between_all_stacks() -> None:
+    found = [*template.written()["Resources"]]
+    found += [name for document in template.nested().values() for name in document["Resources"]]
+    assert sorted(found) == sorted(set(found))
+
+
+@pytest.mark.parametrize("root", ["NetworkStack", "DatabaseStack", "SignInStack", "ObservabilityStack"])
+def test_a_nested_stack_is_given_exactly_its_parameters(root: str) -> None:
+    given = template.written()["Resources"][root]["Properties"]["Parameters"]
+    declared = template.nested()[root]["Parameters"]
+    assert declared.keys() == given.keys()
+    assert all(parameter.get("Description") for parameter in declared.values())
 
 
 def test_the_stack_can_be_made_in_some_order() -> None:
@@ -242,7 +175,7 @@ def test_the_stack_can_be_made_in_some_order() -> None:
         for name, resource in resources.items()
     }
     assert set(TopologicalSorter(needs).static_order()) == set(resources)
-    assert {"HttpApi", "UserPool"} <= needs["UserPoolClient"]
+    assert {"HttpApi", "SignInStack"} <= needs["UserPoolClient"]
 
 
 def _list(value: Any) -> list[Any]:
@@ -266,21 +199,31 @@ def _named(value: Any) -> set[str]:
     return found | {name for item in value.values() for name in _named(item)}
 
 
-def test_two_stages_in_one_account_do_not_meet() -> None:
-    """Whatever has a name of its own has the stack's name in it."""
-    names = {
-        (logical_id, key): json.dumps(value)
-        for logical_id, item in template.written()["Resources"].items()
+NAME = re.compile(r"(Queue|Topic|Alarm|Dashboard|LogGroup|UserPool|Function)?Name|DBClusterIdentifier|Domain")
+
+
+def names(stack: Stack) -> dict[tuple[str, str, str], str]:
+    """By kind, property and logical id, whatever the stack's resources are called in the account."""
+    return {
+        (item["Type"], key, logical_id): str(value)
+        for logical_id, item in stack.resources.items()
         for key, value in item["Properties"].items()
-        if re.fullmatch(
-            r"(Queue|Topic|Alarm|Dashboard|LogGroup|UserPool|Function)?Name|DBClusterIdentifier|Domain", key
-        )
-        and "Ref" not in value
+        if NAME.fullmatch(key) and value not in stack.resources
     }
-    assert [
-        where for where, name in names.items() if not re.search(r"AWS::Stack(Name|Id)|\bvpc\b", name)
-    ] == []
-    assert len(names) > 20
+
+
+def test_two_stages_in_one_account_do_not_meet() -> None:
+    first, second = names(Stack("first")), names(Stack("second"))
+    same = {where for where, name in first.items() if second[where] == name}
+    assert same == {("AWS::EC2::EIP", "Domain", "NatAddress")}  # "vpc", which is no name
+    assert len(first) > 20
+
+
+def test_two_resources_of_a_kind_have_different_names() -> None:
+    taken: dict[tuple[str, str], str] = {}
+    for (kind, key, logical_id), name in names(STACK).items():
+        other = taken.setdefault((kind, name), logical_id)
+        assert other == logical_id, f"{logical_id} and {other}: {name}"
 
 
 # parameters

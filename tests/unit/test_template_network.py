@@ -10,12 +10,12 @@ import pytest
 from slowmatch.mail.config import transport_from
 from slowmatch.mail.smtp import Smtp
 from slowmatch.settings import Settings
-from tests.sam import template
+from tests.sam import aws_limits, template
 from tests.sam.evaluated import REGION, Stack
 from tests.sam.parameters import refusals
 from tests.sam.template import ROOT, of_type
 
-RESOURCES = template.written()["Resources"]
+RESOURCES = template.all_resources()
 PARAMETERS = template.written()["Parameters"]
 (CLUSTER,) = of_type("AWS::RDS::DBCluster").values()
 (INSTANCE,) = of_type("AWS::RDS::DBInstance").values()
@@ -27,11 +27,6 @@ SERVER = {
 }
 OWN_NETWORK = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0a"}
 
-# Aurora user guide, "Maximum connections for Aurora Serverless v2": by DatabaseMaxCapacity, for PostgreSQL.
-# A capacity of 2 is not in that table, so it counts as 1.
-MAX_CONNECTIONS = {1: 189, 2: 189, 4: 823, 8: 1669}
-# A minimum of 0 or 0.5 capacity units holds them at 2,000, so more capacity does not count for more than 8.
-MOST = 2000
 # One dispatcher and one that overlaps it, the migrations, invocations by hand, psql, RDS itself.
 OTHERS = 2 + 1 + 30
 
@@ -39,14 +34,18 @@ OTHERS = 2 + 1 + 30
 # functions
 
 
-@pytest.mark.parametrize("function", sorted(template.functions()))
-def test_every_function_is_in_the_private_subnets(function: str) -> None:
-    config = template.transformed()["Resources"][function]["Properties"]["VpcConfig"]
-    subnets, groups = config["SubnetIds"]["Fn::If"], config["SecurityGroupIds"]["Fn::If"]
-    assert subnets[:2] == ["MakesNetwork", [{"Ref": "PrivateSubnetA"}, {"Ref": "PrivateSubnetB"}]]
-    assert groups[:2] == ["MakesNetwork", [{"Ref": "FunctionsSecurityGroup"}]]
-    assert subnets[2] == {"Fn::Split": [",", {"Ref": "SubnetIds"}]}
-    assert groups[2] == {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]}
+@pytest.mark.parametrize(
+    ("parameters", "subnets", "groups"),
+    [
+        ({}, ["PrivateSubnetA", "PrivateSubnetB"], ["FunctionsSecurityGroup"]),
+        (OWN_NETWORK | SERVER, ["subnet-0a", "subnet-0b"], ["sg-0a"]),
+    ],
+)
+def test_every_function_is_in_the_private_subnets(
+    parameters: dict[str, str], subnets: list[str], groups: list[str]
+) -> None:
+    for name, function in Stack(**parameters).of_type("AWS::Lambda::Function").items():
+        assert function["VpcConfig"] == {"SubnetIds": subnets, "SecurityGroupIds": groups}, name
 
 
 @pytest.mark.parametrize(
@@ -151,13 +150,20 @@ def test_a_network_of_one_s_own_keeps_its_own_rules() -> None:
 # database
 
 
-def test_the_functions_security_group_alone_reaches_the_database() -> None:
-    (rule,) = of_type("AWS::EC2::SecurityGroupIngress").values()
-    assert rule["GroupId"] == {"Ref": "DatabaseSecurityGroup"}
-    made, given = rule["SourceSecurityGroupId"]["Fn::If"][1:]
-    assert made == {"Ref": "FunctionsSecurityGroup"}
-    assert given == {"Fn::Select": [0, {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]}]}
-    assert "SecurityGroupIngress" not in of_type("AWS::EC2::SecurityGroup")["DatabaseSecurityGroup"]
+@pytest.mark.parametrize(
+    ("parameters", "group"),
+    [
+        ({}, "FunctionsSecurityGroup"),
+        (OWN_NETWORK | {"VpcId": "vpc-0a", "SecurityGroupIds": "sg-0a,sg-0b"}, "sg-0a"),
+    ],
+)
+def test_the_functions_security_group_alone_reaches_the_database(
+    parameters: dict[str, str], group: str
+) -> None:
+    stack = Stack(**parameters)
+    (rule,) = stack.of_type("AWS::EC2::SecurityGroupIngress").values()
+    assert (rule["GroupId"], rule["SourceSecurityGroupId"]) == ("DatabaseSecurityGroup", group)
+    assert "SecurityGroupIngress" not in stack.of_type("AWS::EC2::SecurityGroup")["DatabaseSecurityGroup"]
     assert CLUSTER["VpcSecurityGroupIds"] == [{"Ref": "DatabaseSecurityGroup"}]
     assert INSTANCE["PubliclyAccessible"] is False
 
@@ -191,18 +197,18 @@ def test_a_failed_first_deployment_can_delete_what_it_made() -> None:
 
 
 def test_the_database_may_have_no_capacity_at_all() -> None:
-    assert 0 in PARAMETERS["DatabaseMinCapacity"]["AllowedValues"]
-    assert CLUSTER["ServerlessV2ScalingConfiguration"] == {
-        "MinCapacity": {"Ref": "DatabaseMinCapacity"},
-        "MaxCapacity": {"Ref": "DatabaseMaxCapacity"},
-    }
+    (cluster,) = Stack(DatabaseMinCapacity="0", DatabaseMaxCapacity="4").of_type("AWS::RDS::DBCluster").values()
+    assert refusals(DatabaseMinCapacity="0") == []
+    assert cluster["ServerlessV2ScalingConfiguration"] == {"MinCapacity": "0", "MaxCapacity": "4"}
 
 
 def test_its_logs_go_where_they_are_forgotten() -> None:
-    (log,) = CLUSTER["EnableCloudwatchLogsExports"]
-    group = of_type("AWS::Logs::LogGroup")["DatabaseLogs"]
-    assert CLUSTER["DBClusterIdentifier"] == {"Ref": "AWS::StackName"}
-    assert group["LogGroupName"] == {"Fn::Sub": f"/aws/rds/cluster/${{AWS::StackName}}/{log}"}
+    stack = Stack("some-stack")
+    (cluster,) = stack.of_type("AWS::RDS::DBCluster").values()
+    (log,) = cluster["EnableCloudwatchLogsExports"]
+    group = stack.of_type("AWS::Logs::LogGroup")["DatabaseLogs"]
+    assert cluster["DBClusterIdentifier"] == "some-stack"
+    assert group["LogGroupName"] == f"/aws/rds/cluster/some-stack/{log}"
     assert RESOURCES["Database"]["DependsOn"] == "DatabaseLogs"
 
 
@@ -229,50 +235,70 @@ def test_the_functions_look_where_the_certificates_of_amazon_rds_are_put() -> No
 # connections
 
 
-def connections(api_concurrency: int) -> int:
-    """The most there can be at a time: one for each execution environment."""
-    functions = template.transformed()["Resources"]
-    polled = [event for name in template.functions() for event in template.events(name, "SQS")]
-    jobs: int = sum(event["ScalingConfig"]["MaximumConcurrency"] for event in polled)
-    reserved = [
-        functions[name]["Properties"].get("ReservedConcurrentExecutions") for name in template.functions()
+PAIRS = [
+    (int(capacity), int(limit))
+    for capacity in PARAMETERS["DatabaseMaxCapacity"]["AllowedValues"]
+    for limit in PARAMETERS["ApiConcurrency"]["AllowedValues"]
+]
+ROOM_FOR_JOBS = 24
+"""A pair is refused when it has no connections for so many jobs, so that a new job needs no other rule."""
+
+
+def connections(api_concurrency: int) -> tuple[int, int]:
+    """The most there can be at a time, one for each execution environment: without the jobs', and the jobs'."""
+    stack = Stack(ApiConcurrency=str(api_concurrency))
+    functions = stack.of_type("AWS::Lambda::Function")
+    reserved = sum(int(each.get("ReservedConcurrentExecutions", 0)) for each in functions.values())
+    mappings = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    jobs = sum(
+        int(mapping["ScalingConfig"]["MaximumConcurrency"])
+        for mapping in mappings
+        if mapping["FunctionName"] in template.job_functions()
+    )
+    return reserved + OTHERS, jobs
+
+
+def test_every_function_but_dispatcher_and_migrations_has_a_limit_of_its_concurrency() -> None:
+    stack = Stack()
+    mappings = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    limited = {each["FunctionName"] for each in mappings if "MaximumConcurrency" in each["ScalingConfig"]}
+    functions = stack.of_type("AWS::Lambda::Function")
+    limited |= {name for name, each in functions.items() if "ReservedConcurrentExecutions" in each}
+    assert functions.keys() - limited == {"DispatcherFunction", "MigrateFunction"}
+
+
+@pytest.mark.parametrize(("capacity", "limit"), PAIRS)
+def test_an_accepted_concurrency_has_its_connections(capacity: int, limit: int) -> None:
+    if refusals(DatabaseMaxCapacity=str(capacity), ApiConcurrency=str(limit)):
+        return
+    (others, jobs), available = connections(limit), aws_limits.max_connections(capacity)
+    assert others + jobs < available, (
+        f"DatabaseMaxCapacity={capacity} has {available} connections; with ApiConcurrency={limit} there can be"
+        f" {others}, and {jobs} of the jobs: refuse the pair in the rule ConnectionsAreEnough of template.yaml"
+        " (a default has to stay possible), or lower Concurrency in a row of the mapping Job"
+    )
+
+
+@pytest.mark.parametrize(("capacity", "limit"), PAIRS)
+def test_a_concurrency_is_refused_only_for_too_few_connections(capacity: int, limit: int) -> None:
+    (others, _), available = connections(limit), aws_limits.max_connections(capacity)
+    if refusals(DatabaseMaxCapacity=str(capacity), ApiConcurrency=str(limit)):
+        assert others + 2 * ROOM_FOR_JOBS >= available
+
+
+def test_the_default_concurrency_has_connections_for_twenty_more_jobs() -> None:
+    default = int(PARAMETERS["ApiConcurrency"]["Default"])
+    others, _ = connections(default)
+    assert others + 2 * ROOM_FOR_JOBS < aws_limits.max_connections(1)
+
+
+@pytest.mark.parametrize("capacity", PARAMETERS["DatabaseMaxCapacity"]["AllowedValues"])
+def test_the_page_on_growth_says_what_a_capacity_allows(capacity: str) -> None:
+    limits = PARAMETERS["ApiConcurrency"]["AllowedValues"]
+    accepted = [
+        each for each in limits if not refusals(DatabaseMaxCapacity=capacity, ApiConcurrency=str(each))
     ]
-    limits = [limit["Fn::If"][1] for limit in reserved if limit is not None]
-    # The notifier's queue shares in what is reserved for the notifier.
-    (notifier,) = template.events("NotifierFunction", "SQS")
-    jobs -= notifier["ScalingConfig"]["MaximumConcurrency"]
-    return jobs + sum(api_concurrency if _is_parameter(limit) else int(limit) for limit in limits) + OTHERS
-
-
-def _is_parameter(limit: Any) -> bool:
-    return bool(limit == {"Ref": "ApiConcurrency"})
-
-
-def test_every_function_behind_the_api_has_a_limit() -> None:
-    functions = template.functions()
-    for name in template.api_functions():
-        assert functions[name]["ReservedConcurrentExecutions"]["Fn::If"][1] == {"Ref": "ApiConcurrency"}
-
-
-def test_the_limits_stay_below_the_connections_of_the_smallest_capacity() -> None:
-    smallest = min(PARAMETERS["DatabaseMaxCapacity"]["AllowedValues"])
-    assert connections(PARAMETERS["ApiConcurrency"]["Default"]) < MAX_CONNECTIONS[smallest]
-
-
-def test_a_concurrency_with_too_few_connections_is_refused() -> None:
-    capacities = PARAMETERS["DatabaseMaxCapacity"]["AllowedValues"]
-    for capacity, limit in itertools.product(capacities, PARAMETERS["ApiConcurrency"]["AllowedValues"]):
-        enough = connections(limit) < min(MAX_CONNECTIONS[min(capacity, 8)], MOST)
-        reasons = refusals(DatabaseMaxCapacity=str(capacity), ApiConcurrency=str(limit))
-        assert bool(reasons) != enough, (capacity, limit)
-
-
-def test_the_arithmetic_stands_where_the_limits_are() -> None:
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    comment = text[text.index("# One connection for each execution environment") :]
-    said = re.search(r"#\s+(\d+)  of (\d+)\n", comment)
-    assert said is not None
-    assert int(said[1]) == connections(PARAMETERS["ApiConcurrency"]["Default"])
-    assert int(said[2]) == MAX_CONNECTIONS[1]
-    rows = re.findall(r"^\s+#   \S.*?\s{2,}(\d+)(?:  \(|\n)", comment[: said.start()], re.MULTILINE)
-    assert sum(map(int, rows)) == int(said[1])
+    page = (ROOT / "docs" / "growth.md").read_text(encoding="utf-8")
+    row = capacity if int(capacity) < 16 else "16 and more"
+    (said,) = re.findall(rf"^\| {row} \| .* \| (\d+) \|$", page, re.MULTILINE)
+    assert int(said) == max(accepted)
