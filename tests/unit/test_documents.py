@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from slowmatch.mail.config import PRESETS
-from tests.sam.template import ROOT, job_of, of_type, queue_functions
+from tests.sam import template, watching
+from tests.sam.evaluated import Stack
+from tests.sam.template import ROOT
 
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -35,10 +37,10 @@ def test_every_link_of_a_document_leads_to_a_file_and_a_heading(document: Path) 
 
 def test_the_operator_s_page_says_what_each_alarm_means() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    alarms = [alarm["AlarmName"]["Fn::Sub"] for alarm in of_type("AWS::CloudWatch::Alarm").values()]
-    jobs = "|".join(job_of(queue) for queue in queue_functions().values())
-    names = {re.sub(f"^({jobs})-", "<job>-", name.removeprefix("${AWS::StackName}-")) for name in alarms}
-    assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
+    jobs = "|".join(template.job_functions().values())
+    names = {re.sub(f"^({jobs})-", "<job>-", name) for name in watching.alarms(Stack())}
+    listed = re.findall(r"^\| `([\w<>-]+)` \| ", page.partition("## What each alarm means")[2].partition("\n## ")[0], re.M)
+    assert sorted(listed) == sorted(names)
 
 
 @pytest.mark.parametrize(("preset", "host"), PRESETS.items())

@@ -1,6 +1,7 @@
 """samconfig.toml: what `sam local` and `sam deploy` need so that nobody has to give flags."""
 
 import tomllib
+from itertools import permutations
 
 import pytest
 
@@ -31,9 +32,10 @@ def test_it_listens_on_this_machine_only(command: str) -> None:
     assert "host" not in CONFIG[command]["parameters"]
 
 
-def test_every_stage_is_a_stack_of_its_own() -> None:
-    names = {stage["global"]["parameters"]["stack_name"] for stage in STAGES.values()}
-    assert len(names) == len(STAGES)
+def test_no_stage_s_stack_has_a_name_that_begins_with_another_s() -> None:
+    """The dashboard finds queues and functions by the words of the stack's name."""
+    names = [f"{stage['global']['parameters']['stack_name']}-" for stage in STAGES.values()]
+    assert [pair for pair in permutations(names, 2) if pair[0].startswith(pair[1])] == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -12,9 +12,14 @@ import pytest
 
 from slowmatch.settings import Settings
 from tests.sam import template
+from tests.sam.evaluated import Stack
 from tests.sam.template import of_type
 
-RESOURCES = template.transformed()["Resources"]
+RESOURCES = {
+    name: item
+    for document in (template.transformed(), *template.nested().values())
+    for name, item in document["Resources"].items()
+}
 FUNCTIONS = sorted(template.functions())
 
 # AWS's managed policies reach every resource of their kind, and SAM attaches them by itself.
@@ -69,8 +74,13 @@ def test_managed_policies_are_the_ones_that_have_a_reason() -> None:
     roles = of_type("AWS::IAM::Role", RESOURCES)
     attached = [arn for role in roles.values() for arn in role["ManagedPolicyArns"]]
     assert {arn.rpartition("/")[2] for arn in attached if isinstance(arn, str)} == set(MANAGED)
-    own = {arn["Ref"] for arn in attached if isinstance(arn, dict)}
-    assert own == set(of_type("AWS::IAM::ManagedPolicy", RESOURCES))
+
+
+def test_every_policy_of_the_template_is_attached_to_a_role() -> None:
+    roles, policies = of_type("AWS::IAM::Role", RESOURCES), of_type("AWS::IAM::ManagedPolicy", RESOURCES)
+    named = [arn["Ref"] for role in roles.values() for arn in role["ManagedPolicyArns"] if "Ref" in arn]
+    assert set(named) | {name for name, policy in policies.items() if policy.get("Roles")} == set(policies)
+    assert all(role["Ref"] in roles for policy in policies.values() for role in policy.get("Roles", []))
 
 
 # encryption at rest
@@ -102,8 +112,8 @@ def test_the_key_turns() -> None:
 
 
 def test_every_log_group_of_the_deployed_stack_forgets() -> None:
-    groups = of_type("AWS::Logs::LogGroup", RESOURCES)
-    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+    groups = Stack(LogRetentionDays="7").of_type("AWS::Logs::LogGroup")
+    assert {str(group["RetentionInDays"]) for group in groups.values()} == {"7"}
     assert len(groups) == len(FUNCTIONS) + 2  # the API's and the database's
 
 

@@ -26,7 +26,7 @@ REQUIRED = {
 }
 
 
-def test_the_template_sets_the_variables_that_the_settings_read_and_no_others() -> None:
+def test_the_template_sets_what_the_settings_read_and_no_more() -> None:
     read = _Recorder(REQUIRED)
     Settings.from_env(read)
     variables = set(template.variables())
@@ -34,15 +34,15 @@ def test_the_template_sets_the_variables_that_the_settings_read_and_no_others() 
     assert variables >= OTHERS_VARIABLES
 
 
-def test_only_the_notifier_has_a_variable_of_its_own_because_the_others_would_close_a_circle() -> None:
+def test_only_jobs_and_the_notifier_have_variables_of_their_own() -> None:
+    """CONSOLE_URL is the notifier's alone: the functions behind the HTTP API would close a circle with its address."""
     own = {
-        name: function["Environment"]
+        name: set(function["Environment"]["Variables"])
         for name, function in template.functions().items()
         if "Environment" in function
     }
-    assert {name: set(environment["Variables"]) for name, environment in own.items()} == {
-        "NotifierFunction": {"CONSOLE_URL"}
-    }
+    jobs = dict.fromkeys(template.job_functions(), {"JOB_SETTINGS"})
+    assert own == jobs | {"NotifierFunction": {"CONSOLE_URL"}}
 
 
 def test_a_setting_is_named_as_its_variable() -> None:
@@ -64,15 +64,14 @@ def test_the_settings_and_the_template_have_the_same_defaults() -> None:
 
 
 @pytest.mark.parametrize("folder", ["functions", "layers/common"])
-def test_nothing_but_the_settings_reads_the_environment_except_for_what_lambda_and_powertools_name(
-    folder: str,
-) -> None:
+def test_the_settings_alone_read_the_environment(folder: str) -> None:
+    """Except for what Lambda and Powertools set."""
     found = {
         (path.name, name)
         for path in (ROOT / folder).rglob("*.py")
         for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
     }
-    assert {item for item in found if not item[1].startswith(("AWS_LAMBDA_", "POWERTOOLS_"))} == set()
+    assert {item for item in found if not item[1].startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))} == set()
 
 
 class _Recorder(dict[str, str]):

@@ -79,14 +79,6 @@ def test_a_loop_names_the_jobs_that_have_a_row_for_it(name: str) -> None:
 
 
 @every_job
-def test_row_and_code_agree_on_whether_there_is_a_schedule(job: str) -> None:
-    name = ROWS[job]["Name"]
-    assert JOBS[name].scheduled == (job in SCHEDULED), (
-        f"{name}: either its row in template.yaml has a Schedule, or its job.py says scheduled=False"
-    )
-
-
-@every_job
 def test_a_row_has_only_columns_that_the_loops_look_up(job: str) -> None:
     bodies = json.dumps([template.loop(name)[1] for name in LOOPS])
     columns = set(re.findall(r'\["Job", \{"Ref": "Job"\}, "(\w+)"', bodies))

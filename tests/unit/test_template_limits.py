@@ -9,8 +9,9 @@ import pytest
 
 from tests.sam import aws_limits, template
 from tests.sam.aws_limits import LONGEST_STACK_NAME, Limit
-from tests.sam.evaluated import Stack
+from tests.sam.evaluated import NESTED, Stack
 from tests.sam.permissions import role_of
+from tests.sam.template import ROOT
 
 LONGEST = "s" * LONGEST_STACK_NAME
 SECRET = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{'x' * 64}-AbCdEf"
@@ -53,7 +54,7 @@ def named(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def test_aws_takes_every_name_and_description(stack: Stack) -> None:
     problems = []
     for logical_id, item in stack.resources.items():
-        for path, text in named(item["Properties"]):
+        for path, text in named({} if item["Type"] == NESTED else item["Properties"]):
             limit = aws_limits.limit(item["Type"], path)
             problem = limit and limit.problem(text)
             if problem:
@@ -105,7 +106,13 @@ def test_the_policies_of_a_role_are_small_and_few_enough(stack: Stack) -> None:
         inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         inline += [document for name, document in named_by if stack.arn(role).endswith(f"/{name}")]
         assert sum(map(size, inline)) <= aws_limits.ROLE_POLICIES_SIZE, role
-        assert len(properties["ManagedPolicyArns"]) <= aws_limits.MANAGED_POLICIES_PER_ROLE, role
+        named = [
+            name
+            for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items()
+            if stack.arn(role).rpartition("/")[2] in policy.get("Roles", [])
+        ]
+        attached = len(properties["ManagedPolicyArns"]) + len(named)
+        assert attached <= aws_limits.MANAGED_POLICIES_PER_ROLE, role
 
 
 @every_stack
@@ -119,23 +126,47 @@ def test_a_managed_policy_is_small_enough(stack: Stack) -> None:
 # the template itself
 
 
-def test_cloudformation_takes_every_description() -> None:
-    document = template.written()
+ROOT_LINES, NESTED_LINES = 1_100, 400
+"""What one person can read. The rows of the jobs do not count."""
+DOCUMENTS = {"template.yaml": template.written()} | {
+    stack["TemplateURL"]: template.written(stack["TemplateURL"])
+    for stack in template.of_type(NESTED, template.written()["Resources"]).values()
+}
+every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+
+
+@every_document
+def test_cloudformation_takes_every_description(document: dict[str, Any]) -> None:
     described: list[tuple[Limit, str]] = [
         (aws_limits.TEMPLATE_DESCRIPTION, document["Description"]),
         *(
             (aws_limits.PARAMETER_DESCRIPTION, each["Description"])
             for each in document["Parameters"].values()
         ),
-        *((aws_limits.OUTPUT_DESCRIPTION, each["Description"]) for each in document["Outputs"].values()),
+        *(
+            (aws_limits.OUTPUT_DESCRIPTION, each["Description"])
+            for each in document.get("Outputs", {}).values()
+        ),
     ]
     assert [(text, limit.problem(text)) for limit, text in described if limit.problem(text)] == []
 
 
-def test_the_template_has_no_more_than_cloudformation_takes() -> None:
-    assert len(template.written()["Parameters"]) <= aws_limits.PARAMETERS
+@every_document
+def test_a_template_has_no_more_than_cloudformation_takes(document: dict[str, Any]) -> None:
+    assert len(document["Parameters"]) <= aws_limits.PARAMETERS
+    assert len(document["Resources"]) <= aws_limits.RESOURCES
+    assert len(document.get("Outputs", {})) <= aws_limits.OUTPUTS
+
+
+def test_the_transformed_template_has_no_more_resources_than_cloudformation_takes() -> None:
     assert len(template.transformed()["Resources"]) <= aws_limits.RESOURCES
-    assert len(template.written()["Outputs"]) <= aws_limits.OUTPUTS
+
+
+@pytest.mark.parametrize("file", DOCUMENTS)
+def test_a_template_can_be_read_from_top_to_bottom(file: str) -> None:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    rows = len(template.job_rows()) if file == "template.yaml" else 0
+    assert len(lines) - rows <= (ROOT_LINES if rows else NESTED_LINES)
 
 
 @every_stack

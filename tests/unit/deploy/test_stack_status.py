@@ -58,5 +58,5 @@ def test_a_stack_that_is_not_there_is_deployed() -> None:
 def test_the_page_on_deployment_has_the_same_way_out(status: str, way_out: tuple[str, str]) -> None:
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     happened, to_do = way_out
-    to_do = to_do.format(stage="default", stack="slowmatch", aws="aws")
+    to_do = to_do.format(stage="default", stack="slowmatch-dev", aws="aws")
     assert f"| `{status}` | {happened} | {to_do} |" in page
