@@ -37,7 +37,7 @@ class Stack:
     def __init__(
         self, name: str = "slowmatch", document: dict[str, Any] | None = None, /, **parameters: str
     ) -> None:
-        document = document or template.transformed()
+        self.document = document or template.transformed()
         pseudo = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
@@ -45,8 +45,8 @@ class Stack:
             "AWS::StackName": name,
         }
         self.name, self.parameters = name, parameters
-        self._resolver = _Resolver(document, pseudo | NEEDED | parameters, self.attribute)
-        self.written: dict[str, Any] = document["Resources"]
+        self._resolver = _Resolver(self.document, pseudo | NEEDED | parameters, self.attribute)
+        self.written: dict[str, Any] = self.document["Resources"]
         self._nested: dict[str, Stack] = {}
         self.own: dict[str, Resource] = {
             logical_id: item | {"Properties": self._resolver.resolve(item.get("Properties", {}))}
@@ -55,7 +55,7 @@ class Stack:
         }
         self.outputs: dict[str, Any] = {
             key: self._resolver.resolve(output)
-            for key, output in document.get("Outputs", {}).items()
+            for key, output in self.document.get("Outputs", {}).items()
             if self._is_made(output)
         }
 
@@ -88,6 +88,10 @@ class Stack:
 
     def condition(self, name: str) -> bool:
         return self._resolver.condition(name)
+
+    def resolved(self, value: Any) -> Any:
+        """A part of the document with every intrinsic function evaluated."""
+        return self._resolver.resolve(value)
 
     def arn(self, logical_id: str) -> str:
         """Of a resource of one of the kinds in NAMED."""

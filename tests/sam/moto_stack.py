@@ -7,16 +7,15 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_network
-from itertools import islice
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
-from moto.cloudformation import parsing
+from moto.cloudformation import models, parsing
 
 from tests.sam import template
-from tests.sam.evaluated import Stack
+from tests.sam.evaluated import NESTED, Stack
 from tests.sam.parameters import NEEDED
 
 STACK = "slowmatch"
@@ -27,31 +26,32 @@ REFERENCE = re.compile(r"\$\{(\w+)(?:\.[\w.]+)?\}")
 
 def skipped() -> set[str]:
     """The kinds of resources that moto has no model for, or none of Aurora."""
-    kinds = {item["Type"] for item in template.transformed()["Resources"].values()}
-    return {kind for kind in kinds if parsing.resource_class_from_type(kind) is None} | {
-        "AWS::RDS::DBInstance"
-    }
+    documents = (template.transformed(), *template.nested().values())
+    kinds = {item["Type"] for document in documents for item in document["Resources"].values()}
+    unknown = {kind for kind in kinds if parsing.resource_class_from_type(kind) is None}
+    return unknown | {"AWS::RDS::DBInstance"}
 
 
-def creatable(**parameters: str) -> dict[str, Any]:
+def creatable(stack: Stack) -> dict[str, Any]:
     """Without what moto skips or does not understand; who refers to it gets a name or ARN as AWS would give."""
-    document = copy.deepcopy(template.transformed())
+    document = copy.deepcopy(stack.document)
     left_out = {name for name, item in document["Resources"].items() if item["Type"] in skipped()}
     document["Resources"] = {
         name: item for name, item in document["Resources"].items() if name not in left_out
     }
     for item in document["Resources"].values():
         item.pop("DependsOn", None)
-    document.pop("Rules")  # moto takes them, and looks at none
-    result: dict[str, Any] = _Plainer(left_out, Stack(STACK, **parameters)).plain(document)
+        if item["Type"] == NESTED:
+            item["Properties"]["TemplateURL"] = f"https://s3.amazonaws.com/{item['Properties']['TemplateURL']}"
+    document.pop("Rules", None)  # moto takes them, and looks at none
+    result: dict[str, Any] = _Plainer(left_out, stack).plain(document)
     return result
 
 
 def wanted(**parameters: str) -> set[str]:
-    """The logical ids of what a stack with these parameters consists of."""
-    return {
-        name for name, item in Stack(STACK, **parameters).resources.items() if item["Type"] not in skipped()
-    }
+    """The logical ids of what a stack with these parameters consists of, its nested stacks included."""
+    resources = Stack(STACK, **parameters).resources
+    return {name for name, item in resources.items() if item["Type"] not in skipped()}
 
 
 class _Plainer:
@@ -68,8 +68,9 @@ class _Plainer:
             return value
         for name, replace in {
             "Fn::If": self._chosen,
-            "Fn::Cidr": _subnets,
+            "Fn::Cidr": lambda argument: self._stack.resolved({"Fn::Cidr": argument}),  # moto does not know it
             "Fn::GetAtt": self._attribute,
+            "Fn::Sub": self._sub,
         }.items():
             if name in value:
                 return replace(value[name])
@@ -83,16 +84,19 @@ class _Plainer:
         condition, yes, no = argument
         return self.plain(yes if self._stack.condition(condition) else no)
 
+    def _sub(self, argument: str | list[Any]) -> Any:
+        """moto knows an attribute in a text by one word only, and an output of a nested stack has two."""
+        text, variables = (argument, {}) if isinstance(argument, str) else argument
+        outputs = {
+            f"{name}{output}": {"Fn::GetAtt": [name, f"Outputs.{output}"]}
+            for name, output in re.findall(r"\$\{(\w+)\.Outputs\.(\w+)\}", text)
+        }
+        text = re.sub(r"\$\{(\w+)\.Outputs\.(\w+)\}", r"${\1\2}", text)
+        return {"Fn::Sub": [self.plain(text), self.plain(variables | outputs)]}
+
     def _attribute(self, target: str | list[str]) -> Any:
         name, attribute = target.split(".", 1) if isinstance(target, str) else target
         return self._stack.attribute(name, attribute) if name in self._left_out else {"Fn::GetAtt": target}
-
-
-def _subnets(argument: list[Any]) -> list[str]:
-    """Fn::Cidr, which moto does not know, of a parameter's default."""
-    network, count, bits = argument
-    addresses = ip_network(template.written()["Parameters"][network["Ref"]]["Default"])
-    return [str(subnet) for subnet in islice(addresses.subnets(new_prefix=32 - bits), count)]
 
 
 @contextmanager
@@ -101,28 +105,35 @@ def stack(region: str = REGION, /, **parameters: str) -> Iterator[dict[str, Any]
 
     moto may be on for other tests too, and then keeps what it has: a second stack takes another `region`.
     """
-    with mock_aws():
-        _upload()
+    made = Stack(STACK, **parameters)
+    with mock_aws(), patch.object(models.Stack, "get_cfn_attribute", _output, create=True):
+        _upload(made)
         given = [
             {"ParameterKey": key, "ParameterValue": value} for key, value in (NEEDED | parameters).items()
         ]
         client = boto3.client("cloudformation", region)
-        client.create_stack(
-            StackName=STACK, TemplateBody=json.dumps(creatable(**parameters)), Parameters=given
-        )
+        client.create_stack(StackName=STACK, TemplateBody=json.dumps(creatable(made)), Parameters=given)
         yield client.describe_stacks(StackName=STACK)["Stacks"][0]
 
 
+def _output(nested: models.Stack, attribute: str) -> str:
+    """What Fn::GetAtt gives of a nested stack, which moto does not know."""
+    return str(nested.output_map[attribute.removeprefix("Outputs.")].value)
+
+
 def made(region: str = REGION) -> dict[str, str]:
-    """Logical id -> kind."""
-    pages = boto3.client("cloudformation", region).get_paginator("list_stack_resources")
-    summaries = [item for page in pages.paginate(StackName=STACK) for item in page["StackResourceSummaries"]]
-    return {
-        item["LogicalResourceId"]: item["ResourceType"] for item in summaries if item["LogicalResourceId"]
-    }
+    """Logical id -> kind, in the nested stacks too."""
+    client = boto3.client("cloudformation", region)
+    found = {}
+    for stack in client.describe_stacks()["Stacks"]:
+        pages = client.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
+        for item in (item for page in pages for item in page["StackResourceSummaries"]):
+            if item["LogicalResourceId"]:
+                found[item["LogicalResourceId"]] = item["ResourceType"]
+    return found
 
 
-def _upload() -> None:
+def _upload(stack: Stack) -> None:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("empty.py", "")
@@ -130,3 +141,7 @@ def _upload() -> None:
     client.create_bucket(Bucket="bucket")
     for key in ("functions", "layer"):
         client.put_object(Bucket="bucket", Key=key, Body=code.getvalue())
+    client.create_bucket(Bucket="stacks")
+    for name, item in template.of_type(NESTED, stack.own).items():
+        key = item["TemplateURL"].removeprefix("stacks/")
+        client.put_object(Bucket="stacks", Key=key, Body=json.dumps(creatable(stack.nested(name))))
