@@ -38,6 +38,11 @@ seed: .venv/.run  ## load real records, and ROWS=1000000 synthetic ones; RUNS=10
 
 assets: $(LIBRARIES)/.made  ## fetch the console's browser libraries from npm; needs no Node.js
 
+# Only from the command line: many a shell has a NAME, the computer's.
+job: .venv/.run  ## write a new job; NAME=expiry-webhook SCHEDULE="cron(30 * * * ? *)". Without NAME, list the jobs
+	@PYTHONPATH=layers/common $(PY) -m tools.new_job \
+	  $(if $(filter command,$(origin NAME)),--name="$$NAME") $(if $(filter command,$(origin SCHEDULE)),--schedule="$$SCHEDULE")
+
 mail-test: .venv/.run  ## send a test mail and show the provider's answer; TO=you@example.com, STAGE=prod in the cloud
 	@$(if $(filter file,$(origin STAGE)),,$(MAKE) --no-print-directory .venv-sam/.sam)
 	@$(PY) -m local.mail_test --to "$(TO)" --port "$(PORT)" $(if $(filter file,$(origin STAGE)),,--stage "$(STAGE)" --sam $(SAM))
@@ -161,7 +166,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets mail-test test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
+.PHONY: help run services seed assets job mail-test test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.

@@ -1,0 +1,355 @@
+"""`make job`: what it writes, what it refuses, and that nothing is left of what it refuses."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import loops, yaml_tags
+from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
+from tools import job_rows, new_job
+from tools.new_job import JobRefused, create, listing
+
+ROOT = new_job.ROOT
+HOURLY = "cron(30 * * * ? *)"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What `make job` reads of the project."""
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "stacks", tmp_path / "stacks")
+    for folder in ("local", "tests/jobs", *(f"functions/{path.name}" for path in ROOT.glob("functions/*"))):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def files(project: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(project)): path.read_bytes() for path in project.rglob("*") if path.is_file()
+    }
+
+
+def row(project: Path, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml_tags.load(project / "template.yaml")["Mappings"]["Job"][key]
+    return found
+
+
+def with_stack_name(project: Path, name: str) -> None:
+    config = project / "samconfig.toml"
+    text = config.read_text(encoding="utf-8").replace(
+        'stack_name = "slowmatch-prod"', f'stack_name = "{name}"'
+    )
+    config.write_text(text, encoding="utf-8")
+
+
+# what it writes
+
+
+def test_a_job_is_a_folder_a_row_sample_events_and_a_test(project: Path) -> None:
+    before = files(project)
+    written = create(project, "expiry-webhook", HOURLY)
+    after = files(project)
+    assert {str(path) for path in written} == (after.keys() - before.keys()) | {"template.yaml"}
+    assert {path for path in before if before[path] != after[path]} == {"template.yaml"}
+    assert {str(path.parent) for path in written} == {
+        ".",
+        "functions/expiry_webhook",
+        "events/expiry_webhook",
+        "tests/jobs",
+    }
+
+
+def test_the_row_has_the_schedule_and_the_hours_until_an_alarm(project: Path) -> None:
+    create(project, "expiry-webhook", HOURLY)
+    assert row(project, "ExpiryWebhook") == {
+        "Name": "expiry-webhook",
+        "Handler": "expiry_webhook.app.handler",
+        "Schedule": HOURLY,
+        "DueHours": 3,
+    }
+
+
+def test_a_job_without_a_schedule_has_no_rule(project: Path) -> None:
+    create(project, "expiry-webhook")
+    assert row(project, "ExpiryWebhook").keys() == {"Name", "Handler"}
+    resources = loops.expand(yaml_tags.load(project / "template.yaml"))["Resources"]
+    assert "ExpiryWebhookQueue" in resources and "ExpiryWebhookSchedule" not in resources
+
+
+@pytest.mark.parametrize("name", ["a-first-one", "last", "zz-top"])
+def test_the_template_is_otherwise_the_same_byte_for_byte(project: Path, name: str) -> None:
+    before = (project / "template.yaml").read_bytes().splitlines(keepends=True)
+    create(project, name, HOURLY)
+    after = (project / "template.yaml").read_bytes().splitlines(keepends=True)
+    added = [line for line in after if f"Name: {name},".encode() in line]
+    after.remove(*added)
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    item = f", {job_rows.logical_id(name)}".encode()
+    assert len(changed) == 2
+    assert all(len(new) - len(old) == len(item) and new.startswith(b"    - [") for old, new in changed)
+
+
+def test_rows_and_lists_are_sorted(project: Path) -> None:
+    for name in ("middle", "a-first-one", "zz-top"):
+        create(project, name, HOURLY)
+    template = yaml_tags.load(project / "template.yaml")
+    for keys in (
+        list(template["Mappings"]["Job"]),
+        template["Resources"]["Fn::ForEach::Jobs"][1],
+        template["Resources"]["Fn::ForEach::ScheduledJobs"][1],
+    ):
+        assert keys == sorted(keys)
+        assert {"AFirstOne", "Middle", "ZzTop"} <= set(keys)
+
+
+def test_a_long_list_goes_on_in_the_next_line(project: Path) -> None:
+    template = project / "template.yaml"
+    names = [f"a-rather-long-name-no-{number:02}" for number in range(20)]
+    for name in names:
+        template.write_text(job_rows.with_job(template.read_text(encoding="utf-8"), name), encoding="utf-8")
+    lines = template.read_text(encoding="utf-8").splitlines()
+    lists = [line for line in lines if "ARatherLongNameNo" in line and "Name:" not in line]
+    assert len(lists) > 1 and max(map(len, lists)) <= job_rows.MAX_LINE_CHARACTERS
+    listed = yaml_tags.load(template)["Resources"]["Fn::ForEach::Jobs"][1]
+    assert {job_rows.logical_id(name) for name in names} < set(listed)
+
+
+def test_a_row_stands_above_the_comment_of_the_row_that_follows() -> None:
+    before = (
+        "Mappings:\n  # The jobs\n  Job:\n    Cleanup: { Name: cleanup,\n      Timeout: 60 }\n\n"
+        "    # Mails\n    Summary: { Name: summary }\n\n"
+        "Resources:\n  Fn::ForEach::Jobs:\n    - Job\n    - [Cleanup, Summary]\n"
+    )
+    added = "    Report: { Name: report, Handler: report.app.handler }\n"
+    after = before.replace("    # Mails\n", f"{added}    # Mails\n").replace(
+        "Cleanup, Summary", "Cleanup, Report, Summary"
+    )
+    assert job_rows.with_job(before, "report") == after
+
+
+@pytest.mark.parametrize(
+    ("schedule", "columns"),
+    [
+        ("cron(* * * * ? *)", {"DueHours": 3}),
+        ("rate(12 hours)", {"DueHours": 14}),
+        ("cron(0 7 * * ? *)", {"DueHours": 26}),
+        ("cron(0 6,18 ? * MON-FRI *)", {"DueHours": 62}),
+        ("cron(0 7 ? * MON *)", {"DueHours": 168, "Silence": "notBreaching"}),
+        ("cron(0 7 1 * ? *)", {"DueHours": 168, "Silence": "notBreaching"}),
+        ("cron(0 7 * 6 ? *)", {"DueHours": 168, "Silence": "notBreaching"}),
+        ("rate(30 days)", {"DueHours": 168, "Silence": "notBreaching"}),
+    ],
+)
+def test_the_alarm_waits_two_hours_longer_than_the_longest_pause(
+    project: Path, schedule: str, columns: dict[str, Any]
+) -> None:
+    create(project, "report", schedule)
+    found = row(project, "Report")
+    assert {name: found[name] for name in found.keys() & {"DueHours", "Silence"}} == columns
+
+
+def test_spaces_of_a_schedule_are_single_in_its_row(project: Path) -> None:
+    create(project, "report", "  cron(30  *\t* * ? *)\n")
+    assert row(project, "Report")["Schedule"] == HOURLY
+
+
+def test_line_ends_stay_as_they_are(project: Path) -> None:
+    template = project / "template.yaml"
+    text = template.read_bytes()
+    marked = text.replace(b"\nOutputs:\n", b"\n# a comment with a line end of its own\r\nOutputs:\n")
+    template.write_bytes(marked)
+    create(project, "report")
+    assert b"line end of its own\r\nOutputs:\n" in template.read_bytes()
+
+
+# what it refuses
+
+
+def refused(project: Path, name: str, schedule: str = "") -> str:
+    """The message; also checks that every file is as it was."""
+    before = files(project)
+    with pytest.raises(JobRefused) as caught:
+        create(project, name, schedule)
+    assert files(project) == before
+    assert not (project / "functions" / name.replace("-", "_") / "app.py").exists()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Report", "report_all", "2-reports", "a--b", "report-", "../x", "x" * 25]
+)
+def test_a_text_that_is_no_name_is_refused(project: Path, name: str) -> None:
+    assert refused(project, name) == (
+        f"NAME is {name!r}: must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters"
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["functions/report/job.py", "events/report/a.json", "tests/jobs/test_report.py"]
+)
+def test_a_name_that_is_taken_is_refused(project: Path, path: str) -> None:
+    (project / path).parent.mkdir(parents=True, exist_ok=True)
+    (project / path).touch()
+    before = files(project)
+    with pytest.raises(JobRefused, match=r"NAME is 'report': .* exists already"):
+        create(project, "report")
+    assert files(project) == before
+
+
+def test_a_job_that_is_there_is_refused(project: Path) -> None:
+    create(project, "report")
+    before = files(project)
+    with pytest.raises(JobRefused, match="functions/report exists already"):
+        create(project, "report", HOURLY)
+    assert files(project) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("class", "class is a keyword of Python"),
+        ("match", "match is a keyword of Python"),
+        ("json", "would hide the Python module json"),
+        ("sched", "would hide the Python module sched"),
+        ("jwt", "would hide the Python module jwt"),
+        ("slowmatch", "would hide the Python module slowmatch"),
+        ("local", "would hide the project's own folder local"),
+        ("stacks", "would hide the project's own folder stacks"),
+        ("tests", "would hide the project's own folder tests"),
+    ],
+)
+def test_a_name_that_python_has_another_meaning_for_is_refused(project: Path, name: str, words: str) -> None:
+    assert words in refused(project, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("report-dead", "queues whose names end in -dead hold dead letters"),
+        ("notify", "the template has a resource NotifyDeadLetters already"),
+        ("api", "the template has a resource ApiErrorsAlarm already"),
+        (
+            "db-cleanup-function",
+            "the template has a resource DbCleanupFunctionQueue already",
+        ),  # an event source's
+    ],
+)
+def test_a_name_that_a_resource_has_is_refused(project: Path, name: str, words: str) -> None:
+    assert words in refused(project, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "name"),
+    [
+        ("AWS::SQS::Queue", "QueueName", "uploads"),
+        ("AWS::Events::Rule", "Name", "uploads"),
+        ("AWS::CloudWatch::Alarm", "AlarmName", "uploads-errors"),
+    ],
+)
+def test_a_name_that_would_make_two_queues_rules_or_alarms_of_one_name_is_refused(
+    project: Path, kind: str, own: str, name: str
+) -> None:
+    template = project / "template.yaml"
+    other = f"Resources:\n  Other: {{ Type: {kind}, Properties: {{ {own}: !Sub '${{AWS::StackName}}-{name}' }} }}\n"
+    template.write_text(
+        template.read_text(encoding="utf-8").replace("Resources:\n", other, 1), encoding="utf-8"
+    )
+    assert f"the stack has a resource with the name stack-{name} already" in refused(project, "uploads")
+
+
+def test_a_name_that_the_rule_of_a_stage_cannot_carry_is_refused(project: Path) -> None:
+    with_stack_name(project, "s" * 45)
+    create(project, "n" * 18, HOURLY)
+    message = refused(project, "n" * 19)
+    assert "NAME is 'nnnnnnnnnnnnnnnnnnn': stack_name is 'sss" in message
+    assert "AWS::Events::Rule" in message
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ("every hour", "'every hour' is not a schedule: 'rate(5 minutes)' or 'cron("),
+        ("cron(60 * * * ? *)", "minute '60' must lie between 0 and 59"),
+        ("cron(0 7 * * * *)", "exactly one of day and weekday must be '?'"),
+        ("rate(1 hours)", "write 'rate(1 hour)' for one"),
+        ("cron(0 7 30 2 ? *)", "no day and time matches it"),
+        ("cron(0 7 * * ? 2020)", "no day and time matches it"),
+        ('cron(0 7 * * ? *)", Memory: "', "is not a schedule"),
+    ],
+)
+def test_a_schedule_that_eventbridge_would_refuse_is_refused(
+    project: Path, schedule: str, words: str
+) -> None:
+    message = refused(project, "report", schedule)
+    assert message.startswith(f"SCHEDULE is {schedule!r}: ") and words in message
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "words"),
+    [
+        ("\n  Job:\n", "\n  Jobs:\n", "has no mapping Job"),
+        ("- [DailySummary", "- # all\n      [DailySummary", "has no Fn::ForEach::Jobs with a list of jobs"),
+    ],
+)
+def test_a_template_without_a_place_for_the_job_is_refused(
+    project: Path, there: str, instead: str, words: str
+) -> None:
+    template = (project / "template.yaml").read_text(encoding="utf-8")
+    with pytest.raises(yaml_tags.TemplateError, match=words):
+        job_rows.with_job(template.replace(there, instead), "report", HOURLY)
+
+
+def test_what_cannot_be_written_whole_is_taken_back(project: Path) -> None:
+    (project / "events").touch()
+    assert "events/report cannot be written: Not a directory" in refused(project, "report")
+    assert not (project / "functions" / "report").exists()
+
+
+# the command
+
+
+def test_without_a_name_the_jobs_are_listed_with_schedule_and_last_change(project: Path) -> None:
+    create(project, "report", "cron(30 5 * * ? *)")
+    create(project, "sweep")
+    git(project, "init", "--quiet")
+    git(project, "add", "functions/report")
+    git(project, "commit", "--quiet", "--message", "Report", "--date", "2026-01-15T07:00:00Z")
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in listing(project)}
+    assert list(lines) == sorted(lines) and {"daily-summary", "report", "sweep"} <= lines.keys()
+    assert lines["report"] == "every day at 05:30 UTC last changed 2026-01-15 by Ann"
+    assert lines["sweep"] == "when somebody starts it changed since the last commit"
+
+
+def git(project: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "GIT_COMMITTER_DATE": "2026-01-15T07:00:00Z"}
+    subprocess.run(["git", *who, *arguments], cwd=project, check=True, env=environment)
+
+
+def test_jobs_are_listed_without_git_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert all(line.endswith("last change unknown to git") for line in listing(project))
+
+
+def test_the_command_says_what_it_wrote(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(new_job, "ROOT", project)
+    assert new_job.main(["--name=report", f"--schedule={HOURLY}"]) == 0
+    assert "functions/report/job.py" in capsys.readouterr().out
+    assert new_job.main([]) == 0
+    assert "report " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--name=class"], ["--name="], ["--schedule=rate(1 day)"]])
+def test_a_refusal_is_one_line_and_status_1(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr(new_job, "ROOT", project)
+    assert new_job.main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("make job: ")

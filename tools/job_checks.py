@@ -1,0 +1,105 @@
+"""What cannot be the name or the schedule of a new job, found before anything is written."""
+
+import importlib.util
+import keyword
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local import loops, stack_name, template_files, yaml_tags
+from local.errors import StackError
+from local.intrinsics import Resolver
+from slowmatch.jobs import cron
+from slowmatch.jobs.definition import name_flaw
+from tools import job_rows
+
+# The properties by which AWS tells resources of one kind apart.
+_NAMES = ("AlarmName", "DashboardName", "LogGroupName", "Name", "QueueName", "TopicName")
+
+
+def name_problem(root: Path, name: str) -> str | None:
+    """Why the project in `root` can have no new job of this name, or None."""
+    return name_flaw(name) or next(_name_problems(root, name), None)
+
+
+def schedule_problem(schedule: str) -> str | None:
+    """Why no rule can have this schedule, or None."""
+    try:
+        parsed = cron.parse(schedule)
+    except ValueError as error:
+        return str(error)
+    return None if parsed.next_after(datetime.now(UTC)) else "no day and time matches it"
+
+
+def _name_problems(root: Path, name: str) -> Iterator[str]:
+    folder = name.replace("-", "_")
+    if name.endswith("-dead"):
+        yield "queues whose names end in -dead hold dead letters"
+    if keyword.iskeyword(folder) or keyword.issoftkeyword(folder):
+        yield f"{folder} is a keyword of Python"
+    for path in (f"functions/{folder}", f"events/{folder}", f"tests/jobs/test_{folder}.py"):
+        if (root / path).exists():
+            yield f"{path} exists already"
+    if (root / folder).exists():
+        yield f"functions/{folder} would hide the project's own folder {folder}"
+    if folder in sys.stdlib_module_names or importlib.util.find_spec(folder):
+        yield f"functions/{folder} would hide the Python module {folder}"
+    yield from _collisions(root, name)
+
+
+def _collisions(root: Path, name: str) -> Iterator[str]:
+    """What the loops would make for the job that is there already, or has too long a name in one of the stages."""
+    there = template_files.load_whole(root / "template.yaml")["Resources"]
+    made = _made_for(yaml_tags.load(root / "template.yaml"), name)
+    for taken in sorted(set(_logical_ids(made)) & set(_logical_ids(there))):
+        yield f"the template has a resource {taken} already"
+    for _, taken in sorted(set(_physical_names(made)) & set(_physical_names(there))):
+        yield f"the stack has a resource with the name {taken} already"
+    for stage in tomllib.loads((root / "samconfig.toml").read_text(encoding="utf-8")).values():
+        stack = (
+            stage.get("global", {}).get("parameters", {}).get("stack_name")
+            if isinstance(stage, dict)
+            else None
+        )
+        if stack:
+            try:
+                stack_name.check(stack, made)
+            except StackError as error:
+                yield f"{error} (see samconfig.toml)"
+
+
+def _made_for(template: dict[str, Any], name: str) -> dict[str, Any]:
+    """The resources that the loops make for one job, with a schedule."""
+    key = job_rows.logical_id(name)
+    row = {"Name": name, "Handler": "app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
+    looped = {
+        name: [loop[0], [key], loop[2]]
+        for name, loop in template["Resources"].items()
+        if name.startswith("Fn::ForEach::")
+    }
+    resources: dict[str, Any] = loops.expand({"Mappings": {"Job": {key: row}}, "Resources": looped})[
+        "Resources"
+    ]
+    return resources
+
+
+def _logical_ids(resources: dict[str, Any]) -> Iterator[str]:
+    """SAM adds a role to each function, and a resource for each event that starts it."""
+    for logical_id, resource in resources.items():
+        yield logical_id
+        if resource["Type"] == "AWS::Serverless::Function":
+            for added in ("Role", *resource["Properties"].get("Events", {})):
+                yield f"{logical_id}{added}"
+
+
+def _physical_names(resources: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Kind and name of each resource that the template names after the stack, which is called "stack" here."""
+    resolver = Resolver({}, {"AWS::StackName": "stack", "Name": "stack"}, lambda *_: "")
+    for resource in resources.values():
+        properties = resource.get("Properties", {})
+        for own in _NAMES:
+            if own in properties:
+                yield resource["Type"], str(resolver.resolve(properties[own]))
