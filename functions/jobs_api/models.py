@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from slowmatch.http.fields import PlainNumber, Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
-from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.run_details import JsonField
@@ -17,10 +16,7 @@ from slowmatch.jobs.store import BULK
 State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
 Trigger = Literal["schedule", "api", "console", "direct"]
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
-JobName = Annotated[
-    Name,
-    Path(description="Name of a job, as GET /api/jobs lists them", json_schema_extra={"enum": sorted(JOBS)}),
-]
+JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs lists them")]
 Text = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 YEAR_SECONDS = 366 * 24 * 3600
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from local import loops, yaml_tags
+from local import ROOT, loops, yaml_tags
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools import job_rows, new_job
 from tools.new_job import JobRefused, create, listing
 
-ROOT = new_job.ROOT
 HOURLY = "cron(30 * * * ? *)"
 
 
