@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from slowmatch.jobs.catalog import JOBS
 from tests.chaos.report import SEED
 from tests.stack_process import ROOT, Stack
 
@@ -49,7 +50,8 @@ class Tried:
 
 def try_all(stack: Stack, role: str, folder: Path, phases: str, examples: int) -> Tried:
     """All operations of the document as `role`, whose requests are the same every time."""
-    traffic = folder / "traffic.json"
+    traffic, document = folder / "traffic.json", folder / "openapi.json"
+    document.write_text(json.dumps(_with_job_names(_document())), encoding="utf-8")
     command: list[str | Path] = [
         TOOL,
         "--no-color",
@@ -59,7 +61,7 @@ def try_all(stack: Stack, role: str, folder: Path, phases: str, examples: int) -
     options = [f"--url={stack.address}", f"--phases={phases}", f"--max-examples={examples}", f"--seed={SEED}"]
     reports = ["--report=har", f"--report-har-path={traffic}", "--warnings=off"]
     done = subprocess.run(
-        [*command, DOCUMENT, *options, *reports, *_authorization(stack, role)],
+        [*command, document, *options, *reports, *_authorization(stack, role)],
         capture_output=True,
         text=True,
         timeout=_BOUND_SECONDS,
@@ -125,6 +127,16 @@ def _answered(entry: dict[str, Any], patterns: dict[str, re.Pattern[str]]) -> An
     response = entry["response"]
     nowhere = "there is nothing at this address" in response["content"].get("text", "")
     return Answered(request["method"], path, request["url"], response["status"], nowhere)
+
+
+def _with_job_names(document: dict[str, Any]) -> dict[str, Any]:
+    """The document does not list the jobs; without their names nearly every request would be for none."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if (parameter["name"], parameter["in"]) == ("job", "path"):
+                    parameter["schema"]["enum"] = sorted(JOBS)
+    return document
 
 
 def _document() -> dict[str, Any]:
