@@ -1,18 +1,33 @@
-"""`make costs`: what a month on AWS costs. Prints the table and writes those of docs/costs.md.
+"""`make costs`: what a month on AWS costs. Prints the table for this stack, and writes those of docs/costs.md.
 
-What the template makes is counted in the template, the rest is in local/bill.py.
+What the template makes is counted in the template, the rest is in local/bill.py. The document's tables are for
+DOCUMENTED_JOBS, so that they stay true when a job is added or removed.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from local import ROOT, prices, template_files
-from local.bill import LOADS, Stack, bill
+from local import ROOT, loops, prices, template_files, yaml_tags
+from local.bill import IDLE, LOADS, Stack, bill
 from local.prices import Price
 
 DOCUMENT = ROOT / "docs" / "costs.md"
 TEMPLATE = ROOT / "template.yaml"
+DOCUMENTED_JOBS = 4
+"""As many as come with the project."""
+
+
+_ROW = {"Name": "job", "Handler": "job.app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
+
+
+def stack_with(jobs: int) -> Stack:
+    """The template's stack with this many jobs, each with a schedule, in place of its own."""
+    written, whole = yaml_tags.load(TEMPLATE), template_files.load_whole(TEMPLATE)
+    own = loops.resources_of(written, dict.fromkeys(written["Mappings"]["Job"], _ROW))
+    others = {name: each for name, each in whole["Resources"].items() if name not in own}
+    made = loops.resources_of(written, {f"Job{number}": _ROW for number in range(jobs)})
+    return stack_of(whole | {"Resources": others | made})
 
 
 def stack_of(template: dict[str, Any]) -> Stack:
@@ -70,6 +85,16 @@ def costs_table(stack: Stack) -> str:
     return _table(("item", "what is counted", *(load.name for load in LOADS)), rows)
 
 
+def further_job() -> str:
+    """What one job more costs in a month without runs."""
+    lines = zip(
+        *(bill(stack_with(jobs), IDLE) for jobs in (DOCUMENTED_JOBS, DOCUMENTED_JOBS + 1)), strict=True
+    )
+    added = {less.item: more.cost - less.cost for less, more in lines if more.cost > less.cost}
+    parts = ", ".join(f"{_dollars(cost)} {item}" for item, cost in added.items())
+    return f"One job more adds {_dollars(sum(added.values()))} a month before its runs: {parts}."
+
+
 def prices_table() -> str:
     rows = [
         (f"{price.usd:.10f}".rstrip("0").rstrip("."), _per(price), _free(price), _link(price))
@@ -101,20 +126,21 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def document(text: str) -> str:
     """The document with its tables as they are now."""
-    stack = stack_of(template_files.load_whole(TEMPLATE))
-    for name, table in {"costs": costs_table(stack), "prices": prices_table()}.items():
+    made = {"costs": costs_table(stack_with(DOCUMENTED_JOBS)), "job": further_job(), "prices": prices_table()}
+    for name, content in made.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         if begin in text:
             before, _, rest = text.partition(begin)
-            text = f"{before}{begin}{table}\n{end}{rest.partition(end)[2]}"
+            text = f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}"
     return text
 
 
 def main() -> int:
     DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"US dollars a month, {prices.REGION}, prices of {prices.AS_OF}\n")
-    print(costs_table(stack_of(template_files.load_whole(TEMPLATE))))
-    print(f"\nwritten to {DOCUMENT.name}")
+    stack = stack_of(template_files.load_whole(TEMPLATE))
+    print(f"US dollars a month with {stack.jobs} jobs, {prices.REGION}, prices of {prices.AS_OF}\n")
+    print(costs_table(stack))
+    print(f"\nwritten to {DOCUMENT.name}: the same for {DOCUMENTED_JOBS} jobs, each with a schedule")
     return 0
 
 

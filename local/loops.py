@@ -17,6 +17,17 @@ def expand(template: Mapping[str, Any]) -> dict[str, Any]:
     return {section: _Expander(template).section(content) for section, content in template.items()}
 
 
+def resources_of(template: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
+    """What the loops make of jobs with these rows, which have the keys of the mapping Job, in place of its own."""
+    looped = {
+        name: [loop[0], list(rows), loop[2]]
+        for name, loop in template["Resources"].items()
+        if name.startswith(_LOOP)
+    }
+    resources: dict[str, Any] = expand({"Mappings": {"Job": rows}, "Resources": looped})["Resources"]
+    return resources
+
+
 class _Expander:
     def __init__(self, template: Mapping[str, Any]) -> None:
         self._mappings: Mapping[str, Any] = template.get("Mappings") or {}

@@ -22,7 +22,7 @@ DRAW = """
                 WHEN hand < 0.3 THEN 'direct invocation' ELSE 'importer' END,
            CASE WHEN is_tick THEN date_trunc('minute', at) END,
            CASE WHEN luck < 0.96 THEN 1 WHEN luck < 0.995 THEN 2 WHEN luck < 0.999 THEN 0 ELSE 1 END,
-           CASE WHEN is_tick OR hand < 0.7 THEN '{}'
+           CASE WHEN is_tick OR hand < 0.7 OR field IS NULL THEN '{}'
                 ELSE jsonb_build_object(field, (1 + mod(number, 9)) * 1000) END,
            at, at + random() * interval '0.4 seconds',
            exp(random_normal(size, 0.7)) * interval '1 second',
@@ -30,8 +30,8 @@ DRAW = """
     FROM (
         SELECT number, random() AS luck, random() AS hand,
                CAST(:people AS text[]) AS people, CAST(:errors AS text[]) AS errors,
-               (CAST(:jobs AS text[]))[1 + mod(number, 3)] AS job,
-               (CAST(:fields AS text[]))[1 + mod(number, 3)] AS field,
+               (CAST(:jobs AS text[]))[1 + mod(number, cardinality(CAST(:jobs AS text[])))] AS job,
+               (CAST(:fields AS text[]))[1 + mod(number, cardinality(CAST(:jobs AS text[])))] AS field,
                mod(number, 3) - 2 AS size,
                floor(number * step / 60) <> floor((number - 1) * step / 60) AS is_tick,
                date_trunc('day', now()) - interval '28 days' + number * step * interval '1 second' AS at
@@ -120,8 +120,6 @@ EVENTS = """
     ORDER BY at
 """
 
-JOBS = ["daily-summary", "record-expiry", "db-cleanup"]
-FIELDS = ["resend", "batch_size", "older_than_days"]
 PEOPLE = ["ann", "bob", "cid"]
 ERRORS = [
     "Unavailable: the connection to the database was lost",
@@ -134,8 +132,14 @@ ERRORS = [
 
 def add(connection: pg8000.native.Connection, runs: int, progress: Progress) -> None:
     """Add `runs` runs of the last four weeks with attempts, events and hourly figures."""
-    from slowmatch.jobs import rollup
+    from slowmatch.jobs import JOBS, Integer, rollup
 
+    # Those with a form are started by a person now and then.
+    jobs = [job for job in JOBS.values() if not job.form]
+    fields = [
+        next((name for name, field in job.payload.items() if isinstance(field, Integer)), None)
+        for job in jobs
+    ]
     # What is written here refers to what is written here: nobody has to look that up row by row.
     connection.run("SET session_replication_role = replica")
     connection.run("SET gin_pending_list_limit = '64MB'")
@@ -146,7 +150,13 @@ def add(connection: pg8000.native.Connection, runs: int, progress: Progress) -> 
         connection.run("BEGIN")
         connection.run("TRUNCATE drawn, tried")
         draw.run(
-            first=first + 1, last=last, total=runs, jobs=JOBS, fields=FIELDS, people=PEOPLE, errors=ERRORS
+            first=first + 1,
+            last=last,
+            total=runs,
+            jobs=[job.name for job in jobs],
+            fields=fields,
+            people=PEOPLE,
+            errors=ERRORS,
         )
         for statement in (FORGET_KNOWN_TICKS, TRY, RUNS, ATTEMPTS, EVENTS):
             connection.run(statement)

@@ -15,6 +15,7 @@ from local.intrinsics import Resolver
 from slowmatch.jobs import cron
 from slowmatch.jobs.definition import name_flaw
 from tools import job_rows
+from tools.job_rows import TEMPLATE
 
 # The properties by which AWS tells resources of one kind apart.
 _NAMES = ("AlarmName", "DashboardName", "LogGroupName", "Name", "QueueName", "TopicName")
@@ -51,39 +52,28 @@ def _name_problems(root: Path, name: str) -> Iterator[str]:
 
 
 def _collisions(root: Path, name: str) -> Iterator[str]:
-    """What the loops would make for the job that is there already, or has too long a name in one of the stages."""
-    there = template_files.load_whole(root / "template.yaml")["Resources"]
-    made = _made_for(yaml_tags.load(root / "template.yaml"), name)
+    """What AWS would refuse of the resources that the loops make for the job."""
+    there = template_files.load_whole(root / TEMPLATE)["Resources"]
+    row = {"Name": name, "Handler": "app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
+    made = loops.resources_of(yaml_tags.load(root / TEMPLATE), {job_rows.logical_id(name): row})
     for taken in sorted(set(_logical_ids(made)) & set(_logical_ids(there))):
         yield f"the template has a resource {taken} already"
     for _, taken in sorted(set(_physical_names(made)) & set(_physical_names(there))):
         yield f"the stack has a resource with the name {taken} already"
-    for stage in tomllib.loads((root / "samconfig.toml").read_text(encoding="utf-8")).values():
-        stack = (
-            stage.get("global", {}).get("parameters", {}).get("stack_name")
-            if isinstance(stage, dict)
-            else None
-        )
-        if stack:
-            try:
-                stack_name.check(stack, made)
-            except StackError as error:
-                yield f"{error} (see samconfig.toml)"
+    for stack in _stack_names(root / "samconfig.toml"):
+        try:
+            stack_name.check(stack, made)
+        except StackError as error:
+            yield f"{error}; samconfig.toml has that stage"
 
 
-def _made_for(template: dict[str, Any], name: str) -> dict[str, Any]:
-    """The resources that the loops make for one job, with a schedule."""
-    key = job_rows.logical_id(name)
-    row = {"Name": name, "Handler": "app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
-    looped = {
-        name: [loop[0], [key], loop[2]]
-        for name, loop in template["Resources"].items()
-        if name.startswith("Fn::ForEach::")
-    }
-    resources: dict[str, Any] = loops.expand({"Mappings": {"Job": {key: row}}, "Resources": looped})[
-        "Resources"
-    ]
-    return resources
+def _stack_names(config: Path) -> Iterator[str]:
+    """Of all stages that have one."""
+    for stage in tomllib.loads(config.read_text(encoding="utf-8")).values():
+        for command in ("global", "deploy") if isinstance(stage, dict) else ():
+            options = stage.get(command, {}).get("parameters", {})
+            if "stack_name" in options:
+                yield options["stack_name"]
 
 
 def _logical_ids(resources: dict[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from local.yaml_tags import TemplateError
 from slowmatch.jobs import cron
 
+TEMPLATE = "template.yaml"
 MAX_DUE_HOURS = 7 * 24
 """CloudWatch: an alarm with periods of an hour looks back a week at most."""
 MAX_LINE_CHARACTERS = 120
@@ -38,7 +39,7 @@ def _with_row(template: str, key: str, row: str) -> str:
     """The row stands before the first one with a later key, above that one's comment."""
     table = re.search(r"(?m)^  Job:\n((?:    .*\n|\n)+?)(?=\n*^ {0,2}\S|\Z)", template)
     if table is None:
-        raise TemplateError("template.yaml has no mapping Job with a row for each job")
+        raise TemplateError(f"{TEMPLATE} has no mapping Job with a row for each job")
     rows = re.finditer(r"(?m)(?:^    #.*\n)*^    (\w+):", table[1])
     at = table.start(1) + next((each.start() for each in rows if each[1] > key), len(table[1]))
     return f"{template[:at]}    {key}: {{ {row} }}\n{template[at:]}"
@@ -47,7 +48,7 @@ def _with_row(template: str, key: str, row: str) -> str:
 def _with_item(template: str, loop: str, item: str) -> str:
     found = re.search(rf"(?m)^  Fn::ForEach::{loop}:\n    - Job\n    - \[([\w,\s]*)\]$", template)
     if found is None:
-        raise TemplateError(f"template.yaml has no Fn::ForEach::{loop} with a list of jobs such as [A, B]")
+        raise TemplateError(f"{TEMPLATE} has no Fn::ForEach::{loop} with a list of jobs such as [A, B]")
     items = sorted([*re.findall(r"\w+", found[1]), item])
     opening = "    - ["
     lines = textwrap.wrap(

@@ -18,8 +18,8 @@ from local.errors import StackError
 from slowmatch.jobs import cron
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools import job_checks, job_rows
+from tools.job_rows import TEMPLATE
 
-TEMPLATE = "template.yaml"
 RUN_ID = "019bbfce-8c00-7d3a-9c41-5be0a1f2c3d4"
 OCCURRENCE = "2026-01-15T07:00:00Z"
 

@@ -1,6 +1,7 @@
 """The costs in docs/costs.md: what the script gives, by an arithmetic that adds up."""
 
 import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,8 @@ from local.bill import (
     METRICS_BY_JOB,
     MILLION,
     OTHER_METRICS,
+    POLLERS,
+    SECONDS,
     Line,
     Load,
     Stack,
@@ -23,6 +26,7 @@ from local.bill import (
     capacity,
 )
 from tests.sam.template import ROOT
+from tools import job_rows
 
 EMITTED = re.compile(r'(?:telemetry\.|\b)(?:count|duration)\(\s*"([A-Z][A-Za-z]+)"')
 STACK = Stack(
@@ -47,6 +51,29 @@ def line(item: str, load: Load, stack: Stack = STACK) -> Line:
 def test_the_committed_tables_are_what_the_script_gives() -> None:
     text = costs.DOCUMENT.read_text(encoding="utf-8")
     assert text == costs.document(text), "run `make costs`"
+
+
+def test_the_committed_tables_are_the_same_with_more_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    (tmp_path / "template.yaml").write_text(
+        job_rows.with_job(text, "report", "rate(1 day)"), encoding="utf-8"
+    )
+    shutil.copytree(ROOT / "stacks", tmp_path / "stacks")
+    monkeypatch.setattr(costs, "TEMPLATE", tmp_path / "template.yaml")
+    committed = costs.DOCUMENT.read_text(encoding="utf-8")
+    assert costs.document(committed) == committed
+
+
+def test_one_job_more_costs_what_is_added_for_it() -> None:
+    said = re.search(r"adds ([\d.]+) a month before its runs: ([\d.]+) SQS", costs.further_job())
+    assert said is not None
+    polls = POLLERS * SECONDS / 20
+    assert float(said[2]) == pytest.approx(prices.SQS.cost(polls), abs=0.005)
+    assert float(said[1]) == pytest.approx(
+        prices.SQS.cost(polls) + prices.METRICS.cost(len(METRICS_BY_JOB)) + prices.ALARMS.cost(6), abs=0.005
+    )
 
 
 def test_the_document_says_region_and_date_of_the_prices() -> None:
@@ -153,7 +180,8 @@ def test_the_script_prints_the_table_and_writes_the_document(
     document.write_text("Before\n<!-- costs -->\nold\n<!-- end of costs -->\nafter\n", encoding="utf-8")
     monkeypatch.setattr(costs, "DOCUMENT", document)
     assert costs.main() == 0
-    table = costs.costs_table(costs.stack_of(template_files.load_whole(ROOT / "template.yaml")))
-    assert table in capsys.readouterr().out
+    own_jobs = costs.costs_table(costs.stack_of(template_files.load_whole(ROOT / "template.yaml")))
+    assert own_jobs in capsys.readouterr().out
+    table = costs.costs_table(costs.stack_with(costs.DOCUMENTED_JOBS))
     written = document.read_text(encoding="utf-8")
     assert written == f"Before\n<!-- costs -->\n{table}\n<!-- end of costs -->\nafter\n"
