@@ -49,7 +49,7 @@ from {folder} import app
 
 def test_run_succeeds(job_tester: JobTester) -> None:
     attempt = job_tester.perform(app.handler)
-    assert (attempt.state, attempt.result) == ("succeeded", {{}})
+    assert attempt.state == "succeeded", attempt.error
 """
 
 
