@@ -96,9 +96,10 @@ def _imported(function: str) -> Any:
 
 
 def _python(code: str, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    names = {"POWERTOOLS_SERVICE_NAME": "slowmatch", "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch"}
     return subprocess.run(
         [os.environ.get("RUNTIME_PYTHON", "python3.13"), "-I", "-S", "-B", "-c", code, *arguments],
-        env=environment | {"POWERTOOLS_SERVICE_NAME": "slowmatch", "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch"},
+        env=names | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -39,7 +39,9 @@ def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
 @pytest.mark.parametrize("setting", ["", "language_extensions = false", 'language_extensions = "true"'])
 def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Path, setting: str) -> None:
     config.write_text(config.read_text().replace("language_extensions = true", setting))
-    with pytest.raises(StackError, match=r"prod language_extensions = true.* to \[prod\.global\.parameters\]"):
+    with pytest.raises(
+        StackError, match=r"prod language_extensions = true.* to \[prod\.global\.parameters\]"
+    ):
         stage.read(config, "prod")
 
 

@@ -1,16 +1,21 @@
 """Finds the TCP ports that a process and its descendants listen on, as Linux shows them in /proc."""
 
+import socket
+import sys
 from pathlib import Path
 
 LISTEN = "0A"  # include/net/tcp_states.h
 
 
-def listening(pid: int) -> dict[int, str]:
-    """Each port with its address, in the kernel's hexadecimal notation."""
+def listening(pid: int) -> dict[int, set[str]]:
+    """Each port with the IPv4 addresses it is on."""
     sockets = {inode: place for table in ("tcp", "tcp6") for inode, place in _listeners(table).items()}
     held = {inode for process in family(pid) for inode in _sockets(process)}
-    places = [sockets[inode].split(":") for inode in held & sockets.keys()]
-    return {int(port, 16): address for address, port in places}
+    found: dict[int, set[str]] = {}
+    for inode in held & sockets.keys():
+        address, port = sockets[inode].split(":")
+        found.setdefault(int(port, 16), set()).add(_readable(address))
+    return found
 
 
 def family(pid: int) -> set[int]:
@@ -20,6 +25,11 @@ def family(pid: int) -> set[int]:
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found
+
+
+def _readable(address: str) -> str:
+    """IPv4 as people write it; IPv6 stays as it is."""
+    return socket.inet_ntoa(int(address, 16).to_bytes(4, sys.byteorder)) if len(address) == 8 else address
 
 
 def _parent(stat: Path) -> int | None:
