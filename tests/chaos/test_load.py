@@ -13,12 +13,13 @@ from tests.chaos.load import Load
 from tests.chaos.project import BATCH, copy_with_markers
 from tests.chaos.report import SEED, Figures
 from tests.chaos.storm import hold_the_dispatcher
+from tests.sam.aws_limits import max_connections
 from tests.stack_process import Stack, running, until
 
 CLIENTS = "Clients at once"
 BURST = "A burst of runs"
-BUDGET = 169
-"""Connections, as template.yaml counts them for Aurora with a DatabaseMaxCapacity of 1."""
+BUDGET = max_connections(1)
+"""Connections that Aurora takes with a DatabaseMaxCapacity of 1."""
 AT_ONCE = DEFAULT_CONCURRENCY * BATCH
 """Messages that workers hold at the same time: one that stalls lets others overtake what it holds, and no more."""
 PATIENCE = 900

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -42,7 +42,9 @@ def creatable(stack: Stack) -> dict[str, Any]:
     for item in document["Resources"].values():
         item.pop("DependsOn", None)
         if item["Type"] == NESTED:
-            item["Properties"]["TemplateURL"] = f"https://s3.amazonaws.com/{item['Properties']['TemplateURL']}"
+            item["Properties"]["TemplateURL"] = (
+                f"https://s3.amazonaws.com/{item['Properties']['TemplateURL']}"
+            )
     document.pop("Rules", None)  # moto takes them, and looks at none
     result: dict[str, Any] = _Plainer(left_out, stack).plain(document)
     return result
@@ -66,12 +68,15 @@ class _Plainer:
             return REFERENCE.sub(lambda found: found[1] if found[1] in self._left_out else found[0], value)
         if not isinstance(value, dict):
             return value
-        for name, replace in {
+        functions: dict[str, Callable[[Any], Any]] = {
             "Fn::If": self._chosen,
-            "Fn::Cidr": lambda argument: self._stack.resolved({"Fn::Cidr": argument}),  # moto does not know it
+            "Fn::Cidr": lambda argument: self._stack.resolved(
+                {"Fn::Cidr": argument}
+            ),  # moto does not know it
             "Fn::GetAtt": self._attribute,
             "Fn::Sub": self._sub,
-        }.items():
+        }
+        for name, replace in functions.items():
             if name in value:
                 return replace(value[name])
         if value.get("Ref") in self._left_out:
@@ -118,7 +123,9 @@ def stack(region: str = REGION, /, **parameters: str) -> Iterator[dict[str, Any]
 
 def _output(nested: models.Stack, attribute: str) -> str:
     """What Fn::GetAtt gives of a nested stack, which moto does not know."""
-    return str(nested.output_map[attribute.removeprefix("Outputs.")].value)
+    output = nested.output_map[attribute.removeprefix("Outputs.")]
+    assert output is not None, attribute
+    return str(output.value)
 
 
 def made(region: str = REGION) -> dict[str, str]:

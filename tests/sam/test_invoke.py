@@ -17,10 +17,7 @@ from tests.sam.template import ROOT
 
 EVENTS = ROOT / "events"
 FUNCTION_OF = {template.folder(function): function for function in template.functions()}
-JOB_OF = {
-    template.folder(function): job
-    for function, job in template.job_functions().items()
-}
+JOB_OF = {template.folder(function): job for function, job in template.job_functions().items()}
 APIS = [template.folder(function) for function in template.api_functions()]
 SAMPLES = sorted(path for folder in FUNCTION_OF for path in (EVENTS / folder).glob("*.json"))
 MIGRATION = EVENTS / "migrate" / "direct.json"

@@ -117,7 +117,10 @@ def test_the_dashboard_is_there(stack: dict[str, Any]) -> None:
 def test_cloudwatch_takes_every_alarm(stack: dict[str, Any]) -> None:
     alarms = watching.alarms(STACK)
     for alarm in alarms.values():
-        numbers = {"Threshold": float(alarm["Threshold"]), "EvaluationPeriods": int(alarm["EvaluationPeriods"])}
+        numbers = {
+            "Threshold": float(alarm["Threshold"]),
+            "EvaluationPeriods": int(alarm["EvaluationPeriods"]),
+        }
         client("cloudwatch").put_metric_alarm(**alarm | numbers)
     pages = client("cloudwatch").get_paginator("describe_alarms").paginate()
     assert len([alarm for page in pages for alarm in page["MetricAlarms"]]) == len(alarms)

@@ -39,7 +39,9 @@ def test_the_operator_s_page_says_what_each_alarm_means() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     jobs = "|".join(template.job_functions().values())
     names = {re.sub(f"^({jobs})-", "<job>-", name) for name in watching.alarms(Stack())}
-    listed = re.findall(r"^\| `([\w<>-]+)` \| ", page.partition("## What each alarm means")[2].partition("\n## ")[0], re.M)
+    listed = re.findall(
+        r"^\| `([\w<>-]+)` \| ", page.partition("## What each alarm means")[2].partition("\n## ")[0], re.M
+    )
     assert sorted(listed) == sorted(names)
 
 

@@ -41,7 +41,7 @@ def test_only_jobs_and_the_notifier_have_variables_of_their_own() -> None:
         for name, function in template.functions().items()
         if "Environment" in function
     }
-    jobs = dict.fromkeys(template.job_functions(), {"JOB_SETTINGS"})
+    jobs = {function: {"JOB_SETTINGS"} for function in template.job_functions()}
     assert own == jobs | {"NotifierFunction": {"CONSOLE_URL"}}
 
 
@@ -71,7 +71,9 @@ def test_the_settings_alone_read_the_environment(folder: str) -> None:
         for path in (ROOT / folder).rglob("*.py")
         for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
     }
-    assert {item for item in found if not item[1].startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))} == set()
+    assert {
+        item for item in found if not item[1].startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))
+    } == set()
 
 
 class _Recorder(dict[str, str]):

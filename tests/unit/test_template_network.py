@@ -3,7 +3,6 @@
 import itertools
 import re
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 
@@ -197,7 +196,9 @@ def test_a_failed_first_deployment_can_delete_what_it_made() -> None:
 
 
 def test_the_database_may_have_no_capacity_at_all() -> None:
-    (cluster,) = Stack(DatabaseMinCapacity="0", DatabaseMaxCapacity="4").of_type("AWS::RDS::DBCluster").values()
+    (cluster,) = (
+        Stack(DatabaseMinCapacity="0", DatabaseMaxCapacity="4").of_type("AWS::RDS::DBCluster").values()
+    )
     assert refusals(DatabaseMinCapacity="0") == []
     assert cluster["ServerlessV2ScalingConfiguration"] == {"MinCapacity": "0", "MaxCapacity": "4"}
 
