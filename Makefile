@@ -55,11 +55,12 @@ test: .venv/.dev assets  ## all tests that need neither Docker nor root, with co
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report $(if $(TESTS),--fail-under=0)
 
-lint: .venv/.dev  ## format, style, types, and who may import whom
+lint: .venv/.dev  ## format, style, types, who may import whom, and what defines the jobs
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=layers/common:functions:. .venv/bin/lint-imports
+	@PYTHONPATH=layers/common $(PY) -m local.job_check
 
 format: .venv/.dev  ## bring the code into its format
 	.venv/bin/ruff check --fix-only --quiet .

@@ -149,10 +149,11 @@ async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Fol
 
 
 async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, output: Output) -> None:
-    from local import template
+    from local import job_check, template
     from local.services import Plan, service_addresses, services
 
     file = options.template.resolve()
+    job_check.check(file)
     plan = Plan(file, template.read(file, ports.aws), ports, folders, os.environ, output)
     output.line(f"Slowmatch on this machine, data in {folders.data}")
     async with AsyncExitStack() as stack:

@@ -87,6 +87,11 @@ class Folders:
         return self.data / "notify.json"
 
     @property
+    def job_secrets(self) -> Path:
+        """The secrets that the settings of jobs name, as docs/jobs.md has it."""
+        return self.data / "job-secrets.json"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

@@ -17,6 +17,14 @@ def expand(template: Mapping[str, Any]) -> dict[str, Any]:
     return {section: _Expander(template).section(content) for section, content in template.items()}
 
 
+def parts(name: str, loop: Any) -> tuple[str, list[str], dict[str, Any]]:
+    """The variable of the loop `name`, the list of names and the body. Raises TemplateError."""
+    match loop:
+        case [str(variable), [*items], dict(body)]:
+            return variable, items, body
+    raise TemplateError(f"{name} must be a list of a variable, a list of names and a body")
+
+
 def resources_of(template: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
     """What the loops make of jobs with these rows, which have the keys of the mapping Job, in place of its own."""
     looped = {
@@ -44,11 +52,7 @@ class _Expander:
         return expanded
 
     def _loop(self, name: str, loop: Any) -> dict[str, Any]:
-        match loop:
-            case [str(variable), [*items], dict(body)]:
-                pass
-            case _:
-                raise TemplateError(f"{name} must be a list of a variable, a list of names and a body")
+        variable, items, body = parts(name, loop)
         return {
             _replaced(key, variable, item): self._resolved(value, variable, item)
             for item in items

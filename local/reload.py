@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from local import job_check
+from local.errors import StackError
 from local.functions import Functions
 from local.services import Plan
 from local.watch import watch
@@ -18,6 +20,11 @@ async def reload(plan: Plan, functions: Functions, migrate: str) -> None:
             return
         plan.output.note(f"reloaded: {names}")
         functions.retire()
+        if any(file.name == "job.py" for file in files):
+            try:
+                job_check.check(plan.template_file)
+            except StackError as error:
+                plan.output.note(str(error))
         function = functions.find(migrate)
         if function is not None and any(file.suffix == ".sql" for file in files):
             functions.invoke_async(function, b"{}")

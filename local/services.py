@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from local import ROOT, processes
+from local import ROOT, job_secrets, processes
 from local.cluster import USERNAME, Cluster, password
 from local.environment import (
     ACCOUNT,
@@ -113,6 +113,7 @@ def _secrets(database_password: str, plan: Plan) -> dict[str, Any]:
         SIGN_IN_SECRET: client,
         SESSION_SECRET: {"key": token_urlsafe(48)},
         NOTIFY_SECRET: _destinations(plan.folders.notify),
+        **job_secrets.read(plan.folders.job_secrets),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from local.job_check import logical_id
 from local.yaml_tags import TemplateError
 from slowmatch.jobs import cron
 
@@ -14,11 +15,6 @@ TEMPLATE = "template.yaml"
 MAX_DUE_HOURS = 7 * 24
 """CloudWatch: an alarm with periods of an hour looks back a week at most."""
 MAX_LINE_CHARACTERS = 120
-
-
-def logical_id(name: str) -> str:
-    """The key of the job's row, with which the logical ids of its resources begin."""
-    return "".join(part.capitalize() for part in name.split("-"))
 
 
 def with_job(template: str, name: str, schedule: str = "") -> str:

@@ -14,7 +14,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
 
 JOB = "noop"
-JOBS[JOB] = Job(JOB, "Does nothing.", max_running=None, scheduled=False)
+JOBS[JOB] = Job(JOB, "Does nothing.", max_running=None)
 _ENDED = "SELECT count(*) FROM job_run WHERE state = 'succeeded'"
 _WAITING = "SELECT id::text, attempt + 1 FROM job_run WHERE state = 'enqueued' ORDER BY id"
 

@@ -13,6 +13,7 @@ from console.request import NO_ONE, Request
 from slowmatch.http.faults import FAULTS
 from slowmatch.http.problem import Problem
 from slowmatch.jobs import UnknownJob
+from slowmatch.jobs.overview import NoSchedule
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -44,8 +45,13 @@ def _unknown_job(error: UnknownJob) -> Problem:
     return Problem(404, "Not found", str(error))
 
 
+def _no_schedule(error: NoSchedule) -> Problem:
+    return Problem(409, "Nothing to pause", str(error))
+
+
 ANSWERS: dict[type[Exception], Callable[[Any], Problem]] = {
     **FAULTS,
     NotFoundError: _not_found,
     UnknownJob: _unknown_job,
+    NoSchedule: _no_schedule,
 }

@@ -1,4 +1,7 @@
-"""The form that runs a job: made from the catalog's fields, read back into a payload and a time."""
+"""The form that runs a job: made from the catalog's fields, read back into a payload and a time.
+
+The names of its own inputs have a hyphen, so that they differ from every field of a payload.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +20,10 @@ _INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "time":
 MINUTES_MAX = int(FURTHEST / timedelta(minutes=1))
 
 
-def empty(who: Identity) -> dict[str, Any]:
+def empty(who: Identity, job: str | None = None) -> dict[str, Any]:
     """The form as it is first seen: a test mail goes to whoever asks for it, where the sign-in names an address."""
-    return {"values": {"to": who.name} if "@" in who.name else {}, "errors": {}, "choices": {}}
+    values = {"to": who.name} if job == "mail-test" and "@" in who.name else {}
+    return {"values": values, "errors": {}, "choices": {}}
 
 
 @dataclass
@@ -39,24 +43,25 @@ class Asked:
 
 
 def inputs(spec: Job) -> list[dict[str, Any]]:
-    """One input for each field of the job's payload; the placeholder is what counts when it stays empty."""
+    """One input for each field of the job's payload. The placeholder is what counts when it stays empty."""
     return [
         {
             "name": name,
-            "label": name.replace("_", " ").capitalize(),
+            "label": name.replace("_", " ").capitalize() + (" (required)" if each.required else ""),
             "kind": each.kind,
             "help": each.description[:1].upper() + each.description[1:],
             "type": _INPUT_TYPES.get(each.kind, "text"),
             "choices": each.bounds.get("enum", ()),
-            "attributes": _attributes(each) | {"placeholder": _default(name) or None},
+            "attributes": _attributes(each) | {"placeholder": _placeholder(spec.name, name)},
             "default": "" if each.default is None else each.to_text(each.default),
+            "says_no": each.kind == "boolean" and (each.required or each.default is True),
         }
         for name, each in spec.payload.items()
     ]
 
 
 def _attributes(each: Field) -> dict[str, Any]:
-    """What the browser already checks, as HTML's attributes; None leaves one out."""
+    """What the browser checks, as HTML's attributes. None leaves an attribute out."""
     bounds = each.bounds
     return {
         "min": bounds.get("minimum"),
@@ -91,9 +96,9 @@ def _take(asked: Asked, name: str, each: Field, text: str) -> None:
 
 
 def _time(asked: Asked, now: datetime) -> None:
-    minutes, date = asked.values.get("delay_minutes"), asked.values.get("due")
+    minutes, date = asked.values.get("delay-minutes"), asked.values.get("run-at")
     if minutes and date:
-        asked.errors["due"] = "give minutes or a date, not both"
+        asked.errors["run-at"] = "give minutes or a date, not both"
     elif minutes:
         _after(asked, minutes, now)
     elif date:
@@ -102,31 +107,32 @@ def _time(asked: Asked, now: datetime) -> None:
 
 def _after(asked: Asked, text: str, now: datetime) -> None:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MINUTES_MAX):
-        asked.errors["delay_minutes"] = f"must be a whole number from 1 to {MINUTES_MAX:,}"
+        asked.errors["delay-minutes"] = f"must be a whole number from 1 to {MINUTES_MAX:,}"
         return
     asked.due_at = now + timedelta(minutes=int(text))
     asked.said = f"starts in {text} minute{'s' if int(text) > 1 else ''}"
 
 
 def _at(asked: Asked, now: datetime) -> None:
-    due = local_time.read(asked, "due")
+    due = local_time.read(asked, "run-at")
     if due is None:
         return
     if not now < due.at <= now + FURTHEST:
-        asked.errors["due"] = "must lie in the future, a year from now at most"
+        asked.errors["run-at"] = "must lie in the future, a year from now at most"
         return
     asked.due_at = due.at
     asked.said = f"starts at {due.words}"
 
 
-def _default(name: str) -> str:
+def _placeholder(job: str, name: str) -> str | None:
+    """What a job of Slowmatch takes from the stack's settings when the field stays empty."""
     configured = settings()
-    match name:
-        case "batch_size":
+    match job, name:
+        case "record-expiry", "batch_size":
             return str(configured.batch_size)
-        case "older_than_days":
+        case "db-cleanup", "older_than_days":
             return str(configured.record_retention_days)
-        case "recipients" | "to":
-            return ", ".join(configured.mail_recipients)
+        case ("daily-summary", "recipients") | ("mail-test", "to"):
+            return ", ".join(configured.mail_recipients) or None
         case _:
-            return ""
+            return None

@@ -8,6 +8,7 @@ from console.words import duration, parse, so_many_runs
 from slowmatch.db.counts import Count
 from slowmatch.http.roles import role_of
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.definition import Job
 
 SLOTS, STEP, WIDTH, HEIGHT, LEAST = 20, 8, 6, 32, 3
 """The sparkline in SVG units: bars, their distance and width, the height of the longest and the shortest."""
@@ -18,7 +19,7 @@ def card(found: dict[str, Any]) -> dict[str, Any]:
     return {
         **found,
         "role": role_of(found["name"]),
-        "form": JOBS[found["name"]].form,
+        "form": _form_title(JOBS[found["name"]]),
         "queue_depth": Count(**found["queue_depth"]),
         "inputs": job_form.inputs(JOBS[found["name"]]),
         "bars": bars(found["recent"]),
@@ -27,6 +28,11 @@ def card(found: dict[str, Any]) -> dict[str, Any]:
         ),
         "recent_words": words(found["recent"]),
     }
+
+
+def _form_title(job: Job) -> str:
+    """The title of a form that must be seen before the job is started; empty for a job that one click starts."""
+    return job.form or ("Run with payload" if job.required else "")
 
 
 def bars(recent: list[dict[str, Any]]) -> list[dict[str, Any]]:

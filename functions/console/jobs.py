@@ -12,7 +12,6 @@ from console.run_view import short
 from slowmatch.db import connection
 from slowmatch.http.auth import allow
 from slowmatch.http.identity import Role
-from slowmatch.http.problem import Problem
 from slowmatch.http.roles import role_of
 from slowmatch.jobs import PayloadError, enqueue, overview, store
 from slowmatch.jobs.catalog import job as job_spec
@@ -36,7 +35,7 @@ def jobs_page() -> Response[str]:
 
 @router.get("/jobs/<job>")
 def job_page(job: str) -> Response[str]:
-    return _job(job, job_form.empty(here(router).identity))
+    return _job(job, job_form.empty(here(router).identity, job))
 
 
 @router.post("/jobs/<job>/run")
@@ -61,12 +60,10 @@ def run_job(job: str) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: str) -> Response[str]:
     request, con, name = here(router), connection(), job_spec(job).name
-    if not job_spec(job).scheduled:
-        raise Problem(409, "Nothing to pause", f"{name} has no schedule")
-    note = clean(request.value("note"))
+    note = clean(request.value("pause-note"))
     if len(note) > NOTE_MAX:
-        errors = {"note": f"must have at most {NOTE_MAX} characters, this has {len(note)}"}
-        return _job(name, {"values": {"note": note}, "errors": errors, "choices": {}}, 422)
+        errors = {"pause-note": f"must have at most {NOTE_MAX} characters, this has {len(note)}"}
+        return _job(name, {"values": {"pause-note": note}, "errors": errors, "choices": {}}, 422)
     overview.pause(con, name, request.identity.name, note or None, con.now())
     said = f"The schedule of {name} is paused. Whoever runs it by hand still can."
     return render.redirect(_back(request, name), notice=said)
@@ -82,7 +79,7 @@ def resume_job(job: str) -> Response[str]:
 
 def _back(request: Request, job: str) -> str:
     """To the page where the button stood."""
-    return PAGES.get(request.value("back"), f"/jobs/{job}")
+    return PAGES.get(request.value("back-to"), f"/jobs/{job}")
 
 
 def _job(name: str, form: dict[str, Any], status: int = 200) -> Response[str]:

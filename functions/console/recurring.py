@@ -15,6 +15,6 @@ def show(request: Request, con: Connection) -> Response[str]:
         "recurring.html",
         con=con,
         counts=overview.counts(con),
-        jobs=[job for job in overview.jobs(con, now) if job["scheduled"]],
+        jobs=[job for job in overview.jobs(con, now) if job["scheduled"] is not False],
         seen=schedules.seen(con),
     )

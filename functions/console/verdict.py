@@ -26,6 +26,7 @@ def wrong(alerts: dict[str, Any], depths: Depths, clock: timedelta, now: datetim
         _dispatcher(alerts["last_dispatcher_tick"], now),
         *(_failing(duty, each) for duty, each in alerts["failing"].items()),
         *(_removed(job, count) for job, count in alerts["removed"].items()),
+        *(_disabled(job, flaw) for job, flaw in alerts["disabled"].items() if job not in alerts["removed"]),
         _failed(alerts["failed_24h"]),
         _missed(alerts["missed_24h"]),
         _dead(dead(depths)),
@@ -99,6 +100,11 @@ def _failing(duty: str, found: dict[str, str]) -> Link:
 
 def _removed(job: str, count: Count) -> Link:
     return _said(f"runs?{urlencode({'job': job})}", "See them", sentence(removed.in_words(job, count)))
+
+
+def _disabled(job: str, flaw: str) -> Link:
+    text = sentence(f"{job!r} is disabled: {flaw}")
+    return _said(f"runs?{urlencode({'job': job})}", "See its runs", text)
 
 
 def _failed(failed: Any) -> Link | None:

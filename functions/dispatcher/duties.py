@@ -10,6 +10,7 @@ from slowmatch import notify, telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import JOBS, dispatch, turns, upkeep
+from slowmatch.jobs.disabled import disabled_jobs
 from slowmatch.jobs.duty import PartlyFailed, in_words
 from slowmatch.notify import queue as deliveries
 from slowmatch.records import upkeep as records
@@ -58,7 +59,7 @@ DUTIES = (
     Duty(
         "promote waiting runs",
         "promoted",
-        lambda turn: turns.give(turn.con, list(JOBS), turn.deadline),
+        lambda turn: turns.give(turn.con, _enabled(turn.con), turn.deadline),
     ),
     Duty(
         "read the schedule",
@@ -106,6 +107,11 @@ DUTIES = (
         2,
     ),
 )
+
+
+def _enabled(con: Connection) -> list[str]:
+    disabled = disabled_jobs(con)
+    return [job for job in JOBS if job not in disabled]
 
 
 @dataclass(slots=True)

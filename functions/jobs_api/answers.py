@@ -8,8 +8,9 @@ from aws_lambda_powertools.event_handler import Response
 from slowmatch.http.problems import Problem
 from slowmatch.jobs import PayloadError, UnknownJob
 from slowmatch.jobs.enqueue import KeyReused
+from slowmatch.jobs.overview import NoSchedule
 
-STATUSES: dict[type[Exception], int] = {UnknownJob: 404, KeyReused: 409}
+STATUSES: dict[type[Exception], int] = {UnknownJob: 404, KeyReused: 409, NoSchedule: 409}
 
 
 def answer(status: int, value: Any, **headers: str) -> Response[str]:

@@ -73,12 +73,13 @@ def _answer(ok: bool, parts: dict[str, Part]) -> Response[str]:
 
 
 def _parts() -> Iterator[tuple[str, Part]]:
-    """Each part is checked when it is asked for; the last three need the database."""
+    """Each part is checked when it is asked for; those after the queues need the database."""
     database = _checked(_database)
     yield "database", database
     yield "queues", _checked(_queues)
     if database["ok"]:
         yield "dispatcher", _checked(_dispatcher)
+        yield "jobs", _checked(_jobs)
         yield "notifications", _checked(_notifications)
         yield "clock", _checked(_clock)
 
@@ -125,6 +126,13 @@ def _dispatcher() -> Part:
         "ok": not removed and all(at is not None and now - at < TICK_LATE for at in since),
         "last_tick": tick.at.isoformat() if tick.at else None,
     } | ({"detail": "; ".join(problems)} if problems else {})
+
+
+def _jobs() -> Part:
+    """Whether every job can run: a wrong job.py or wrong settings disable one."""
+    flaws = overview.disabled_jobs(connection())
+    detail = "; ".join(f"{job!r} is disabled: {flaw}" for job, flaw in flaws.items())
+    return {"ok": not flaws} | ({"detail": detail} if flaws else {})
 
 
 def _notifications() -> Part:

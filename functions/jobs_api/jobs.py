@@ -62,9 +62,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), auth.identity(router).name
-    if not job_spec(job).scheduled:
-        raise Problem(409, "Conflict", f"{job} has no schedule that could be paused")
-    overview.pause(con, job, who, pause.note, con.now())
+    overview.pause(con, job_spec(job).name, who, pause.note, con.now())
     return _job(job)
 
 

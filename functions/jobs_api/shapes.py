@@ -177,7 +177,8 @@ class Depth(Answer):
 class Job(Answer):
     """A job of the catalog and what is known about its runs.
 
-    A job that is not `scheduled` runs only when somebody with `role` starts it.
+    A job that is not `scheduled` runs only when somebody with `role` starts it; this is null until the dispatcher
+    has looked for the job's rule. `disabled` says why the job cannot run, null if it can.
     `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
     `success_rate` (0 to 1), `p50_ms` and `p95_ms` are of the last seven days, null when nothing ended.
     `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
@@ -189,8 +190,9 @@ class Job(Answer):
     exclusive: bool
     overlap: str
     max_attempts: int
-    scheduled: bool
+    scheduled: bool | None
     role: Literal["operator", "admin"]
+    disabled: str | None
     schedule: str | None
     words: str | None
     schedule_enabled: bool | None
@@ -252,5 +254,6 @@ class Health(Answer):
     database: dict[str, Any]
     queues: dict[str, Any]
     dispatcher: dict[str, Any] | None = None
+    jobs: dict[str, Any] | None = None
     notifications: dict[str, Any] | None = None
     clock: dict[str, Any] | None = None

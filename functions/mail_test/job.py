@@ -6,7 +6,6 @@ JOB = Job(
     payload={"to": Addresses("who gets it instead of MAIL_RECIPIENTS")},
     max_running=None,
     max_attempts=1,
-    scheduled=False,
     role="admin",
     form="Send a test mail",
 )

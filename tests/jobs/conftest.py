@@ -1,3 +1,13 @@
-from slowmatch.testing.fixtures import job_tester, slowmatch_database, slowmatch_postgres, slowmatch_template
+"""Each job's own tests have the fixtures of slowmatch.testing, on the PostgreSQL that all tests share."""
 
-__all__ = ["job_tester", "slowmatch_database", "slowmatch_postgres", "slowmatch_template"]
+import pytest
+
+from slowmatch.testing import job_tester, slowmatch_database, slowmatch_template
+from slowmatch.testing.postgres import Postgres
+
+__all__ = ["job_tester", "slowmatch_database", "slowmatch_template"]
+
+
+@pytest.fixture(scope="session")
+def slowmatch_postgres(postgres: Postgres) -> Postgres:
+    return postgres

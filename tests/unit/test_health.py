@@ -13,6 +13,8 @@ from slowmatch.db import Connection, SchemaMissing, Unavailable
 from slowmatch.http import sessions
 from slowmatch.http.identity import Identity, Role
 from slowmatch.jobs import queue, upkeep
+from slowmatch.jobs.catalog import FLAWS
+from slowmatch.jobs.disabled import note_flaw
 from slowmatch.jobs.queue import Depths
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
@@ -75,7 +77,7 @@ def unwell(answer: tuple[int, dict[str, Any]]) -> list[str]:
 def test_all_is_well(ask: Ask) -> None:
     status, said = ask()
     assert (status, said["ok"]) == (200, True)
-    assert said.keys() == {"ok", "database", "queues", "dispatcher", "notifications", "clock"}
+    assert said.keys() == {"ok", "database", "queues", "dispatcher", "jobs", "notifications", "clock"}
 
 
 def test_a_dispatcher_that_missed_two_ticks_is_not(ask: Ask, con: Connection) -> None:
@@ -108,6 +110,17 @@ def test_runs_that_wait_for_a_removed_job_are_not(ask: Ask, con: Connection) -> 
     assert unwell(answer) == ["dispatcher"]
     told = "2 runs wait for 'old-job', which is not deployed any more: delete them or deploy it again"
     assert answer[1]["dispatcher"]["detail"] == told
+
+
+def test_disabled_job_is_not_and_says_why(ask: Ask, con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FLAWS, "broken-job", "functions/broken_job/job.py: JOB is None")
+    note_flaw(con, "db-cleanup", "URL of db-cleanup has no value")
+    answer = ask()
+    assert unwell(answer) == ["jobs"]
+    assert answer[1]["jobs"]["detail"] == (
+        "'broken-job' is disabled: functions/broken_job/job.py: JOB is None;"
+        " 'db-cleanup' is disabled: URL of db-cleanup has no value"
+    )
 
 
 def test_dead_letters_are_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

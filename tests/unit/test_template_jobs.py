@@ -1,8 +1,6 @@
 """The places of a job agree: its folder, its row in the mapping Job of template.yaml, and its names in the loops."""
 
 import copy
-import json
-import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -10,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from local.job_check import problems
 from local.loops import expand
 from slowmatch.jobs import cron
-from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.messages import parse_message
 from tests.sam import template
 from tests.sam.evaluated import Stack
@@ -20,9 +18,8 @@ from tests.sam.template import ROOT, of_type
 
 STACK = Stack()
 ROWS = template.job_rows()
-FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/job.py"))
 SCHEDULED = sorted(job for job, row in ROWS.items() if "Schedule" in row)
-LOOPS = {"Jobs": sorted(ROWS), "ScheduledJobs": SCHEDULED}
+LOOPS = ("Jobs", "ScheduledJobs")
 MAX_RESOURCES_OF_A_JOB = 16
 MAX_DUE_HOURS = 7 * 24
 """CloudWatch: an alarm with periods of an hour looks back a week at most."""
@@ -37,53 +34,11 @@ def properties(logical_id: str) -> dict[str, Any]:
     return found
 
 
-def key_of(folder: str) -> str:
-    return "".join(word.capitalize() for word in folder.split("_"))
-
-
 # folders, rows, loops
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_every_folder_of_a_job_has_its_row(folder: str) -> None:
-    key, job = key_of(folder), folder.replace("_", "-")
-    row = f"{{ Name: {job}, Handler: {folder}.app.handler }}"
-    assert key in ROWS, (
-        f"functions/{folder} has no row in the mapping Job of template.yaml: add `{key}: {row}`;"
-        " `make job` writes it"
-    )
-    assert (ROWS[key]["Name"], ROWS[key]["Handler"]) == (job, f"{folder}.app.handler")
-
-
-@every_job
-def test_every_row_has_its_folder(job: str) -> None:
-    folder = str(ROWS[job]["Name"]).replace("-", "_")
-    assert folder in FOLDERS, (
-        f"the mapping Job of template.yaml has {job}, but there is no functions/{folder}/job.py:"
-        " delete the row and its names in the loops"
-    )
-    assert job == key_of(folder), f"the row of functions/{folder} must be called {key_of(folder)}"
-
-
-@pytest.mark.parametrize("name", LOOPS)
-def test_a_loop_names_the_jobs_that_have_a_row_for_it(name: str) -> None:
-    listed, _ = template.loop(name)
-    missing = sorted(set(LOOPS[name]) - set(listed))
-    left_over = sorted(set(listed) - set(LOOPS[name]))
-    assert missing == [], f"add them to the list of Fn::ForEach::{name} in template.yaml"
-    assert left_over == [], (
-        f"remove them from the list of Fn::ForEach::{name} in template.yaml, or give each a row"
-        + (" with a Schedule" if name == "ScheduledJobs" else "")
-    )
-    assert len(listed) == len(set(listed)), listed
-
-
-@every_job
-def test_a_row_has_only_columns_that_the_loops_look_up(job: str) -> None:
-    bodies = json.dumps([template.loop(name)[1] for name in LOOPS])
-    columns = set(re.findall(r'\["Job", \{"Ref": "Job"\}, "(\w+)"', bodies))
-    assert {"Name", "Handler", "Schedule"} <= columns
-    assert ROWS[job].keys() - columns == set(), f"{job} may have {', '.join(sorted(columns))}"
+def test_folders_rows_loops_and_settings_agree() -> None:
+    assert list(problems(ROOT / "template.yaml")) == []
 
 
 @every_job
@@ -91,11 +46,6 @@ def test_the_figures_of_a_row_are_possible(job: str) -> None:
     for column, (least, most) in RANGES.items():
         value = int(ROWS[job].get(column, least))
         assert least <= value <= most, f"{column} of {job} is {value}: {least} to {most} are possible"
-
-
-@every_job
-def test_the_settings_of_a_row_are_those_of_the_code(job: str) -> None:
-    JOBS[ROWS[job]["Name"]].read_settings(ROWS[job].get("Settings", "{}"))
 
 
 # queues

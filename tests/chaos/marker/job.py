@@ -5,5 +5,4 @@ JOB = Job(
     description="Leaves a marker for each run.",
     payload={"number": Integer("which one", 0, 1_000_000)},
     max_running=None,
-    scheduled=False,
 )

@@ -157,12 +157,12 @@ def test_offsets_that_no_browser_sends_are_refused(browse: Browse, local: str, o
 
 def test_the_time_of_a_run_is_asked_about(browse: Browse, con: Connection) -> None:
     day = (con.now() + timedelta(days=30)).date()
-    form = {"due": f"{day}T02:30", "due_offset": "+02:00,+01:00", "due_at": ""}
+    form = {"run-at": f"{day}T02:30", "run-at_offset": "+02:00,+01:00", "run-at_at": ""}
     page = browse.post("/jobs/db-cleanup/run", form)
     assert page.status == 422 and con.query("SELECT FROM job_run") == []
-    offered = choices(page, "due")
+    offered = choices(page, "run-at")
     assert list(offered) == [f"{day} 02:30 (UTC+02:00)", f"{day} 02:30 (UTC+01:00)"]
-    answer = browse.post("/jobs/db-cleanup/run", form | {"due_at": offered[f"{day} 02:30 (UTC+01:00)"]})
+    answer = browse.post("/jobs/db-cleanup/run", form | {"run-at_at": offered[f"{day} 02:30 (UTC+01:00)"]})
     ((due,),) = con.query("SELECT due_at FROM job_run")
     assert due == datetime.fromisoformat(f"{day}T01:30Z")
     assert f"starts at {day} 02:30 (UTC+01:00)." in browse.get(answer.location).text

@@ -196,7 +196,7 @@ def test_the_buttons_of_recurring_jobs_lead_back_and_are_not_for_viewers(
     browse: Browse, con: Connection
 ) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
-    answer = browse.post("/jobs/db-cleanup/pause", {"back": "recurring", "note": "audit"})
+    answer = browse.post("/jobs/db-cleanup/pause", {"back-to": "recurring", "pause-note": "audit"})
     assert (answer.status, answer.location) == (303, "/dashboard/recurring")
     browse.sign_in(Role.VIEWER)
     text = browse.get("/dashboard/recurring").text

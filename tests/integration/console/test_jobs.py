@@ -10,7 +10,7 @@ import pytest
 from console import job_view
 from slowmatch.db import Connection
 from slowmatch.http.identity import Role
-from slowmatch.jobs import claims, endings, enqueue, overview, store
+from slowmatch.jobs import claims, endings, enqueue, overview, store, upkeep
 from slowmatch.jobs.catalog import JOBS
 from tests.integration.console.conftest import Browse, Page
 
@@ -52,7 +52,7 @@ def card(page: Page, job: str = "db-cleanup") -> str:
 def wrong(page: Page) -> dict[str, str]:
     """The errors at the fields, by the field's name."""
     found = re.findall(
-        r'name="(\w+)"[^>]*aria-invalid="true".*?<span class="wrong">(.*?)</span>', page.text, re.S
+        r'name="([\w-]+)"[^>]*aria-invalid="true".*?<span class="wrong">(.*?)</span>', page.text, re.S
     )
     return dict(found)
 
@@ -156,8 +156,10 @@ def test_run_now_takes_one_click_and_links_to_the_run(browse: Browse, con: Conne
 
 
 def test_from_the_list_one_comes_back_to_the_list(browse: Browse) -> None:
-    assert browse.post("/jobs/db-cleanup/run", {"back": "jobs"}).location == "/jobs"
-    assert browse.post("/jobs/db-cleanup/run", {"back": "//evil.example.com"}).location == "/jobs/db-cleanup"
+    assert browse.post("/jobs/db-cleanup/run", {"back-to": "jobs"}).location == "/jobs"
+    assert (
+        browse.post("/jobs/db-cleanup/run", {"back-to": "//evil.example.com"}).location == "/jobs/db-cleanup"
+    )
 
 
 def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) -> None:
@@ -180,7 +182,11 @@ def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) 
             {"dry_run": "true", "older_than_days": "40"},
             {"dry_run": True, "older_than_days": 40},
         ),
-        ("db-cleanup", {"older_than_days": " ", "delay_minutes": "", "due": "", "due_offset": "+01:00"}, {}),
+        (
+            "db-cleanup",
+            {"older_than_days": " ", "delay-minutes": "", "run-at": "", "run-at_offset": "+01:00"},
+            {},
+        ),
         (
             "daily-summary",
             {"day": "2026-11-23", "recipients": "a@example.com, b@example.com"},
@@ -204,11 +210,11 @@ def test_the_form_becomes_the_payload(
         ("db-cleanup", "older_than_days", '"><b>', "Must be a whole number from 1 to 3650."),
         ("daily-summary", "day", "2026-02-30", "Must be a date such as 2026-12-31."),
         ("daily-summary", "recipients", "nobody", "Must be a list of e-mail addresses."),
-        ("db-cleanup", "delay_minutes", "0", "Must be a whole number from 1 to 527,040."),
-        ("db-cleanup", "delay_minutes", "soon", "Must be a whole number from 1 to 527,040."),
-        ("db-cleanup", "due", "tomorrow", "Must be a date and time such as 2026-12-31T12:00."),
-        ("db-cleanup", "due", "2020-01-01T00:00", "Must lie in the future, a year from now at most."),
-        ("db-cleanup", "due", "9000-01-01T00:00", "Must lie in the future, a year from now at most."),
+        ("db-cleanup", "delay-minutes", "0", "Must be a whole number from 1 to 527,040."),
+        ("db-cleanup", "delay-minutes", "soon", "Must be a whole number from 1 to 527,040."),
+        ("db-cleanup", "run-at", "tomorrow", "Must be a date and time such as 2026-12-31T12:00."),
+        ("db-cleanup", "run-at", "2020-01-01T00:00", "Must lie in the future, a year from now at most."),
+        ("db-cleanup", "run-at", "9000-01-01T00:00", "Must lie in the future, a year from now at most."),
     ],
 )
 def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_nothing(
@@ -224,20 +230,20 @@ def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_not
 
 def test_all_wrong_fields_are_named_at_once_and_a_tick_is_kept(browse: Browse) -> None:
     page = browse.post(
-        "/jobs/db-cleanup/run", {"dry_run": "true", "older_than_days": "x", "delay_minutes": "y"}
+        "/jobs/db-cleanup/run", {"dry_run": "true", "older_than_days": "x", "delay-minutes": "y"}
     )
-    assert set(wrong(page)) == {"older_than_days", "delay_minutes"}
+    assert set(wrong(page)) == {"older_than_days", "delay-minutes"}
     assert re.search(r'name="dry_run" type="checkbox" value="true" checked', page.text)
 
 
 def test_minutes_and_a_date_together_are_refused(browse: Browse, con: Connection) -> None:
-    page = browse.post("/jobs/db-cleanup/run", {"delay_minutes": "5", "due": "2026-12-01T00:00"})
-    assert wrong(page) == {"due": "Give minutes or a date, not both."}
+    page = browse.post("/jobs/db-cleanup/run", {"delay-minutes": "5", "run-at": "2026-12-01T00:00"})
+    assert wrong(page) == {"run-at": "Give minutes or a date, not both."}
     assert runs(con) == []
 
 
 def test_run_later_in_minutes(browse: Browse, con: Connection) -> None:
-    answer = browse.post("/jobs/db-cleanup/run", {"delay_minutes": "90"})
+    answer = browse.post("/jobs/db-cleanup/run", {"delay-minutes": "90"})
     made = run(con)
     ahead = datetime.fromisoformat(made["due_at"]) - datetime.fromisoformat(made["created_at"])
     assert (made["state"], round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
@@ -249,7 +255,7 @@ def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
     browse: Browse, con: Connection, offset: str, hour: int
 ) -> None:
     day = (con.now() + timedelta(days=3)).date()
-    browse.post("/jobs/db-cleanup/run", {"due": f"{day}T12:00", "due_offset": offset})
+    browse.post("/jobs/db-cleanup/run", {"run-at": f"{day}T12:00", "run-at_offset": offset})
     due = datetime.fromisoformat(run(con)["due_at"]).astimezone(UTC)
     assert (due.date(), due.hour, due.minute) == (day, hour, 30 if offset else 0)
 
@@ -257,13 +263,13 @@ def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
 def test_pause_says_who_when_and_why_and_resume_ends_it(browse: Browse, con: Connection) -> None:
     scheduled(con)
     browse.sign_in(Role.OPERATOR, "kim@example.com")
-    answer = browse.post("/jobs/db-cleanup/pause", {"note": f"disk {NASTY}"})
+    answer = browse.post("/jobs/db-cleanup/pause", {"pause-note": f"disk {NASTY}"})
     page = browse.get(answer.location)
     assert re.search(r"Paused .* by kim@example\.com disk <script>alert\(1\)</script>", card(page))
     assert NASTY not in page.text
     assert "Fires again when it is resumed" in card(page)
     browse.sign_in(Role.OPERATOR, "lee@example.com")
-    answer = browse.post("/jobs/db-cleanup/resume", {"back": "jobs"})
+    answer = browse.post("/jobs/db-cleanup/resume", {"back-to": "jobs"})
     assert "Paused" not in card(browse.get(answer.location))
     events = con.query("SELECT action, actor, note FROM schedule_event ORDER BY id")
     assert events == [
@@ -298,13 +304,16 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
 
 
 def test_a_note_that_is_too_long_is_refused_at_its_field(browse: Browse, con: Connection) -> None:
-    page = browse.post("/jobs/db-cleanup/pause", {"note": "x" * 501})
-    assert (page.status, wrong(page)) == (422, {"note": "Must have at most 500 characters, this has 501."})
+    page = browse.post("/jobs/db-cleanup/pause", {"pause-note": "x" * 501})
+    assert (page.status, wrong(page)) == (
+        422,
+        {"pause-note": "Must have at most 500 characters, this has 501."},
+    )
     assert con.query("SELECT FROM schedule_event") == []
 
 
 def test_a_note_with_what_postgresql_cannot_hold_is_kept_without_it(browse: Browse, con: Connection) -> None:
-    browse.post("/jobs/db-cleanup/pause", {"note": "a\0b"})
+    browse.post("/jobs/db-cleanup/pause", {"pause-note": "a\0b"})
     assert con.query("SELECT pause_note FROM job") == [["a\ufffdb"]]
 
 
@@ -348,6 +357,7 @@ def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, addre
 def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_without_its_form(
     browse: Browse, con: Connection
 ) -> None:
+    upkeep.keep_schedule(con, con.now(), "mail-test", None, False)
     shown = card(browse.get("/jobs"), "mail-test")
     assert "None: it runs when somebody starts it." in shown
     assert "Send a test mail" in shown

@@ -111,9 +111,9 @@ def test_enqueued_runs_are_told_apart_by_queue_with_each_length(browse: Browse, 
     assert re.findall(r'href="([^"]*)".*?>\s*([\w-]+) <span class="muted">(\d+)', chips) == [
         ("/dashboard/enqueued", "All", "3"),
         ("/dashboard/enqueued?job=daily-summary", "daily-summary", "0"),
-        ("/dashboard/enqueued?job=record-expiry", "record-expiry", "2"),
         ("/dashboard/enqueued?job=db-cleanup", "db-cleanup", "1"),
         ("/dashboard/enqueued?job=mail-test", "mail-test", "0"),
+        ("/dashboard/enqueued?job=record-expiry", "record-expiry", "2"),
     ]
     assert len(rows(browse.get("/dashboard/enqueued?job=db-cleanup").text)) == 1
 

@@ -292,15 +292,23 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
     assert '"missed" : 0' in overview.stats(con, now, 24)
 
 
-def test_a_job_that_people_start_has_no_schedule_and_its_rule_is_not_asked_for(
+def test_whether_a_job_is_scheduled_is_known_from_the_first_look_at_its_rule(
     con: Connection, aws: str
 ) -> None:
     rules = boto3.client("events")
-    rules.put_rule(Name="slowmatch-test-mail-test", ScheduleExpression="cron(0 2 * * ? *)")
+    rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
+    jobs = ("db-cleanup", "mail-test")
+    assert [overview.job_card(con, job, con.now())["scheduled"] for job in jobs] == [None, None]
     upkeep.read_schedules(con, con.now(), "slowmatch-test")
-    rules.delete_rule(Name="slowmatch-test-mail-test")
-    known = con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'mail-test'")
-    assert known == [[None, False]]
+    rules.delete_rule(Name="slowmatch-test-db-cleanup")
+    assert [overview.job_card(con, job, con.now())["scheduled"] for job in jobs] == [True, False]
+    upkeep.read_schedules(con, con.now(), "slowmatch-test")
+    assert overview.job_card(con, "db-cleanup", con.now())["scheduled"] is False
+
+
+def test_a_pause_before_the_first_look_at_the_rule_says_nothing_about_it(con: Connection) -> None:
+    overview.pause(con, "db-cleanup", "ann", None, con.now())
+    assert overview.job_card(con, "db-cleanup", con.now())["scheduled"] is None
 
 
 def test_a_rule_is_kept_as_it_was_last_read(

@@ -82,6 +82,7 @@ def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
         "dispatcher_did": {},
         "failing": {},
         "removed": {},
+        "disabled": {},
         "silent_since": None,
         "paused": [],
     }

@@ -111,8 +111,8 @@ def test_a_refused_password_says_which_secret(
 
 
 def test_something_that_is_no_address_is_refused_before_anything_is_sent(mailbox: Mailbox, run: Any) -> None:
-    with pytest.raises(AttemptFailed, match=r"to has 'a b@example.com': an address such as"):
-        run(to=["ann@example.com", "a b@example.com"])
+    with pytest.raises(AttemptFailed, match=r"to has 'jürgen@example\.com': an address such as"):
+        run(to=["ann@example.com", "jürgen@example.com"])
     assert mailbox.taken == []
 
 

@@ -27,14 +27,20 @@ def test_jobs_are_found_by_their_folders(tmp_path: Path) -> None:
     [
         (
             "import nowhere_at_all\n",
-            "cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'",
+            "line 1: ModuleNotFoundError: No module named 'nowhere_at_all'",
         ),
-        ("JOB = (", "cannot be imported: SyntaxError: '(' was never closed (job.py, line 1)"),
+        ("JOB = (", "line 1: '(' was never closed"),
+        ("\nJOB = 1 / 0\n", "line 2: ZeroDivisionError: division by zero"),
+        (
+            "from slowmatch.jobs import Integr\n",
+            "line 1: cannot import name 'Integr' from 'slowmatch.jobs'; it has Job and the kinds of fields"
+            " Addresses, Boolean, Choice, Date, Integer, Number, Secret, Text, Time",
+        ),
         ("", "JOB is None: must be a Job(...)"),
-        (GOOD.format(name="others"), "name is 'others': the folder broken_job is for 'broken-job'"),
+        (GOOD.format(name="others"), "name is 'others': must be 'broken-job', as its folder says"),
         (
             'from slowmatch.jobs import Job\nJOB = Job(name="broken-job", description="")\n',
-            "description is '': must not be empty",
+            "description is '': must be a text that is not empty",
         ),
     ],
 )
@@ -42,13 +48,20 @@ def test_broken_job_does_not_take_others_along(tmp_path: Path, text: str, flaw: 
     write(tmp_path, "broken_job", text)
     write(tmp_path, "whole_job", GOOD.format(name="whole-job"))
     jobs, flaws = catalog.find(tmp_path)
-    assert (list(jobs), flaws) == (["whole-job"], {"broken_job/job.py": flaw})
+    assert (list(jobs), flaws) == (["whole-job"], {"broken-job": f"functions/broken_job/job.py: {flaw}"})
 
 
 @pytest.mark.parametrize("name", ["nothing", None, ["db-cleanup"]])
 def test_unknown_job_is_refused_with_those_there_are(name: Any) -> None:
     with pytest.raises(catalog.UnknownJob, match="there are daily-summary, db-cleanup"):
         catalog.job(name)
+
+
+def test_disabled_job_is_refused_with_its_flaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(catalog.FLAWS, "broken-job", "functions/broken_job/job.py: JOB is None")
+    with pytest.raises(catalog.UnknownJob) as refused:
+        catalog.job("broken-job")
+    assert str(refused.value) == "broken-job is disabled: functions/broken_job/job.py: JOB is None"
 
 
 def test_every_job_of_the_project_is_whole() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from slowmatch.jobs import Boolean, DefinitionError, Integer, Job, PayloadError, Secret, Text
+from slowmatch.jobs import Addresses, Boolean, DefinitionError, Integer, Job, PayloadError, Secret, Text
 from slowmatch.settings import SettingsError
 
 REPORT = Job(
@@ -15,7 +15,6 @@ REPORT = Job(
         "title": Text("above it", required=True),
         "draft": Boolean("only a draft"),
     },
-    scheduled=False,
 )
 
 HOOK = Job(
@@ -31,6 +30,12 @@ HOOK = Job(
 
 def test_defaults_fill_what_was_not_given() -> None:
     assert REPORT.with_defaults({"title": "May"}) == {"days": 7, "title": "May"}
+
+
+def test_handler_cannot_change_the_default_of_the_next_run() -> None:
+    job = Job(name="mail", description="Mails.", payload={"to": Addresses("who", default=["a@b"])})
+    job.with_defaults({})["to"].append("c@d")
+    assert job.with_defaults({}) == {"to": ["a@b"]}
 
 
 def test_what_was_given_wins_over_defaults() -> None:
@@ -63,12 +68,18 @@ def test_settings_are_what_the_row_says_and_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "Settings of hook is '': a JSON object such as {} is needed"),
-        ("[]", "Settings of hook is '[]': a JSON object such as {} is needed"),
+        (
+            "",
+            "Settings of hook is not JSON (Expecting value at column 1): a JSON object such as {} is needed",
+        ),
+        ("[]", "Settings of hook is not a JSON object: a JSON object such as {} is needed"),
         ('{"TOKEN": "t"}', "URL of hook (where to post) has no value: add it to Settings in the job's row"),
         ('{"URL": "x", "TOKEN": "t", "TRIES": 9}', "TRIES of hook is 9: must be a whole number from 1 to 5"),
-        ('{"URL": "x", "TOKEN": "Bearer 12"}', "TOKEN of hook is 'Bearer 12': must be a secret's name"),
-        ('{"URI": "x"}', "URI is no setting of hook; its job.py declares URL, TOKEN, TRIES"),
+        (
+            '{"URL": "x", "TOKEN": "Bearer 12"}',
+            "TOKEN of hook is a value that is not shown here: must be the secret's name",
+        ),
+        ('{"URI": "x"}', "URI is not a setting of hook; its job.py declares URL, TOKEN, TRIES"),
     ],
 )
 def test_settings_are_refused_with_the_name(text: str, message: str) -> None:
@@ -77,23 +88,28 @@ def test_settings_are_refused_with_the_name(text: str, message: str) -> None:
     assert message in str(refused.value)
 
 
+def test_text_of_wrong_settings_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as refused:
+        HOOK.read_settings('{"TOKEN": "s3cret", }')
+    assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"name": "Report"}, "name is 'Report': must be lower-case words joined by hyphens"),
         ({"name": "r" * 25}, "at most 24 characters"),
-        ({"description": ""}, "description is '': must not be empty"),
+        ({"description": ""}, "description is '': must be a text that is not empty"),
+        ({"description": None}, "description is None: must be a text that is not empty"),
         ({"max_running": 3}, "max_running is 3: must be 1, or None for no limit"),
         ({"overlap": "queue"}, "overlap is 'queue': must be 'skip' or 'wait'"),
         ({"max_attempts": 0}, "max_attempts is 0: must be a whole number from 1 to 11"),
+        ({"max_attempts": "3"}, "max_attempts is '3': must be a whole number from 1 to 11"),
+        ({"payload": ["days"]}, "payload is ['days']: must be a dict of fields by their names"),
         ({"role": "root"}, "role is 'root': must be 'operator' or 'admin'"),
         ({"payload": {"Days": Boolean("x")}}, "payload: 'Days' cannot be a field's name"),
         ({"payload": {"days": "boolean"}}, "payload: days is 'boolean': must be a field of one of the kinds"),
         ({"payload": {"days": Integer("x", 1, 2, default=3)}}, "payload: days: its default is 3"),
-        (
-            {"payload": {"days": Boolean("x", required=True)}},
-            "payload: days is required, but a scheduled run",
-        ),
         ({"payload": {"token": Secret("x")}}, "payload: token is a Secret"),
         ({"settings": {"url": Text("x")}}, "settings: 'url' cannot be a field's name"),
     ],

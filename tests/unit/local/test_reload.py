@@ -33,9 +33,9 @@ class Pretended:
 @pytest.fixture
 def plan(tiny: Template, tmp_path: Path) -> Plan:
     code, layer, file = tmp_path / "functions", tmp_path / "layer", tmp_path / "template.yaml"
-    code.mkdir()
+    (code / "report").mkdir(parents=True)
     layer.mkdir()
-    file.touch()
+    file.write_text("Resources: {}")
     function: Function = replace(tiny.functions[0], code=code, layers=(layer,))
     template = replace(tiny, functions=(function,))
     return Plan(file, template, Ports(1), Folders(tmp_path), {}, Output(io.StringIO()))
@@ -45,6 +45,7 @@ def plan(tiny: Template, tmp_path: Path) -> Plan:
     ("edited", "retired", "migrated", "said"),
     [
         ("functions/app.py", 1, [], "reloaded: app.py"),
+        ("functions/report/job.py", 1, [], "functions/report/job.py: line 1: NameError"),
         ("layer/0002_new.sql", 1, ["MigrateFunction"], "reloaded: 0002_new.sql"),
         ("template.yaml", 0, [], "restart the stack"),
     ],

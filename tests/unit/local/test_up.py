@@ -20,7 +20,10 @@ from tests.unit.local.up import Up
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    stack = Up(tmp_path_factory.mktemp("up") / "data")
+    data = tmp_path_factory.mktemp("up") / "data"
+    data.mkdir()
+    (data / "job-secrets.json").write_text('{"expiry-webhook/webhook-token": "s3cret"}')
+    stack = Up(data)
     try:
         yield stack.ready()
     finally:
@@ -97,6 +100,11 @@ def test_secrets_and_verified_senders_are_there(up: Up) -> None:
     login = json.loads(secret["SecretString"])
     assert login["username"] == "slowmatch"
     assert login["password"] == (up.folder / "postgres-password").read_text()
+
+
+def test_secret_of_a_job_is_found_by_its_name(up: Up) -> None:
+    name = "slowmatch/jobs/expiry-webhook/webhook-token"
+    assert up.aws("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == "s3cret"
 
 
 def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: Up) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local import ROOT, loops, yaml_tags
+from local.job_check import logical_id
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools import job_rows, new_job
 from tools.new_job import JobRefused, create, listing
@@ -87,7 +88,7 @@ def test_the_template_is_otherwise_the_same_byte_for_byte(project: Path, name: s
     added = [line for line in after if f"Name: {name},".encode() in line]
     after.remove(*added)
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-    item = f", {job_rows.logical_id(name)}".encode()
+    item = f", {logical_id(name)}".encode()
     assert len(changed) == 2
     assert all(len(new) - len(old) == len(item) and new.startswith(b"    - [") for old, new in changed)
 
@@ -114,7 +115,7 @@ def test_a_long_list_goes_on_in_the_next_line(project: Path) -> None:
     lists = [line for line in lines if "ARatherLongNameNo" in line and "Name:" not in line]
     assert len(lists) > 1 and max(map(len, lists)) <= job_rows.MAX_LINE_CHARACTERS
     listed = yaml_tags.load(template)["Resources"]["Fn::ForEach::Jobs"][1]
-    assert {job_rows.logical_id(name) for name in names} < set(listed)
+    assert {logical_id(name) for name in names} < set(listed)
 
 
 def test_a_row_stands_above_the_comment_of_the_row_that_follows() -> None:

@@ -55,7 +55,7 @@
     return shifted.toISOString().slice(0, 16);
   }
 
-  // <input type="datetime-local" name="due" data-local data-utc="...">: beside it are due_offset and due_at.
+  // <input type="datetime-local" name="run-at" data-local data-utc="...">: beside it are run-at_offset and run-at_at.
   function prepare(input) {
     if (input.dataset.utc && !input.dataset.shown) input.value = localText(new Date(input.dataset.utc));
     input.dataset.shown = "yes";

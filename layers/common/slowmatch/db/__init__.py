@@ -2,5 +2,15 @@
 
 from slowmatch.db.connection import Connection, connection
 from slowmatch.db.errors import SchemaMissing, StatementError, TimedOut, Unavailable
+from slowmatch.db.other_connection import OtherConnection, on_connection
 
-__all__ = ["Connection", "SchemaMissing", "StatementError", "TimedOut", "Unavailable", "connection"]
+__all__ = [
+    "Connection",
+    "OtherConnection",
+    "SchemaMissing",
+    "StatementError",
+    "TimedOut",
+    "Unavailable",
+    "connection",
+    "on_connection",
+]

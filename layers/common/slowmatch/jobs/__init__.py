@@ -20,6 +20,7 @@ from slowmatch.jobs.definition import DefinitionError, Job, PayloadError
 from slowmatch.jobs.fields import Addresses, Boolean, Choice, Date, Integer, Number, Secret, Text, Time
 
 # isort: split
+from slowmatch.db import on_connection
 from slowmatch.jobs.catalog import JOBS, UnknownJob
 from slowmatch.jobs.context import Cancelled, Context, Continue
 from slowmatch.jobs.enqueue import enqueue
@@ -46,5 +47,6 @@ __all__ = [
     "Time",
     "UnknownJob",
     "enqueue",
+    "on_connection",
     "serve",
 ]

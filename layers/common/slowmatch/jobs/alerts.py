@@ -7,6 +7,7 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import capped, counting
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.disabled import disabled_jobs
 from slowmatch.jobs.removed import waiting_for_removed_jobs
 from slowmatch.jobs.stats import MISSED, OLDEST_WAITING_AT
 from slowmatch.jobs.waiting import NAMED
@@ -57,6 +58,7 @@ def alerts(con: Connection, now: datetime) -> dict[str, Any]:
     `dispatcher_did` has the figures of the dispatcher's last pass; `failing` are the duties that failed in it, each
     with its `problem`, and `since` when.
     `removed` counts the runs that wait for a job which is not in the catalog, by job.
+    `disabled` says why jobs cannot run, by job.
     `silent_since` is the last claim of any worker, when nobody claimed anything for SILENCE although
     work that nothing stands in the way of waited for that long.
     """
@@ -67,10 +69,12 @@ def alerts(con: Connection, now: datetime) -> dict[str, Any]:
         "names": to_json(list(JOBS)),
     }
     moment = int(now.timestamp()) // KEPT_SECONDS
-    ((found,),), removed = unchanged(
-        con, ("alerts", moment), lambda: (con.query(_ALERTS, **values), waiting_for_removed_jobs(con))
+    ((found,),), removed, disabled = unchanged(
+        con,
+        ("alerts", moment),
+        lambda: (con.query(_ALERTS, **values), waiting_for_removed_jobs(con), disabled_jobs(con)),
     )
-    found["removed"] = removed
+    found |= {"removed": removed, "disabled": disabled}
     for name in ("failed_24h", "retrying"):
         found[name] = capped(found[name])
     return dict(found)

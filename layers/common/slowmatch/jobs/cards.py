@@ -6,7 +6,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.counts import capped, counting
 from slowmatch.db.unchanged import unchanged
-from slowmatch.jobs import cron, hours
+from slowmatch.jobs import cron, hours, schedules
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.definition import Job
@@ -114,8 +114,9 @@ def _card(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> d
         "exclusive": spec.exclusive,
         "overlap": spec.overlap,
         "max_attempts": spec.max_attempts,
-        "scheduled": spec.scheduled,
+        "scheduled": schedules.has_schedule(schedule, kept.get("schedule_history") or []),
         "role": spec.role,
+        "disabled": kept.get("flaw"),
         "schedule": schedule,
         "words": cron.words(schedule) if schedule else None,
         "schedule_enabled": kept.get("schedule_enabled"),

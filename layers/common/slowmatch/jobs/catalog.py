@@ -3,10 +3,12 @@
 import os
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.jobs.definition import DefinitionError, Job
+from slowmatch.jobs.fields import Field
 
 # On Lambda, and under its runtime client on one machine, the handlers are where this variable says; elsewhere,
 # as in tests, this file lies in the project itself.
@@ -14,29 +16,24 @@ FUNCTIONS = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[4]
 
 
 class UnknownJob(ValueError):
-    """There is no job of that name in the catalog."""
+    """There is no job of that name in the catalog, or its definition is wrong."""
 
     def __init__(self, name: object) -> None:
-        super().__init__(f"there is no job {name!r}; there are {', '.join(JOBS)}")
+        flaw = FLAWS.get(name) if isinstance(name, str) else None
+        others = f"there is no job {name!r}; there are {', '.join(JOBS)}"
+        super().__init__(f"{name} is disabled: {flaw}" if flaw else others)
 
 
 def find(functions: Path) -> tuple[dict[str, Job], dict[str, str]]:
-    """The jobs by name, and by file what is wrong with a `job.py` that defines none.
-
-    One job that is broken does not take the others along.
-    """
+    """The jobs by name, and what is wrong with the others. A wrong `job.py` disables its own job only."""
     jobs: dict[str, Job] = {}
     flaws: dict[str, str] = {}
     for file in sorted(functions.glob("*/job.py")):
-        name = f"{file.parent.name}/job.py"
+        name = file.parent.name.replace("_", "-")
         try:
-            job = _defined(file)
-        except DefinitionError as error:
-            flaws[name] = str(error)
+            jobs[name] = _defined(file, name)
         except Exception as error:  # noqa: BLE001 - whatever it raises, the other jobs go on
-            flaws[name] = f"cannot be imported: {type(error).__name__}: {error}"
-        else:
-            jobs[job.name] = job
+            flaws[name] = f"functions/{file.parent.name}/job.py: {_in_words(error, file)}"
     return jobs, flaws
 
 
@@ -48,24 +45,36 @@ def job(name: Any) -> Job:
     return found
 
 
-def _defined(file: Path) -> Job:
-    """The file is found by its path, so it need not be on the import path: tools read the catalog too."""
-    folder = file.parent.name
-    spec = spec_from_file_location(f"{folder}.job", file)
+def _defined(file: Path, name: str) -> Job:
+    """Import the file by its path: tools read the catalog too, without functions/ on their import path."""
+    spec = spec_from_file_location(f"{file.parent.name}.job", file)
     if spec is None or spec.loader is None:
-        raise DefinitionError(f"{file} is not a Python module")
+        raise DefinitionError("is not a Python module")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     found = getattr(module, "JOB", None)
     if not isinstance(found, Job):
         raise DefinitionError(f"JOB is {found!r}: must be a Job(...)")
-    if found.name.replace("-", "_") != folder:
-        raise DefinitionError(
-            f"name is {found.name!r}: the folder {folder} is for {folder.replace('_', '-')!r}"
-        )
+    if found.name != name:
+        raise DefinitionError(f"name is {found.name!r}: must be {name!r}, as its folder says")
     return found
 
 
+def _in_words(error: Exception, file: Path) -> str:
+    """What is wrong and in which line, without the paths of this machine."""
+    if isinstance(error, DefinitionError):
+        return str(error)
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(file)]
+    at = f"line {lines[-1]}: " if lines else ""
+    if isinstance(error, ImportError) and error.name == "slowmatch.jobs":
+        said, _, _ = str(error).partition(" (")  # the path of the module follows
+        kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
+        return f"{at}{said}; it has Job and the kinds of fields {kinds}"
+    return f"{at}{type(error).__name__}: {error}"
+
+
 JOBS, FLAWS = find(FUNCTIONS)
-for _file, _flaw in FLAWS.items():
-    telemetry.logger.error(f"{_file}: {_flaw}; this job is disabled until it is mended")
+for _flaw in FLAWS.values():
+    telemetry.logger.error(f"{_flaw}; this job is disabled until that is corrected")

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from slowmatch.jobs.fields import Field, Secret
+from slowmatch.jobs.fields import Field, Secret, is_text, is_whole
 from slowmatch.jobs.retry import MAX_ATTEMPTS
 from slowmatch.settings import SettingsError
 from slowmatch.text import to_json
@@ -34,11 +35,11 @@ class PayloadError(ValueError):
 class Job:
     """A job, as the `job.py` in its folder defines it. Raises DefinitionError.
 
-    `max_running` is how many of its runs are carried out at a time: 1, or None for no limit.
-    `overlap` is what a scheduled run does while another one is processing: it is skipped, or it waits.
-    `max_attempts` counts the first attempt too.
-    A job that is not `scheduled` has no rule: people start it, whoever has the `role` or a higher one.
-    `form` is the title of its form, for a job that nobody should start without having seen it.
+    `max_running` limits how many of its runs are processed at a time: 1, or None for no limit.
+    `overlap` says what a scheduled run does while another one is processing: it is skipped, or it waits.
+    `max_attempts` includes the first attempt.
+    `role` is the lowest role that may start it.
+    `form` is the title of its form. A job that has one is never started without its form.
     """
 
     name: str
@@ -48,7 +49,6 @@ class Job:
     max_running: Literal[1] | None = 1
     overlap: Literal["skip", "wait"] = "skip"
     max_attempts: int = MAX_ATTEMPTS
-    scheduled: bool = True
     role: Literal["operator", "admin"] = "operator"
     form: str = ""
 
@@ -61,8 +61,13 @@ class Job:
     def exclusive(self) -> bool:
         return self.max_running == 1
 
+    @property
+    def required(self) -> list[str]:
+        """The fields that every payload must have."""
+        return [name for name, each in self.payload.items() if each.required]
+
     def check(self, payload: Any) -> dict[str, Any]:
-        """The payload as accepted. Raises PayloadError naming the field."""
+        """Return the payload if it is accepted. Raises PayloadError naming the field."""
         if not isinstance(payload, dict):
             raise PayloadError("payload", "must be a JSON object")
         for name, value in payload.items():
@@ -72,24 +77,27 @@ class Job:
             problem = self.payload[name].problem(value)
             if problem:
                 raise PayloadError(name, problem)
-        for name, each in self.payload.items():
-            if each.required and name not in payload:
+        for name in self.required:
+            if name not in payload:
                 raise PayloadError(name, "is required")
         _check_size(payload)
         return payload
 
     def with_defaults(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The payload as the handler sees it: what was given, and the defaults of what was not."""
+        """The payload as the handler sees it: what was given, and the defaults of the other fields."""
         defaults = {name: each.default for name, each in self.payload.items() if each.default is not None}
-        return defaults | dict(payload)
+        return deepcopy(defaults) | dict(payload)  # a handler may change its payload, not the next run's
 
     def read_settings(self, text: str) -> dict[str, Any]:
-        """The job's own settings, from the JSON that its row of template.yaml has. Raises SettingsError."""
-        given = _json_object(f"Settings of {self.name}", text)
+        """The job's settings, from the JSON in its row of template.yaml. Raises SettingsError.
+
+        No message shows what may be a secret: whoever signs in can read it.
+        """
+        given = _settings_object(self.name, text)
         for name in given:
             if name not in self.settings:
                 allowed = ", ".join(self.settings) or "none"
-                raise SettingsError(f"{name} is no setting of {self.name}; its job.py declares {allowed}")
+                raise SettingsError(f"{name} is not a setting of {self.name}; its job.py declares {allowed}")
         values = {name: given.get(name, each.default) for name, each in self.settings.items()}
         for name, each in self.settings.items():
             if values[name] is None:
@@ -99,42 +107,41 @@ class Job:
                 )
             problem = each.problem(values[name])
             if problem:
-                raise SettingsError(f"{name} of {self.name} is {values[name]!r}: {problem}")
-        return values
+                raise SettingsError(f"{name} of {self.name} is {each.shown(values[name])}: {problem}")
+        return deepcopy(values)
 
     def _flaws(self) -> Iterator[str]:
         if name_flaw(self.name):
             yield f"name is {self.name!r}: {name_flaw(self.name)}"
-        allowed: dict[str, tuple[bool, str]] = {
-            "description": (bool(self.description), "must not be empty"),
-            "max_running": (self.max_running in (1, None), "must be 1, or None for no limit"),
-            "overlap": (self.overlap in ("skip", "wait"), "must be 'skip' or 'wait'"),
-            "max_attempts": (
-                1 <= self.max_attempts <= MAX_ATTEMPTS,
-                f"must be a whole number from 1 to {MAX_ATTEMPTS}",
-            ),
-            "role": (self.role in ("operator", "admin"), "must be 'operator' or 'admin'"),
-        }
-        for name, (fits, rule) in allowed.items():
+        for name, fits, rule in self._rules():
             if not fits:
                 yield f"{name} is {getattr(self, name)!r}: {rule}"
         yield from _field_flaws("payload", self.payload, "[a-z][a-z0-9_]{0,39}", "days_ahead")
         yield from _field_flaws("settings", self.settings, "[A-Z][A-Z0-9_]{0,39}", "WEBHOOK_URL")
         for name, each in self.payload.items():
-            if each.required and self.scheduled:
-                yield f"payload: {name} is required, but a scheduled run has no payload: give it a default"
             if isinstance(each, Secret):
-                yield f"payload: {name} is a Secret: everybody who may look sees payloads, so make it a setting"
+                yield f"payload: {name} is a Secret: every viewer can read payloads, so declare it in settings"
+
+    def _rules(self) -> Iterator[tuple[str, bool, str]]:
+        """For each attribute with a simple rule: its name, whether it keeps the rule, and the rule."""
+        yield "description", is_text(self.description), "must be a text that is not empty"
+        yield "max_running", self.max_running in (1, None), "must be 1, or None for no limit"
+        yield "overlap", self.overlap in ("skip", "wait"), "must be 'skip' or 'wait'"
+        attempts = is_whole(self.max_attempts, 1, MAX_ATTEMPTS)
+        yield "max_attempts", attempts, f"must be a whole number from 1 to {MAX_ATTEMPTS}"
+        yield "role", self.role in ("operator", "admin"), "must be 'operator' or 'admin'"
+        yield "form", isinstance(self.form, str), "must be a text"
 
 
-def name_flaw(name: str) -> str | None:
-    """Why `name` cannot be a job's, or None."""
-    fits = re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) and len(name) <= MAX_NAME_CHARACTERS
-    return (
-        None
-        if fits
-        else (f"must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters")
-    )
+def name_flaw(name: Any) -> str | None:
+    """Why `name` cannot be a job's name, or None."""
+    if (
+        isinstance(name, str)
+        and re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name)
+        and len(name) <= MAX_NAME_CHARACTERS
+    ):
+        return None
+    return f"must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters"
 
 
 def _check_size(payload: Mapping[str, Any]) -> None:
@@ -146,22 +153,28 @@ def _check_size(payload: Mapping[str, Any]) -> None:
         raise PayloadError(largest, message)
 
 
-def _json_object(what: str, text: str) -> dict[str, Any]:
+def _settings_object(job: str, text: str) -> dict[str, Any]:
+    """Raises SettingsError, which says where the text is wrong, but does not repeat it."""
+    needed = "a JSON object such as {} is needed"
     try:
         found = json.loads(text)
-    except ValueError:
-        found = None
+    except ValueError as error:
+        where = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
+        raise SettingsError(f"Settings of {job} is not JSON ({where}): {needed}") from None
     if not isinstance(found, dict):
-        raise SettingsError(f"{what} is {text!r}: a JSON object such as {{}} is needed")
+        raise SettingsError(f"Settings of {job} is not a JSON object: {needed}")
     return found
 
 
-def _field_flaws(of: str, fields: Mapping[str, Any], names: str, example: str) -> Iterator[str]:
+def _field_flaws(of: str, fields: Any, names: str, example: str) -> Iterator[str]:
+    if not isinstance(fields, Mapping):
+        yield f"{of} is {fields!r}: must be a dict of fields by their names"
+        return
     for name, each in fields.items():
-        if not re.fullmatch(names, name):
-            yield f"{of}: {name!r} cannot be a field's name: it must look like {example}"
+        if not isinstance(name, str) or not re.fullmatch(names, name):
+            yield f"{of}: {name!r} cannot be a field's name: must look like {example}"
         elif not isinstance(each, Field):
             kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
             yield f"{of}: {name} is {each!r}: must be a field of one of the kinds {kinds}"
-        elif each.flaw():
-            yield f"{of}: {name}: {each.flaw()}"
+        elif flaw := each.flaw():
+            yield f"{of}: {name}: {flaw}"

@@ -1,6 +1,7 @@
 """The dispatcher's duties towards waiting and lost runs. Each may be repeated at any time."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch import telemetry
@@ -9,6 +10,7 @@ from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs import queue, turns
 from slowmatch.jobs.attempts import Failure, after_failure, message_time
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.disabled import jobs_to_probe
 from slowmatch.jobs.duty import PartlyFailed, for_each
 from slowmatch.jobs.notices import tell
 from slowmatch.text import to_json
@@ -27,37 +29,55 @@ def send_due(con: Connection, now: datetime, resend_all: bool = False, deadline:
 
     The jobs of the catalog take turns, each with its oldest runs, so that neither a backlog nor a queue that
     refuses holds up another job. `resend_all` forgets which messages were sent: after a queue was purged, or lost.
+    A disabled job gets no messages, except that now and then one of its runs is tried.
 
     Raises PartlyFailed when queues refused messages.
     """
     if resend_all:
         con.query(_FORGET_MESSAGES)
-    times = {
-        "now": now,
-        "horizon": now + timedelta(seconds=queue.MAX_DELAY_SECONDS),
-        "overdue": now - RESEND_AFTER,
-    }
-    sent, refused, jobs = 0, dict[str, str](), _in_turn(now)
+    probes = jobs_to_probe(con, now)
+    outcome = _send_round(con, [job for job, is_time in probes.items() if is_time], 1, now, deadline)
+    sent, refused = outcome.sent, outcome.refused
+    jobs = [job for job in _in_turn(now) if job not in probes]
     each = queue.BATCH  # first one call a queue: that is all that one which refuses costs
     while jobs and sent < MOST and not deadline.is_over:
         each = min(each, max(1, (MOST - sent) // len(jobs)))
-        rows = con.query(_DUE, jobs=to_json(jobs), each=each, **times)
-        rows.sort(key=lambda row: (jobs.index(row[0]), row[3]))
-        delivery = queue.deliver(con, [queue.Pointer(*row) for row in rows], deadline)
-        sent += delivery.sent
-        refused |= delivery.refused
-        found = Counter(row[0] for row in rows)
-        jobs = [job for job in jobs if found[job] == each and job not in refused]
+        outcome = _send_round(con, jobs, each, now, deadline)
+        sent += outcome.sent
+        refused |= outcome.refused
+        jobs = [job for job in jobs if outcome.found[job] == each and job not in refused]
         each = max(1, BATCH // max(1, len(jobs)))
     if refused:
         raise PartlyFailed(sent, refused)
     return sent
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """How many messages were sent, how many runs each job had, and why queues refused messages, by job."""
+
+    sent: int
+    found: Counter[str]
+    refused: dict[str, str]
+
+
+def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, deadline: Deadline) -> _Round:
+    """Send messages for up to `each` runs of every job, those of the first job first."""
+    if not jobs:
+        return _Round(0, Counter(), {})
+    horizon = now + timedelta(seconds=queue.MAX_DELAY_SECONDS)
+    rows = con.query(
+        _DUE, jobs=to_json(jobs), each=each, now=now, horizon=horizon, overdue=now - RESEND_AFTER
+    )
+    rows.sort(key=lambda row: (jobs.index(row[0]), row[3]))
+    delivery = queue.deliver(con, [queue.Pointer(*row) for row in rows], deadline)
+    return _Round(delivery.sent, Counter(row[0] for row in rows), delivery.refused)
+
+
 def _in_turn(now: datetime) -> list[str]:
     """The jobs, beginning with another one each minute: whoever comes first is not always the same."""
     jobs = list(JOBS)
-    first = int(now.timestamp() // 60) % len(jobs)
+    first = int(now.timestamp() // 60) % max(1, len(jobs))
     return jobs[first:] + jobs[:first]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slowmatch.db import Connection
+from slowmatch.db import Connection, OtherConnection
 from slowmatch.jobs import queue
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.ids import new_run_id
@@ -24,7 +24,7 @@ class Enqueued:
 
 
 def enqueue(
-    con: Connection,
+    con: Connection | OtherConnection,
     job: str,
     payload: dict[str, Any] | None = None,
     due_at: datetime | None = None,
@@ -36,9 +36,9 @@ def enqueue(
 ) -> Enqueued:
     """Create a run of `job`, due now or at `due_at` (aware).
 
-    Inside `con.transaction()` the run exists if and only if the transaction commits. With an
-    `idempotency_key` that was used before, the run it made is returned; `request_digest` then tells whether
-    the request is the same, and is derived from `job`, `payload` and `due_at` if the caller has none.
+    Inside a transaction the run exists if and only if that commits. With an `idempotency_key` that was used before,
+    the run it made is returned; `request_digest` then tells whether the request is the same, and is derived from
+    `job`, `payload` and `due_at` if the caller has none.
     Raises UnknownJob, PayloadError, KeyReused.
     """
     spec = job_spec(job)
@@ -93,7 +93,7 @@ def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:
     return hashlib.sha256(json.dumps([job, payload, at], sort_keys=True).encode()).hexdigest()
 
 
-def _first_use(con: Connection, job: str, key: str | None, digest: str | None) -> str:
+def _first_use(con: Connection | OtherConnection, job: str, key: str | None, digest: str | None) -> str:
     ((run_id, first),) = con.query(
         "SELECT id::text, request_digest FROM job_run WHERE job = :job AND idempotency_key = :key",
         job=job,

@@ -1,27 +1,41 @@
-"""Kinds of fields: what a job's payload or settings may hold, as JSON, and how a form's text becomes it.
+"""The kinds of fields that a job's payload and settings may have.
 
-Every field has a description, and may have a default. A field without a default may be left out unless it is
-`required`.
+Values are JSON. Each kind checks a value, and converts what is typed into a form.
 """
 
 import math
 import re
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date
 from typing import Any, ClassVar
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_ADDRESS_CHARACTERS = 254
 """RFC 5321: a path has at most 256 octets, its angle brackets included."""
+SECRET_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+# As HTML's number inputs send it: https://html.spec.whatwg.org/#valid-floating-point-number
+_NUMBER = re.compile(r"-?([0-9]{1,18}(\.[0-9]{1,18})?|\.[0-9]{1,18})([eE][-+]?[0-9]{1,3})?")
+# datetime's fromisoformat accepts other forms too, such as 2026-W01-1.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 
 
 @dataclass(frozen=True)
 class Field(ABC):
-    """One field of a payload or of a job's settings."""
+    """A field of a job's payload, or one of its settings.
+
+    A payload may leave out a field that is not `required`. A setting needs a value or a default.
+    """
 
     kind: ClassVar[str]
+    is_hidden: ClassVar[bool] = False
+    """Whether errors leave the value out: every viewer may read them."""
 
     description: str
     default: Any = field(default=None, kw_only=True)
@@ -29,33 +43,41 @@ class Field(ABC):
 
     def flaw(self) -> str | None:
         """What is wrong with the definition itself, or None."""
-        if not self.description:
-            return "needs a description"
-        if self.required and self.default is not None:
-            return f"is required, so its default {self.default!r} would never be used"
-        problem = None if self.default is None else self.problem(self.default)
-        return problem and f"its default is {self.default!r}: {problem}"
+        if not is_text(self.description):
+            return f"its description is {self.description!r}: must be a text that is not empty"
+        if self.default is None:
+            return None
+        if self.required:
+            return f"is required, so its default {self.shown(self.default)} would never be used"
+        problem = self.problem(self.default)
+        return problem and f"its default is {self.shown(self.default)}: {problem}"
+
+    def shown(self, value: Any) -> str:
+        """A wrong `value` as an error message shows it."""
+        return "a value that is not shown here" if self.is_hidden else reprlib.repr(value)
 
     @abstractmethod
     def problem(self, value: Any) -> str | None:
         """Why `value` is not accepted, as a predicate such as "must be true or false", or None."""
 
     def from_text(self, text: str) -> Any:
-        """The JSON value of what was typed. A text of the wrong form stays one, and `problem` says what is wrong."""
+        """Convert what was typed to a JSON value. Text that cannot be converted is returned for `problem` to refuse."""
         return text
 
     def to_text(self, value: Any) -> str:
-        """What would be typed to get `value`."""
+        """What to type for `value`."""
         return str(value)
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """What limits the values, by the names that JSON Schema has for it."""
+        """The limits of the values, named as in JSON Schema."""
         return {}
 
 
 @dataclass(frozen=True)
 class Boolean(Field):
+    """True or false."""
+
     kind = "boolean"
 
     def problem(self, value: Any) -> str | None:
@@ -78,15 +100,14 @@ class Integer(Field):
     high: int
 
     def flaw(self) -> str | None:
-        return _range_flaw(self.low, self.high) or super().flaw()
+        return _range_flaw(self.low, self.high, whole=True) or super().flaw()
 
     def problem(self, value: Any) -> str | None:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        fits = whole and self.low <= value <= self.high
+        fits = is_whole(value, self.low, self.high)
         return None if fits else f"must be a whole number from {self.low} to {self.high}"
 
     def from_text(self, text: str) -> Any:
-        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+        return int(text) if _INTEGER.fullmatch(text) else text
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -103,18 +124,15 @@ class Number(Field):
     high: float
 
     def flaw(self) -> str | None:
-        return _range_flaw(self.low, self.high) or super().flaw()
+        return _range_flaw(self.low, self.high, whole=False) or super().flaw()
 
     def problem(self, value: Any) -> str | None:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        fits = number and self.low <= value <= self.high
-        return None if fits else f"must be a number from {self.low:g} to {self.high:g}"
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = number and self.low <= value <= self.high  # which neither NaN nor infinity is
+        return None if fits else f"must be a number from {self.low} to {self.high}"
 
     def from_text(self, text: str) -> Any:
-        return float(text) if re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", text) else text
-
-    def to_text(self, value: Any) -> str:
-        return f"{value:g}"
+        return float(text) if _NUMBER.fullmatch(text) else text
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -123,20 +141,21 @@ class Number(Field):
 
 @dataclass(frozen=True)
 class Text(Field):
-    """1 to `max_characters` characters; NUL is none, since PostgreSQL stores it nowhere."""
+    """1 to `max_characters` characters that PostgreSQL can store."""
 
     kind = "text"
 
     max_characters: int = 1_000
 
     def flaw(self) -> str | None:
-        if not 1 <= self.max_characters <= MAX_TEXT_CHARACTERS:
-            return f"max_characters is {self.max_characters}: must be from 1 to {MAX_TEXT_CHARACTERS:,}"
+        if not is_whole(self.max_characters, 1, MAX_TEXT_CHARACTERS):
+            return f"max_characters is {self.max_characters!r}: must be from 1 to {MAX_TEXT_CHARACTERS:,}"
         return super().flaw()
 
     def problem(self, value: Any) -> str | None:
-        fits = isinstance(value, str) and 1 <= len(value) <= self.max_characters and _can_be_stored(value)
-        return None if fits else f"must be a text of 1 to {self.max_characters:,} characters"
+        if not isinstance(value, str) or not 1 <= len(value) <= self.max_characters:
+            return f"must be a text of 1 to {self.max_characters:,} characters"
+        return None if _can_be_stored(value) else "must be a text without NUL and without lone surrogates"
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -145,13 +164,17 @@ class Text(Field):
 
 @dataclass(frozen=True)
 class Choice(Field):
+    """One of `choices`."""
+
     kind = "choice"
 
     choices: Sequence[str]
 
     def flaw(self) -> str | None:
-        if isinstance(self.choices, str) or len(set(self.choices)) < 2 or not all(self.choices):
-            return f"choices is {self.choices!r}: must be a list of two different texts or more"
+        choices = self.choices if isinstance(self.choices, list | tuple) else ()
+        texts = {choice for choice in choices if isinstance(choice, str) and choice}
+        if not len(choices) == len(texts) >= 2:
+            return f"choices is {self.choices!r}: must be a list of two or more different texts"
         return super().flaw()
 
     def problem(self, value: Any) -> str | None:
@@ -165,7 +188,7 @@ class Choice(Field):
 
 @dataclass(frozen=True)
 class Date(Field):
-    """A day of the calendar, as text: 2026-12-31."""
+    """A calendar day, as text: 2026-12-31."""
 
     kind = "date"
 
@@ -202,22 +225,36 @@ class Addresses(Field):
 
 @dataclass(frozen=True)
 class Secret(Field):
-    """For settings only: the name of a secret in Secrets Manager, never the secret itself."""
+    """The name of a secret in Secrets Manager. For settings only."""
 
     kind = "secret"
+    is_hidden = True
 
     def problem(self, value: Any) -> str | None:
-        fits = isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,39}", value)
+        if isinstance(value, str) and SECRET_NAME.fullmatch(value):
+            return None
         return (
-            None
-            if fits
-            else (
-                "must be a secret's name, not the secret itself: at most 40 lower-case letters, digits, hyphens"
-            )
+            "must be the secret's name, not the secret itself: a lower-case letter, then up to 39 lower-case"
+            " letters, digits and hyphens"
         )
 
 
-def _range_flaw(low: float, high: float) -> str | None:
+def is_text(value: Any) -> bool:
+    """Whether it is a text that is not empty."""
+    return isinstance(value, str) and value != ""
+
+
+def is_whole(value: Any, low: int, high: int) -> bool:
+    """Whether it is a whole number from `low` to `high`. Python counts True and False as numbers, JSON does not."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _range_flaw(low: Any, high: Any, *, whole: bool) -> str | None:
+    named: dict[str, Any] = {"low": low, "high": high}
+    for name, value in named.items():
+        finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        if not finite or (whole and isinstance(value, float)):
+            return f"{name} is {value!r}: must be a {'whole ' if whole else ''}number"
     return f"low is {low} and high is {high}: low must not be above high" if low > high else None
 
 
@@ -226,19 +263,19 @@ def _can_be_stored(text: str) -> bool:
 
 
 def _is_date(value: Any) -> bool:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return False
     try:
-        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
+        date.fromisoformat(value)
     except ValueError:
         return False
+    return True
 
 
 def _is_time(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and len(value) == 5 and time.fromisoformat(value).tzinfo is None
-    except ValueError:
-        return False
+    return isinstance(value, str) and bool(_TIME.fullmatch(value))
 
 
 def _is_address(value: Any) -> bool:
     fits = isinstance(value, str) and len(value) <= MAX_ADDRESS_CHARACTERS
-    return fits and value.count("@") == 1 and value.isprintable()
+    return fits and value.isprintable() and bool(_ADDRESS.fullmatch(value))

@@ -5,12 +5,22 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import unchanged
+from slowmatch.jobs.schedules import is_scheduled
 
 SHOWN = 5
 
 
+class NoSchedule(Exception):
+    """The job has no schedule that could be paused."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"{job} has no schedule that could be paused")
+
+
 def pause(con: Connection, job: str, actor: str, note: str | None, now: datetime) -> None:
-    """Let the job's ticks pass without running; a person's runs still run."""
+    """Let the job's scheduled occurrences pass without a run; people can still start runs. Raises NoSchedule."""
+    if is_scheduled(con, job) is False:
+        raise NoSchedule(job)
     con.query(
         """
         WITH paused AS (

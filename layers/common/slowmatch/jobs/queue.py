@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from slowmatch.clients import client, refusal
-from slowmatch.db import Connection
+from slowmatch.db import Connection, OtherConnection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
@@ -46,7 +46,9 @@ class Delivery:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def deliver(con: Connection, pointers: Sequence[Pointer], deadline: Deadline = NEVER) -> Delivery:
+def deliver(
+    con: Connection | OtherConnection, pointers: Sequence[Pointer], deadline: Deadline = NEVER
+) -> Delivery:
     """Send the messages. A queue that takes none of a batch is asked no further, and the others get theirs.
 
     What SQS does not take before the deadline is noted on the run, so that the dispatcher's next pass sends it.

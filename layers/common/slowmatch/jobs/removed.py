@@ -1,8 +1,8 @@
-"""Runs that wait for a job which is not in the catalog any more: nobody carries them out."""
+"""Runs that wait for a job which is not in the catalog: it was removed, or its job.py is wrong."""
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import Count, capped, counting
-from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.catalog import FLAWS, JOBS
 from slowmatch.text import to_json
 
 _WAITING = "state IN ('enqueued', 'scheduled')"
@@ -27,6 +27,8 @@ def waiting_for_removed_jobs(con: Connection) -> dict[str, Count]:
 
 
 def in_words(job: str, count: Count) -> str:
-    """What to tell people about the runs that wait for a removed job."""
+    """What to tell people about the runs that wait for such a job."""
     runs = "1 run waits" if count == (1, False, None) else f"{count.number:,}{'+' * count.capped} runs wait"
+    if job in FLAWS:
+        return f"{runs} for {job!r}, which is disabled: {FLAWS[job]}"
     return f"{runs} for {job!r}, which is not deployed any more: delete them or deploy it again"

@@ -2,19 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch import telemetry
-from slowmatch.db import Connection, connection
-from slowmatch.jobs import claims, endings, store, ticks, turns
+from slowmatch.db import Connection, StatementError, Unavailable, connection
+from slowmatch.jobs import claims, disabled, endings, store, ticks, turns
 from slowmatch.jobs.attempts import Handler, carry_out
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.context import Context
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.enqueue import enqueue
 from slowmatch.jobs.messages import EventError, MessageError, parse_direct, parse_message, parse_records
-from slowmatch.settings import settings
+from slowmatch.settings import SettingsError, settings
 
 Body = dict[str, Any] | Exception
 """What a message says, or why it cannot be understood."""
@@ -34,14 +35,36 @@ class JobFunction:
     def __init__(self, job: Job, handler: Handler) -> None:
         self.job = job
         self._handler = handler
+        self._has_started = False
 
     def __call__(self, event: Any, lambda_context: Any) -> Any:
-        return Worker(self.job, self._handler, connection(), lambda_context).answer(event)
+        """Raises SettingsError for wrong settings of the job, after noting them for the dispatcher and for people."""
+        con = connection()
+        try:
+            worker = Worker(self.job, self._handler, con, lambda_context)
+        except SettingsError as error:
+            with _logged("the flaw cannot be noted"):
+                disabled.note_flaw(con, self.job.name, str(error))
+            raise
+        if not self._has_started:
+            with _logged("a former flaw cannot be cleared"):
+                disabled.clear_flaw(con, self.job.name)
+            self._has_started = True
+        return worker.answer(event)
 
 
 def serve(job: str, handler: Handler) -> JobFunction:
-    """What AWS Lambda calls for the job of that name. Raises UnknownJob."""
+    """Make the Lambda handler of the job of that name. Raises UnknownJob."""
     return JobFunction(job_spec(job), handler)
+
+
+@contextmanager
+def _logged(problem: str) -> Iterator[None]:
+    """Log an error of the database: the invocation goes on without what the block does."""
+    try:
+        yield
+    except (Unavailable, StatementError) as error:
+        telemetry.logger.warning(f"{problem}: {error}")
 
 
 class Worker:

@@ -1,4 +1,4 @@
-"""What the dispatcher knows about schedules: up to when their ticks are checked, and which were missed."""
+"""What the dispatcher knows about schedules: whether there is one, up to when it is checked, which runs were missed."""
 
 from datetime import datetime
 from typing import Any
@@ -7,6 +7,19 @@ from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
 
 MISSED_SHOWN = 3
+
+
+def is_scheduled(con: Connection, job: str) -> bool | None:
+    """Whether the job's rule starts it; None until the dispatcher has looked for the rule."""
+    rows = con.query("SELECT schedule, schedule_history FROM job WHERE name = :job", job=job)
+    return has_schedule(*rows[0]) if rows else None
+
+
+def has_schedule(schedule: str | None, history: list[Any]) -> bool | None:
+    """As `is_scheduled`, by what the job's row has. Each look of the dispatcher is in the history."""
+    if schedule is not None:
+        return True
+    return False if history else None
 
 
 def seen(con: Connection) -> dict[str, dict[str, Any]]:

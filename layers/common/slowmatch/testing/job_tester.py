@@ -1,4 +1,4 @@
-"""Carries out one attempt as the job's function would, and tells everything that came of it."""
+"""Carries out attempts as a job's function would, and shows what each of them did."""
 
 import itertools
 import json
@@ -14,11 +14,14 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs.context import Context
 from slowmatch.jobs.runtime import AttemptFailed, JobFunction
+from slowmatch.settings import settings as stack_settings
+
+STACK = "slowmatch-test"
 
 
 @dataclass(frozen=True, slots=True)
 class EnqueuedRun:
-    """A run that the handler enqueued. `due_at` is aware, in UTC."""
+    """A run that the handler enqueued. `due_at` is aware."""
 
     job: str
     payload: dict[str, Any]
@@ -27,10 +30,10 @@ class EnqueuedRun:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What an attempt left behind.
+    """What an attempt did.
 
-    `state` is that of the run: succeeded, failed, scheduled for a retry at `due_at`, enqueued to continue with
-    `cursor`. `log` has level and message of each line, `progress` what was reported last.
+    `state` is the run's: "succeeded", "failed", "scheduled" for a retry at `due_at` (aware), "enqueued" to continue
+    with `cursor`, or "deleted". `log` has level and message of each line, and `progress` what was reported last.
     """
 
     run_id: str
@@ -52,12 +55,12 @@ class JobTester:
         self,
         con: Connection,
         monkeypatch: pytest.MonkeyPatch,
-        secrets: dict[str, str],
+        known_secrets: dict[str, str],
         mails: list[EmailMessage],
     ) -> None:
         self.con = con
         self._monkeypatch = monkeypatch
-        self._secrets = secrets
+        self._known_secrets = known_secrets
         self._mails = mails
 
     def query(self, sql: str, **params: Any) -> list[list[Any]]:
@@ -65,14 +68,21 @@ class JobTester:
         return self.con.query(sql, **params)
 
     def turn_clock(self, to: datetime) -> None:
-        """From now on it is `to` (aware) for the handler, and the time stands still."""
+        """Let it be `to` (aware) from now on. Time stands still then."""
         self._monkeypatch.setattr(Connection, "now", lambda _: to)
+
+    def configure(self, **variables: str) -> None:
+        """Set variables of the whole stack, such as BATCH_SIZE="100", for `context.config`."""
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+        stack_settings.cache_clear()
 
     def perform(
         self,
         handler: JobFunction,
         payload: Mapping[str, Any] | None = None,
         *,
+        occurrence: datetime | None = None,
         now: datetime | None = None,
         settings: Mapping[str, Any] | None = None,
         secrets: Mapping[str, str] | None = None,
@@ -80,31 +90,37 @@ class JobTester:
     ) -> Attempt:
         """Start a run and carry out its first attempt.
 
-        `handler` is what `serve` made in the job's app.py, `settings` what its row would have, and `secrets` the
-        texts of its secrets by the names in `settings`. `time_up_at` is the checkpoint at which time is nearly up,
-        counted from 1.
+        `handler` is what `serve` made in the job's app.py. `settings` are those that the job's row would have, and
+        `secrets` are texts by the names that those settings give. With an `occurrence`, the run is one that the
+        schedule starts, without a payload. `time_up_at` is the checkpoint, counted from 1, at which time is nearly up.
+        Raises PayloadError and SettingsError.
         """
-        return self._invoke(handler, {"payload": dict(payload or {})}, now, settings, secrets, time_up_at)
+        self.configure(JOB_SETTINGS=json.dumps(dict(settings or {})))
+        for name, text in (secrets or {}).items():
+            self._known_secrets[f"{STACK}/jobs/{handler.job.name}/{name}"] = text
+        event = (
+            {"payload": dict(payload or {})}
+            if occurrence is None
+            else {"source": "aws.events", "time": occurrence.isoformat()}
+        )
+        return self._invoke(handler, event, now, time_up_at)
 
-    def resume(self, handler: JobFunction, attempt: Attempt, *, now: datetime | None = None) -> Attempt:
-        """Carry out the next attempt of a run that continues or is to be retried."""
-        return self._invoke(handler, {"run_id": attempt.run_id}, now, None, None, None)
-
-    def _invoke(
+    def resume(
         self,
         handler: JobFunction,
-        event: dict[str, Any],
-        now: datetime | None,
-        settings: Mapping[str, Any] | None,
-        secrets: Mapping[str, str] | None,
-        time_up_at: int | None,
+        attempt: Attempt,
+        *,
+        now: datetime | None = None,
+        time_up_at: int | None = None,
+    ) -> Attempt:
+        """Carry out the next attempt of a run that continues or is to be retried, whenever that is due."""
+        return self._invoke(handler, {"run_id": attempt.run_id}, now, time_up_at)
+
+    def _invoke(
+        self, handler: JobFunction, event: dict[str, Any], now: datetime | None, time_up_at: int | None
     ) -> Attempt:
         if now is not None:
             self.turn_clock(now)
-        if settings is not None:
-            self._monkeypatch.setenv("JOB_SETTINGS", json.dumps(dict(settings)))
-        for name, text in (secrets or {}).items():
-            self._secrets[f"jobs/{handler.job.name}/{name}"] = text
         mails, runs = len(self._mails), {run_id for (run_id,) in self.query("SELECT id::text FROM job_run")}
         with _time_up_at(time_up_at, self._monkeypatch) as lambda_context:
             try:
@@ -116,24 +132,35 @@ class JobTester:
     def _attempt(self, run_id: str, before: set[str], mails: list[EmailMessage]) -> Attempt:
         ((state, result, error, due_at, cursor, progress),) = self.query(
             """
-            SELECT state, result, error, due_at, cursor, progress
-            FROM job_run WHERE id = :run_id::uuid
+            SELECT state, result, error, due_at, cursor, progress FROM job_run WHERE id = :run_id::uuid
             """,
             run_id=run_id,
         )
-        log = self.query("SELECT level, message FROM job_log WHERE run_id = :id::uuid ORDER BY id", id=run_id)
+        log = self.query(
+            """
+            SELECT level, message FROM job_log
+            WHERE run_id = :run_id::uuid AND attempt = (SELECT attempt FROM job_run WHERE id = :run_id::uuid)
+            ORDER BY id
+            """,
+            run_id=run_id,
+        )
         others = self.query("SELECT id::text, job, payload, due_at FROM job_run ORDER BY id")
-        enqueued = [
-            EnqueuedRun(job, payload, due)
-            for other, job, payload, due in others
-            if other not in before and other != run_id
-        ]
-        lines = [(level, message) for level, message in log]
-        return Attempt(run_id, state, result, error, due_at, cursor, progress, lines, enqueued, mails)
+        return Attempt(
+            run_id,
+            state,
+            result,
+            error,
+            due_at,
+            cursor,
+            progress,
+            [(level, message) for level, message in log],
+            [EnqueuedRun(*run) for other, *run in others if other not in {*before, run_id}],
+            mails,
+        )
 
 
 class _LambdaContext:
-    """What the Lambda runtime hands to a handler, with five minutes left until they are used up."""
+    """What the Lambda runtime hands to a handler."""
 
     aws_request_id = "00000000-0000-4000-8000-000000000000"
     function_name = "test"
@@ -149,7 +176,7 @@ class _LambdaContext:
 
 @contextmanager
 def _time_up_at(checkpoint: int | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[_LambdaContext]:
-    """Time is counted in checkpoints, so that a test needs no waiting."""
+    """Count time in checkpoints, so that no test has to wait."""
     lambda_context = _LambdaContext()
     original = Context.checkpoint
     numbers = itertools.count(1)

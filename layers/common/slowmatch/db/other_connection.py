@@ -1,0 +1,47 @@
+"""A pg8000 connection that belongs to other code, for work inside the transaction which that code has begun."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pg8000.native
+
+
+class OtherConnection:
+    """Runs statements on `connection`, and never begins, commits or rolls back: its owner does.
+
+    Errors are those of pg8000.
+    """
+
+    def __init__(self, connection: pg8000.native.Connection) -> None:
+        self._connection = connection
+        self._after_commit: list[Callable[[], object]] = []
+
+    def query(self, sql: str, **params: Any) -> list[list[Any]]:
+        """Run one statement and return its rows."""
+        rows: list[list[Any]] | None = self._connection.run(sql, **params)
+        return rows or []
+
+    def now(self) -> datetime:
+        """PostgreSQL's clock (aware, UTC)."""
+        ((at,),) = self.query("SELECT clock_timestamp()")
+        now: datetime = at.astimezone(UTC)
+        return now
+
+    def after_commit(self, action: Callable[[], object]) -> None:
+        """Keep `action` for `announce`."""
+        self._after_commit.append(action)
+
+    def announce(self) -> None:
+        """Send the messages of the runs that were enqueued. Call it when the transaction has committed.
+
+        Without it, or if the process ends before, the dispatcher sends them ten to fifteen minutes after they are due.
+        """
+        actions, self._after_commit = self._after_commit, []
+        for action in actions:
+            action()
+
+
+def on_connection(connection: pg8000.native.Connection) -> OtherConnection:
+    """Let `enqueue` work in the transaction that you have begun on your own pg8000 connection."""
+    return OtherConnection(connection)

@@ -1,0 +1,52 @@
+"""Jobs that cannot run: their job.py is wrong, which every function sees, or their settings are.
+
+Settings are known to the job's own function only. It notes in the database what is wrong with them.
+"""
+
+from datetime import datetime, timedelta
+
+from slowmatch.db import Connection
+from slowmatch.jobs.catalog import FLAWS, JOBS
+from slowmatch.text import clean
+
+PROBE_AFTER = timedelta(minutes=30)
+"""How long after the last failed start the dispatcher sends a run again, to find out whether settings were corrected.
+
+Longer than SQS waits before it repeats the message of a failed start, so that there is seldom more than one.
+"""
+
+
+def disabled_jobs(con: Connection) -> dict[str, str]:
+    """Why each disabled job cannot run, by name."""
+    return FLAWS | {job: flaw for job, (flaw, _) in _noted(con).items()}
+
+
+def jobs_to_probe(con: Connection, now: datetime) -> dict[str, bool]:
+    """The jobs of the catalog whose settings are wrong, and whether it is time to try one of their runs."""
+    return {job: now - at >= PROBE_AFTER for job, (_, at) in _noted(con).items()}
+
+
+def note_flaw(con: Connection, job: str, flaw: str) -> None:
+    """Called by the job's function when it cannot start."""
+    con.query(
+        """
+        INSERT INTO job (name, flaw, flaw_at) VALUES (:job, :flaw, :now::timestamptz)
+        ON CONFLICT (name) DO UPDATE SET flaw = EXCLUDED.flaw, flaw_at = EXCLUDED.flaw_at
+        """,
+        job=job,
+        flaw=clean(flaw, 1_000),
+        now=con.now(),
+    )
+
+
+def clear_flaw(con: Connection, job: str) -> None:
+    """Called by the job's function when it has started."""
+    con.query(
+        "UPDATE job SET flaw = NULL, flaw_at = NULL WHERE name = :job AND flaw IS NOT NULL",
+        job=job,
+    )
+
+
+def _noted(con: Connection) -> dict[str, tuple[str, datetime]]:
+    rows = con.query("SELECT name, flaw, flaw_at FROM job WHERE flaw IS NOT NULL ORDER BY name")
+    return {name: (flaw, at) for name, flaw, at in rows if name in JOBS}

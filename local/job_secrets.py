@@ -1,0 +1,44 @@
+"""The secrets of jobs on this machine, from a file that its owner writes: .slowmatch/job-secrets.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from local.environment import STACK_NAME
+from local.errors import StackError
+from slowmatch.jobs.definition import name_flaw
+from slowmatch.jobs.fields import SECRET_NAME
+
+_EXAMPLE = '{"expiry-webhook/webhook-token": "the secret"}'
+
+
+def read(file: Path) -> dict[str, str]:
+    """The text of each secret, by its name in Secrets Manager; none without the file.
+
+    Raises StackError, which shows no text of the file: it is secret.
+    """
+    if not file.exists():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        where = f"{error.msg} in line {error.lineno}, column {error.colno}"
+        raise StackError(f"{file} is not JSON ({where}): {_EXAMPLE} is needed") from None
+    except (OSError, ValueError) as error:
+        raise StackError(f"{file} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise StackError(f"{file} is not a JSON object: {_EXAMPLE} is needed")
+    for number, (key, text) in enumerate(found.items(), 1):
+        _check(file, number, key, text)
+    return {f"{STACK_NAME}/jobs/{key}": text for key, text in found.items()}
+
+
+def _check(file: Path, number: int, key: str, text: Any) -> None:
+    """A wrong key is not shown either: key and text may have been mixed up."""
+    job, _, name = key.partition("/")
+    if name_flaw(job) or not SECRET_NAME.fullmatch(name):
+        raise StackError(
+            f"{file}: key {number} must be a job's name, a slash and the name of the secret: {_EXAMPLE}"
+        )
+    if not isinstance(text, str) or not text:
+        raise StackError(f"{file}: {key} must be a text that is not empty: {_EXAMPLE}")
