@@ -24,8 +24,8 @@ def load(path: Path) -> dict[str, Any]:
     return document
 
 
-class _Loader(yaml.SafeLoader):
-    pass
+class _Loader(yaml.CSafeLoader):
+    """By libyaml: Python's own parser takes nine times as long."""
 
 
 def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

@@ -42,9 +42,7 @@ def run(context: Context) -> dict[str, object]:
 
 handler = serve("{name}", run)
 '''
-_TEST = """from slowmatch.testing import JobTester
-
-from {folder} import app
+_TEST = """{imports}
 
 
 def test_run_succeeds(job_tester: JobTester) -> None:
@@ -107,6 +105,7 @@ def _write(root: Path, files: Mapping[Path, str], template: str) -> None:
 def _files(name: str) -> dict[Path, str]:
     folder = _folder(name)
     functions, events = Path("functions", folder), Path("events", folder)
+    imports = sorted([f"from {folder} import app", "from slowmatch.testing import JobTester"])
     samples = {
         "direct-empty": {},
         "direct-payload": {"payload": {}},
@@ -119,7 +118,7 @@ def _files(name: str) -> dict[Path, str]:
         functions / "__init__.py": "",
         functions / "job.py": _JOB.format(name=name),
         functions / "app.py": _APP.format(name=name),
-        Path("tests", "jobs", f"test_{folder}.py"): _TEST.format(folder=folder),
+        Path("tests", "jobs", f"test_{folder}.py"): _TEST.format(imports="\n".join(imports)),
         **{events / f"{kind}.json": json.dumps(sample, indent=2) + "\n" for kind, sample in samples.items()},
     }
 

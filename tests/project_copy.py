@@ -1,0 +1,55 @@
+"""A copy of the project, in which a test adds and removes jobs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from local import ROOT
+
+_LEFT_OUT = shutil.ignore_patterns(
+    ".git",
+    ".venv*",
+    ".slowmatch",
+    ".aws-sam",
+    ".*_cache",
+    ".coverage*",
+    ".hypothesis",
+    "htmlcov",
+    "__pycache__",
+)
+
+
+def copy_project(folder: Path) -> Path:
+    """Copies everything that is not made by a command into `folder`, which must not exist; returns it."""
+    shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def run(project: Path, *command: str) -> None:
+    """Runs the command in the copy. Fails with what it printed."""
+    # The copy is none of this project's sources, whose coverage is measured.
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        str(project / path) for path in ("layers/common", "functions", "")
+    )
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-5000:]}\n{done.stderr[-5000:]}"
+
+
+def run_tests(project: Path, *files: str) -> None:
+    """Runs these test files in the copy."""
+    temporary = project.with_name(f"{project.name}-tests")
+    run(
+        project,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={temporary}",
+        *files,
+    )

@@ -1,0 +1,84 @@
+"""Twenty jobs more and one job less leave every test of the project as it is: tried in copies of it."""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import job_check, template, template_files, yaml_tags
+from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
+from tests.project_copy import copy_project, run, run_tests
+from tests.sam.template import transform_of
+from tools import new_job
+
+GUARDS = [
+    *(f"tests/unit/test_template{part}.py" for part in ("", "_jobs", "_limits", "_loops", "_watch")),
+    *(f"tests/unit/test_{part}.py" for part in ("events", "documents", "job_imports", "readme", "samconfig")),
+    "tests/unit/test_openapi.py::test_the_committed_document_is_current",
+    "tests/unit/test_template_network.py::test_an_accepted_concurrency_has_its_connections",
+    "tests/jobs",
+]
+SCHEDULES = ("", "cron(30 * * * ? *)", "rate(1 day)", "cron(0 7 1 * ? *)")
+NAMES = [f"n{number:02}-{'x' * (number + 1)}" for number in range(20)]
+TEMPLATE_BYTES = 1_000_000
+"""CloudFormation takes that much from S3, where the SAM CLI uploads the template."""
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    project = copy_project(tmp_path_factory.mktemp("crowded") / "project")
+    for number, name in enumerate(NAMES):
+        new_job.create(project, name, SCHEDULES[number % len(SCHEDULES)])
+    yield project
+    shutil.rmtree(project)
+
+
+def test_the_names_go_up_to_the_longest() -> None:
+    assert max(map(len, NAMES)) == MAX_NAME_CHARACTERS
+
+
+def test_with_twenty_jobs_more_every_guard_passes(crowded: Path) -> None:
+    run_tests(crowded, *GUARDS)
+
+
+def test_with_twenty_jobs_more_there_is_nothing_to_lint(crowded: Path) -> None:
+    written = [
+        str(path)
+        for name in NAMES
+        for path in (f"functions/{name.replace('-', '_')}", f"tests/jobs/test_{name.replace('-', '_')}.py")
+    ]
+    run(crowded, sys.executable, "-m", "ruff", "check", *written)
+    run(crowded, sys.executable, "-m", "ruff", "format", "--check", *written)
+    assert list(job_check.problems(crowded / "template.yaml")) == []
+
+
+def test_with_twenty_jobs_more_the_local_stack_reads_the_template(crowded: Path) -> None:
+    found = template.read(crowded / "template.yaml", 8082)
+    queues = {queue.name.removeprefix("slowmatch-") for queue in found.queues}
+    rules = {rule.name.removeprefix("slowmatch-") for rule in found.rules}
+    scheduled = {name for number, name in enumerate(NAMES) if SCHEDULES[number % len(SCHEDULES)]}
+    assert {each for name in NAMES for each in (name, f"{name}-dead")} <= queues
+    assert scheduled == rules & set(NAMES)
+
+
+def test_with_twenty_jobs_more_the_template_is_small_enough(crowded: Path) -> None:
+    written = crowded / "template.yaml"
+    made = json.dumps(transform_of(template_files.load(written)))
+    assert max(written.stat().st_size, len(made)) < TEMPLATE_BYTES
+
+
+def test_with_one_job_less_every_guard_passes(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    for folder in ("functions/db_cleanup", "events/db_cleanup"):
+        shutil.rmtree(project / folder)
+    (project / "tests/jobs/test_db_cleanup.py").unlink(missing_ok=True)
+    written = project / "template.yaml"
+    text = re.sub(r"(?m)^    DbCleanup: .*\n", "", written.read_text(encoding="utf-8"))
+    written.write_text(text.replace("DbCleanup, ", ""), encoding="utf-8")
+    assert "DbCleanup" not in json.dumps(yaml_tags.load(written))
+    assert list(job_check.problems(written)) == []
+    run_tests(project, *GUARDS)
