@@ -1,6 +1,6 @@
-"""Checks the jobs: each job.py, its row in template.yaml, and its place in the loops.
+"""Checks the jobs: each job.py, its row in template.yaml, and its name in the loops.
 
-`make lint` and the start of the stack on this machine do it, so that a mistake is named before anything runs.
+`make lint` and the start of the stack on this machine call it, so that a mistake is named before anything runs.
 """
 
 import sys
@@ -19,7 +19,7 @@ ALL, SCHEDULED = "Fn::ForEach::Jobs", "Fn::ForEach::ScheduledJobs"
 
 
 class WrongJobs(StackError):
-    """Jobs that are defined wrongly; the message has a line for each problem."""
+    """Jobs that are defined wrongly. The message has a line for each problem."""
 
 
 def logical_id(name: str) -> str:
@@ -31,7 +31,7 @@ def check(template: Path) -> None:
     """Raises WrongJobs, and TemplateError for a template that cannot be read."""
     found = list(problems(template))
     if found:
-        raise WrongJobs("\n  ".join(["the jobs are not right:", *found]))
+        raise WrongJobs("\n  ".join(["jobs are defined wrongly:", *found]))
 
 
 def problems(template: Path) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _job_problems(row: Mapping[str, Any], jobs: Mapping[str, Job]) -> Iterator[s
 
 
 def _loop_problems(document: Mapping[str, Any], rows: Mapping[str, Any]) -> Iterator[str]:
-    """Raises TemplateError for a loop that is none."""
+    """Raises TemplateError for a loop that cannot be read."""
     resources: Mapping[str, Any] = document["Resources"]
     scheduled = [key for key, row in rows.items() if isinstance(row, dict) and row.get("Schedule")]
     for name, needed, which in ((ALL, list(rows), "row"), (SCHEDULED, scheduled, "row with a Schedule")):
@@ -109,8 +109,8 @@ def _loop_problems(document: Mapping[str, Any], rows: Mapping[str, Any]) -> Iter
                 yield f"{name} names {key}, which has no {which} in the mapping Job"
             if times > 1:
                 yield f"{name} names {key} {times} times"
-            for logical_id in body:
-                made = str(logical_id).replace(f"${{{variable}}}", str(key))
+            for resource in body:
+                made = str(resource).replace(f"${{{variable}}}", str(key))
                 if made in resources:
                     yield f"the resource {made} exists already, and {name} makes another one: rename the job"
 
@@ -139,7 +139,7 @@ def _folder(name: str) -> str:
 
 
 def main() -> int:
-    """0 when the jobs are right, 1 when they are not."""
+    """Exit status: 0 without problems, 1 with some."""
     try:
         check(ROOT / "template.yaml")
     except StackError as error:

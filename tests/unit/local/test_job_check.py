@@ -149,14 +149,13 @@ def test_row_without_a_folder_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_row_that_is_no_row_is_named(tmp_path: Path) -> None:
-    found = list(
-        problems(project(tmp_path, jobs="SendReport, Other", row=f"{ROW}, {SETTINGS} }}\n    Other: {{ x"))
-    )
-    assert any(problem.startswith("template.yaml: Job.Other: Name is 'None'") for problem in found)
+def test_row_without_columns_is_named(tmp_path: Path) -> None:
+    row = f"{ROW}, {SETTINGS} }}\n    Other: x  # {{"
+    (found,) = problems(project(tmp_path, jobs="SendReport, Other", row=row))
+    assert found == "template.yaml: Job.Other is 'x': must be a row such as { Name: ..., Handler: ... }"
 
 
-def test_loop_that_is_none_is_named(tmp_path: Path) -> None:
+def test_loop_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     template = project(tmp_path)
     template.write_text(template.read_text().replace("    - Job\n    - [SendReport]", "    - [SendReport]"))
     with pytest.raises(TemplateError, match="Fn::ForEach::Jobs must be a list"):
