@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 from record_expiry import app
 from slowmatch.testing import JobTester
+from tests.sam import template
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -14,3 +15,7 @@ def test_marks_what_has_expired(job_tester: JobTester) -> None:
     assert (attempt.state, attempt.result) == ("succeeded", {"expired": 1})
     assert attempt.progress == {"done": 1, "total": 1}
     assert job_tester.query("SELECT title FROM record WHERE is_expired") == [["Contract"]]
+
+
+def test_runs_every_full_hour() -> None:
+    assert template.written()["Mappings"]["Job"]["RecordExpiry"]["Schedule"] == "cron(0 * * * ? *)"

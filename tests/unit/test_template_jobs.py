@@ -159,14 +159,6 @@ def test_of_all_services_only_its_own_rule_may_send_to_a_queue(job: str) -> None
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "schedule"), [("record-expiry", "cron(0 * * * ? *)"), ("db-cleanup", "cron(0 2 * * ? *)")]
-)
-def test_the_jobs_run_when_they_are_meant_to(name: str, schedule: str) -> None:
-    (row,) = (row for row in ROWS.values() if row["Name"] == name)
-    assert row["Schedule"] == schedule
-
-
 # what a job costs
 
 
