@@ -121,8 +121,9 @@ def api_functions() -> list[str]:
 
 
 def job_functions() -> dict[str, str]:
-    """Logical id of a job's function -> the job."""
-    return {f"{job}Function": str(row["Name"]) for job, row in job_rows().items()}
+    """Logical id of a job's function -> the job. A row that no loop names makes none."""
+    named = {f"{job}Function": str(row["Name"]) for job, row in job_rows().items()}
+    return {function: job for function, job in named.items() if function in functions()}
 
 
 def polled_queues() -> dict[str, str]:
