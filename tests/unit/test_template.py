@@ -146,7 +146,7 @@ def test_an_api_function_ends_before_the_gateway_s_thirty_seconds() -> None:
         *("DatabaseStack", "Database", "DatabaseWriter", "DatabaseSubnets", "DatabaseParameters"),
         *("SignInStack", "UserPool", "UserPoolDomain", "UserPoolClient", "SignInSecret", "SessionSecret"),
         *("NotifyQueue", "NotifyDeadLetters", "NotifyTopic", "NotifyKey", "NetworkStack"),
-        *(f"{job}{part}" for job in template.job_rows() for part in ("Queue", "DeadLetters")),
+        *(f"{job}{part}" for job in template.loop("Jobs")[0] for part in ("Queue", "DeadLetters")),
     ],
 )
 def test_what_holds_data_keeps_its_logical_id(logical_id: str) -> None:

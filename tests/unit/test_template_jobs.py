@@ -25,8 +25,8 @@ MAX_DUE_HOURS = 7 * 24
 """CloudWatch: an alarm with periods of an hour looks back a week at most."""
 # Of Lambda (lambda/latest/dg/gettingstarted-limits.html) and of SQS as its event source.
 RANGES = {"Timeout": (1, 900), "Memory": (128, 10_240), "Batch": (1, 10), "Concurrency": (2, 1_000)}
-every_job = pytest.mark.parametrize("job", sorted(ROWS))
-every_scheduled_job = pytest.mark.parametrize("job", SCHEDULED)
+every_job = pytest.mark.parametrize("job", sorted(ROWS.keys() & template.loop("Jobs")[0]))
+every_scheduled_job = pytest.mark.parametrize("job", sorted({*SCHEDULED} & {*template.loop("ScheduledJobs")[0]}))
 
 
 def properties(logical_id: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_queue_gives_up_late_and_its_dead_letters_stay_longer(queue: str) -> N
 
 
 @pytest.mark.parametrize(("function", "queue"), sorted(template.polled_queues().items()))
-def test_a_queue_hides_messages_for_as_long_as_sqs_can(function: str, queue: str) -> None:
+def test_every_polled_queue_hides_a_message_for_six_time_outs(function: str, queue: str) -> None:
     assert 6 * template.timeout(function) <= properties(queue)["VisibilityTimeout"] <= 12 * 3600
 
 
