@@ -45,8 +45,8 @@ handler = serve("{name}", run)
 _TEST = """{imports}
 
 
-def test_run_succeeds(job_tester: JobTester) -> None:
-    attempt = job_tester.perform(app.handler)
+def test_a_run_with_the_settings_of_its_row_succeeds(job_tester: JobTester) -> None:
+    attempt = job_tester.perform(app.handler, **of_row("{name}"))
     assert attempt.state == "succeeded", attempt.error
 """
 
@@ -105,7 +105,11 @@ def _write(root: Path, files: Mapping[Path, str], template: str) -> None:
 def _files(name: str) -> dict[Path, str]:
     folder = _folder(name)
     functions, events = Path("functions", folder), Path("events", folder)
-    imports = sorted([f"from {folder} import app", "from slowmatch.testing import JobTester"])
+    imports = [
+        f"from {folder} import app",
+        "from slowmatch.testing import JobTester",
+        "from tests.jobs.rows import of_row",
+    ]
     samples = {
         "direct-empty": {},
         "direct-payload": {"payload": {}},
@@ -118,7 +122,9 @@ def _files(name: str) -> dict[Path, str]:
         functions / "__init__.py": "",
         functions / "job.py": _JOB.format(name=name),
         functions / "app.py": _APP.format(name=name),
-        Path("tests", "jobs", f"test_{folder}.py"): _TEST.format(imports="\n".join(imports)),
+        Path("tests", "jobs", f"test_{folder}.py"): _TEST.format(
+            imports="\n".join(sorted(imports)), name=name
+        ),
         **{events / f"{kind}.json": json.dumps(sample, indent=2) + "\n" for kind, sample in samples.items()},
     }
 
