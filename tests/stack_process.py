@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,6 +125,15 @@ def kill(pid: int) -> None:
     """SIGKILL, as the out-of-memory killer does."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+def with_timeouts(template: str, seconds: int, visibility: int) -> str:
+    """The text of the template, in which every job has this time-out and its queue this visibility."""
+    text = re.sub(
+        r"\bTimeout: [0-9]+, Visibility: [0-9]+", f"Timeout: {seconds}, Visibility: {visibility}", template
+    )
+    text = re.sub(r"(Job, Timeout, \{ DefaultValue: )[0-9]+", rf"\g<1>{seconds}", text)
+    return re.sub(r"(Job, Visibility, \{ DefaultValue: )[0-9]+", rf"\g<1>{visibility}", text)
 
 
 @contextmanager

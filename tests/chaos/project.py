@@ -1,10 +1,9 @@
 """A copy of the project with one more job, added as docs say: a folder, and a block in the template."""
 
-import re
 import shutil
 from pathlib import Path
 
-from tests.stack_process import ROOT
+from tests.stack_process import ROOT, with_timeouts
 
 LEASE_SECONDS = 5
 """The job functions' time-out, so that a lost attempt is found soon."""
@@ -40,14 +39,7 @@ def copy_with_markers(folder: Path, shifted: tuple[str, ...] = ()) -> Path:
         _insert(folder / "functions" / name / "app.py", "", _SHIFT)
     template = folder / "template.yaml"
     text = (ROOT / template.name).read_text()
-    text = re.sub(
-        r"\bTimeout: [0-9]+, Visibility: [0-9]+",
-        f"Timeout: {LEASE_SECONDS}, Visibility: {VISIBILITY_SECONDS}",
-        text,
-    )
-    text = re.sub(r"(Job, Timeout, \{ DefaultValue: )[0-9]+", rf"\g<1>{LEASE_SECONDS}", text)
-    text = re.sub(r"(Job, Visibility, \{ DefaultValue: )[0-9]+", rf"\g<1>{VISIBILITY_SECONDS}", text)
-    template.write_text(text)
+    template.write_text(with_timeouts(text, LEASE_SECONDS, VISIBILITY_SECONDS))
     _insert(template, "\n  Job:\n", _ROW)
     _insert(template, "\n  Fn::ForEach::Jobs:\n    - Job\n    - [", "Marker, ")
     return template

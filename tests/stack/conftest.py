@@ -1,12 +1,11 @@
 """The whole stack on this machine, started once."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stack_process import ROOT, Stack, running
+from tests.stack_process import ROOT, Stack, running, with_timeouts
 
 LEASE_SECONDS = 5
 """The job functions' time-out in these tests, so that a lost attempt is found soon."""
@@ -20,11 +19,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def _impatient(folder: Path) -> Path:
-    """The project's template, with short time-outs and visibility for the job functions."""
-    text = (ROOT / "template.yaml").read_text()
-    text = re.sub(r"\bTimeout: (180|120)\b", f"Timeout: {LEASE_SECONDS}", text)
-    text = re.sub(r"VisibilityTimeout: (1080|720)\b", f"VisibilityTimeout: {LEASE_SECONDS * 3}", text)
-    text = re.sub(r"((?:Code|Content)Uri): (.+)", rf"\1: {ROOT}/\2", text)
+    """The project's template beside its code, with short time-outs and visibility for the jobs."""
+    for code in ("functions", "layers"):
+        (folder / code).symlink_to(ROOT / code)
     template = folder / "template.yaml"
-    template.write_text(text)
+    text = (ROOT / template.name).read_text(encoding="utf-8")
+    template.write_text(with_timeouts(text, LEASE_SECONDS, LEASE_SECONDS * 3), encoding="utf-8")
     return template

@@ -154,7 +154,7 @@ def test_a_name_that_is_too_long_is_refused_with_the_resource_that_it_breaks(con
 @pytest.mark.parametrize(
     ("kind", "key", "ending", "characters"),
     [
-        ("AWS::Events::Rule", "Name", "-a-longer-name-of-a-job", 41),
+        ("AWS::Events::Rule", "Name", "-a-name-longer-than-a-job-can-have", 30),
         ("AWS::SQS::Queue", "QueueName", "-a-longer-name-of-a-job-without-a-schedule-dead", 33),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import ROOT, loops, yaml_tags
+from local import ROOT, job_check, loops, yaml_tags
 from local.job_check import logical_id
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools import job_rows, new_job
@@ -86,7 +86,7 @@ LISTS = re.compile(rb"(?<=\n    - Job\n    - \[)[^]]*")
 
 @pytest.mark.parametrize("name", ["a-first-one", "last", "zz-top"])
 def test_the_template_is_otherwise_the_same_byte_for_byte(project: Path, name: str) -> None:
-    template, key = project / "template.yaml", job_rows.logical_id(name).encode()
+    template, key = project / "template.yaml", job_check.logical_id(name).encode()
     before = template.read_bytes()
     create(project, name, HOURLY)
     after, rows = re.subn(rb"    %b: \{ Name: .* \}\n" % key, b"", template.read_bytes())
