@@ -26,7 +26,9 @@ MAX_DUE_HOURS = 7 * 24
 # Of Lambda (lambda/latest/dg/gettingstarted-limits.html) and of SQS as its event source.
 RANGES = {"Timeout": (1, 900), "Memory": (128, 10_240), "Batch": (1, 10), "Concurrency": (2, 1_000)}
 every_job = pytest.mark.parametrize("job", sorted(ROWS.keys() & template.loop("Jobs")[0]))
-every_scheduled_job = pytest.mark.parametrize("job", sorted({*SCHEDULED} & {*template.loop("ScheduledJobs")[0]}))
+every_scheduled_job = pytest.mark.parametrize(
+    "job", sorted({*SCHEDULED} & {*template.loop("ScheduledJobs")[0]})
+)
 
 
 def properties(logical_id: str) -> dict[str, Any]:
