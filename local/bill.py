@@ -187,7 +187,7 @@ def _logged_gb(load: Load, ticks: int) -> float:
 
 
 def _dashboard(stack: Stack, load: Load, ticks: int) -> Line:
-    """Its widget of cold starts reads the logs of the time in view, each time anew."""
+    """Its widget of cold starts reads the logs of the time in view, each time it is opened."""
     read = DASHBOARD_LOOKS * _logged_gb(load, ticks) / 30
     parts = ((prices.DASHBOARDS, stack.dashboards), (prices.QUERIES, read))
     counted = f"one; its query reads a day of logs {DASHBOARD_LOOKS} times"

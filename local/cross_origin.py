@@ -1,6 +1,6 @@
 """Decides which requests an HTTP port of the stack answers: those of programs and of the port's own pages.
 
-Whoever can use such a port can do everything with it, and any web page can make its visitor's browser send
+Anybody who can use such a port can do everything with it, and any web page can make its visitor's browser send
 requests to this machine. The browser says where they come from in Origin and Sec-Fetch-Site. A site whose name
 was pointed at this machine (DNS rebinding) shows in Host. Programs send neither Origin nor Sec-Fetch-Site.
 """

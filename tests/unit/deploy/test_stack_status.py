@@ -9,7 +9,7 @@ from local.stage import Stage
 from tests.sam.template import ROOT
 
 PROD = Stage("prod", {"stack_name": "slowmatch-prod", "region": "eu-west-1", "profile": "work"}, {})
-# Every state of a stack that is not deleted, but for imports and REVIEW_IN_PROGRESS, which counts as no stack.
+# Every state of a stack that is not deleted, except imports and REVIEW_IN_PROGRESS, which counts as no stack.
 DEPLOYABLE = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
 UNFINISHED = [
     "CREATE_IN_PROGRESS",

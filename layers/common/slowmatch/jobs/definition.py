@@ -91,7 +91,7 @@ class Job:
     def read_settings(self, text: str) -> dict[str, Any]:
         """The job's settings, from the JSON in its row of template.yaml. Raises SettingsError.
 
-        No message shows what may be a secret: whoever signs in can read it.
+        No message shows what may be a secret: anybody who signs in can read it.
         """
         given = _settings_object(self.name, text)
         for name in given:

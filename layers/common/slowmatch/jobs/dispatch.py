@@ -75,7 +75,7 @@ def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, dead
 
 
 def _in_turn(now: datetime) -> list[str]:
-    """The jobs, beginning with another one each minute: whoever comes first is not always the same."""
+    """The jobs, beginning with another one each minute, so that the first is not always the same."""
     jobs = list(JOBS)
     first = int(now.timestamp() // 60) % max(1, len(jobs))
     return jobs[first:] + jobs[:first]
