@@ -36,8 +36,6 @@ def schedule_problem(schedule: str) -> str | None:
 
 def _name_problems(root: Path, name: str) -> Iterator[str]:
     folder = name.replace("-", "_")
-    if name.endswith("-dead"):
-        yield "queues whose names end in -dead hold dead letters"
     if keyword.iskeyword(folder) or keyword.issoftkeyword(folder):
         yield f"{folder} is a keyword of Python"
     for path in (f"functions/{folder}", f"events/{folder}", f"tests/jobs/test_{folder}.py"):

@@ -99,6 +99,7 @@ def test_text_of_wrong_settings_is_not_repeated() -> None:
     [
         ({"name": "Report"}, "name is 'Report': must be lower-case words joined by hyphens"),
         ({"name": "r" * 25}, "at most 24 characters"),
+        ({"name": "dead-ends"}, "must not have the word dead, which marks the queues of dead letters"),
         ({"description": ""}, "description is '': must be a text that is not empty"),
         ({"description": None}, "description is None: must be a text that is not empty"),
         ({"max_running": 3}, "max_running is 3: must be 1, or None for no limit"),

@@ -232,7 +232,6 @@ def test_a_name_that_python_has_another_meaning_for_is_refused(project: Path, na
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("report-dead", "queues whose names end in -dead hold dead letters"),
         ("notify", "the template has a resource NotifyDeadLetters already"),
         ("api", "the template has a resource ApiErrorsAlarm already"),
         (

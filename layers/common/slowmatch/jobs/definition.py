@@ -136,12 +136,14 @@ class Job:
 def name_flaw(name: Any) -> str | None:
     """Why `name` cannot be a job's name, or None."""
     if (
-        isinstance(name, str)
-        and re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name)
-        and len(name) <= MAX_NAME_CHARACTERS
+        not isinstance(name, str)
+        or not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name)
+        or len(name) > MAX_NAME_CHARACTERS
     ):
-        return None
-    return f"must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters"
+        return f"must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters"
+    if "dead" in name.split("-"):
+        return "must not have the word dead, which marks the queues of dead letters"
+    return None
 
 
 def _check_size(payload: Mapping[str, Any]) -> None:
