@@ -5,6 +5,7 @@ import keyword
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from local import job_check, loops, stack_name, template_files, yaml_tags
 from local.errors import StackError
 from local.intrinsics import Resolver
+from local.yaml_tags import TemplateError
 from slowmatch.jobs import cron
 from slowmatch.jobs.definition import name_flaw
 from tools.job_rows import TEMPLATE
@@ -87,6 +89,6 @@ def _physical_names(resources: dict[str, Any]) -> Iterator[tuple[str, str]]:
     resolver = Resolver({}, {"AWS::StackName": "stack", "Name": "stack"}, lambda *_: "")
     for resource in resources.values():
         properties = resource.get("Properties", {})
-        for own in _NAMES:
-            if own in properties:
+        for own in properties.keys() & set(_NAMES):
+            with suppress(TemplateError):  # the name has a parameter or a resource in it, which no job's has
                 yield resource["Type"], str(resolver.resolve(properties[own]))

@@ -263,6 +263,15 @@ def test_a_name_that_would_make_two_queues_rules_or_alarms_of_one_name_is_refuse
     assert f"the stack has a resource with the name stack-{name} already" in refused(project, "uploads")
 
 
+def test_a_resource_that_a_parameter_names_is_in_nobody_s_way(project: Path) -> None:
+    template = project / "template.yaml"
+    other = "Resources:\n  Other: { Type: AWS::SQS::Queue, Properties: { QueueName: !Ref MailSenderName } }\n"
+    text = template.read_text(encoding="utf-8").replace("Resources:\n", other, 1)
+    template.write_text(text, encoding="utf-8")
+    create(project, "report")
+    assert row(project, "Report")["Name"] == "report"
+
+
 def test_a_name_that_the_rule_of_a_stage_cannot_carry_is_refused(project: Path) -> None:
     with_stack_name(project, "s" * 45)
     create(project, "n" * 18, HOURLY)
