@@ -63,8 +63,10 @@ class Cold:
         self._layer, self._runtime = layer(artifact.layer(stage), places[0]), runtime(places[1])
 
     def ours(self, function: str, event: Path | None = None) -> Start:
-        env = self._database.env | {"AWS_LAMBDA_RUNTIME_API": "there"}  # by which code knows where it is
-        folders = [ROOT / "functions", self._layer, self._runtime]
+        functions = ROOT / "functions"
+        # By these the code knows where it is, and where the jobs are.
+        env = self._database.env | {"AWS_LAMBDA_RUNTIME_API": "there", "LAMBDA_TASK_ROOT": str(functions)}
+        folders = [functions, self._layer, self._runtime]
         return Start(self.stage.python, f"{function}.app", folders, env, event)
 
     def limit(self, module: str) -> Start:
