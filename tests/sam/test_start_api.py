@@ -121,7 +121,7 @@ def test_the_styles_and_scripts_of_a_page_come(gateway: Gateway) -> None:
 
 
 def test_a_form_starts_a_run_and_the_next_page_says_so_by_a_cookie(gateway: Gateway) -> None:
-    answer = gateway.post("/jobs/record-expiry/run", {"back": "jobs"})
+    answer = gateway.post("/jobs/record-expiry/run", {"back-to": "jobs"})
     assert (answer.status, answer.headers["Location"]) == (303, "/jobs")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
     assert "of record-expiry started" in gateway.get("/jobs", cookie=cookie).text

@@ -204,7 +204,7 @@ def _pages() -> list[dict[str, Any]]:
         "/records": "title=a&expiry_date=2026-12-31T12%3A00&expiry_date_offset=%2B01%3A00",
         "/records/1": "title=a&expiry_date=2026-12-31T12%3A00&title_was=a",
         "/runs": "list=failed&action=requeue&all=on&sure=yes",
-        "/jobs/db-cleanup/pause": "note=why&back=/dashboard",
+        "/jobs/db-cleanup/pause": "pause-note=why&back-to=recurring",
     }
     events = [_page("GET", path, notice) | {"rawQueryString": "q=a&after=b&state=failed"} for path in looks]
     return events + [_page("POST", path, notice) | {"body": body} for path, body in forms.items()]
