@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,10 +28,11 @@ import pytest
 from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
-from slowmatch.db import Connection, connection, migrate
+from slowmatch.db import Connection, connection
 from slowmatch.http import sessions
 from slowmatch.http.provider import provider
 from slowmatch.settings import Settings, settings
+from slowmatch.testing.fixtures import migrated
 from slowmatch.testing.postgres import Postgres, running
 from tests.issuer import Issuer, serving
 
@@ -56,12 +56,9 @@ def aws() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: Postgres, aws: str) -> str:
+def template(postgres: Postgres) -> str:
     """The name of a database with all migrations applied."""
-    name = postgres.create()
-    with closing(Connection(Settings.from_env(_variables(postgres.port, name, aws)))) as con:
-        migrate.apply(con)
-    return name
+    return migrated(postgres)
 
 
 @pytest.fixture

@@ -54,10 +54,15 @@ def slowmatch_postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def slowmatch_template(slowmatch_postgres: Postgres) -> str:
     """The name of a database with all migrations applied, from which others are made."""
-    name = slowmatch_postgres.create()
+    return migrated(slowmatch_postgres)
+
+
+def migrated(server: Postgres) -> str:
+    """Make a database, apply all migrations, and return its name."""
+    name = server.create()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "text", lambda _: _DATABASE_SECRET)
-        where = {"DB_PORT": str(slowmatch_postgres.port), "DB_NAME": name}
+        where = {"DB_PORT": str(server.port), "DB_NAME": name}
         with closing(Connection(Settings.from_env(_CONFIGURATION | where))) as con:
             migrate.apply(con)
     return name
