@@ -43,9 +43,9 @@ job: .venv/.run  ## write a new job; NAME=expiry-webhook SCHEDULE="cron(30 * * *
 	@PYTHONPATH=layers/common $(PY) -m tools.new_job \
 	  $(if $(filter command,$(origin NAME)),--name="$$NAME") $(if $(filter command,$(origin SCHEDULE)),--schedule="$$SCHEDULE")
 
-mail-test: .venv/.run  ## send a test mail and show the provider's answer; TO=you@example.com, STAGE=prod in the cloud
+send-test-mail: .venv/.run  ## send a test mail and show the provider's answer; TO=you@example.com, STAGE=prod in the cloud
 	@$(if $(filter file,$(origin STAGE)),,$(MAKE) --no-print-directory .venv-sam/.sam)
-	@$(PY) -m local.mail_test --to "$(TO)" --port "$(PORT)" $(if $(filter file,$(origin STAGE)),,--stage "$(STAGE)" --sam $(SAM))
+	@$(PY) -m tools.send_test_mail --to "$(TO)" --port "$(PORT)" $(if $(filter file,$(origin STAGE)),,--stage "$(STAGE)" --sam $(SAM))
 
 # Quality
 
@@ -60,7 +60,7 @@ lint: .venv/.dev  ## format, style, types, who may import whom, and what defines
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=layers/common:functions:. .venv/bin/lint-imports
-	@PYTHONPATH=layers/common $(PY) -m local.job_check
+	@PYTHONPATH=layers/common $(PY) -m local.template.job_check
 
 format: .venv/.dev  ## bring the code into its format
 	.venv/bin/ruff check --fix-only --quiet .
@@ -70,7 +70,7 @@ screenshots: .venv/.dev assets  ## take the pictures in docs/screenshots anew; n
 	PYTHONPATH=layers/common:functions $(PY) -m tests.browser.screenshots
 
 openapi: .venv/.run  ## write the OpenAPI document anew from the code
-	$(PY) -m local.openapi
+	$(PY) -m tools.openapi
 
 bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
 	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short,--record)
@@ -102,10 +102,10 @@ security: .venv/.dev .venv-checkov/.checkov  ## look for insecure settings in th
 	.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/transformed.json stacks/*.yaml
 
 test-events: .venv/.run .venv-sam/.sam  ## put the samples into the Lambda console's Test tab; STAGE=default
-	@$(PY) -m local.shared_events --sam $(SAM) --stage "$(STAGE)"
+	@$(PY) -m tools.shared_events --sam $(SAM) --stage "$(STAGE)"
 
 costs: .venv/.run  ## what a month on AWS costs, by the arithmetic; writes the tables of docs/costs.md anew
-	@$(PY) -m local.costs
+	@$(PY) -m tools.costs
 
 # AWS SAM
 
@@ -131,9 +131,9 @@ build: .venv-sam/.sam assets  ## build the functions for this machine; ARCH=arm6
 # RDS_CERTIFICATES= names a file where they cannot be downloaded.
 deploy: .venv/.run  ## build, deploy and migrate a stack on AWS; STAGE=default names the section of samconfig.toml
 	@$(if $(filter command,$(origin ARCH)),$(error make deploy builds for the Architecture of its stage: set that in parameter_overrides, not ARCH))
-	@architecture=$$($(PY) -m local.deploy --check --stage "$(STAGE)") && \
+	@architecture=$$($(PY) -m tools.deploy --check --stage "$(STAGE)") && \
 	  $(MAKE) --no-print-directory build ARCH=$$architecture
-	@$(PY) -m local.deploy --sam $(SAM) --stage "$(STAGE)" --certificates "$(RDS_CERTIFICATES)"
+	@$(PY) -m tools.deploy --sam $(SAM) --stage "$(STAGE)" --certificates "$(RDS_CERTIFICATES)"
 
 artifacts: .venv/.dev  ## import every built handler with nothing beside it but its layer
 	@$(call need_runtime)
@@ -167,7 +167,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets job mail-test test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
+.PHONY: help run services seed assets job send-test-mail test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.

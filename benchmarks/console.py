@@ -22,8 +22,8 @@ for folder in ("layers/common", "functions"):
     sys.path.append(str(ROOT / folder))
 
 from local.environment import Ports, local_values  # noqa: E402
+from slowmatch.aws.secrets import SecretError  # noqa: E402
 from slowmatch.db import Unavailable  # noqa: E402
-from slowmatch.secrets import SecretError  # noqa: E402
 
 ROUNDS = 30
 LISTS = "runs enqueued scheduled processing succeeded failed deleted retries".split()

@@ -25,9 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "seed":
-            from local import seed
+            from local.seed import records
 
-            return seed.run(Ports(options.port), Folders(options.data), options.rows, options.runs)
+            return records.run(Ports(options.port), Folders(options.data), options.rows, options.runs)
         return _serve(options)
     except StackError as error:
         print(f"slowmatch: {error}", file=sys.stderr)
@@ -149,25 +149,25 @@ async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Fol
 
 
 async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, output: Output) -> None:
-    from local import job_check, template
-    from local.services import Plan, service_addresses, services
+    from local.services.services import Plan, service_addresses, services
+    from local.template import job_check, reader
 
     file = options.template.resolve()
     job_check.check(file)
-    plan = Plan(file, template.read(file, ports.aws), ports, folders, os.environ, output)
+    plan = Plan(file, reader.read(file, ports.aws), ports, folders, os.environ, output)
     output.line(f"Slowmatch on this machine, data in {folders.data}")
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(services(plan))
         work: list[Coroutine[Any, Any, None]] = []
         addresses = service_addresses(plan)
         if options.command == "services":
-            from local.bridge import bridged
+            from local.services.docker_bridge import bridged
 
             if bridge := stack.enter_context(bridged(ports.services)):
                 output.line(f"Containers reach the services too, through Docker's bridge ({bridge})")
         else:
-            from local import state
             from local.stack import start
+            from local.ui import state
 
             work = await start(plan, running, stack)
             addresses = state.addresses(ports, os.environ)

@@ -5,20 +5,20 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
-from local import sns
 from local.environment import has_provider
 from local.errors import StackError
-from local.functions import Functions
-from local.gateway import Gateway
-from local.invocation import Result
-from local.invoke_api import InvokeApi
-from local.offer import offer_records
-from local.poller import Poller
-from local.reload import reload
-from local.rules import Rules
-from local.services import Plan, Services
-from local.site import Site
-from local.state import addresses, state
+from local.event_sources import sns
+from local.event_sources.eventbridge import Rules
+from local.event_sources.gateway import Gateway
+from local.event_sources.sqs_poller import Poller
+from local.lambda_runtime.functions import Functions
+from local.lambda_runtime.invocation import Result
+from local.lambda_runtime.invoke_api import InvokeApi
+from local.lambda_runtime.reload import reload
+from local.seed.offer import offer_records
+from local.services.services import Plan, Services
+from local.ui.site import Site
+from local.ui.state import addresses, state
 
 MIGRATE = "MigrateFunction"
 DISPATCHER = "DispatcherFunction"
@@ -68,7 +68,7 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
 
 
 async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
-    from local.oidc import Provider
+    from local.services.oidc import Provider
 
     async with plan.output.step("OpenID", f"starting on {plan.ports.provider_url}"):
         provider = Provider(plan.ports.provider, console=plan.ports.gateway)

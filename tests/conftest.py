@@ -29,8 +29,8 @@ from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
 from slowmatch.db import Connection, connection
-from slowmatch.http import sessions
-from slowmatch.http.provider import provider
+from slowmatch.http.auth import sessions
+from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import Settings, settings
 from slowmatch.testing.fixtures import migrated
 from slowmatch.testing.postgres import Postgres, running

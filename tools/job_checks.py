@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local import job_check, loops, stack_name, template_files, yaml_tags
 from local.errors import StackError
-from local.intrinsics import Resolver
-from local.yaml_tags import TemplateError
+from local.template import files, job_check, loops, yaml_tags
+from local.template.intrinsics import Resolver
+from local.template.yaml_tags import TemplateError
 from slowmatch.jobs import cron
 from slowmatch.jobs.definition import name_flaw
+from tools import stack_name
 from tools.job_rows import TEMPLATE
 
 # The properties by which AWS tells resources of one kind apart.
@@ -52,7 +53,7 @@ def _name_problems(root: Path, name: str) -> Iterator[str]:
 
 def _collisions(root: Path, name: str) -> Iterator[str]:
     """What AWS would refuse of the resources that the loops make for the job."""
-    there = template_files.load_whole(root / TEMPLATE)["Resources"]
+    there = files.load_whole(root / TEMPLATE)["Resources"]
     row = {"Name": name, "Handler": "app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
     made = loops.resources_of(yaml_tags.load(root / TEMPLATE), {job_check.logical_id(name): row})
     for taken in sorted(set(_logical_ids(made)) & set(_logical_ids(there))):

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from local.job_check import logical_id
-from local.yaml_tags import TemplateError
+from local.template.job_check import logical_id
+from local.template.yaml_tags import TemplateError
 from slowmatch.jobs import cron
 
 TEMPLATE = "template.yaml"

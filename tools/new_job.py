@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import ROOT, yaml_tags
+from local import ROOT
 from local.errors import StackError
+from local.template import yaml_tags
 from slowmatch.jobs import cron
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools import job_checks, job_rows

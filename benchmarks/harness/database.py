@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local import ROOT
-from local.cluster import USERNAME
 from local.environment import HOST, Ports, local_values
+from local.services.cluster import USERNAME
 
 REGION = "us-east-1"
 

@@ -17,10 +17,10 @@ from benchmarks.harness.aws import StubAws
 from benchmarks.harness.database import Database, aws_environment
 from benchmarks.harness.words import duration
 from local import ROOT
-from local.cluster import USERNAME, Cluster
 from local.environment import HOST
 from local.errors import StackError
-from local.postgres import Postgres
+from local.services.cluster import USERNAME, Cluster
+from local.services.postgres import Postgres
 
 ROUNDS = 9
 SHORT_ROUNDS = 2

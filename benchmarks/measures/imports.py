@@ -21,7 +21,7 @@ from local.processes import inherited_environment
 PEERS = ROOT / "benchmarks" / "peers"
 LIMITS = ROOT / "benchmarks" / "limits"
 EVENTS = ROOT / "events"
-OTHERS = "jobs_api console daily_summary db_cleanup mail_test dispatcher notifier migrate".split()
+OTHERS = "jobs_api console daily_summary db_cleanup send_test_mail dispatcher notifier migrate".split()
 TITLE = "the first record"
 INSERT = (
     "INSERT INTO {table} (title, created_at, expiry_date) VALUES (:title, now(), now() + interval '1 day')"

@@ -7,10 +7,11 @@ from time import perf_counter
 
 from benchmarks.peers.protocol import serve
 from slowmatch.db import connection
-from slowmatch.jobs import claims, enqueue, overview, waiting
-from slowmatch.jobs import store as runs
-from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id
+from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.queries import overview, runs, waiting
+from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from benchmarks.peers.protocol import seconds, serve
 from slowmatch.db import connection
-from slowmatch.jobs import enqueue, queue
+from slowmatch.jobs import enqueue
 from slowmatch.jobs import serve as serve_job
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle import messages
 
 JOB = "noop"
 JOBS[JOB] = Job(JOB, "Does nothing.", max_running=None)
@@ -78,5 +79,5 @@ def _events(batch: int) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    queue.sqs = Queue  # type: ignore[assignment]
+    messages.sqs = Queue  # type: ignore[assignment]
     serve({"fill": fill, "work": work, "enqueue": put})

@@ -5,16 +5,17 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from console import access, bulk, dashboard, errors, home, jobs, records, runs, sign_in, static_files
+from console.pages import bulk_actions, dashboard, jobs, records, redirects, runs, sign_in, static_files
+from console.web import authorization, errors
 from slowmatch.http import envelope
 from slowmatch.telemetry import logger
 
 app = APIGatewayHttpResolver()
-app.use([access.guard])
+app.use([authorization.guard])
 errors.install(app)
-for pages in (home, static_files, sign_in, records, jobs, dashboard, bulk, runs):
+for pages in (redirects, static_files, sign_in, records, jobs, dashboard, bulk_actions, runs):
     app.include_router(pages.router)
-app.include_router(home.nowhere)
+app.include_router(redirects.nowhere)
 
 
 @logger.inject_lambda_context(clear_state=True)

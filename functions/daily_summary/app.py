@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from daily_summary.render import Rendered, Summary, render
-from slowmatch import secrets, telemetry
+from slowmatch import telemetry
+from slowmatch.aws import secrets
 from slowmatch.jobs import Context, Continue, Permanent, serve
 from slowmatch.mail import (
     MailError,
@@ -15,8 +16,8 @@ from slowmatch.mail import (
     message_from,
     message_id,
     open_transport,
-    outbox,
     reason,
+    sent_log,
     transport_from,
 )
 from slowmatch.records import upkeep
@@ -62,8 +63,8 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     if not recipients:
         raise Permanent("MAIL_RECIPIENTS is not set: nobody would get the summary")
     outcome = Outcome.so_far(context)
-    entries = [outbox.Entry(KIND, day, recipient, edition) for recipient in recipients]
-    pending = [entry for entry in entries if outbox.is_pending(context.con, entry, context.now)]
+    entries = [sent_log.Entry(KIND, day, recipient, edition) for recipient in recipients]
+    pending = [entry for entry in entries if sent_log.is_pending(context.con, entry, context.now)]
     left = [entry for entry in pending if outcome.is_left(entry.recipient)]
     try:
         if left and not _send(context, left, _rendered(context, day, end), outcome):
@@ -77,7 +78,7 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     return {"day": day.isoformat(), "sent": outcome.sent, "already_sent": already}
 
 
-def _send(context: Context, entries: list[outbox.Entry], mail: Rendered, outcome: Outcome) -> bool:
+def _send(context: Context, entries: list[sent_log.Entry], mail: Rendered, outcome: Outcome) -> bool:
     """Try every recipient, whatever goes wrong with another one; False when time is up before the last."""
     transport = transport_from(context.config, secrets.read)
     with open_transport(transport, context.seconds_left) as post:
@@ -101,7 +102,7 @@ def _note_failure(context: Context, recipient: str, error: Exception, outcome: O
     telemetry.count("MailsFailed")
 
 
-def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> None:
+def _post(context: Context, post: Post, entry: sent_log.Entry, mail: Rendered) -> None:
     sender = context.config.mail_sender or ""
     receipt = post(
         message_from(
@@ -113,7 +114,7 @@ def _post(context: Context, post: Post, entry: outbox.Entry, mail: Rendered) -> 
             message_id=message_id(sender, KIND, entry.day.isoformat(), entry.recipient, entry.edition),
         )
     )
-    outbox.sent(context.con, entry, context.con.now(), receipt.answer)
+    sent_log.sent(context.con, entry, context.con.now(), receipt.answer)
     telemetry.count("MailsSent")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from dispatcher.duties import perform
 from slowmatch import telemetry
 from slowmatch.db import connection
-from slowmatch.jobs.messages import EventError
+from slowmatch.jobs.worker.events import EventError
 from slowmatch.settings import settings
 
 

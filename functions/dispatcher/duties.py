@@ -6,13 +6,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from slowmatch import notify, telemetry
+from slowmatch import notifications, telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.deadline import Deadline
-from slowmatch.jobs import JOBS, dispatch, turns, upkeep
-from slowmatch.jobs.disabled import disabled_jobs
-from slowmatch.jobs.duty import PartlyFailed, in_words
-from slowmatch.notify import queue as deliveries
+from slowmatch.jobs import JOBS
+from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher.duty import PartlyFailed, in_words
+from slowmatch.jobs.lifecycle import promotion
+from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
+from slowmatch.notifications import queue as deliveries
 from slowmatch.records import upkeep as records
 from slowmatch.settings import Settings
 
@@ -49,53 +51,57 @@ class Duty:
 
 
 DUTIES = (
-    Duty("rescue lost runs", "lost", lambda turn: dispatch.rescue_lost(turn.con, turn.now, turn.deadline), 2),
+    Duty(
+        "rescue lost runs", "lost", lambda turn: redelivery.rescue_lost(turn.con, turn.now, turn.deadline), 2
+    ),
     Duty(
         "send due runs",
         "sent",
-        lambda turn: dispatch.send_due(turn.con, turn.now, turn.resend, turn.deadline),
+        lambda turn: redelivery.send_due(turn.con, turn.now, turn.resend, turn.deadline),
         4,
     ),
     Duty(
         "promote waiting runs",
         "promoted",
-        lambda turn: turns.give(turn.con, _enabled(turn.con), turn.deadline),
+        lambda turn: promotion.give(turn.con, _enabled(turn.con), turn.deadline),
     ),
     Duty(
         "read the schedule",
         "schedules",
-        lambda turn: upkeep.read_schedules(turn.con, turn.now, turn.config.stack_name, turn.deadline),
+        lambda turn: retention.read_schedules(turn.con, turn.now, turn.config.stack_name, turn.deadline),
     ),
     Duty(
-        "report missed runs", "missed", lambda turn: upkeep.report_missed(turn.con, turn.now, turn.deadline)
+        "report missed runs",
+        "missed",
+        lambda turn: retention.report_missed(turn.con, turn.now, turn.deadline),
     ),
     Duty(
         "report dead letters",
         "dead letters",
-        lambda turn: upkeep.report_dead_letters(turn.con, turn.now, turn.deadline),
+        lambda turn: retention.report_dead_letters(turn.con, turn.now, turn.deadline),
     ),
     Duty(
         "publish notifications",
         "notifications published",
-        lambda turn: notify.publish_waiting(turn.con, turn.now, turn.deadline),
+        lambda turn: notifications.publish_waiting(turn.con, turn.now, turn.deadline),
     ),
     Duty(
         "deliver notifications",
         "notifications sent",
         lambda turn: deliveries.send_waiting(turn.con, turn.now, turn.deadline),
     ),
-    Duty("count runs by the hour", "", lambda turn: upkeep.roll_up(turn.con, turn.now), 4),
+    Duty("count runs by the hour", "", lambda turn: retention.roll_up(turn.con, turn.now), 4),
     Duty("count records by the hour", "", lambda turn: records.roll_up(turn.con, turn.now), 2),
     Duty(
         "purge old runs",
         "purged",
-        lambda turn: upkeep.purge_runs(turn.con, turn.now, turn.config, turn.deadline),
+        lambda turn: retention.purge_runs(turn.con, turn.now, turn.config, turn.deadline),
         4,
     ),
     Duty(
         "purge the history",
         "old rows",
-        lambda turn: upkeep.purge_history(turn.con, turn.now, turn.config, turn.deadline),
+        lambda turn: retention.purge_history(turn.con, turn.now, turn.config, turn.deadline),
         2,
     ),
     Duty(
@@ -155,7 +161,7 @@ def _note(con: Connection, config: Settings, outcome: Pass) -> None:
     """Write down what was done. If that fails, the answer and the log say so, and soon the silence does."""
     try:
         _limit(con, min(RESERVED_SECONDS, config.db_statement_timeout_seconds))
-        upkeep.note_tick(con, con.now(), outcome.done, outcome.failed)
+        retention.note_tick(con, con.now(), outcome.done, outcome.failed)
     except StatementError as error:
         outcome.failed["note what it did"] = in_words(error)
         telemetry.logger.exception(f"the dispatcher cannot note what it did: {in_words(error)}")

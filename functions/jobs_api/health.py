@@ -17,11 +17,12 @@ from jobs_api.answers import answer, documented
 from jobs_api.models import Hours
 from jobs_api.shapes import Health, HealthSummary, Stats
 from slowmatch.db import SchemaMissing, Unavailable, connection
-from slowmatch.http.auth import public, visitor
-from slowmatch.http.identity import Role
-from slowmatch.jobs import overview, queue
-from slowmatch.jobs.removed import in_words
-from slowmatch.notify.trouble import trouble
+from slowmatch.http.auth.authentication import public, visitor
+from slowmatch.http.auth.identity import Role
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries.removed_jobs import in_words
+from slowmatch.notifications.trouble import trouble
 from slowmatch.telemetry import logger
 
 Part = dict[str, Any]
@@ -106,7 +107,7 @@ def _database() -> Part:
 
 
 def _queues() -> Part:
-    found = queue.depths()
+    found = messages.depths()
     if found.problem:
         return {"ok": False, "detail": found.problem}
     return {"ok": not any(depth["dead"] for depth in found.jobs.values()), "depths": found.jobs}

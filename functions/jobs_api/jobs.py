@@ -11,13 +11,14 @@ from jobs_api.answers import answer, bad_payload, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
 from jobs_api.shapes import Job, JobList, Run
 from slowmatch.db import connection
-from slowmatch.http import auth
-from slowmatch.http.auth import allow
-from slowmatch.http.identity import Role
-from slowmatch.http.problems import Problem
-from slowmatch.http.roles import role_of
-from slowmatch.jobs import PayloadError, enqueue, overview, store
+from slowmatch.http.auth import authentication
+from slowmatch.http.auth.authentication import allow
+from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.errors import Problem
+from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.queries import overview, runs
 
 KEY_MAX = 200
 router = Router()  # type: ignore[no-untyped-call]
@@ -38,7 +39,7 @@ def get_job(job: JobName) -> Response[str]:
 @allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con, event = connection(), router.current_event
-    auth.require(router, role_of(job_spec(job).name))
+    authentication.require(router, role_of(job_spec(job).name))
     key = event.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_MAX:
         message = f"must have 1 to {KEY_MAX} characters"
@@ -49,19 +50,19 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
             job,
             new.payload,
             _due(new, con.now()),
-            actor=auth.identity(router).name,
+            actor=authentication.identity(router).name,
             idempotency_key=key,
             request_digest=_digest(new),
         )
     except PayloadError as error:
         raise bad_payload(error) from error
-    return answer(202, store.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
+    return answer(202, runs.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
 
 
 @router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
-    con, who = connection(), auth.identity(router).name
+    con, who = connection(), authentication.identity(router).name
     overview.pause(con, job_spec(job).name, who, pause.note, con.now())
     return _job(job)
 
@@ -71,7 +72,7 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
 )
 @allow(Role.OPERATOR)
 def resume_job(job: JobName) -> Response[str]:
-    con, who = connection(), auth.identity(router).name
+    con, who = connection(), authentication.identity(router).name
     overview.resume(con, job_spec(job).name, who, con.now())
     return _job(job)
 

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from slowmatch.http.fields import PlainNumber, Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
-from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
-from slowmatch.jobs.run_details import JsonField
-from slowmatch.jobs.store import BULK
+from slowmatch.jobs.queries.run_details import JsonField
+from slowmatch.jobs.queries.runs import BULK
+from slowmatch.jobs.run_filter import RunFilter
 
 State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
 Trigger = Literal["schedule", "api", "console", "direct"]

@@ -28,15 +28,16 @@ from jobs_api.shapes import (
     TextPage,
 )
 from slowmatch.db import connection
-from slowmatch.http import auth, paging
-from slowmatch.http.auth import allow
+from slowmatch.http import pagination
+from slowmatch.http.auth import authentication
+from slowmatch.http.auth.authentication import allow
+from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Limit
-from slowmatch.http.identity import Role
-from slowmatch.http.problems import Problem
-from slowmatch.http.roles import role_of
-from slowmatch.jobs import run_details, store
-from slowmatch.jobs.filters import RunFilter
 from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.queries import run_details, runs
+from slowmatch.jobs.run_filter import RunFilter
 
 ORDER = "runs"
 ONE = documented(202, "The run, as changed", Run)
@@ -54,12 +55,12 @@ def list_runs(
     text: OptionalText = None,
     retrying: OptionalFlag = None,
     cursor: Cursor = None,
-    limit: Limit = paging.LIMIT_DEFAULT,
+    limit: Limit = pagination.LIMIT_DEFAULT,
 ) -> Response[str]:
     wanted = RunFilter(state, job, trigger, created_from, created_to, text, retrying)
-    before = paging.decode(ORDER, cursor, _run_id)[0] if cursor else None
-    items, last = store.page(connection(), wanted, before, limit)
-    end = paging.encode(ORDER, last) if last else None
+    before = pagination.decode(ORDER, cursor, _run_id)[0] if cursor else None
+    items, last = runs.page(connection(), wanted, before, limit)
+    end = pagination.encode(ORDER, last) if last else None
     return answer(200, f'{{"items":{items},"next":{json.dumps(end)}}}')
 
 
@@ -77,7 +78,7 @@ def get_run(run_id: PathRunId) -> Response[str]:
     responses=documented(200, "A page of attempts", AttemptPage),
 )
 def list_attempts(
-    run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIMIT_DEFAULT
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.LIMIT_DEFAULT
 ) -> Response[str]:
     return _part(str(run_id), "attempts", cursor, limit)
 
@@ -88,7 +89,7 @@ def list_attempts(
     responses=documented(200, "A page of events", EventPage),
 )
 def list_events(
-    run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIMIT_DEFAULT
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.LIMIT_DEFAULT
 ) -> Response[str]:
     return _part(str(run_id), "events", cursor, limit)
 
@@ -98,7 +99,9 @@ def list_events(
     summary="Read a run's log",
     responses=documented(200, "A page of log lines", LogPage),
 )
-def read_log(run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIMIT_DEFAULT) -> Response[str]:
+def read_log(
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.LIMIT_DEFAULT
+) -> Response[str]:
     return _part(str(run_id), "log", cursor, limit)
 
 
@@ -108,11 +111,11 @@ def read_log(run_id: PathRunId, cursor: Cursor = None, limit: Limit = paging.LIM
     responses=documented(200, "A piece of its JSON text", TextPage),
 )
 def read_json(run_id: PathRunId, field: JsonFieldName, cursor: Cursor = None) -> Response[str]:
-    start = paging.decode(field, cursor, paging.whole)[0] if cursor else 0
+    start = pagination.decode(field, cursor, pagination.whole)[0] if cursor else 0
     page = run_details.json_text(connection(), str(run_id), field, start)
     if page is None:
         raise _unknown(str(run_id))
-    end = paging.encode(field, page.end) if page.end else None
+    end = pagination.encode(field, page.end) if page.end else None
     return answer(200, {"text": page.text, "next": end})
 
 
@@ -149,35 +152,35 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 
 def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -> Response[str]:
-    after = paging.decode(name, cursor, paging.whole)[0] if cursor else 0
+    after = pagination.decode(name, cursor, pagination.whole)[0] if cursor else 0
     page = run_details.part(connection(), run_id, name, after, limit)
     if page is None:
         raise _unknown(run_id)
-    end = paging.encode(name, page.last) if page.last else None
+    end = pagination.encode(name, page.last) if page.last else None
     return answer(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
 
 
 def _one(action: str, run_id: str) -> Response[str]:
-    con, who = connection(), auth.identity(router).name
-    before = store.find(con, run_id)
+    con, who = connection(), authentication.identity(router).name
+    before = runs.find(con, run_id)
     if before is None:
         raise _unknown(run_id)
-    auth.require(router, role_of(before["job"]))
-    changed = store.change(con, action, ids=[run_id], actor=who)
-    run = store.find(con, run_id)
+    authentication.require(router, role_of(before["job"]))
+    changed = runs.change(con, action, ids=[run_id], actor=who)
+    run = runs.find(con, run_id)
     if run is None:
         raise _unknown(run_id)
     if not changed.ids:
-        allowed = ", ".join(store.ELIGIBLE[action])
+        allowed = ", ".join(runs.ELIGIBLE[action])
         raise Problem(409, "Conflict", f"run {run_id} is {run['state']}; {action} starts from {allowed}")
     return answer(202, run, location=f"/api/runs/{run_id}")
 
 
 def _many(action: str, bulk: Bulk) -> Response[str]:
-    done = store.change(
+    done = runs.change(
         connection(),
         action,
-        actor=auth.identity(router).name,
+        actor=authentication.identity(router).name,
         ids=None if bulk.ids is None else [str(run_id) for run_id in bulk.ids],
         wanted=bulk.filter.as_filter() if bulk.filter else None,
         after=str(bulk.after) if bulk.after else None,

@@ -5,12 +5,12 @@ from typing import Any
 
 from notifier import events
 from notifier.deliver import deliver, send_test
-from slowmatch import notify
+from slowmatch import notifications
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.messages import EventError
-from slowmatch.notify import Destination, alarms, queue, routing
-from slowmatch.notify.trouble import switched_off
+from slowmatch.jobs.worker.events import EventError
+from slowmatch.notifications import Destination, alarms, queue, routing
+from slowmatch.notifications.trouble import switched_off
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
@@ -22,7 +22,7 @@ def handler(event: Any, context: Any) -> Any:
     """
     config = settings()
     # First of all, whatever came: with a wrong secret nothing is sent, and the error says what is wrong.
-    destinations = notify.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
+    destinations = notifications.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
     wanted = events.parse(event)
     if isinstance(wanted, events.Told):
         return [_route(message, destinations) for message in wanted.messages]
@@ -78,7 +78,7 @@ def _listed(destinations: Sequence[Destination]) -> list[dict[str, Any]]:
         {
             "name": to.name,
             "kind": to.kind,
-            "events": list(to.events or notify.EVENTS),
+            "events": list(to.events or notifications.EVENTS),
             "jobs": list(to.jobs or JOBS),
             "switched_off": off.get(to.name),
         }

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from slowmatch import notify, telemetry
+from slowmatch import notifications, telemetry
 from slowmatch.db import Connection
-from slowmatch.notify import delivery, queue, routing
-from slowmatch.notify.destinations import Destination
-from slowmatch.notify.formats import Message, written
-from slowmatch.notify.post import LIMIT_SECONDS, Answer, post
-from slowmatch.notify.words import story
+from slowmatch.notifications import delivery, queue, routing
+from slowmatch.notifications.destinations import Destination
+from slowmatch.notifications.formats import Message, written
+from slowmatch.notifications.message import story
+from slowmatch.notifications.sender import LIMIT_SECONDS, Answer, post
 from slowmatch.settings import settings
 
 SECONDS_FOR_ONE = LIMIT_SECONDS + 3
@@ -78,7 +78,7 @@ def _report_switched_off(con: Connection, to: Destination, now: datetime) -> Non
     )
     told = delivery.tell_switched_off(con, to, now)
     if told is not None:
-        notify.publish([told])
+        notifications.publish([told])
 
 
 def send_test(to: Destination, now: datetime) -> dict[str, Any]:

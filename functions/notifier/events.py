@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slowmatch.jobs.ids import parse_run_id
-from slowmatch.jobs.messages import EventError
+from slowmatch.jobs.worker.events import EventError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
 from slowmatch.db import connection
-from slowmatch.http import auth, paging
+from slowmatch.http import pagination
 from slowmatch.http.api import Api
-from slowmatch.http.auth import allow
+from slowmatch.http.auth import authentication
+from slowmatch.http.auth.authentication import allow
+from slowmatch.http.auth.identity import Role
+from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Id, Limit
-from slowmatch.http.identity import Role
-from slowmatch.http.problems import Problem
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
 from slowmatch.telemetry import with_context
@@ -26,18 +27,22 @@ def list_records(
     status: Annotated[Status, Query()] = "all",
     q: Annotated[Search, Query()] = "",
     cursor: Cursor = None,
-    limit: Limit = paging.LIMIT_DEFAULT,
+    limit: Limit = pagination.LIMIT_DEFAULT,
 ) -> Response[str]:
-    after = Position(*paging.decode(status, cursor, paging.whole, paging.moment)) if cursor else None
+    after = (
+        Position(*pagination.decode(status, cursor, pagination.whole, pagination.moment)) if cursor else None
+    )
     page = store.page(connection(), status, q, after, limit)
-    end = f'"{paging.encode(status, page.end.id, page.end.expiry_date)}"' if page.end else "null"
+    end = f'"{pagination.encode(status, page.end.id, page.end.expiry_date)}"' if page.end else "null"
     return _json(200, f'{{"items":{page.items},"next":{end}}}')
 
 
 @app.post("/api/records", summary="Create a record", responses=NEW)
 @allow(Role.OPERATOR)
 def create_record(record: NewRecord) -> Response[str]:
-    record_id, text = store.create(connection(), record.title, record.expiry_date, auth.identity(app).name)
+    record_id, text = store.create(
+        connection(), record.title, record.expiry_date, authentication.identity(app).name
+    )
     return _json(201, text, {"Location": f"/api/records/{record_id}"})
 
 
@@ -49,20 +54,22 @@ def get_record(record_id: Id) -> Response[str]:
 @app.put("/api/records/<id>", summary="Replace a record's title and date", responses=ONE)
 @allow(Role.OPERATOR)
 def replace_record(record_id: Id, record: NewRecord) -> Response[str]:
-    con, who = connection(), auth.identity(app).name
+    con, who = connection(), authentication.identity(app).name
     return _found(record_id, store.update(con, record_id, con.now(), record.title, record.expiry_date, who))
 
 
 @app.patch("/api/records/<id>", summary="Change a record's title, date or both", responses=ONE)
 @allow(Role.OPERATOR)
 def change_record(record_id: Id, change: RecordChange) -> Response[str]:
-    con, who = connection(), auth.identity(app).name
+    con, who = connection(), authentication.identity(app).name
     return _found(record_id, store.update(con, record_id, con.now(), change.title, change.expiry_date, who))
 
 
 @app.delete("/api/records/<id>", summary="Delete a record", responses=GONE)
 def delete_record(record_id: Id) -> Response[None]:
-    _found(record_id, "" if store.delete(connection(), record_id, auth.identity(app).name) else None)
+    _found(
+        record_id, "" if store.delete(connection(), record_id, authentication.identity(app).name) else None
+    )
     return Response(204)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from local import seed
 from local.environment import Folders, Ports
+from local.seed import records
 from tests.browser import chromium
 from tests.browser.past import Past
 from tests.browser.tabs import DEADLINE_MS, Tabs, complaining
@@ -42,7 +42,7 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="package")
 def past(stack: Stack) -> Iterator[Past]:
     """Puts runs into the database as if they had come about before."""
-    with seed.connect(Ports(stack.port), Folders(stack.data)) as con:
+    with records.connect(Ports(stack.port), Folders(stack.data)) as con:
         yield Past(con)
 
 

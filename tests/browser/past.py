@@ -17,7 +17,7 @@ TABLES = ("job_run", "job_attempt", "job_event", "job_log")
 RETRY_AFTER = timedelta(seconds=30)
 FINAL = ("succeeded", "failed", "deleted")
 TRACEBACK = """Traceback (most recent call last):
-  File "/opt/python/slowmatch/jobs/attempts.py", line 87, in _ending
+  File "/opt/python/slowmatch/jobs/worker/executor.py", line 87, in _ending
     result = handler(context)
   File "/opt/python/slowmatch/db/connection.py", line 112, in query
     raise Unavailable(error) from error

@@ -10,8 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from local import seed
 from local.environment import Folders, Ports
+from local.seed import records
 from tests.browser import chromium
 from tests.browser.past import Past
 from tests.browser.tabs import PHONE, Tabs
@@ -71,7 +71,7 @@ def furnish(stack: Stack) -> dict[str, str]:
     subprocess.run([sys.executable, "-m", "local", "seed", *where, *rows], cwd=ROOT, check=True)
     stack.add_record("Insurance of the van", timedelta(hours=3))
     stack.add_record("Certificate of status.example.com", timedelta(hours=20))
-    with seed.connect(Ports(stack.port), Folders(stack.data)) as con:
+    with records.connect(Ports(stack.port), Folders(stack.data)) as con:
         past = Past(con)
         error = "Unavailable: the server closed the connection unexpectedly"
         given = {"job": "db-cleanup", "error": error, "by": "ada@example.com", "lines": LOG}

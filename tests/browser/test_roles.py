@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from local import seed
 from local.environment import Folders, Ports
+from local.seed import records
 from tests.browser.past import Past
 from tests.browser.tabs import Tabs, complaining
 from tests.stack_process import Stack, running
@@ -46,7 +46,7 @@ def there(guarded: Stack, token: Callable[[str], dict[str, str]]) -> dict[str, A
     body = {"title": "Guarded", "expiry_date": "2031-01-01T00:00:00Z"}
     _, record = guarded.call("POST", "/api/records", body, **ada)
     _, waits = guarded.call("POST", "/api/jobs/db-cleanup/runs", {"delay_seconds": 9000}, **ada)
-    with seed.connect(Ports(guarded.port), Folders(guarded.data)) as con:
+    with records.connect(Ports(guarded.port), Folders(guarded.data)) as con:
         past = Past(con)
         failed = past.run("failed", job="record-expiry", ago=timedelta(minutes=9))
     return {"record": record["id"], "waits": waits["id"], "failed": failed}

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import pg8000.native
 
-from local.cluster import ENVIRONMENT, USERNAME, Cluster, binaries, password
 from local.environment import DATABASE, HOST
-from local.postgres import Postgres
+from local.services.cluster import ENVIRONMENT, USERNAME, Cluster, binaries, password
+from local.services.postgres import Postgres
 from tests.ports import free_ports
 from tests.stack_process import until
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from local.environment import Ports
-from local.resources import DEFAULT_CONCURRENCY
+from local.template.model import DEFAULT_CONCURRENCY
 from tests.chaos.database import Client
 from tests.chaos.load import Load
 from tests.chaos.project import BATCH, copy_with_markers

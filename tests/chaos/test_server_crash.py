@@ -9,16 +9,21 @@ from typing import Any
 
 import pytest
 
-from local.cluster import USERNAME
 from local.environment import DATABASE
-from slowmatch import secrets
+from local.services.cluster import USERNAME
+from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
-from slowmatch.jobs import claims, dispatch, endings, enqueue, queue, store
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.lifecycle import finish as endings
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings
 from tests.chaos.database import Database, started
 
-JOB, EXCLUSIVE = "mail-test", "record-expiry"
+JOB, EXCLUSIVE = "send-test-mail", "record-expiry"
 SUCCEEDED = endings.Ending("succeeded", "succeeded", "the handler returned", 0)
 
 
@@ -43,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def post(monkeypatch: pytest.MonkeyPatch) -> Post:
     post = Post()
-    monkeypatch.setattr(queue, "sqs", lambda: post)
+    monkeypatch.setattr(messages, "sqs", lambda: post)
     return post
 
 
@@ -66,7 +71,7 @@ def holder(con: Connection) -> claims.Holder:
 
 
 def claim(con: Connection, run_id: str) -> claims.Claim | None:
-    return claims.claim(con, store.get(con, run_id)["job"], run_id, 1, holder(con))
+    return claims.claim(con, runs.get(con, run_id)["job"], run_id, 1, holder(con))
 
 
 def finish(con: Connection, held: claims.Claim, ahead: endings.Ahead | None = None) -> bool:
@@ -74,7 +79,7 @@ def finish(con: Connection, held: claims.Claim, ahead: endings.Ahead | None = No
 
 
 def state(con: Connection, run_id: str) -> str:
-    return str(store.get(con, run_id)["state"])
+    return str(runs.get(con, run_id)["state"])
 
 
 def test_a_claim_that_a_crash_took_back_leaves_the_run_to_the_next_worker(
@@ -84,7 +89,7 @@ def test_a_claim_that_a_crash_took_back_leaves_the_run_to_the_next_worker(
     first = server.crash_without_its_last_moments(lambda: claim(con, run_id))
     assert first and state(con, run_id) == "enqueued"
     post.sent.clear()
-    assert dispatch.send_due(con, con.now() + dispatch.RESEND_AFTER) == 1
+    assert redelivery.send_due(con, con.now() + redelivery.RESEND_AFTER) == 1
     assert post.sent == [{"run_id": run_id, "attempt": 1}], "its message was consumed, so it comes again"
     second = claim(con, run_id)
     assert second and second.attempt == first.attempt

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from local import seed, seed_runs
-from local.cluster import USERNAME
 from local.environment import DATABASE
-from local.progress import Progress
-from slowmatch import secrets
+from local.seed import records, runs
+from local.seed.progress import Progress
+from local.services.cluster import USERNAME
+from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
 from slowmatch.db.migrate import Migration
 from slowmatch.settings import Settings
@@ -118,8 +118,8 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[U
 def _fill(database: Database, rows: int) -> None:
     with closing(database._connect()) as con:
         con.run("SET lock_timeout = 0")
-        seed.add_synthetic(con, rows, Progress(rows, "records"))
-        seed_runs.add(con, rows, Progress(rows, "runs"))
+        records.add_synthetic(con, rows, Progress(rows, "records"))
+        runs.add(con, rows, Progress(rows, "runs"))
         con.run(NOTIFICATIONS, rows=rows)
         con.run("VACUUM (ANALYZE)")
 

@@ -3,7 +3,8 @@
 from functools import cache
 from typing import Any
 
-from local import ROOT, yaml_tags
+from local import ROOT
+from local.template import yaml_tags
 from slowmatch.jobs import JOBS, Secret
 
 

@@ -7,8 +7,8 @@ any printable text is taken.
 import re
 from typing import NamedTuple
 
-from local import stack_name
 from tests.sam import template
+from tools import stack_name
 
 LONGEST_STACK_NAME = stack_name.longest(template.all_resources()).characters
 """CloudFormation takes 128 characters, but queues, rules and the database are named after the stack."""

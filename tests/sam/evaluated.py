@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from local.intrinsics import Resolver, as_text
+from local.template.intrinsics import Resolver, as_text
 from tests.sam import template
 from tests.sam.parameters import NEEDED
 from tests.sam.template import Resource

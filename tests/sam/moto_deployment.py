@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import ClientError
 from moto.cloudformation.models import cloudformation_backends
 
-from local import deploy, parameter_overrides, stage
+from tools import deploy, parameter_overrides, stage
 
 STACK = "slowmatch-prod"
 ACCOUNT = "123456789012"

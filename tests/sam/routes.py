@@ -4,8 +4,8 @@ import importlib
 import re
 from functools import cache
 
-from local import template as local_template
-from local.routes import Match, Routes
+from local.event_sources.routes import Match, Routes
+from local.template import reader as local_template
 from tests.sam.template import ROOT, Route, api_functions, folder
 
 

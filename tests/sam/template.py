@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from local.loops import expand
+from local.template.loops import expand
 
 ROOT = Path(__file__).parents[2]
 

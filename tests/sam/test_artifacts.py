@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import yaml_tags
+from local.template import yaml_tags
 from tests.sam import template
 from tests.sam.template import ROOT
 

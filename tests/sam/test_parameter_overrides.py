@@ -5,9 +5,9 @@ import random
 import subprocess
 from typing import Any
 
-from local import parameter_overrides
 from local.errors import StackError
 from tests.sam.template import ROOT
+from tools import parameter_overrides
 
 SEED = 17
 PIECES = ["A=", "B=", "a", "b", '"', "'", "\\", " ", "=", ",", "1"]

@@ -55,7 +55,7 @@ def test_what_a_function_raises_comes_back_in_words(functions: Functions) -> Non
 
 def test_a_test_mail_arrives(functions: Functions, migrated: Backing) -> None:
     before = len(migrated.mails)
-    run = functions.invoke("MailTestFunction", {"payload": {"to": ["ann@example.com"]}}).value
+    run = functions.invoke("SendTestMailFunction", {"payload": {"to": ["ann@example.com"]}}).value
     assert run["result"]["answers"]["ann@example.com"].startswith("250 ")
     assert len(migrated.mails) == before + 1
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local import ROOT, job_check
+from local import ROOT
+from local.template import job_check
 from tests.project_copy import copy_project, run, run_tests
 from tests.stack_process import running
 

@@ -31,8 +31,8 @@ from benchmarks.harness.figures import figure
 from benchmarks.harness.record import Record, Taken
 from benchmarks.harness.words import duration, number
 from local import ROOT
-from slowmatch import secrets
-from slowmatch.jobs import queue
+from slowmatch.aws import secrets
+from slowmatch.jobs.lifecycle import messages
 from slowmatch.settings import Settings
 
 PEERS = sorted(folder.parent.name for folder in ROOT.glob("benchmarks/peers/*/requirements.in"))
@@ -170,7 +170,7 @@ def test_slowmatch_finds_its_settings_its_secret_and_its_queues(monkeypatch: pyt
         config = Settings.from_env(env)
         assert (config.db_name, config.db_port, config.auth) == ("bench_1", 5432, "local")
         assert secrets.read(config.db_secret_arn, "username", "password")["password"] == "two"
-        sqs = queue.sqs.__wrapped__()
+        sqs = messages.sqs.__wrapped__()
         address = config.queue_url_prefix + "db-cleanup"
         sent = sqs.send_message_batch(QueueUrl=address, Entries=[{"Id": "1", "MessageBody": "é"}])
         assert (len(sent["Successful"]), sent.get("Failed", [])) == (1, [])

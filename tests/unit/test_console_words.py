@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.words import counted
+from console.views.formatting import counted
 from slowmatch.db.counts import CAP, Count
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from local import costs, prices, template_files
-from local.bill import (
+from local.template import files
+from tests.sam.template import ROOT
+from tools import costs, job_rows, prices
+from tools.bill import (
     HUNDRED_MILLION,
     IDLE,
     LOADS,
@@ -25,8 +27,6 @@ from local.bill import (
     bill,
     capacity,
 )
-from tests.sam.template import ROOT
-from tools import job_rows
 
 EMITTED = re.compile(r'(?:telemetry\.|\b)(?:count|duration)\(\s*"([A-Z][A-Za-z]+)"')
 STACK = Stack(
@@ -170,7 +170,7 @@ def test_every_metric_that_the_code_emits_is_counted() -> None:
         emitted |= set(EMITTED.findall(path.read_text(encoding="utf-8")))
     counted = {*METRICS_BY_JOB, *METRICS_BY_DESTINATION, *OTHER_METRICS}
     assert "MailsSent" in emitted
-    assert emitted - counted == set(), "name it in local/bill.py"
+    assert emitted - counted == set(), "name it in tools/bill.py"
 
 
 def test_the_script_prints_the_table_and_writes_the_document(
@@ -180,7 +180,7 @@ def test_the_script_prints_the_table_and_writes_the_document(
     document.write_text("Before\n<!-- costs -->\nold\n<!-- end of costs -->\nafter\n", encoding="utf-8")
     monkeypatch.setattr(costs, "DOCUMENT", document)
     assert costs.main() == 0
-    own_jobs = costs.costs_table(costs.stack_of(template_files.load_whole(ROOT / "template.yaml")))
+    own_jobs = costs.costs_table(costs.stack_of(files.load_whole(ROOT / "template.yaml")))
     assert own_jobs in capsys.readouterr().out
     table = costs.costs_table(costs.stack_with(costs.DOCUMENTED_JOBS))
     written = document.read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from migrate.app import SWITCHES
-from slowmatch.http.origin import is_local
+from slowmatch.http.auth.csrf import is_local
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.messages import parse_direct, parse_message
+from slowmatch.jobs.worker.events import parse_direct, parse_message
 from tests.sam import routes, template
 from tests.sam.template import ROOT
 

@@ -9,8 +9,8 @@ from openapi_spec_validator import validate
 from pydantic import ValidationError
 
 from jobs_api import models as jobs_models
-from local import openapi
 from records_api import models as records_models
+from tools import openapi
 
 SOON = "2026-12-31T12:00:00Z"
 RUN = "0190a7e0-0000-7000-8000-000000000000"

@@ -9,7 +9,7 @@ import pytest
 
 from jobs_api.models import State
 from slowmatch.db.counts import CAP
-from slowmatch.jobs import changes
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.settings import Settings
 from tests.sam import template
 from tests.sam.template import ROOT
@@ -91,7 +91,7 @@ def test_every_state_of_a_run_is_explained(state: str) -> None:
 
 def test_the_documents_say_how_far_is_counted() -> None:
     assert f'end at {CAP:,}, written as "{CAP:,}+"' in ARCHITECTURE
-    assert f"bulk action at {changes.COUNTED:,}" in ARCHITECTURE.replace("\n", " ")
+    assert f"bulk action at {actions.COUNTED:,}" in ARCHITECTURE.replace("\n", " ")
     assert f"counted as it is, up to {CAP:,}." in (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
 
 

@@ -5,9 +5,9 @@ from itertools import permutations
 
 import pytest
 
-from local import parameter_overrides
 from tests.sam import template
 from tests.sam.template import ROOT
+from tools import parameter_overrides
 
 STAGES = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 del STAGES["version"]

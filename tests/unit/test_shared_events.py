@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local import shared_events, template_files
+from local.template import files as template_files
 from tests.sam.template import ROOT
+from tools import shared_events
 
 TEMPLATE = template_files.load(ROOT / "template.yaml")
 COMMANDS = list(shared_events.commands("sam", "prod", TEMPLATE))

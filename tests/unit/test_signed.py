@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from slowmatch import signed
-from slowmatch.signed import Caller
+from slowmatch.aws import signing
+from slowmatch.aws.signing import Caller
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db"
 TARGET = "secretsmanager.GetSecretValue"
@@ -121,4 +121,4 @@ def test_boto3_says_why_a_secret_cannot_be_read(aws: SimpleNamespace) -> None:
 def _ask(url: str) -> Any:
     caller = Caller.of(LAMBDA | {"AWS_ENDPOINT_URL": url}, "secretsmanager")
     assert caller is not None
-    return signed.post(caller, "secretsmanager", TARGET, {"SecretId": ARN})
+    return signing.post(caller, "secretsmanager", TARGET, {"SecretId": ARN})

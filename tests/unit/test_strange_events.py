@@ -8,7 +8,7 @@ import dispatcher.app
 import migrate.app
 from notifier import events
 from slowmatch.http import envelope
-from slowmatch.jobs import messages
+from slowmatch.jobs.worker import events as messages
 
 DEEP = "[" * 100_000
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.job_check import problems
-from local.loops import expand
+from local.template.job_check import problems
+from local.template.loops import expand
 from slowmatch.jobs import cron
-from slowmatch.jobs.messages import parse_message
+from slowmatch.jobs.worker.events import parse_message
 from tests.sam import template
 from tests.sam.evaluated import Stack
 from tests.sam.template import ROOT, of_type

@@ -14,9 +14,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from local import ROOT
-from local.cluster import Cluster
 from local.errors import StackError
-from local.postgres import Postgres
+from local.services.cluster import Cluster
+from local.services.postgres import Postgres
 from tools import certificates
 from tools.rehearse import internet, logs, template_copy
 from tools.rehearse.deployment import Deployment

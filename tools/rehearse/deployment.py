@@ -40,7 +40,7 @@ class Deployment:
         config = self._home / "samconfig.toml"
         config.write_text(samconfig(parameters), encoding="utf-8")
         command = [
-            *(sys.executable, "-m", "local.deploy"),
+            *(sys.executable, "-m", "tools.deploy"),
             *("--sam", str(self._sam), "--stage", STAGE, "--config", str(config)),
             *("--build", str(self._build), "--certificates", str(self._authority)),
         ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.cluster import USERNAME
+from local.services.cluster import USERNAME
 from tools.rehearse import inventory
 from tools.rehearse.deployment import Deployment
 from tools.rehearse.http_api import HttpApi

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http import sessions
-from slowmatch.http.identity import Identity, Role
+from slowmatch.http.auth import sessions
+from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.jobs import enqueue
 from tests.conftest import LambdaContext, request_context
 from tests.integration.access.conftest import HOST, PUBLIC_ADDRESS, rows
@@ -116,12 +116,12 @@ def test_every_route_that_changes_something_has_its_role_here() -> None:
 
 
 def test_the_open_routes_are_the_ones_that_a_sign_in_needs_and_health_and_static_files() -> None:
-    from slowmatch.http import auth
+    from slowmatch.http.auth import authentication
 
     for folder in sorted(set(ROUTES.values())):
         app = importlib.import_module(f"{folder}.app").app
         known = app._static_routes + app._dynamic_routes
-        found = {route.rule.pattern for route in known if auth.needed(route) is None}
+        found = {route.rule.pattern for route in known if authentication.needed(route) is None}
         assert len(found) == len({route for route in OPEN if ROUTES[route] == folder}), found
 
 
@@ -178,11 +178,11 @@ def test_an_operator_deletes_no_run_on_its_page(con: Connection, call: Call) -> 
     ],
 )
 def test_an_operator_starts_no_job_that_is_for_admins(con: Connection, call: Call, route: str) -> None:
-    run_id = enqueue(con, "mail-test", due_at=con.now() + timedelta(hours=1)).run_id
+    run_id = enqueue(con, "send-test-mail", due_at=con.now() + timedelta(hours=1)).run_id
     before = rows(con)
-    assert call(route, Role.OPERATOR, job="mail-test", run=run_id)["statusCode"] == 403
+    assert call(route, Role.OPERATOR, job="send-test-mail", run=run_id)["statusCode"] == 403
     assert rows(con) == before
-    answer = call(route, Role.ADMIN, job="mail-test", run=run_id)
+    answer = call(route, Role.ADMIN, job="send-test-mail", run=run_id)
     assert answer["statusCode"] in (202, 303, 409)  # 409: a run that waits cannot be requeued
 
 

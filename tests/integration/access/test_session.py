@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from slowmatch import secrets
+from slowmatch.aws import secrets
 from slowmatch.db import Connection
-from slowmatch.http import sessions, tokens
-from slowmatch.http.identity import Identity, Role
+from slowmatch.http.auth import sessions, tokens
+from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.settings import settings
 from tests.integration.access.conftest import rows
 from tests.integration.access.signing_in import let_pass

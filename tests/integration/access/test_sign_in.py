@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
-from console import sign_in_attempts
 from console.app import handler
-from console.sign_in import path_on_this_site
-from slowmatch import secrets
+from console.pages.sign_in import path_on_this_site
+from console.web import sign_in_attempts
+from slowmatch.aws import secrets
 from slowmatch.db import Connection
-from slowmatch.http import sessions
+from slowmatch.http.auth import sessions
 from tests.conftest import LambdaContext
 from tests.integration.access.signing_in import CALLBACK, begin, come_back, let_pass, sign_in
 from tests.integration.console.conftest import Browse
@@ -198,7 +198,7 @@ def test_another_provider_s_answer_is_refused(browser: Browse, issuer: Issuer) -
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/callback?code=x&state={}"])
 def test_without_the_provider_the_page_says_so(browser: Browse, issuer: Issuer, path: str) -> None:
     state = begin(browser)["state"] if "callback" in path else ""
-    from slowmatch.http.provider import provider
+    from slowmatch.http.auth.oidc import provider
 
     provider.cache_clear()
     issuer.down = True

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from console.sign_in_attempts import MAX_ATTEMPTS
-from slowmatch.http.identity import Role
+from console.web.sign_in_attempts import MAX_ATTEMPTS
+from slowmatch.http.auth.identity import Role
 from tests.integration.access.signing_in import begin, come_back, let_pass, sign_in
 from tests.integration.console.conftest import Browse, Page
 from tests.issuer import Issuer

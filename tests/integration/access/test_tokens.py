@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http import provider as provider_module
-from slowmatch.http.provider import provider
+from slowmatch.http.auth import oidc as provider_module
+from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import settings
 from tests.conftest import request_context
 from tests.integration.access.conftest import Send, rows
@@ -157,8 +157,8 @@ def test_two_headers_that_differ_in_capitals_alone_hide_nothing(issuer: Issuer, 
 
 
 def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
-    from slowmatch.http import sessions
-    from slowmatch.http.auth import THIS_MACHINE
+    from slowmatch.http.auth import sessions
+    from slowmatch.http.auth.authentication import THIS_MACHINE
 
     value = sessions.issue(THIS_MACHINE)
     assert send({}, cookies=[f"__Host-session={value}", f"session={value}"]).status == 401

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 
-from slowmatch.http.identity import Identity, Role
+from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.settings import Settings, settings
 
 HOST = "127.0.0.1:8080"
@@ -87,7 +87,7 @@ class Browse:
 
     def sign_in(self, role: Role | None, name: str = "kim@example.com") -> None:
         """From now on a session's cookie says who this is, and nobody is let in for being on this machine."""
-        from slowmatch.http import sessions
+        from slowmatch.http.auth import sessions
 
         self.monkeypatch.setenv("AUTH", "oidc")
         settings.cache_clear()

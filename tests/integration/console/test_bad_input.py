@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from console import notices
-from slowmatch.http import sessions
-from slowmatch.http.identity import Role
+from console.web import flash
+from slowmatch.http.auth import sessions
+from slowmatch.http.auth.identity import Role
 from tests.integration.console.conftest import Browse
 
 OTHER_SITES = [
@@ -61,7 +61,7 @@ def test_a_record_is_saved_whatever_the_form_says_it_was(browse: Browse, was: st
 )
 @pytest.mark.parametrize("signature", ["", ".awXKAg.08PFDyN7_ueZGO80L3uiCb9W2MHgdt0_UFTtMnK3bN4"])
 def test_a_notice_that_nobody_here_wrote_is_none(browse: Browse, content: str, signature: str) -> None:
-    browse.cookies[notices.COOKIE] = base64.urlsafe_b64encode(content.encode()).decode() + signature
+    browse.cookies[flash.COOKIE] = base64.urlsafe_b64encode(content.encode()).decode() + signature
     page = browse.get("/records")
     assert page.status == 200
     assert 'class="notice"' not in page.text
@@ -69,14 +69,14 @@ def test_a_notice_that_nobody_here_wrote_is_none(browse: Browse, content: str, s
 
 def test_another_signed_cookie_is_no_notice(browse: Browse) -> None:
     said = {"text": "Hi", "href": "", "link": ""}
-    browse.cookies[notices.COOKIE] = sessions.write(sessions.SIGN_IN, said)
+    browse.cookies[flash.COOKIE] = sessions.write(sessions.SIGN_IN, said)
     assert 'class="notice"' not in browse.get("/records").text
-    browse.cookies[notices.COOKIE] = sessions.write(notices.COOKIE, said)
+    browse.cookies[flash.COOKIE] = sessions.write(flash.COOKIE, said)
     assert 'class="notice"' in browse.get("/records").text
 
 
 def test_a_notice_is_text_in_the_page(browse: Browse) -> None:
-    browse.cookies[notices.COOKIE] = notices.cookie("<b>Hi</b>").partition("=")[2].partition(";")[0]
+    browse.cookies[flash.COOKIE] = flash.cookie("<b>Hi</b>").partition("=")[2].partition(";")[0]
     assert "&lt;b&gt;Hi&lt;/b&gt;" in browse.get("/records").text
 
 

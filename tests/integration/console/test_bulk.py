@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.identity import Role
-from slowmatch.jobs import queue
+from slowmatch.http.auth.identity import Role
+from slowmatch.jobs.lifecycle import messages
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse, Page
 
@@ -73,7 +73,7 @@ def test_all_that_match_are_changed_and_no_other(browse: Browse, con: Connection
 def test_many_are_changed_slice_by_slice_with_progress(
     browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "deliver", lambda con, pointers: len(pointers))
+    monkeypatch.setattr(messages, "deliver", lambda con, pointers: len(pointers))
     shelf.put_many(con, 2500)
     page = browse.post("/runs", {"list": "deleted", "action": "requeue", "all": "yes", **SURE})
     assert page.status == 200 and "<h1>1,000 requeued so far</h1>" in page.text

@@ -8,8 +8,11 @@ import boto3
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.identity import Role
-from slowmatch.jobs import JOBS, enqueue, overview, queue, store, upkeep
+from slowmatch.http.auth.identity import Role
+from slowmatch.jobs import JOBS, enqueue
+from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import overview, runs
 from slowmatch.records import store as records
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
@@ -21,9 +24,9 @@ PAGES += ["recurring", "workers", "analytics", "activity"]
 @pytest.fixture(autouse=True)
 def fresh_depths() -> Iterator[None]:
     """Figures of queues are kept for seconds, and tests are faster than that."""
-    queue.sqs.cache_clear()
+    messages.sqs.cache_clear()
     yield
-    queue.sqs.cache_clear()
+    messages.sqs.cache_clear()
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
 ) -> None:
     tick(con, timedelta(hours=1))
     con.query("INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-01T02:00:00Z', now())")
-    boto3.client("sqs").send_message(QueueUrl=queue.url("db-cleanup-dead"), MessageBody="{}")
+    boto3.client("sqs").send_message(QueueUrl=messages.url("db-cleanup-dead"), MessageBody="{}")
     text = browse.get("/dashboard").text
     assert "1 scheduled run was missed in the last 24 hours." in text
     assert "1 message is in a dead-letter queue." in text
@@ -112,7 +115,7 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
 def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
     browse: Browse, con: Connection, queues: None
 ) -> None:
-    upkeep.note_tick(
+    retention.note_tick(
         con, con.now(), {"sent": 3, "lost": 0}, {"send due runs of db-cleanup": "its queue <is gone>"}
     )
     shelf.put(con, "enqueued", job="old-job")
@@ -136,7 +139,7 @@ def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: Non
 
 
 def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
-    config = queue.sqs().meta.config
+    config = messages.sqs().meta.config
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) <= 10  # of 29
 
@@ -218,7 +221,7 @@ def test_workers_say_what_they_do_and_since_when(browse: Browse, con: Connection
 def test_activity_names_who_did_what_to_what(browse: Browse, con: Connection) -> None:
     now = con.now()
     made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
-    store.change(con, "delete", actor="bob", ids=[made])
+    runs.change(con, "delete", actor="bob", ids=[made])
     overview.pause(con, "db-cleanup", "cid", "audit", now)
     records.create(con, "Passport", now + timedelta(days=9), "dee")
     text = browse.get("/dashboard/activity").text

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import JOBS, Addresses, Boolean, Choice, Date, Integer, Job, Number, Text, Time, overview
+from slowmatch.jobs import JOBS, Addresses, Boolean, Choice, Date, Integer, Job, Number, Text, Time
 from slowmatch.jobs.fields import Field, Secret
+from slowmatch.jobs.queries import overview
 from tests.integration.console.conftest import Browse, Page
 
 KINDS: dict[str, Field] = {

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from console import job_view
+from console.views import job as job_view
 from slowmatch.db import Connection
-from slowmatch.http.identity import Role
-from slowmatch.jobs import claims, endings, enqueue, overview, store, upkeep
+from slowmatch.http.auth.identity import Role
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import runs as store
 from tests.integration.console.conftest import Browse, Page
 
 NASTY = "<script>alert(1)</script>"
@@ -38,8 +43,8 @@ def finished(con: Connection, job: str, state: str, seconds: float = 1.0, error:
     assert claim is not None
     kind, _, message = error.partition(": ")
     failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
-    end = endings.Ending(state, state, "over", 0, **failed)  # type: ignore[arg-type]
-    endings.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
+    end = finish.Ending(state, state, "over", 0, **failed)  # type: ignore[arg-type]
+    finish.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
     return claim.run_id
 
 
@@ -357,34 +362,37 @@ def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, addre
 def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_without_its_form(
     browse: Browse, con: Connection
 ) -> None:
-    upkeep.keep_schedule(con, con.now(), "mail-test", None, False)
-    shown = card(browse.get("/jobs"), "mail-test")
+    retention.keep_schedule(con, con.now(), "send-test-mail", None, False)
+    shown = card(browse.get("/jobs"), "send-test-mail")
     assert "None: it runs when somebody starts it." in shown
     assert "Send a test mail" in shown
     assert [word for word in ("Pause", "Run now", "Missed") if word in shown] == []
-    assert 'id="job-mail-test"' not in browse.get("/dashboard/recurring").text
-    assert browse.post("/jobs/mail-test/pause").status == 409
-    assert "One attempt" in browse.get("/jobs/mail-test").text
+    assert 'id="job-send-test-mail"' not in browse.get("/dashboard/recurring").text
+    assert browse.post("/jobs/send-test-mail/pause").status == 409
+    assert "One attempt" in browse.get("/jobs/send-test-mail").text
 
 
 def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
     browse: Browse, con: Connection
 ) -> None:
-    assert 'name="to" type="text" value=""' in browse.get("/jobs/mail-test").text
+    assert 'name="to" type="text" value=""' in browse.get("/jobs/send-test-mail").text
     browse.sign_in(Role.ADMIN, "ada@example.com")
-    assert '<a class="button primary" href="/jobs/mail-test">Send a test mail</a>' in browse.get("/jobs").text
-    assert 'name="to" type="text" value="ada@example.com"' in browse.get("/jobs/mail-test").text
-    assert browse.post("/jobs/mail-test/run", {"to": "ada@example.com, ops@example.com"}).status == 303
+    assert (
+        '<a class="button primary" href="/jobs/send-test-mail">Send a test mail</a>'
+        in browse.get("/jobs").text
+    )
+    assert 'name="to" type="text" value="ada@example.com"' in browse.get("/jobs/send-test-mail").text
+    assert browse.post("/jobs/send-test-mail/run", {"to": "ada@example.com, ops@example.com"}).status == 303
     assert run(con)["payload"] == {"to": ["ada@example.com", "ops@example.com"]}
 
 
 def test_only_admins_send_a_test_mail_or_send_it_again(browse: Browse, con: Connection) -> None:
     browse.sign_in(Role.OPERATOR)
-    for page in (browse.get("/jobs"), browse.get("/jobs/mail-test")):
+    for page in (browse.get("/jobs"), browse.get("/jobs/send-test-mail")):
         assert "Send a test mail" not in page.text
-    assert browse.post("/jobs/mail-test/run", {"to": "kim@example.com"}).status == 403
+    assert browse.post("/jobs/send-test-mail/run", {"to": "kim@example.com"}).status == 403
     assert runs(con) == []
-    run_id = finished(con, "mail-test", "failed")
+    run_id = finished(con, "send-test-mail", "failed")
     assert "Requeue" not in browse.get(f"/runs/{run_id}").text
     assert browse.post(f"/runs/{run_id}/requeue").status == 403
     browse.sign_in(Role.ADMIN)

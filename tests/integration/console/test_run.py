@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.identity import Role
-from slowmatch.jobs import Cancelled, Context, Permanent, enqueue, queue, store
+from slowmatch.http.auth.identity import Role
+from slowmatch.jobs import Cancelled, Context, Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import runs
 from tests.integration.console.conftest import Browse, Page
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -20,10 +22,10 @@ UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
 @pytest.fixture
 def work(con: Connection, lambda_context: Any) -> Iterator[Work]:
-    queue.sqs.cache_clear()
+    messages.sqs.cache_clear()
     Queues()
     yield Work(con, lambda_context, JOBS["record-expiry"])
-    queue.sqs.cache_clear()
+    messages.sqs.cache_clear()
 
 
 def words(page: Page, start: str = "<main", end: str = "</main>") -> str:
@@ -176,7 +178,7 @@ def in_state(work: Work, state: str) -> str:
         enqueue(work.con, "record-expiry", due_at=due)
     run_id: str = work.run()["id"]
     if state == "deleted":
-        store.change(work.con, "delete", actor="test", ids=[run_id])
+        runs.change(work.con, "delete", actor="test", ids=[run_id])
     assert work.run()["state"] == state
     return run_id
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slowmatch import secrets
+from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
 from slowmatch.db.migrate import Migration
 from slowmatch.settings import Settings

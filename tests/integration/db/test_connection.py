@@ -10,10 +10,10 @@ import boto3
 import pg8000.native
 import pytest
 
+from slowmatch.aws.secrets import SecretError
 from slowmatch.db import Connection, SchemaMissing, StatementError, Unavailable
 from slowmatch.db.connection import CONNECT_TIMEOUT_SECONDS, IDLE_SECONDS_BEFORE_PING
 from slowmatch.db.errors import from_details
-from slowmatch.secrets import SecretError
 from slowmatch.settings import Settings
 
 

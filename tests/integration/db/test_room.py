@@ -1,7 +1,7 @@
 """Memory for one search."""
 
 from slowmatch.db import Connection
-from slowmatch.db.room import ROOM, room
+from slowmatch.db.work_mem import ROOM, room
 
 
 def test_there_is_more_room_for_one_search_and_for_nothing_after_it(con: Connection) -> None:

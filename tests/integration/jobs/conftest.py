@@ -11,10 +11,12 @@ import boto3
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Context, queue, store
-from slowmatch.jobs import runtime as jobs_runtime
+from slowmatch.jobs import Context
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.worker import handler as jobs_runtime
 
 TICK = "2026-11-24T02:00:00Z"
 
@@ -137,7 +139,7 @@ class Queues:
 
     def take(self, job: str = "record-expiry") -> list[dict[str, Any]]:
         """The messages that are visible now."""
-        answer = self._sqs.receive_message(QueueUrl=queue.url(job), MaxNumberOfMessages=10)
+        answer = self._sqs.receive_message(QueueUrl=messages.url(job), MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     def take_all(self, job: str = "record-expiry") -> list[dict[str, Any]]:
@@ -145,15 +147,15 @@ class Queues:
 
     def delayed(self, job: str = "record-expiry") -> int:
         name = "ApproximateNumberOfMessagesDelayed"
-        answer = self._sqs.get_queue_attributes(QueueUrl=queue.url(job), AttributeNames=[name])
+        answer = self._sqs.get_queue_attributes(QueueUrl=messages.url(job), AttributeNames=[name])
         return int(answer["Attributes"][name])
 
 
 @pytest.fixture
 def queues(con: Connection) -> Iterator[Queues]:
-    queue.sqs.cache_clear()
+    messages.sqs.cache_clear()
     yield Queues()
-    queue.sqs.cache_clear()
+    messages.sqs.cache_clear()
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, Continue, Permanent
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.claims import EARLY
-from slowmatch.jobs.messages import EventError
-from slowmatch.jobs.runtime import AttemptFailed
-from slowmatch.jobs.ticks import pause_of
+from slowmatch.jobs.lifecycle.claim import EARLY
+from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
+from slowmatch.jobs.worker.events import EventError
+from slowmatch.jobs.worker.handler import AttemptFailed
 from tests.integration.jobs.interleaved import MOMENT, Clock, Invocation, Message, Post
 from tests.integration.jobs.promises import FINAL, WAITING, Run, Runs, look, signature
 
@@ -22,7 +22,7 @@ SPECS = {
     for spec in (
         dataclasses.replace(JOBS["record-expiry"], max_attempts=2),
         dataclasses.replace(JOBS["db-cleanup"], max_attempts=3, overlap="wait"),
-        dataclasses.replace(JOBS["mail-test"], max_attempts=2),
+        dataclasses.replace(JOBS["send-test-mail"], max_attempts=2),
     )
 }
 """An exclusive job that skips ticks, one that lets them wait, and one that is not exclusive."""

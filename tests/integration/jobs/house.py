@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition
 
 from slowmatch.db import Connection
-from slowmatch.jobs import enqueue, overview, store
-from slowmatch.jobs.ticks import pause_of
+from slowmatch.jobs import enqueue
+from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
+from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import runs as store
 from slowmatch.testing.postgres import EMPTY
 from tests.integration.jobs import promises
 from tests.integration.jobs.crew import ENDINGS, SPECS

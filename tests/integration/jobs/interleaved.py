@@ -9,9 +9,10 @@ from threading import Thread
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Context, queue
-from slowmatch.jobs import runtime as jobs_runtime
+from slowmatch.jobs import Context
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle import messages as queue
+from slowmatch.jobs.worker import handler as jobs_runtime
 from tests.integration.jobs.conftest import Killed
 from tests.integration.jobs.promises import signature
 
@@ -52,7 +53,7 @@ class Message:
 
 @dataclass
 class Post:
-    """SQS as slowmatch.jobs.queue calls it; while `refuses`, it takes nothing."""
+    """SQS as slowmatch.jobs.lifecycle.messages calls it; while `refuses`, it takes nothing."""
 
     clock: Clock
     messages: list[Message] = field(default_factory=list)

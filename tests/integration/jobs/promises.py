@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
-from slowmatch.jobs import store
+from slowmatch.jobs.queries import runs as store
 
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
 FINAL = {"succeeded", "failed", "deleted"}

@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from jobs_api import shapes
 from jobs_api.app import handler
 from slowmatch.db import Connection
-from slowmatch.http.auth import THIS_MACHINE
-from slowmatch.jobs import JOBS, enqueue, store, upkeep
+from slowmatch.http.auth.authentication import THIS_MACHINE
+from slowmatch.jobs import JOBS, enqueue
+from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.queries import runs
 from tests.conftest import request_context
 from tests.integration.jobs.conftest import Queues, Work, put_waiting
 
@@ -163,7 +165,7 @@ def test_answers_have_the_shape_that_the_document_gives_them(
     work.handler = lambda context: 1 / 0
     work.tick("2026-11-24T02:00:00Z")
     call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
-    upkeep.roll_up(con, later(hours=1))
+    retention.roll_up(con, later(hours=1))
     answers: list[tuple[type[BaseModel], Any]] = [
         (shapes.JobList, call("GET", "/api/jobs")[1]),
         (shapes.Job, call("GET", "/api/jobs/record-expiry")[1]),
@@ -198,8 +200,8 @@ def test_pause_and_resume_say_who_and_why(call: Any) -> None:
 def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, lambda_context: Any) -> None:
     events = boto3.client("events")
     events.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
-    upkeep.events.cache_clear()
-    upkeep.read_schedules(con, con.now(), "slowmatch-test")
+    retention.events.cache_clear()
+    retention.read_schedules(con, con.now(), "slowmatch-test")
     (job,) = (job for job in call("GET", "/api/jobs")[1]["items"] if job["name"] == "db-cleanup")
     assert job["schedule"] == "cron(0 2 * * ? *)" and len(job["next"]) == 5
 
@@ -207,7 +209,7 @@ def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, l
 def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
     status, health = call("GET", "/api/health")
     assert status == 503 and health["dispatcher"] == {"ok": False, "last_tick": None}
-    upkeep.note_tick(con, con.now())
+    retention.note_tick(con, con.now())
     status, health = call("GET", "/api/health")
     assert status == 200 and abs(health["clock"]["difference_seconds"]) < 30
     assert health["queues"]["depths"]["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
@@ -215,8 +217,8 @@ def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
 
 def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) -> None:
     work.tick()
-    upkeep.roll_up(con, con.now())
-    upkeep.roll_up(con, con.now())
+    retention.roll_up(con, con.now())
+    retention.roll_up(con, con.now())
     stats = call("GET", "/api/stats")[1]
     assert stats["states"]["succeeded"] == 1
     assert stats["hours"][0]["attempts"] == 1 and stats["hours"][0]["p95_ms"] >= 0
@@ -224,7 +226,7 @@ def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) 
 
 def test_the_store_refuses_nothing_it_knows(con: Connection, queues: Queues) -> None:
     with pytest.raises(LookupError, match="there is no run"):
-        store.get(con, "0190a7e0-0000-7000-8000-000000000000")
+        runs.get(con, "0190a7e0-0000-7000-8000-000000000000")
 
 
 def test_runs_of_a_removed_job_are_listed_and_deleted_one_by_one_and_by_filter(

@@ -10,14 +10,18 @@ from typing import Any, TypeVar
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import claims, dispatch, endings, enqueue, queue, store, turns, upkeep
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.lifecycle import finish, messages, promotion
+from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
-JOB = "mail-test"
+JOB = "send-test-mail"
 PATIENCE_SECONDS = 30
-SUCCEEDED = endings.Ending("succeeded", "succeeded", "the handler returned", 0)
+SUCCEEDED = finish.Ending("succeeded", "succeeded", "the handler returned", 0)
 T = TypeVar("T")
 
 
@@ -84,7 +88,7 @@ def test_who_deletes_a_run_that_is_just_being_claimed_closes_its_attempt(
     while_waited_for(
         con,
         lambda: claim(con, run_id),
-        lambda: store.change(other, "delete", ids=[run_id], actor="ann"),
+        lambda: runs.change(other, "delete", ids=[run_id], actor="ann"),
     )
     assert work.run()["state"] == "deleted" and work.attempts(run_id) == [[1, "cancelled", None]]
     assert transitions(work, run_id)[1:] == [["enqueued", "processing"], ["processing", "deleted"]]
@@ -95,8 +99,8 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     assert held is not None
     done = while_waited_for(
         con,
-        lambda: endings.finish(con, held, SUCCEEDED, con.now(), None, None, []),
-        lambda: store.change(other, "delete", ids=[held.run_id], actor="ann"),
+        lambda: finish.finish(con, held, SUCCEEDED, con.now(), None, None, []),
+        lambda: runs.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
     assert done.ids == [] and work.run()["state"] == "succeeded"
 
@@ -108,12 +112,12 @@ def test_who_waits_for_the_run_that_is_to_be_finished_does_not_hold_the_next(
     first, second = (enqueue(con, JOB).run_id for _ in range(2))
     held = claim(other, first)
     assert held is not None
-    ahead = endings.Ahead(second, 1, lambda: holder(other))
+    ahead = finish.Ahead(second, 1, lambda: holder(other))
     lock = "SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE"
     done = while_waited_for(
         con,
         lambda: con.query(lock, id=first),
-        lambda: endings.finish(other, held, SUCCEEDED, other.now(), None, None, [], ahead=ahead),
+        lambda: finish.finish(other, held, SUCCEEDED, other.now(), None, None, [], ahead=ahead),
         then=lambda: con.query(f"{lock} NOWAIT", id=second),
     )
     assert done.mine and ahead.claim is not None
@@ -126,7 +130,7 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
     assert not while_waited_for(
         con,
         lambda: claim(con, run_id),
-        lambda: turns.wait(other, JOB, run_id, 1),
+        lambda: promotion.wait(other, JOB, run_id, 1),
     )
     assert work.run()["state"] == "processing"
 
@@ -154,11 +158,11 @@ def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
     con: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     con.query("INSERT INTO job (name) VALUES (:job)", job=JOB)
-    monkeypatch.setattr(queue, "depths", lambda: queue.Depths({JOB: {"dead": 2}}))
+    monkeypatch.setattr(messages, "depths", lambda: messages.Depths({JOB: {"dead": 2}}))
     while_waited_for(
         con,
-        lambda: upkeep.report_dead_letters(con, con.now()),
-        lambda: upkeep.report_dead_letters(other, other.now()),
+        lambda: retention.report_dead_letters(con, con.now()),
+        lambda: retention.report_dead_letters(other, other.now()),
     )
     assert con.query("SELECT count(*) FROM notification") == [[1]]
 
@@ -186,12 +190,12 @@ def held(con: Connection, other: Connection) -> Iterator[list[str]]:
 
 def test_the_dispatcher_sends_the_others(con: Connection, held: list[str], queues: Queues) -> None:
     queues.take()
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=20)) == 1
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=20)) == 1
     assert queues.take() == [{"run_id": held[1], "attempt": 1}]
 
 
 def test_a_place_is_handed_to_the_next(con: Connection, held: list[str]) -> None:
-    assert [each.run_id for each in turns.promote(con, ["record-expiry"], con.now())] == [held[1]]
+    assert [each.run_id for each in promotion.promote(con, ["record-expiry"], con.now())] == [held[1]]
 
 
 def test_who_finishes_hands_the_place_to_the_next(work: Work, held: list[str], queues: Queues) -> None:
@@ -204,8 +208,8 @@ def test_history_that_somebody_is_at_is_purged_next_time(
     con: Connection, other: Connection, environment: Settings
 ) -> None:
     ids = [enqueue(con, "record-expiry").run_id for _ in range(2)]
-    store.change(con, "delete", ids=ids, actor="ann")
+    runs.change(con, "delete", ids=ids, actor="ann")
     later = con.now() + timedelta(days=31)
     with holding(con, other, ids[0]):
-        assert upkeep.purge_runs(con, later, environment) == 1
-    assert upkeep.purge_runs(con, later, environment) == 1
+        assert retention.purge_runs(con, later, environment) == 1
+    assert retention.purge_runs(con, later, environment) == 1

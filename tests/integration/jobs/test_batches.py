@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection, Unavailable
-from slowmatch.jobs import Continue, claims, dispatch, enqueue, queue, store, waiting
+from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.lifecycle import messages as queue
+from slowmatch.jobs.queries import runs, waiting
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import TICK, Killed, Queues, Work
 
-JOB = "mail-test"
+JOB = "send-test-mail"
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def put(con: Connection, count: int = 3, job: str = JOB, **how: Any) -> list[dic
 def made(work: Work) -> list[dict[str, Any]]:
     """The runs in the order of their creation; identifiers of one millisecond have none."""
     ids = work.con.query("SELECT id::text FROM job_run ORDER BY created_at")
-    return [store.get(work.con, run_id) for (run_id,) in ids]
+    return [runs.get(work.con, run_id) for (run_id,) in ids]
 
 
 def states(work: Work) -> list[str]:
@@ -98,7 +102,7 @@ def test_each_run_is_finished_before_the_next_is_held(batch: Work, con: Connecti
     ]
 
 
-@pytest.mark.parametrize(("job", "stands"), [("mail-test", False), ("record-expiry", True)])
+@pytest.mark.parametrize(("job", "stands"), [("send-test-mail", False), ("record-expiry", True)])
 def test_only_a_run_of_an_exclusive_job_stands_before_the_next(
     con: Connection, work: Work, job: str, stands: bool
 ) -> None:
@@ -120,7 +124,7 @@ def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:
     assert states(batch) == ["succeeded", "processing", "enqueued"]
 
 
-@pytest.mark.parametrize(("job", "waits"), [("mail-test", "off"), ("record-expiry", "on")])
+@pytest.mark.parametrize(("job", "waits"), [("send-test-mail", "off"), ("record-expiry", "on")])
 def test_the_commit_of_a_claim_waits_for_the_disk_only_where_two_would_work_at_once(
     con: Connection, work: Work, later: Callable[..., Any], job: str, waits: str
 ) -> None:
@@ -171,7 +175,7 @@ def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work,
 
 def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connection) -> None:
     def deleted(context: Any) -> None:
-        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        runs.change(con, "delete", ids=[context.run_id], actor="ann")
 
     batch.handler = in_order(deleted, succeed)
     assert batch.deliver(*put(con, 2)) == []
@@ -180,7 +184,7 @@ def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connect
 
 def test_a_stopped_handler_keeps_nobody(batch: Work, con: Connection) -> None:
     def stopped(context: Any) -> None:
-        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        runs.change(con, "delete", ids=[context.run_id], actor="ann")
         context.checkpoint()
 
     batch.handler = in_order(stopped, succeed)
@@ -322,7 +326,7 @@ def test_a_connection_lost_after_the_statement_took_effect_costs_the_next_run_on
     first, second, third = made(batch)
     assert (first["state"], second["state"], third["state"]) == ("succeeded", "processing", "succeeded")
     batch.end_lease(second["id"])
-    assert dispatch.rescue_lost(con, con.now()) == 1
+    assert redelivery.rescue_lost(con, con.now()) == 1
     batch.make_due(second["id"])
     batch.deliver({"run_id": second["id"], "attempt": 2})
     assert states(batch) == ["succeeded"] * 3
@@ -347,7 +351,7 @@ def test_runs_are_looked_up_by_their_identifier_however_few_waited_at_the_planne
     con.script("""
         INSERT INTO job_run (id, job, state, exclusive, trigger, attempt, max_attempts, due_at, created_at,
                              started_at, finished_at)
-        SELECT gen_random_uuid(), 'mail-test', 'succeeded', false, 'api', 1, 3, now(), now(), now(), now()
+        SELECT gen_random_uuid(), 'send-test-mail', 'succeeded', false, 'api', 1, 3, now(), now(), now(), now()
         FROM generate_series(1, 5000)
     """)
     con.script("ANALYZE job_run")

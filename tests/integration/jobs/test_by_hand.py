@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Permanent, enqueue, overview, store, ticks
+from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.messages import EventError
-from slowmatch.jobs.runtime import AttemptFailed
+from slowmatch.jobs.lifecycle import scheduled_runs
+from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.worker.events import EventError
+from slowmatch.jobs.worker.handler import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 SCHEDULED = {"source": "aws.events", "time": TICK}
@@ -65,11 +67,11 @@ def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, even
 
 def test_a_run_that_is_unknown_or_another_job_s_is_refused(work: Work, con: Connection) -> None:
     run_id = enqueue(con, "db-cleanup").run_id
-    store.change(con, "delete", ids=[run_id], actor="ann")
+    runs.change(con, "delete", ids=[run_id], actor="ann")
     for other in (run_id, str(uuid.uuid4())):
         with pytest.raises(EventError, match="there is no run"):
             work.invoke({"run_id": other})
-    assert store.get(con, run_id)["state"] == "deleted"
+    assert runs.get(con, run_id)["state"] == "deleted"
 
 
 def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> None:
@@ -90,7 +92,7 @@ def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connectio
 def test_an_occurrence_that_is_answered_this_very_moment_is_not_answered_again(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticks, "is_answered", lambda *_: False)
+    monkeypatch.setattr(scheduled_runs, "is_answered", lambda *_: False)
     work.tick()
     with pytest.raises(EventError, match="answered this very moment"):
         work.invoke(SCHEDULED)
@@ -125,4 +127,4 @@ def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_f
     work.handler = meet
     work.tick()
     work.deliver(*queues.take())
-    assert store.get(con, retry)["result"] == "mended"
+    assert runs.get(con, retry)["result"] == "mended"

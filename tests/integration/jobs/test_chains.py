@@ -3,8 +3,9 @@
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Continue, dispatch, enqueue
-from slowmatch.jobs.attempts import ATTEMPTS_IN_A_ROW
+from slowmatch.jobs import Continue, enqueue
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.worker.executor import ATTEMPTS_IN_A_ROW
 from tests.integration.jobs.conftest import Queues, Work
 from tests.integration.jobs.test_runs import fail
 
@@ -25,7 +26,7 @@ def test_a_run_that_always_continues_is_slowed_down_by_the_dispatcher(
     work.tick()
     assert carry_out_messages(work, queues) == ATTEMPTS_IN_A_ROW - 1
     assert "dispatcher" in work.events(work.run()["id"])[-1][2]
-    assert dispatch.send_due(con, con.now()) == 1
+    assert redelivery.send_due(con, con.now()) == 1
     assert carry_out_messages(work, queues) == ATTEMPTS_IN_A_ROW
 
 
@@ -48,7 +49,7 @@ def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connect
     work.tick()
     for _ in range(3):
         carry_out_messages(work, queues)
-        dispatch.send_due(con, con.now())
+        redelivery.send_due(con, con.now())
     carry_out_messages(work, queues)
     assert work.run()["result"] == parts
 
@@ -61,4 +62,4 @@ def test_a_retry_after_many_attempts_is_sent_by_the_dispatcher(
     work.handler = fail
     work.deliver({"run_id": run_id, "attempt": ATTEMPTS_IN_A_ROW})
     assert work.run()["state"] == "scheduled" and queues.delayed() == 0
-    assert dispatch.send_due(con, con.now()) == 1 and queues.delayed() == 1
+    assert redelivery.send_due(con, con.now()) == 1 and queues.delayed() == 1

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Continue, changes, enqueue, store
-from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs import Continue, enqueue
+from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.queries import runs
+from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import Queues, Work
 
 
@@ -30,7 +32,7 @@ def test_a_run_that_is_run_now_goes_on_where_it_was(work: Work, con: Connection,
     was = work.run()
     assert (was["state"], was["attempt"], was["failures"]) == ("scheduled", 2, 1)
     before = con.now()
-    store.change(con, "run-now", ids=[was["id"]], actor="ann")
+    runs.change(con, "run-now", ids=[was["id"]], actor="ann")
     run = work.run()
     for name in ("failures", "error", "started_at", "attempt"):
         assert run[name] == was[name] is not None, name
@@ -44,7 +46,7 @@ def test_a_run_that_is_run_now_goes_on_where_it_was(work: Work, con: Connection,
 def test_a_requeued_run_begins_anew(work: Work, con: Connection) -> None:
     work.tick()
     was = work.run()
-    store.change(con, "requeue", ids=[was["id"]], actor="ann")
+    runs.change(con, "requeue", ids=[was["id"]], actor="ann")
     run = work.run()
     for name in ("started_at", "finished_at", "result"):
         assert run[name] is None is not was[name], name
@@ -55,21 +57,21 @@ def test_a_failed_run_that_is_deleted_counts_as_ended_now(work: Work, con: Conne
     work.handler = lambda context: 1 / 0
     work.tick()
     con.query("UPDATE job_run SET state = 'failed', finished_at = created_at, message_at = NULL")
-    store.change(con, "delete", ids=[work.run()["id"]], actor="ann")
+    runs.change(con, "delete", ids=[work.run()["id"]], actor="ann")
     assert work.run()["finished_at"] > work.run()["created_at"]
 
 
 def test_a_deleted_run_has_no_message_on_its_way(con: Connection, queues: Queues) -> None:
     run_id = enqueue(con, "record-expiry").run_id
     assert message_at(con) is not None
-    store.change(con, "delete", ids=[run_id], actor="ann")
+    runs.change(con, "delete", ids=[run_id], actor="ann")
     assert message_at(con) is None
 
 
 def test_the_message_follows_the_commit(con: Connection, queues: Queues) -> None:
     run_id = enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1)).run_id
     with con.transaction():
-        store.change(con, "run-now", ids=[run_id], actor="ann")
+        runs.change(con, "run-now", ids=[run_id], actor="ann")
         assert queues.take() == []
     assert queues.take() == [{"run_id": run_id, "attempt": 1}]
 
@@ -77,12 +79,12 @@ def test_the_message_follows_the_commit(con: Connection, queues: Queues) -> None
 def test_many_runs_are_changed_step_by_step(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "BULK", 2)
+    monkeypatch.setattr(actions, "BULK", 2)
     made = sorted(enqueue(con, "record-expiry").run_id for _ in range(5))
     steps: list[list[str]] = []
     after = None
     while not steps or after is not None:
-        done = store.change(con, "delete", actor="ann", wanted=RunFilter(), after=after)
+        done = runs.change(con, "delete", actor="ann", wanted=RunFilter(), after=after)
         steps.append(done.ids)
         after = done.last
     assert steps == [made[:2], made[2:4], made[4:]]
@@ -92,7 +94,7 @@ def test_who_deletes_a_waiting_run_gives_no_place_away(work: Work, con: Connecti
     def meet(context: Any) -> None:
         first, _ = (enqueue(con, "record-expiry").run_id for _ in range(2))
         work.deliver(*queues.take())
-        store.change(con, "delete", ids=[first], actor="ann")
+        runs.change(con, "delete", ids=[first], actor="ann")
         assert queues.take() == []
 
     work.handler = meet

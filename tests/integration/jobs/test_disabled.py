@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from console.verdict import wrong
+from console.views.warnings import wrong
 from slowmatch.db import Connection
-from slowmatch.jobs import JOBS, Job, Text, dispatch, enqueue, overview, removed, store
+from slowmatch.jobs import JOBS, Job, Text, enqueue
 from slowmatch.jobs.catalog import FLAWS
-from slowmatch.jobs.disabled import PROBE_AFTER, note_flaw
-from slowmatch.jobs.queue import Depths
-from slowmatch.jobs.runtime import JobFunction
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, note_flaw
+from slowmatch.jobs.lifecycle.messages import Depths
+from slowmatch.jobs.queries import overview, removed_jobs, runs
+from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.settings import SettingsError, settings
 from tests.integration.jobs.conftest import Queues, put_waiting
 
@@ -67,7 +69,7 @@ def test_database_without_the_column_does_not_stop_a_good_job(
 def test_dispatcher_sends_nothing_to_a_disabled_job(con: Connection, queues: Queues) -> None:
     put_waiting(con, "record-expiry", 3)
     note_flaw(con, "record-expiry", "URL has no value")
-    assert dispatch.send_due(con, con.now()) == 0
+    assert redelivery.send_due(con, con.now()) == 0
     assert queues.take() == []
 
 
@@ -75,7 +77,7 @@ def test_dispatcher_tries_one_run_after_a_while(con: Connection, queues: Queues)
     put_waiting(con, "record-expiry", 3)
     put_waiting(con, "db-cleanup", 3)
     note_flaw(con, "record-expiry", "URL has no value")
-    assert dispatch.send_due(con, con.now() + PROBE_AFTER) == 1 + 3
+    assert redelivery.send_due(con, con.now() + PROBE_AFTER) == 1 + 3
     assert len(queues.take()) == 1
 
 
@@ -98,8 +100,8 @@ def test_runs_of_a_job_with_a_wrong_definition_are_told_with_the_reason(con: Con
 def test_run_of_a_job_with_a_wrong_definition_can_be_deleted(con: Connection) -> None:
     put_waiting(con, "broken-job")
     ((run_id,),) = con.query("SELECT id::text FROM job_run")
-    assert store.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
-    assert removed.waiting_for_removed_jobs(con) == {}
+    assert runs.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
+    assert removed_jobs.waiting_for_removed_jobs(con) == {}
 
 
 @pytest.mark.usefixtures("broken_job")

@@ -9,9 +9,12 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped, unus
 
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
-from slowmatch.jobs import dispatch, enqueue, overview, queue, schedules, upkeep
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.duty import PartlyFailed
+from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import overview, schedules
 from slowmatch.records import store as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
@@ -19,56 +22,56 @@ from tests.integration.jobs.conftest import Queues, Work
 
 def test_a_run_due_later_is_sent_when_its_time_comes_near(con: Connection, queues: Queues) -> None:
     enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1))
-    assert dispatch.send_due(con, con.now()) == 0
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=50)) == 1
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=50)) == 0
+    assert redelivery.send_due(con, con.now()) == 0
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=50)) == 1
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=50)) == 0
 
 
 def test_a_run_whose_message_was_lost_is_sent_again(con: Connection, queues: Queues) -> None:
     run_id = enqueue(con, "record-expiry").run_id
     queues.take()
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=9)) == 0
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=11)) == 1
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=9)) == 0
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=11)) == 1
     assert queues.take() == [{"run_id": run_id, "attempt": 1}]
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=11)) == 0
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=11)) == 0
 
 
 def test_a_message_that_is_on_its_way_is_not_sent_again(con: Connection, queues: Queues) -> None:
     now = con.now()
     enqueue(con, "record-expiry", due_at=now + timedelta(minutes=29))
-    assert dispatch.send_due(con, now + timedelta(minutes=15)) == 1
-    assert dispatch.send_due(con, now + timedelta(minutes=27)) == 0
+    assert redelivery.send_due(con, now + timedelta(minutes=15)) == 1
+    assert redelivery.send_due(con, now + timedelta(minutes=27)) == 0
 
 
 def test_what_was_scheduled_and_is_due_is_enqueued_by_the_dispatcher(con: Connection, work: Work) -> None:
     run_id = enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1)).run_id
-    dispatch.send_due(con, con.now() + timedelta(minutes=50))
+    redelivery.send_due(con, con.now() + timedelta(minutes=50))
     assert work.run()["state"] == "scheduled" and len(work.events(run_id)) == 1
-    dispatch.send_due(con, con.now() + timedelta(minutes=90))
+    redelivery.send_due(con, con.now() + timedelta(minutes=90))
     assert work.run()["state"] == "enqueued"
     assert work.events(run_id)[1:] == [["scheduled", "enqueued", "due", "dispatcher"]]
-    dispatch.send_due(con, con.now() + timedelta(minutes=110))
+    redelivery.send_due(con, con.now() + timedelta(minutes=110))
     assert len(work.events(run_id)) == 2
 
 
 def test_a_backlog_is_sent_in_the_order_of_its_due_times_and_up_to_a_limit(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "BATCH", 2)
+    monkeypatch.setattr(redelivery, "BATCH", 2)
     made = [enqueue(con, "record-expiry").run_id for _ in range(5)]
     queues.take()
     now = con.now() + timedelta(minutes=11)
-    assert dispatch.send_due(con, now) == 5
+    assert redelivery.send_due(con, now) == 5
     assert [message["run_id"] for message in queues.take()] == made
-    monkeypatch.setattr(dispatch, "MOST", 4)
-    assert dispatch.send_due(con, now + timedelta(minutes=11)) == 4
+    monkeypatch.setattr(redelivery, "MOST", 4)
+    assert redelivery.send_due(con, now + timedelta(minutes=11)) == 4
 
 
 def test_all_is_sent_again_when_that_is_asked_for(con: Connection, queues: Queues) -> None:
     enqueue(con, "record-expiry")
     enqueue(con, "record-expiry", due_at=con.now() + timedelta(minutes=5))
-    assert dispatch.send_due(con, con.now()) == 0
-    assert dispatch.send_due(con, con.now(), resend_all=True) == 2
+    assert redelivery.send_due(con, con.now()) == 0
+    assert redelivery.send_due(con, con.now(), resend_all=True) == 2
 
 
 def test_a_run_enqueued_in_a_transaction_exists_only_with_it(con: Connection, queues: Queues) -> None:
@@ -85,16 +88,16 @@ def test_a_run_enqueued_in_a_transaction_exists_only_with_it(con: Connection, qu
 def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = queue.url
-    monkeypatch.setattr(queue, "url", lambda job: real(job) + "-gone")
-    monkeypatch.setattr(dispatch, "BATCH", 1)
+    real = messages.url
+    monkeypatch.setattr(messages, "url", lambda job: real(job) + "-gone")
+    monkeypatch.setattr(redelivery, "BATCH", 1)
     enqueue(con, "record-expiry")
     with pytest.raises(
         PartlyFailed, match="record-expiry: its queue takes no messages: The specified queue does"
     ):
-        dispatch.send_due(con, con.now())
-    monkeypatch.setattr(queue, "url", real)
-    assert dispatch.send_due(con, con.now()) == 1
+        redelivery.send_due(con, con.now())
+    monkeypatch.setattr(messages, "url", real)
+    assert redelivery.send_due(con, con.now()) == 1
 
 
 def test_a_lost_attempt_is_retried(
@@ -103,8 +106,8 @@ def test_a_lost_attempt_is_retried(
     work.be_killed()
     run = work.run()
     over = datetime.fromisoformat(run["lease_until"])
-    assert run["state"] == "processing" and dispatch.rescue_lost(con, over + timedelta(seconds=5)) == 0
-    assert dispatch.rescue_lost(con, over + timedelta(seconds=5, milliseconds=1)) == 1
+    assert run["state"] == "processing" and redelivery.rescue_lost(con, over + timedelta(seconds=5)) == 0
+    assert redelivery.rescue_lost(con, over + timedelta(seconds=5, milliseconds=1)) == 1
     run = work.run()
     assert (run["state"], run["failures"]) == ("scheduled", 1) and run["error"].startswith("Lost")
     assert work.attempts(run["id"]) == [[1, "lost", "Lost"]] and queues.delayed() == 1
@@ -121,7 +124,7 @@ def test_the_last_attempt_lost_is_a_failed_run(con: Connection, work: Work) -> N
         """
     )
     due_at = work.run()["due_at"]
-    dispatch.rescue_lost(con, con.now())
+    redelivery.rescue_lost(con, con.now())
     run = work.run()
     assert (run["state"], run["due_at"]) == ("failed", due_at) and run["error"].startswith("Lost")
 
@@ -135,8 +138,8 @@ def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:
     work.spec = JOBS["db-cleanup"]
     work.tick("2026-11-24T01:00:00Z")
     now = datetime.fromisoformat("2026-11-24T03:30:00+00:00")
-    assert upkeep.report_missed(con, now) == 2
-    assert upkeep.report_missed(con, now) == 0
+    assert retention.report_missed(con, now) == 2
+    assert retention.report_missed(con, now) == 0
     rows = con.query("SELECT occurrence FROM job_missed ORDER BY 1")
     assert [at.hour for (at,) in rows] == [1, 3]
 
@@ -148,7 +151,7 @@ def test_no_tick_is_missed_from_before_its_schedule_was_known(con: Connection) -
         at=known,
     )
     for minutes in (1, 11, 16):
-        assert upkeep.report_missed(con, known + timedelta(minutes=minutes)) == 0
+        assert retention.report_missed(con, known + timedelta(minutes=minutes)) == 0
 
 
 def test_a_tick_while_its_rule_is_disabled_is_not_missed(con: Connection) -> None:
@@ -157,10 +160,10 @@ def test_a_tick_while_its_rule_is_disabled_is_not_missed(con: Connection) -> Non
         "VALUES ('record-expiry', 'cron(0 * * * ? *)', false, :at)",
         at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
     )
-    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
+    assert retention.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
     con.query("UPDATE job SET schedule_enabled = true")
-    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T03:09:59+00:00")) == 0
-    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T03:10:00+00:00")) == 1
+    assert retention.report_missed(con, datetime.fromisoformat("2026-11-24T03:09:59+00:00")) == 0
+    assert retention.report_missed(con, datetime.fromisoformat("2026-11-24T03:10:00+00:00")) == 1
 
 
 def test_after_a_long_silence_the_last_day_is_reported(con: Connection) -> None:
@@ -168,7 +171,7 @@ def test_after_a_long_silence_the_last_day_is_reported(con: Connection) -> None:
         "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'cron(0 * * * ? *)', :at)",
         at=datetime.fromisoformat("2026-11-01T00:00:00+00:00"),
     )
-    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 24
+    assert retention.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 24
 
 
 def test_the_ticks_of_a_rate_are_not_watched(con: Connection, work: Work) -> None:
@@ -179,13 +182,13 @@ def test_the_ticks_of_a_rate_are_not_watched(con: Connection, work: Work) -> Non
     )
     work.tick("2026-11-24T00:37:00Z")
     work.tick("2026-11-24T01:37:00Z")
-    assert upkeep.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
+    assert retention.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
 
 
 def test_history_is_purged_past_its_retention(con: Connection, work: Work, environment: Settings) -> None:
     work.tick()
-    assert upkeep.purge_runs(con, con.now() + timedelta(days=29), environment) == 0
-    assert upkeep.purge_runs(con, con.now() + timedelta(days=31), environment) == 1
+    assert retention.purge_runs(con, con.now() + timedelta(days=29), environment) == 0
+    assert retention.purge_runs(con, con.now() + timedelta(days=31), environment) == 1
     assert con.query("SELECT count(*) FROM job_event") == [[0]]
 
 
@@ -197,8 +200,8 @@ def test_failed_runs_are_kept_longer(con: Connection, work: Work, environment: S
 
     work.handler = refuse
     work.tick()
-    assert upkeep.purge_runs(con, con.now() + timedelta(days=31), environment) == 0
-    assert upkeep.purge_runs(con, con.now() + timedelta(days=91), environment) == 1
+    assert retention.purge_runs(con, con.now() + timedelta(days=31), environment) == 0
+    assert retention.purge_runs(con, con.now() + timedelta(days=91), environment) == 1
 
 
 def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures(
@@ -228,7 +231,7 @@ def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures
             day=at.date(),
             at=at,
         )
-    upkeep.purge_history(con, now, environment)
+    retention.purge_history(con, now, environment)
     for table in ("schedule_event", "job_hour", "job_hour_error", "record_hour"):
         assert con.query(f"SELECT count(*) FROM {table}") == [[2]], table
     for table in ("mail_outbox", "job_missed", "notification"):
@@ -243,7 +246,7 @@ def test_all_that_is_old_is_purged_however_much(con: Connection, environment: Se
         FROM (SELECT now() - interval '31 days' AS at) AS old, generate_series(1, 1001)
         """
     )
-    assert upkeep.purge_runs(con, con.now(), environment) == 1001
+    assert retention.purge_runs(con, con.now(), environment) == 1001
 
 
 def test_the_function_counts_records_too_and_forgets_what_is_old(
@@ -264,7 +267,7 @@ def test_the_function_counts_records_too_and_forgets_what_is_old(
 def test_the_function_does_it_all_and_leaves_a_sign_of_life(
     con: Connection, queues: Queues, lambda_context: Any
 ) -> None:
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
     queues.make_dead_letters()
     boto3.client("events").put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     enqueue(con, "record-expiry")
@@ -273,7 +276,7 @@ def test_the_function_does_it_all_and_leaves_a_sign_of_life(
     assert (done["lost"], done["sent"], done["missed"], done["purged"], done["failed"]) == (0, 0, 0, 0, {})
     assert con.query("SELECT name FROM job WHERE schedule IS NOT NULL") == [["db-cleanup"]]
     assert con.query("SELECT done ->> 'schedules', failing FROM dispatcher_tick") == [[str(len(JOBS)), {}]]
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
 
 
 def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection, work: Work) -> None:
@@ -282,7 +285,7 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
         at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
     )
     now = datetime.fromisoformat("2026-11-24T01:30:00+00:00")
-    assert upkeep.report_missed(con, now) == 1
+    assert retention.report_missed(con, now) == 1
     assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 1
     work.tick("2026-11-24T00:00:00Z")
     assert schedules.seen(con)["record-expiry"]["missed"] == [now.replace(minute=0)]
@@ -297,12 +300,12 @@ def test_whether_a_job_is_scheduled_is_known_from_the_first_look_at_its_rule(
 ) -> None:
     rules = boto3.client("events")
     rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
-    jobs = ("db-cleanup", "mail-test")
+    jobs = ("db-cleanup", "send-test-mail")
     assert [overview.job_card(con, job, con.now())["scheduled"] for job in jobs] == [None, None]
-    upkeep.read_schedules(con, con.now(), "slowmatch-test")
+    retention.read_schedules(con, con.now(), "slowmatch-test")
     rules.delete_rule(Name="slowmatch-test-db-cleanup")
     assert [overview.job_card(con, job, con.now())["scheduled"] for job in jobs] == [True, False]
-    upkeep.read_schedules(con, con.now(), "slowmatch-test")
+    retention.read_schedules(con, con.now(), "slowmatch-test")
     assert overview.job_card(con, "db-cleanup", con.now())["scheduled"] is False
 
 
@@ -314,29 +317,29 @@ def test_a_pause_before_the_first_look_at_the_rule_says_nothing_about_it(con: Co
 def test_a_rule_is_kept_as_it_was_last_read(
     con: Connection, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
     rules = boto3.client("events")
     rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     rules.disable_rule(Name="slowmatch-test-db-cleanup")
-    upkeep.read_schedules(con, con.now(), "slowmatch-test")
+    retention.read_schedules(con, con.now(), "slowmatch-test")
     kept = [["cron(0 2 * * ? *)", False]]
     assert con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'db-cleanup'") == kept
 
     def refuse(**_: Any) -> Any:
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "DescribeRule")
 
-    monkeypatch.setattr(upkeep.events(), "describe_rule", refuse)
+    monkeypatch.setattr(retention.events(), "describe_rule", refuse)
     with pytest.raises(PartlyFailed, match="db-cleanup: ThrottlingException"):
-        upkeep.read_schedules(con, con.now(), "slowmatch-test")
+        retention.read_schedules(con, con.now(), "slowmatch-test")
     assert con.query("SELECT schedule, schedule_enabled FROM job WHERE name = 'db-cleanup'") == kept
     rules.delete_rule(Name="slowmatch-test-db-cleanup")
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
 
 
 def test_a_rule_that_is_gone_or_not_understood_stops_nothing(
     con: Connection, queues: Queues, lambda_context: Any
 ) -> None:
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
     rules = boto3.client("events")
     rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     dispatcher({}, lambda_context)
@@ -347,7 +350,7 @@ def test_a_rule_that_is_gone_or_not_understood_stops_nothing(
         "SET schedule = EXCLUDED.schedule, schedule_enabled = true, ticks_checked_to = EXCLUDED.ticks_checked_to"
     )
     assert overview.jobs(con, con.now())[0]["next"] == []
-    assert upkeep.report_missed(con, con.now()) == 0
+    assert retention.report_missed(con, con.now()) == 0
     dispatcher({}, lambda_context)
     assert con.query("SELECT schedule FROM job WHERE name = 'db-cleanup'") == [[None]]
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()

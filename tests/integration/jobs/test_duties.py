@@ -12,9 +12,11 @@ from dispatcher import duties
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, Unavailable
 from slowmatch.deadline import Deadline
-from slowmatch.jobs import dispatch, enqueue, queue, upkeep
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.duty import PartlyFailed, for_each
+from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
+from slowmatch.jobs.lifecycle import messages
 from slowmatch.records import store as records
 from slowmatch.settings import settings
 from tests.conftest import STACK, LambdaContext
@@ -32,9 +34,9 @@ def work_for_all(
 ) -> Iterator[None]:
     """Something to do for every duty: two lost attempts, a run without a message, a missed tick, and old rows."""
     monkeypatch.setattr(duties, "LOCK_SECONDS", 0.05)
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
     queues.make_dead_letters()
-    boto3.client("sqs").send_message(QueueUrl=queue.url("db-cleanup-dead"), MessageBody="a dead letter")
+    boto3.client("sqs").send_message(QueueUrl=messages.url("db-cleanup-dead"), MessageBody="a dead letter")
     for job in RULES:
         boto3.client("events").put_rule(Name=f"{STACK}-{job}", ScheduleExpression=HOURLY)
         con.query(
@@ -46,8 +48,8 @@ def work_for_all(
     work.spec = JOBS["db-cleanup"]
     work.be_killed()
     con.query("UPDATE job_run SET lease_until = now() - interval '1 minute'")
-    enqueue(con, "mail-test")
-    con.query("UPDATE job_run SET message_at = NULL WHERE job = 'mail-test'")
+    enqueue(con, "send-test-mail")
+    con.query("UPDATE job_run SET message_at = NULL WHERE job = 'send-test-mail'")
     records.create(con, "x", con.now(), "ann")
     con.query(
         """
@@ -61,7 +63,7 @@ def work_for_all(
     yield
     for job in RULES:
         boto3.client("events").delete_rule(Name=f"{STACK}-{job}")
-    upkeep.events.cache_clear()
+    retention.events.cache_clear()
 
 
 @contextmanager
@@ -124,7 +126,7 @@ def test_a_locked_job_row_fails_the_duties_for_that_job_alone(con: Connection, l
 def test_a_locked_note_fails_the_note_alone(
     con: Connection, lambda_context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    upkeep.note_tick(con, con.now())
+    retention.note_tick(con, con.now())
     with idle_in_transaction("SELECT FROM dispatcher_tick"):
         done = dispatcher({}, lambda_context)
     assert is_all_done_but(con, done, "note what it did") and done["lost"] == 2
@@ -144,14 +146,14 @@ def test_a_locked_roll_up_fails_that_duty_alone(
 
 def test_what_keeps_failing_keeps_its_since(con: Connection) -> None:
     began, later = con.now(), con.now() + timedelta(minutes=5)
-    upkeep.note_tick(con, began, {}, {"send due runs": "no"})
-    upkeep.note_tick(con, later, {}, {"send due runs": "still no", "purge old runs": "no"})
+    retention.note_tick(con, began, {}, {"send due runs": "no"})
+    retention.note_tick(con, later, {}, {"send due runs": "still no", "purge old runs": "no"})
     ((kept,),) = con.query("SELECT failing FROM dispatcher_tick")
     assert kept == {
         "send due runs": {"since": began.isoformat(), "problem": "still no"},
         "purge old runs": {"since": later.isoformat(), "problem": "no"},
     }
-    upkeep.note_tick(con, later, {}, {})
+    retention.note_tick(con, later, {}, {})
     assert failing(con) == {}
 
 
@@ -182,7 +184,7 @@ def test_a_connection_that_breaks_fails_one_duty(
         con.query("SELECT pg_terminate_backend(pg_backend_pid())")
         return 0
 
-    monkeypatch.setattr(dispatch, "rescue_lost", hang_up)
+    monkeypatch.setattr(redelivery, "rescue_lost", hang_up)
     assert is_all_done_but(con, dispatcher({}, lambda_context), "rescue lost runs")
 
 
@@ -197,7 +199,7 @@ def test_without_a_database_the_invocation_fails(
     monkeypatch.setenv("DB_PORT", "1")
     settings.cache_clear()
     broken = settings()
-    monkeypatch.setattr(dispatch, "rescue_lost", go_away)
+    monkeypatch.setattr(redelivery, "rescue_lost", go_away)
     with pytest.raises(Unavailable):
         dispatcher({}, lambda_context)
 

@@ -8,7 +8,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.enqueue import Enqueued, KeyReused
+from slowmatch.jobs.lifecycle.enqueue import Enqueued, KeyReused
 from tests.integration.jobs.conftest import Queues
 
 NOON = datetime(2050, 1, 1, 12, tzinfo=UTC)

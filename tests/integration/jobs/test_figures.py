@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection, StatementError
-from slowmatch.jobs import enqueue, overview, rollup
+from slowmatch.jobs import enqueue
+from slowmatch.jobs.dispatcher import rollup
+from slowmatch.jobs.dispatcher.rollup import roll_up
 from slowmatch.jobs.ids import new_run_id
-from slowmatch.jobs.rollup import roll_up
+from slowmatch.jobs.queries import overview
 from tests.integration.jobs.conftest import Queues, Work
 
 HOUR = timedelta(hours=1)

@@ -7,7 +7,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, PayloadError, enqueue
 from slowmatch.jobs.definition import MAX_JSON_BYTES
-from slowmatch.jobs.run_log import FIRST_LINES, LAST_LINES, LINE_CHARACTERS
+from slowmatch.jobs.worker.run_log import FIRST_LINES, LAST_LINES, LINE_CHARACTERS
 from tests.integration.jobs.conftest import Queues, Work
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import Count
-from slowmatch.jobs import changes, counts, enqueue, store, workers
-from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
+from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.queries import counts, runs, workers
+from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import Queues
 from tests.integration.records.plans import indexes_of
 
@@ -82,10 +84,10 @@ def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
 ) -> None:
     found = []
     for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
-        monkeypatch.setattr(store, "WALKED", walked)
-        monkeypatch.setattr(store, "FAR", far)
+        monkeypatch.setattr(runs, "WALKED", walked)
+        monkeypatch.setattr(runs, "FAR", far)
         crowd.query("SELECT pg_current_xact_id()")  # nothing kept from before
-        found.append([store.page(crowd, RunFilter(text=text), None, limit) for limit in (1, 9, 200)])
+        found.append([runs.page(crowd, RunFilter(text=text), None, limit) for limit in (1, 9, 200)])
     assert found[0] == found[1] == found[2]
 
 
@@ -100,13 +102,13 @@ def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -
 
 
 def test_a_page_has_a_largest_size_and_goes_on(crowd: Connection) -> None:
-    items, after = store.page(crowd, RunFilter(), None, store.LONGEST + 100)
+    items, after = runs.page(crowd, RunFilter(), None, runs.LONGEST + 100)
     shown = json.loads(items)
-    assert len(shown) == store.LONGEST and shown[-1]["id"] == after
+    assert len(shown) == runs.LONGEST and shown[-1]["id"] == after
 
 
 def test_blank_text_is_no_filter(crowd: Connection) -> None:
-    assert len(json.loads(store.page(crowd, RunFilter(text="  "), None, 20)[0])) == 20
+    assert len(json.loads(runs.page(crowd, RunFilter(text="  "), None, 20)[0])) == 20
 
 
 def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connection, queues: Queues) -> None:
@@ -159,14 +161,14 @@ COUNTED = [
 
 def test_a_bulk_count_is_what_the_action_would_change(crowd: Connection) -> None:
     for wanted, action, number in COUNTED:
-        assert changes.bulk_count(crowd, wanted, action) == Count(number, capped=False), wanted
+        assert actions.bulk_count(crowd, wanted, action) == Count(number, capped=False), wanted
 
 
 def test_bulk_actions_on_a_text_change_what_was_counted(crowd: Connection, queues: Queues) -> None:
     wanted = RunFilter(text="broke", error_type="KeyError")
-    assert store.bulk_count(crowd, wanted, "requeue").number == 200
-    assert len(store.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
-    assert store.bulk_count(crowd, wanted, "requeue").number == 0
+    assert runs.bulk_count(crowd, wanted, "requeue").number == 200
+    assert len(runs.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
+    assert runs.bulk_count(crowd, wanted, "requeue").number == 0
 
 
 def test_ranges_of_identifiers() -> None:
@@ -189,7 +191,7 @@ def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[dict[str, str]
     walked: list[dict[str, str]] = []
     before = None
     while True:
-        items, before = store.page(con, wanted, before, limit)
+        items, before = runs.page(con, wanted, before, limit)
         walked += json.loads(items)
         if before is None:
             return walked
@@ -207,6 +209,6 @@ def _indexes(con: Connection, wanted: RunFilter, monkeypatch: pytest.MonkeyPatch
         return real(sql, **params)
 
     monkeypatch.setattr(con, "query", explained)
-    store.page(con, wanted, None, 20)
+    runs.page(con, wanted, None, 20)
     monkeypatch.undo()
     return used

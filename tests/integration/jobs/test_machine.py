@@ -57,7 +57,7 @@ def test_a_worker_whose_run_was_taken_away_changes_nothing(
 @pytest.mark.parametrize("waited", [NOW, timedelta(minutes=6)])
 def test_two_dispatchers_close_an_attempt_once(house: Callable[[], House], waited: timedelta) -> None:
     history = house()
-    step(history, "enqueue", job="mail-test", delay=NOW, how="plainly")
+    step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
     step(history, "first_worker", which=0, again=False, order="crash")
     step(history, "first_worker", which=0, again=False, order="crash")
     step(history, "two_dispatchers_at_once", begun_anew=True, waited=waited)
@@ -88,7 +88,7 @@ def test_a_batch_goes_on_when_its_first_run_was_taken_away(
 ) -> None:
     history = house()
     for _ in range(3):
-        step(history, "enqueue", job="mail-test", delay=NOW, how="plainly")
+        step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
     history.take(list(history.post.messages), again=False)
     history.promises_hold()
     step(history, "run_is_taken_away", order=order, how=how)
@@ -102,7 +102,7 @@ def test_a_worker_whose_claim_a_crash_took_back_changes_nothing(
     house: Callable[[], House], begun_anew: bool, order: str
 ) -> None:
     history = house()
-    step(history, "enqueue", job="mail-test", delay=NOW, how="plainly")
+    step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
     step(history, "first_worker", which=0, again=begun_anew, order=order)
     step(history, "server_crashes")
     if begun_anew:

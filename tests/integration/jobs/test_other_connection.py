@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import PayloadError, dispatch, enqueue, on_connection
-from slowmatch.jobs.enqueue import KeyReused
+from slowmatch.jobs import PayloadError, enqueue, on_connection
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle.enqueue import KeyReused
 from slowmatch.testing.postgres import Postgres
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -61,8 +62,8 @@ def test_dispatcher_sends_what_nobody_announced_after_ten_minutes(
     other: Any, con: Connection, queues: Queues
 ) -> None:
     enqueue(on_connection(other), "record-expiry")
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=9)) == 0
-    assert dispatch.send_due(con, con.now() + timedelta(minutes=11)) == 1
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=9)) == 0
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=11)) == 1
 
 
 def test_announcement_happens_once(other: Any, queues: Queues) -> None:

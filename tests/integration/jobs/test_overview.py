@@ -10,9 +10,12 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
-from slowmatch.jobs import Permanent, changes, enqueue, overview, queue, store, upkeep
+from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.lifecycle import actions, messages
+from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.records import store as records
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -67,9 +70,9 @@ def test_what_a_bulk_action_is_about_is_counted_further(
     con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _many(con, CAP + 5)
-    assert store.bulk_count(con, RunFilter(), "requeue") == Count(CAP + 5, capped=False)
-    monkeypatch.setattr(changes, "COUNTED", CAP + 4)
-    assert store.bulk_count(con, RunFilter(state="succeeded"), "requeue") == Count(CAP + 4, capped=True)
+    assert runs.bulk_count(con, RunFilter(), "requeue") == Count(CAP + 5, capped=False)
+    monkeypatch.setattr(actions, "COUNTED", CAP + 4)
+    assert runs.bulk_count(con, RunFilter(state="succeeded"), "requeue") == Count(CAP + 4, capped=True)
 
 
 def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
@@ -171,7 +174,7 @@ def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, wo
     assert card["words"] == "every hour, on the hour" and len(card["next"]) == 5
     assert card["success_rate"] == 0.75 and card["queue_depth"] == {"number": 1, "capped": False}
     assert card["last_error"] == "Permanent: no such mailbox" and card["p50_ms"] is None
-    upkeep.roll_up(con, con.now())
+    retention.roll_up(con, con.now())
     rolled = overview.job_card(con, "record-expiry", con.now())
     assert rolled["success_rate"] == 0.75 and rolled["p95_ms"] >= rolled["p50_ms"] >= 0
 
@@ -210,7 +213,7 @@ def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
     work.tick("2026-11-24T01:00:00Z")
     work.handler = lambda context: None
     work.tick("2026-11-24T02:00:00Z")
-    store.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
+    runs.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
     card = overview.job_card(con, "record-expiry", con.now())
     assert card["last_error"] is None and card["success_rate"] == 0.5
     assert [run["state"] for run in card["recent"]] == ["failed", "succeeded", "deleted"]
@@ -238,7 +241,7 @@ def test_history_is_live_before_and_after_a_roll_up(
     work.tick("2026-11-24T02:00:00Z")
     for rolled in (False, True):
         if rolled:
-            upkeep.roll_up(con, con.now())
+            retention.roll_up(con, con.now())
             work.handler = stumble
             work.tick("2026-11-24T03:00:00Z")
         buckets = overview.history(con, con.now(), span)
@@ -251,10 +254,10 @@ def test_history_is_live_before_and_after_a_roll_up(
 def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connection, work: Work) -> None:
     work.tick()
     now = con.now()
-    upkeep.roll_up(con, now - 5 * HOUR)
+    retention.roll_up(con, now - 5 * HOUR)
     con.query("UPDATE job_event SET at = at - interval '4 hours'")
     for _ in range(2):
-        upkeep.roll_up(con, now)
+        retention.roll_up(con, now)
     assert con.query("SELECT sum(succeeded) FROM job_hour") == [[1]]
     assert sum(bucket["succeeded"] for bucket in overview.history(con, now, "24h")[:-3]) == 1
 
@@ -265,7 +268,7 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
     con.query("UPDATE job_attempt SET started_at = finished_at - interval '2 seconds'")
     for rolled in (False, True):
         if rolled:
-            upkeep.roll_up(con, con.now())
+            retention.roll_up(con, con.now())
         found = overview.durations(con, con.now(), "24h")
         assert set(found) == set(JOBS)
         assert [bucket["p95_ms"] for bucket in found["record-expiry"]] == [None] * 23 + [2000]
@@ -275,7 +278,7 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
 def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, work: Work) -> None:
     work.handler = stumble
     work.tick("2026-11-24T01:00:00Z")
-    upkeep.roll_up(con, con.now())
+    retention.roll_up(con, con.now())
     work.tick("2026-11-24T02:00:00Z")
     work.handler = refuse
     work.tick("2026-11-24T03:00:00Z")
@@ -310,7 +313,7 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     made = [
         enqueue(con, "record-expiry", trigger=trigger, actor="ann").run_id for trigger in ("api", "console")
     ]
-    store.change(con, "delete", actor="bob", ids=made)
+    runs.change(con, "delete", actor="bob", ids=made)
     overview.pause(con, "db-cleanup", "ann", "audit", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
@@ -366,13 +369,13 @@ def test_depths_are_read_once_in_five_seconds(
 ) -> None:
     import boto3
 
-    assert "cannot be read" in (queue.depths().problem or "")
+    assert "cannot be read" in (messages.depths().problem or "")
     for job in JOBS:
         boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{job}-dead")
-    assert queue.depths().problem is not None
+    assert messages.depths().problem is not None
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 6)
-    assert queue.depths().jobs["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
+    assert messages.depths().jobs["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
 
 
 def _many(con: Connection, number: int) -> None:

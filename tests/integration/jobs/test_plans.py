@@ -9,9 +9,10 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP
-from slowmatch.jobs import alerts, cards, dispatch, overview, removed, stats, waiting
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.filters import RunFilter
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.queries import health, job_summaries, overview, removed_jobs, stats, waiting
+from slowmatch.jobs.run_filter import RunFilter
 
 
 @pytest.fixture
@@ -31,7 +32,9 @@ def runs_of_another_job(con: Connection) -> None:
 def test_the_card_of_a_job_without_runs_does_not_walk_through_those_of_others(
     con: Connection, runs_of_another_job: None
 ) -> None:
-    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + cards._KNOWN, names='["daily-summary"]'))
+    plan = "\n".join(
+        row[0] for row in con.query("EXPLAIN " + job_summaries._KNOWN, names='["daily-summary"]')
+    )
     assert "using job_run_job_state" in plan and "using job_run_job " in plan
     assert "job_run_pkey" not in plan and "Seq Scan on job_run " not in plan, plan
 
@@ -109,7 +112,7 @@ def waiting_runs(con: Connection, runs_of_another_job: None) -> None:
 @pytest.mark.usefixtures("waiting_runs")
 @pytest.mark.parametrize(
     ("sql", "scans"),
-    [(dispatch._DUE, 1), (removed._REMOVED, 2), (alerts._ALERTS, 2)],
+    [(redelivery._DUE, 1), (removed_jobs._REMOVED, 2), (health._ALERTS, 2)],
     ids=["due runs", "runs of removed jobs", "alerts"],
 )
 def test_each_job_s_waiting_runs_are_found_without_those_of_others(

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from console.verdict import wrong
+from console.views.warnings import wrong
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
-from slowmatch.jobs import overview, removed, store
-from slowmatch.jobs.filters import RunFilter
-from slowmatch.jobs.queue import Depths
+from slowmatch.jobs.lifecycle.messages import Depths
+from slowmatch.jobs.queries import overview, removed_jobs, runs
+from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import put_waiting
 
 
@@ -19,13 +19,13 @@ def test_runs_are_counted_by_removed_job_up_to_the_cap(con: Connection) -> None:
     put_waiting(con, "a-job", state="scheduled")
     put_waiting(con, "z-job", CAP + 1)
     put_waiting(con, "db-cleanup", 3)
-    assert removed.waiting_for_removed_jobs(con) == {"a-job": Count(3, False), "z-job": Count(CAP, True)}
+    assert removed_jobs.waiting_for_removed_jobs(con) == {"a-job": Count(3, False), "z-job": Count(CAP, True)}
 
 
 def test_nothing_waits_for_a_removed_job(con: Connection) -> None:
-    assert removed.waiting_for_removed_jobs(con) == {}
+    assert removed_jobs.waiting_for_removed_jobs(con) == {}
     put_waiting(con, "db-cleanup")
-    assert removed.waiting_for_removed_jobs(con) == {}
+    assert removed_jobs.waiting_for_removed_jobs(con) == {}
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_they_are_neither_the_oldest_that_waits_nor_a_silence(con: Connection) -
 def test_one_is_deleted_by_its_id(con: Connection) -> None:
     put_waiting(con, "old-job", 2)
     ((run_id,), _) = con.query("SELECT id::text FROM job_run ORDER BY id")
-    assert store.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
-    assert removed.waiting_for_removed_jobs(con) == {"old-job": Count(1, False)}
+    assert runs.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
+    assert removed_jobs.waiting_for_removed_jobs(con) == {"old-job": Count(1, False)}
 
 
 def test_all_are_deleted_by_a_filter_and_no_others(con: Connection) -> None:
     put_waiting(con, "old-job", 600)
     put_waiting(con, "db-cleanup")
-    assert len(store.change(con, "delete", wanted=RunFilter(job="old-job"), actor="ann").ids) == 600
+    assert len(runs.change(con, "delete", wanted=RunFilter(job="old-job"), actor="ann").ids) == 600
     assert con.query("SELECT job FROM job_run WHERE state = 'enqueued'") == [["db-cleanup"]]

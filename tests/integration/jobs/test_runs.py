@@ -11,8 +11,12 @@ import pytest
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs import Cancelled, Continue, Permanent, claims, dispatch, endings, enqueue, overview, store
-from slowmatch.jobs.attempts import TRACEBACK_MAX
+from slowmatch.jobs import Cancelled, Continue, Permanent, enqueue
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.worker.executor import TRACEBACK_MAX
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 
@@ -72,7 +76,7 @@ def test_a_retry_that_is_due_later_than_a_message_can_wait_is_left_to_the_dispat
     work.deliver(*queues.take())
     assert work.run()["state"] == "scheduled" and queues.delayed() == 0
     assert con.query("SELECT message_at FROM job_run") == [[None]]
-    assert dispatch.send_due(con, datetime.fromisoformat(work.run()["due_at"]) - timedelta(minutes=14)) == 1
+    assert redelivery.send_due(con, datetime.fromisoformat(work.run()["due_at"]) - timedelta(minutes=14)) == 1
     assert "retry 9 of 10 in" in work.events(run_id)[-1][2]
 
 
@@ -139,7 +143,7 @@ def test_a_late_first_attempt_cannot_finish_the_second(work: Work, con: Connecti
     def overtaken(context: Any) -> str:
         if context.attempt == 1:
             work.end_lease(context.run_id)
-            assert dispatch.rescue_lost(con, con.now()) == 1
+            assert redelivery.rescue_lost(con, con.now()) == 1
             work.make_due(context.run_id)
             work.deliver({"run_id": context.run_id, "attempt": 2})
         return f"attempt {context.attempt}"
@@ -173,7 +177,7 @@ def test_a_deleted_run_stops_at_its_next_checkpoint(work: Work, con: Connection)
 
     def slow(context: Any) -> None:
         assert context.checkpoint() is False
-        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        runs.change(con, "delete", ids=[context.run_id], actor="ann")
         with pytest.raises(Cancelled):
             context.checkpoint()
         reached.append("stopped")
@@ -205,7 +209,7 @@ def test_a_checkpoint_tells_when_time_is_nearly_up(work: Work, given: int, reser
 
 def test_what_is_only_reported_is_written_once_a_second(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(at=0.0)
-    monkeypatch.setattr("slowmatch.jobs.context.time", SimpleNamespace(monotonic=lambda: clock.at))
+    monkeypatch.setattr("slowmatch.jobs.worker.context.time", SimpleNamespace(monotonic=lambda: clock.at))
     written: list[Any] = []
 
     def report(context: Any) -> None:
@@ -222,7 +226,7 @@ def test_what_is_only_reported_is_written_once_a_second(work: Work, monkeypatch:
 def test_a_deleted_waiting_run_never_starts(work: Work, con: Connection) -> None:
     enqueue(con, "record-expiry")
     run = work.run()
-    store.change(con, "delete", ids=[run["id"]], actor="ann")
+    runs.change(con, "delete", ids=[run["id"]], actor="ann")
     work.deliver(message(run, 1))
     assert work.seen == []
 
@@ -244,7 +248,7 @@ def test_log_lines_and_progress_reach_the_database(work: Work, con: Connection) 
 def test_a_message_in_another_jobs_queue_starts_nothing(work: Work, con: Connection) -> None:
     run_id = enqueue(con, "db-cleanup").run_id
     assert work.deliver({"run_id": run_id, "attempt": 1}) == []
-    assert work.seen == [] and store.get(con, run_id)["state"] == "enqueued"
+    assert work.seen == [] and runs.get(con, run_id)["state"] == "enqueued"
 
 
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
@@ -318,7 +322,7 @@ def test_a_run_that_was_deleted_meanwhile_is_not_tried_again(
     work: Work, con: Connection, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def deleted(context: Any) -> None:
-        store.change(con, "delete", ids=[context.run_id], actor="ann")
+        runs.change(con, "delete", ids=[context.run_id], actor="ann")
         raise RuntimeError
 
     work.handler = deleted
@@ -366,6 +370,6 @@ def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     work.tick()
     run = work.run()
     stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now(), con.now())
-    end = endings.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
-    assert endings.finish(con, stale, end, con.now(), None, None, []) == endings.Finished(False, [], None)
+    end = finish.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
+    assert finish.finish(con, stale, end, con.now(), None, None, []) == finish.Finished(False, [], None)
     assert work.run()["state"] == "succeeded"

@@ -9,9 +9,11 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped, unus
 
 from slowmatch.db import Connection
 from slowmatch.deadline import Deadline
-from slowmatch.jobs import dispatch, enqueue, queue
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.duty import PartlyFailed
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.lifecycle import messages
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import Queues, Work, put_waiting
 
@@ -19,7 +21,7 @@ from tests.integration.jobs.conftest import Queues, Work, put_waiting
 def sent_to(monkeypatch: pytest.MonkeyPatch, refusing: str = "") -> list[str]:
     """The job of each call that sends messages to a queue from now on; the queue of `refusing` takes none."""
     called: list[str] = []
-    real = queue.sqs().send_message_batch
+    real = messages.sqs().send_message_batch
 
     def send(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
         job = QueueUrl.removeprefix(settings().queue_url_prefix)
@@ -30,7 +32,7 @@ def sent_to(monkeypatch: pytest.MonkeyPatch, refusing: str = "") -> list[str]:
             )
         return real(QueueUrl=QueueUrl, Entries=Entries)
 
-    monkeypatch.setattr(queue.sqs(), "send_message_batch", send)
+    monkeypatch.setattr(messages.sqs(), "send_message_batch", send)
     return called
 
 
@@ -42,7 +44,7 @@ def test_runs_of_a_removed_job_hold_up_nobody(
     for job in live:
         put_waiting(con, job)
     called = sent_to(monkeypatch)
-    assert dispatch.send_due(con, con.now()) == 3
+    assert redelivery.send_due(con, con.now()) == 3
     assert sorted(called) == live
 
 
@@ -52,7 +54,7 @@ def test_a_lost_run_of_a_removed_job_waits_without_a_message(
     work.be_killed()
     con.query("UPDATE job_run SET job = 'old-job', lease_until = now() - interval '1 minute'")
     called = sent_to(monkeypatch)
-    assert dispatch.rescue_lost(con, con.now()) == 1 and called == []
+    assert redelivery.rescue_lost(con, con.now()) == 1 and called == []
     assert con.query("SELECT state, message_at FROM job_run") == [["scheduled", None]]
 
 
@@ -63,7 +65,7 @@ def test_a_queue_that_refuses_is_asked_once_a_pass_and_holds_up_nobody(
     put_waiting(con, "db-cleanup", 30)
     called = sent_to(monkeypatch, refusing="record-expiry")
     with pytest.raises(PartlyFailed) as caught:
-        dispatch.send_due(con, con.now())
+        redelivery.send_due(con, con.now())
     assert caught.value.done == 30 and called.count("record-expiry") == 1
     assert caught.value.problems == {
         "record-expiry": "its queue takes no messages: you may not send (AccessDenied)"
@@ -81,9 +83,9 @@ def test_a_message_that_sqs_refuses_alone_is_told_and_the_others_go_out(
     def throttle(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
         return {"Failed": [{"Id": Entries[0]["Id"], "Code": "Throttled", "SenderFault": False}]}
 
-    monkeypatch.setattr(queue.sqs(), "send_message_batch", throttle)
+    monkeypatch.setattr(messages.sqs(), "send_message_batch", throttle)
     with pytest.raises(PartlyFailed, match="record-expiry: its queue refused a message: Throttled") as caught:
-        dispatch.send_due(con, con.now())
+        redelivery.send_due(con, con.now())
     assert caught.value.done == 9
     assert con.query("SELECT count(*) FROM job_run WHERE message_at IS NULL") == [[16]]
 
@@ -91,17 +93,17 @@ def test_a_message_that_sqs_refuses_alone_is_told_and_the_others_go_out(
 def test_jobs_take_turns_whatever_the_backlog_of_one(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "MOST", 40)
+    monkeypatch.setattr(redelivery, "MOST", 40)
     put_waiting(con, "record-expiry", 100, days=3)
     put_waiting(con, "db-cleanup", 15)
-    assert dispatch.send_due(con, con.now()) == 40
+    assert redelivery.send_due(con, con.now()) == 40
     sent = con.query("SELECT job, count(*) FROM job_run WHERE message_at IS NOT NULL GROUP BY 1 ORDER BY 1")
     assert sent == [["db-cleanup", 15], ["record-expiry", 25]]
 
 
 def test_who_is_sent_first_changes(con: Connection) -> None:
     now = con.now()
-    firsts = {dispatch._in_turn(now + timedelta(minutes=minute))[0] for minute in range(len(JOBS))}
+    firsts = {redelivery._in_turn(now + timedelta(minutes=minute))[0] for minute in range(len(JOBS))}
     assert firsts == set(JOBS)
 
 
@@ -110,13 +112,13 @@ def test_sending_again_leaves_a_run_that_somebody_holds(con: Connection, queues:
     with closing(Connection(settings())) as other, other.transaction():
         other.query("SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE", id=ids[0])
         con.query("SET statement_timeout = '5s'")
-        assert dispatch.send_due(con, con.now(), resend_all=True) == 1
+        assert redelivery.send_due(con, con.now(), resend_all=True) == 1
 
 
 def test_what_the_deadline_leaves_over_is_sent_next_time(con: Connection, queues: Queues) -> None:
     put_waiting(con, "record-expiry", 3)
-    pointers = [queue.Pointer(*row) for row in con.query("SELECT job, id::text, 1, due_at FROM job_run")]
+    pointers = [messages.Pointer(*row) for row in con.query("SELECT job, id::text, 1, due_at FROM job_run")]
     con.query("UPDATE job_run SET message_at = now()")
-    assert queue.deliver(con, pointers, Deadline(0)) == queue.Delivery(0, {})
-    assert dispatch.send_due(con, con.now(), deadline=Deadline(0)) == 0
-    assert dispatch.send_due(con, con.now()) == 3
+    assert messages.deliver(con, pointers, Deadline(0)) == messages.Delivery(0, {})
+    assert redelivery.send_due(con, con.now(), deadline=Deadline(0)) == 0
+    assert redelivery.send_due(con, con.now()) == 3

@@ -9,7 +9,10 @@ import pytest
 
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, StatementError
-from slowmatch.jobs import claims, dispatch, enqueue, store, turns
+from slowmatch.jobs import enqueue
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle import claim, promotion
+from slowmatch.jobs.queries import runs
 from tests.integration.jobs.conftest import Queues, Work
 
 
@@ -51,7 +54,7 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
         waiting = enqueue(con, "record-expiry").run_id
         (pointer,) = queues.take()
         assert work.deliver(pointer) == []
-        assert store.get(con, waiting)["state"] == "enqueued"
+        assert runs.get(con, waiting)["state"] == "enqueued"
 
     work.handler = meet
     work.tick()
@@ -65,8 +68,8 @@ def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connectio
         enqueue(con, "record-expiry")
         (pointer,) = queues.take()
         assert work.deliver(pointer, pointer) == []
-        assert dispatch.send_due(con, con.now() + timedelta(minutes=45)) == 0
-        assert turns.give(con, ["record-expiry"]) == 0
+        assert redelivery.send_due(con, con.now() + timedelta(minutes=45)) == 0
+        assert promotion.give(con, ["record-expiry"]) == 0
         assert queues.take() == [] and queues.delayed() == 0
 
     work.handler = meet
@@ -81,7 +84,7 @@ def test_a_run_that_waits_for_hours_is_sent_by_the_dispatcher(
         enqueue(con, "record-expiry")
         (pointer,) = queues.take()
         work.deliver(pointer)
-        assert dispatch.send_due(con, con.now() + timedelta(minutes=75)) == 1
+        assert redelivery.send_due(con, con.now() + timedelta(minutes=75)) == 1
 
     work.handler = meet
     work.tick()
@@ -91,14 +94,14 @@ def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connect
     """One when they are requeued, and one when it is their turn."""
     number = 100
     ids = [enqueue(con, "record-expiry").run_id for _ in range(number)]
-    store.change(con, "delete", ids=ids, actor="ann")
+    runs.change(con, "delete", ids=ids, actor="ann")
     queues.take_all()
     sent = 0
 
     def meet(context: Any) -> None:
         nonlocal sent
         work.handler = lambda context: None
-        store.change(con, "requeue", ids=ids, actor="ann")
+        runs.change(con, "requeue", ids=ids, actor="ann")
         sent += len(pointers := queues.take_all())
         work.deliver(*pointers)
 
@@ -128,22 +131,22 @@ def test_a_job_that_becomes_idle_before_its_run_waits_starts_it(
 ) -> None:
     run_id = enqueue(con, "record-expiry").run_id
     queues.take()
-    assert turns.wait(con, "record-expiry", run_id, 1)
+    assert promotion.wait(con, "record-expiry", run_id, 1)
     assert queues.take() == [{"run_id": run_id, "attempt": 1}]
 
 
 def test_a_message_of_another_attempt_lets_nothing_wait(work: Work, con: Connection) -> None:
     run_id = enqueue(con, "record-expiry").run_id
-    assert not turns.wait(con, "record-expiry", run_id, 2)
+    assert not promotion.wait(con, "record-expiry", run_id, 2)
 
 
 def end(work: Work, context: Any, how: str) -> None:
     """Take its run from the handler; `finished` is left to the handler."""
     if how == "lost":
         work.end_lease(context.run_id)
-        dispatch.rescue_lost(work.con, work.con.now())
+        redelivery.rescue_lost(work.con, work.con.now())
     elif how == "deleted":
-        store.change(work.con, "delete", ids=[context.run_id], actor="ann")
+        runs.change(work.con, "delete", ids=[context.run_id], actor="ann")
 
 
 @pytest.fixture
@@ -189,6 +192,6 @@ def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
 
 
 def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> None:
-    holder = claims.Holder("worker", "request", con.now(), con.now() + timedelta(minutes=3))
+    holder = claim.Holder("worker", "request", con.now(), con.now() + timedelta(minutes=3))
     with pytest.raises(StatementError, match="job_run_trigger_check"):
-        claims.start(con, work.spec, holder, trigger="nobody", actor="nobody")
+        claim.start(con, work.spec, holder, trigger="nobody", actor="nobody")

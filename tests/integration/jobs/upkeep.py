@@ -10,8 +10,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from slowmatch.jobs import JOBS, dispatch, queue, turns
-from slowmatch.jobs.duty import PartlyFailed
+from slowmatch.jobs import JOBS
+from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.lifecycle import messages, promotion
 from tests.integration.jobs.crew import Crew
 from tests.integration.jobs.promises import WAITING, Runs
 
@@ -45,7 +47,7 @@ class Upkeep(Crew):
     def two_dispatchers_at_once(self, begun_anew: bool, waited: timedelta) -> None:
         """One is halted between looking and writing; meanwhile the other does all, and the next attempts begin."""
         self.clock.at += timedelta(minutes=6)
-        over = self.clock.at - dispatch.LEASE_GRACE
+        over = self.clock.at - redelivery.LEASE_GRACE
         seen = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
         seen.sort(key=lambda run: str(run.row["created_at"]))
         self.post.refuses = False
@@ -56,7 +58,7 @@ class Upkeep(Crew):
         self.clock.at += waited
         for run in seen:
             was, now = self.runs(), self.con.now()
-            dispatch._rescue(self.con, now, run.id, run.attempt, run.failures, run.max_attempts)
+            redelivery._rescue(self.con, now, run.id, run.attempt, run.failures, run.max_attempts)
             self.check_rescue(was, {run.id: (run.attempt, now)})
 
     # How it is done, and what it has to do
@@ -64,11 +66,11 @@ class Upkeep(Crew):
     def dispatch(self, waited: timedelta, resend_all: bool = False) -> None:
         self.clock.at += waited
         was, now = self.runs(), self.con.now()
-        dispatch.rescue_lost(self.con, now)
-        self.check_rescue(was, {run.id: (run.attempt, now - dispatch.LEASE_GRACE) for run in was.values()})
+        redelivery.rescue_lost(self.con, now)
+        self.check_rescue(was, {run.id: (run.attempt, now - redelivery.LEASE_GRACE) for run in was.values()})
         with suppress(PartlyFailed):
-            dispatch.send_due(self.con, now, resend_all=resend_all)
-        turns.give(self.con, list(JOBS))
+            redelivery.send_due(self.con, now, resend_all=resend_all)
+        promotion.give(self.con, list(JOBS))
         if not self.post.refuses:
             self.check_messages(now)
 
@@ -87,7 +89,7 @@ class Upkeep(Crew):
 
     def check_messages(self, now: datetime) -> None:
         """What is due within SQS's delay has a message on its way, and no other is overdue."""
-        soon = now + timedelta(seconds=queue.MAX_DELAY_SECONDS)
+        soon = now + timedelta(seconds=messages.MAX_DELAY_SECONDS)
         for run in self.runs().values():
             if run.state in WAITING and run.due_at <= soon:
-                assert run.message_at and run.message_at > now - dispatch.RESEND_AFTER
+                assert run.message_at and run.message_at > now - redelivery.RESEND_AFTER

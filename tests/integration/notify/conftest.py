@@ -11,9 +11,9 @@ import pytest
 from dispatcher import app as dispatcher
 from notifier.app import handler
 from slowmatch.db import Connection
-from slowmatch.jobs import queue as jobs_queue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.notify import queue, topic
+from slowmatch.jobs.lifecycle import messages as jobs_queue
+from slowmatch.notifications import queue, topic
 from slowmatch.settings import settings
 from tests.conftest import STACK
 from tests.receiver import Receiver, receiving

@@ -11,7 +11,7 @@ import pytest
 
 from notifier import deliver as delivering
 from slowmatch.db import Connection
-from slowmatch.notify import Destination, delivery, post, queue
+from slowmatch.notifications import Destination, delivery, queue, sender
 from slowmatch.settings import Settings
 from tests.conftest import STACK
 from tests.integration.notify.conftest import Telling
@@ -45,7 +45,7 @@ def test_a_receiver_in_trouble_is_tried_again_under_the_same_event_id(telling: T
         rested(telling)
         attempt(telling)
     assert telling.deliveries() == [["hook", "sent", 4, "HTTP 200"]]
-    assert len({post.headers["Slowmatch-Event-Id"] for post in telling.receiver.posts}) == 1
+    assert len({sender.headers["Slowmatch-Event-Id"] for sender in telling.receiver.posts}) == 1
 
 
 def test_retry_after_is_honoured(telling: Telling, con: Connection) -> None:
@@ -93,7 +93,7 @@ def test_a_new_address_pays_for_no_failure_of_the_old_one(telling: Telling, con:
     telling.to(telling.webhook() | {"url": telling.receiver.url("/new")})
     run(telling, "two")
     telling.tell()
-    assert [post.json["text"] for post in telling.receiver.at("/new")] == ["Permanent: two"]
+    assert [sender.json["text"] for sender in telling.receiver.at("/new")] == ["Permanent: two"]
     assert con.query("SELECT failures FROM notification_destination") == [[1]]
 
 
@@ -153,7 +153,7 @@ def test_gone_switches_off_tells_the_others_and_a_new_address_switches_on(
     telling.to(telling.webhook("old") | {"url": telling.receiver.url("/new")})
     run(telling, None)
     telling.tell()
-    assert [post.json["event"] for post in telling.receiver.at("/new")] == ["recovered"]
+    assert [sender.json["event"] for sender in telling.receiver.at("/new")] == ["recovered"]
 
 
 def test_a_storm_that_was_to_be_told_where_nothing_goes_any_more_is_told_at_the_new_address(
@@ -199,7 +199,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(
 
 
 def test_no_answer_is_tried_again(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivering, "post", lambda url, body, headers: post.post(url, body, headers, 0.2))
+    monkeypatch.setattr(delivering, "post", lambda url, body, headers: sender.post(url, body, headers, 0.2))
     telling.to(telling.webhook("silent"))
     run(telling, "no")
     telling.tell()
@@ -251,7 +251,7 @@ def test_a_last_attempt_that_is_under_way_is_waited_for(telling: Telling, con: C
     last = delivery.claim(con, to, con.now())
     assert last is not None and last.attempt == 20
     assert delivery.claim(con, to, con.now()) is None
-    delivery.note(con, last, "hook", post.Answer(200, "HTTP 200"), con.now())
+    delivery.note(con, last, "hook", sender.Answer(200, "HTTP 200"), con.now())
     assert telling.deliveries() == [["hook", "sent", 20, "HTTP 200"]]
 
 

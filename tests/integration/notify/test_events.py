@@ -7,13 +7,14 @@ from typing import Any
 import boto3
 import pytest
 
+from slowmatch.aws.secrets import SecretError
 from slowmatch.db import Connection
-from slowmatch.jobs import dispatch, enqueue, upkeep
-from slowmatch.jobs import queue as jobs_queue
-from slowmatch.jobs.messages import EventError
-from slowmatch.notify import publish_waiting
-from slowmatch.notify.trouble import trouble
-from slowmatch.secrets import SecretError
+from slowmatch.jobs import enqueue
+from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.lifecycle import messages as jobs_queue
+from slowmatch.jobs.worker.events import EventError
+from slowmatch.notifications import publish_waiting
+from slowmatch.notifications.trouble import trouble
 from slowmatch.settings import settings
 from tests.integration.notify.conftest import Telling
 from tests.integration.notify.test_notify import run
@@ -48,7 +49,7 @@ def test_an_attempt_that_is_tried_again_is_not_told(telling: Telling, con: Conne
                lease_until = now() - interval '1 minute'
         """
     )
-    assert dispatch.rescue_lost(con, con.now()) == 1
+    assert redelivery.rescue_lost(con, con.now()) == 1
     assert rows(con) == []
 
 
@@ -74,8 +75,8 @@ def test_a_missed_tick_is_told_once(telling: Telling, con: Connection) -> None:
         VALUES ('record-expiry', 'cron(0 * * * ? *)', now() - interval '75 minutes')
         """
     )
-    assert upkeep.report_missed(con, con.now()) >= 1
-    assert upkeep.report_missed(con, con.now()) == 0
+    assert retention.report_missed(con, con.now()) >= 1
+    assert retention.report_missed(con, con.now()) == 0
     ((number,),) = con.query("SELECT count(*) FROM job_missed")
     assert [row[:2] for row in rows(con)] == [["missed", "record-expiry"]] * number
     telling.dispatch()
@@ -306,7 +307,7 @@ def test_notifications_are_purged_with_failed_runs(
     run(telling, "no")
     telling.tell()
     con.query("UPDATE notification SET at = at - interval '91 days'")
-    upkeep.purge_history(con, con.now(), environment)
+    retention.purge_history(con, con.now(), environment)
     assert rows(con) == [] and telling.deliveries() == []
 
 

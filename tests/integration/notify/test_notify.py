@@ -9,8 +9,8 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.runtime import AttemptFailed, Worker
-from slowmatch.notify import Destination, delivery
+from slowmatch.jobs.worker.handler import AttemptFailed, Worker
+from slowmatch.notifications import Destination, delivery
 from tests.integration.notify.conftest import Telling
 
 

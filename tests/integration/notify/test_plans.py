@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs.notices import tell
-from slowmatch.notify import publish_waiting, queue
+from slowmatch.jobs.lifecycle.notifications import tell
+from slowmatch.notifications import publish_waiting, queue
 from tests.integration.notify.conftest import Telling
 from tests.integration.notify.test_notify import run
 

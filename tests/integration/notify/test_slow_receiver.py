@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from notifier import deliver as delivering
-from slowmatch.notify import Destination, delivery, queue
-from slowmatch.notify.post import Answer
+from slowmatch.notifications import Destination, delivery, queue
+from slowmatch.notifications.sender import Answer
 from tests.conftest import LambdaContext
 from tests.integration.notify.conftest import Telling
 

@@ -12,8 +12,9 @@ import migrate.app
 import notifier.app
 from slowmatch.db import Connection
 from slowmatch.http import envelope
-from slowmatch.jobs import PayloadError, catalog, messages
-from slowmatch.jobs.runtime import AttemptFailed
+from slowmatch.jobs import PayloadError, catalog
+from slowmatch.jobs.worker import events
+from slowmatch.jobs.worker.handler import AttemptFailed
 
 Handler = Callable[[Any, Any], Any]
 
@@ -26,8 +27,8 @@ UPKEEP: dict[str, Handler] = {
     "migrate": migrate.app.handler,
 }
 REFUSALS = (
-    messages.EventError,
-    messages.MessageError,
+    events.EventError,
+    events.MessageError,
     PayloadError,
     AttemptFailed,
     migrate.app.EventError,

@@ -14,13 +14,13 @@ from hypothesis.strategies import SearchStrategy
 import console.app
 import jobs_api.app
 import records_api.app
-from console import notices, sign_in_attempts
+from console.web import flash, sign_in_attempts
 from slowmatch.db import Connection
-from slowmatch.http import sessions
-from slowmatch.http.identity import Identity, Role
-from slowmatch.jobs import queue
+from slowmatch.http.auth import sessions
+from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.jobs.catalog import JOBS as JOB_SPECS
-from slowmatch.notify import queue as deliveries
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.notifications import queue as deliveries
 from tests.conftest import STACK, request_context
 from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, crashes, knock, may_start, runs
 from tests.integration.strange.mutations import broken, mutated, samples, some_text
@@ -164,10 +164,10 @@ def trying(con: Connection, lambda_context: Any, number: int) -> Iterator[Trials
     """All that the functions need to be invoked is there; nobody listens for mail."""
     for name in (*JOB_SPECS, *(f"{job}-dead" for job in JOB_SPECS), "notify"):
         boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
-    for remembered in (queue.sqs, deliveries.sqs):
+    for remembered in (messages.sqs, deliveries.sqs):
         remembered.cache_clear()
     yield Trials(con, lambda_context, number)
-    for remembered in (queue.sqs, deliveries.sqs):
+    for remembered in (messages.sqs, deliveries.sqs):
         remembered.cache_clear()
 
 
@@ -191,7 +191,7 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 
 def _pages() -> list[dict[str, Any]]:
     """Addresses and forms of the console, each with a notice."""
-    notice = [notices.cookie("done", "/records", "look").partition(";")[0]]
+    notice = [flash.cookie("done", "/records", "look").partition(";")[0]]
     looks = [
         "/records",
         "/jobs",

@@ -7,8 +7,8 @@ import pytest
 from daily_summary import app
 from daily_summary.app import handler
 from slowmatch.db import Connection
-from slowmatch.jobs import store
-from slowmatch.jobs.runtime import AttemptFailed
+from slowmatch.jobs.queries import runs
+from slowmatch.jobs.worker.handler import AttemptFailed
 from slowmatch.mail import message_from
 from slowmatch.settings import Settings
 from tests.conftest import LambdaContext
@@ -41,7 +41,7 @@ class LongJob:
 
     def last_run(self) -> dict[str, Any]:
         ((run_id,),) = self.con.query("SELECT id::text FROM job_run ORDER BY id DESC LIMIT 1")
-        return store.get(self.con, run_id)
+        return runs.get(self.con, run_id)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from daily_summary.app import handler
 from daily_summary.render import moment
 from slowmatch.db import Connection
-from slowmatch.jobs import store
-from slowmatch.jobs.runtime import AttemptFailed
-from slowmatch.mail import outbox
+from slowmatch.jobs.queries import runs
+from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.mail import sent_log
 from slowmatch.settings import Settings, settings
 from tests.integration.summary.conftest import Mailbox
 
@@ -71,14 +71,14 @@ def test_a_day_ends_at_its_midnight_or_now(mailbox: Mailbox, run: Any, half_past
 def test_a_run_that_is_deleted_sends_no_more(
     mailbox: Mailbox, run: Any, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = outbox.sent
+    sent = sent_log.sent
 
     def sent_and_deleted(con: Connection, *mail: Any) -> None:
         sent(con, *mail)
         ((run_id,),) = con.query("SELECT id::text FROM job_run")
-        store.change(con, "delete", ids=[run_id], actor="ann")
+        runs.change(con, "delete", ids=[run_id], actor="ann")
 
-    monkeypatch.setattr(outbox, "sent", sent_and_deleted)
+    monkeypatch.setattr(sent_log, "sent", sent_and_deleted)
     run()
     assert mailbox.taken == ["one@example.com"]
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from local import job_secrets, yaml_tags
-from local.job_check import columns
+from local.services import job_secrets
+from local.template import yaml_tags
+from local.template.job_check import columns
 from slowmatch.jobs import JOBS, Job
 from slowmatch.jobs.fields import Field
-from slowmatch.jobs.runtime import JobFunction
+from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.testing import JobTester
 from slowmatch.testing.postgres import Postgres
 from tests.sam.template import ROOT

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from slowmatch import secrets
+from slowmatch.aws import secrets
 from slowmatch.jobs import Context, Continue, Integer, Job, PayloadError, Permanent, Secret, Text, enqueue
-from slowmatch.jobs.runtime import JobFunction
+from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.mail import message_from, open_transport, transport_from
 from slowmatch.settings import SettingsError
 from slowmatch.testing import EnqueuedRun, JobTester

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from local import deploy, engine_version, quota
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
+from tools import deploy, engine_version, quota
 from tools.certificates import make
 
 
@@ -80,7 +80,7 @@ def run_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> MakeDeploy:
     """`make deploy` where there is no stack yet."""
-    monkeypatch.setattr("local.deploy.time.sleep", lambda _: None)
+    monkeypatch.setattr("tools.deploy.time.sleep", lambda _: None)
     files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
     return MakeDeploy([f"--sam={sam.path}", "--stage=prod", *files])
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from local import engine_version, queue_tags, quota
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
 from tests.sam.template import ROOT
+from tools import engine_version, queue_tags, quota
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local import deploy
 from tests.sam.moto_deployment import CREATE, DEPLOY, MIGRATE, MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
+from tools import deploy
 
 NOTIFIER = ["remote", "invoke", "NotifierFunction", "--config-env", "prod", "--output", "json"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from local import engine_version, stage
-from local.stage import Stage
+from tools import engine_version, stage
+from tools.stage import Stage
 
 
 @pytest.fixture

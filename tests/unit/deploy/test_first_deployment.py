@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from local import deployed_stack, stage
-from local.deployed_stack import PROTECTION
 from tests.sam.moto_deployment import CREATE, DEPLOY, MIGRATE, MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
+from tools import deployed_stack, stage
+from tools.deployed_stack import PROTECTION
 
 
 def test_the_first_deployment_can_be_undone_and_ends_protected(

@@ -7,11 +7,11 @@ import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from local import quota, stage
 from local.errors import StackError
-from local.stage import Stage
 from tests.sam import moto_stack
 from tests.sam.evaluated import Stack
+from tools import quota, stage
+from tools.stage import Stage
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local import rds_certificates
 from local.errors import StackError
 from tests.sam import template
+from tools import rds_certificates
 
 
 def test_the_certificates_lie_where_the_functions_look_for_them(

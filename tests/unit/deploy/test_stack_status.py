@@ -2,11 +2,11 @@
 
 import pytest
 
-from local import stack_status
-from local.deployed_stack import DeployedStack
 from local.errors import StackError
-from local.stage import Stage
 from tests.sam.template import ROOT
+from tools import stack_status
+from tools.deployed_stack import DeployedStack
+from tools.stage import Stage
 
 PROD = Stage("prod", {"stack_name": "slowmatch-prod", "region": "eu-west-1", "profile": "work"}, {})
 # Every state of a stack that is not deleted, except imports and REVIEW_IN_PROGRESS, which counts as no stack.

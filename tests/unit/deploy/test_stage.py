@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local import parameter_overrides, stack_name, stage
 from local.errors import StackError
 from tests.sam import template
+from tools import parameter_overrides, stack_name, stage
 
 LONGEST = stack_name.longest(template.all_resources())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from slowmatch.http.origin import foreign, header, host_name, origin
+from slowmatch.http.auth.csrf import foreign, header, host_name, origin
 
 
 def event(domain: str = "console.example.com", method: str = "POST", **headers: str) -> dict[str, Any]:

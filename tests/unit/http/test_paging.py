@@ -8,24 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowmatch.http import paging
+from slowmatch.http import pagination
 from slowmatch.http.problem import Problem
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(
-    st.integers(1, paging.BIGINT_MAX), TIMES, st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+    st.integers(1, pagination.BIGINT_MAX),
+    TIMES,
+    st.text(st.characters(exclude_characters="\0", codec="utf-8")),
 )
 def test_a_cursor_comes_back_as_the_keys_it_was_made_of(number: int, time: datetime, text: str) -> None:
-    cursor = paging.encode("newest", number, time, text)
-    assert paging.decode("newest", cursor, paging.whole, paging.moment, paging.text) == [number, time, text]
+    cursor = pagination.encode("newest", number, time, text)
+    assert pagination.decode("newest", cursor, pagination.whole, pagination.moment, pagination.text) == [
+        number,
+        time,
+        text,
+    ]
 
 
 @given(st.text())
 def test_any_other_text_is_a_problem_that_names_the_cursor(cursor: str) -> None:
     with pytest.raises(Problem) as caught:
-        paging.decode("newest", cursor, paging.whole)
+        pagination.decode("newest", cursor, pagination.whole)
     assert caught.value.status == 422
     assert [error["field"] for error in caught.value.errors] == ["cursor"]
 
@@ -49,32 +55,32 @@ def test_any_other_text_is_a_problem_that_names_the_cursor(cursor: str) -> None:
 )
 def test_a_forged_cursor_is_refused(content: object) -> None:
     with pytest.raises(Problem):
-        paging.decode("newest", _cursor(json.dumps(content)), paging.whole)
+        pagination.decode("newest", _cursor(json.dumps(content)), pagination.whole)
 
 
 @pytest.mark.parametrize("sign", ["!", " ", "\n", "."])
 def test_a_cursor_has_one_spelling(sign: str) -> None:
-    cursor = paging.encode("newest", 1)
-    assert paging.decode("newest", cursor, paging.whole) == [1]
+    cursor = pagination.encode("newest", 1)
+    assert pagination.decode("newest", cursor, pagination.whole) == [1]
     with pytest.raises(Problem):
-        paging.decode("newest", cursor[:4] + sign * 4 + cursor[4:], paging.whole)
+        pagination.decode("newest", cursor[:4] + sign * 4 + cursor[4:], pagination.whole)
 
 
 def test_a_cursor_nested_without_end_is_refused() -> None:
     with pytest.raises(Problem):
-        paging.decode("newest", _cursor("[" * 60_000), paging.whole)
+        pagination.decode("newest", _cursor("[" * 60_000), pagination.whole)
 
 
 @pytest.mark.parametrize("time", ["2026-12-31T12:00:00", "soon", 5, None])
 def test_a_time_in_a_cursor_has_its_offset(time: object) -> None:
     with pytest.raises(Problem):
-        paging.decode("active", _cursor(json.dumps(["active", time])), paging.moment)
+        pagination.decode("active", _cursor(json.dumps(["active", time])), pagination.moment)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", 5, None])
 def test_a_text_in_a_cursor_is_one_that_postgresql_can_hold(text: object) -> None:
     with pytest.raises(Problem):
-        paging.decode("title", _cursor(json.dumps(["title", text])), paging.text)
+        pagination.decode("title", _cursor(json.dumps(["title", text])), pagination.text)
 
 
 def _cursor(content: str) -> str:

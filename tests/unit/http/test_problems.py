@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from slowmatch.aws.secrets import SecretError
 from slowmatch.db import SchemaMissing, StatementError, Unavailable
 from slowmatch.http.api import Api
-from slowmatch.http.auth import public
-from slowmatch.http.problems import Problem
-from slowmatch.http.words import field_error
-from slowmatch.secrets import SecretError
+from slowmatch.http.auth.authentication import public
+from slowmatch.http.errors import Problem
+from slowmatch.http.validation import field_error
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
 from tests.conftest import request_context

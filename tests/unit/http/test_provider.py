@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from slowmatch.http.auth.oidc import Provider, Refusal, _usable
 from slowmatch.http.problem import Problem
-from slowmatch.http.provider import Provider, Refusal, _usable
 from slowmatch.telemetry import logger
 from tests.issuer import key, public
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from slowmatch import secrets
-from slowmatch.http import sessions
-from slowmatch.secrets import SecretError
+from slowmatch.aws import secrets
+from slowmatch.aws.secrets import SecretError
+from slowmatch.http.auth import sessions
 from slowmatch.settings import Settings
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from slowmatch.jobs.schedule_history import Seen, due, look
+from slowmatch.jobs.dispatcher.schedule_history import Seen, due, look
 
 HOURLY, HALF_PAST = "cron(0 * * * ? *)", "cron(30 * * * ? *)"
 TWICE = "cron(0,30 * * * ? *)"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local import ROOT, template
-from local.resources import Template
+from local import ROOT
+from local.template import reader
+from local.template.model import Template
 from tests.ports import free_ports
 from tests.unit.local.support import TEMPLATE, until
 
@@ -21,7 +22,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     outbox.mkdir()
     port = free_ports()
     process = subprocess.Popen(
-        [sys.executable, "-m", "local.moto_server", str(port), str(outbox)],
+        [sys.executable, "-m", "local.services.moto_server", str(port), str(outbox)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         env={"PATH": "", "MOTO_ACCOUNT_ID": "000000000000"},
@@ -37,7 +38,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def tiny() -> Template:
     """The template of the fixture folder."""
-    return template.read(TEMPLATE, aws_port=1)
+    return reader.read(TEMPLATE, aws_port=1)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from local import batch
+from local.event_sources import sqs_event
 
 MESSAGE = {
     "MessageId": "m1",
@@ -15,7 +15,7 @@ MESSAGE = {
 
 
 def test_messages_become_records() -> None:
-    (record,) = batch.event([MESSAGE], "arn:queue")["Records"]
+    (record,) = sqs_event.event([MESSAGE], "arn:queue")["Records"]
     assert record == {
         "messageId": "m1",
         "receiptHandle": "r1",
@@ -44,12 +44,12 @@ def test_messages_become_records() -> None:
     ],
 )
 def test_an_answer_without_failures_lets_all_go(answer: bytes) -> None:
-    assert batch.failed_items(answer, ["m1"]) == set()
+    assert sqs_event.failed_items(answer, ["m1"]) == set()
 
 
 def test_named_items_stay() -> None:
     answer = json.dumps({"batchItemFailures": [{"itemIdentifier": "m2"}]}).encode()
-    assert batch.failed_items(answer, ["m1", "m2", "m3"]) == {"m2"}
+    assert sqs_event.failed_items(answer, ["m1", "m2", "m3"]) == {"m2"}
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ def test_named_items_stay() -> None:
     ],
 )
 def test_a_malformed_answer_fails_the_batch_whole(payload: bytes) -> None:
-    with pytest.raises(batch.MalformedAnswer):
-        batch.failed_items(payload, ["m1"])
+    with pytest.raises(sqs_event.MalformedAnswer):
+        sqs_event.failed_items(payload, ["m1"])

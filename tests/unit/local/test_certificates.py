@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from local import certificates
+from local.seed import certificates
 
 NOT_AFTER = datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
 

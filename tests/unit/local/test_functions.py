@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from local.environment import Folders, Ports
-from local.functions import Functions
+from local.lambda_runtime.functions import Functions
 from local.output import Output
-from local.resources import Template
+from local.template.model import Template
 from tests.unit.local.support import alive, eventually, run
 
 
@@ -68,7 +68,7 @@ def test_a_failed_asynchronous_invocation_is_tried_again(
     tiny: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fixture's function allows one retry: two attempts in all."""
-    monkeypatch.setattr("local.functions.RETRY_AFTER_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr("local.lambda_runtime.functions.RETRY_AFTER_SECONDS", (0.05, 0.05))
     told = tmp_path / "told"
     body = json.dumps({"file": str(told), "raise": "no"})
 
@@ -96,7 +96,7 @@ def test_functions_with_routes_are_warm_before_the_first_request(tiny: Template,
 def test_stopping_waits_a_little_and_then_leaves_no_process(
     tiny: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.functions._GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("local.lambda_runtime.functions._GRACE_SECONDS", 1.0)
 
     async def test() -> None:
         results: list[Any] = []

@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from local.gateway import Gateway
-from local.invocation import Result
-from local.invoke_api import InvokeApi
-from local.resources import Function, Template
+from local.event_sources.gateway import Gateway
+from local.lambda_runtime.invocation import Result
+from local.lambda_runtime.invoke_api import InvokeApi
+from local.template.model import Function, Template
 from tests.ports import free_ports
 from tests.unit.local.support import run
 
@@ -123,7 +123,7 @@ def test_a_function_that_fails_is_an_internal_error(tiny: Template) -> None:
 def test_a_function_that_takes_too_long_is_unavailable_and_goes_on(
     tiny: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.gateway.API_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("local.event_sources.gateway.API_TIMEOUT_SECONDS", 0.1)
 
     async def test() -> None:
         async with gateway(tiny) as (session, functions):

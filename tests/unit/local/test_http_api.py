@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from local import http_api
-from local.http_api import Request
-from local.resources import Template
-from local.routes import Routes
+from local.event_sources import http_api
+from local.event_sources.http_api import Request
+from local.event_sources.routes import Routes
+from local.template.model import Template
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from local.intrinsics import Resolver
-from local.yaml_tags import TemplateError
+from local.template.intrinsics import Resolver
+from local.template.yaml_tags import TemplateError
 
 DOCUMENT: dict[str, Any] = {
     "Parameters": {

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from local import cli, job_check
-from local.job_check import WrongJobs, problems
-from local.yaml_tags import TemplateError
+from local import cli
+from local.template import job_check
+from local.template.job_check import WrongJobs, problems
+from local.template.yaml_tags import TemplateError
 
 JOB = """
 from slowmatch.jobs import Integer, Job, Secret, Text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.errors import StackError
-from local.job_secrets import read
+from local.services.job_secrets import read
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """How many processes functions may have here, and whether the database has a connection for each."""
 
-from local import template
-from local.postgres import MAX_CONNECTIONS
-from local.resources import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
+from local.services.postgres import MAX_CONNECTIONS
+from local.template import reader
+from local.template.model import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
 from tests.stack_process import ROOT
 
-FUNCTIONS = template.read(ROOT / "template.yaml", aws_port=1).functions
+FUNCTIONS = reader.read(ROOT / "template.yaml", aws_port=1).functions
 RESERVED_FOR_SUPERUSERS = 3
 
 

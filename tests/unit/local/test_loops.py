@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.loops import expand
-from local.yaml_tags import TemplateError
+from local.template.loops import expand
+from local.template.yaml_tags import TemplateError
 
 MAPPINGS = {"Job": {"Report": {"Name": "report", "Timeout": 60}, "Sweep": {"Name": "sweep"}}}
 

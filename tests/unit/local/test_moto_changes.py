@@ -7,7 +7,7 @@ import pytest
 from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 
-from local import moto_changes
+from local.services import moto_patches
 from tests.stack_process import until
 
 MANY = 1_000
@@ -27,7 +27,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
     kept = "is_message_valid_based_on_retention_period"
     monkeypatch.setattr(models.SQSBackend, kept, getattr(models.SQSBackend, kept))
     monkeypatch.setattr(models, "unix_time_millis", getattr(models, "unix_time_millis"))  # noqa: B009
-    moto_changes.quicken_queues()
+    moto_patches.quicken_queues()
     backend = models.SQSBackend("us-east-1", "000000000000")
     backend.create_queue("work", {})
     return backend

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from local import offer
 from local.environment import Folders, Ports
 from local.errors import StackError
 from local.output import Output
+from local.seed import offer
 from tests.unit.local.support import run
 
 PORTS = Ports(8080)

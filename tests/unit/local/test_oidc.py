@@ -11,8 +11,8 @@ import jwt
 import pytest
 
 from local.environment import API_AUDIENCE, CLIENT_ID
-from local.oidc import Provider
-from local.people import PEOPLE
+from local.services.oidc import Provider
+from local.services.people import PEOPLE
 from tests.ports import free_ports
 from tests.unit.local.support import run
 

@@ -1,8 +1,8 @@
 import html
 from pathlib import Path
 
-from local import pages
-from local.outbox import Outbox
+from local.services.outbox import Outbox
+from local.ui import pages
 
 PLAIN = b"Subject: one\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
 PAGE = b"Subject: <b>two</b>\r\nContent-Type: text/html\r\n\r\n<p>hello</p>\r\n"

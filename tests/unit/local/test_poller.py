@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local.aws import Aws
-from local.invocation import Result
-from local.poller import Poller
-from local.resources import Queue, QueueSource
+from local.event_sources.sqs_poller import Poller
+from local.lambda_runtime.invocation import Result
+from local.services.aws_client import Aws
+from local.template.model import Queue, QueueSource
 from tests.unit.local.support import eventually, run, settled
 
 SOURCE = QueueSource("", 1, 0, None, reports_item_failures=True, enabled=True)
@@ -205,7 +205,7 @@ def test_no_more_batches_at_a_time_than_slots(moto: int) -> None:
 def test_a_queue_that_cannot_be_read_is_reported_and_tried_again(
     moto: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.poller._PAUSE_AFTER_ERROR", 0.05)
+    monkeypatch.setattr("local.event_sources.sqs_poller._PAUSE_AFTER_ERROR", 0.05)
 
     async def test() -> None:
         async with bench(moto, "gone") as b:

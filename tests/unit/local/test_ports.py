@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from local.bridge import bridge_address
 from local.environment import HOST, Folders
+from local.services.docker_bridge import bridge_address
 from tests.unit.local.listening import listening
 from tests.unit.local.support import until
 from tests.unit.local.up import Up

@@ -13,9 +13,9 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from local.cluster import USERNAME, Cluster, PostgresError, password
 from local.environment import DATABASE
-from local.postgres import Postgres
+from local.services.cluster import USERNAME, Cluster, PostgresError, password
+from local.services.postgres import Postgres
 from tests.ports import free_ports
 from tests.unit.local.support import alive, run, settled
 

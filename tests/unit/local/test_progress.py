@@ -1,6 +1,6 @@
 import io
 
-from local.progress import Progress
+from local.seed.progress import Progress
 
 
 class Terminal(io.StringIO):

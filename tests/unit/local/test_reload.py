@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from local import watch
 from local.environment import Folders, Ports
+from local.lambda_runtime import watch
+from local.lambda_runtime.reload import reload
 from local.output import Output
-from local.reload import reload
-from local.resources import Function, Template
-from local.services import Plan
+from local.services.services import Plan
+from local.template.model import Function, Template
 from tests.unit.local.support import eventually, run
 
 

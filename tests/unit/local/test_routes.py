@@ -1,7 +1,7 @@
 import pytest
 
-from local.resources import Template
-from local.routes import Routes
+from local.event_sources.routes import Routes
+from local.template.model import Template
 
 
 @pytest.mark.parametrize(

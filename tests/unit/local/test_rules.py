@@ -7,11 +7,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local import template
-from local.aws import Aws
-from local.provision import provision
-from local.resources import Function, Rule, Target, Template
-from local.rules import Rules
+from local.event_sources.eventbridge import Rules
+from local.services.aws_client import Aws
+from local.services.provision import provision
+from local.template import reader
+from local.template.model import Function, Rule, Target, Template
 from slowmatch.jobs import cron
 from tests.unit.local.support import TEMPLATE, run
 
@@ -41,7 +41,7 @@ class Bench:
 async def bench(port: int) -> AsyncIterator[Bench]:
     async with aiohttp.ClientSession() as session:
         aws = Aws(session, f"http://127.0.0.1:{port}")
-        read = template.read(TEMPLATE, port)
+        read = reader.read(TEMPLATE, port)
         async with session.post(f"http://127.0.0.1:{port}/moto-api/reset"):
             await provision(aws, read, {"database": {"username": "u"}}, "slowmatch@example.com")
         yield Bench(aws, read)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pg8000.native
 import pytest
 
-from local import certificates, seed, seed_runs
-from local.certificates import Certificate
 from local.cli import main
 from local.environment import Folders, Ports
-from local.progress import Progress
-from local.seed import SeedError
+from local.seed import certificates, records, runs
+from local.seed.certificates import Certificate
+from local.seed.progress import Progress
+from local.seed.records import SeedError
 from slowmatch.db.migration import migrations
 from tests.ports import free_ports
 from tests.unit.local.up import Up
@@ -44,7 +44,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 @pytest.fixture
 def con(services: Up) -> Iterator[pg8000.native.Connection]:
-    with seed.connect(Ports(services.port), Folders(services.folder)) as connection:
+    with records.connect(Ports(services.port), Folders(services.folder)) as connection:
         connection.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         for migration in migrations():
             for part in migration.statements if migration.is_online else [migration.sql]:
@@ -53,10 +53,10 @@ def con(services: Up) -> Iterator[pg8000.native.Connection]:
 
 
 def test_certificates_become_records_once(con: pg8000.native.Connection) -> None:
-    assert seed.is_empty(con)
-    assert seed.add_certificates(con, FOUND) == 3
-    assert seed.add_certificates(con, [*FOUND, Certificate("CN=new", OVER)]) == 1
-    assert not seed.is_empty(con)
+    assert records.is_empty(con)
+    assert records.add_certificates(con, FOUND) == 3
+    assert records.add_certificates(con, [*FOUND, Certificate("CN=new", OVER)]) == 1
+    assert not records.is_empty(con)
     rows = con.run("SELECT title, expiry_date, is_expired FROM record ORDER BY id LIMIT 1")
     assert rows == [["CN=over", OVER, False]]
 
@@ -90,15 +90,15 @@ def test_the_command_loads_certificates_and_synthetic_records(
 def test_the_command_adds_no_certificate_twice(
     services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seed.add_certificates(con, certificates.bundle())
+    records.add_certificates(con, certificates.bundle())
     assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
     assert "0 certificates of the CA bundle added as records: all were there" in capsys.readouterr().out
 
 
 def test_what_was_loaded_is_counted_in_the_hourly_figures(con: pg8000.native.Connection) -> None:
-    seed.add_certificates(con, FOUND)
+    records.add_certificates(con, FOUND)
     assert con.run("SELECT action, count, actor FROM record_event") == [["created", 3, "make seed"]]
-    seed.add_synthetic(con, 1000, Progress(1000, "records", io.StringIO()))
+    records.add_synthetic(con, 1000, Progress(1000, "records", io.StringIO()))
     [[created, expired]] = con.run("SELECT sum(created), sum(expired) FROM record_hour")
     assert 20 < created < 300 and expired > 0
 
@@ -119,7 +119,7 @@ def test_the_command_loads_runs_with_attempts_events_and_hourly_figures(
 
 
 def test_runs_that_were_loaded_look_like_those_that_ran(con: pg8000.native.Connection) -> None:
-    seed_runs.add(con, 20_000, Progress(20_000, "runs", io.StringIO()))
+    runs.add(con, 20_000, Progress(20_000, "runs", io.StringIO()))
     assert con.run("SELECT count(*) FROM job_run WHERE finished_at > now() OR created_at > started_at") == [
         [0]
     ]
@@ -149,9 +149,9 @@ def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native
     con.run("DROP TABLE record")
     with (
         pytest.raises(SeedError, match="not there yet"),
-        seed.connect(Ports(services.port), Folders(services.folder)) as fresh,
+        records.connect(Ports(services.port), Folders(services.folder)) as fresh,
     ):
-        seed.is_empty(fresh)
+        records.is_empty(fresh)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -161,7 +161,7 @@ def test_the_postgresql_of_another_folder_is_not_touched(
     """pg8000 leaves its socket to the garbage collector when it is refused."""
     with (
         pytest.raises(SeedError, match="is not the one of"),
-        seed.connect(Ports(services.port), Folders(tmp_path_factory.mktemp("other"))),
+        records.connect(Ports(services.port), Folders(tmp_path_factory.mktemp("other"))),
     ):
         pass
     gc.collect()

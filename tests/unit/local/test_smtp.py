@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from local.outbox import Outbox
-from local.smtp import Catcher, Mode
+from local.services.outbox import Outbox
+from local.services.smtp import Catcher, Mode
 from tests.ports import free_ports
 from tests.unit.local.support import run
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from local import sns
+from local.event_sources import sns
 
 
 def test_a_notification_becomes_lambdas_event() -> None:

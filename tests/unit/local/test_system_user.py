@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local import system_user
-from local.system_user import SystemUser, open_way, substitute_for_root
+from local.services import system_user
+from local.services.system_user import SystemUser, open_way, substitute_for_root
 
 
 @pytest.mark.parametrize(("uid", "substituted"), [(0, True), (1000, False)])

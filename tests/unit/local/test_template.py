@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from local import template
-from local.resources import Function, Template
-from local.yaml_tags import TemplateError
+from local.template import reader
+from local.template.model import Function, Template
+from local.template.yaml_tags import TemplateError
 from tests.unit.local.support import FIXTURE, TEMPLATE
 
 QUEUE_ARN = "arn:aws:sqs:us-east-1:000000000000:slowmatch-work"
@@ -94,7 +94,7 @@ def test_a_function_is_found_by_id_name_and_arn(tiny: Template, function: Functi
 
 
 def test_parameters_decide_conditions_and_mappings() -> None:
-    rich = template.read(TEMPLATE, aws_port=1, parameters={"Flavour": "rich"})
+    rich = reader.read(TEMPLATE, aws_port=1, parameters={"Flavour": "rich"})
     (function,) = rich.functions
     assert function.memory == 1024
     assert function.environment["SMTP_PORT"] == "25"
@@ -117,15 +117,15 @@ def test_a_template_that_cannot_run_is_refused_by_name(tmp_path: Path, text: str
     file = tmp_path / "template.yaml"
     file.write_text(text)
     with pytest.raises(TemplateError, match=said):
-        template.read(file, aws_port=1)
+        reader.read(file, aws_port=1)
 
 
 def test_a_missing_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"absent\.yaml"):
-        template.read(tmp_path / "absent.yaml", aws_port=1)
+        reader.read(tmp_path / "absent.yaml", aws_port=1)
 
 
 def test_the_projects_own_template_reads() -> None:
-    own = template.read(FIXTURE.parents[3] / "template.yaml", aws_port=8082)
+    own = reader.read(FIXTURE.parents[3] / "template.yaml", aws_port=8082)
     assert {"RecordsApiFunction", "DispatcherFunction"} <= {f.logical_id for f in own.functions}
     assert all(own.queue(source.queue_arn) for function in own.functions for source in function.queues)

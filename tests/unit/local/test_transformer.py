@@ -3,15 +3,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local import transformer
-from local.resources import Target
+from local.event_sources import input_transformer
+from local.template.model import Target
 
-EVENT = transformer.scheduled_event("arn:rule", "id-1", datetime(2026, 3, 1, 2, 0, tzinfo=UTC))
+EVENT = input_transformer.scheduled_event("arn:rule", "id-1", datetime(2026, 3, 1, 2, 0, tzinfo=UTC))
 EVENT["detail"] = {"name": 'say "hi"', "sizes": [1, 2]}
 
 
 def filled(template: str, **paths: str) -> str:
-    return transformer.target_input(EVENT, Target("arn:queue", template, tuple(paths.items())), "nightly")
+    return input_transformer.target_input(
+        EVENT, Target("arn:queue", template, tuple(paths.items())), "nightly"
+    )
 
 
 def test_a_schedule_sends_eventbridges_event() -> None:
@@ -22,11 +24,13 @@ def test_a_schedule_sends_eventbridges_event() -> None:
 
 
 def test_a_target_without_input_gets_the_event() -> None:
-    assert json.loads(transformer.target_input(EVENT, Target("arn:f", None, None), "nightly")) == EVENT
+    assert json.loads(input_transformer.target_input(EVENT, Target("arn:f", None, None), "nightly")) == EVENT
 
 
 def test_a_constant_input_is_sent_as_it_is() -> None:
-    assert transformer.target_input(EVENT, Target("arn:f", '{"a": <b>}', None), "nightly") == '{"a": <b>}'
+    assert (
+        input_transformer.target_input(EVENT, Target("arn:f", '{"a": <b>}', None), "nightly") == '{"a": <b>}'
+    )
 
 
 @pytest.mark.parametrize(

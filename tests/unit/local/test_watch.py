@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local import watch
+from local.lambda_runtime import watch
 from tests.unit.local.support import eventually, run
 
 

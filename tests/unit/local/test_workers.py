@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from local import pool as pool_module
-from local.function_process import process_environment
-from local.invocation import Result
-from local.pool import Pool
-from local.resources import Function, Template
-from local.runtime_api import RuntimeApi
+from local.lambda_runtime import pool as pool_module
+from local.lambda_runtime.invocation import Result
+from local.lambda_runtime.pool import Pool
+from local.lambda_runtime.process import process_environment
+from local.lambda_runtime.runtime_api import RuntimeApi
+from local.template.model import Function, Template
 from tests.unit.local.support import Lines, alive, eventually, run
 
 
@@ -74,7 +74,7 @@ def test_a_process_serves_one_invocation_after_another(function: Function) -> No
 def test_where_awslambdaric_has_no_native_client_a_portable_one_does_the_same(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.function_process.has_native_client", lambda: False)
+    monkeypatch.setattr("local.lambda_runtime.process.has_native_client", lambda: False)
 
     async def test() -> None:
         async with running(function) as pool:
@@ -226,7 +226,7 @@ def test_broken_code_is_said_once_and_works_when_repaired(editable: Function) ->
 def test_a_handler_that_hangs_while_it_is_imported_is_given_up(
     editable: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.worker.INIT_SECONDS", 0.5)
+    monkeypatch.setattr("local.lambda_runtime.worker.INIT_SECONDS", 0.5)
     (editable.code / "tiny" / "app.py").write_text("import time\ntime.sleep(60)\n")
 
     async def test() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from slowmatch.notify import Destination, read
-from slowmatch.secrets import SecretError
+from slowmatch.aws.secrets import SecretError
+from slowmatch.notifications import Destination, read
 
 pytestmark = pytest.mark.usefixtures("aws")
 JOBS = ("daily-summary", "db-cleanup")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from slowmatch.notify.destinations import EVENTS, Destination
-from slowmatch.notify.formats import Message, slack, teams, webhook, written
-from slowmatch.notify.routing import Notification
-from slowmatch.notify.words import story
+from slowmatch.notifications.destinations import EVENTS, Destination
+from slowmatch.notifications.formats import Message, slack, teams, webhook, written
+from slowmatch.notifications.message import story
+from slowmatch.notifications.routing import Notification
 
 AT = datetime(2026, 11, 24, 7, 0, 3, tzinfo=UTC)
 RUN = "01a20d25-5d63-70c1-974e-f133c2d38726"

@@ -1,7 +1,7 @@
 """What template.yaml promises about notifications."""
 
-from slowmatch.notify.delivery import LEASE
-from slowmatch.notify.post import LIMIT_SECONDS
+from slowmatch.notifications.delivery import LEASE
+from slowmatch.notifications.sender import LIMIT_SECONDS
 from tests.sam import template
 from tests.sam.template import of_type
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.notify import post as posting
-from slowmatch.notify.delivery import backoff
-from slowmatch.notify.post import Answer, post, retry_after
+from slowmatch.notifications import sender as posting
+from slowmatch.notifications.delivery import backoff
+from slowmatch.notifications.sender import Answer, post, retry_after
 from tests.receiver import Receiver, receiving
 from tools import certificates
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import job_check, template, template_files, yaml_tags
-from local.job_check import logical_id
+from local.template import files, job_check, reader, yaml_tags
+from local.template.job_check import logical_id
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tests.project_copy import copy_project, run, run_tests
@@ -61,7 +61,7 @@ def test_with_twenty_jobs_more_there_is_nothing_to_lint(crowded: Path) -> None:
 
 
 def test_with_twenty_jobs_more_the_local_stack_reads_the_template(crowded: Path) -> None:
-    found = template.read(crowded / "template.yaml", 8082)
+    found = reader.read(crowded / "template.yaml", 8082)
     queues = {queue.name.removeprefix("slowmatch-") for queue in found.queues}
     rules = {rule.name.removeprefix("slowmatch-") for rule in found.rules}
     scheduled = {name for number, name in enumerate(NAMES) if SCHEDULES[number % len(SCHEDULES)]}
@@ -71,7 +71,7 @@ def test_with_twenty_jobs_more_the_local_stack_reads_the_template(crowded: Path)
 
 def test_with_twenty_jobs_more_the_template_is_small_enough(crowded: Path) -> None:
     written = crowded / "template.yaml"
-    made = json.dumps(transform_of(template_files.load(written)))
+    made = json.dumps(transform_of(files.load(written)))
     assert max(written.stat().st_size, len(made)) < TEMPLATE_BYTES
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from local import ROOT, job_check, loops, yaml_tags
-from local.job_check import logical_id
+from local import ROOT
+from local.template import job_check, loops, yaml_tags
+from local.template.job_check import logical_id
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools import job_rows, new_job
 from tools.new_job import JobRefused, create, listing

@@ -17,7 +17,7 @@ from typing import Any
 
 import pg8000.native
 
-from slowmatch import secrets
+from slowmatch.aws import secrets
 from slowmatch.db.errors import Unavailable, from_details
 from slowmatch.db.wire import Wire
 from slowmatch.settings import Settings, settings

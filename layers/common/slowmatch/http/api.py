@@ -11,9 +11,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from slowmatch.http import answer_size, auth, envelope, problems
+from slowmatch.http import answer_size, envelope, errors
 from slowmatch.http.arguments import arguments
-from slowmatch.http.origin import method, with_headers
+from slowmatch.http.auth import authentication
+from slowmatch.http.auth.csrf import method, with_headers
 
 
 class Request(APIGatewayProxyEventV2):
@@ -37,7 +38,7 @@ class Api(APIGatewayHttpResolver):
 
     def __init__(self, statuses: Mapping[type[Exception], int] | None = None) -> None:
         super().__init__(enable_validation=True, response_validation_error_http_code=500)
-        for kind, handler in problems.handlers(statuses or {}).items():
+        for kind, handler in errors.handlers(statuses or {}).items():
             self.exception_handler(kind)(handler)
 
     def use(self, middlewares: Any) -> None:
@@ -55,7 +56,7 @@ class Api(APIGatewayHttpResolver):
 
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> Any:
         try:
-            auth.admit(self)
+            authentication.admit(self)
             response = route.func(**arguments(route, route_arguments, self.current_event.raw_event))
             answer_size.check(response.body)
             return response

@@ -9,10 +9,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import BaseModel
 
 from slowmatch.http import guard
-from slowmatch.http.auth import NOWHERE
-from slowmatch.http.origin import Event
+from slowmatch.http.auth.authentication import NOWHERE
+from slowmatch.http.auth.csrf import Event
 from slowmatch.http.problem import FieldError, Problem
-from slowmatch.http.words import field_error
+from slowmatch.http.validation import field_error
 
 Errors = list[Mapping[str, Any]]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from slowmatch.aws.secrets import SecretError
 from slowmatch.db import SchemaMissing, Unavailable
 from slowmatch.http.problem import Problem
-from slowmatch.secrets import SecretError
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BeforeValidator, Field
 
 from slowmatch.http import timestamps
-from slowmatch.http.paging import BIGINT_MAX, LIMIT_DEFAULT, LIMIT_MAX
+from slowmatch.http.pagination import BIGINT_MAX, LIMIT_DEFAULT, LIMIT_MAX
 from slowmatch.http.texts import SEARCH_MAX, without_nul
 
 CURSOR_MAX = 1000

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from slowmatch.http.origin import Event, header
+from slowmatch.http.auth.csrf import Event, header
 from slowmatch.http.problem import Problem
 
 BODY_LIMIT_BYTES = 64 * 1024

@@ -22,10 +22,10 @@ from slowmatch.jobs.fields import Addresses, Boolean, Choice, Date, Integer, Num
 # isort: split
 from slowmatch.db import on_connection
 from slowmatch.jobs.catalog import JOBS, UnknownJob
-from slowmatch.jobs.context import Cancelled, Context, Continue
-from slowmatch.jobs.enqueue import enqueue
+from slowmatch.jobs.lifecycle.enqueue import enqueue
 from slowmatch.jobs.retry import Permanent
-from slowmatch.jobs.runtime import serve
+from slowmatch.jobs.worker.context import Cancelled, Context, Continue
+from slowmatch.jobs.worker.handler import serve
 
 __all__ = [
     "JOBS",

@@ -14,7 +14,7 @@ from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, Receipt, check_address, message_id
 from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Smtp
-from slowmatch.mail.trial import trial, way
+from slowmatch.mail.test_message import trial, way
 
 __all__ = [
     "MailError",

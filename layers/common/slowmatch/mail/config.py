@@ -27,7 +27,7 @@ PRESETS = {"gmail": "smtp.gmail.com", "outlook": "smtp.office365.com", "zoho": "
 def transport_from(settings: Settings, read_secret: ReadSecret) -> Transport:
     """What the settings ask for; raise Refused, naming the setting, when mail cannot go out with them.
 
-    SMTP_HOST, SMTP_PORT and SMTP_SECURITY win over the preset. `read_secret` is `slowmatch.secrets.read`.
+    SMTP_HOST, SMTP_PORT and SMTP_SECURITY win over the preset. `read_secret` is `slowmatch.aws.secrets.read`.
     """
     sender = _sender(settings)
     if settings.mail_transport == "ses":

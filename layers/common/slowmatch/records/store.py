@@ -11,8 +11,8 @@ from typing import Any
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.db.counts import Census, Count
-from slowmatch.db.room import room
 from slowmatch.db.unchanged import unchanged
+from slowmatch.db.work_mem import room
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
 _COLUMNS = """id, title,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs.context import Context
-from slowmatch.jobs.runtime import AttemptFailed, JobFunction
+from slowmatch.jobs.worker.context import Context
+from slowmatch.jobs.worker.handler import AttemptFailed, JobFunction
 from slowmatch.settings import settings as stack_settings
 
 STACK = "slowmatch-test"

@@ -1,0 +1,32 @@
+"""The audit trail: who did what, and when."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from console.forms import run_filter
+from console.web import render
+from console.web.request import Request
+from slowmatch.db import Connection
+from slowmatch.jobs.queries import overview
+
+SIZE = 50
+CURSOR_MAX = 1_000
+
+
+def show(request: Request, con: Connection) -> Response[str]:
+    before = request.query.get("before", "")[:CURSOR_MAX]
+    wrong = False
+    try:
+        found = overview.activity(con, before or None, SIZE)
+    except ValueError:
+        before, wrong, found = "", True, overview.activity(con, None, SIZE)
+    start = run_filter.Filter({})
+    return render.page(
+        request,
+        "activity.html",
+        con=con,
+        counts=overview.counts(con),
+        items=found.items,
+        on_first=not before,
+        wrong=wrong,
+        next=start.address(request.path, before=found.next) if found.next else None,
+    )

@@ -1,0 +1,66 @@
+"""Hourly figures, counted from events and attempts, which never change."""
+
+from datetime import datetime, timedelta
+
+from slowmatch.db import Connection
+from slowmatch.jobs.queries.hours import counted_to, hour_of
+
+CATCH_UP = timedelta(hours=22)
+"""After a longer silence older hours stay as they are: their runs may be purged already."""
+
+
+def roll_up(con: Connection, now: datetime) -> None:
+    """Count the last two hours again, and those that an earlier silence left; repeating it changes nothing."""
+    start = max(
+        min(hour_of(now) - timedelta(hours=1), hour_of(counted_to(con, now))), hour_of(now - CATCH_UP)
+    )
+    with con.transaction():
+        con.query(HOURS, start=start, now=now)
+        con.query(ERRORS, start=start, now=now)
+        con.query(MARK, now=now)
+
+
+HOURS = """
+    WITH transitions AS (
+        SELECT run.job, date_trunc('hour', event.at, 'UTC') AS hour,
+               count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
+               count(*) FILTER (WHERE to_state = 'failed') AS failed,
+               count(*) FILTER (WHERE to_state = 'deleted') AS deleted,
+               count(*) FILTER (WHERE from_state = 'processing' AND to_state = 'scheduled') AS retried
+        FROM job_event AS event JOIN job_run AS run ON run.id = event.run_id
+        WHERE event.at >= CAST(:start AS timestamptz) AND event.at < CAST(:now AS timestamptz)
+        GROUP BY 1, 2
+    ), durations AS (
+        SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC') AS hour, count(*) AS attempts,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+                   ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
+               ) AS ms
+        FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
+        WHERE attempt.finished_at >= CAST(:start AS timestamptz) AND attempt.finished_at < CAST(:now AS timestamptz)
+        GROUP BY 1, 2
+    )
+    INSERT INTO job_hour (job, hour, succeeded, failed, deleted, retried, attempts, p50_ms, p95_ms)
+    SELECT job, hour, COALESCE(succeeded, 0), COALESCE(failed, 0), COALESCE(deleted, 0), COALESCE(retried, 0),
+           COALESCE(attempts, 0), ms[1], ms[2]
+    FROM transitions FULL JOIN durations USING (job, hour)
+    ON CONFLICT (job, hour) DO UPDATE
+    SET succeeded = EXCLUDED.succeeded, failed = EXCLUDED.failed, deleted = EXCLUDED.deleted,
+        retried = EXCLUDED.retried, attempts = EXCLUDED.attempts, p50_ms = EXCLUDED.p50_ms, p95_ms = EXCLUDED.p95_ms
+"""
+
+ERRORS = """
+    INSERT INTO job_hour_error (job, hour, error_type, count, last_run_id, last_at)
+    SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC'), attempt.error_type, count(*),
+           (array_agg(attempt.run_id ORDER BY attempt.finished_at DESC))[1], max(attempt.finished_at)
+    FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
+    WHERE attempt.finished_at >= CAST(:start AS timestamptz) AND attempt.finished_at < CAST(:now AS timestamptz)
+      AND attempt.error_type IS NOT NULL
+    GROUP BY 1, 2, 3
+    ON CONFLICT (job, hour, error_type) DO UPDATE
+    SET count = EXCLUDED.count, last_run_id = EXCLUDED.last_run_id, last_at = EXCLUDED.last_at
+"""
+
+MARK = """
+    INSERT INTO roll_up (subject, counted_to) VALUES ('runs', CAST(:now AS timestamptz))
+    ON CONFLICT (subject) DO UPDATE SET counted_to = EXCLUDED.counted_to
+"""

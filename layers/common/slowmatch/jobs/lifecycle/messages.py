@@ -1,0 +1,162 @@
+"""SQS: messages are pointers to runs. The truth is in PostgreSQL, so a lost message is only late."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from slowmatch.aws.clients import client, refusal
+from slowmatch.db import Connection, OtherConnection
+from slowmatch.deadline import NEVER, Deadline
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.settings import settings
+from slowmatch.telemetry import logger
+
+MAX_DELAY_SECONDS = 900
+"""SQS's longest DelaySeconds; what is due later is sent by the dispatcher."""
+BATCH = 10
+"""The most messages that SQS takes in one call."""
+DEPTHS_KEPT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One message: start attempt number `attempt` of a run, at `due_at`."""
+
+    job: str
+    run_id: str
+    attempt: int
+    due_at: datetime
+
+
+def url(job: str) -> str:
+    return settings().queue_url_prefix + job
+
+
+@dataclass(slots=True)
+class Delivery:
+    """How many messages SQS took, and, by job, why it refused others."""
+
+    sent: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def deliver(
+    con: Connection | OtherConnection, pointers: Sequence[Pointer], deadline: Deadline = NEVER
+) -> Delivery:
+    """Send the messages. A queue that takes none of a batch is asked no further, and the others get theirs.
+
+    What SQS does not take before the deadline is noted on the run, so that the dispatcher's next pass sends it.
+    Nothing is sent to a job that is not in the catalog.
+    """
+    now, done = con.now(), Delivery()
+    unsent: list[str] = []
+    by_job: dict[str, list[Pointer]] = {}
+    for pointer in pointers:
+        by_job.setdefault(pointer.job, []).append(pointer)
+    for job, messages in by_job.items():
+        is_open = job in JOBS
+        for start in range(0, len(messages), BATCH):
+            batch = messages[start : start + BATCH]
+            is_open = is_open and not deadline.is_over
+            left = _send(job, batch, now, done.refused) if is_open else [each.run_id for each in batch]
+            is_open = len(left) < len(batch)
+            unsent += left
+    if unsent:
+        con.query("UPDATE job_run SET message_at = NULL WHERE id = ANY(CAST(:ids AS uuid[]))", ids=unsent)
+    done.sent = len(pointers) - len(unsent)
+    return done
+
+
+@cache
+def sqs() -> Any:
+    return client("sqs")
+
+
+def _send(job: str, batch: Sequence[Pointer], now: datetime, refused: dict[str, str]) -> list[str]:
+    """The runs whose message was not taken; the reason is added to `refused`."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    entries = [
+        {
+            "Id": str(number),
+            "MessageBody": json.dumps({"run_id": pointer.run_id, "attempt": pointer.attempt}),
+            "DelaySeconds": _delay(pointer.due_at, now),
+        }
+        for number, pointer in enumerate(batch)
+    ]
+    try:
+        failed = sqs().send_message_batch(QueueUrl=url(job), Entries=entries).get("Failed", [])
+    except (BotoCoreError, ClientError) as error:
+        refused[job] = f"its queue takes no messages: {refusal(error)}"
+        failed = entries
+    else:
+        for entry in failed:
+            refused[job] = f"its queue refused a message: {entry.get('Message') or entry.get('Code')}"
+    if failed:
+        logger.warning(f"queue {url(job)}: {refused[job]}; the dispatcher will send again")
+    return [batch[int(entry["Id"])].run_id for entry in failed]
+
+
+def _delay(due_at: datetime, now: datetime) -> int:
+    return min(max(math.ceil((due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """Messages `visible`, `in_flight`, `delayed` and `dead` of each job whose queues can be read.
+
+    `problem` says which cannot.
+    """
+
+    jobs: dict[str, dict[str, int]]
+    problem: str | None = None
+
+
+def depths() -> Depths:
+    """How many messages there are, by SQS's approximate figures, at most five seconds old."""
+    client, now = sqs(), time.monotonic()
+    if _read and _read[-1][0] is client and now - _read[-1][1] < DEPTHS_KEPT_SECONDS:
+        return _read[-1][2]
+    found = _depths()
+    _read[:] = [(client, now, found)]
+    return found
+
+
+_read: list[tuple[Any, float, Depths]] = []
+_ATTRIBUTES = {
+    "visible": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+def _depths() -> Depths:
+    names = [name for job in JOBS for name in (job, f"{job}-dead")]
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = dict(zip(names, pool.map(_depth, names), strict=True))
+    jobs = {
+        job: {**work, "dead": dead["visible"]}
+        for job in JOBS
+        if (work := found[job]) is not None and (dead := found[f"{job}-dead"]) is not None
+    }
+    unread = [job for job in JOBS if job not in jobs]
+    which = f" of {', '.join(unread)}" if jobs else ""
+    problem = f"the queues{which} cannot be read; the function's log has the reason"
+    return Depths(jobs, problem if unread else None)
+
+
+def _depth(name: str) -> dict[str, int] | None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        answer = sqs().get_queue_attributes(QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values()))
+    except (BotoCoreError, ClientError) as error:
+        logger.error(f"queue {url(name)} cannot be read: {error}")
+        return None
+    return {word: int(answer["Attributes"][attribute]) for word, attribute in _ATTRIBUTES.items()}

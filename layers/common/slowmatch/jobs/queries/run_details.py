@@ -1,0 +1,134 @@
+"""One run with its attempts, events and log, in parts that fit into an answer.
+
+Lambda answers with 6 MB at most, and JSON inside of JSON may double in size. Each list is therefore cut by its
+size as JSON as well as by its length; pages of the whole list say where to go on.
+"""
+
+from typing import Literal, NamedTuple
+
+from slowmatch.db import Connection
+from slowmatch.db.unchanged import unchanged
+from slowmatch.jobs.queries.runs import RUN_FIELDS
+
+LOG_LINES = 1_000
+"""The last lines of a run's log that are read unless fewer are asked for."""
+
+PAGE_BYTES = 2_000_000
+TEXT_CHARACTERS = 500_000
+
+Part = Literal["attempts", "events", "log"]
+JsonField = Literal["payload", "result"]
+
+
+class PartPage(NamedTuple):
+    """Some items as a JSON array, oldest first, and the `place` of the last one if there are more."""
+
+    items: str
+    last: int | None
+
+
+class TextPage(NamedTuple):
+    """Some of a JSON text, and the characters up to its end if there are more."""
+
+    text: str
+    end: int | None
+
+
+class _List(NamedTuple):
+    """A table of what belongs to runs: its order, its rows as JSON, and how much of it the details show."""
+
+    table: str
+    place: str
+    item: str
+    limit: str
+    max_bytes: int
+
+
+_LINE = """json_build_object(
+    'id', id, 'attempt', attempt, 'at', at, 'level', level, 'message', message
+)"""  # jsonb takes twice as long for a long log
+_LISTS: dict[Part, _List] = {
+    "attempts": _List("job_attempt", "number", "to_jsonb(part) - 'run_id'", "100", 300_000),
+    "events": _List("job_event", "id", "to_jsonb(part) - 'run_id'", "200", 150_000),
+    "log": _List("job_log", "id", _LINE, "CAST(:log_lines AS integer)", 400_000),
+}
+
+
+def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
+    """The run with its last attempts, events and `log_lines` of its log, as JSON text.
+
+    `attempts_earlier`, `events_earlier` and `log_earlier` are the numbers of those before.
+    """
+    key = ("details", run_id, log_lines)
+    rows = unchanged(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
+    return rows[0][0] if rows else None
+
+
+def part(con: Connection, run_id: str, name: Part, after: int, limit: int) -> PartPage | None:
+    """Up to `limit` of a run's attempts, events or log lines `after` a place; None when there is no such run."""
+    rows = con.query(_PAGES[name], id=run_id, after=after, limit=limit)
+    if not rows:
+        return None
+    items, last, more = rows[0]
+    return PartPage(items, last if more else None)
+
+
+def json_text(con: Connection, run_id: str, field: JsonField, start: int = 0) -> TextPage | None:
+    """The next TEXT_CHARACTERS of a payload or result as JSON text; None when there is no such run."""
+    end = start + TEXT_CHARACTERS
+    rows = con.query(_TEXTS[field], id=run_id, start=min(start, 10**9) + 1, number=TEXT_CHARACTERS)
+    if not rows:
+        return None
+    text, length = rows[0]
+    return TextPage(text, end if length > end else None)
+
+
+# The first item is taken whatever its size, so that a page is never empty.
+_FITS = "(sum(octet_length(item::text)) OVER so_far <= {max_bytes} OR row_number() OVER so_far = 1)"
+_NEWEST = f"""
+    SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]') AS items,
+           (SELECT count(*) FROM {{table}} WHERE run_id = run.id) - count(*) FILTER (WHERE fits) AS earlier
+    FROM (
+        SELECT place, item, {_FITS} AS fits
+        FROM (
+            SELECT {{place}} AS place, {{item}} AS item FROM {{table}} AS part
+            WHERE run_id = run.id ORDER BY {{place}} DESC LIMIT {{limit}}
+        ) AS newest
+        WINDOW so_far AS (ORDER BY place DESC)
+    ) AS sized
+"""
+_DETAILS = """
+    SELECT json_build_object({fields}, {lists})::text
+    FROM job_run AS run, {sources}
+    WHERE run.id = CAST(:id AS uuid)
+""".format(
+    fields=RUN_FIELDS,
+    lists=", ".join(f"'{name}', {name}.items, '{name}_earlier', {name}.earlier" for name in _LISTS),
+    sources=", ".join(
+        f"LATERAL ({_NEWEST.format(**each._asdict())}) AS {name}" for name, each in _LISTS.items()
+    ),
+)
+_PAGE = f"""
+    SELECT page.* FROM job_run AS run, LATERAL (
+        SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]')::text,
+               max(place) FILTER (WHERE fits), count(*) > count(*) FILTER (WHERE fits)
+        FROM (
+            SELECT place, item, {_FITS} AND row_number() OVER so_far <= CAST(:limit AS integer) AS fits
+            FROM (
+                SELECT {{place}} AS place, {{item}} AS item FROM {{table}} AS part
+                WHERE run_id = run.id AND {{place}} > CAST(:after AS bigint)
+                ORDER BY {{place}} LIMIT CAST(:limit AS integer) + 1
+            ) AS following
+            WINDOW so_far AS (ORDER BY place)
+        ) AS sized
+    ) AS page
+    WHERE run.id = CAST(:id AS uuid)
+"""
+_PAGES = {name: _PAGE.format(**(each._asdict() | {"max_bytes": PAGE_BYTES})) for name, each in _LISTS.items()}
+_TEXTS = {
+    field: f"""
+        SELECT substring(text FROM CAST(:start AS integer) FOR CAST(:number AS integer)), length(text)
+        FROM (SELECT COALESCE({field}::text, 'null') AS text FROM job_run WHERE id = CAST(:id AS uuid)) AS whole
+    """
+    for field in ("payload", "result")
+}

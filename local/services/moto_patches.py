@@ -1,0 +1,116 @@
+"""What moto's server does differently here."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from local.services.outbox import Outbox
+
+_NOTICE_SECONDS = 0.1
+
+
+def guard_queues() -> None:
+    """Make queues safe for threads, and long polling prompt.
+
+    As moto has it, a message sent while another one is deleted can vanish, and two receivers can get the
+    same one; and a message whose delay is over is noticed after up to a second.
+    """
+    from moto.sqs.models import SQSBackend
+
+    lock = threading.RLock()
+
+    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return method(*args, **kwargs)
+
+        return call
+
+    take = guarded(SQSBackend.receive_message)
+
+    def receive_message(self: Any, queue_name: str, count: int, wait: int, *args: Any, **kwargs: Any) -> Any:
+        """Wait outside the lock until a message is visible, then take what there is at once."""
+        queue = self.get_queue(queue_name)
+        deadline = time.monotonic() + wait
+        while True:
+            messages = take(self, queue_name, count, 0, *args, **kwargs)
+            left = deadline - time.monotonic()
+            if messages or left <= 0:
+                return messages
+            queue.wait_for_messages(min(left, _NOTICE_SECONDS))
+
+    replaced: dict[str, Callable[..., Any]] = {"receive_message": receive_message}
+    for name in ("send_message", "delete_message", "change_message_visibility", "purge_queue"):
+        replaced[name] = guarded(getattr(SQSBackend, name))
+    for name, method in replaced.items():
+        setattr(SQSBackend, name, method)
+
+
+def quicken_queues() -> None:
+    """Let a queue of ten thousand messages work at the pace of one with ten.
+
+    As moto has it, each message that is sent, received or deleted looks at all others several times, and asks
+    the clock for each of them.
+    """
+    from moto.sqs import models
+    from moto.sqs.exceptions import ReceiptHandleIsInvalid
+
+    def messages(self: Any) -> list[Any]:
+        now = _milliseconds()
+        return [each for each in self._messages if each.visible_at < now and each.delayed_until <= now]
+
+    def delayed(self: Any) -> int:
+        now = _milliseconds()
+        return sum(each.delayed_until > now for each in self._messages)
+
+    def not_visible(self: Any) -> int:
+        now = _milliseconds()
+        return sum(each.visible_at >= now for each in self._messages)
+
+    def is_kept(self: Any, queue_name: str, message: Any) -> bool:
+        sent = message.sent_timestamp / 1000
+        return bool(sent + self.get_queue(queue_name).message_retention_period > time.time())
+
+    def delete_message(self: Any, receipt_handle: str) -> None:
+        """What is in the hands of a worker is near the front, so the search is short."""
+        if receipt_handle in self.deleted_messages:
+            return
+        for place, message in enumerate(self._messages):
+            if message.had_receipt_handle(receipt_handle):
+                self.pending_messages.discard(message)
+                self.deleted_messages.update(message.all_receipt_handles)
+                del self._messages[place]
+                return
+        raise ReceiptHandleIsInvalid
+
+    replaced: dict[str, Any] = {
+        "messages": property(messages),
+        "approximate_number_of_messages_delayed": property(delayed),
+        "approximate_number_of_messages_not_visible": property(not_visible),
+        "delete_message": delete_message,
+    }
+    for name, value in replaced.items():
+        setattr(models.Queue, name, value)
+    setattr(models.SQSBackend, "is_message_valid_based_on_retention_period", is_kept)  # noqa: B010
+    setattr(models, "unix_time_millis", _milliseconds)  # noqa: B010
+
+
+def _milliseconds() -> float:
+    return time.time() * 1000
+
+
+def keep_mail(outbox: Outbox) -> None:
+    """Put what SES accepts into the outbox, beside what comes by SMTP."""
+    from moto.ses.models import SESBackend
+
+    send = SESBackend.send_raw_email
+
+    def send_raw_email(self: Any, *args: Any, **kwargs: Any) -> Any:
+        message = send(self, *args, **kwargs)
+        outbox.add(message.source, list(dict.fromkeys(message.destinations)), message.raw_data.encode())
+        return message
+
+    replaced: dict[str, Callable[..., Any]] = {"send_raw_email": send_raw_email}
+    for name, method in replaced.items():
+        setattr(SESBackend, name, method)

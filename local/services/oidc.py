@@ -1,0 +1,187 @@
+"""An OpenID provider for one machine: it asks nobody for a password, and is as strict as a real one else.
+
+Authorization code flow with PKCE (RFC 7636) for one public client; its keys live as long as it does.
+"""
+
+import base64
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from local.cross_origin import LOOPBACK_NAMES
+from local.environment import API_AUDIENCE, CLIENT_ID, HOST
+from local.http_server import application
+from local.services.people import PEOPLE, Person
+from local.ui import pages
+from local.ui.site import html, stylesheet
+
+CODE_SECONDS = 60
+TOKEN_SECONDS = 3600
+KID = "local"
+CALLBACK = "/sign-in/callback"
+SIGNED_OUT = "/signed-out"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a code was given for; `expires` on the monotonic clock."""
+
+    person: Person
+    redirect_uri: str
+    challenge: str
+    nonce: str | None
+    expires: float
+
+
+class Provider:
+    """`console` is the port of the only site that it signs people in to."""
+
+    def __init__(self, port: int, console: int) -> None:
+        sites = [f"http://{name}:{console}" for name in LOOPBACK_NAMES]
+        self._callbacks = [site + CALLBACK for site in sites]
+        self._signed_out = [site + SIGNED_OUT for site in sites]
+        self._issuer = f"http://{HOST}:{port}"
+        self._port = port
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._grants: dict[str, Grant] = {}
+        app = application(links=True)
+        app.router.add_routes(self._routes())
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, HOST, self._port).start()
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    def id_token(self, person: Person, nonce: str | None) -> str:
+        """Tells the console who signed in."""
+        return self._token(person, aud=CLIENT_ID, nonce=nonce)
+
+    def access_token(self, person: Person) -> str:
+        """Lets an API client in."""
+        return self._token(person, aud=API_AUDIENCE)
+
+    def _token(self, person: Person, **claims: Any) -> str:
+        now = int(time.time())
+        about = {"iss": self._issuer, "iat": now, "exp": now + TOKEN_SECONDS}
+        return jwt.encode(about | person.claims() | claims, self._key, "RS256", {"kid": KID})
+
+    def _routes(self) -> web.RouteTableDef:
+        table = web.RouteTableDef()
+        table.get("/.well-known/openid-configuration")(self._discovery)
+        table.get("/jwks")(self._jwks)
+        table.get("/authorize")(self._authorize)
+        table.post("/token")(self._exchange)
+        table.get("/token")(self._token_for)
+        table.get("/end-session")(self._end_session)
+        table.get("/local/style.css")(stylesheet)
+        return table
+
+    async def _discovery(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "issuer": self._issuer,
+                "authorization_endpoint": f"{self._issuer}/authorize",
+                "token_endpoint": f"{self._issuer}/token",
+                "jwks_uri": f"{self._issuer}/jwks",
+                "end_session_endpoint": f"{self._issuer}/end-session",
+                "response_types_supported": ["code"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "code_challenge_methods_supported": ["S256"],
+                "authorization_response_iss_parameter_supported": True,
+            }
+        )
+
+    async def _jwks(self, _: web.Request) -> web.Response:
+        key = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return web.json_response({"keys": [key | {"kid": KID, "use": "sig", "alg": "RS256"}]})
+
+    async def _authorize(self, request: web.Request) -> web.Response:
+        """Without a person: the page that asks for one. With one, or a refusal: back to the console."""
+        query = dict(request.query)
+        if problem := self._wrong(query):
+            return web.Response(status=400, text=f"{problem}\n")
+        chosen = query.pop("person", None)
+        if chosen is None:
+            return html(pages.people(PEOPLE.values(), query))
+        answer = {"state": query["state"], "iss": self._issuer}
+        if chosen in PEOPLE:
+            answer["code"] = self._code(PEOPLE[chosen], query)
+        else:
+            answer |= {"error": "access_denied", "error_description": "You did not want to sign in."}
+        raise web.HTTPFound(f"{query['redirect_uri']}?{urlencode(answer)}")
+
+    def _wrong(self, query: dict[str, str]) -> str | None:
+        """What is wrong with a request to sign in; None if nothing is."""
+        wanted = {"client_id": CLIENT_ID, "response_type": "code", "code_challenge_method": "S256"}
+        for name, value in wanted.items():
+            if query.get(name) != value:
+                return f"{name} is {query.get(name)!r}, not {value!r}"
+        if "openid" not in query.get("scope", "").split():
+            return "scope has no openid"
+        uri = query.get("redirect_uri", "")
+        if uri not in self._callbacks:
+            return f"redirect_uri is {uri!r}: use one of {', '.join(self._callbacks)}"
+        return next(
+            (f"{name} is missing" for name in ("state", "code_challenge") if not query.get(name)), None
+        )
+
+    def _code(self, person: Person, query: dict[str, str]) -> str:
+        code = secrets.token_urlsafe(24)
+        expires = time.monotonic() + CODE_SECONDS
+        grant = Grant(person, query["redirect_uri"], query["code_challenge"], query.get("nonce"), expires)
+        self._grants[code] = grant
+        return code
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        grant = self._grants.pop(form.get("code", ""), None)  # a code is good for one use
+        if grant is None or not _belongs(grant, form):
+            said = {
+                "error": "invalid_grant",
+                "error_description": "The code is not valid, or not valid any more.",
+            }
+            return web.json_response(said, status=400)
+        return web.json_response(
+            {
+                "access_token": self.access_token(grant.person),
+                "id_token": self.id_token(grant.person, grant.nonce),
+                "token_type": "Bearer",
+                "expires_in": TOKEN_SECONDS,
+            }
+        )
+
+    async def _token_for(self, request: web.Request) -> web.Response:
+        """For API clients at the terminal: no real provider is that obliging."""
+        person = PEOPLE.get(request.query.get("user", ""))
+        if person is None:
+            return web.Response(status=400, text=f"?user= is one of {', '.join(PEOPLE)}\n")
+        return web.Response(text=self.access_token(person))
+
+    async def _end_session(self, request: web.Request) -> web.Response:
+        back = request.query.get("post_logout_redirect_uri", "")
+        if back in self._signed_out:
+            raise web.HTTPFound(back)
+        return web.Response(text="You are signed out.\n")
+
+
+def _belongs(grant: Grant, form: dict[str, str]) -> bool:
+    digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return (
+        form.get("grant_type") == "authorization_code"
+        and form.get("client_id") == CLIENT_ID
+        and form.get("redirect_uri") == grant.redirect_uri
+        and secrets.compare_digest(challenge.encode(), grant.challenge.encode())
+        and time.monotonic() < grant.expires
+    )

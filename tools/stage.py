@@ -1,0 +1,108 @@
+"""A section of samconfig.toml: one stack, and whether it says all that the template has to know."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from local import ROOT
+from local.errors import StackError
+from local.template import files
+from tools import parameter_overrides, stack_name
+
+CONFIG = ROOT / "samconfig.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`options` are the SAM CLI's, `given` the template's parameters."""
+
+    name: str
+    options: dict[str, Any]
+    given: dict[str, str]
+
+    @property
+    def where(self) -> str:
+        return f"parameter_overrides of [{self.name}.deploy.parameters] in samconfig.toml"
+
+    @property
+    def stack_name(self) -> str:
+        return str(self.options["stack_name"])
+
+    @property
+    def region(self) -> str | None:
+        return self.options.get("region")
+
+    @property
+    def profile(self) -> str | None:
+        return self.options.get("profile")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client for the stage's account and region."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
+        session: Any = boto3.Session(region_name=self.region, profile_name=self.profile)
+        return session.client(service, config=config)
+
+
+def read(config: Path, name: str) -> Stage:
+    """Raises StackError for a stage that is not there, lacks a parameter, or has one that the template has not."""
+    section = _sections(config).get(name, {})
+    if "parameters" not in section.get("deploy", {}):
+        raise StackError(f"samconfig.toml has no section [{name}.deploy.parameters]: docs/deploy.md has one")
+    options = section.get("global", {}).get("parameters", {}) | section["deploy"]["parameters"]
+    if "stack_name" not in options:
+        raise StackError(
+            f"samconfig.toml gives the stage {name} no stack_name: add it to [{name}.global.parameters]"
+        )
+    if options.get("language_extensions") is not True:
+        raise StackError(
+            f"samconfig.toml does not give the stage {name} language_extensions = true, without which the SAM CLI"
+            f" cannot read the loops of template.yaml: add it to [{name}.global.parameters]"
+        )
+    stack_name.check(options["stack_name"], template()["Resources"])
+    stage = Stage(name, options, parameter_overrides.parse(options.get("parameter_overrides", [])))
+    _check(stage, template()["Parameters"])
+    return stage
+
+
+def named(config: Path, name: str) -> str:
+    """The name of a stage that is there; raises StackError for any other."""
+    stages = [each for each, section in _sections(config).items() if isinstance(section, dict)]
+    if name not in stages:
+        raise StackError(f"samconfig.toml has no stage {name!r}; it has {', '.join(stages)}")
+    return name
+
+
+def defaults() -> dict[str, str]:
+    """The template's own value of each parameter that may be left out."""
+    parameters = template()["Parameters"].items()
+    return {name: str(parameter["Default"]) for name, parameter in parameters if "Default" in parameter}
+
+
+@cache
+def template() -> dict[str, Any]:
+    """What is deployed: the root's parameters, and the resources of the nested stacks too."""
+    return files.load_whole(ROOT / "template.yaml")
+
+
+def _sections(config: Path) -> dict[str, Any]:
+    return tomllib.loads(config.read_text(encoding="utf-8"))
+
+
+def _check(stage: Stage, parameters: dict[str, dict[str, Any]]) -> None:
+    for name in stage.given:
+        if name not in parameters:
+            raise StackError(f"{name} is no parameter of template.yaml; it is in the {stage.where}")
+    for name in [name for name, parameter in parameters.items() if "Default" not in parameter]:
+        if name not in stage.given:
+            raise StackError(
+                f'the {stage.where} gives no {name}, which the stack needs: add "{name}=..." there'
+            )
+        if stage.given[name].endswith("example.com"):
+            raise StackError(
+                f"{name} is still the example, {stage.given[name]!r}: change it in the {stage.where}"
+            )
