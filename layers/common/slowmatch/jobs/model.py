@@ -1,0 +1,127 @@
+"""Runs and their attempts: the types that the statements, the API, the console and the OpenAPI document share.
+
+All times are aware and in UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Self
+
+RunState = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
+Trigger = Literal["schedule", "api", "console", "direct"]
+Outcome = Literal["succeeded", "failed", "lost", "continued", "cancelled"]
+
+
+class _FromJson:
+    """Made from the JSON that PostgreSQL builds; names of fields that end in `_at`, and a few more, are times."""
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        return cls(**{name: _value(name, value) for name, value in row.items()})
+
+
+_TIMES = ("at", "occurrence", "lease_until")
+
+
+def _value(name: str, value: Any) -> Any:
+    is_time = name in _TIMES or name.endswith("_at")
+    return datetime.fromisoformat(value) if is_time and value is not None else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRun(_FromJson):
+    """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
+
+    id: str
+    job: str
+    state: RunState
+    trigger: Trigger
+    triggered_by: str | None
+    occurrence: datetime | None
+    attempt: int
+    failures: int
+    max_attempts: int
+    due_at: datetime
+    lease_until: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: dict[str, Any] | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(ListedRun):
+    """A run by itself.
+
+    `cut` has the size in bytes of a payload or result that is too large for an answer and therefore null here;
+    GET /api/runs/{run_id}/json/{field} reads it in pieces.
+    """
+
+    payload: dict[str, Any] | None
+    result: Any
+    cut: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt(_FromJson):
+    """One attempt of a run; without an outcome it is processing."""
+
+    number: int
+    worker: str
+    request_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Outcome | None
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(_FromJson):
+    """A change of a run's state: why, and by whom."""
+
+    id: int
+    at: datetime
+    from_state: RunState | None
+    to_state: RunState
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine(_FromJson):
+    """One line of a run's log."""
+
+    id: int
+    attempt: int
+    at: datetime
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails(Run):
+    """A run with its last attempts (100 at most), events (200) and lines of its log (1,000).
+
+    They are fewer where they are long. `attempts_earlier`, `events_earlier` and `log_earlier` count those that
+    are left out; GET /api/runs/{run_id}/attempts, /events and /log have all, page by page.
+    """
+
+    attempts: list[Attempt]
+    attempts_earlier: int
+    events: list[Event]
+    events_earlier: int
+    log: list[LogLine]
+    log_earlier: int
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        parts: dict[str, Any] = {
+            "attempts": [Attempt.from_json(each) for each in row["attempts"]],
+            "events": [Event.from_json(each) for each in row["events"]],
+            "log": [LogLine.from_json(each) for each in row["log"]],
+        }
+        return cls(**{name: parts.get(name, _value(name, value)) for name, value in row.items()})
