@@ -41,7 +41,7 @@ def claim() -> float:
         with con.transaction():
             run_id = enqueue(con, JOB).run_id
             now = con.now()
-            holder = claims.Holder("benchmark", "benchmark", now, now + timedelta(minutes=3))
+            holder = claims.Lease("benchmark", "benchmark", now, now + timedelta(minutes=3))
             began = perf_counter()
             claimed = claims.claim(con, JOB, run_id, 1, holder)
             took = perf_counter() - began

@@ -12,8 +12,8 @@ from slowmatch.mail import (
     check_address,
     open_transport,
     reason,
-    trial,
     transport_from,
+    trial,
     way,
 )
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from slowmatch.db import Connection
 from tests.chaos.report import SEED, Figures
-from tests.integration.jobs.histories import houses, try_the_house
+from tests.integration.jobs.machine_runs import machine_factory, run_machine
 
 SUBJECT = "The state machine"
 
@@ -26,7 +26,7 @@ def test_what_is_promised_holds_in_five_hundred_histories(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    taken = try_the_house(houses(con, lambda_context, monkeypatch), many, begin_with=SEED)
+    taken = run_machine(machine_factory(con, lambda_context, monkeypatch), many, begin_with=SEED)
     examples = taken.pop("examples")
     assert examples >= many.max_examples
     figures.add(SUBJECT, "histories", examples)

@@ -24,7 +24,7 @@ from slowmatch.settings import Settings
 from tests.chaos.database import Database, started
 
 JOB, EXCLUSIVE = "send-test-mail", "record-expiry"
-SUCCEEDED = endings.Ending("succeeded", "succeeded", "the handler returned", 0)
+SUCCEEDED = endings.AttemptResult("succeeded", "succeeded", "the handler returned", 0)
 
 
 class Post:
@@ -65,16 +65,16 @@ def con(
         con.query("DELETE FROM job_run")
 
 
-def holder(con: Connection) -> claims.Holder:
+def holder(con: Connection) -> claims.Lease:
     now = con.now()
-    return claims.Holder("a worker", "a request", now, now + timedelta(minutes=3))
+    return claims.Lease("a worker", "a request", now, now + timedelta(minutes=3))
 
 
-def claim(con: Connection, run_id: str) -> claims.Claim | None:
+def claim(con: Connection, run_id: str) -> claims.ClaimedAttempt | None:
     return claims.claim(con, runs.get(con, run_id)["job"], run_id, 1, holder(con))
 
 
-def finish(con: Connection, held: claims.Claim, ahead: endings.Ahead | None = None) -> bool:
+def finish(con: Connection, held: claims.ClaimedAttempt, ahead: endings.Ahead | None = None) -> bool:
     return endings.finish(con, held, SUCCEEDED, con.now(), None, None, [], ahead=ahead).mine
 
 
@@ -112,7 +112,7 @@ def test_what_is_finished_stays_finished_and_what_it_claimed_ahead_stays_claimed
 def test_a_checkpoint_keeps_the_claim_too(server: Database, con: Connection) -> None:
     run_id = enqueue(con, JOB).run_id
 
-    def work() -> claims.Claim | None:
+    def work() -> claims.ClaimedAttempt | None:
         held = claim(con, run_id)
         assert held and endings.checkpoint(con, held, {"done": 1}, [])
         return held
@@ -134,7 +134,7 @@ def test_a_checkpoint_keeps_the_claim_too(server: Database, con: Connection) -> 
     ],
 )
 def test_what_may_not_be_undone_waits_for_the_disk(
-    server: Database, con: Connection, begin: Callable[[Connection], claims.Claim | None]
+    server: Database, con: Connection, begin: Callable[[Connection], claims.ClaimedAttempt | None]
 ) -> None:
     held = server.crash_without_its_last_moments(lambda: begin(con))
     assert held and state(con, held.run_id) == "processing" and finish(con, held)

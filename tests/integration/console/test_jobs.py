@@ -38,12 +38,12 @@ def scheduled(con: Connection, job: str = "db-cleanup", expression: str = "cron(
 def finished(con: Connection, job: str, state: str, seconds: float = 1.0, error: str = "Boom: no") -> str:
     """A run of the past minutes, with one attempt; its id."""
     now = con.now()
-    holder = claims.Holder("worker", "request", now - timedelta(minutes=1), now)
+    holder = claims.Lease("worker", "request", now - timedelta(minutes=1), now)
     claim = claims.start(con, JOBS[job], holder, trigger="schedule", actor="schedule")
     assert claim is not None
     kind, _, message = error.partition(": ")
     failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
-    end = finish.Ending(state, state, "over", 0, **failed)  # type: ignore[arg-type]
+    end = finish.AttemptResult(state, state, "over", 0, **failed)  # type: ignore[arg-type]
     finish.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
     return claim.run_id
 

@@ -21,7 +21,7 @@ from tests.integration.jobs.conftest import TICK, Queues, Work
 
 JOB = "send-test-mail"
 PATIENCE_SECONDS = 30
-SUCCEEDED = finish.Ending("succeeded", "succeeded", "the handler returned", 0)
+SUCCEEDED = finish.AttemptResult("succeeded", "succeeded", "the handler returned", 0)
 T = TypeVar("T")
 
 
@@ -54,12 +54,12 @@ def while_waited_for(
         return answer.result(PATIENCE_SECONDS)
 
 
-def holder(con: Connection) -> claims.Holder:
+def holder(con: Connection) -> claims.Lease:
     now = con.now()
-    return claims.Holder("worker", "request", now, now + timedelta(minutes=3))
+    return claims.Lease("worker", "request", now, now + timedelta(minutes=3))
 
 
-def claim(con: Connection, run_id: str, job: str = JOB) -> claims.Claim | None:
+def claim(con: Connection, run_id: str, job: str = JOB) -> claims.ClaimedAttempt | None:
     return claims.claim(con, job, run_id, 1, holder(con))
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
 def test_a_tick_that_comes_twice_at_once_has_one_run(con: Connection, other: Connection) -> None:
     tick = datetime.fromisoformat(TICK)
 
-    def start(con: Connection) -> claims.Claim | None:
+    def start(con: Connection) -> claims.ClaimedAttempt | None:
         return claims.start(
             con, JOBS["record-expiry"], holder(con), trigger="schedule", actor="schedule", occurrence=tick
         )

@@ -131,7 +131,7 @@ def test_the_commit_of_a_claim_waits_for_the_disk_only_where_two_would_work_at_o
     (message,) = put(con, 1, job)
     con.query("SET synchronous_commit = on")
     with con.transaction():  # of which the commit is
-        claims.claim(con, job, message["run_id"], 1, claims.Holder("w", "r", con.now(), later(minutes=3)))
+        claims.claim(con, job, message["run_id"], 1, claims.Lease("w", "r", con.now(), later(minutes=3)))
         assert con.query("SHOW synchronous_commit") == [[waits]]
 
 
@@ -231,7 +231,7 @@ def test_a_next_run_that_has_to_wait_for_another_undoes_nothing(batch: Work, con
     """A job that was exclusive when its runs were made, and is so no more."""
     first, second, other = put(con)
     con.query("UPDATE job_run SET exclusive = true WHERE id <> CAST(:id AS uuid)", id=first["run_id"])
-    holder = claims.Holder("another", "r", con.now(), con.now() + timedelta(minutes=3))
+    holder = claims.Lease("another", "r", con.now(), con.now() + timedelta(minutes=3))
     assert claims.claim(con, JOB, other["run_id"], 1, holder)
     assert batch.deliver(first, second) == []
     assert states(batch) == ["succeeded", "enqueued", "processing"]
@@ -279,7 +279,7 @@ def test_a_row_that_somebody_holds_is_not_waited_for_while_another_is_held(
         monkeypatch.setattr(claims, "claim", let_go)
         person.script(f"BEGIN; SELECT FROM job_run WHERE id = '{second['run_id']}' FOR UPDATE")
 
-    def let_go(*about: Any, **further: Any) -> claims.Claim | None:
+    def let_go(*about: Any, **further: Any) -> claims.ClaimedAttempt | None:
         found.extend(states(batch))
         person.script("ROLLBACK")
         return claim(*about, **further)

@@ -8,20 +8,22 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from slowmatch.db import Connection
-from tests.integration.jobs.crew import ENDINGS, SPECS
-from tests.integration.jobs.histories import houses, try_the_house
-from tests.integration.jobs.house import House
-from tests.integration.jobs.promises import allowed_transitions
+from tests.integration.jobs.invariants import allowed_transitions
+from tests.integration.jobs.job_system_machine import JobSystemMachine
+from tests.integration.jobs.machine_runs import machine_factory, run_machine
+from tests.integration.jobs.worker_rules import RESULTS, SPECS
 
 NOW, LATER = timedelta(0), timedelta(minutes=5)
 
 
 @pytest.fixture
-def house(con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], House]:
-    return houses(con, lambda_context, monkeypatch)
+def machine(
+    con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], JobSystemMachine]:
+    return machine_factory(con, lambda_context, monkeypatch)
 
 
-def test_what_is_promised_holds_in_any_order_of_things(house: Callable[[], House]) -> None:
+def test_what_is_promised_holds_in_any_order_of_things(machine: Callable[[], JobSystemMachine]) -> None:
     calm = settings(
         max_examples=80,
         stateful_step_count=40,
@@ -29,13 +31,13 @@ def test_what_is_promised_holds_in_any_order_of_things(house: Callable[[], House
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    try_the_house(house, calm)
+    run_machine(machine, calm)
 
 
-def step(house: House, name: str, **values: Any) -> None:
+def step(machine: JobSystemMachine, name: str, **values: Any) -> None:
     """One step, and what has to hold after it."""
-    getattr(house, name)(**values)
-    house.promises_hold()
+    getattr(machine, name)(**values)
+    machine.invariants_hold()
 
 
 # Chance comes to these rarely, and each was once the only one to show a broken guard.
@@ -43,11 +45,11 @@ def step(house: House, name: str, **values: Any) -> None:
 
 @pytest.mark.parametrize("job", sorted(SPECS))
 @pytest.mark.parametrize("how", ["deleted", "lost", "lost and begun anew"])
-@pytest.mark.parametrize("order", ["checkpoint", *ENDINGS])
+@pytest.mark.parametrize("order", ["checkpoint", *RESULTS])
 def test_a_worker_whose_run_was_taken_away_changes_nothing(
-    house: Callable[[], House], job: str, how: str, order: str
+    machine: Callable[[], JobSystemMachine], job: str, how: str, order: str
 ) -> None:
-    history = house()
+    history = machine()
     step(history, "enqueue", job=job, delay=NOW, how="plainly")
     step(history, "first_worker", which=0, again=True, order=order)
     step(history, "run_is_taken_away", order=order, how=how)
@@ -55,8 +57,10 @@ def test_a_worker_whose_run_was_taken_away_changes_nothing(
 
 
 @pytest.mark.parametrize("waited", [NOW, timedelta(minutes=6)])
-def test_two_dispatchers_close_an_attempt_once(house: Callable[[], House], waited: timedelta) -> None:
-    history = house()
+def test_two_dispatchers_close_an_attempt_once(
+    machine: Callable[[], JobSystemMachine], waited: timedelta
+) -> None:
+    history = machine()
     step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
     step(history, "first_worker", which=0, again=False, order="crash")
     step(history, "first_worker", which=0, again=False, order="crash")
@@ -65,8 +69,10 @@ def test_two_dispatchers_close_an_attempt_once(house: Callable[[], House], waite
 
 
 @pytest.mark.parametrize("job", ["record-expiry", "db-cleanup"])
-def test_a_tick_that_meets_a_running_run_is_skipped_or_waits(house: Callable[[], House], job: str) -> None:
-    history = house()
+def test_a_tick_that_meets_a_running_run_is_skipped_or_waits(
+    machine: Callable[[], JobSystemMachine], job: str
+) -> None:
+    history = machine()
     for hour in (1, 2):
         step(history, "tick", job=job, hour=hour)
     step(history, "first_worker", which=0, again=False, order="returns")
@@ -75,33 +81,33 @@ def test_a_tick_that_meets_a_running_run_is_skipped_or_waits(house: Callable[[],
 
 
 @pytest.mark.parametrize("job", sorted(SPECS))
-def test_a_batch_does_not_start_what_is_not_due(house: Callable[[], House], job: str) -> None:
-    history = house()
+def test_a_batch_does_not_start_what_is_not_due(machine: Callable[[], JobSystemMachine], job: str) -> None:
+    history = machine()
     step(history, "batch_comes", job=job, delays=[NOW, LATER, NOW], again=False, order="returns")
     history.teardown()
 
 
 @pytest.mark.parametrize("how", ["deleted", "lost"])
-@pytest.mark.parametrize("order", ["checkpoint", *ENDINGS])
+@pytest.mark.parametrize("order", ["checkpoint", *RESULTS])
 def test_a_batch_goes_on_when_its_first_run_was_taken_away(
-    house: Callable[[], House], how: str, order: str
+    machine: Callable[[], JobSystemMachine], how: str, order: str
 ) -> None:
-    history = house()
+    history = machine()
     for _ in range(3):
         step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
-    history.take(list(history.post.messages), again=False)
-    history.promises_hold()
+    history.take(list(history.sqs.messages), again=False)
+    history.invariants_hold()
     step(history, "run_is_taken_away", order=order, how=how)
     step(history, "first_worker", which=0, again=False, order=order)
     history.teardown()
 
 
 @pytest.mark.parametrize("begun_anew", [False, True])
-@pytest.mark.parametrize("order", ["checkpoint", *ENDINGS])
+@pytest.mark.parametrize("order", ["checkpoint", *RESULTS])
 def test_a_worker_whose_claim_a_crash_took_back_changes_nothing(
-    house: Callable[[], House], begun_anew: bool, order: str
+    machine: Callable[[], JobSystemMachine], begun_anew: bool, order: str
 ) -> None:
-    history = house()
+    history = machine()
     step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
     step(history, "first_worker", which=0, again=begun_anew, order=order)
     step(history, "server_crashes")

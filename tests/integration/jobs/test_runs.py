@@ -355,7 +355,7 @@ def test_a_tick_whose_schedule_is_resumed_this_very_moment_runs(
 ) -> None:
     start = claims.start
 
-    def resume_after(*about: Any, **further: Any) -> claims.Claim | None:
+    def resume_after(*about: Any, **further: Any) -> claims.ClaimedAttempt | None:
         claim = start(*about, **further)
         overview.resume(con, "record-expiry", "ann", con.now())
         return claim
@@ -369,7 +369,9 @@ def test_a_tick_whose_schedule_is_resumed_this_very_moment_runs(
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     work.tick()
     run = work.run()
-    stale = claims.Claim(run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now(), con.now())
-    end = finish.Ending("failed", "failed", "too late", 1, error_type="E", error_message="m")
+    stale = claims.ClaimedAttempt(
+        run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now(), con.now()
+    )
+    end = finish.AttemptResult("failed", "failed", "too late", 1, error_type="E", error_message="m")
     assert finish.finish(con, stale, end, con.now(), None, None, []) == finish.Finished(False, [], None)
     assert work.run()["state"] == "succeeded"

@@ -117,7 +117,9 @@ def test_sending_again_leaves_a_run_that_somebody_holds(con: Connection, queues:
 
 def test_what_the_deadline_leaves_over_is_sent_next_time(con: Connection, queues: Queues) -> None:
     put_waiting(con, "record-expiry", 3)
-    pointers = [messages.Pointer(*row) for row in con.query("SELECT job, id::text, 1, due_at FROM job_run")]
+    pointers = [
+        messages.RunMessage(*row) for row in con.query("SELECT job, id::text, 1, due_at FROM job_run")
+    ]
     con.query("UPDATE job_run SET message_at = now()")
     assert messages.deliver(con, pointers, Deadline(0)) == messages.Delivery(0, {})
     assert redelivery.send_due(con, con.now(), deadline=Deadline(0)) == 0

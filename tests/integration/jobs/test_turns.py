@@ -192,6 +192,6 @@ def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
 
 
 def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> None:
-    holder = claim.Holder("worker", "request", con.now(), con.now() + timedelta(minutes=3))
+    holder = claim.Lease("worker", "request", con.now(), con.now() + timedelta(minutes=3))
     with pytest.raises(StatementError, match="job_run_trigger_check"):
         claim.start(con, work.spec, holder, trigger="nobody", actor="nobody")

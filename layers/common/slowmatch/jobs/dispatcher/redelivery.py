@@ -70,7 +70,7 @@ def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, dead
         _DUE, jobs=to_json(jobs), each=each, now=now, horizon=horizon, overdue=now - RESEND_AFTER
     )
     rows.sort(key=lambda row: (jobs.index(row[0]), row[3]))
-    delivery = messages.deliver(con, [messages.Pointer(*row) for row in rows], deadline)
+    delivery = messages.deliver(con, [messages.RunMessage(*row) for row in rows], deadline)
     return _Round(delivery.sent, Counter(row[0] for row in rows), delivery.refused)
 
 
@@ -178,6 +178,6 @@ def _rescue(
         telemetry.count("AttemptLost", job=job)
     pointers = promotion.promote(con, [row[0] for row in rows], now)
     if message_at:
-        pointers += [messages.Pointer(*row) for row in rows]
+        pointers += [messages.RunMessage(*row) for row in rows]
     messages.deliver(con, pointers)
     return len(rows)

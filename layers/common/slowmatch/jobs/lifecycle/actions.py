@@ -85,14 +85,14 @@ def change(
             pointers = _stop(con, [(run_id, job) for run_id, job, _, was in rows if was == "processing"], now)
         else:
             pointers = [
-                messages.Pointer(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send
+                messages.RunMessage(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send
             ]
     con.after_commit(lambda: messages.deliver(con, pointers))
     changed = [row[0] for row in rows]
     return Changed(changed, changed[-1] if len(changed) == BULK else None)
 
 
-def _stop(con: Connection, running: list[tuple[str, str]], now: datetime) -> list[messages.Pointer]:
+def _stop(con: Connection, running: list[tuple[str, str]], now: datetime) -> list[messages.RunMessage]:
     """Close the attempts of these runs (id, job), and hand their places on.
 
     By a statement of its own: that which waited for a run until it was claimed sees no attempt yet.

@@ -17,7 +17,7 @@ from slowmatch.jobs.definition import Job
 from slowmatch.jobs.ids import new_run_id
 from slowmatch.text import to_json
 
-EARLY = timedelta(seconds=1)
+MAX_EARLY_START = timedelta(seconds=1)
 """A delayed message may come this much before its time: SQS counts in whole seconds."""
 
 
@@ -26,7 +26,7 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedAttempt:
     """One attempt of a run, held by this worker until `lease_until`.
 
     `began_at` is when the run's first attempt started since somebody last queued it, `started_at` when this one did.
@@ -47,7 +47,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class Lease:
     """Who claims, and for how long."""
 
     worker: str
@@ -96,7 +96,7 @@ def starting(condition: str, lock: str = "") -> str:
     """
 
 
-def claim(con: Connection, job: str, run_id: str, attempt: int, holder: Holder) -> Claim | None:
+def claim(con: Connection, job: str, run_id: str, attempt: int, holder: Lease) -> ClaimedAttempt | None:
     """Start attempt number `attempt` of a run of `job` that is due; None when it is not there to be started.
 
     Not within a transaction, whose commit would not wait either. Raises Busy.
@@ -111,20 +111,20 @@ def claim(con: Connection, job: str, run_id: str, attempt: int, holder: Holder) 
         job=job,
         start_id=run_id,
         start_attempt=attempt,
-        due_by=holder.now + EARLY,
+        due_by=holder.now + MAX_EARLY_START,
     )
 
 
 def start(
     con: Connection,
     spec: Job,
-    holder: Holder,
+    holder: Lease,
     *,
     trigger: str,
     actor: str,
     payload: dict[str, Any] | None = None,
     occurrence: datetime | None = None,
-) -> Claim | None:
+) -> ClaimedAttempt | None:
     """Create a run and start its first attempt in one statement. Its commit waits: nothing else tells of the run.
 
     None when the occurrence has its run already, or a schedule is paused. Raises Busy.
@@ -163,7 +163,7 @@ def start(
     )
 
 
-def _claimed(con: Connection, sql: str, holder: Holder, **params: Any) -> Claim | None:
+def _claimed(con: Connection, sql: str, holder: Lease, **params: Any) -> ClaimedAttempt | None:
     try:
         rows = con.query(sql, **held(holder), now=holder.now, **params)
     except StatementError as error:
@@ -173,13 +173,13 @@ def _claimed(con: Connection, sql: str, holder: Holder, **params: Any) -> Claim 
     return read(rows[0], holder) if rows else None
 
 
-def held(holder: Holder) -> dict[str, Any]:
+def held(holder: Lease) -> dict[str, Any]:
     return {"worker": holder.worker, "request_id": holder.request_id, "lease_until": holder.lease_until}
 
 
-def read(row: list[Any], holder: Holder) -> Claim:
+def read(row: list[Any], holder: Lease) -> ClaimedAttempt:
     run_id, job, attempt, failures, max_attempts, payload, cursor, occurrence, exclusive, began_at = row
-    return Claim(
+    return ClaimedAttempt(
         run_id,
         job,
         attempt,

@@ -82,7 +82,7 @@ def enqueue(
         return Enqueued(_first_use(con, job, idempotency_key, digest), created=False)
     run_id: str = rows[0][0]
     if near:
-        pointer = messages.Pointer(job, run_id, 1, due)
+        pointer = messages.RunMessage(job, run_id, 1, due)
         con.after_commit(lambda: messages.deliver(con, [pointer]))
     return Enqueued(run_id, created=True)
 

@@ -10,10 +10,18 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.jobs.lifecycle.claim import CLAIMED, EARLY, Claim, Holder, held, read, starting
-from slowmatch.jobs.lifecycle.messages import Pointer
+from slowmatch.jobs.lifecycle.claim import (
+    CLAIMED,
+    MAX_EARLY_START,
+    ClaimedAttempt,
+    Lease,
+    held,
+    read,
+    starting,
+)
+from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.lifecycle.notifications import tell
-from slowmatch.jobs.lifecycle.promotion import HAND_ON
+from slowmatch.jobs.lifecycle.promotion import PROMOTE_NEXT
 from slowmatch.text import to_json
 
 
@@ -27,8 +35,8 @@ class Ahead:
 
     run_id: str
     attempt: int
-    holder: Callable[[], Holder]
-    claim: Claim | None = None
+    holder: Callable[[], Lease]
+    claim: ClaimedAttempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +44,12 @@ class Finished:
     """Whether the attempt was still ours, who waited for its place, and the id of what is to be told."""
 
     mine: bool
-    handed_on: list[Pointer]
+    promoted: list[RunMessage]
     told: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class AttemptResult:
     """What became of an attempt, and the state that follows from it. `result` is JSON text."""
 
     outcome: str
@@ -74,7 +82,9 @@ _WRITE_LOG = """
 """
 
 
-def checkpoint(con: Connection, claim: Claim, progress: dict[str, Any] | None, lines: list[Any]) -> bool:
+def checkpoint(
+    con: Connection, claim: ClaimedAttempt, progress: dict[str, Any] | None, lines: list[Any]
+) -> bool:
     """Keep progress and log lines; False when the attempt is no longer ours."""
     ((mine,),) = con.query(
         f"""
@@ -104,8 +114,8 @@ _CLAIM_AHEAD = starting(
 
 def finish(
     con: Connection,
-    claim: Claim,
-    end: Ending,
+    claim: ClaimedAttempt,
+    end: AttemptResult,
     now: datetime,
     message_at: datetime | None,
     progress: dict[str, Any] | None,
@@ -165,11 +175,11 @@ def finish(
     mine, told, *following = rows[0]
     if ahead and holder and following[0]:
         ahead.claim = read(following, holder)
-    waiting = [Pointer(*following)] if claim.exclusive and following[0] else []
+    waiting = [RunMessage(*following)] if claim.exclusive and following[0] else []
     return Finished(bool(mine), waiting, told)
 
 
-def _following(claim: Claim, ahead: Ahead | None, holder: Holder | None) -> dict[str, Any]:
+def _following(claim: ClaimedAttempt, ahead: Ahead | None, holder: Lease | None) -> dict[str, Any]:
     if ahead is None or holder is None:
         return {}
     return {
@@ -177,11 +187,11 @@ def _following(claim: Claim, ahead: Ahead | None, holder: Holder | None) -> dict
         "job": claim.job,
         "start_id": ahead.run_id,
         "start_attempt": ahead.attempt,
-        "due_by": holder.now + EARLY,
+        "due_by": holder.now + MAX_EARLY_START,
     }
 
 
-def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
+def _further(claim: ClaimedAttempt, end: AttemptResult, lines: list[Any], joined: bool) -> str:
     """What else the statement does: each part takes its time even when it finds nothing to do."""
     parts = [_WRITE_LOG] if lines else []
     told, following, source = "NULL", "NULL", ""
@@ -189,7 +199,7 @@ def _further(claim: Claim, end: Ending, lines: list[Any], joined: bool) -> str:
         parts.append(tell("finished"))
         told = "(SELECT id::text FROM told)"
     if claim.exclusive:
-        parts.append(HAND_ON)
+        parts.append(PROMOTE_NEXT)
         following, source = "job, id::text, attempt + 1, due_at", "LEFT JOIN next ON true"
     elif joined:
         parts.append(_CLAIM_AHEAD)

@@ -25,7 +25,7 @@ DEPTHS_KEPT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Pointer:
+class RunMessage:
     """One message: start attempt number `attempt` of a run, at `due_at`."""
 
     job: str
@@ -47,7 +47,7 @@ class Delivery:
 
 
 def deliver(
-    con: Connection | OtherConnection, pointers: Sequence[Pointer], deadline: Deadline = NEVER
+    con: Connection | OtherConnection, pointers: Sequence[RunMessage], deadline: Deadline = NEVER
 ) -> Delivery:
     """Send the messages. A queue that takes none of a batch is asked no further, and the others get theirs.
 
@@ -56,7 +56,7 @@ def deliver(
     """
     now, done = con.now(), Delivery()
     unsent: list[str] = []
-    by_job: dict[str, list[Pointer]] = {}
+    by_job: dict[str, list[RunMessage]] = {}
     for pointer in pointers:
         by_job.setdefault(pointer.job, []).append(pointer)
     for job, messages in by_job.items():
@@ -78,7 +78,7 @@ def sqs() -> Any:
     return client("sqs")
 
 
-def _send(job: str, batch: Sequence[Pointer], now: datetime, refused: dict[str, str]) -> list[str]:
+def _send(job: str, batch: Sequence[RunMessage], now: datetime, refused: dict[str, str]) -> list[str]:
     """The runs whose message was not taken; the reason is added to `refused`."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.lifecycle.claim import EARLY
+from slowmatch.jobs.lifecycle.claim import MAX_EARLY_START
 
 WITHOUT_MESSAGE = timedelta(hours=1)
 """How long a run waits for its turn before the dispatcher sends it a message all the same.
@@ -19,7 +19,7 @@ WITHOUT_MESSAGE = timedelta(hours=1)
 A `message_at` in the future tells a run that waits for its turn from one whose message is visible or lost.
 """
 
-HAND_ON = """
+PROMOTE_NEXT = """
     next AS (
         UPDATE job_run SET message_at = CAST(:now AS timestamptz)
         WHERE id = (
@@ -58,7 +58,7 @@ def wait(con: Connection, job: str, run_id: str, attempt: int) -> bool:
         attempt=attempt,
         until=now + WITHOUT_MESSAGE,
         now=now,
-        due_by=now + EARLY,
+        due_by=now + MAX_EARLY_START,
     )
     if rows:
         give(con, [job])  # the other run may have finished before this one was seen to wait
@@ -70,7 +70,7 @@ def give(con: Connection, jobs: Sequence[str], deadline: Deadline = NEVER) -> in
     return messages.deliver(con, promote(con, jobs, con.now()), deadline).sent
 
 
-def promote(con: Connection, jobs: Sequence[str], now: datetime) -> list[messages.Pointer]:
+def promote(con: Connection, jobs: Sequence[str], now: datetime) -> list[messages.RunMessage]:
     """Give the turn to the run that has waited longest, in each of these jobs that is idle.
 
     An array is made once; a join may run the subquery again, which then finds the next run.
@@ -94,4 +94,4 @@ def promote(con: Connection, jobs: Sequence[str], now: datetime) -> list[message
         now=now,
         jobs=list(jobs),
     )
-    return [messages.Pointer(*row) for row in rows]
+    return [messages.RunMessage(*row) for row in rows]

@@ -19,12 +19,12 @@ def is_answered(con: Connection, job: str, occurrence: datetime) -> bool:
     )
 
 
-def skip_tick(con: Connection, spec: Job, occurrence: datetime, reason: str) -> bool:
+def skip_occurrence(con: Connection, spec: Job, occurrence: datetime, reason: str) -> bool:
     """Answer a tick with a run that is deleted from the start, saying why; False when it has a run."""
     return _insert_tick(con, spec, occurrence, "deleted", f"skipped: {reason}")
 
 
-def hold_tick(con: Connection, spec: Job, occurrence: datetime) -> bool:
+def hold_occurrence(con: Connection, spec: Job, occurrence: datetime) -> bool:
     """Answer a tick with a run that waits for the running one to end."""
     return _insert_tick(con, spec, occurrence, "enqueued", "waits for the run that is processing")
 

@@ -41,7 +41,7 @@ class Context:
         self,
         con: Connection,
         job: Job,
-        claim: claims.Claim,
+        claim: claims.ClaimedAttempt,
         remaining_ms: Callable[[], int],
         own_settings: dict[str, Any],
     ) -> None:

@@ -53,7 +53,7 @@ class Failure:
         )
 
 
-def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> finish.Ending:
+def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> finish.AttemptResult:
     """The state that follows from failure number `failures` of a run: another try, or the end."""
     delay = None if failure.permanent else retry_delay(failures, max_attempts)
     what = f"{failure.error_type}: {failure.message}"
@@ -64,7 +64,7 @@ def after_failure(failure: Failure, failures: int, max_attempts: int, now: datet
         seconds = int(delay.total_seconds())
         state, due_at = "scheduled", now + delay
         reason = f"retry {failures} of {max_attempts - 1} in {seconds} s: {what}"
-    return finish.Ending(
+    return finish.AttemptResult(
         failure.outcome,
         state,
         clean(reason, 1_000),
@@ -76,7 +76,7 @@ def after_failure(failure: Failure, failures: int, max_attempts: int, now: datet
     )
 
 
-def carry_out(context: Context, handler: Handler, ahead: finish.Ahead | None = None) -> None:
+def execute(context: Context, handler: Handler, ahead: finish.Ahead | None = None) -> None:
     """Run the handler, finish the attempt, and claim what is `ahead` if that can be done in the same statement.
 
     An error of the handler is a state of the run, not raised.
@@ -99,23 +99,25 @@ def message_time(due_at: datetime | None, now: datetime) -> datetime | None:
     return max(due_at, now)
 
 
-def _message_time(claim: claims.Claim, end: finish.Ending, now: datetime) -> datetime | None:
+def _message_time(claim: claims.ClaimedAttempt, end: finish.AttemptResult, now: datetime) -> datetime | None:
     return None if _is_last_in_a_row(claim) else message_time(end.due_at, now)
 
 
-def _is_last_in_a_row(claim: claims.Claim) -> bool:
+def _is_last_in_a_row(claim: claims.ClaimedAttempt) -> bool:
     return claim.attempt % ATTEMPTS_IN_A_ROW == 0
 
 
-def _ending(con: Connection, claim: claims.Claim, context: Context, handler: Handler) -> finish.Ending | None:
+def _ending(
+    con: Connection, claim: claims.ClaimedAttempt, context: Context, handler: Handler
+) -> finish.AttemptResult | None:
     try:
         result = handler(context)
         if isinstance(result, Continue):
             how = "when the dispatcher next passes" if _is_last_in_a_row(claim) else "in a next invocation"
-            return finish.Ending(
+            return finish.AttemptResult(
                 "continued", "enqueued", f"goes on {how}", claim.failures, con.now(), cursor=result.cursor
             )
-        return finish.Ending(
+        return finish.AttemptResult(
             "succeeded", "succeeded", "the handler returned", claim.failures, result=_result(result)
         )
     except Cancelled as stopped:
@@ -143,7 +145,11 @@ def _result(value: Any) -> str | None:
 
 
 def _finish(
-    con: Connection, claim: claims.Claim, context: Context, end: finish.Ending, ahead: finish.Ahead | None
+    con: Connection,
+    claim: claims.ClaimedAttempt,
+    context: Context,
+    end: finish.AttemptResult,
+    ahead: finish.Ahead | None,
 ) -> None:
     now = con.now()
     message_at = _message_time(claim, end, now)
@@ -160,9 +166,9 @@ def _finish(
         telemetry.logger.info("the run was deleted or taken over meanwhile; this attempt changes nothing")
         return
     if message_at is not None and end.due_at is not None:
-        done.handed_on.append(messages.Pointer(claim.job, claim.run_id, claim.attempt + 1, end.due_at))
-    if done.handed_on:
-        messages.deliver(con, done.handed_on)
+        done.promoted.append(messages.RunMessage(claim.job, claim.run_id, claim.attempt + 1, end.due_at))
+    if done.promoted:
+        messages.deliver(con, done.promoted)
     if done.told:
         notifications.publish([done.told])
     _measure(claim, end, now)
@@ -180,7 +186,7 @@ def _written(con: Connection, *arguments: Any, ahead: finish.Ahead | None) -> fi
         return finish.finish(con, *arguments)
 
 
-def _measure(claim: claims.Claim, end: finish.Ending, now: datetime) -> None:
+def _measure(claim: claims.ClaimedAttempt, end: finish.AttemptResult, now: datetime) -> None:
     names = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
     if end.state in names:
         telemetry.count(names[end.state], job=claim.job)

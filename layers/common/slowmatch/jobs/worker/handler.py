@@ -16,7 +16,7 @@ from slowmatch.jobs.lifecycle.enqueue import enqueue
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.context import Context
 from slowmatch.jobs.worker.events import EventError, MessageError, parse_direct, parse_message, parse_records
-from slowmatch.jobs.worker.executor import Handler, carry_out
+from slowmatch.jobs.worker.executor import Handler, execute
 from slowmatch.settings import SettingsError, settings
 
 Body = dict[str, Any] | Exception
@@ -135,11 +135,11 @@ class Worker:
             )
         except claims.Busy:
             if self._spec.overlap == "skip":
-                scheduled_runs.skip_tick(
+                scheduled_runs.skip_occurrence(
                     self._con, self._spec, occurrence, "another run was still processing"
                 )
             else:
-                scheduled_runs.hold_tick(self._con, self._spec, occurrence)
+                scheduled_runs.hold_occurrence(self._con, self._spec, occurrence)
             return
         if claim is None:
             self._unclaimed_tick(body)
@@ -149,7 +149,7 @@ class Worker:
     def _unclaimed_tick(self, body: dict[str, Any]) -> None:
         occurrence = body["occurrence"]
         pause = scheduled_runs.pause_of(self._con, self._spec.name)
-        if pause and scheduled_runs.skip_tick(self._con, self._spec, occurrence, f"paused by {pause}"):
+        if pause and scheduled_runs.skip_occurrence(self._con, self._spec, occurrence, f"paused by {pause}"):
             telemetry.logger.info(f"tick {occurrence.isoformat()} skipped: paused by {pause}")
         elif scheduled_runs.is_answered(self._con, self._spec.name, occurrence):
             telemetry.logger.info(f"tick {occurrence.isoformat()} has its run already")
@@ -233,13 +233,13 @@ class Worker:
         self._carry_out(claim)
         return run_id
 
-    def _carry_out(self, claim: claims.Claim, ahead: finish.Ahead | None = None) -> None:
+    def _carry_out(self, claim: claims.ClaimedAttempt, ahead: finish.Ahead | None = None) -> None:
         context = Context(self._con, self._spec, claim, self._remaining_ms, self._settings)
-        carry_out(context, self._handler, ahead)
+        execute(context, self._handler, ahead)
 
-    def _holder(self) -> claims.Holder:
+    def _holder(self) -> claims.Lease:
         now = self._con.now()
-        return claims.Holder(
+        return claims.Lease(
             worker=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or f"process {os.getpid()}",
             request_id=self._request_id,
             now=now,

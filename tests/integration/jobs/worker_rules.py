@@ -10,12 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, Continue, Permanent
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle.claim import EARLY
+from slowmatch.jobs.lifecycle.claim import MAX_EARLY_START
 from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.jobs.worker.handler import AttemptFailed
-from tests.integration.jobs.interleaved import MOMENT, Clock, Invocation, Message, Post
-from tests.integration.jobs.promises import FINAL, WAITING, Run, Runs, look, signature
+from tests.integration.jobs.invariants import FINAL, WAITING, Run, Runs, look, signature
+from tests.integration.jobs.stepped_worker import MOMENT, Clock, FakeSqs, Message, SteppedInvocation
 
 SPECS = {
     spec.name: spec
@@ -36,7 +36,7 @@ def refuse() -> None:
     raise Permanent("the recipient is unknown")
 
 
-ENDINGS: dict[str, Callable[[], Any]] = {
+RESULTS: dict[str, Callable[[], Any]] = {
     "returns": lambda: {"done": 1},
     "continues": lambda: Continue({"part": 2}),
     "raises": fail,
@@ -45,13 +45,13 @@ ENDINGS: dict[str, Callable[[], Any]] = {
 }
 
 
-class Crew(RuleBasedStateMachine):
+class WorkerRules(RuleBasedStateMachine):
     """What the workers do; `before` is what was seen after the last step."""
 
-    def __init__(self, con: Connection, clock: Clock, post: Post, lambda_context: Any) -> None:
+    def __init__(self, con: Connection, clock: Clock, sqs: FakeSqs, lambda_context: Any) -> None:
         super().__init__()
-        self.con, self.clock, self.post, self.lambda_context = con, clock, post, lambda_context
-        self.workers: list[Invocation | None] = [None, None]
+        self.con, self.clock, self.sqs, self.lambda_context = con, clock, sqs, lambda_context
+        self.workers: list[SteppedInvocation | None] = [None, None]
         self.answered: set[tuple[str, datetime]] = set()
         self.reports = 0
         self.before: Runs = {}
@@ -71,13 +71,13 @@ class Crew(RuleBasedStateMachine):
 
     def bring_next(self, run_id: str) -> None:
         """Hand the latest message of a run to a worker, when there are both."""
-        messages = [message for message in self.post.messages if message.body.get("run_id") == run_id]
+        messages = [message for message in self.sqs.messages if message.body.get("run_id") == run_id]
         if messages and None in self.workers:
             self.bring(messages[-1])
 
     def occupy(self, job: str, event: Any, messages: tuple[Message, ...] = ()) -> None:
         was, at = self.runs(), self.clock.at
-        invocation = Invocation(self.con, SPECS[job], event, self.lambda_context, messages)
+        invocation = SteppedInvocation(self.con, SPECS[job], event, self.lambda_context, messages)
         self.workers[self.workers.index(None)] = invocation
         self.watch(invocation, None, was, at)
 
@@ -96,7 +96,7 @@ class Crew(RuleBasedStateMachine):
 
     # A worker goes on
 
-    def go_on(self, invocation: Invocation, order: str, comes_again: bool) -> None:
+    def go_on(self, invocation: SteppedInvocation, order: str, comes_again: bool) -> None:
         if order == "checkpoint":
             self.checkpoint(invocation)
         elif order == "crash":
@@ -104,7 +104,7 @@ class Crew(RuleBasedStateMachine):
         else:
             self.finish(invocation, order)
 
-    def checkpoint(self, invocation: Invocation) -> None:
+    def checkpoint(self, invocation: SteppedInvocation) -> None:
         context, was, at = invocation.at_work, self.runs(), self.clock.at
         mine = owns(was, context)
         self.reports += 1
@@ -115,17 +115,17 @@ class Crew(RuleBasedStateMachine):
         assert not mine or run.row["progress"]["done"] == self.reports
         self.watch(invocation, context, was, at)
 
-    def crash(self, invocation: Invocation, comes_again: bool) -> None:
+    def crash(self, invocation: SteppedInvocation, comes_again: bool) -> None:
         was = self.runs()
         invocation.crash()
         self.workers[self.workers.index(invocation)] = None
         assert self.runs() == was, "who dies says nothing"
         if comes_again:
-            self.post.messages += invocation.messages
+            self.sqs.messages += invocation.messages
 
-    def finish(self, invocation: Invocation, ending: str) -> None:
+    def finish(self, invocation: SteppedInvocation, ending: str) -> None:
         context, was, at = invocation.at_work, self.runs(), self.clock.at
-        invocation.finish(ENDINGS[ending])
+        invocation.finish(RESULTS[ending])
         assert invocation.context is not context
         run = self.runs()[context.run_id]
         if owns(was, context):
@@ -145,7 +145,7 @@ class Crew(RuleBasedStateMachine):
 
     # What is seen of every step
 
-    def watch(self, invocation: Invocation, previous: Context | None, was: Runs, at: datetime) -> None:
+    def watch(self, invocation: SteppedInvocation, previous: Context | None, was: Runs, at: datetime) -> None:
         """Look at the attempt that was started in this step, or at the end of the whole invocation."""
         started = invocation.context
         if started is None:
@@ -157,7 +157,9 @@ class Crew(RuleBasedStateMachine):
         begun = at_work - {run.id for run in was.values() if run.state == "processing"}
         assert begun <= {started and started.run_id}, "what is started has its worker"
 
-    def check_start(self, started: Context, invocation: Invocation, run: Run | None, at: datetime) -> None:
+    def check_start(
+        self, started: Context, invocation: SteppedInvocation, run: Run | None, at: datetime
+    ) -> None:
         run_id, messages = started.run_id, invocation.messages
         assert owns(self.runs(), started)
         assert started.cursor == ((run and run.state not in FINAL and run.row["cursor"]) or {})
@@ -174,9 +176,9 @@ class Crew(RuleBasedStateMachine):
             assert {"run_id": run_id, "attempt": run.attempt + 1} in pointers, (
                 "a stale message starts nothing"
             )
-            assert run.due_at <= at + EARLY + MOMENT, "an early message starts nothing"
+            assert run.due_at <= at + MAX_EARLY_START + MOMENT, "an early message starts nothing"
 
-    def check_bystanders(self, invocation: Invocation, previous: Context | None, was: Runs) -> None:
+    def check_bystanders(self, invocation: SteppedInvocation, previous: Context | None, was: Runs) -> None:
         """No other run changes, but for the message of one that waits for the place of an exclusive job."""
         if not invocation.messages:
             return  # by hand, a run that is there may be requeued or told to wait
@@ -187,7 +189,7 @@ class Crew(RuleBasedStateMachine):
             if run.id not in named:
                 assert after[run.id].differs_from(run) <= {"message_at"}, "one run at a time is worked on"
 
-    def release(self, invocation: Invocation) -> None:
+    def release(self, invocation: SteppedInvocation) -> None:
         """When an invocation is over, see that it went well, and that its worker is free."""
         self.workers[self.workers.index(invocation)] = None
         if not isinstance(invocation.error, AttemptFailed | EventError | None):

@@ -8,12 +8,12 @@ Claim, finish, retry
     attempts count one by one        and a run is owned by one attempt, or by none
     failures have a limit            a run is not tried again after its last attempt
 What is guaranteed
-    at least once                    no run is lost, and all become final (`House.teardown`)
+    at least once                    no run is lost, and all become final (`JobSystemMachine.teardown`)
     one at a time                    of an exclusive job one run is processing
     a tick has one run               and one that was delivered has it
     reports lie with their attempt   no log line of one attempt is found under another
 
-What a single step has to do is looked at where it is taken: `Crew` for workers, `House` for the others.
+What a single step has to do is checked where it is taken: in `WorkerRules`, `DispatcherRules`, `JobSystemMachine`.
 """
 
 import re

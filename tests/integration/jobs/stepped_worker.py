@@ -14,7 +14,7 @@ from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import messages as queue
 from slowmatch.jobs.worker import handler as jobs_runtime
 from tests.integration.jobs.conftest import Killed
-from tests.integration.jobs.promises import signature
+from tests.integration.jobs.invariants import signature
 
 PATIENCE_SECONDS = 60
 """Only a test that is wrong waits this long."""
@@ -52,7 +52,7 @@ class Message:
 
 
 @dataclass
-class Post:
+class FakeSqs:
     """SQS as slowmatch.jobs.lifecycle.messages calls it; while `refuses`, it takes nothing."""
 
     clock: Clock
@@ -82,7 +82,7 @@ class Returned:
 Order = Callable[[Context], Returned | None]
 
 
-class Invocation:
+class SteppedInvocation:
     """One invocation of a job's function, carried out by the real worker until its handler waits for an order.
 
     It has a thread, but never works at the same time as its caller: each waits for the other. With several

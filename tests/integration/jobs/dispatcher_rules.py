@@ -14,8 +14,8 @@ from slowmatch.jobs import JOBS
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
 from slowmatch.jobs.lifecycle import messages, promotion
-from tests.integration.jobs.crew import Crew
-from tests.integration.jobs.promises import WAITING, Runs
+from tests.integration.jobs.invariants import WAITING, Runs
+from tests.integration.jobs.worker_rules import WorkerRules
 
 taken: Counter[str] = Counter()
 """How often each step was taken, in all examples since it was cleared."""
@@ -36,7 +36,7 @@ def step(**given: Any) -> Callable[[Any], Any]:
     return mark
 
 
-class Upkeep(Crew):
+class DispatcherRules(WorkerRules):
     @step(waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]), resend_all=st.booleans())
     def dispatcher(self, waited: timedelta, resend_all: bool) -> None:
         """After six minutes every lease is over, whether its worker died or is only slow."""
@@ -50,7 +50,7 @@ class Upkeep(Crew):
         over = self.clock.at - redelivery.LEASE_GRACE
         seen = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
         seen.sort(key=lambda run: str(run.row["created_at"]))
-        self.post.refuses = False
+        self.sqs.refuses = False
         self.dispatch(timedelta(0))
         self.clock.at += timedelta(minutes=1)
         for run in seen if begun_anew else ():
@@ -71,7 +71,7 @@ class Upkeep(Crew):
         with suppress(PartlyFailed):
             redelivery.send_due(self.con, now, resend_all=resend_all)
         promotion.give(self.con, list(JOBS))
-        if not self.post.refuses:
+        if not self.sqs.refuses:
             self.check_messages(now)
 
     def check_rescue(self, was: Runs, sought: dict[str, tuple[int, datetime]]) -> None:

@@ -2,7 +2,7 @@
 
 Two workers, the dispatcher, people and a queue that loses, repeats and reorders its messages act on a real
 PostgreSQL, one step at a time; each step is one or more statements of the real code. After every step what
-promises.py lists is checked, and at the end everything has to come to its end.
+invariants.py lists is checked, and at the end everything has to come to its end.
 """
 
 from contextlib import suppress
@@ -19,16 +19,16 @@ from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
 from slowmatch.jobs.queries import overview
 from slowmatch.jobs.queries import runs as store
 from slowmatch.testing.postgres import EMPTY
-from tests.integration.jobs import promises
-from tests.integration.jobs.crew import ENDINGS, SPECS
-from tests.integration.jobs.interleaved import Clock, Message, Post
-from tests.integration.jobs.promises import FINAL, Run, Runs
-from tests.integration.jobs.upkeep import Upkeep, step, taken
+from tests.integration.jobs import invariants
+from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
+from tests.integration.jobs.invariants import FINAL, Run, Runs
+from tests.integration.jobs.stepped_worker import Clock, FakeSqs, Message
+from tests.integration.jobs.worker_rules import RESULTS, SPECS
 
 START = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 
 some_job = st.sampled_from(sorted(SPECS))
-some_order = st.sampled_from([*ENDINGS, "checkpoint", "crash"])
+some_order = st.sampled_from([*RESULTS, "checkpoint", "crash"])
 one_of_many = st.integers(0, 9)
 some_delay = st.sampled_from([timedelta(0), timedelta(minutes=5), timedelta(hours=2)])
 some_time = st.sampled_from(
@@ -52,12 +52,12 @@ class RolledBack(Exception):
     """Ends a transaction that must leave nothing behind."""
 
 
-class House(Upkeep):
-    def __init__(self, con: Connection, clock: Clock, post: Post, lambda_context: Any) -> None:
-        super().__init__(con, clock, post, lambda_context)
+class JobSystemMachine(DispatcherRules):
+    def __init__(self, con: Connection, clock: Clock, sqs: FakeSqs, lambda_context: Any) -> None:
+        super().__init__(con, clock, sqs, lambda_context)
         taken["examples"] += 1
-        clock.at, post.refuses = START, False
-        post.messages.clear()
+        clock.at, sqs.refuses = START, False
+        sqs.messages.clear()
         con.script(EMPTY)
         self.keys: dict[str, str] = {}
         self.earlier: Runs = {}
@@ -70,7 +70,7 @@ class House(Upkeep):
         if how == "plainly":
             made = enqueue(self.con, job, due_at=self.clock.at + delay)
             noted = self.runs()[made.run_id].message_at is None
-            assert noted is (self.post.refuses or delay > timedelta(minutes=15)), (
+            assert noted is (self.sqs.refuses or delay > timedelta(minutes=15)), (
                 "the dispatcher has to send it"
             )
         elif how == "with a key":
@@ -84,16 +84,16 @@ class House(Upkeep):
         assert self.keys.setdefault(job, made.run_id) == made.run_id
 
     def enqueue_in_a_transaction(self, job: str) -> None:
-        sent = len(self.post.messages)
+        sent = len(self.sqs.messages)
         with suppress(RolledBack), self.con.transaction():
             enqueue(self.con, job)
-            assert len(self.post.messages) == sent, "the message follows the commit"
+            assert len(self.sqs.messages) == sent, "the message follows the commit"
             raise RolledBack
-        assert self.runs() == self.before and len(self.post.messages) == sent
+        assert self.runs() == self.before and len(self.sqs.messages) == sent
 
     @step(job=st.sampled_from(["db-cleanup", "record-expiry"]), hour=st.integers(1, 2))
     def tick(self, job: str, hour: int) -> None:
-        self.post.put(job, {"job": job, "occurrence": f"2026-11-24T0{hour}:00:00Z"})
+        self.sqs.put(job, {"job": job, "occurrence": f"2026-11-24T0{hour}:00:00Z"})
 
     @step(job=some_job)
     def pause_or_resume(self, job: str) -> None:
@@ -118,17 +118,17 @@ class House(Upkeep):
 
     # The queue brings, repeats, reorders and loses messages; some come long before their time
 
-    @precondition(lambda self: self.post.messages)
+    @precondition(lambda self: self.sqs.messages)
     @step(which=one_of_many, into=st.none() | some_job)
     def lose(self, which: int, into: str | None) -> None:
         """Or put it into a queue where it does not belong."""
-        lost = self.post.messages.pop(which % len(self.post.messages))
+        lost = self.sqs.messages.pop(which % len(self.sqs.messages))
         if into and not lost.occurrence:
-            self.post.messages.append(replace(lost, job=into))
+            self.sqs.messages.append(replace(lost, job=into))
 
     @step()
     def queue_begins_or_ceases_to_refuse(self) -> None:
-        self.post.refuses = not self.post.refuses
+        self.sqs.refuses = not self.sqs.refuses
 
     @precondition(lambda self: None in self.workers)
     @step(job=some_job, delays=st.lists(some_delay, max_size=3), again=st.booleans(), order=some_order)
@@ -136,7 +136,7 @@ class House(Upkeep):
         """All messages of one job, four at most, in one invocation; some were sent this very moment."""
         for delay in delays:
             enqueue(self.con, job, due_at=self.clock.at + delay)
-        batch = [message for message in self.post.messages if message.job == job][-4:]
+        batch = [message for message in self.sqs.messages if message.job == job][-4:]
         if batch:
             self.take(batch, again)
             for invocation in self.workers:
@@ -168,8 +168,8 @@ class House(Upkeep):
         invocation = self.workers[worker]
         if invocation is not None:
             self.go_on(invocation, order, again)
-        elif self.post.messages:
-            self.take([self.post.messages[which % len(self.post.messages)]], again)
+        elif self.sqs.messages:
+            self.take([self.sqs.messages[which % len(self.sqs.messages)]], again)
 
     # Time passes
 
@@ -186,7 +186,7 @@ class House(Upkeep):
         """A person deletes it, or its worker was too slow; then that worker goes on with it."""
         (slow,) = filter(None, self.workers)
         run_id = slow.at_work.run_id
-        self.post.refuses = False
+        self.sqs.refuses = False
         if how == "deleted":
             store.change(self.con, "delete", ids=[run_id], actor="ann")
         else:
@@ -219,9 +219,9 @@ class House(Upkeep):
     # What holds after every step
 
     @invariant()
-    def promises_hold(self) -> None:
+    def invariants_hold(self) -> None:
         runs = self.runs()
-        promises.check(self.con, self.before, runs)
+        invariants.check(self.con, self.before, runs)
         ticks = {(run.job, run.occurrence) for run in runs.values()}
         assert ticks >= self.answered, "a tick that was delivered has its run"
         self.earlier, self.before = self.before, runs
@@ -233,13 +233,13 @@ class House(Upkeep):
             if invocation.context is not None:  # it is over when a step found fault with its end
                 invocation.crash()
         self.workers = [None, None]
-        self.post.refuses = False
+        self.sqs.refuses = False
         for _ in range(40):
             if all(run.state in FINAL for run in self.runs().values()):
                 break
             self.dispatch(timedelta(minutes=10))
             self.work_on_what_is_visible()
-        self.promises_hold()
+        self.invariants_hold()
         assert {run.state for run in self.before.values()} <= FINAL, "everything becomes final"
         self.messages_left_start_nothing()
         store.change(self.con, "requeue", ids=list(self.before), actor="ann")
@@ -247,13 +247,13 @@ class House(Upkeep):
             self.check_requeued(run)
 
     def work_on_what_is_visible(self) -> None:
-        while visible := [each for each in self.post.messages if each.visible_at <= self.clock.at]:
+        while visible := [each for each in self.sqs.messages if each.visible_at <= self.clock.at]:
             self.take(visible[:1], again=False)
             for invocation in filter(None, self.workers):
                 self.finish(invocation, "returns")
 
     def messages_left_start_nothing(self) -> None:
-        for message in self.post.messages:
+        for message in self.sqs.messages:
             if not message.occurrence:
                 self.bring(message)
         assert self.runs() == self.before, "the queue knows of no work that PostgreSQL does not"
@@ -277,5 +277,5 @@ class House(Upkeep):
     def take(self, messages: list[Message], again: bool) -> None:
         if not again:
             for message in messages:
-                self.post.messages.remove(message)
+                self.sqs.messages.remove(message)
         self.bring(*messages)
