@@ -8,9 +8,9 @@ import pytest
 from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import messages
 from tests.integration.jobs.dispatcher_rules import taken
 from tests.integration.jobs.job_system_machine import START, JobSystemMachine
 from tests.integration.jobs.stepped_worker import Clock, FakeSqs
@@ -22,14 +22,14 @@ def machine_factory(
 ) -> Callable[[], JobSystemMachine]:
     """Makes machine_factory with a clock and a queue of their own; each is empty when it is made."""
     clock = Clock(START)
-    sqs = FakeSqs(clock)
+    fake_sqs = FakeSqs(clock)
     monkeypatch.setattr(Connection, "now", lambda con: clock.look())
-    monkeypatch.setattr(messages, "sqs", lambda: sqs)
+    monkeypatch.setattr(sqs, "client", lambda: fake_sqs)
     for name, spec in SPECS.items():
         monkeypatch.setitem(JOBS, name, spec)
 
     def machine() -> JobSystemMachine:
-        return JobSystemMachine(con, clock, sqs, lambda_context)
+        return JobSystemMachine(con, clock, fake_sqs, lambda_context)
 
     return machine
 
