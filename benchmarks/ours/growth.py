@@ -41,9 +41,11 @@ def claim() -> float:
         with con.transaction():
             run_id = enqueue(con, JOB).run_id
             now = con.now()
-            holder = claims.Lease("benchmark", "benchmark", now, now + timedelta(minutes=3))
+            lease = claims.Lease(
+                worker="benchmark", request_id="benchmark", now=now, until=now + timedelta(minutes=3)
+            )
             began = perf_counter()
-            claimed = claims.claim(con, JOB, run_id, 1, holder)
+            claimed = claims.claim(con, JOB, run_id, attempt=1, lease=lease)
             took = perf_counter() - began
             assert claimed is not None
             raise Undone

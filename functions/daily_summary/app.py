@@ -39,10 +39,10 @@ class Outcome:
 
     @classmethod
     def so_far(cls, context: Context) -> "Outcome":
-        known = context.cursor or {"failures": context.claim.failures}
-        if known["failures"] == context.claim.failures:
+        known = context.cursor or {"failures": context.claimed.failures}
+        if known["failures"] == context.claimed.failures:
             return cls(**known)
-        return cls(context.claim.failures, known["sent"])
+        return cls(context.claimed.failures, known["sent"])
 
     def is_left(self, recipient: str) -> bool:
         return recipient not in self.refused and recipient not in self.undelivered

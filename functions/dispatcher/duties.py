@@ -63,7 +63,7 @@ DUTIES = (
     Duty(
         "promote waiting runs",
         "promoted",
-        lambda turn: promotion.give(turn.con, _enabled(turn.con), turn.deadline),
+        lambda turn: promotion.promote_and_send(turn.con, _enabled(turn.con), turn.deadline),
     ),
     Duty(
         "read the schedule",

@@ -63,7 +63,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    overview.pause(con, job_spec(job).name, who, pause.note, con.now())
+    overview.pause(con, job_spec(job).name, who, pause.note, now=con.now())
     return _job(job)
 
 

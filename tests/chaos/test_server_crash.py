@@ -1,7 +1,6 @@
-"""What a crash of PostgreSQL leaves of a run, at its worst: nothing is on the disk but what a commit waited for."""
+"""What remains after a crash of PostgreSQL that loses everything except what a commit has flushed to the disk."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -15,25 +14,23 @@ from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, migrate
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle import finish as endings
+from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.lifecycle.claim import ClaimedAttempt, Lease, claim
+from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings
 from tests.chaos.database import Database, started
 
-JOB, EXCLUSIVE = "send-test-mail", "record-expiry"
-SUCCEEDED = endings.AttemptResult("succeeded", "succeeded", "the handler returned", 0)
+JOB = "send-test-mail"
+SUCCEEDED = finish.AttemptResult(
+    outcome="succeeded", state="succeeded", reason="the handler returned", failures=0
+)
 
 
-class Post:
-    """A queue whose messages can be looked at."""
+class FakeSqs:
+    """Accepts every message."""
 
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-
-    def send_message_batch(self, **batch: Any) -> dict[str, Any]:
-        self.sent += [json.loads(entry["MessageBody"]) for entry in batch["Entries"]]
+    def send_message_batch(self, **_: Any) -> dict[str, Any]:
         return {}
 
 
@@ -45,16 +42,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 @pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Post:
-    post = Post()
-    monkeypatch.setattr(sqs, "client", lambda: post)
-    return post
-
-
-@pytest.fixture
-def con(
-    server: Database, environment: Settings, post: Post, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Connection]:
+def con(server: Database, environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    monkeypatch.setattr(sqs, "client", FakeSqs)
     login = {"username": USERNAME, "password": server._password}
     monkeypatch.setattr(secrets, "read", lambda arn, *keys: login)
     config = dataclasses.replace(environment, db_port=server.port, db_name=DATABASE)
@@ -64,81 +53,47 @@ def con(
         con.query("DELETE FROM job_run")
 
 
-def holder(con: Connection) -> claims.Lease:
+def lease(con: Connection) -> Lease:
     now = con.now()
-    return claims.Lease("a worker", "a request", now, now + timedelta(minutes=3))
+    return Lease(worker="worker", request_id="request", now=now, until=now + timedelta(minutes=3))
 
 
-def claim(con: Connection, run_id: str) -> claims.ClaimedAttempt | None:
-    return claims.claim(con, runs.get(con, run_id)["job"], run_id, 1, holder(con))
+def claim_new(con: Connection, job: str) -> ClaimedAttempt | None:
+    return claim(con, job, enqueue(con, job).run_id, attempt=1, lease=lease(con))
 
 
-def finish(con: Connection, held: claims.ClaimedAttempt, ahead: endings.Ahead | None = None) -> bool:
-    return endings.finish(con, held, SUCCEEDED, con.now(), None, None, [], ahead=ahead).mine
+def finish_succeeded(con: Connection, claimed: ClaimedAttempt) -> bool:
+    return finish.finish(con, claimed, SUCCEEDED, con.now(), reports=finish.Reports()).owned
 
 
 def state(con: Connection, run_id: str) -> str:
     return str(runs.get(con, run_id)["state"])
 
 
-def test_a_claim_that_a_crash_took_back_leaves_the_run_to_the_next_worker(
-    server: Database, con: Connection, post: Post
-) -> None:
-    run_id = enqueue(con, JOB).run_id
-    first = server.crash_without_its_last_moments(lambda: claim(con, run_id))
-    assert first and state(con, run_id) == "enqueued"
-    post.sent.clear()
-    assert redelivery.send_due(con, con.now() + redelivery.RESEND_AFTER) == 1
-    assert post.sent == [{"run_id": run_id, "attempt": 1}], "its message was consumed, so it comes again"
-    second = claim(con, run_id)
-    assert second and second.attempt == first.attempt
-    assert not endings.checkpoint(con, first, {"done": 1}, []) and not finish(con, first)
-    assert state(con, run_id) == "processing" and finish(con, second)
-    assert con.query("SELECT number, outcome FROM job_attempt") == [[1, "succeeded"]]
-
-
-def test_what_is_finished_stays_finished_and_what_it_claimed_ahead_stays_claimed(
-    server: Database, con: Connection
-) -> None:
-    run_id, next_id = (enqueue(con, JOB).run_id for _ in range(2))
-    ahead = endings.Ahead(next_id, 1, lambda: holder(con))
-    held = claim(con, run_id)
-    assert held and server.crash_without_its_last_moments(lambda: finish(con, held, ahead))
-    assert (state(con, run_id), state(con, next_id)) == ("succeeded", "processing")
-    assert ahead.claim and finish(con, ahead.claim)
-
-
-def test_a_checkpoint_keeps_the_claim_too(server: Database, con: Connection) -> None:
-    run_id = enqueue(con, JOB).run_id
-
-    def work() -> claims.ClaimedAttempt | None:
-        held = claim(con, run_id)
-        assert held and endings.checkpoint(con, held, {"done": 1}, [])
-        return held
-
-    held = server.crash_without_its_last_moments(work)
-    assert held and state(con, run_id) == "processing" and finish(con, held)
-
-
 @pytest.mark.parametrize(
     "begin",
     [
+        pytest.param(lambda con: claim_new(con, "record-expiry"), id="a claim of an exclusive job"),
+        pytest.param(lambda con: claim_new(con, JOB), id="a claim"),
         pytest.param(
-            lambda con: claim(con, enqueue(con, EXCLUSIVE).run_id), id="a claim of an exclusive job"
-        ),
-        pytest.param(
-            lambda con: claims.start(con, JOBS[JOB], holder(con), trigger="direct", actor="ann"),
-            id="a run that begins at once",
+            lambda con: start(con, JOBS[JOB], lease(con), trigger="direct", actor="ann"),
+            id="a run that starts at once",
         ),
     ],
 )
-def test_what_may_not_be_undone_waits_for_the_disk(
-    server: Database, con: Connection, begin: Callable[[Connection], claims.ClaimedAttempt | None]
+def test_a_claim_survives(
+    server: Database, con: Connection, begin: Callable[[Connection], ClaimedAttempt | None]
 ) -> None:
-    held = server.crash_without_its_last_moments(lambda: begin(con))
-    assert held and state(con, held.run_id) == "processing" and finish(con, held)
+    claimed = server.crash_without_its_last_moments(lambda: begin(con))
+    assert claimed and state(con, claimed.run_id) == "processing" and finish_succeeded(con, claimed)
 
 
-def test_a_run_that_was_put_in_is_there(server: Database, con: Connection) -> None:
+def test_a_finish_survives(server: Database, con: Connection) -> None:
+    claimed = claim_new(con, JOB)
+    assert claimed and server.crash_without_its_last_moments(lambda: finish_succeeded(con, claimed))
+    assert state(con, claimed.run_id) == "succeeded"
+
+
+def test_an_enqueued_run_survives(server: Database, con: Connection) -> None:
     made = server.crash_without_its_last_moments(lambda: enqueue(con, JOB))
     assert state(con, made.run_id) == "enqueued"

@@ -10,7 +10,7 @@ import pytest
 from migrate.app import SWITCHES
 from slowmatch.http.auth.csrf import is_local
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.worker.events import parse_direct, parse_message
+from slowmatch.jobs.worker.events import MessageError, OccurrenceDue, RestartRun, RunDue, StartRun, parse
 from tests.sam import routes, template
 from tests.sam.template import ROOT
 
@@ -65,9 +65,9 @@ def test_a_job_has_a_sample_of_every_shape(folder: str) -> None:
 @pytest.mark.parametrize("folder", JOB_FOLDERS)
 def test_a_job_s_queue_messages_are_a_tick_and_a_pointer_to_a_run(folder: str) -> None:
     samples = _samples(folder)
-    tick, pointer = (parse_message(_only_record(samples[name])["body"]) for name in ("sqs-tick", "sqs-run"))
-    assert tick["job"] == JOBS_OF[folder]
-    assert pointer.keys() == {"run_id", "attempt"}
+    scheduled, run = (_content_of(samples[name]) for name in ("sqs-tick", "sqs-run"))
+    assert isinstance(scheduled, OccurrenceDue) and scheduled.job == JOBS_OF[folder]
+    assert isinstance(run, RunDue)
     for name in ("sqs-tick", "sqs-run"):
         assert _only_record(samples[name])["eventSourceARN"].endswith(f":slowmatch-{JOBS_OF[folder]}")
 
@@ -75,11 +75,12 @@ def test_a_job_s_queue_messages_are_a_tick_and_a_pointer_to_a_run(folder: str) -
 @pytest.mark.parametrize("folder", JOB_FOLDERS)
 def test_a_job_s_direct_invocations_are_accepted(folder: str) -> None:
     samples = _samples(folder)
-    assert parse_direct(samples["direct-empty"]) == {"payload": {}}
-    assert parse_direct(samples["direct-run"]).keys() == {"run_id"}
-    assert parse_direct(samples["scheduled"]).keys() == {"payload", "occurrence"}
-    payload = parse_direct(samples["direct-payload"])["payload"]
-    assert JOBS[JOBS_OF[folder]].check(payload) == payload
+    assert parse(samples["direct-empty"]) == StartRun({})
+    assert isinstance(parse(samples["direct-run"]), RestartRun)
+    scheduled, with_payload = parse(samples["scheduled"]), parse(samples["direct-payload"])
+    assert isinstance(scheduled, StartRun) and scheduled.payload == {} and scheduled.occurrence
+    assert isinstance(with_payload, StartRun)
+    assert JOBS[JOBS_OF[folder]].check(with_payload.payload) == with_payload.payload
 
 
 def test_the_dispatcher_has_a_sample_of_every_shape() -> None:
@@ -105,6 +106,12 @@ def _samples(folder: str) -> dict[str, Any]:
 
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _content_of(event: Any) -> RunDue | OccurrenceDue | MessageError:
+    found = parse(event)
+    assert isinstance(found, list) and len(found) == 1
+    return found[0].content
 
 
 def _only_record(event: Any) -> Any:

@@ -16,7 +16,7 @@ DEEP = "[" * 100_000
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_a_time_that_utc_does_not_have_is_no_occurrence(time: str) -> None:
     with pytest.raises(messages.MessageError, match="out of range"):
-        messages.parse_direct({"source": "aws.events", "time": time})
+        messages.parse({"source": "aws.events", "time": time})
 
 
 @pytest.mark.parametrize("records", [None, 0, False, [], "text", {"body": 1}, [1], [None], [{}, []]])

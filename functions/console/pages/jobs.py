@@ -68,7 +68,7 @@ def pause_job(job: str) -> Response[str]:
     if len(note) > NOTE_MAX:
         errors = {"pause-note": f"must have at most {NOTE_MAX} characters, this has {len(note)}"}
         return _job(name, {"values": {"pause-note": note}, "errors": errors, "choices": {}}, 422)
-    overview.pause(con, name, request.identity.name, note or None, con.now())
+    overview.pause(con, name, request.identity.name, note or None, now=con.now())
     said = f"The schedule of {name} is paused. Whoever runs it by hand still can."
     return render.redirect(_back(request, name), notice=said)
 

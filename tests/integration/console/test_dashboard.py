@@ -104,7 +104,7 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
 ) -> None:
     tick(con, timedelta(hours=1))
     con.query("INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-01T02:00:00Z', now())")
-    boto3.client("sqs").send_message(QueueUrl=messages.url("db-cleanup-dead"), MessageBody="{}")
+    boto3.client("sqs").send_message(QueueUrl=messages.queue_url("db-cleanup-dead"), MessageBody="{}")
     text = browse.get("/dashboard").text
     assert "1 scheduled run was missed in the last 24 hours." in text
     assert "1 message is in a dead-letter queue." in text
@@ -163,7 +163,7 @@ def test_what_is_running_is_shown_with_its_progress(browse: Browse, con: Connect
 
 
 def test_paused_jobs_are_named_with_who_and_why(browse: Browse, con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", "audit <b>week</b>", con.now())
+    overview.pause(con, "db-cleanup", "ann", "audit <b>week</b>", now=con.now())
     text = browse.get("/dashboard").text
     assert box(text, "Paused jobs") == "1 notable"
     assert "is paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
@@ -183,7 +183,7 @@ def test_recurring_jobs_say_when_they_run_in_words_and_as_written(browse: Browse
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
     assert "One at a time: a tick meanwhile is skipped" in text
     assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
-    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
     text = browse.get("/dashboard/recurring").text
     assert '<span class="muted note">audit</span>' in text and 'action="/jobs/db-cleanup/resume"' in text
 
@@ -223,7 +223,7 @@ def test_activity_names_who_did_what_to_what(browse: Browse, con: Connection) ->
     now = con.now()
     made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
     runs.change(con, "delete", actor="bob", ids=[made])
-    overview.pause(con, "db-cleanup", "cid", "audit", now)
+    overview.pause(con, "db-cleanup", "cid", "audit", now=now)
     records.create(con, "Passport", now + timedelta(days=9), "dee")
     text = browse.get("/dashboard/activity").text
     for who in ("ann", "bob", "cid", "dee"):
@@ -235,7 +235,7 @@ def test_activity_goes_on_page_by_page_and_ignores_a_mark_that_is_none(
     browse: Browse, con: Connection
 ) -> None:
     for number in range(60):
-        overview.pause(con, "db-cleanup", f"person-{number:02}", None, con.now())
+        overview.pause(con, "db-cleanup", f"person-{number:02}", None, now=con.now())
     first = browse.get("/dashboard/activity").text
     (onward,) = re.findall(r'rel="next" href="([^"]*)"', first)
     second = browse.get(onward.replace("&amp;", "&")).text

@@ -13,8 +13,9 @@ from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import retention
-from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.lifecycle.claim import Lease
+from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.queries import overview
 from slowmatch.jobs.queries import runs as store
 from tests.integration.console.conftest import Browse, Page
@@ -38,13 +39,13 @@ def scheduled(con: Connection, job: str = "db-cleanup", expression: str = "cron(
 def finished(con: Connection, job: str, state: str, seconds: float = 1.0, error: str = "Boom: no") -> str:
     """A run of the past minutes, with one attempt; its id."""
     now = con.now()
-    holder = claims.Lease("worker", "request", now - timedelta(minutes=1), now)
-    claim = claims.start(con, JOBS[job], holder, trigger="schedule", actor="schedule")
+    lease = Lease(worker="worker", request_id="request", now=now - timedelta(minutes=1), until=now)
+    claim = start(con, JOBS[job], lease, trigger="schedule", actor="schedule")
     assert claim is not None
     kind, _, message = error.partition(": ")
     failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
-    end = finish.AttemptResult(state, state, "over", 0, **failed)  # type: ignore[arg-type]
-    finish.finish(con, claim, end, holder.now + timedelta(seconds=seconds), None, None, [])
+    end = finish.AttemptResult(outcome=state, state=state, reason="over", failures=0, **failed)  # type: ignore[arg-type]
+    finish.finish(con, claim, end, lease.now + timedelta(seconds=seconds), reports=finish.Reports())
     return claim.run_id
 
 
@@ -171,11 +172,11 @@ def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) 
     cleanup, summary = browse.get("/jobs/db-cleanup").text, browse.get("/jobs/daily-summary").text
     assert re.search(r'name="dry_run" type="checkbox"', cleanup)
     assert re.search(
-        r'name="older_than_days" type="number"[^>]* min="1" max="3650"[^>]* placeholder="30"', cleanup
+        r'name="older_than_days" type="number"[^>]* min="1" max="3650"[^>]* placelease="30"', cleanup
     )
     assert re.search(r'name="day" type="date"', summary)
     assert re.search(
-        r'name="recipients" type="text"[^>]* placeholder="one@example.com, two@example.com"', summary
+        r'name="recipients" type="text"[^>]* placelease="one@example.com, two@example.com"', summary
     )
 
 
@@ -287,9 +288,9 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
     browse: Browse, con: Connection
 ) -> None:
     assert "Pauses" not in browse.get("/jobs/db-cleanup").text
-    overview.pause(con, "record-expiry", "ann", "elsewhere", con.now())
+    overview.pause(con, "record-expiry", "ann", "elsewhere", now=con.now())
     for week in range(3):
-        overview.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", con.now())
+        overview.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", now=con.now())
         overview.resume(con, "db-cleanup", "lee@example.com", con.now())
     page = browse.get("/jobs/db-cleanup").text
     told = re.findall(

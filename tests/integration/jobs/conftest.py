@@ -17,7 +17,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import runs as store
-from slowmatch.jobs.worker import handler as jobs_runtime
+from slowmatch.jobs.worker.invocation import Invocation
 
 TICK = "2026-11-24T02:00:00Z"
 
@@ -40,7 +40,10 @@ class Work:
     def invoke(self, event: Any) -> Any:
         """What the function answers, unless something that the handler asserts did not hold."""
         try:
-            return jobs_runtime.Worker(self.spec, self._handle, self.con, self.lambda_context).answer(event)
+            invocation = Invocation(
+                self.con, self.spec, self._handle, settings={}, lambda_context=self.lambda_context
+            )
+            return invocation.run(event)
         finally:
             if self.broken:
                 raise self.broken[0]
@@ -139,8 +142,10 @@ class Queues:
             self._sqs.create_queue(QueueName=f"slowmatch-test-{job}-dead")
 
     def take(self, job: str = "record-expiry") -> list[dict[str, Any]]:
-        """The messages that are visible now."""
-        answer = self._sqs.receive_message(QueueUrl=messages.url(job), MaxNumberOfMessages=10)
+        """The messages that are visible now; nothing receives them again."""
+        answer = self._sqs.receive_message(
+            QueueUrl=messages.queue_url(job), MaxNumberOfMessages=10, VisibilityTimeout=43_200
+        )
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     def take_all(self, job: str = "record-expiry") -> list[dict[str, Any]]:
@@ -148,7 +153,7 @@ class Queues:
 
     def delayed(self, job: str = "record-expiry") -> int:
         name = "ApproximateNumberOfMessagesDelayed"
-        answer = self._sqs.get_queue_attributes(QueueUrl=messages.url(job), AttributeNames=[name])
+        answer = self._sqs.get_queue_attributes(QueueUrl=messages.queue_url(job), AttributeNames=[name])
         return int(answer["Attributes"][name])
 
 

@@ -71,7 +71,7 @@ class DispatcherRules(WorkerRules):
         self.check_rescue(was, {run.id: (run.attempt, now - redelivery.LEASE_GRACE) for run in was.values()})
         with suppress(PartlyFailed):
             redelivery.send_due(self.con, now, resend_all=resend_all)
-        promotion.give(self.con, list(JOBS))
+        promotion.promote_and_send(self.con, list(JOBS))
         if not self.sqs.refuses:
             self.check_messages(now)
 

@@ -15,13 +15,13 @@ from hypothesis.stateful import invariant, precondition
 
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
+from slowmatch.jobs.lifecycle.pause import describe_pause
 from slowmatch.jobs.queries import overview
 from slowmatch.jobs.queries import runs as store
 from slowmatch.testing.postgres import EMPTY
 from tests.integration.jobs import invariants
 from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
-from tests.integration.jobs.invariants import FINAL, Run, Runs
+from tests.integration.jobs.invariants import FINAL, Run
 from tests.integration.jobs.stepped_worker import Clock, FakeSqs, Message
 from tests.integration.jobs.worker_rules import RESULTS, SPECS
 
@@ -36,18 +36,6 @@ some_time = st.sampled_from(
 )
 
 
-_TAKE_BACK = """
-    WITH run AS (
-        UPDATE job_run SET state = :state, attempt = attempt - 1, lease_until = NULL,
-            started_at = CAST(:started_at AS timestamptz)
-        WHERE id = CAST(:id AS uuid) RETURNING id, attempt + 1 AS attempt
-    ), attempt AS (
-        DELETE FROM job_attempt USING run WHERE run_id = run.id AND number = run.attempt
-    )
-    DELETE FROM job_event WHERE id = (SELECT max(event.id) FROM job_event AS event JOIN run ON run_id = run.id)
-"""
-
-
 class RolledBack(Exception):
     """Ends a transaction that must leave nothing behind."""
 
@@ -60,8 +48,6 @@ class JobSystemMachine(DispatcherRules):
         sqs.messages.clear()
         con.script(EMPTY)
         self.keys: dict[str, str] = {}
-        self.earlier: Runs = {}
-        """What was seen before the last step."""
 
     # People and code put work in
 
@@ -97,10 +83,10 @@ class JobSystemMachine(DispatcherRules):
 
     @step(job=some_job)
     def pause_or_resume(self, job: str) -> None:
-        if pause_of(self.con, job):
+        if describe_pause(self.con, job):
             overview.resume(self.con, job, "ann", self.con.now())
         else:
-            overview.pause(self.con, job, "ann", None, self.con.now())
+            overview.pause(self.con, job, "ann", None, now=self.con.now())
 
     @precondition(lambda self: self.before)
     @step(action=st.sampled_from(["requeue", "run-now", "delete"]), which=one_of_many)
@@ -197,25 +183,6 @@ class JobSystemMachine(DispatcherRules):
         if order:
             self.go_on(slow, order, comes_again=False)
 
-    # The server crashes when a claim is not on the disk yet: its worker works on, and the run waits again
-
-    @precondition(lambda self: self.claimed_last() is not None)
-    @step()
-    def server_crashes(self) -> None:
-        run = self.claimed_last()
-        assert run is not None
-        self.con.query(_TAKE_BACK, id=run.id, state=run.state, started_at=run.row["started_at"])
-        assert self.runs() == self.earlier
-        self.before = self.earlier
-
-    def claimed_last(self) -> Run | None:
-        """The run, as it was before, when the last step was its claim and no more: a later commit saves it."""
-        changed = [run for run in self.before.values() if run != self.earlier.get(run.id)]
-        was = self.earlier.get(changed[0].id) if len(changed) == 1 else None
-        if was is None or was.exclusive or changed[0].path != [*was.path, [was.state, "processing"]]:
-            return None
-        return was
-
     # What holds after every step
 
     @invariant()
@@ -224,7 +191,7 @@ class JobSystemMachine(DispatcherRules):
         invariants.check(self.con, self.before, runs)
         ticks = {(run.job, run.occurrence) for run in runs.values()}
         assert ticks >= self.answered, "a tick that was delivered has its run"
-        self.earlier, self.before = self.before, runs
+        self.before = runs
 
     # At the end: with a worker that does its work, everything comes to its end
 

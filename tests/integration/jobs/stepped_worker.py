@@ -12,7 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import Context
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import messages as queue
-from slowmatch.jobs.worker import handler as jobs_runtime
+from slowmatch.jobs.worker.invocation import Invocation
 from tests.integration.jobs.conftest import Killed
 from tests.integration.jobs.invariants import signature
 
@@ -67,7 +67,9 @@ class FakeSqs:
             return {"Failed": [{"Id": entry["Id"], "Message": "not now"} for entry in Entries]}
         for entry in Entries:
             self.put(
-                QueueUrl.removeprefix(queue.url("")), json.loads(entry["MessageBody"]), entry["DelaySeconds"]
+                QueueUrl.removeprefix(queue.queue_url("")),
+                json.loads(entry["MessageBody"]),
+                entry["DelaySeconds"],
             )
         return {}
 
@@ -104,7 +106,7 @@ class SteppedInvocation:
         self.error: BaseException | None = None
         self._orders: SimpleQueue[Order] = SimpleQueue()
         self._halts: SimpleQueue[Context | None] = SimpleQueue()
-        self._worker = jobs_runtime.Worker(spec, self._handle, con, lambda_context)
+        self._invocation = Invocation(con, spec, self._handle, settings={}, lambda_context=lambda_context)
         Thread(target=self._invoke, args=(event,), daemon=True).start()
         self._wait()
 
@@ -117,7 +119,7 @@ class SteppedInvocation:
         """Let the handler report and make a checkpoint; it ends when it hears that the run is not its own."""
 
         def look(context: Context) -> None:
-            context.note("INFO", line)
+            context.log.add("INFO", line)
             context.progress(done)
             context.checkpoint()
 
@@ -127,7 +129,7 @@ class SteppedInvocation:
         """Let the handler say where it is, and return or raise what `ending` does."""
 
         def end(context: Context) -> Returned:
-            context.note("INFO", signature(context.run_id, context.attempt))
+            context.log.add("INFO", signature(context.run_id, context.attempt))
             return Returned(ending())
 
         self._order(end)
@@ -149,7 +151,7 @@ class SteppedInvocation:
 
     def _invoke(self, event: Any) -> None:
         try:
-            self.answer = self._worker.answer(event)
+            self.answer = self._invocation.run(event)
         except Killed:
             pass
         except BaseException as error:  # noqa: BLE001 - the caller looks at it

@@ -14,14 +14,16 @@ from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, retention
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle import finish, messages, promotion
+from slowmatch.jobs.lifecycle import create, finish, messages, promotion
 from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 JOB = "send-test-mail"
 PATIENCE_SECONDS = 30
-SUCCEEDED = finish.AttemptResult("succeeded", "succeeded", "the handler returned", 0)
+SUCCEEDED = finish.AttemptResult(
+    outcome="succeeded", state="succeeded", reason="the handler returned", failures=0
+)
 T = TypeVar("T")
 
 
@@ -37,12 +39,8 @@ def while_waited_for(
     con: Connection,
     first: Callable[[], object],
     second: Callable[[], T],
-    then: Callable[[], object] = lambda: None,
 ) -> T:
-    """What `second` brings, which began before `first` was committed, and has to wait for that.
-
-    `then` is done while it waits.
-    """
+    """What `second` returns, which began before `first` was committed, and has to wait for that."""
     with ThreadPoolExecutor(1) as pool:
         with con.transaction():
             first()
@@ -50,17 +48,16 @@ def while_waited_for(
             until = time.monotonic() + PATIENCE_SECONDS
             while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
                 assert not answer.done() and time.monotonic() < until, "it did not wait"
-            then()
         return answer.result(PATIENCE_SECONDS)
 
 
-def holder(con: Connection) -> claims.Lease:
+def lease(con: Connection) -> claims.Lease:
     now = con.now()
-    return claims.Lease("worker", "request", now, now + timedelta(minutes=3))
+    return claims.Lease(worker="worker", request_id="request", now=now, until=now + timedelta(minutes=3))
 
 
 def claim(con: Connection, run_id: str, job: str = JOB) -> claims.ClaimedAttempt | None:
-    return claims.claim(con, job, run_id, 1, holder(con))
+    return claims.claim(con, job, run_id, attempt=1, lease=lease(con))
 
 
 def transitions(work: Work, run_id: str) -> list[list[str]]:
@@ -99,28 +96,10 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     assert held is not None
     done = while_waited_for(
         con,
-        lambda: finish.finish(con, held, SUCCEEDED, con.now(), None, None, []),
+        lambda: finish.finish(con, held, SUCCEEDED, con.now(), reports=finish.Reports()),
         lambda: runs.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
     assert done.ids == [] and work.run()["state"] == "succeeded"
-
-
-def test_who_waits_for_the_run_that_is_to_be_finished_does_not_hold_the_next(
-    con: Connection, other: Connection
-) -> None:
-    """Who deletes both has the first, and wants the second: that would be a deadlock."""
-    first, second = (enqueue(con, JOB).run_id for _ in range(2))
-    held = claim(other, first)
-    assert held is not None
-    ahead = finish.Ahead(second, 1, lambda: holder(other))
-    lock = "SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE"
-    done = while_waited_for(
-        con,
-        lambda: con.query(lock, id=first),
-        lambda: finish.finish(other, held, SUCCEEDED, other.now(), None, None, [], ahead=ahead),
-        then=lambda: con.query(f"{lock} NOWAIT", id=second),
-    )
-    assert done.mine and ahead.claim is not None
 
 
 def test_a_run_that_is_just_being_claimed_waits_no_more(
@@ -139,8 +118,8 @@ def test_a_tick_that_comes_twice_at_once_has_one_run(con: Connection, other: Con
     tick = datetime.fromisoformat(TICK)
 
     def start(con: Connection) -> claims.ClaimedAttempt | None:
-        return claims.start(
-            con, JOBS["record-expiry"], holder(con), trigger="schedule", actor="schedule", occurrence=tick
+        return create.start(
+            con, JOBS["record-expiry"], lease(con), trigger="schedule", actor="schedule", occurrence=tick
         )
 
     assert while_waited_for(con, lambda: start(con), lambda: start(other)) is None

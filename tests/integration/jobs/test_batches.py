@@ -1,10 +1,9 @@
-"""Several messages in one invocation: each run is finished before the next is held, and none takes another along."""
+"""Several messages in one invocation: each run is finished before the next is claimed, and none affects another."""
 
 import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +12,10 @@ import pytest
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import messages as queue
+from slowmatch.jobs.lifecycle.claim import CLAIM, Lease, claim
+from slowmatch.jobs.lifecycle.finish import FINISH
 from slowmatch.jobs.queries import runs, waiting
-from slowmatch.settings import settings
 from tests.integration.jobs.conftest import TICK, Killed, Queues, Work
 
 JOB = "send-test-mail"
@@ -74,13 +72,13 @@ def fail(context: Any) -> None:
     raise RuntimeError("the disk is full")
 
 
-def test_a_batch_takes_a_statement_for_each_run_and_one_more(
+def test_a_batch_takes_two_statements_for_each_run(
     batch: Work, con: Connection, statements: list[str]
 ) -> None:
     messages = put(con)
     statements.clear()
     assert batch.deliver(*messages) == []
-    assert len(statements) == 4
+    assert statements == [CLAIM, FINISH] * 3
     for run, context in zip(made(batch), batch.seen, strict=True):
         assert run["state"] == "succeeded" and run["id"] == context.run_id and run["attempt"] == 1
         assert batch.attempts(run["id"]) == [[1, "succeeded", None]]
@@ -91,7 +89,7 @@ def test_a_batch_takes_a_statement_for_each_run_and_one_more(
         ]
 
 
-def test_each_run_is_finished_before_the_next_is_held(batch: Work, con: Connection) -> None:
+def test_each_run_is_finished_before_the_next_is_claimed(batch: Work, con: Connection) -> None:
     found: list[list[str]] = []
     batch.handler = lambda context: found.append(states(batch))
     batch.deliver(*put(con))
@@ -124,18 +122,7 @@ def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:
     assert states(batch) == ["succeeded", "processing", "enqueued"]
 
 
-@pytest.mark.parametrize(("job", "waits"), [("send-test-mail", "off"), ("record-expiry", "on")])
-def test_the_commit_of_a_claim_waits_for_the_disk_only_where_two_would_work_at_once(
-    con: Connection, work: Work, later: Callable[..., Any], job: str, waits: str
-) -> None:
-    (message,) = put(con, 1, job)
-    con.query("SET synchronous_commit = on")
-    with con.transaction():  # of which the commit is
-        claims.claim(con, job, message["run_id"], 1, claims.Lease("w", "r", con.now(), later(minutes=3)))
-        assert con.query("SHOW synchronous_commit") == [[waits]]
-
-
-def test_a_claim_ahead_is_held_as_long_as_the_invocation_lasts(batch: Work, con: Connection) -> None:
+def test_a_lease_lasts_as_long_as_the_invocation(batch: Work, con: Connection) -> None:
     leases: list[Any] = []
 
     def look(context: Any) -> None:
@@ -219,20 +206,12 @@ def test_rubbish_between_two_runs_spares_both(batch: Work, con: Connection, rubb
     assert states(batch) == ["succeeded", "succeeded"]
 
 
-def test_a_run_that_was_claimed_ahead_is_done_once_whatever_comes_after_it(
-    batch: Work, con: Connection
-) -> None:
-    first, second, third = put(con)
-    assert batch.deliver(first, second, "not json", third) == ["2"]
-    assert states(batch) == ["succeeded"] * 3 and len(batch.seen) == 3
-
-
 def test_a_next_run_that_has_to_wait_for_another_undoes_nothing(batch: Work, con: Connection) -> None:
     """A job that was exclusive when its runs were made, and is so no more."""
     first, second, other = put(con)
     con.query("UPDATE job_run SET exclusive = true WHERE id <> CAST(:id AS uuid)", id=first["run_id"])
-    holder = claims.Lease("another", "r", con.now(), con.now() + timedelta(minutes=3))
-    assert claims.claim(con, JOB, other["run_id"], 1, holder)
+    lease = Lease(worker="another", request_id="r", now=con.now(), until=con.now() + timedelta(minutes=3))
+    assert claim(con, JOB, other["run_id"], attempt=1, lease=lease)
     assert batch.deliver(first, second) == []
     assert states(batch) == ["succeeded", "enqueued", "processing"]
 
@@ -267,36 +246,15 @@ def test_in_a_batch_of_an_exclusive_job_the_place_is_handed_to_who_waits(
     assert states(work) == ["succeeded", "succeeded", "enqueued"] and queues.take() == [third]
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for_while_another_is_held(
-    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_connection_lost_in_a_finish_costs_nothing(
+    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
-    """Who deletes both at once may hold the second and want the first: that would be a deadlock."""
-    first, second = put(con, 2)
-    found: list[str] = []
-    claim = claims.claim
-
-    def hold(_: Any) -> None:
-        monkeypatch.setattr(claims, "claim", let_go)
-        person.script(f"BEGIN; SELECT FROM job_run WHERE id = '{second['run_id']}' FOR UPDATE")
-
-    def let_go(*about: Any, **further: Any) -> claims.ClaimedAttempt | None:
-        found.extend(states(batch))
-        person.script("ROLLBACK")
-        return claim(*about, **further)
-
-    with closing(Connection(settings())) as person:
-        batch.handler = in_order(hold, succeed)
-        assert batch.deliver(first, second) == []
-    assert found == ["succeeded", "enqueued"] and states(batch) == ["succeeded", "succeeded"]
-
-
-def break_after(con: Connection, monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> None:
-    """Lose the connection in the first statement that claims ahead."""
     query = Connection.query
     broken: list[str] = []
 
     def lose(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
-        if "finished AS" in sql and "claimed AS" in sql and not broken:
+        if sql == FINISH and not broken:
             broken.append(sql)
             if committed:
                 query(self, sql, **params)
@@ -306,30 +264,8 @@ def break_after(con: Connection, monkeypatch: pytest.MonkeyPatch, *, committed: 
 
     monkeypatch.setattr(Connection, "query", lose)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-
-
-def test_a_connection_lost_before_the_statement_took_effect_costs_nothing(
-    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    messages = put(con)
-    break_after(con, monkeypatch, committed=False)
-    assert batch.deliver(*messages) == []
-    assert states(batch) == ["succeeded"] * 3
-
-
-def test_a_connection_lost_after_the_statement_took_effect_costs_the_next_run_one_attempt(
-    batch: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    messages = put(con)
-    break_after(con, monkeypatch, committed=True)
-    assert batch.deliver(*messages) == []
-    first, second, third = made(batch)
-    assert (first["state"], second["state"], third["state"]) == ("succeeded", "processing", "succeeded")
-    batch.end_lease(second["id"])
-    assert redelivery.rescue_lost(con, con.now()) == 1
-    batch.make_due(second["id"])
-    batch.deliver({"run_id": second["id"], "attempt": 2})
-    assert states(batch) == ["succeeded"] * 3
+    assert batch.deliver(*put(con)) == []
+    assert states(batch) == ["succeeded"] * 3 and broken
 
 
 def test_what_goes_wrong_after_a_finish_does_not_forget_the_next_run(
@@ -340,7 +276,7 @@ def test_what_goes_wrong_after_a_finish_does_not_forget_the_next_run(
 
     messages = put(con, 2)
     batch.handler = in_order(fail, succeed)
-    monkeypatch.setattr(queue, "deliver", refuse)
+    monkeypatch.setattr(queue, "send", refuse)
     assert batch.deliver(*messages) == ["0"]
     assert states(batch) == ["scheduled", "succeeded"]
 
@@ -366,7 +302,7 @@ def test_runs_are_looked_up_by_their_identifier_however_few_waited_at_the_planne
     monkeypatch.setattr(Connection, "query", explain)
     batch.handler = in_order(lambda context: context.checkpoint(), fail, succeed)
     batch.deliver(*messages)
-    assert len(plans) == 5
+    assert len(plans) == 7
     for plan in plans:
-        used = re.findall(r"(\S+) on (?:job_run\b|job_run_)", plan)
+        used = re.findall(r"(\S+) on (?:job_run\b|job_run_)", plan.partition("CTE promoted")[0])
         assert set(used) - {"Update"} == {"job_run_pkey"}, plan

@@ -12,7 +12,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import scheduled_runs
 from slowmatch.jobs.queries import overview, runs
 from slowmatch.jobs.worker.events import EventError
-from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.jobs.worker.invocation import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 SCHEDULED = {"source": "aws.events", "time": TICK}
@@ -40,7 +40,7 @@ def test_direct_invocation_returns_the_run(work: Work) -> None:
 
 def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
     work.handler = fail
-    with pytest.raises(AttemptFailed, match="the disk is full; it will be tried again at"):
+    with pytest.raises(AttemptFailed, match="the disk is full; it is retried at"):
         work.invoke({})
     work.handler = refuse
     with pytest.raises(AttemptFailed, match="was refused; no retry follows"):
@@ -85,16 +85,17 @@ def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> No
 
 
 def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connection) -> None:
-    overview.pause(con, "record-expiry", "ann", None, con.now())
+    overview.pause(con, "record-expiry", "ann", None, now=con.now())
     assert work.invoke({})["state"] == "succeeded"
 
 
 def test_an_occurrence_that_is_answered_this_very_moment_is_not_answered_again(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduled_runs, "is_answered", lambda *_: False)
     work.tick()
-    with pytest.raises(EventError, match="answered this very moment"):
+    looks = iter([False, True])
+    monkeypatch.setattr(scheduled_runs, "has_run", lambda *_: next(looks))
+    with pytest.raises(EventError, match="started at the same moment"):
         work.invoke(SCHEDULED)
     assert len(work.seen) == 1
 

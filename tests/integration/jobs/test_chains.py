@@ -5,12 +5,12 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.worker.executor import ATTEMPTS_IN_A_ROW
+from slowmatch.jobs.lifecycle.finish import MAX_ATTEMPTS_IN_A_ROW
 from tests.integration.jobs.conftest import Queues, Work
 from tests.integration.jobs.test_runs import fail
 
 
-def carry_out_messages(work: Work, queues: Queues) -> int:
+def deliver_messages(work: Work, queues: Queues) -> int:
     """Deliver messages until there are none, and return how many there were."""
     number = 0
     while pointers := queues.take_all():
@@ -24,22 +24,22 @@ def test_a_run_that_always_continues_is_slowed_down_by_the_dispatcher(
 ) -> None:
     work.handler = lambda context: Continue()
     work.tick()
-    assert carry_out_messages(work, queues) == ATTEMPTS_IN_A_ROW - 1
+    assert deliver_messages(work, queues) == MAX_ATTEMPTS_IN_A_ROW - 1
     assert "dispatcher" in work.events(work.run()["id"])[-1][2]
     assert redelivery.send_due(con, con.now()) == 1
-    assert carry_out_messages(work, queues) == ATTEMPTS_IN_A_ROW
+    assert deliver_messages(work, queues) == MAX_ATTEMPTS_IN_A_ROW
 
 
 def test_two_runs_that_take_turns_are_slowed_down_too(work: Work, con: Connection, queues: Queues) -> None:
     work.handler = lambda context: Continue()
     for _ in range(2):
         enqueue(con, "record-expiry")
-    carry_out_messages(work, queues)
-    assert [run["attempt"] for run in work.runs()] == [ATTEMPTS_IN_A_ROW] * 2
+    deliver_messages(work, queues)
+    assert [run["attempt"] for run in work.runs()] == [MAX_ATTEMPTS_IN_A_ROW] * 2
 
 
 def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connection, queues: Queues) -> None:
-    parts = 3 * ATTEMPTS_IN_A_ROW + 1
+    parts = 3 * MAX_ATTEMPTS_IN_A_ROW + 1
 
     def one_part(context: Any) -> Any:
         part = context.cursor.get("part", 0) + 1
@@ -48,9 +48,9 @@ def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connect
     work.handler = one_part
     work.tick()
     for _ in range(3):
-        carry_out_messages(work, queues)
+        deliver_messages(work, queues)
         redelivery.send_due(con, con.now())
-    carry_out_messages(work, queues)
+    deliver_messages(work, queues)
     assert work.run()["result"] == parts
 
 
@@ -58,8 +58,8 @@ def test_a_retry_after_many_attempts_is_sent_by_the_dispatcher(
     work: Work, con: Connection, queues: Queues
 ) -> None:
     run_id = enqueue(con, "record-expiry").run_id
-    con.query("UPDATE job_run SET attempt = :attempt", attempt=ATTEMPTS_IN_A_ROW - 1)
+    con.query("UPDATE job_run SET attempt = :attempt", attempt=MAX_ATTEMPTS_IN_A_ROW - 1)
     work.handler = fail
-    work.deliver({"run_id": run_id, "attempt": ATTEMPTS_IN_A_ROW})
+    work.deliver({"run_id": run_id, "attempt": MAX_ATTEMPTS_IN_A_ROW})
     assert work.run()["state"] == "scheduled" and queues.delayed() == 0
     assert redelivery.send_due(con, con.now()) == 1 and queues.delayed() == 1

@@ -88,15 +88,15 @@ def test_a_run_enqueued_in_a_transaction_exists_only_with_it(con: Connection, qu
 def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = messages.url
-    monkeypatch.setattr(messages, "url", lambda job: real(job) + "-gone")
+    real = messages.queue_url
+    monkeypatch.setattr(messages, "queue_url", lambda job: real(job) + "-gone")
     monkeypatch.setattr(redelivery, "BATCH", 1)
     enqueue(con, "record-expiry")
     with pytest.raises(
         PartlyFailed, match="record-expiry: the queue rejects all messages: The specified queue does"
     ):
         redelivery.send_due(con, con.now())
-    monkeypatch.setattr(messages, "url", real)
+    monkeypatch.setattr(messages, "queue_url", real)
     assert redelivery.send_due(con, con.now()) == 1
 
 
@@ -210,7 +210,7 @@ def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures
     now = con.now()
     for days in (91, 399, 401):
         at = now - timedelta(days=days)
-        overview.pause(con, "db-cleanup", "ann", None, at)
+        overview.pause(con, "db-cleanup", "ann", None, now=at)
         con.query("INSERT INTO job_hour (job, hour) VALUES ('db-cleanup', :at)", at=at)
         con.query(
             """
@@ -310,7 +310,7 @@ def test_whether_a_job_is_scheduled_is_known_from_the_first_look_at_its_rule(
 
 
 def test_a_pause_before_the_first_look_at_the_rule_says_nothing_about_it(con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", None, con.now())
+    overview.pause(con, "db-cleanup", "ann", None, now=con.now())
     assert overview.job_card(con, "db-cleanup", con.now())["scheduled"] is None
 
 

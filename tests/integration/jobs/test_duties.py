@@ -36,7 +36,9 @@ def work_for_all(
     monkeypatch.setattr(duties, "LOCK_SECONDS", 0.05)
     retention.events.cache_clear()
     queues.make_dead_letters()
-    boto3.client("sqs").send_message(QueueUrl=messages.url("db-cleanup-dead"), MessageBody="a dead letter")
+    boto3.client("sqs").send_message(
+        QueueUrl=messages.queue_url("db-cleanup-dead"), MessageBody="a dead letter"
+    )
     for job in RULES:
         boto3.client("events").put_rule(Name=f"{STACK}-{job}", ScheduleExpression=HOURLY)
         con.query(

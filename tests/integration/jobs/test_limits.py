@@ -7,7 +7,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, PayloadError, enqueue
 from slowmatch.jobs.definition import MAX_JSON_BYTES
-from slowmatch.jobs.worker.run_log import FIRST_LINES, LAST_LINES, LINE_CHARACTERS
+from slowmatch.jobs.worker.context import MAX_FIRST_LINES, MAX_LAST_LINES, MAX_LINE_CHARACTERS
 from tests.integration.jobs.conftest import Queues, Work
 
 
@@ -60,9 +60,9 @@ def test_of_a_long_log_the_first_and_the_last_lines_are_kept(work: Work, con: Co
     work.handler = chatter
     work.tick()
     kept = log(con)
-    assert kept[:FIRST_LINES] == [f"line {number}" for number in range(1, FIRST_LINES + 1)]
-    assert kept[-LAST_LINES:] == [f"line {number}" for number in range(5_001 - LAST_LINES, 5_001)]
-    assert kept[FIRST_LINES:-LAST_LINES] == [
+    assert kept[:MAX_FIRST_LINES] == [f"line {number}" for number in range(1, MAX_FIRST_LINES + 1)]
+    assert kept[-MAX_LAST_LINES:] == [f"line {number}" for number in range(5_001 - MAX_LAST_LINES, 5_001)]
+    assert kept[MAX_FIRST_LINES:-MAX_LAST_LINES] == [
         "This attempt has logged 800 lines. Of those that follow, the last 200 are added when it ends."
         " CloudWatch has the whole log.",
         "Lines left out here: 4,000.",
@@ -71,13 +71,13 @@ def test_of_a_long_log_the_first_and_the_last_lines_are_kept(work: Work, con: Co
 
 def test_a_log_that_just_fits_is_whole(work: Work, con: Connection) -> None:
     def chatter(context: Context) -> None:
-        for number in range(FIRST_LINES + LAST_LINES):
+        for number in range(MAX_FIRST_LINES + MAX_LAST_LINES):
             context.logger.info("line %s", number)
 
     work.handler = chatter
     work.tick()
     lines = [line for line in log(con) if line.startswith("line ")]
-    assert lines == [f"line {number}" for number in range(FIRST_LINES + LAST_LINES)]
+    assert lines == [f"line {number}" for number in range(MAX_FIRST_LINES + MAX_LAST_LINES)]
     assert not [line for line in log(con) if "left out" in line]
 
 
@@ -95,7 +95,7 @@ def test_a_failed_attempt_keeps_the_last_lines_of_its_log(work: Work, con: Conne
 def test_a_long_line_is_shortened(work: Work, con: Connection) -> None:
     work.handler = lambda context: context.logger.info("x" * 10_000)
     work.tick()
-    assert len(log(con)[0]) == LINE_CHARACTERS
+    assert len(log(con)[0]) == MAX_LINE_CHARACTERS
 
 
 @pytest.mark.parametrize("done", [["a", "b"], "half", {"rows": 3}])

@@ -102,21 +102,6 @@ def test_a_batch_goes_on_when_its_first_run_was_taken_away(
     history.teardown()
 
 
-@pytest.mark.parametrize("begun_anew", [False, True])
-@pytest.mark.parametrize("order", ["checkpoint", *RESULTS])
-def test_a_worker_whose_claim_a_crash_took_back_changes_nothing(
-    machine: Callable[[], JobSystemMachine], begun_anew: bool, order: str
-) -> None:
-    history = machine()
-    step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
-    step(history, "first_worker", which=0, again=begun_anew, order=order)
-    step(history, "server_crashes")
-    if begun_anew:
-        step(history, "second_worker", which=0, again=False, order=order)
-    step(history, "first_worker", which=0, again=False, order=order)
-    history.teardown()
-
-
 def test_the_documented_transitions_are_read() -> None:
     assert {(None, "processing"), ("scheduled", "processing"), ("failed", "deleted")} < allowed_transitions()
     assert ("deleted", "processing") not in allowed_transitions()

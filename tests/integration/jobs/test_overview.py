@@ -96,7 +96,7 @@ def test_failures_retries_and_pauses_are_told(con: Connection, work: Work) -> No
     work.tick("2026-11-24T01:00:00Z")
     work.handler = stumble
     work.tick("2026-11-24T02:00:00Z")
-    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
     found = overview.alerts(con, con.now())
     assert (found["failed_24h"].number, found["retrying"].number) == (1, 1)
     assert [(paused["job"], paused["by"], paused["note"]) for paused in found["paused"]] == [
@@ -314,7 +314,7 @@ def test_what_people_did_is_listed_newest_first_and_paged(
         enqueue(con, "record-expiry", trigger=trigger, actor="ann").run_id for trigger in ("api", "console")
     ]
     runs.change(con, "delete", actor="bob", ids=made)
-    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
     record_id, _ = records.create(con, "passport", con.now(), "ann")
@@ -348,7 +348,7 @@ def test_what_people_did_is_listed_newest_first_and_paged(
 
 
 def test_what_happened_by_a_clock_that_is_ahead_is_listed_too(con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", None, con.now() + timedelta(seconds=30))
+    overview.pause(con, "db-cleanup", "ann", None, now=con.now() + timedelta(seconds=30))
     assert [row["action"] for row in overview.activity(con, None, 2).items] == ["paused"]
 
 

@@ -1,5 +1,6 @@
 """The life of a run, from its message to its final state."""
 
+import dataclasses
 import os
 import uuid
 from collections.abc import Callable
@@ -11,12 +12,12 @@ import pytest
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs import Cancelled, Continue, Permanent, enqueue
+from slowmatch.jobs import Addresses, Cancelled, Continue, Permanent, enqueue
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.lifecycle.finish import MAX_TRACEBACK_CHARACTERS
 from slowmatch.jobs.queries import overview, runs
-from slowmatch.jobs.worker.executor import TRACEBACK_MAX
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
 
@@ -91,7 +92,7 @@ def test_a_long_traceback_is_stored_with_its_end(work: Work, con: Connection) ->
     work.tick()
     ((stored,),) = con.query("SELECT traceback FROM job_attempt")
     assert stored.endswith("RuntimeError: the disk is full\n") and "characters left out ..." in stored
-    assert len(stored) < TRACEBACK_MAX + 100
+    assert len(stored) < MAX_TRACEBACK_CHARACTERS + 100
 
 
 def test_ten_retries_then_failed(work: Work) -> None:
@@ -252,13 +253,13 @@ def test_a_message_in_another_jobs_queue_starts_nothing(work: Work, con: Connect
 
 
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
-    overview.pause(con, "record-expiry", "ann", "moving house", con.now())
+    overview.pause(con, "record-expiry", "ann", "moving house", now=con.now())
     work.tick()
     assert work.run()["state"] == "deleted"
     assert "ann: moving house" in work.events(work.run()["id"])[0][2]
     enqueue(con, "record-expiry")
     work.deliver(message(work.runs()[1], 1))
-    overview.pause(con, "record-expiry", "cid", None, con.now())
+    overview.pause(con, "record-expiry", "cid", None, now=con.now())
     work.tick("2026-11-24T03:00:00Z")
     assert work.events(work.runs()[2]["id"])[0][2] == "skipped: paused by cid"
     overview.resume(con, "record-expiry", "bob", con.now())
@@ -350,28 +351,40 @@ def test_a_line_that_cannot_be_written_is_nobodys_failure(
     assert "TypeError: %d format" in capsys.readouterr().err
 
 
-def test_a_tick_whose_schedule_is_resumed_this_very_moment_runs(
-    work: Work, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start = claims.start
-
-    def resume_after(*about: Any, **further: Any) -> claims.ClaimedAttempt | None:
-        claim = start(*about, **further)
-        overview.resume(con, "record-expiry", "ann", con.now())
-        return claim
-
-    overview.pause(con, "record-expiry", "ann", None, con.now())
-    monkeypatch.setattr(claims, "start", resume_after)
-    assert work.tick() == []
-    assert work.run()["state"] == "succeeded"
-
-
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
     work.tick()
     run = work.run()
     stale = claims.ClaimedAttempt(
-        run["id"], run["job"], 1, 0, 11, {}, {}, None, True, con.now(), con.now(), con.now()
+        run_id=run["id"],
+        job=run["job"],
+        attempt=1,
+        failures=0,
+        max_attempts=11,
+        payload={},
+        cursor={},
+        occurrence=None,
+        exclusive=True,
+        run_started_at=con.now(),
+        started_at=con.now(),
+        lease_until=con.now(),
     )
-    end = finish.AttemptResult("failed", "failed", "too late", 1, error_type="E", error_message="m")
-    assert finish.finish(con, stale, end, con.now(), None, None, []) == finish.Finished(False, [], None)
+    late = finish.AttemptResult(
+        outcome="failed", state="failed", reason="too late", failures=1, error_type="E", error_message="m"
+    )
+    finished = finish.finish(con, stale, late, con.now(), reports=finish.Reports())
+    assert finished == finish.Finished(owned=False)
     assert work.run()["state"] == "succeeded"
+
+
+def test_a_handler_that_changes_its_payload_does_not_change_the_next_run_s(work: Work) -> None:
+    work.spec = dataclasses.replace(work.spec, payload={"to": Addresses("who", default=["a@b"])})
+    found: list[list[str]] = []
+
+    def change(context: Any) -> None:
+        found.append(list(context.payload["to"]))
+        context.payload["to"].append("c@d")
+
+    work.handler = change
+    for payload in ({}, {}, {"to": ["e@f"]}):
+        work.invoke({"payload": payload})
+    assert found == [["a@b"], ["a@b"], ["e@f"]]

@@ -124,6 +124,6 @@ def test_what_the_deadline_leaves_over_is_sent_next_time(con: Connection, queues
         messages.RunMessage(*row) for row in con.query("SELECT job, id::text, 1, due_at FROM job_run")
     ]
     con.query("UPDATE job_run SET message_at = now()")
-    assert messages.deliver(con, pointers, Deadline(0)) == messages.Delivery(0, {})
+    assert messages.send(con, pointers, Deadline(0)) == messages.Sent(0, {})
     assert redelivery.send_due(con, con.now(), deadline=Deadline(0)) == 0
     assert redelivery.send_due(con, con.now()) == 3

@@ -11,7 +11,9 @@ from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import claim, promotion
+from slowmatch.jobs.lifecycle import promotion
+from slowmatch.jobs.lifecycle.claim import Lease
+from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.queries import runs
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -69,7 +71,7 @@ def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connectio
         (pointer,) = queues.take()
         assert work.deliver(pointer, pointer) == []
         assert redelivery.send_due(con, con.now() + timedelta(minutes=45)) == 0
-        assert promotion.give(con, ["record-expiry"]) == 0
+        assert promotion.promote_and_send(con, ["record-expiry"]) == 0
         assert queues.take() == [] and queues.delayed() == 0
 
     work.handler = meet
@@ -192,6 +194,6 @@ def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
 
 
 def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> None:
-    holder = claim.Lease("worker", "request", con.now(), con.now() + timedelta(minutes=3))
+    lease = Lease(worker="worker", request_id="r", now=con.now(), until=con.now() + timedelta(minutes=3))
     with pytest.raises(StatementError, match="job_run_trigger_check"):
-        claim.start(con, work.spec, holder, trigger="nobody", actor="nobody")
+        start(con, work.spec, lease, trigger="nobody", actor="nobody")  # type: ignore[arg-type]

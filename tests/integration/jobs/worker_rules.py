@@ -11,9 +11,9 @@ from slowmatch.db import Connection
 from slowmatch.jobs import Context, Continue, Permanent
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.claim import MAX_EARLY_START
-from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
+from slowmatch.jobs.lifecycle.pause import describe_pause
 from slowmatch.jobs.worker.events import EventError
-from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.jobs.worker.invocation import AttemptFailed
 from tests.integration.jobs.invariants import FINAL, WAITING, Run, Runs, look, signature
 from tests.integration.jobs.stepped_worker import MOMENT, Clock, FakeSqs, Message, SteppedInvocation
 
@@ -63,7 +63,7 @@ class WorkerRules(RuleBasedStateMachine):
 
     def bring(self, *messages: Message) -> None:
         """Hand messages of one job to a worker that is free."""
-        was, paused = self.runs(), pause_of(self.con, messages[0].job)
+        was, paused = self.runs(), describe_pause(self.con, messages[0].job)
         records = [{"messageId": str(n), "body": message.text} for n, message in enumerate(messages)]
         self.occupy(messages[0].job, {"Records": records}, messages)
         if len(messages) == 1 and (occurrence := messages[0].occurrence):
@@ -166,7 +166,7 @@ class WorkerRules(RuleBasedStateMachine):
         if not messages:
             assert run is None or run.state != "processing", "what is at work is not started"
         elif run is None:
-            assert started.occurrence and not pause_of(self.con, started.claim.job), (
+            assert started.occurrence and not describe_pause(self.con, started.claimed.job), (
                 "a pause holds the schedule"
             )
         else:
@@ -200,4 +200,4 @@ class WorkerRules(RuleBasedStateMachine):
 
 def owns(runs: Runs, context: Context) -> bool:
     run = runs[context.run_id]
-    return (run.attempt, run.lease_until) == (context.attempt, context.claim.lease_until)
+    return (run.attempt, run.lease_until) == (context.attempt, context.claimed.lease_until)

@@ -85,7 +85,7 @@ def test_a_missed_tick_is_told_once(telling: Telling, con: Connection) -> None:
 
 
 def test_dead_letters_are_told_when_there_are_more_than_before(telling: Telling, con: Connection) -> None:
-    dead = jobs_queue.url("db-cleanup-dead")
+    dead = jobs_queue.queue_url("db-cleanup-dead")
     client = boto3.client("sqs")
 
     def look() -> list[Any]:

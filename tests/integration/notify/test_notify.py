@@ -9,7 +9,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.worker.handler import AttemptFailed, Worker
+from slowmatch.jobs.worker.invocation import AttemptFailed, Invocation
 from slowmatch.notifications import Destination, delivery
 from tests.integration.notify.conftest import Telling
 
@@ -21,12 +21,12 @@ def run(telling: Telling, error: str | None = None, job: str = "record-expiry") 
         if error is not None:
             raise Permanent(error)
 
-    worker = Worker(JOBS[job], work, telling.con, telling.lambda_context)
+    invocation = Invocation(telling.con, JOBS[job], work, settings={}, lambda_context=telling.lambda_context)
     if error is None:
-        worker.answer({})
+        invocation.run({})
     else:
         with pytest.raises(AttemptFailed):
-            worker.answer({})
+            invocation.run({})
 
 
 def test_a_run_that_fails_for_good_is_told_with_a_link_to_it(telling: Telling, con: Connection) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs.lifecycle.notifications import tell
+from slowmatch.jobs.lifecycle.finish import NOTIFY
 from slowmatch.notifications import publish_waiting, queue
 from tests.integration.notify.conftest import Telling
 from tests.integration.notify.test_notify import run
@@ -41,8 +41,8 @@ def test_whether_a_job_failed_before_is_one_look_into_an_index(con: Connection, 
     plan = scans(
         con,
         f"""
-        WITH ended AS (SELECT CAST(:id AS uuid) AS id, 'db-cleanup' AS job, 1 AS attempt), {tell("ended")}
-        SELECT id FROM told
+        WITH finished AS (SELECT :id::uuid AS id, 'db-cleanup' AS job, 1 AS attempt)
+        {NOTIFY}
         """,
         id="01a20d25-5d63-70c1-974e-f133c2d38726",
         now=con.now(),

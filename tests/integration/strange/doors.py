@@ -14,7 +14,7 @@ from slowmatch.db import Connection
 from slowmatch.http import envelope
 from slowmatch.jobs import PayloadError, catalog
 from slowmatch.jobs.worker import events
-from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.jobs.worker.invocation import AttemptFailed
 
 Handler = Callable[[Any, Any], Any]
 

@@ -8,7 +8,7 @@ from daily_summary import app
 from daily_summary.app import handler
 from slowmatch.db import Connection
 from slowmatch.jobs.queries import runs
-from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import message_from
 from slowmatch.settings import Settings
 from tests.conftest import LambdaContext

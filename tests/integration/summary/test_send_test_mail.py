@@ -13,7 +13,7 @@ from send_test_mail import app
 from send_test_mail.app import handler
 from slowmatch.db import Connection
 from slowmatch.jobs.queries import runs
-from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import Message, trial
 from slowmatch.settings import Settings, settings
 from tests.conftest import LambdaContext

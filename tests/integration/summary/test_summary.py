@@ -11,7 +11,7 @@ from daily_summary.app import handler
 from daily_summary.render import moment
 from slowmatch.db import Connection
 from slowmatch.jobs.queries import runs
-from slowmatch.jobs.worker.handler import AttemptFailed
+from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import sent_log
 from slowmatch.settings import Settings, settings
 from tests.integration.summary.conftest import Mailbox

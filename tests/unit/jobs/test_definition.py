@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from slowmatch.jobs import Addresses, Boolean, DefinitionError, Integer, Job, PayloadError, Secret, Text
+from slowmatch.jobs import Boolean, DefinitionError, Integer, Job, PayloadError, Secret, Text
 from slowmatch.settings import SettingsError
 
 REPORT = Job(
@@ -28,18 +28,8 @@ HOOK = Job(
 )
 
 
-def test_defaults_fill_what_was_not_given() -> None:
-    assert REPORT.with_defaults({"title": "May"}) == {"days": 7, "title": "May"}
-
-
-def test_handler_cannot_change_the_default_of_the_next_run() -> None:
-    job = Job(name="mail", description="Mails.", payload={"to": Addresses("who", default=["a@b"])})
-    job.with_defaults({})["to"].append("c@d")
-    assert job.with_defaults({}) == {"to": ["a@b"]}
-
-
-def test_what_was_given_wins_over_defaults() -> None:
-    assert REPORT.with_defaults({"title": "May", "days": 1})["days"] == 1
+def test_the_defaults_are_those_of_the_fields_that_have_one() -> None:
+    assert REPORT.defaults == {"days": 7}
 
 
 @pytest.mark.parametrize(

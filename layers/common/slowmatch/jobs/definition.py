@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from slowmatch.jobs.fields import Field, Secret, is_text, is_whole
@@ -83,10 +84,10 @@ class Job:
         _check_size(payload)
         return payload
 
-    def with_defaults(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The payload as the handler sees it: what was given, and the defaults of the other fields."""
-        defaults = {name: each.default for name, each in self.payload.items() if each.default is not None}
-        return deepcopy(defaults) | dict(payload)  # a handler may change its payload, not the next run's
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of the fields of a payload that have one."""
+        return {name: each.default for name, each in self.payload.items() if each.default is not None}
 
     def read_settings(self, text: str) -> dict[str, Any]:
         """The job's settings, from the JSON in its row of template.yaml. Raises SettingsError.

@@ -13,7 +13,8 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs.worker.context import Context
-from slowmatch.jobs.worker.handler import AttemptFailed, JobFunction
+from slowmatch.jobs.worker.handler import JobFunction
+from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.settings import settings as stack_settings
 
 STACK = "slowmatch-test"

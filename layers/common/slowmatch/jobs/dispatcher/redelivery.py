@@ -10,10 +10,8 @@ from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
-from slowmatch.jobs.lifecycle import messages, promotion
+from slowmatch.jobs.lifecycle import finish, messages, promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import jobs_to_probe
-from slowmatch.jobs.lifecycle.notifications import tell
-from slowmatch.jobs.worker.executor import Failure, after_failure, message_time
 from slowmatch.text import to_json
 
 RESEND_AFTER = timedelta(minutes=10)
@@ -71,7 +69,7 @@ def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, dead
         _DUE, jobs=to_json(jobs), each=each, now=now, horizon=horizon, overdue=now - RESEND_AFTER
     )
     rows.sort(key=lambda row: (jobs.index(row[0]), row[3]))
-    delivery = messages.deliver(con, [messages.RunMessage(*row) for row in rows], deadline)
+    delivery = messages.send(con, [messages.RunMessage(*row) for row in rows], deadline)
     return _Round(delivery.sent, Counter(row[0] for row in rows), delivery.refused)
 
 
@@ -134,14 +132,18 @@ def rescue_lost(con: Connection, now: datetime, deadline: Deadline = NEVER) -> i
 def _rescue(
     con: Connection, now: datetime, run_id: str, attempt: int, failures: int, max_attempts: int
 ) -> int:
-    lost = Failure(
-        "Lost", "the worker ended without a word: killed, timed out or crashed", None, outcome="lost"
+    end = finish.failure(
+        outcome="lost",
+        error_type="Lost",
+        message="the worker ended without a word: killed, timed out or crashed",
+        failures=failures + 1,
+        max_attempts=max_attempts,
+        now=now,
     )
-    end = after_failure(lost, failures + 1, max_attempts, now)
-    message_at = message_time(end.due_at, now)
+    message_at = messages.visible_at(end.due_at, now) if end.due_at else None
     rows = con.query(
         f"""
-        WITH lost AS (
+        WITH finished AS (
             UPDATE job_run
             SET state = :state, lease_until = NULL, failures = CAST(:failures AS integer), error = :error,
                 due_at = COALESCE(CAST(:due_at AS timestamptz), due_at), message_at = CAST(:message_at AS timestamptz),
@@ -156,12 +158,14 @@ def _rescue(
         ), closed AS (
             UPDATE job_attempt
             SET finished_at = CAST(:now AS timestamptz), outcome = 'lost', error_type = 'Lost', error_message = :message
-            FROM lost WHERE run_id = lost.id AND number = lost.attempt
+            FROM finished WHERE run_id = finished.id AND number = finished.attempt
         ), noted AS (
             INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'dispatcher' FROM lost
-        ), {tell("lost")}
-        SELECT job, id::text, attempt + 1, due_at FROM lost
+            SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'dispatcher' FROM finished
+        ), notified AS (
+            {finish.NOTIFY}
+        )
+        SELECT job, id::text, attempt + 1, due_at FROM finished
         """,
         run_id=run_id,
         attempt=attempt,
@@ -171,7 +175,7 @@ def _rescue(
         error=end.error,
         due_at=end.due_at,
         message_at=message_at,
-        message=lost.message,
+        message=end.error_message,
         reason=end.reason,
     )
     for job, *_ in rows:
@@ -180,5 +184,5 @@ def _rescue(
     pointers = promotion.promote(con, [row[0] for row in rows], now)
     if message_at:
         pointers += [messages.RunMessage(*row) for row in rows]
-    messages.deliver(con, pointers)
+    messages.send(con, pointers)
     return len(rows)

@@ -1,4 +1,4 @@
-"""Runs as people change them: requeue, run now, delete, one or many at once."""
+"""What people do to runs: requeue, run now, delete, one or many at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,14 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import Count, capped, counting
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.lifecycle import messages, promotion
+from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.run_filter import RunFilter
 
 FINAL = ("succeeded", "failed", "deleted")
 BULK = 1_000
 """The most runs that one bulk action changes."""
-
 COUNTED = 10_000
-"""Further than other counts: it is what a person is asked about, and what the progress is measured by."""
-
+"""The most runs that are counted before a bulk action. More than elsewhere: a person is asked about this number."""
 ELIGIBLE = {
     "requeue": FINAL,
     "run-now": ("scheduled",),
@@ -25,10 +24,89 @@ ELIGIBLE = {
 }
 """The states that each action starts from."""
 
+REQUEUE = """
+    WITH chosen AS (
+        SELECT id, state FROM job_run
+        WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
+        ORDER BY id
+        FOR UPDATE
+    ), changed AS (
+        UPDATE job_run AS run
+        SET state = 'enqueued',
+            failures = 0,
+            due_at = :now::timestamptz,
+            message_at = :message_at::timestamptz,
+            started_at = NULL,
+            finished_at = NULL,
+            result = NULL,
+            error = NULL,
+            cursor = NULL,
+            progress = NULL
+        FROM chosen
+        WHERE run.id = chosen.id
+        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
+    ), event AS (
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, from_state, state, 'requeue', :actor
+        FROM changed
+    )
+    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+"""
+RUN_NOW = """
+    WITH chosen AS (
+        SELECT id, state FROM job_run
+        WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
+        ORDER BY id
+        FOR UPDATE
+    ), changed AS (
+        UPDATE job_run AS run
+        SET state = 'enqueued',
+            due_at = :now::timestamptz,
+            message_at = :message_at::timestamptz,
+            progress = NULL
+        FROM chosen
+        WHERE run.id = chosen.id
+        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
+    ), event AS (
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, from_state, state, 'run-now', :actor
+        FROM changed
+    )
+    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+"""
+DELETE = """
+    WITH chosen AS (
+        SELECT id, state FROM job_run
+        WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
+        ORDER BY id
+        FOR UPDATE
+    ), changed AS (
+        UPDATE job_run AS run
+        SET state = 'deleted',
+            finished_at = :now::timestamptz,
+            lease_until = NULL,
+            message_at = NULL
+        FROM chosen
+        WHERE run.id = chosen.id
+        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
+    ), event AS (
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, from_state, state, 'delete', :actor
+        FROM changed
+    )
+    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+"""
+# A statement of its own: DELETE may have waited for a claim, and does not see the attempt that this has started.
+CANCEL_ATTEMPTS = """
+    UPDATE job_attempt
+    SET finished_at = :now::timestamptz, outcome = 'cancelled'
+    WHERE run_id = ANY(:ids::uuid[]) AND finished_at IS NULL
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What an action did: the runs it changed, and the last one it looked at when more may match."""
+    """The runs that an action changed, and the last one that it considered if more may match."""
 
     ids: list[str]
     last: str | None
@@ -44,104 +122,68 @@ def change(
     after: str | None = None,
     send: bool = True,
 ) -> Changed:
-    """Requeue, run now or delete the runs named by `ids` or by a filter, at most BULK at a time.
+    """Requeue, run now or delete the runs named by `ids`, or up to BULK runs that match a filter.
 
-    Only runs in a state that the action starts from are changed. With a filter runs are taken in the
-    order of their ids; go on with `after=changed.last` until that is None.
+    Only runs in a state that the action starts from are changed. With a filter, runs are taken in the order of their
+    ids; continue with `after=changed.last` until that is None.
     """
     now = con.now()
-    if ids is not None:
-        where = "run.id = ANY(CAST(:ids AS uuid[]))"
-        params: dict[str, Any] = {"ids": list(ids)}
-    else:
-        where, params = (wanted or RunFilter()).matching()
-    if after is not None:
-        where += " AND run.id > CAST(:after AS uuid)"
-        params["after"] = after
     with con.transaction():
-        rows = con.query(
-            f"""
-            WITH target AS (
-                SELECT id, state FROM job_run AS run
-                WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))
-                ORDER BY id LIMIT {BULK} FOR UPDATE
-            ), changed AS (
-                {_CHANGE["delete" if action == "delete" else "queue"]}
-                RETURNING run.id, run.job, run.state, run.attempt, target.state AS was
-            ), noted AS (
-                INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-                SELECT id, CAST(:now AS timestamptz), was, state, :action, :actor FROM changed
-            )
-            SELECT id::text, job, attempt + 1, was FROM changed ORDER BY id
-            """,
-            now=now,
-            eligible=list(ELIGIBLE[action]),
-            action=action,
-            actor=actor,
-            **({} if action == "delete" else {"message_at": now if send else None}),
-            **params,
-        )
+        chosen = _matching(con, action, wanted or RunFilter(), after) if ids is None else list(ids)
+        given: dict[str, Any] = {
+            "ids": chosen,
+            "eligible": list(ELIGIBLE[action]),
+            "now": now,
+            "actor": actor,
+        }
         if action == "delete":
-            pointers = _stop(con, [(run_id, job) for run_id, job, _, was in rows if was == "processing"], now)
+            rows = con.query(DELETE, **given)
+            to_send = _stop(con, [(run_id, job) for run_id, job, _, was in rows if was == "processing"], now)
         else:
-            pointers = [
-                messages.RunMessage(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send
-            ]
-    con.after_commit(lambda: messages.deliver(con, pointers))
-    changed = [row[0] for row in rows]
-    return Changed(changed, changed[-1] if len(changed) == BULK else None)
+            statement = REQUEUE if action == "requeue" else RUN_NOW
+            rows = con.query(statement, **given, message_at=now if send else None)
+            to_send = [RunMessage(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
+    con.after_commit(lambda: messages.send(con, to_send))
+    is_full = ids is None and len(chosen) == BULK
+    return Changed([row[0] for row in rows], chosen[-1] if is_full else None)
 
 
-def _stop(con: Connection, running: list[tuple[str, str]], now: datetime) -> list[messages.RunMessage]:
-    """Close the attempts of these runs (id, job), and hand their places on.
-
-    By a statement of its own: that which waited for a run until it was claimed sees no attempt yet.
-    """
-    if not running:
-        return []
-    con.query(
-        """
-        UPDATE job_attempt SET finished_at = CAST(:now AS timestamptz), outcome = 'cancelled'
-        WHERE run_id = ANY(CAST(:ids AS uuid[])) AND finished_at IS NULL
+def _matching(con: Connection, action: str, wanted: RunFilter, after: str | None) -> list[str]:
+    where, params = wanted.matching()
+    if after is not None:
+        where += " AND run.id > :after::uuid"
+        params["after"] = after
+    rows = con.query(
+        f"""
+        SELECT id::text FROM job_run AS run
+        WHERE {where} AND run.state = ANY(:eligible::text[])
+        ORDER BY id
+        LIMIT {BULK}
         """,
-        now=now,
-        ids=[run_id for run_id, _ in running],
+        eligible=list(ELIGIBLE[action]),
+        **params,
     )
-    return promotion.promote(con, [job for _, job in running], now)
+    return [row[0] for row in rows]
 
 
-_CHANGE = {
-    "queue": """
-            UPDATE job_run AS run
-            SET state = 'enqueued', due_at = CAST(:now AS timestamptz), finished_at = NULL, result = NULL,
-                error = CASE WHEN target.state = 'scheduled' THEN run.error END,
-                failures = CASE WHEN target.state = 'scheduled' THEN run.failures ELSE 0 END,
-                started_at = CASE WHEN target.state = 'scheduled' THEN run.started_at END,
-                cursor = CASE WHEN target.state = 'scheduled' THEN run.cursor END,
-                progress = NULL, message_at = CAST(:message_at AS timestamptz)
-            FROM target WHERE run.id = target.id
-    """,
-    "delete": """
-            UPDATE job_run AS run
-            SET state = 'deleted', finished_at = CAST(:now AS timestamptz), lease_until = NULL, message_at = NULL
-            FROM target WHERE run.id = target.id
-    """,
-}
+def _stop(con: Connection, processing: list[tuple[str, str]], now: datetime) -> list[RunMessage]:
+    """Close the attempts of these runs (id, job), and promote the runs that wait for them."""
+    if not processing:
+        return []
+    con.query(CANCEL_ATTEMPTS, now=now, ids=[run_id for run_id, _ in processing])
+    return promotion.promote(con, [job for _, job in processing], now)
 
 
 def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
-    """How many of the runs that `wanted` names `action` would change, up to COUNTED."""
-    return capped(unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)), COUNTED)
+    """How many of the runs that match `wanted` the action would change, up to COUNTED."""
+    return capped(unchanged(con, ("bulk", wanted, action), lambda: _count(con, wanted, action)), COUNTED)
 
 
-def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
+def _count(con: Connection, wanted: RunFilter, action: str) -> int:
     where, params = wanted.where()
     search = wanted.search(params)
     if search is not None:
         where += f" AND {search}"
-    ((number,),) = con.query(
-        f"SELECT {counting(f'job_run AS run WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))', COUNTED)}",
-        eligible=list(ELIGIBLE[action]),
-        **params,
-    )
+    found = f"job_run AS run WHERE {where} AND run.state = ANY(:eligible::text[])"
+    ((number,),) = con.query(f"SELECT {counting(found, COUNTED)}", eligible=list(ELIGIBLE[action]), **params)
     return int(number)

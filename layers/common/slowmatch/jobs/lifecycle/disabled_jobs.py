@@ -1,6 +1,6 @@
 """Jobs that cannot run: their job.py is wrong, which every function sees, or their settings are.
 
-Settings are known to the job's own function only. It notes in the database what is wrong with them.
+Only the job's own function knows its settings. It notes in the database what is wrong with them.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from slowmatch.jobs.catalog import FLAWS, JOBS
 from slowmatch.text import clean
 
 PROBE_AFTER = timedelta(minutes=30)
-"""How long after the last failed start the dispatcher sends a run again, to find out whether settings were corrected.
+"""How long after the last failed start the dispatcher sends a run again, in case the settings were corrected.
 
 Longer than SQS waits before it repeats the message of a failed start, so that there is seldom more than one.
 """
@@ -22,15 +22,16 @@ def disabled_jobs(con: Connection) -> dict[str, str]:
 
 
 def jobs_to_probe(con: Connection, now: datetime) -> dict[str, bool]:
-    """The jobs of the catalog whose settings are wrong, and whether it is time to try one of their runs."""
+    """The jobs of the catalog whose settings are wrong, and whether it is time to send one of their runs."""
     return {job: now - at >= PROBE_AFTER for job, (_, at) in _noted(con).items()}
 
 
 def note_flaw(con: Connection, job: str, flaw: str) -> None:
-    """Called by the job's function when it cannot start."""
+    """Note what is wrong with the job's settings. The job's function calls this when it cannot start."""
     con.query(
         """
-        INSERT INTO job (name, flaw, flaw_at) VALUES (:job, :flaw, :now::timestamptz)
+        INSERT INTO job (name, flaw, flaw_at)
+        VALUES (:job, :flaw, :now::timestamptz)
         ON CONFLICT (name) DO UPDATE SET flaw = EXCLUDED.flaw, flaw_at = EXCLUDED.flaw_at
         """,
         job=job,
@@ -40,11 +41,8 @@ def note_flaw(con: Connection, job: str, flaw: str) -> None:
 
 
 def clear_flaw(con: Connection, job: str) -> None:
-    """Called by the job's function when it has started."""
-    con.query(
-        "UPDATE job SET flaw = NULL, flaw_at = NULL WHERE name = :job AND flaw IS NOT NULL",
-        job=job,
-    )
+    """Forget what was wrong. The job's function calls this when it has started."""
+    con.query("UPDATE job SET flaw = NULL, flaw_at = NULL WHERE name = :job AND flaw IS NOT NULL", job=job)
 
 
 def _noted(con: Connection) -> dict[str, tuple[str, datetime]]:

@@ -1,21 +1,20 @@
-"""Put work in: a run row in the caller's transaction, its message after the commit."""
+"""Enqueues runs: a row in the caller's transaction, and a message after its commit."""
 
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from slowmatch.aws import sqs
 from slowmatch.db import Connection, OtherConnection
-from slowmatch.jobs.catalog import job as job_spec
-from slowmatch.jobs.ids import new_run_id
+from slowmatch.jobs import catalog
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.text import to_json
+from slowmatch.jobs.lifecycle.create import create_run
+from slowmatch.jobs.model import Trigger
 
 
 class KeyReused(ValueError):
-    """An idempotency key came a second time with another request."""
+    """An idempotency key was used again for another request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,71 +29,53 @@ def enqueue(
     payload: dict[str, Any] | None = None,
     due_at: datetime | None = None,
     *,
-    trigger: str = "api",
+    trigger: Trigger = "api",
     actor: str = "code",
     idempotency_key: str | None = None,
     request_digest: str | None = None,
 ) -> Enqueued:
     """Create a run of `job`, due now or at `due_at` (aware).
 
-    Inside a transaction the run exists if and only if that commits. With an `idempotency_key` that was used before,
-    the run it made is returned; `request_digest` then tells whether the request is the same, and is derived from
-    `job`, `payload` and `due_at` if the caller has none.
+    Inside a transaction, the run exists if and only if that commits. If the `idempotency_key` was used before, its
+    run is returned. `request_digest` shows whether both requests are the same; without one, it is a digest of
+    `job`, `payload` and `due_at`.
     Raises UnknownJob, PayloadError, KeyReused.
     """
-    spec = job_spec(job)
+    spec = catalog.job(job)
     accepted = spec.check(payload or {})
     digest = None if idempotency_key is None else request_digest or _digest(job, accepted, due_at)
     now = con.now()
     due = due_at if due_at and due_at > now else now
-    near = due <= now + timedelta(seconds=sqs.MAX_DELAY_SECONDS)
-    rows = con.query(
-        """
-        WITH created AS (
-            INSERT INTO job_run (id, job, state, exclusive, payload, trigger, triggered_by, max_attempts,
-                                 due_at, message_at, created_at, idempotency_key, request_digest)
-            VALUES (CAST(:run_id AS uuid), :job, :state, CAST(:exclusive AS boolean), CAST(:payload AS jsonb),
-                    :trigger, :actor, CAST(:max_attempts AS integer), CAST(:due AS timestamptz),
-                    CAST(:message_at AS timestamptz), CAST(:now AS timestamptz),
-                    CAST(:key AS text), CAST(:digest AS text))
-            ON CONFLICT (job, idempotency_key) DO NOTHING
-            RETURNING id, state
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), state, 'created by ' || CAST(:trigger AS text), :actor FROM created
-        )
-        SELECT id::text FROM created
-        """,
-        run_id=new_run_id(),
-        job=job,
-        state="scheduled" if due > now else "enqueued",
-        exclusive=spec.exclusive,
-        payload=to_json(accepted),
+    message_at = messages.visible_at(due, now)
+    run_id = create_run(
+        con,
+        spec,
+        "scheduled" if due > now else "enqueued",
+        now=now,
         trigger=trigger,
         actor=actor,
-        max_attempts=spec.max_attempts,
-        due=due,
-        message_at=due if near else None,
-        now=now,
-        key=idempotency_key,
-        digest=digest,
+        reason=f"created by {trigger}",
+        payload=accepted,
+        due_at=due,
+        message_at=message_at,
+        idempotency_key=idempotency_key,
+        request_digest=digest,
     )
-    if not rows:
-        return Enqueued(_first_use(con, job, idempotency_key, digest), created=False)
-    run_id: str = rows[0][0]
-    if near:
-        pointer = messages.RunMessage(job, run_id, 1, due)
-        con.after_commit(lambda: messages.deliver(con, [pointer]))
+    if run_id is None:
+        return Enqueued(_run_of_key(con, job, idempotency_key, digest), created=False)
+    if message_at is not None:
+        message = messages.RunMessage(job, run_id, 1, due)
+        con.after_commit(lambda: messages.send(con, [message]))
     return Enqueued(run_id, created=True)
 
 
 def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:
-    """Identify a request as it was made: a due time that was not given stays None, not the present moment."""
+    """A digest of the request as it was made: without a due time, that is null, not the present time."""
     at = due_at and due_at.astimezone(UTC).isoformat()
     return hashlib.sha256(json.dumps([job, payload, at], sort_keys=True).encode()).hexdigest()
 
 
-def _first_use(con: Connection | OtherConnection, job: str, key: str | None, digest: str | None) -> str:
+def _run_of_key(con: Connection | OtherConnection, job: str, key: str | None, digest: str | None) -> str:
     ((run_id, first),) = con.query(
         "SELECT id::text, request_digest FROM job_run WHERE job = :job AND idempotency_key = :key",
         job=job,

@@ -1,59 +1,125 @@
-"""An attempt that is held, in SQL, to its end: checkpoint, finish, hand on. Each is one statement.
+"""Finishes attempts and takes their reports, as long as the worker still holds the lease.
 
-Whoever holds (run, attempt, lease_until) owns it; checkpoint and finish ask for all three, so a late first attempt
-cannot finish the second, nor one whose claim a crash took back that of its successor.
+A lease is identified by run, attempt and end, so a late worker neither finishes nor reports for the run's next attempt.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+import traceback
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from slowmatch.db import Connection
-from slowmatch.jobs.lifecycle.claim import (
-    CLAIMED,
-    MAX_EARLY_START,
-    ClaimedAttempt,
-    Lease,
-    held,
-    read,
-    starting,
-)
+from slowmatch.db import Connection, Unavailable
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.jobs.lifecycle.messages import RunMessage
-from slowmatch.jobs.lifecycle.notifications import tell
 from slowmatch.jobs.lifecycle.promotion import PROMOTE_NEXT
-from slowmatch.text import to_json
+from slowmatch.jobs.model import Outcome, RunState
+from slowmatch.jobs.retry import Permanent, retry_delay
+from slowmatch.text import clean, clean_traceback, to_json
+
+MAX_TRACEBACK_CHARACTERS = 32_000
+MAX_REASON_CHARACTERS = 1_000
+SECONDS_BEFORE_REPETITION = 0.5
+MAX_ATTEMPTS_IN_A_ROW = 12
+"""How many attempts of a run follow one another by messages that its function sends to its own queue.
+
+The dispatcher sends the next one. So a handler that always returns `Continue` makes no more attempts than this
+between two passes of the dispatcher. Lambda itself would end a chain of about 16.
+"""
+
+# The state is `processing` exactly when there is a lease. IS TRUE: see claim.CLAIM.
+HOLDS_LEASE = (
+    "id = :run_id::uuid AND (attempt = :attempt AND lease_until = :lease_until::timestamptz) IS TRUE"
+)
+WRITE_LOG = """
+    INSERT INTO job_log (run_id, attempt, at, level, message)
+    SELECT :run_id::uuid, :attempt, line.at, line.level, line.message
+    FROM jsonb_to_recordset(:lines::jsonb) AS line(at timestamptz, level text, message text)
+"""
+# A run that failed for good, and the first success of its job after that. Reads `finished` (id, job, attempt).
+NOTIFY = """
+    INSERT INTO notification (at, event, job, run_id, key, detail)
+    SELECT :now::timestamptz, 'failed', job, id, id || ' ' || attempt,
+           jsonb_build_object('error', :error::text, 'attempt', attempt)
+    FROM finished
+    WHERE :state = 'failed'
+    UNION ALL
+    SELECT :now::timestamptz, 'recovered', finished.job, finished.id, last.id::text,
+           jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
+    FROM finished, LATERAL (
+        SELECT id, event, run_id, at
+        FROM notification
+        WHERE job = finished.job AND event IN ('failed', 'recovered')
+        ORDER BY at DESC
+        LIMIT 1
+    ) AS last
+    WHERE :state = 'succeeded' AND last.event = 'failed'
+    ON CONFLICT DO NOTHING
+    RETURNING id
+"""
+FINISH = f"""
+    WITH finished AS (
+        UPDATE job_run
+        SET state = :state,
+            lease_until = NULL,
+            failures = :failures,
+            finished_at = CASE WHEN :state IN ('succeeded', 'failed') THEN :now::timestamptz END,
+            due_at = COALESCE(:due_at::timestamptz, due_at),
+            message_at = :message_at::timestamptz,
+            result = :result::jsonb,
+            error = :error::text,
+            cursor = COALESCE(:cursor::jsonb, cursor),
+            progress = COALESCE(:progress::jsonb, progress)
+        WHERE {HOLDS_LEASE}
+        RETURNING id, job, exclusive, attempt
+    ), attempt AS (
+        UPDATE job_attempt
+        SET finished_at = :now::timestamptz,
+            outcome = :outcome,
+            error_type = :error_type::text,
+            error_message = :error_message::text,
+            traceback = :traceback::text
+        FROM finished
+        WHERE run_id = finished.id AND number = :attempt
+    ), event AS (
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, 'processing', :state, :reason, 'worker'
+        FROM finished
+    ), log AS (
+        {WRITE_LOG}
+    ), notified AS (
+        {NOTIFY}
+    ), idle AS (
+        SELECT job FROM finished WHERE exclusive
+    ), promoted AS (
+        {PROMOTE_NEXT}
+    )
+    SELECT (SELECT count(*) FROM finished), (SELECT id::text FROM notified), promoted.*
+    FROM (SELECT) AS one_row LEFT JOIN promoted ON true
+"""
+CHECKPOINT = f"""
+    WITH held AS (
+        UPDATE job_run
+        SET progress = COALESCE(:progress::jsonb, progress)
+        WHERE {HOLDS_LEASE}
+        RETURNING id
+    ), log AS (
+        {WRITE_LOG}
+    )
+    SELECT count(*) FROM held
+"""
 
 
-@dataclass(slots=True)
-class Ahead:
-    """The message after the one that is worked on: the statement that finishes this run claims that one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """What became of an attempt, and the state of its run that follows. `result` is JSON text.
 
-    So a batch costs a statement and a commit for each run, and nothing is held before its turn has come. What
-    is not claimed like that (`claim` stays None) is to be claimed by itself.
+    If the run is to go on, it is due at `due_at` (aware).
     """
 
-    run_id: str
-    attempt: int
-    holder: Callable[[], Lease]
-    claim: ClaimedAttempt | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Whether the attempt was still ours, who waited for its place, and the id of what is to be told."""
-
-    mine: bool
-    promoted: list[RunMessage]
-    told: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptResult:
-    """What became of an attempt, and the state that follows from it. `result` is JSON text."""
-
-    outcome: str
-    state: str
+    outcome: Outcome
+    state: RunState
     reason: str
     failures: int
     due_at: datetime | None = None
@@ -68,144 +134,130 @@ class AttemptResult:
         return f"{self.error_type}: {self.error_message}" if self.error_type else None
 
 
-# A lease is there in state `processing` only.
-_OWNED = """
-    id = CAST(:run_id AS uuid)
-    AND (attempt = CAST(:attempt AS integer) AND lease_until = CAST(:held_until AS timestamptz)) IS TRUE
-"""
-_WRITE_LOG = """
-    logged AS (
-        INSERT INTO job_log (run_id, attempt, at, level, message)
-        SELECT CAST(:run_id AS uuid), CAST(:attempt AS integer), line.at, line.level, line.message
-        FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line(at timestamptz, level text, message text)
-    )
-"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Progress and log lines that an attempt has not written yet."""
+
+    progress: dict[str, Any] | None = None
+    lines: list[dict[str, str]] = field(default_factory=list)
 
 
-def checkpoint(
-    con: Connection, claim: ClaimedAttempt, progress: dict[str, Any] | None, lines: list[Any]
-) -> bool:
-    """Keep progress and log lines; False when the attempt is no longer ours."""
-    ((mine,),) = con.query(
-        f"""
-        WITH alive AS (
-            UPDATE job_run SET progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE {_OWNED}
-            RETURNING id
-        ), {_WRITE_LOG}
-        SELECT count(*) FROM alive
-        """,
-        run_id=claim.run_id,
-        attempt=claim.attempt,
-        held_until=claim.lease_until,
-        progress=None if progress is None else to_json(progress),
-        lines=to_json(lines),
-    )
-    return bool(mine)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """Whether the attempt was still ours, and what the caller has to send: messages to runs, and a notification."""
 
-
-# EXISTS lets it come after the finish, which may have to wait: nothing else is held then. And whoever holds the
-# row already may wait for one that this statement has changed: it is not waited for.
-_CLAIM_AHEAD = starting(
-    "due_at <= CAST(:due_by AS timestamptz) AND NOT exclusive AND EXISTS (SELECT FROM finished)",
-    "SKIP LOCKED",
-)
+    owned: bool
+    messages: list[RunMessage] = field(default_factory=list)
+    notification_id: str | None = None
 
 
 def finish(
-    con: Connection,
-    claim: ClaimedAttempt,
-    end: AttemptResult,
-    now: datetime,
-    message_at: datetime | None,
-    progress: dict[str, Any] | None,
-    lines: list[Any],
-    *,
-    ahead: Ahead | None = None,
+    con: Connection, claimed: ClaimedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
 ) -> Finished:
-    """Close the attempt and move the run on, and note what people are to be told.
+    """Close the attempt, move its run on, and promote the next run of an exclusive job.
 
-    The oldest run that found an exclusive job busy is handed the place at once. Otherwise the run `ahead` is
-    claimed, unless this attempt is ours no longer, or somebody is at that very row.
+    If the connection breaks, this is repeated once: the first time changed the run, or the second time does.
     """
-    holder = ahead.holder() if ahead and not claim.exclusive else None
-    rows = con.query(
-        f"""
-        WITH finished AS (
-            UPDATE job_run
-            SET state = :state, lease_until = NULL, failures = CAST(:failures AS integer),
-                finished_at = CASE WHEN :state IN ('succeeded', 'failed') THEN CAST(:now AS timestamptz) END,
-                due_at = COALESCE(CAST(:due_at AS timestamptz), due_at),
-                message_at = CAST(:message_at AS timestamptz),
-                result = CAST(:result AS jsonb), error = CAST(:error AS text),
-                cursor = COALESCE(CAST(:cursor AS jsonb), cursor),
-                progress = COALESCE(CAST(:progress AS jsonb), progress)
-            WHERE {_OWNED}
-            RETURNING id, job, exclusive, attempt
-        ), closed AS (
-            UPDATE job_attempt
-            SET finished_at = CAST(:now AS timestamptz), outcome = :outcome, error_type = CAST(:error_type AS text),
-                error_message = CAST(:error_message AS text), traceback = CAST(:traceback AS text)
-            FROM finished WHERE run_id = finished.id AND number = CAST(:attempt AS integer)
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'worker' FROM finished
-        ){_further(claim, end, lines, joined=holder is not None)}
-        """,
-        run_id=claim.run_id,
-        attempt=claim.attempt,
-        held_until=claim.lease_until,
+    try:
+        return _finish(con, claimed, result, now, reports=reports)
+    except Unavailable:
+        time.sleep(SECONDS_BEFORE_REPETITION)
+        return _finish(con, claimed, result, now, reports=reports)
+
+
+def _finish(
+    con: Connection, claimed: ClaimedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
+) -> Finished:
+    due_at = None if is_last_in_a_row(claimed) else result.due_at
+    message_at = messages.visible_at(due_at, now) if due_at else None
+    ((owned, notification_id, *promoted),) = con.query(
+        FINISH,
+        run_id=claimed.run_id,
+        attempt=claimed.attempt,
+        lease_until=claimed.lease_until,
         now=now,
-        state=end.state,
-        outcome=end.outcome,
-        reason=end.reason,
-        failures=end.failures,
-        due_at=end.due_at,
+        state=result.state,
+        outcome=result.outcome,
+        reason=result.reason,
+        failures=result.failures,
+        due_at=result.due_at,
         message_at=message_at,
-        result=end.result,
-        cursor=None if end.cursor is None else to_json(end.cursor),
-        error=end.error,
-        error_type=end.error_type,
-        error_message=end.error_message,
-        traceback=end.traceback,
-        progress=None if progress is None else to_json(progress),
-        lines=to_json(lines) if lines else "",
-        **_following(claim, ahead, holder),
+        result=result.result,
+        cursor=None if result.cursor is None else to_json(result.cursor),
+        error=result.error,
+        error_type=result.error_type,
+        error_message=result.error_message,
+        traceback=result.traceback,
+        progress=None if reports.progress is None else to_json(reports.progress),
+        lines=to_json(reports.lines),
     )
-    mine, told, *following = rows[0]
-    if ahead and holder and following[0]:
-        ahead.claim = read(following, holder)
-    waiting = [RunMessage(*following)] if claim.exclusive and following[0] else []
-    return Finished(bool(mine), waiting, told)
+    if not owned:
+        return Finished(owned=False)
+    to_send = [RunMessage(*promoted)] if promoted[0] else []
+    if due_at and message_at:
+        to_send.append(RunMessage(claimed.job, claimed.run_id, claimed.attempt + 1, due_at))
+    return Finished(owned=True, messages=to_send, notification_id=notification_id)
 
 
-def _following(claim: ClaimedAttempt, ahead: Ahead | None, holder: Lease | None) -> dict[str, Any]:
-    if ahead is None or holder is None:
-        return {}
-    return {
-        **held(holder),
-        "job": claim.job,
-        "start_id": ahead.run_id,
-        "start_attempt": ahead.attempt,
-        "due_by": holder.now + MAX_EARLY_START,
-    }
+def checkpoint(con: Connection, claimed: ClaimedAttempt, reports: Reports) -> bool:
+    """Write progress and log lines; False if the attempt is no longer ours."""
+    ((held,),) = con.query(
+        CHECKPOINT,
+        run_id=claimed.run_id,
+        attempt=claimed.attempt,
+        lease_until=claimed.lease_until,
+        progress=None if reports.progress is None else to_json(reports.progress),
+        lines=to_json(reports.lines),
+    )
+    return bool(held)
 
 
-def _further(claim: ClaimedAttempt, end: AttemptResult, lines: list[Any], joined: bool) -> str:
-    """What else the statement does: each part takes its time even when it finds nothing to do."""
-    parts = [_WRITE_LOG] if lines else []
-    told, following, source = "NULL", "NULL", ""
-    if end.state in ("succeeded", "failed"):
-        parts.append(tell("finished"))
-        told = "(SELECT id::text FROM told)"
-    if claim.exclusive:
-        parts.append(PROMOTE_NEXT)
-        following, source = "job, id::text, attempt + 1, due_at", "LEFT JOIN next ON true"
-    elif joined:
-        parts.append(_CLAIM_AHEAD)
-        following, source = CLAIMED, "LEFT JOIN claimed ON true"
-    return f"""
-        {"".join(f", {part}" for part in parts)}
-        SELECT (SELECT count(*) FROM finished), {told}, {following}
-        FROM (SELECT) AS always {source}
-    """
+def is_last_in_a_row(claimed: ClaimedAttempt) -> bool:
+    """Whether the dispatcher has to send the message for the run's next attempt."""
+    return claimed.attempt % MAX_ATTEMPTS_IN_A_ROW == 0
+
+
+def failed(error: Exception, *, failures: int, max_attempts: int, now: datetime) -> AttemptResult:
+    """The result of an attempt that raised `error`, as failure number `failures` of its run."""
+    described = traceback.TracebackException.from_exception(error)  # also works when `str(error)` raises
+    return failure(
+        outcome="failed",
+        error_type=type(error).__name__,
+        message=clean(str(described)),
+        traceback=clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS),
+        permanent=isinstance(error, Permanent),
+        failures=failures,
+        max_attempts=max_attempts,
+        now=now,
+    )
+
+
+def failure(
+    *,
+    outcome: Outcome,
+    error_type: str,
+    message: str,
+    failures: int,
+    max_attempts: int,
+    now: datetime,
+    traceback: str | None = None,
+    permanent: bool = False,
+) -> AttemptResult:
+    """The result of an attempt that is failure number `failures` of its run: a retry later, or the end."""
+    delay = None if permanent else retry_delay(failures, max_attempts)
+    if delay is not None:
+        why = f"retry {failures} of {max_attempts - 1} in {int(delay.total_seconds())} s"
+    elif permanent:
+        why = "permanent error"
+    else:
+        why = f"attempt {failures} of {max_attempts}, the last"
+    return AttemptResult(
+        outcome=outcome,
+        state="failed" if delay is None else "scheduled",
+        reason=clean(f"{why}: {error_type}: {message}", MAX_REASON_CHARACTERS),
+        failures=failures,
+        due_at=None if delay is None else now + delay,
+        error_type=error_type,
+        error_message=message,
+        traceback=traceback,
+    )

@@ -1,10 +1,10 @@
-"""SQS: messages are pointers to runs. The truth is in PostgreSQL, so a lost message is only late."""
+"""Messages to SQS: each names a run. PostgreSQL is the source of truth, so a lost message only delays its run."""
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.aws import sqs
@@ -15,60 +15,68 @@ from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
 DEPTHS_KEPT_SECONDS = 5
+FORGET_MESSAGES = "UPDATE job_run SET message_at = NULL WHERE id = ANY(:ids::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
 class RunMessage:
-    """One message: start attempt number `attempt` of a run, at `due_at`."""
+    """Asks for attempt number `attempt` of a run, at `due_at` (aware)."""
 
     job: str
     run_id: str
     attempt: int
     due_at: datetime
 
-
-def url(job: str) -> str:
-    return settings().queue_url_prefix + job
+    def to_sqs(self, now: datetime) -> sqs.Message:
+        body = {"run_id": self.run_id, "attempt": self.attempt}
+        return sqs.Message(self.run_id, body, sqs.delay_seconds(self.due_at, now))
 
 
 @dataclass(slots=True)
-class Delivery:
-    """How many messages SQS took, and, by job, why it refused others."""
+class Sent:
+    """How many messages SQS accepted, and, by job, why it rejected others."""
 
     sent: int = 0
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def deliver(
-    con: Connection | OtherConnection, pointers: Sequence[RunMessage], deadline: Deadline = NEVER
-) -> Delivery:
-    """Send the messages. A queue that takes none of a batch is asked no further, and the others get theirs.
+def queue_url(job: str) -> str:
+    return settings().queue_url_prefix + job
 
-    What SQS does not take before the deadline is noted on the run, so that the dispatcher's next pass sends it.
-    Nothing is sent to a job that is not in the catalog.
+
+def visible_at(due_at: datetime, now: datetime) -> datetime | None:
+    """When a message sent `now` for a run due at `due_at` becomes visible.
+
+    None if SQS cannot delay it that long; the dispatcher sends it later.
     """
-    now, done = con.now(), Delivery()
+    return max(due_at, now) if due_at <= now + timedelta(seconds=sqs.MAX_DELAY_SECONDS) else None
+
+
+def send(
+    con: Connection | OtherConnection, messages: Sequence[RunMessage], deadline: Deadline = NEVER
+) -> Sent:
+    """Send the messages, queue by queue. A queue that rejects a whole batch gets no more, the others get theirs.
+
+    What SQS does not accept before the deadline is noted on the run, so that the dispatcher sends it in its next
+    pass. Jobs that are not in the catalog get no messages.
+    """
+    now, result = con.now(), Sent()
     unsent: list[str] = []
     by_job: dict[str, list[RunMessage]] = {}
-    for pointer in pointers:
-        by_job.setdefault(pointer.job, []).append(pointer)
-    for job, waiting in by_job.items():
+    for message in messages:
+        by_job.setdefault(message.job, []).append(message)
+    for job, of_job in by_job.items():
         if job not in JOBS:
-            unsent += [pointer.run_id for pointer in waiting]
+            unsent += [message.run_id for message in of_job]
             continue
-        left = sqs.send(url(job), [_message(pointer, now) for pointer in waiting], deadline)
+        left = sqs.send(queue_url(job), [message.to_sqs(now) for message in of_job], deadline)
         unsent += left.ids
         if left.reason is not None:
-            done.refused[job] = left.reason
+            result.refused[job] = left.reason
     if unsent:
-        con.query("UPDATE job_run SET message_at = NULL WHERE id = ANY(CAST(:ids AS uuid[]))", ids=unsent)
-    done.sent = len(pointers) - len(unsent)
-    return done
-
-
-def _message(pointer: RunMessage, now: datetime) -> sqs.Message:
-    body = {"run_id": pointer.run_id, "attempt": pointer.attempt}
-    return sqs.Message(pointer.run_id, body, sqs.delay_seconds(pointer.due_at, now))
+        con.query(FORGET_MESSAGES, ids=unsent)
+    result.sent = len(messages) - len(unsent)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +128,9 @@ def _depth(name: str) -> dict[str, int] | None:
 
     try:
         answer = sqs.client().get_queue_attributes(
-            QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values())
+            QueueUrl=queue_url(name), AttributeNames=list(_ATTRIBUTES.values())
         )
     except (BotoCoreError, ClientError) as error:
-        logger.error(f"queue {url(name)} cannot be read: {error}")
+        logger.error(f"queue {queue_url(name)} cannot be read: {error}")
         return None
     return {word: int(answer["Attributes"][attribute]) for word, attribute in _ATTRIBUTES.items()}

@@ -1,13 +1,38 @@
-"""Pause and resume a job's schedule; each is noted with who did it and why."""
+"""Pauses and resumes a job's schedule. Each time is noted, with who did it and why."""
 
 from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import unchanged
-from slowmatch.jobs.queries.schedules import is_scheduled
 
 SHOWN = 5
+# A job that is known to have no schedule: the dispatcher has looked for its rule, and found none.
+PAUSE = """
+    WITH paused AS (
+        INSERT INTO job (name, paused_at, paused_by, pause_note)
+        VALUES (:job, :now::timestamptz, :actor, :note::text)
+        ON CONFLICT (name) DO UPDATE
+        SET paused_at = EXCLUDED.paused_at, paused_by = EXCLUDED.paused_by, pause_note = EXCLUDED.pause_note
+        WHERE job.schedule IS NOT NULL OR job.schedule_history = '[]'
+        RETURNING name
+    )
+    INSERT INTO schedule_event (at, job, action, actor, note)
+    SELECT :now::timestamptz, name, 'paused', :actor, :note::text
+    FROM paused
+    RETURNING job
+"""
+RESUME = """
+    WITH resumed AS (
+        UPDATE job
+        SET paused_at = NULL, paused_by = NULL, pause_note = NULL
+        WHERE name = :job AND paused_at IS NOT NULL
+        RETURNING name
+    )
+    INSERT INTO schedule_event (at, job, action, actor)
+    SELECT :now::timestamptz, name, 'resumed', :actor
+    FROM resumed
+"""
 
 
 class NoSchedule(Exception):
@@ -17,45 +42,26 @@ class NoSchedule(Exception):
         super().__init__(f"{job} has no schedule that could be paused")
 
 
-def pause(con: Connection, job: str, actor: str, note: str | None, now: datetime) -> None:
+def pause(con: Connection, job: str, actor: str, note: str | None, *, now: datetime) -> None:
     """Let the job's scheduled occurrences pass without a run; people can still start runs. Raises NoSchedule."""
-    if is_scheduled(con, job) is False:
+    if not con.query(PAUSE, job=job, now=now, actor=actor, note=note):
         raise NoSchedule(job)
-    con.query(
-        """
-        WITH paused AS (
-            INSERT INTO job (name, paused_at, paused_by, pause_note)
-            VALUES (:job, CAST(:now AS timestamptz), :actor, CAST(:note AS text))
-            ON CONFLICT (name) DO UPDATE
-            SET paused_at = EXCLUDED.paused_at, paused_by = EXCLUDED.paused_by, pause_note = EXCLUDED.pause_note
-            RETURNING name
-        )
-        INSERT INTO schedule_event (at, job, action, actor, note)
-        SELECT CAST(:now AS timestamptz), name, 'paused', :actor, CAST(:note AS text) FROM paused
-        """,
-        job=job,
-        now=now,
-        actor=actor,
-        note=note,
-    )
 
 
 def resume(con: Connection, job: str, actor: str, now: datetime) -> None:
-    """Let the job's ticks run again; nothing is noted when it was not paused."""
-    con.query(
-        """
-        WITH resumed AS (
-            UPDATE job SET paused_at = NULL, paused_by = NULL, pause_note = NULL
-            WHERE name = :job AND paused_at IS NOT NULL
-            RETURNING name
-        )
-        INSERT INTO schedule_event (at, job, action, actor)
-        SELECT CAST(:now AS timestamptz), name, 'resumed', :actor FROM resumed
-        """,
-        job=job,
-        now=now,
-        actor=actor,
+    """Let the job's scheduled occurrences run again; nothing is noted if it was not paused."""
+    con.query(RESUME, job=job, now=now, actor=actor)
+
+
+def describe_pause(con: Connection, job: str) -> str | None:
+    """Who paused the job's schedule, and the note; None if it is not paused."""
+    rows = con.query(
+        "SELECT paused_by, pause_note FROM job WHERE name = :job AND paused_at IS NOT NULL", job=job
     )
+    if not rows:
+        return None
+    ((actor, note),) = rows
+    return f"{actor}: {note}" if note else str(actor)
 
 
 def pauses(con: Connection, job: str) -> list[dict[str, Any]]:
@@ -66,5 +72,5 @@ def pauses(con: Connection, job: str) -> list[dict[str, Any]]:
 
 _PAUSES = """
     SELECT id, at, action, actor, note FROM schedule_event
-    WHERE job = :job ORDER BY id DESC LIMIT CAST(:limit AS integer)
+    WHERE job = :job ORDER BY id DESC LIMIT :limit::integer
 """

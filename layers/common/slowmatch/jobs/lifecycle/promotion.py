@@ -1,8 +1,7 @@
-"""The runs of an exclusive job take turns.
+"""Promotes the runs of exclusive jobs, one after the other.
 
-A run that finds another one processing waits without a message of its own, so that waiting costs nothing
-however many wait and however long. The run that finishes promotes the one that has waited longest; the
-dispatcher does so for a job that is idle although runs wait.
+A run that finds another one processing waits without a message, so waiting costs nothing, however many runs wait.
+The run that finishes promotes the one that has waited longest. The dispatcher promotes a run if its job is idle.
 """
 
 from collections.abc import Sequence
@@ -12,86 +11,86 @@ from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.claim import MAX_EARLY_START
+from slowmatch.jobs.lifecycle.messages import RunMessage
 
-WITHOUT_MESSAGE = timedelta(hours=1)
-"""How long a run waits for its turn before the dispatcher sends it a message all the same.
+MAX_WAIT_WITHOUT_MESSAGE = timedelta(hours=1)
+"""How long a run waits for its turn before the dispatcher sends it a message anyway.
 
-A `message_at` in the future tells a run that waits for its turn from one whose message is visible or lost.
+Until then its `message_at` lies in the future, unlike that of a run whose message is visible or lost.
 """
+WAITS = "waits for the run that is processing"
 
+# Reads the jobs in the common table expression `idle`. Their runs are collected in an array, because a join may
+# repeat the subquery, and would then find another run, which is not locked yet.
 PROMOTE_NEXT = """
-    next AS (
-        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id = (
-            SELECT id FROM job_run
-            WHERE job = (SELECT job FROM finished) AND state = 'enqueued' AND exclusive
-              AND message_at > CAST(:now AS timestamptz)
-            ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING id, job, attempt, due_at
-    )
+    UPDATE job_run
+    SET message_at = :now::timestamptz
+    WHERE id = ANY(ARRAY(
+        SELECT waiting.id
+        FROM idle, LATERAL (
+            SELECT id
+            FROM job_run
+            WHERE job = idle.job AND state = 'enqueued' AND exclusive AND message_at > :now::timestamptz
+            ORDER BY due_at
+            LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        ) AS waiting
+    ))
+    RETURNING job, id::text AS run_id, attempt + 1 AS attempt, due_at
 """
-"""The common table expression that promotes the next run of the job in `finished`."""
+PROMOTE = f"""
+    WITH idle AS (
+        SELECT name AS job
+        FROM unnest(:jobs::text[]) AS name
+        WHERE NOT EXISTS (SELECT FROM job_run WHERE job = name AND state = 'processing' AND exclusive)
+    )
+    {PROMOTE_NEXT}
+"""
+WAIT = """
+    WITH waiting AS (
+        SELECT id, state
+        FROM job_run
+        WHERE id = :run_id::uuid
+          AND attempt = :attempt::integer - 1
+          AND state IN ('enqueued', 'scheduled')
+          AND (message_at <= :due_by::timestamptz) IS NOT FALSE
+        FOR UPDATE
+    ), event AS (
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, state, 'enqueued', :reason, 'worker'
+        FROM waiting
+        WHERE state = 'scheduled'
+    )
+    UPDATE job_run AS run
+    SET state = 'enqueued', message_at = :until::timestamptz
+    FROM waiting
+    WHERE run.id = waiting.id
+    RETURNING run.id
+"""
 
 
 def wait(con: Connection, job: str, run_id: str, attempt: int) -> bool:
-    """Let a run wait for its turn; False when it no longer waits for `attempt`, or has another message."""
+    """Let a run wait for its turn; False if it no longer waits for `attempt`, or has another message."""
     now = con.now()
     rows = con.query(
-        """
-        WITH waiting AS (
-            SELECT id, state FROM job_run
-            WHERE id = CAST(:id AS uuid) AND attempt = CAST(:attempt AS integer) - 1
-              AND state IN ('enqueued', 'scheduled')
-              AND (message_at <= CAST(:due_by AS timestamptz)) IS NOT FALSE
-            FOR UPDATE
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), state, 'enqueued', 'waits for the run that is processing', 'worker'
-            FROM waiting WHERE state = 'scheduled'
-        )
-        UPDATE job_run AS run SET message_at = CAST(:until AS timestamptz), state = 'enqueued'
-        FROM waiting WHERE run.id = waiting.id
-        RETURNING run.id
-        """,
-        id=run_id,
+        WAIT,
+        run_id=run_id,
         attempt=attempt,
-        until=now + WITHOUT_MESSAGE,
         now=now,
         due_by=now + MAX_EARLY_START,
+        until=now + MAX_WAIT_WITHOUT_MESSAGE,
+        reason=WAITS,
     )
     if rows:
-        give(con, [job])  # the other run may have finished before this one was seen to wait
+        promote_and_send(con, [job])  # the other run may have finished before this one was seen to wait
     return bool(rows)
 
 
-def give(con: Connection, jobs: Sequence[str], deadline: Deadline = NEVER) -> int:
-    """Send a message to the next run of each of these jobs that is idle, and return how many went out."""
-    return messages.deliver(con, promote(con, jobs, con.now()), deadline).sent
+def promote_and_send(con: Connection, jobs: Sequence[str], deadline: Deadline = NEVER) -> int:
+    """Promote the next run of each of these jobs that is idle, and return how many messages were sent."""
+    return messages.send(con, promote(con, jobs, con.now()), deadline).sent
 
 
-def promote(con: Connection, jobs: Sequence[str], now: datetime) -> list[messages.RunMessage]:
-    """Give the turn to the run that has waited longest, in each of these jobs that is idle.
-
-    An array is made once; a join may run the subquery again, which then finds the next run.
-    """
-    rows = con.query(
-        """
-        UPDATE job_run SET message_at = CAST(:now AS timestamptz)
-        WHERE id = ANY(ARRAY(
-            SELECT waiting.id FROM unnest(CAST(:jobs AS text[])) AS idle(job), LATERAL (
-                SELECT id FROM job_run
-                WHERE job = idle.job AND state = 'enqueued' AND exclusive
-                  AND message_at > CAST(:now AS timestamptz)
-                  AND NOT EXISTS (
-                      SELECT FROM job_run WHERE job = idle.job AND state = 'processing' AND exclusive
-                  )
-                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-            ) AS waiting
-        ))
-        RETURNING job, id::text, attempt + 1, due_at
-        """,
-        now=now,
-        jobs=list(jobs),
-    )
-    return [messages.RunMessage(*row) for row in rows]
+def promote(con: Connection, jobs: Sequence[str], now: datetime) -> list[RunMessage]:
+    """Promote the run that has waited longest, in each of these jobs that is idle. The caller sends the messages."""
+    return [RunMessage(*row) for row in con.query(PROMOTE, now=now, jobs=list(jobs))]

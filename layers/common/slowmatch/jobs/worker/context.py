@@ -1,8 +1,10 @@
-"""What a handler is given: its payload, a log, progress, and a way to hear that it should stop."""
+"""What a handler is given: its payload and settings, a log, progress, and checkpoints that stop it."""
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,21 +12,24 @@ from slowmatch import telemetry
 from slowmatch.aws import secrets
 from slowmatch.db import Connection
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish
-from slowmatch.jobs.worker.run_log import AttemptLog, Line
-from slowmatch.settings import settings
+from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
+from slowmatch.settings import settings as stack_settings
+from slowmatch.text import clean
 
 FLUSH_SECONDS = 1.0
-"""How often, at most, progress and log lines are written while a handler only reports."""
+"""How often progress and log lines are written, at most, while a handler only reports."""
+MAX_FIRST_LINES = 800
+MAX_LAST_LINES = 200
+MAX_LINE_CHARACTERS = 4_000
 
 
 class Cancelled(Exception):
-    """The run was deleted, or the attempt is no longer this worker's: the handler has to stop."""
+    """The run was deleted, or another worker has it: the handler has to stop."""
 
 
 class Continue:
-    """Returned by a handler that wants to go on in a next invocation, with what it has to remember."""
+    """Returned by a handler that wants to continue in a later invocation, with what it has to remember."""
 
     def __init__(self, cursor: dict[str, Any] | None = None) -> None:
         self.cursor = cursor or {}
@@ -33,36 +38,39 @@ class Continue:
 class Context:
     """One attempt, as its handler sees it.
 
-    `payload` has what the run was given and the defaults of the rest, `settings` the job's own settings, and
-    `config` those of the whole stack.
+    `payload` has the run's payload, and the defaults of the fields that it leaves out. `settings` are the job's
+    settings, `config` those of the whole stack. Times are aware: `now` is the start of the attempt, `began` that of
+    the run's first attempt since it was last requeued.
     """
 
     def __init__(
         self,
         con: Connection,
         job: Job,
-        claim: claims.ClaimedAttempt,
+        claimed: ClaimedAttempt,
+        *,
+        settings: dict[str, Any],
         remaining_ms: Callable[[], int],
-        own_settings: dict[str, Any],
     ) -> None:
         self.con = con
         self.job = job
-        self.claim = claim
+        self.claimed = claimed
         self.logger = telemetry.log
-        self.payload = job.with_defaults(claim.payload)
-        self.settings = own_settings
-        self.config = settings()
-        self.cursor = claim.cursor
-        self.attempt = claim.attempt
-        self.run_id = claim.run_id
-        self.occurrence = claim.occurrence
-        self.began = claim.began_at
-        self.now = claim.started_at
+        # Copies, so that a handler that changes them does not change those of the next run.
+        self.payload = {**deepcopy(job.defaults), **claimed.payload}
+        self.settings = deepcopy(settings)
+        self.config = stack_settings()
+        self.cursor = claimed.cursor
+        self.attempt = claimed.attempt
+        self.run_id = claimed.run_id
+        self.occurrence = claimed.occurrence
+        self.began = claimed.run_started_at
+        self.now = claimed.started_at
+        self.log = RunLog(con)
         self._remaining_ms = remaining_ms
         self._reserve_ms = min(30_000, remaining_ms() // 5)
         self._finish_ms = min(5_000, remaining_ms() // 10)
         self._progress: dict[str, Any] | None = None
-        self._log = AttemptLog()
         self._flushed_at = time.monotonic()
 
     def secret(self, name: str) -> str:
@@ -70,15 +78,16 @@ class Context:
         return secrets.text(f"{self.config.stack_name}/jobs/{self.job.name}/{self.settings[name]}")
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Report `done` of `total` (None when unknown); written at most once a second.
+        """Report `done` of `total` (None if unknown). It is written at most once a second.
 
-        Raises TypeError for what is not a number, such as the list of what was done.
+        Raises TypeError for anything but numbers.
         """
         for name, value in (("done", done), ("total", total)):
             if not isinstance(value, int | float | None):
                 raise TypeError(f"progress: {name} must be a number, not {type(value).__name__}")
         self._progress = {"done": done, "total": total}
-        self._flush_sometimes()
+        if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
 
     def checkpoint(self) -> bool:
         """Whether time is nearly up, so that the handler should return `Continue`. Raises Cancelled."""
@@ -87,44 +96,64 @@ class Context:
         return self._remaining_ms() <= self._reserve_ms
 
     def seconds_left(self) -> float:
-        """The longest that something may take now, so that there is time left to write down how it ended."""
+        """How long something may take now, at most, so that time is left to write the result."""
         return (self._remaining_ms() - self._finish_ms) / 1000
 
     def flush(self, *, is_over: bool = False) -> bool:
-        """Write what was reported; False when the attempt is no longer ours."""
-        progress, lines = self.take_reports(is_over=is_over)
+        """Write progress and log lines; False if the attempt is no longer ours."""
+        reports = self.take_reports(is_over=is_over)
         self._flushed_at = time.monotonic()
-        return finish.checkpoint(self.con, self.claim, progress, lines)
+        return finish.checkpoint(self.con, self.claimed, reports)
 
-    def take_reports(self, *, is_over: bool) -> tuple[dict[str, Any] | None, list[Line]]:
-        """Progress and log lines not yet written; all of them once the attempt `is_over`."""
+    def take_reports(self, *, is_over: bool) -> finish.Reports:
+        """Progress and log lines that are not written yet. If the attempt `is_over`, all of them."""
         progress, self._progress = self._progress, None
-        return progress, self._log.take(is_over=is_over)
-
-    def note(self, level: str, message: str) -> None:
-        """One line for the run's log in the database."""
-        self._log.add(datetime.now(UTC) + self.con.clock_offset, level, message)
-
-    def _flush_sometimes(self) -> None:
-        if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
-            self.flush()
+        return finish.Reports(progress=progress, lines=self.log.take(is_over=is_over))
 
 
 class RunLog(logging.Handler):
-    """Copies what is logged during an attempt, inside its `with` block, into the run's log."""
+    """Collects the log lines of an attempt for the database. CloudWatch has all of them.
 
-    def __init__(self, context: Context) -> None:
+    The first 800 are written as they come, the last 200 when the attempt ends. Those between are left out, so that
+    one attempt fills neither the memory nor the database.
+    """
+
+    def __init__(self, con: Connection) -> None:
         super().__init__()
-        self._context = context
+        self._con = con
+        self._lines: list[dict[str, str]] = []
+        self._last: deque[dict[str, str]] = deque(maxlen=MAX_LAST_LINES)
+        self._count = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._context.note(record.levelname, record.getMessage())
-        except Exception:  # noqa: BLE001 - a line that cannot be written is nobody's failure, as with logging's own
+            self.add(record.levelname, record.getMessage())
+        except Exception:  # noqa: BLE001 - a line that cannot be formatted does not fail the attempt
             self.handleError(record)
 
-    def __enter__(self) -> None:
-        self._context.logger.addHandler(self)
+    def add(self, level: str, message: str) -> None:
+        at = (datetime.now(UTC) + self._con.clock_offset).isoformat()
+        line = {"at": at, "level": level, "message": clean(message, MAX_LINE_CHARACTERS)}
+        self._count += 1
+        if self._count <= MAX_FIRST_LINES:
+            self._lines.append(line)
+            return
+        if self._count == MAX_FIRST_LINES + 1:
+            note = (
+                f"This attempt has logged {MAX_FIRST_LINES:,} lines. Of those that follow, the last"
+                f" {MAX_LAST_LINES:,} are added when it ends. CloudWatch has the whole log."
+            )
+            self._lines.append({"at": at, "level": "INFO", "message": note})
+        self._last.append(line)
 
-    def __exit__(self, *_: object) -> None:
-        self._context.logger.removeHandler(self)
+    def take(self, *, is_over: bool) -> list[dict[str, str]]:
+        """The lines to write now. If the attempt `is_over`, its last lines are among them."""
+        lines, self._lines = self._lines, []
+        if is_over and self._last:
+            left_out = self._count - MAX_FIRST_LINES - len(self._last)
+            if left_out:
+                note = f"Lines left out here: {left_out:,}."
+                lines.append({"at": self._last[0]["at"], "level": "INFO", "message": note})
+            lines += self._last
+            self._last.clear()
+        return lines

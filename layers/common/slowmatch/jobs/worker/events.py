@@ -1,6 +1,7 @@
-"""The shapes of what a job's function is sent: two kinds of queue message, four of direct invocation."""
+"""Parses what a function is sent: batches of SQS messages, and direct invocations."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,32 +9,122 @@ from slowmatch.jobs.ids import parse_run_id
 
 
 class EventError(ValueError):
-    """An event that is none of the shapes that a function accepts."""
+    """An event that the function does not accept."""
 
 
 class MessageError(ValueError):
-    """A message that can never be worked on; it is left to the dead-letter queue."""
+    """A message that can never be processed. It stays in the queue until SQS moves it to the dead-letter queue."""
 
 
-def parse_message(body: Any) -> dict[str, Any]:
-    """`{"job", "occurrence"}` or `{"run_id", "attempt"}`. Raises MessageError."""
+@dataclass(frozen=True, slots=True)
+class RunDue:
+    """A message: start attempt number `attempt` of a run."""
+
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceDue:
+    """A message of a schedule: `occurrence` is in UTC and in whole minutes, as precise as EventBridge."""
+
+    job: str
+    occurrence: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a batch. `content` is an error if it cannot be parsed."""
+
+    id: str
+    content: RunDue | OccurrenceDue | MessageError
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """A direct invocation: start a new run. The payload is not checked yet."""
+
+    payload: Any
+    occurrence: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRun:
+    """A direct invocation: start the next attempt of a run."""
+
+    run_id: str
+
+
+def parse(event: Any) -> list[Message] | StartRun | RestartRun:
+    """The messages of a batch, or one of the four direct invocations. Raises EventError and MessageError."""
+    if isinstance(event, dict) and "Records" in event:
+        return [
+            Message(str(record.get("messageId", "")), _content(record.get("body")))
+            for record in parse_records(event)
+        ]
+    if is_scheduled(event):
+        return StartRun({}, _occurrence(event["time"]))
+    if isinstance(event, dict) and event.keys() == {"run_id"}:
+        run_id = parse_run_id(event["run_id"])
+        if run_id is None:
+            raise EventError(f"run_id {event['run_id']!r} is not the identifier of a run")
+        return RestartRun(run_id)
+    return StartRun(
+        parse_payload(
+            event,
+            '{}, a scheduled event of EventBridge, {"payload": {...}}, {"run_id": "..."} or a batch of SQS messages',
+        )
+    )
+
+
+def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages of a batch from SQS. Raises EventError."""
+    records = event["Records"]
+    if not isinstance(records, list) or not records or not all(isinstance(each, dict) for each in records):
+        raise EventError("Records must be a list of objects, as SQS sends it")
+    return records
+
+
+def parse_payload(event: Any, accepted: str) -> Any:
+    """The payload of a direct invocation, `{}` if the event has none. Raises EventError with what is `accepted`."""
+    if event in ({}, None):
+        return {}
+    if isinstance(event, dict) and event.keys() == {"payload"}:
+        return event["payload"]
+    raise EventError(f"this function accepts {accepted}")
+
+
+def is_scheduled(event: Any) -> bool:
+    """Whether EventBridge sent the event, by a rule."""
+    return isinstance(event, dict) and event.get("source") == "aws.events" and "time" in event
+
+
+def _content(body: Any) -> RunDue | OccurrenceDue | MessageError:
+    try:
+        return _parse_content(body)
+    except MessageError as error:
+        return error
+
+
+def _parse_content(body: Any) -> RunDue | OccurrenceDue:
     try:
         message = json.loads(body)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"it is not JSON: {str(body)[:200]!r}") from error
     if not isinstance(message, dict):
         raise MessageError(f"it is not a JSON object: {str(body)[:200]!r}")
     if message.keys() == {"job", "occurrence"}:
-        return {"job": message["job"], "occurrence": parse_occurrence(message["occurrence"])}
-    run_id, attempt = parse_run_id(message.get("run_id")), message.get("attempt")
-    whole = isinstance(attempt, int) and not isinstance(attempt, bool) and 1 <= attempt < 2**31
-    if message.keys() != {"run_id", "attempt"} or run_id is None or not whole:
-        raise MessageError(f"it has neither job and occurrence nor run_id and attempt: {str(body)[:200]!r}")
-    return {"run_id": run_id, "attempt": attempt}
+        return OccurrenceDue(message["job"], _occurrence(message["occurrence"]))
+    if message.keys() == {"run_id", "attempt"}:
+        run_id, attempt = parse_run_id(message["run_id"]), message["attempt"]
+        is_whole = isinstance(attempt, int) and not isinstance(attempt, bool)
+        if run_id is not None and is_whole and 1 <= attempt < 2**31:
+            return RunDue(run_id, attempt)
+    raise MessageError(f"it has neither job and occurrence nor run_id and attempt: {str(body)[:200]!r}")
 
 
-def parse_occurrence(text: Any) -> datetime:
-    """A tick's time in whole minutes, EventBridge's precision. Raises MessageError."""
+def _occurrence(text: Any) -> datetime:
+    """The time of a scheduled occurrence. Raises MessageError."""
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
@@ -44,35 +135,3 @@ def parse_occurrence(text: Any) -> datetime:
         return at.astimezone(UTC).replace(second=0, microsecond=0)
     except OverflowError as error:
         raise MessageError(f"occurrence {text!r} is out of range in UTC") from error
-
-
-def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
-    """The messages of a batch of SQS. Raises EventError."""
-    records = event["Records"]
-    if (
-        not isinstance(records, list)
-        or not all(isinstance(record, dict) for record in records)
-        or not records
-    ):
-        raise EventError("Records must be a list of objects, as SQS sends it")
-    return records
-
-
-def parse_direct(event: Any) -> dict[str, Any]:
-    """The four shapes of a direct invocation. Raises EventError."""
-    if event in ({}, None):
-        return {"payload": {}}
-    if isinstance(event, dict):
-        if event.get("source") == "aws.events" and "time" in event:
-            return {"payload": {}, "occurrence": parse_occurrence(event["time"])}
-        if event.keys() == {"payload"}:
-            return {"payload": event["payload"]}
-        if event.keys() == {"run_id"}:
-            run_id = parse_run_id(event["run_id"])
-            if run_id is None:
-                raise EventError(f"run_id {event['run_id']!r} is not the identifier of a run")
-            return {"run_id": run_id}
-    raise EventError(
-        'this function accepts {}, a scheduled event of EventBridge, {"payload": {...}}, {"run_id": "..."}'
-        " or a batch of SQS messages"
-    )

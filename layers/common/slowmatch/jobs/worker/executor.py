@@ -1,198 +1,124 @@
-"""Carry out one claimed attempt and write down how it ended."""
+"""Executes one claimed attempt: runs the handler, and writes the result."""
 
-import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch import notifications, telemetry
-from slowmatch.aws import sqs
 from slowmatch.db import Connection, Unavailable
-from slowmatch.jobs.definition import MAX_JSON_BYTES
-from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.definition import MAX_JSON_BYTES, Job
 from slowmatch.jobs.lifecycle import finish, messages
-from slowmatch.jobs.retry import Permanent, retry_delay
-from slowmatch.jobs.worker.context import Cancelled, Context, Continue, RunLog
-from slowmatch.text import clean, clean_traceback, to_json
+from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
+from slowmatch.jobs.lifecycle.finish import AttemptResult, Reports
+from slowmatch.jobs.retry import Permanent
+from slowmatch.jobs.worker.context import Cancelled, Context, Continue
+from slowmatch.text import to_json
 
 Handler = Callable[[Context], Any]
-TRACEBACK_MAX = 32_000
-"""The characters of a traceback that are stored, its end included."""
-ATTEMPTS_IN_A_ROW = 12
-"""How many attempts of a run follow one another by messages that its function sends to its own queue.
-
-The next one is started by the dispatcher. So a handler that always returns `Continue` makes no more attempts than
-this between two of the dispatcher's passes. Lambda itself would end a chain of about 16.
-"""
+METRICS = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
+"""The metric that counts a run's change to a state."""
 
 
 class ResultTooLarge(Permanent):
-    """A handler returned more than a run may keep; a retry would do its work again and return the same."""
+    """A handler returned more than a run may keep. A retry would do its work again, and return the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """How an attempt failed; `permanent` means that no retry can mend it."""
-
-    error_type: str
-    message: str
-    traceback: str | None
-    permanent: bool = False
-    outcome: str = "failed"
-
-    @classmethod
-    def of(cls, error: Exception) -> "Failure":
-        told = traceback.TracebackException.from_exception(error)  # also works when `str(error)` raises
-        text = "".join(told.format())
-        return cls(
-            type(error).__name__,
-            clean(str(told)),
-            clean_traceback(text, TRACEBACK_MAX),
-            isinstance(error, Permanent),
-        )
-
-
-def after_failure(failure: Failure, failures: int, max_attempts: int, now: datetime) -> finish.AttemptResult:
-    """The state that follows from failure number `failures` of a run: another try, or the end."""
-    delay = None if failure.permanent else retry_delay(failures, max_attempts)
-    what = f"{failure.error_type}: {failure.message}"
-    if delay is None:
-        why = "permanent error" if failure.permanent else f"attempt {failures} of {max_attempts}, the last"
-        state, reason, due_at = "failed", f"{why}: {what}", None
-    else:
-        seconds = int(delay.total_seconds())
-        state, due_at = "scheduled", now + delay
-        reason = f"retry {failures} of {max_attempts - 1} in {seconds} s: {what}"
-    return finish.AttemptResult(
-        failure.outcome,
-        state,
-        clean(reason, 1_000),
-        failures,
-        due_at,
-        error_type=failure.error_type,
-        error_message=failure.message,
-        traceback=failure.traceback,
-    )
-
-
-def execute(context: Context, handler: Handler, ahead: finish.Ahead | None = None) -> None:
-    """Run the handler, finish the attempt, and claim what is `ahead` if that can be done in the same statement.
-
-    An error of the handler is a state of the run, not raised.
-    """
-    con, claim = context.con, context.claim
-    telemetry.logger.append_keys(run_id=claim.run_id, attempt=claim.attempt)
+def execute(
+    con: Connection,
+    job: Job,
+    handler: Handler,
+    claimed: ClaimedAttempt,
+    *,
+    settings: dict[str, Any],
+    remaining_ms: Callable[[], int],
+) -> None:
+    """Run the handler and finish the attempt. What the handler raises becomes the state of the run."""
+    context = Context(con, job, claimed, settings=settings, remaining_ms=remaining_ms)
+    telemetry.logger.append_keys(run_id=claimed.run_id, attempt=claimed.attempt)
     try:
-        with RunLog(context):
-            end = _ending(con, claim, context, handler)
-        if end is not None:
-            _finish(con, claim, context, end, ahead)
+        context.logger.addHandler(context.log)
+        try:
+            result = _result(context, handler(context))
+        except Cancelled as stopped:
+            telemetry.logger.info(f"stopped: {stopped}")
+            result = None
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is the state of its run
+            result = _failed(context, error)
+            telemetry.logger.warning(f"attempt {claimed.attempt} failed: {result.error}")
+        finally:
+            context.logger.removeHandler(context.log)
+        if result is None:
+            context.flush(is_over=True)
+        else:
+            _finish(context, result)
     finally:
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
 
-def message_time(due_at: datetime | None, now: datetime) -> datetime | None:
-    """When the message of a run due then becomes visible; None when the dispatcher has to send it later."""
-    if due_at is None or due_at > now + timedelta(seconds=sqs.MAX_DELAY_SECONDS):
-        return None
-    return max(due_at, now)
+def _result(context: Context, value: Any) -> AttemptResult:
+    """What follows from the value that the handler returned.
 
-
-def _message_time(claim: claims.ClaimedAttempt, end: finish.AttemptResult, now: datetime) -> datetime | None:
-    return None if _is_last_in_a_row(claim) else message_time(end.due_at, now)
-
-
-def _is_last_in_a_row(claim: claims.ClaimedAttempt) -> bool:
-    return claim.attempt % ATTEMPTS_IN_A_ROW == 0
-
-
-def _ending(
-    con: Connection, claim: claims.ClaimedAttempt, context: Context, handler: Handler
-) -> finish.AttemptResult | None:
-    try:
-        result = handler(context)
-        if isinstance(result, Continue):
-            how = "when the dispatcher next passes" if _is_last_in_a_row(claim) else "in a next invocation"
-            return finish.AttemptResult(
-                "continued", "enqueued", f"goes on {how}", claim.failures, con.now(), cursor=result.cursor
-            )
-        return finish.AttemptResult(
-            "succeeded", "succeeded", "the handler returned", claim.failures, result=_result(result)
+    Raises ResultTooLarge, and ValueError if JSON cannot hold the value.
+    """
+    claimed = context.claimed
+    if isinstance(value, Continue):
+        when = (
+            "in the dispatcher's next pass" if finish.is_last_in_a_row(claimed) else "in the next invocation"
         )
-    except Cancelled as stopped:
-        telemetry.logger.info(f"stopped: {stopped}")
-        context.flush(is_over=True)
-        return None
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises is the state of its run
-        failure = Failure.of(error)
-        telemetry.logger.warning(f"attempt {claim.attempt} failed: {failure.error_type}: {failure.message}")
-        return after_failure(failure, claim.failures + 1, claim.max_attempts, con.now())
-
-
-def _result(value: Any) -> str | None:
-    """What a handler returned, as JSON. Raises ResultTooLarge, and ValueError for what JSON cannot hold."""
-    if value is None:
-        return None
-    text = to_json(value)
-    size = len(text.encode())
-    if size > MAX_JSON_BYTES:
+        return AttemptResult(
+            outcome="continued",
+            state="enqueued",
+            reason=f"continues {when}",
+            failures=claimed.failures,
+            due_at=context.con.now(),
+            cursor=value.cursor,
+        )
+    text = None if value is None else to_json(value)
+    if text is not None and (size := len(text.encode())) > MAX_JSON_BYTES:
         raise ResultTooLarge(
             f"The result has {size:,} bytes; at most {MAX_JSON_BYTES:,} are kept."
-            " Store large results elsewhere and return where."
+            " Store large results elsewhere, and return where."
         )
-    return text
+    return AttemptResult(
+        outcome="succeeded",
+        state="succeeded",
+        reason="the handler returned",
+        failures=claimed.failures,
+        result=text,
+    )
 
 
-def _finish(
-    con: Connection,
-    claim: claims.ClaimedAttempt,
-    context: Context,
-    end: finish.AttemptResult,
-    ahead: finish.Ahead | None,
-) -> None:
+def _failed(context: Context, error: Exception) -> AttemptResult:
+    claimed = context.claimed
+    return finish.failed(
+        error, failures=claimed.failures + 1, max_attempts=claimed.max_attempts, now=context.con.now()
+    )
+
+
+def _finish(context: Context, result: AttemptResult) -> None:
+    """Write the result, and send what follows from it."""
+    con, claimed = context.con, context.claimed
     now = con.now()
-    message_at = _message_time(claim, end, now)
-    progress, lines = context.take_reports(is_over=True)
+    reports = context.take_reports(is_over=True)
     try:
-        done = _written(con, claim, end, now, message_at, progress, lines, ahead=ahead)
+        finished = finish.finish(con, claimed, result, now, reports=reports)
     except Unavailable:
         raise
-    except Exception as refused:  # noqa: BLE001 - what JSON or PostgreSQL cannot hold is the handler's failure
-        end = after_failure(Failure.of(refused), claim.failures + 1, claim.max_attempts, now)
-        message_at = _message_time(claim, end, now)
-        done = finish.finish(con, claim, end, now, message_at, None, lines)
-    if not done.mine:
-        telemetry.logger.info("the run was deleted or taken over meanwhile; this attempt changes nothing")
+    except Exception as error:  # noqa: BLE001 - what JSON or PostgreSQL cannot hold is the handler's failure
+        result = _failed(context, error)
+        finished = finish.finish(con, claimed, result, now, reports=Reports(lines=reports.lines))
+    if not finished.owned:
+        telemetry.logger.info(
+            "the run was deleted or taken over in the meantime; this attempt changes nothing"
+        )
         return
-    if message_at is not None and end.due_at is not None:
-        done.promoted.append(messages.RunMessage(claim.job, claim.run_id, claim.attempt + 1, end.due_at))
-    if done.promoted:
-        messages.deliver(con, done.promoted)
-    if done.told:
-        notifications.publish([done.told])
-    _measure(claim, end, now)
-
-
-def _written(con: Connection, *arguments: Any, ahead: finish.Ahead | None) -> finish.Finished:
-    """Finish, and once more when the connection broke: the guard by attempt makes the repetition harmless.
-
-    The repetition claims nothing: whether the run ahead is ours already is unknown.
-    """
-    try:
-        return finish.finish(con, *arguments, ahead=ahead)
-    except Unavailable:
-        time.sleep(0.5)
-        return finish.finish(con, *arguments)
-
-
-def _measure(claim: claims.ClaimedAttempt, end: finish.AttemptResult, now: datetime) -> None:
-    names = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
-    if end.state in names:
-        telemetry.count(names[end.state], job=claim.job)
-    milliseconds = (now - claim.started_at).total_seconds() * 1000
-    telemetry.duration("AttemptDuration", milliseconds, job=claim.job)
+    if finished.messages:
+        messages.send(con, finished.messages)
+    if finished.notification_id:
+        notifications.publish([finished.notification_id])
+    if result.state in METRICS:
+        telemetry.count(METRICS[result.state], job=claimed.job)
+    milliseconds = (now - claimed.started_at).total_seconds() * 1000
+    telemetry.duration("AttemptDuration", milliseconds, job=claimed.job)
     telemetry.logger.info(
-        f"{claim.job}: attempt {end.outcome}", extra={"state": end.state, "ms": round(milliseconds)}
+        f"{claimed.job}: attempt {result.outcome}", extra={"state": result.state, "ms": round(milliseconds)}
     )

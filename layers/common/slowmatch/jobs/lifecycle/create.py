@@ -1,0 +1,132 @@
+"""Creates runs, all with one statement: enqueued, scheduled, or claimed at once."""
+
+from datetime import datetime
+from typing import Any
+
+from slowmatch.db import Connection, OtherConnection
+from slowmatch.jobs.definition import Job
+from slowmatch.jobs.ids import new_run_id
+from slowmatch.jobs.lifecycle.claim import ClaimedAttempt, Lease
+from slowmatch.jobs.model import RunState, Trigger
+from slowmatch.text import to_json
+
+# Three unique indexes may conflict: an occurrence and an idempotency key have one run each, and an exclusive job has
+# one run that processes.
+CREATE_RUN = """
+    WITH created AS (
+        INSERT INTO job_run (
+            id, job, state, exclusive, payload, trigger, triggered_by, occurrence, attempt, max_attempts,
+            due_at, message_at, lease_until, created_at, started_at, finished_at, idempotency_key, request_digest
+        )
+        VALUES (
+            :run_id::uuid, :job, :state, :exclusive::boolean, :payload::jsonb, :trigger, :actor,
+            :occurrence::timestamptz, :attempt::integer, :max_attempts::integer,
+            :due_at::timestamptz, :message_at::timestamptz, :lease_until::timestamptz, :now::timestamptz,
+            :started_at::timestamptz, :finished_at::timestamptz, :idempotency_key, :request_digest
+        )
+        ON CONFLICT DO NOTHING
+        RETURNING id, state, attempt
+    ), attempt AS (
+        INSERT INTO job_attempt (run_id, number, worker, request_id, started_at)
+        SELECT id, attempt, :worker, :request_id, :started_at::timestamptz
+        FROM created
+        WHERE state = 'processing'
+    ), event AS (
+        INSERT INTO job_event (run_id, at, to_state, reason, actor)
+        SELECT id, :now::timestamptz, state, :reason, :actor
+        FROM created
+    )
+    SELECT id::text FROM created
+"""
+
+
+def create_run(
+    con: Connection | OtherConnection,
+    job: Job,
+    state: RunState,
+    *,
+    now: datetime,
+    trigger: Trigger,
+    actor: str,
+    reason: str,
+    payload: dict[str, Any] | None = None,
+    occurrence: datetime | None = None,
+    due_at: datetime | None = None,
+    message_at: datetime | None = None,
+    lease: Lease | None = None,
+    idempotency_key: str | None = None,
+    request_digest: str | None = None,
+) -> str | None:
+    """Create a run in `state` and return its id. With a `lease`, its first attempt starts.
+
+    None if its occurrence or key has a run already, or if another run of an exclusive job is processing.
+    """
+    rows = con.query(
+        CREATE_RUN,
+        run_id=new_run_id(),
+        job=job.name,
+        state=state,
+        exclusive=job.exclusive,
+        payload=to_json(payload or {}),
+        trigger=trigger,
+        actor=actor,
+        occurrence=occurrence,
+        attempt=1 if lease else 0,
+        max_attempts=job.max_attempts,
+        due_at=due_at or now,
+        message_at=message_at,
+        lease_until=lease.until if lease else None,
+        worker=lease.worker if lease else None,
+        request_id=lease.request_id if lease else None,
+        now=now,
+        started_at=now if lease else None,
+        finished_at=now if state == "deleted" else None,
+        idempotency_key=idempotency_key,
+        request_digest=request_digest,
+        reason=reason,
+    )
+    return rows[0][0] if rows else None
+
+
+def start(
+    con: Connection,
+    job: Job,
+    lease: Lease,
+    *,
+    trigger: Trigger,
+    actor: str,
+    payload: dict[str, Any] | None = None,
+    occurrence: datetime | None = None,
+) -> ClaimedAttempt | None:
+    """Create a run and start its first attempt.
+
+    None if the occurrence has a run already, or if another run of an exclusive job is processing.
+    """
+    run_id = create_run(
+        con,
+        job,
+        "processing",
+        now=lease.now,
+        trigger=trigger,
+        actor=actor,
+        reason=f"started by {trigger}",
+        payload=payload,
+        occurrence=occurrence,
+        lease=lease,
+    )
+    if run_id is None:
+        return None
+    return ClaimedAttempt(
+        run_id=run_id,
+        job=job.name,
+        attempt=1,
+        failures=0,
+        max_attempts=job.max_attempts,
+        payload=payload or {},
+        cursor={},
+        occurrence=occurrence,
+        exclusive=job.exclusive,
+        run_started_at=lease.now,
+        started_at=lease.now,
+        lease_until=lease.until,
+    )

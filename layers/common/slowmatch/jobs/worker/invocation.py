@@ -1,0 +1,182 @@
+"""One invocation of a job's function: a batch of SQS messages, or a direct invocation."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from slowmatch import telemetry
+from slowmatch.db import Connection
+from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle import actions, promotion, scheduled_runs
+from slowmatch.jobs.lifecycle.claim import Busy, Lease, claim
+from slowmatch.jobs.lifecycle.create import start
+from slowmatch.jobs.lifecycle.enqueue import enqueue
+from slowmatch.jobs.lifecycle.pause import describe_pause
+from slowmatch.jobs.queries import runs
+from slowmatch.jobs.worker.events import (
+    EventError,
+    Message,
+    MessageError,
+    OccurrenceDue,
+    RestartRun,
+    RunDue,
+    parse,
+)
+from slowmatch.jobs.worker.executor import Handler, execute
+
+DIRECT_ACTOR = "direct invocation"
+
+
+class AttemptFailed(Exception):
+    """A directly invoked attempt failed; the message says what follows."""
+
+    def __init__(self, run_id: str, message: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class Invocation:
+    def __init__(
+        self, con: Connection, job: Job, handler: Handler, *, settings: dict[str, Any], lambda_context: Any
+    ) -> None:
+        self._con = con
+        self._job = job
+        self._request_id: str = lambda_context.aws_request_id
+        self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
+        self._execute = partial(
+            execute, con, job, handler, settings=settings, remaining_ms=self._remaining_ms
+        )
+
+    def run(self, event: Any) -> Any:
+        """Return the ids of the messages that SQS has to keep, or the run that was invoked directly."""
+        wanted = parse(event)
+        if isinstance(wanted, list):
+            kept = [message.id for message in wanted if not self._process(message)]
+            return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
+        if isinstance(wanted, RestartRun):
+            run_id = self._restart(wanted.run_id)
+        else:
+            run_id = self._start(self._job.check(wanted.payload), wanted.occurrence)
+        return self._answer(run_id)
+
+    def _process(self, message: Message) -> bool:
+        """Whether the message is done with, so that SQS may delete it. No message affects the others."""
+        try:
+            if isinstance(message.content, MessageError):
+                raise message.content
+            if isinstance(message.content, OccurrenceDue):
+                self._start_occurrence(message.content)
+            else:
+                self._start_attempt(message.content)
+        except MessageError as error:
+            telemetry.logger.error(f"message {message.id} goes to the dead-letter queue: {error}")
+            return False
+        except Exception as error:  # noqa: BLE001 - the message comes again
+            telemetry.logger.error(f"message {message.id} stays in the queue: {error}")
+            return False
+        return True
+
+    def _start_attempt(self, due: RunDue) -> None:
+        try:
+            claimed = claim(self._con, self._job.name, due.run_id, attempt=due.attempt, lease=self._lease())
+        except Busy:
+            self._wait(due.run_id, due.attempt)
+            return
+        if claimed is None:
+            why = runs.describe(self._con, due.run_id)
+            telemetry.logger.info(
+                f"message for attempt {due.attempt} of run {due.run_id} starts nothing: {why}"
+            )
+        else:
+            self._execute(claimed)
+
+    def _start_occurrence(self, due: OccurrenceDue) -> None:
+        con, job, occurrence = self._con, self._job, due.occurrence
+        if due.job != job.name:
+            raise MessageError(f"it is for job {due.job!r}, this function runs {job.name}")
+        pause = describe_pause(con, job.name)
+        if pause is not None:
+            if scheduled_runs.skip_occurrence(con, job, occurrence, f"paused by {pause}"):
+                telemetry.logger.info(f"occurrence {occurrence.isoformat()} skipped: paused by {pause}")
+            return
+        claimed = start(con, job, self._lease(), trigger="schedule", actor="schedule", occurrence=occurrence)
+        if claimed is not None:
+            self._execute(claimed)
+        elif scheduled_runs.has_run(con, job.name, occurrence):
+            telemetry.logger.info(f"occurrence {occurrence.isoformat()} has its run already")
+        elif job.overlap == "skip":
+            scheduled_runs.skip_occurrence(con, job, occurrence, "another run was still processing")
+        else:
+            scheduled_runs.hold_occurrence(con, job, occurrence)
+
+    def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
+        """Start a new run, or let it wait for the run that is processing, and return its id."""
+        con, job = self._con, self._job
+        if occurrence and scheduled_runs.has_run(con, job.name, occurrence):
+            occurrence = None  # started by hand again, it runs, but is not the occurrence's run
+        claimed = start(
+            con,
+            job,
+            self._lease(),
+            trigger="direct",
+            actor=DIRECT_ACTOR,
+            payload=payload,
+            occurrence=occurrence,
+        )
+        if claimed is not None:
+            self._execute(claimed)
+            return claimed.run_id
+        if occurrence and scheduled_runs.has_run(con, job.name, occurrence):
+            raise EventError(
+                f"a run of {occurrence.isoformat()} was started at the same moment; invoke again"
+            )
+        waiting = enqueue(con, job.name, payload, trigger="direct", actor=DIRECT_ACTOR)
+        telemetry.logger.warning(f"another run is processing; run {waiting.run_id} waits for it to end")
+        return waiting.run_id
+
+    def _restart(self, run_id: str) -> str:
+        """Start the next attempt of a run, whatever its state, and return its id."""
+        run = runs.find(self._con, run_id)
+        if run is None or run["job"] != self._job.name:
+            raise EventError(f"there is no run {run_id} of {self._job.name}")
+        for action in ("requeue", "run-now"):
+            if run["state"] in actions.ELIGIBLE[action]:
+                actions.change(self._con, action, ids=[run_id], actor=DIRECT_ACTOR, send=False)
+        attempt = run["attempt"] + 1
+        try:
+            claimed = claim(self._con, self._job.name, run_id, attempt=attempt, lease=self._lease())
+        except Busy as busy:
+            self._wait(run_id, attempt)
+            raise EventError(
+                f"another run of {self._job.name} is processing; run {run_id} waits for it"
+            ) from busy
+        if claimed is None:
+            raise EventError(f"run {run_id} cannot be started: {runs.describe(self._con, run_id)}")
+        self._execute(claimed)
+        return run_id
+
+    def _answer(self, run_id: str) -> dict[str, Any]:
+        """The run as it is now. Raises AttemptFailed."""
+        run = runs.get(self._con, run_id)
+        if run["state"] == "scheduled":
+            raise AttemptFailed(
+                run_id, f"run {run_id} failed: {run['error']}; it is retried at {run['due_at']}"
+            )
+        if run["state"] == "failed":
+            raise AttemptFailed(run_id, f"run {run_id} failed: {run['error']}; no retry follows")
+        return run
+
+    def _wait(self, run_id: str, attempt: int) -> None:
+        if promotion.wait(self._con, self._job.name, run_id, attempt):
+            telemetry.logger.info(f"run {run_id} waits: another run of {self._job.name} is processing")
+
+    def _lease(self) -> Lease:
+        now = self._con.now()
+        return Lease(
+            worker=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or f"process {os.getpid()}",
+            request_id=self._request_id,
+            now=now,
+            until=now + timedelta(milliseconds=self._remaining_ms()),
+        )
