@@ -34,6 +34,7 @@ from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import Settings, settings
 from slowmatch.testing.fixtures import migrated
 from slowmatch.testing.postgres import Postgres, running
+from tests.empty_database import empty
 from tests.issuer import Issuer, serving
 
 STACK = "slowmatch-test"
@@ -86,7 +87,7 @@ def environment(
     if connection.cache_info().currsize:
         connection().close()
     _forget()
-    postgres.empty(shared_database)
+    empty(postgres, shared_database)
     for regions in sqs_backends.values():
         for queues in regions.values():
             queues.reset()

@@ -75,7 +75,7 @@ def listing(root: Path) -> Iterator[str]:
     """A line for each job: its name, when it runs, and when its folder was last changed."""
     rows = yaml_tags.load(root / TEMPLATE)["Mappings"]["Job"].values()
     jobs = {
-        row["Name"]: cron.words(row["Schedule"]) if "Schedule" in row else "when somebody starts it"
+        row["Name"]: cron.describe(row["Schedule"]) if "Schedule" in row else "when somebody starts it"
         for row in rows
     }
     width = max(map(len, jobs.values()), default=0)

@@ -18,7 +18,7 @@ from slowmatch.jobs import enqueue
 from slowmatch.jobs.lifecycle.pause import describe_pause
 from slowmatch.jobs.queries import overview
 from slowmatch.jobs.queries import runs as store
-from slowmatch.testing.postgres import EMPTY
+from tests.empty_database import EMPTY
 from tests.integration.jobs import invariants
 from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
 from tests.integration.jobs.invariants import FINAL, Run

@@ -1,21 +1,22 @@
-"""Background jobs. A job is a name with a handler; a run is one piece of work for it.
+"""Background jobs. A job is a name and a handler; a run is one piece of work for it.
 
-                    +------------------------- retry: due_at = now + backoff --------------+
-                    v                                                                      |
-    created --> scheduled --due--> enqueued --claim--> processing --handler raised---------+
-                    |                 ^ |                 |   |                            |
-                    |    requeue      | |    yield        |   +-- handler returned --> succeeded
-                    |   +-------------+ +<----------------+                                |
-                    v   |                                 v        attempts exhausted      v
-                  deleted <---- a person deletes ----  (told at its next checkpoint)    failed
+                +----------------------- retry: due_at = now + backoff ------------------------+
+                v                                                                              |
+    created -> scheduled -> due -> enqueued -> claimed -> processing -> the handler raised ----+
+                                      ^                      |   |                             |
+                                      +---- it continues ----+   |                             v
+                                      |                          +-> succeeded              failed
+                                      |                                  |                    |
+                                      +------------- requeue ------------+--------------------+
 
-What holds at every moment: a run is owned by at most one (worker, attempt); only the owner of the
-present attempt can move it out of `processing`; a scheduled occurrence has at most one run; an
-exclusive job has at most one run in `processing`; every transition has its event.
-A person may delete a failed run too, which puts it out of sight without running it again.
+A person can delete a run that waits, is processing or has failed. A handler learns that at its next checkpoint.
+
+At every moment: a run is owned by at most one (worker, attempt); only the owner of the present attempt moves it out
+of `processing`; a scheduled occurrence has at most one run; an exclusive job has at most one run in `processing`;
+every transition has its event.
 """
 
-# First what a `job.py` imports from here: the catalog imports every one of them.
+# What every job.py imports from here comes first, because the catalog imports every job.py.
 from slowmatch.jobs.definition import DefinitionError, Job, PayloadError
 from slowmatch.jobs.fields import Addresses, Boolean, Choice, Date, Integer, Number, Secret, Text, Time
 

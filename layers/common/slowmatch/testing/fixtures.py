@@ -18,7 +18,7 @@ from slowmatch.settings import Settings, settings
 from slowmatch.testing.job_tester import STACK, JobTester
 from slowmatch.testing.postgres import Postgres, free_port, running
 
-_CONFIGURATION = {
+_ENVIRONMENT = {
     "DB_HOST": "127.0.0.1",
     "DB_SECRET_ARN": "database",
     "DB_TLS": "disable",
@@ -30,10 +30,8 @@ _CONFIGURATION = {
     "SMTP_HOST": "127.0.0.1",
     "SMTP_SECURITY": "none",
     "AUTH": "local",
-}
-_OTHERS = {
     "POWERTOOLS_METRICS_NAMESPACE": "Slowmatch",
-    # Whatever a handler asks of AWS by itself is refused.
+    # AWS refuses whatever a handler asks of it.
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_SESSION_TOKEN": "testing",
@@ -45,24 +43,24 @@ _DATABASE_SECRET = json.dumps({"username": "postgres", "password": "not-checked"
 
 @pytest.fixture(scope="session")
 def slowmatch_postgres() -> Iterator[Postgres]:
-    """A server that is started for this session."""
+    """A server for the session."""
     with running() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def slowmatch_template(slowmatch_postgres: Postgres) -> str:
-    """The name of a database with all migrations applied, from which others are made."""
+    """The name of a migrated database, from which others are created."""
     return migrated(slowmatch_postgres)
 
 
 def migrated(server: Postgres) -> str:
-    """Make a database, apply all migrations, and return its name."""
+    """Create a database, apply all migrations, and return its name."""
     name = server.create()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "text", lambda _: _DATABASE_SECRET)
-        where = {"DB_PORT": str(server.port), "DB_NAME": name}
-        with closing(Connection(Settings.from_env(_CONFIGURATION | where))) as con:
+        config = Settings.from_env(_ENVIRONMENT | {"DB_PORT": str(server.port), "DB_NAME": name})
+        with closing(Connection(config)) as con:
             migrate.apply(con)
     return name
 
@@ -79,26 +77,26 @@ def slowmatch_database(slowmatch_postgres: Postgres, slowmatch_template: str) ->
 def job_tester(
     slowmatch_postgres: Postgres, slowmatch_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[JobTester]:
-    """A JobTester with a database of its own. No message reaches SQS, and mail stays in the test."""
-    mails: list[EmailMessage] = []
-    known = {"database": _DATABASE_SECRET}
-    server = Controller(_Mailbox(mails), hostname="127.0.0.1", port=free_port())
-    server.start()
-    for field in fields(Settings):  # of the shell in which the tests run
+    """A JobTester with a database of its own. No message reaches SQS, and no mail leaves the test."""
+    mailbox = _Mailbox()
+    known_secrets = {"database": _DATABASE_SECRET}
+    smtp = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    smtp.start()
+    for field in fields(Settings):  # those of the shell in which the tests run
         monkeypatch.delenv(field.name.upper(), raising=False)
-    ports = {"DB_PORT": str(slowmatch_postgres.port), "SMTP_PORT": str(server.port)}
-    for name, value in {**_CONFIGURATION, **_OTHERS, **ports, "DB_NAME": slowmatch_database}.items():
+    ports = {"DB_PORT": str(slowmatch_postgres.port), "SMTP_PORT": str(smtp.port)}
+    for name, value in {**_ENVIRONMENT, **ports, "DB_NAME": slowmatch_database}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known, name))
+    monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known_secrets, name))
     monkeypatch.setattr(sqs, "client", _FakeSqs)
     settings.cache_clear()
     connection.cache_clear()
     con = connection()
     try:
-        yield JobTester(con, monkeypatch, known, mails)
+        yield JobTester(con, monkeypatch, known_secrets, mailbox.mails)
     finally:
         con.close()
-        server.stop()
+        smtp.stop()
         settings.cache_clear()
         connection.cache_clear()
 
@@ -112,16 +110,16 @@ def _known_secret(known: dict[str, str], name: str) -> str:
 class _Mailbox:
     """Keeps the mail that an SMTP server receives."""
 
-    def __init__(self, mails: list[EmailMessage]) -> None:
-        self._mails = mails
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
-        self._mails.append(message_from_bytes(envelope.original_content or b"", policy=policy.default))
+        self.mails.append(message_from_bytes(envelope.original_content or b"", policy=policy.default))
         return "250 OK"
 
 
 class _FakeSqs:
-    """Takes every message and keeps none: a test finds enqueued runs in the database."""
+    """Accepts every message and keeps none: tests find enqueued runs in the database."""
 
     def send_message_batch(self, **_: Any) -> dict[str, Any]:
-        return {"Failed": []}
+        return {}

@@ -1,4 +1,4 @@
-"""Carries out attempts as a job's function would, and shows what each of them did."""
+"""Runs attempts as a job's function would, and shows what each of them did."""
 
 import itertools
 import json
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
+from slowmatch.jobs.model import RunState
 from slowmatch.jobs.worker.context import Context
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.jobs.worker.invocation import AttemptFailed
@@ -29,16 +30,16 @@ class EnqueuedRun:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What an attempt did.
 
     `state` is the run's: "succeeded", "failed", "scheduled" for a retry at `due_at` (aware), "enqueued" to continue
-    with `cursor`, or "deleted". `log` has level and message of each line, and `progress` what was reported last.
+    with `cursor`, or "deleted". `log` has the level and message of each line, `progress` the last report.
     """
 
     run_id: str
-    state: str
+    state: RunState
     result: Any
     error: str | None
     due_at: datetime
@@ -50,7 +51,7 @@ class Attempt:
 
 
 class JobTester:
-    """A database of its own, a clock to turn, and an SMTP server that keeps what it gets."""
+    """A database of its own, a clock to turn, and an SMTP server that keeps all mail."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class JobTester:
         return self.con.query(sql, **params)
 
     def turn_clock(self, to: datetime) -> None:
-        """Let it be `to` (aware) from now on. Time stands still then."""
+        """Stop the clock at `to` (aware)."""
         self._monkeypatch.setattr(Connection, "now", lambda _: to)
 
     def configure(self, **variables: str) -> None:
@@ -89,21 +90,19 @@ class JobTester:
         secrets: Mapping[str, str] | None = None,
         time_up_at: int | None = None,
     ) -> Attempt:
-        """Start a run and carry out its first attempt.
+        """Start a run and execute its first attempt.
 
-        `handler` is what `serve` made in the job's app.py. `settings` are those that the job's row would have, and
-        `secrets` are texts by the names that those settings give. With an `occurrence`, the run is one that the
-        schedule starts, without a payload. `time_up_at` is the checkpoint, counted from 1, at which time is nearly up.
+        `handler` is what `serve` made in the job's app.py. `settings` are those of the job's row, and `secrets` are
+        texts by the names that those settings give. With an `occurrence`, the run is the one that the schedule
+        starts then, without a payload. `time_up_at` is the checkpoint, counted from 1, at which time is nearly up.
         Raises PayloadError and SettingsError.
         """
         self.configure(JOB_SETTINGS=json.dumps(dict(settings or {})))
         for name, text in (secrets or {}).items():
             self._known_secrets[f"{STACK}/jobs/{handler.job.name}/{name}"] = text
-        event = (
-            {"payload": dict(payload or {})}
-            if occurrence is None
-            else {"source": "aws.events", "time": occurrence.isoformat()}
-        )
+        event: dict[str, Any] = {"payload": dict(payload or {})}
+        if occurrence is not None:
+            event = {"source": "aws.events", "time": occurrence.isoformat()}
         return self._invoke(handler, event, now, time_up_at)
 
     def resume(
@@ -114,7 +113,7 @@ class JobTester:
         now: datetime | None = None,
         time_up_at: int | None = None,
     ) -> Attempt:
-        """Carry out the next attempt of a run that continues or is to be retried, whenever that is due."""
+        """Execute the next attempt of a run that continues or is to be retried, whenever that is due."""
         return self._invoke(handler, {"run_id": attempt.run_id}, now, time_up_at)
 
     def _invoke(
@@ -122,54 +121,50 @@ class JobTester:
     ) -> Attempt:
         if now is not None:
             self.turn_clock(now)
-        mails, runs = len(self._mails), {run_id for (run_id,) in self.query("SELECT id::text FROM job_run")}
+        known_mails = len(self._mails)
+        known_runs = {run_id for (run_id,) in self.query("SELECT id::text FROM job_run")}
+        function = JobFunction(handler.job, handler.handler)  # a new worker, which reads its settings
         with _time_up_at(time_up_at, self._monkeypatch) as lambda_context:
             try:
-                run_id = str(handler(event, lambda_context)["id"])
+                run_id = str(function(event, lambda_context)["id"])
             except AttemptFailed as failed:
                 run_id = failed.run_id
-        return self._attempt(run_id, runs, self._mails[mails:])
+        return self._attempt(run_id, known_runs, self._mails[known_mails:])
 
-    def _attempt(self, run_id: str, before: set[str], mails: list[EmailMessage]) -> Attempt:
+    def _attempt(self, run_id: str, known_runs: set[str], mails: list[EmailMessage]) -> Attempt:
         ((state, result, error, due_at, cursor, progress),) = self.query(
-            """
-            SELECT state, result, error, due_at, cursor, progress FROM job_run WHERE id = :run_id::uuid
-            """,
+            "SELECT state, result, error, due_at, cursor, progress FROM job_run WHERE id = :run_id::uuid",
             run_id=run_id,
         )
         log = self.query(
             """
-            SELECT level, message FROM job_log
-            WHERE run_id = :run_id::uuid AND attempt = (SELECT attempt FROM job_run WHERE id = :run_id::uuid)
-            ORDER BY id
+            SELECT log.level, log.message
+            FROM job_log AS log JOIN job_run AS run ON run.id = log.run_id AND run.attempt = log.attempt
+            WHERE run.id = :run_id::uuid
+            ORDER BY log.id
             """,
             run_id=run_id,
         )
-        others = self.query("SELECT id::text, job, payload, due_at FROM job_run ORDER BY id")
+        runs = self.query("SELECT id::text, job, payload, due_at FROM job_run ORDER BY id")
         return Attempt(
-            run_id,
-            state,
-            result,
-            error,
-            due_at,
-            cursor,
-            progress,
-            [(level, message) for level, message in log],
-            [EnqueuedRun(*run) for other, *run in others if other not in {*before, run_id}],
-            mails,
+            run_id=run_id,
+            state=state,
+            result=result,
+            error=error,
+            due_at=due_at,
+            cursor=cursor,
+            progress=progress,
+            log=[(level, message) for level, message in log],
+            enqueued=[EnqueuedRun(*run) for other, *run in runs if other not in {*known_runs, run_id}],
+            mails=mails,
         )
 
 
 class _LambdaContext:
-    """What the Lambda runtime hands to a handler."""
+    """What the Lambda runtime passes to a handler, as far as it is used."""
 
     aws_request_id = "00000000-0000-4000-8000-000000000000"
-    function_name = "test"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:test"
-
-    def __init__(self) -> None:
-        self.remaining_ms = 300_000
+    remaining_ms = 300_000
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
@@ -177,7 +172,7 @@ class _LambdaContext:
 
 @contextmanager
 def _time_up_at(checkpoint: int | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[_LambdaContext]:
-    """Count time in checkpoints, so that no test has to wait."""
+    """Let the invocation's time end at a checkpoint, so that no test has to wait."""
     lambda_context = _LambdaContext()
     original = Context.checkpoint
     numbers = itertools.count(1)

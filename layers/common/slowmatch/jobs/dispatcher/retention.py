@@ -64,8 +64,10 @@ def _rule(name: str) -> dict[str, Any]:
     except events().exceptions.ResourceNotFoundException:
         return {}
     schedule = rule.get("ScheduleExpression")
-    if schedule and cron.understood(schedule) is None:
-        telemetry.logger.error(f"rule {name}: {schedule!r} is not understood; its ticks are not watched")
+    if schedule and cron.parse_or_none(schedule) is None:
+        telemetry.logger.error(
+            f"rule {name}: {schedule!r} is not understood; its occurrences are not checked"
+        )
     return rule
 
 

@@ -43,7 +43,7 @@ class Seen:
 
         Those of a rate are unknown: EventBridge counts them from the making of the rule, whose minute it tells nobody.
         """
-        parsed = cron.understood(self.schedule) if self.schedule and self.enabled else None
+        parsed = cron.parse_or_none(self.schedule) if self.schedule and self.enabled else None
         return iter(()) if parsed is None or parsed.rate else parsed.between(after, until)
 
 

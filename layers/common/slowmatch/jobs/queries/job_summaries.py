@@ -119,7 +119,7 @@ def _card(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> d
         "role": spec.role,
         "disabled": kept.get("flaw"),
         "schedule": schedule,
-        "words": cron.words(schedule) if schedule else None,
+        "words": cron.describe(schedule) if schedule else None,
         "schedule_enabled": kept.get("schedule_enabled"),
         "next": [at.isoformat() for at in _firings(schedule, now)] if fires and schedule else [],
         "paused": {"at": kept["paused_at"], "by": kept["paused_by"], "note": kept["pause_note"]}
@@ -137,7 +137,7 @@ def _card(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> d
 
 
 def _firings(schedule: str, now: datetime) -> list[datetime]:
-    parsed = cron.understood(schedule)
+    parsed = cron.parse_or_none(schedule)
     if parsed is None:
         return []
     found: list[datetime] = []

@@ -34,7 +34,7 @@ from slowmatch.jobs import cron
     ],
 )
 def test_a_schedule_reads_as_a_person_would_say_it(expression: str, words: str) -> None:
-    assert cron.words(expression) == words
+    assert cron.describe(expression) == words
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_schedule_reads_as_a_person_would_say_it(expression: str, words: str) 
     ],
 )
 def test_what_has_no_short_words_stays_as_it_is_written(expression: str) -> None:
-    assert cron.words(expression) == expression
+    assert cron.describe(expression) == expression

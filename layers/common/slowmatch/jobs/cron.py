@@ -1,0 +1,259 @@
+"""EventBridge's schedule expressions, in UTC: when they fire next, and what they mean in plain English.
+
+They are `cron(minute hour day month weekday year)` and `rate(n unit)`. The rules are AWS's:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
+"""
+
+import calendar
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
+WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
+MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+NAMED_DAYS = {
+    "L": "on the last day of every month",
+    "LW": "on the last weekday (Monday to Friday) of every month",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A parsed expression. Times are aware and in UTC; the resolution is one minute."""
+
+    expression: str
+    minutes: frozenset[int] = frozenset()
+    hours: frozenset[int] = frozenset()
+    days: str = "*"
+    months: frozenset[int] = frozenset()
+    weekdays: str = "?"
+    years: frozenset[int] = frozenset()
+    rate: timedelta | None = None
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """The first time later than `moment`, or None if the years are over.
+
+        A rate is counted from the epoch, not from the creation of its rule.
+        """
+        start = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        if self.rate is not None:
+            step = int(self.rate.total_seconds())
+            return datetime.fromtimestamp(-(-int(start.timestamp()) // step) * step, UTC)
+        last = max(self.years)
+        day = start.replace(hour=0, minute=0)
+        while day.year <= last:
+            if day.month not in self.months or day.year not in self.years:
+                day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+                continue
+            if _is_day_of_month(self.days, day) and _is_day_of_week(self.weekdays, day):
+                for hour in sorted(self.hours):
+                    for minute in sorted(self.minutes):
+                        at = day.replace(hour=hour, minute=minute)
+                        if at >= start:
+                            return at
+            day += timedelta(days=1)
+        return None
+
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times in (after, until]."""
+        at = self.next_after(after)
+        while at is not None and at <= until:
+            yield at
+            at = self.next_after(at)
+
+
+def parse(expression: str) -> Schedule:
+    """Raises ValueError naming the part that EventBridge would refuse."""
+    rate = re.fullmatch(r"rate\(([1-9][0-9]{0,6}) (minute|hour|day)(s?)\)", expression.strip())
+    if rate:
+        number, unit, plural = int(rate[1]), rate[2], rate[3]
+        if (number == 1) == bool(plural):
+            raise ValueError(f"{expression!r}: write 'rate(1 {unit})' for one, 'rate(2 {unit}s)' for more")
+        return Schedule(expression=expression, rate=timedelta(minutes=number * MINUTES[unit]))
+    cron = re.fullmatch(r"cron\(([^()]*)\)", expression.strip())
+    parts = cron[1].upper().split() if cron else []
+    if len(parts) != 6:
+        raise ValueError(
+            f"{expression!r} is not a schedule: 'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
+        )
+    minute, hour, days, month, weekdays, year = parts
+    if (days == "?") == (weekdays == "?"):
+        raise ValueError(f"{expression!r}: exactly one of day and weekday must be '?'")
+    schedule = Schedule(
+        expression=expression,
+        minutes=_numbers("minute", minute, 0, 59),
+        hours=_numbers("hour", hour, 0, 23),
+        days=days,
+        months=_numbers("month", month, 1, 12, names=MONTHS),
+        weekdays=weekdays,
+        years=_numbers("year", year, 1970, 2199),
+    )
+    if days not in ("?", "L", "LW") and not re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", days):
+        _numbers("day", days, 1, 31)
+    if weekdays not in ("?", "L"):
+        special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#[1-5])", weekdays)
+        _numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
+    return schedule
+
+
+def parse_or_none(expression: str) -> Schedule | None:
+    """As `parse`, but None for an expression that EventBridge would refuse."""
+    try:
+        return parse(expression)
+    except ValueError:
+        return None
+
+
+def describe(expression: str) -> str:
+    """The schedule in plain English, or the expression itself where that would be shorter.
+
+    `cron(30 7 ? * MON-FRI *)` is "Monday to Friday at 07:30 UTC".
+    """
+    if parse_or_none(expression) is None:
+        return expression
+    rate = re.fullmatch(r"rate\((\d+) (\w+)\)", expression.strip())
+    if rate:
+        return f"every {rate[2]}" if rate[1] == "1" else f"every {rate[1]} {rate[2]}"
+    minute, hour, days, month, weekdays, year = expression.strip()[5:-1].upper().split()
+    on, at = _describe_days(days, weekdays), _describe_time(minute, hour)
+    if on is None or at is None or month != "*" or year != "*":
+        return expression
+    if at.startswith("every"):
+        return at if on == "every day" else f"{at}, {on}"
+    return f"{on} {at}"
+
+
+def _numbers(
+    what: str, text: str, low: int, high: int, *, names: dict[str, int] | None = None
+) -> frozenset[int]:
+    values: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\*|[0-9A-Z]+(?:-[0-9A-Z]+)?)(?:/([0-9]+))?", part)
+        if not match:
+            raise ValueError(f"{what} {text!r} is not understood")
+        span, step = match[1], int(match[2] or 1)
+        if span == "*":
+            first, last = low, high
+        else:
+            begin, _, end = span.partition("-")
+            first = _number(what, begin, names)
+            last = _number(what, end, names) if end else (high if match[2] else first)
+        if not (low <= first <= last <= high) or step < 1:
+            raise ValueError(f"{what} {text!r} must lie between {low} and {high}")
+        values.update(range(first, last + 1, step))
+    return frozenset(values)
+
+
+def _number(what: str, text: str, names: dict[str, int] | None) -> int:
+    if names and text in names:
+        return names[text]
+    if not text.isdigit():
+        raise ValueError(f"{what} {text!r} is not a number")
+    return int(text)
+
+
+def _is_day_of_month(days: str, day: datetime) -> bool:
+    last = calendar.monthrange(day.year, day.month)[1]
+    if days == "?":
+        return True
+    if days == "L":
+        return day.day == last
+    if days.endswith("W"):
+        wanted = last if days == "LW" else int(days[:-1])
+        return wanted <= last and day.day == _nearest_weekday(day, wanted, last)
+    return day.day in _numbers("day", days, 1, 31)
+
+
+def _nearest_weekday(day: datetime, wanted: int, last: int) -> int:
+    weekday = day.replace(day=wanted).weekday()
+    if weekday == calendar.SATURDAY:
+        return wanted - 1 if wanted > 1 else wanted + 2
+    if weekday == calendar.SUNDAY:
+        return wanted + 1 if wanted < last else wanted - 2
+    return wanted
+
+
+def _is_day_of_week(weekdays: str, day: datetime) -> bool:
+    today = day.isoweekday() % 7 + 1
+    if weekdays == "?":
+        return True
+    if weekdays == "L":
+        return today == WEEKDAYS["SAT"]
+    special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#([1-5]))", weekdays)
+    if not special:
+        return today in _numbers("weekday", weekdays, 1, 7, names=WEEKDAYS)
+    if today != _number("weekday", special[1], WEEKDAYS):
+        return False
+    if special[3]:
+        return (day.day - 1) // 7 + 1 == int(special[3])
+    return day.day + 7 > calendar.monthrange(day.year, day.month)[1]
+
+
+def _describe_time(minute: str, hour: str) -> str | None:
+    every_minutes = re.fullmatch(r"(?:\*|0)/(\d+)", minute)
+    if hour == "*":
+        if minute == "*" or (every_minutes and every_minutes[1] == "1"):
+            return "every minute"
+        if every_minutes:
+            return f"every {every_minutes[1]} minutes" if 60 % int(every_minutes[1]) == 0 else None
+        return _describe_minutes_past("every hour", minute)
+    every_hours = re.fullmatch(r"(?:\*|0)/(\d+)", hour)
+    if every_hours:
+        if 24 % int(every_hours[1]):
+            return None
+        every = "every hour" if every_hours[1] == "1" else f"every {every_hours[1]} hours"
+        return _describe_minutes_past(every, minute)
+    if not minute.isdigit():
+        return None
+    span = re.fullmatch(r"(\d+)-(\d+)", hour)
+    if span:
+        return f"every hour from {_clock(span[1], minute)} to {_clock(span[2], minute)} UTC"
+    hours = hour.split(",")
+    if not all(each.isdigit() for each in hours):
+        return None
+    return f"at {_join([_clock(each, minute) for each in hours])} UTC"
+
+
+def _describe_minutes_past(every: str, minute: str) -> str | None:
+    minutes = minute.split(",")
+    if not all(each.isdigit() for each in minutes):
+        return None
+    if minutes == ["0"]:
+        return f"{every}, on the hour"
+    unit = "minute" if minutes == ["1"] else "minutes"
+    return f"{every}, {_join([str(int(each)) for each in minutes])} {unit} past"
+
+
+def _describe_days(days: str, weekdays: str) -> str | None:
+    if weekdays == "?":
+        if days == "*" or days in NAMED_DAYS:
+            return NAMED_DAYS.get(days, "every day")
+        numbers = days.split(",")
+        if not all(number.isdigit() for number in numbers):
+            return None
+        ordinals = [f"{number}{ORDINALS.get(number, 'th')}" for number in map(int, numbers)]
+        return f"on the {_join(ordinals)} of every month"
+    if weekdays in ("*", "SUN-SAT", "1-7"):
+        return "every day"
+    span = weekdays.split("-")
+    if len(span) == 2:
+        first, last = (_weekday(day) for day in span)
+        return f"{first} to {last}" if first and last else None
+    names = [_weekday(day) for day in weekdays.split(",")]
+    return "every " + _join([str(name) for name in names]) if all(names) else None
+
+
+def _weekday(text: str) -> str | None:
+    number = WEEKDAYS.get(text) or (int(text) if text.isdigit() else None)
+    return calendar.day_name[(number - 2) % 7] if number else None
+
+
+def _clock(hour: str, minute: str) -> str:
+    return f"{int(hour):02}:{int(minute):02}"
+
+
+def _join(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
