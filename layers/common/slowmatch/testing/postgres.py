@@ -75,9 +75,9 @@ def running() -> Iterator[Postgres]:
     user = _server_user(folder)
     data, log, server = folder / "data", folder / "log", Postgres(free_port())
     try:
-        initdb = [BINARIES / "initdb", "-D", data, *INITDB]
+        initdb: list[str | Path] = [BINARIES / "initdb", "-D", data, *INITDB]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
-        postgres = [BINARIES / "postgres", "-D", data, "-p", str(server.port), *SERVER]
+        postgres: list[str | Path] = [BINARIES / "postgres", "-D", data, "-p", str(server.port), *SERVER]
         with log.open("wb") as output:
             process = subprocess.Popen(postgres, stdout=output, stderr=output, user=user)
         try:

@@ -132,10 +132,9 @@ def rescue_lost(con: Connection, now: datetime, deadline: Deadline = NEVER) -> i
 def _rescue(
     con: Connection, now: datetime, run_id: str, attempt: int, failures: int, max_attempts: int
 ) -> int:
-    end = finish.failure(
+    end = finish.failed(
+        finish.Lost("the worker disappeared: it was killed, timed out or crashed"),
         outcome="lost",
-        error_type="Lost",
-        message="the worker ended without a word: killed, timed out or crashed",
         failures=failures + 1,
         max_attempts=max_attempts,
         now=now,

@@ -24,13 +24,25 @@ ELIGIBLE = {
 }
 """The states that each action starts from."""
 
-REQUEUE = """
-    WITH chosen AS (
+# The runs are locked in the order of their ids, so that two actions cannot wait for each other.
+CHOSEN = """
+    chosen AS (
         SELECT id, state FROM job_run
         WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
         ORDER BY id
         FOR UPDATE
-    ), changed AS (
+    )
+"""
+RECORDED = """
+    event AS (
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, from_state, state, :action, :actor
+        FROM changed
+    )
+    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+"""
+REQUEUE = f"""
+    WITH {CHOSEN}, changed AS (
         UPDATE job_run AS run
         SET state = 'enqueued',
             failures = 0,
@@ -45,20 +57,10 @@ REQUEUE = """
         FROM chosen
         WHERE run.id = chosen.id
         RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
-    ), event AS (
-        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, :now::timestamptz, from_state, state, 'requeue', :actor
-        FROM changed
-    )
-    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+    ), {RECORDED}
 """
-RUN_NOW = """
-    WITH chosen AS (
-        SELECT id, state FROM job_run
-        WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
-        ORDER BY id
-        FOR UPDATE
-    ), changed AS (
+RUN_NOW = f"""
+    WITH {CHOSEN}, changed AS (
         UPDATE job_run AS run
         SET state = 'enqueued',
             due_at = :now::timestamptz,
@@ -67,20 +69,10 @@ RUN_NOW = """
         FROM chosen
         WHERE run.id = chosen.id
         RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
-    ), event AS (
-        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, :now::timestamptz, from_state, state, 'run-now', :actor
-        FROM changed
-    )
-    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+    ), {RECORDED}
 """
-DELETE = """
-    WITH chosen AS (
-        SELECT id, state FROM job_run
-        WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
-        ORDER BY id
-        FOR UPDATE
-    ), changed AS (
+DELETE = f"""
+    WITH {CHOSEN}, changed AS (
         UPDATE job_run AS run
         SET state = 'deleted',
             finished_at = :now::timestamptz,
@@ -89,12 +81,7 @@ DELETE = """
         FROM chosen
         WHERE run.id = chosen.id
         RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
-    ), event AS (
-        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, :now::timestamptz, from_state, state, 'delete', :actor
-        FROM changed
-    )
-    SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
+    ), {RECORDED}
 """
 # A statement of its own: DELETE may have waited for a claim, and does not see the attempt that this has started.
 CANCEL_ATTEMPTS = """

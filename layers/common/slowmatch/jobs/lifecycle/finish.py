@@ -4,9 +4,9 @@ A lease is identified by run, attempt and end, so a late worker neither finishes
 """
 
 import time
-import traceback
 from dataclasses import dataclass, field
 from datetime import datetime
+from traceback import TracebackException
 from typing import Any
 
 from slowmatch.db import Connection, Unavailable
@@ -217,40 +217,24 @@ def is_last_in_a_row(claimed: ClaimedAttempt) -> bool:
     return claimed.attempt % MAX_ATTEMPTS_IN_A_ROW == 0
 
 
-def failed(error: Exception, *, failures: int, max_attempts: int, now: datetime) -> AttemptResult:
-    """The result of an attempt that raised `error`, as failure number `failures` of its run."""
-    described = traceback.TracebackException.from_exception(error)  # also works when `str(error)` raises
-    return failure(
-        outcome="failed",
-        error_type=type(error).__name__,
-        message=clean(str(described)),
-        traceback=clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS),
-        permanent=isinstance(error, Permanent),
-        failures=failures,
-        max_attempts=max_attempts,
-        now=now,
-    )
+class Lost(Exception):
+    """The worker of an attempt disappeared."""
 
 
-def failure(
-    *,
-    outcome: Outcome,
-    error_type: str,
-    message: str,
-    failures: int,
-    max_attempts: int,
-    now: datetime,
-    traceback: str | None = None,
-    permanent: bool = False,
+def failed(
+    error: Exception, *, failures: int, max_attempts: int, now: datetime, outcome: Outcome = "failed"
 ) -> AttemptResult:
-    """The result of an attempt that is failure number `failures` of its run: a retry later, or the end."""
-    delay = None if permanent else retry_delay(failures, max_attempts)
+    """The result of an attempt that `error` ended, as failure number `failures` of its run: a retry, or the end."""
+    described = TracebackException.from_exception(error)  # also works when `str(error)` raises
+    error_type, message = type(error).__name__, clean(str(described))
+    delay = None if isinstance(error, Permanent) else retry_delay(failures, max_attempts)
     if delay is not None:
         why = f"retry {failures} of {max_attempts - 1} in {int(delay.total_seconds())} s"
-    elif permanent:
+    elif isinstance(error, Permanent):
         why = "permanent error"
     else:
         why = f"attempt {failures} of {max_attempts}, the last"
+    text = clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS)
     return AttemptResult(
         outcome=outcome,
         state="failed" if delay is None else "scheduled",
@@ -259,5 +243,5 @@ def failure(
         due_at=None if delay is None else now + delay,
         error_type=error_type,
         error_message=message,
-        traceback=traceback,
+        traceback=text if error.__traceback__ else None,
     )
