@@ -10,18 +10,17 @@ from slowmatch import telemetry
 from slowmatch.jobs.definition import DefinitionError, Job
 from slowmatch.jobs.fields import Field
 
-# On Lambda, and under its runtime client on one machine, the handlers are where this variable says; elsewhere,
-# as in tests, this file lies in the project itself.
+# Lambda's runtime sets the variable to the folder of the handlers. Elsewhere, as in tests, this file is in the project.
 FUNCTIONS = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[4] / "functions")
 
 
 class UnknownJob(ValueError):
-    """There is no job of that name in the catalog, or its definition is wrong."""
+    """The catalog has no job of that name, or its definition is wrong."""
 
     def __init__(self, name: object) -> None:
         flaw = FLAWS.get(name) if isinstance(name, str) else None
-        others = f"there is no job {name!r}; there are {', '.join(JOBS)}"
-        super().__init__(f"{name} is disabled: {flaw}" if flaw else others)
+        unknown = f"there is no job {name!r}; there are {', '.join(JOBS)}"
+        super().__init__(f"{name} is disabled: {flaw}" if flaw else unknown)
 
 
 def find(functions: Path) -> tuple[dict[str, Job], dict[str, str]]:
@@ -32,13 +31,13 @@ def find(functions: Path) -> tuple[dict[str, Job], dict[str, str]]:
         name = file.parent.name.replace("_", "-")
         try:
             jobs[name] = _defined(file, name)
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the other jobs go on
-            flaws[name] = f"functions/{file.parent.name}/job.py: {_in_words(error, file)}"
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the other jobs work
+            flaws[name] = f"functions/{file.parent.name}/job.py: {_describe(error, file)}"
     return jobs, flaws
 
 
 def job(name: Any) -> Job:
-    """The catalog's entry. Raises UnknownJob."""
+    """The job of that name. Raises UnknownJob."""
     found = JOBS.get(name) if isinstance(name, str) else None
     if found is None:
         raise UnknownJob(name)
@@ -60,8 +59,8 @@ def _defined(file: Path, name: str) -> Job:
     return found
 
 
-def _in_words(error: Exception, file: Path) -> str:
-    """What is wrong and in which line, without the paths of this machine."""
+def _describe(error: Exception, file: Path) -> str:
+    """What is wrong, and in which line, without the paths of this machine."""
     if isinstance(error, DefinitionError):
         return str(error)
     if isinstance(error, SyntaxError):
@@ -69,9 +68,9 @@ def _in_words(error: Exception, file: Path) -> str:
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(file)]
     at = f"line {lines[-1]}: " if lines else ""
     if isinstance(error, ImportError) and error.name == "slowmatch.jobs":
-        said, _, _ = str(error).partition(" (")  # the path of the module follows
+        what, _, _ = str(error).partition(" (")  # the path of the module follows
         kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
-        return f"{at}{said}; it has Job and the kinds of fields {kinds}"
+        return f"{at}{what}; it has Job and the kinds of fields {kinds}"
     return f"{at}{type(error).__name__}: {error}"
 
 

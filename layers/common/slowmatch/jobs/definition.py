@@ -1,4 +1,4 @@
-"""What is true of a job wherever it runs: its name, what its payload may hold, how its runs behave."""
+"""Definitions of jobs: a name, the fields of payload and settings, and how runs behave."""
 
 import json
 import re
@@ -36,11 +36,11 @@ class PayloadError(ValueError):
 class Job:
     """A job, as the `job.py` in its folder defines it. Raises DefinitionError.
 
-    `max_running` limits how many of its runs are processed at a time: 1, or None for no limit.
-    `overlap` says what a scheduled run does while another one is processing: it is skipped, or it waits.
+    `max_running` is the number of runs that may process at a time: 1, or None for no limit.
+    `overlap` says what happens to a scheduled run while another one is processing: it is skipped, or it waits.
     `max_attempts` includes the first attempt.
     `role` is the lowest role that may start it.
-    `form` is the title of its form. A job that has one is never started without its form.
+    `form` is the title of its form. A job that has one is started only by its form.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Job:
     def read_settings(self, text: str) -> dict[str, Any]:
         """The job's settings, from the JSON in its row of template.yaml. Raises SettingsError.
 
-        No message shows what may be a secret: anybody who signs in can read it.
+        Everybody who signs in can read the message, so it does not show a value that may be a secret.
         """
         given = _settings_object(self.name, text)
         for name in given:

@@ -1,7 +1,4 @@
-"""The kinds of fields that a job's payload and settings may have.
-
-Values are JSON. Each kind checks a value, and converts what is typed into a form.
-"""
+"""The kinds of fields of payloads and settings. Each checks a JSON value, and converts the text of a form to one."""
 
 import math
 import re
@@ -35,7 +32,7 @@ class Field(ABC):
 
     kind: ClassVar[str]
     is_hidden: ClassVar[bool] = False
-    """Whether errors leave the value out: every viewer may read them."""
+    """Whether error messages, which every viewer can read, leave out the value."""
 
     description: str
     default: Any = field(default=None, kw_only=True)
@@ -61,11 +58,11 @@ class Field(ABC):
         """Why `value` is not accepted, as a predicate such as "must be true or false", or None."""
 
     def from_text(self, text: str) -> Any:
-        """Convert what was typed to a JSON value. Text that cannot be converted is returned for `problem` to refuse."""
+        """Convert the text of a form to a JSON value. `problem` refuses text that cannot be converted."""
         return text
 
     def to_text(self, value: Any) -> str:
-        """What to type for `value`."""
+        """The text that a form shows for `value`."""
         return str(value)
 
     @property
@@ -128,7 +125,7 @@ class Number(Field):
 
     def problem(self, value: Any) -> str | None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = number and self.low <= value <= self.high  # which neither NaN nor infinity is
+        fits = number and self.low <= value <= self.high  # false for NaN and infinity
         return None if fits else f"must be a number from {self.low} to {self.high}"
 
     def from_text(self, text: str) -> Any:
@@ -240,7 +237,7 @@ class Secret(Field):
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is a text that is not empty."""
+    """Whether it is text, and not empty."""
     return isinstance(value, str) and value != ""
 
 

@@ -7,14 +7,14 @@ import uuid
 from datetime import datetime
 
 MIN_DIGITS = 8
-"""Shorter beginnings of an identifier are words: they would match too much."""
+"""The fewest digits of a search for the beginning of an identifier. Fewer are treated as words."""
 
 
 def new_run_id(milliseconds: int | None = None) -> str:
     """RFC 9562, section 5.7: 48 bits of Unix milliseconds, then version, variant and random bits.
 
-    The first 12 random bits hold the fraction of the millisecond (section 6.2, method 3), so that identifiers made
-    one after the other in a process are in order within a millisecond, too.
+    The first 12 random bits hold the fraction of the millisecond (section 6.2, method 3), so that identifiers that a
+    process makes are in order within a millisecond, too.
     """
     nanoseconds = time.time_ns() if milliseconds is None else milliseconds * 1_000_000
     whole, rest = divmod(nanoseconds, 1_000_000)
@@ -23,7 +23,7 @@ def new_run_id(milliseconds: int | None = None) -> str:
 
 
 def parse_run_id(text: object) -> str | None:
-    """The identifier in its usual form, or None when it is none."""
+    """The identifier in its usual form, or None if it is not one."""
     try:
         return str(uuid.UUID(text)) if isinstance(text, str) else None
     except ValueError:
@@ -37,7 +37,7 @@ def first_run_id(moment: datetime) -> str:
 
 
 def run_id_range(text: str) -> tuple[str, str] | None:
-    """The lowest and highest identifier that begin with `text`, or None when it is too short or none."""
+    """The lowest and highest identifier that begin with `text`, or None if it is too short or not hexadecimal."""
     digits = text.replace("-", "").lower()
     if not MIN_DIGITS <= len(digits) <= 32 or not re.fullmatch(r"[0-9a-f]+", digits):
         return None

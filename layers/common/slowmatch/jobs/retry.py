@@ -1,4 +1,4 @@
-"""When a failed attempt is tried again."""
+"""When a failed attempt is retried."""
 
 import random
 from datetime import timedelta
@@ -8,7 +8,7 @@ MAX_ATTEMPTS = 11
 
 
 class Permanent(Exception):
-    """Raised by a handler whose failure no retry can mend: the run fails at once."""
+    """Raised by a handler when no retry can help: the run fails at once."""
 
 
 def backoff(retry: int, jitter: int) -> timedelta:
@@ -20,7 +20,7 @@ def backoff(retry: int, jitter: int) -> timedelta:
 
 
 def retry_delay(failures: int, max_attempts: int) -> timedelta | None:
-    """The wait after the attempt that was failure number `failures`; None when attempts are exhausted."""
+    """The delay after failure number `failures`; None if no attempt is left."""
     if failures >= max_attempts:
         return None
     return backoff(failures, random.randint(0, 29))  # noqa: S311 - spreads load, guards nothing
