@@ -78,7 +78,7 @@ def test_a_run_that_succeeded_shows_payload_result_log_attempt_and_history(
 
 def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browse: Browse, work: Work) -> None:
     work.handler = failing("no disk")
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     work.make_due(run["id"])
     work.handler = failing("still no disk", Permanent)
@@ -93,7 +93,7 @@ def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browse: Brows
 
 def test_a_run_that_waits_for_its_retry_says_which_and_when(browse: Browse, work: Work) -> None:
     work.handler = failing("no disk")
-    work.tick()
+    work.start_occurrence()
     page = look(browse, work)
     assert re.search(r"Retry attempt 1 of 10, due .* UTC after RuntimeError: no disk", words(page))
     assert f'datetime="{work.run()["due_at"][:19]}' in page.text
@@ -109,7 +109,7 @@ def test_progress_is_shown_while_it_runs(browse: Browse, work: Work) -> None:
         seen.append(look(browse, work))
 
     work.handler = handler
-    work.tick()
+    work.start_occurrence()
     said = words(seen[0])
     assert '<progress max="100" value="42"' in seen[0].text
     assert "42 % 42,000 of 100,000" in said
@@ -129,7 +129,7 @@ def test_a_run_deleted_while_it_works_says_that_its_handler_is_told_at_the_next_
         raise Cancelled
 
     work.handler = handler
-    work.tick()
+    work.start_occurrence()
     assert stopped[0].status == 303
     page = look(browse, work)
     assert "is deleted. Its handler is told at its next checkpoint." in words(page)
@@ -172,7 +172,7 @@ def in_state(work: Work, state: str) -> str:
         work.be_killed()
     elif state in ("succeeded", "failed"):
         work.handler = failing("no", Permanent) if state == "failed" else lambda context: None
-        work.tick()
+        work.start_occurrence()
     else:
         due = work.con.now().replace(year=2999) if state == "scheduled" else None
         enqueue(work.con, "record-expiry", due_at=due)
@@ -278,7 +278,7 @@ def test_markup_in_payload_log_result_error_and_names_stays_text(browse: Browse,
 
 def test_markup_in_an_error_stays_text(browse: Browse, work: Work) -> None:
     work.handler = failing(f"error {NASTY}", Permanent)
-    work.tick()
+    work.start_occurrence()
     page = look(browse, work)
     assert NASTY not in page.text
     assert f"error {NASTY}" in unescape(page.text)
@@ -290,7 +290,7 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Wo
             context.logger.info("line <%s>", number)
 
     work.handler = handler
-    work.tick()
+    work.start_occurrence()
     run_id = work.run()["id"]
     page, whole = browse.get(f"/runs/{run_id}"), browse.get(f"/runs/{run_id}?log=all")
     more = re.search(rf'<a href="/runs/{run_id}\?log=all">(\d+) earlier lines</a>', page.text)
@@ -305,7 +305,7 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Wo
 def test_the_whole_log_is_a_thousand_lines_and_says_how_many_it_leaves_out(
     browse: Browse, work: Work
 ) -> None:
-    work.tick()
+    work.start_occurrence()
     work.con.query(
         """
         INSERT INTO job_log (run_id, attempt, at, level, message)

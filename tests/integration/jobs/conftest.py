@@ -19,7 +19,7 @@ from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import runs as store
 from slowmatch.jobs.worker.invocation import Invocation
 
-TICK = "2026-11-24T02:00:00Z"
+OCCURRENCE = "2026-11-24T02:00:00Z"
 
 
 class Killed(BaseException):
@@ -57,7 +57,7 @@ class Work:
         answer = self.invoke({"Records": records})
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def tick(self, occurrence: str = TICK) -> list[str]:
+    def start_occurrence(self, occurrence: str = OCCURRENCE) -> list[str]:
         return self.deliver({"job": self.spec.name, "occurrence": occurrence})
 
     def be_killed(self) -> None:
@@ -68,7 +68,7 @@ class Work:
 
         self.handler = die
         with pytest.raises(Killed):
-            self.tick()
+            self.start_occurrence()
 
     def runs(self) -> list[dict[str, Any]]:
         ids = self.con.query("SELECT id::text FROM job_run ORDER BY id")

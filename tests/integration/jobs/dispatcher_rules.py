@@ -44,8 +44,8 @@ class DispatcherRules(WorkerRules):
         self.dispatch(waited, resend_all)
 
     @precondition(lambda self: any(run.lease_until for run in self.before.values()))
-    @step(begun_anew=st.booleans(), waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]))
-    def two_dispatchers_at_once(self, begun_anew: bool, waited: timedelta) -> None:
+    @step(begun_again=st.booleans(), waited=st.sampled_from([timedelta(minutes=6), timedelta(0)]))
+    def two_dispatchers_at_once(self, begun_again: bool, waited: timedelta) -> None:
         """One is halted between looking and writing; meanwhile the other does all, and the next attempts begin."""
         self.clock.at += timedelta(minutes=6)
         over = self.clock.at - redelivery.LEASE_GRACE
@@ -54,7 +54,7 @@ class DispatcherRules(WorkerRules):
         self.sqs.refuses = False
         self.dispatch(timedelta(0))
         self.clock.at += timedelta(minutes=1)
-        for run in seen if begun_anew else ():
+        for run in seen if begun_again else ():
             self.bring_next(run.id)
         self.clock.at += waited
         for run in seen:

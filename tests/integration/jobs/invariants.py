@@ -10,7 +10,7 @@ Claim, finish, retry
 What is guaranteed
     at least once                    no run is lost, and all become final (`JobSystemMachine.teardown`)
     one at a time                    of an exclusive job one run is processing
-    a tick has one run               and one that was delivered has it
+    an occurrence has one run        and one that was delivered has it
     reports lie with their attempt   no log line of one attempt is found under another
 
 What a single step has to do is checked where it is taken: in `WorkerRules`, `DispatcherRules`, `JobSystemMachine`.
@@ -126,8 +126,8 @@ def check_change(before: Run, run: Run) -> None:
 def check_together(runs: Mapping[str, Run]) -> None:
     at_work = Counter(run.job for run in runs.values() if run.exclusive and run.state == "processing")
     assert all(count == 1 for count in at_work.values()), "one at a time"
-    ticks = Counter((run.job, run.occurrence) for run in runs.values() if run.occurrence)
-    assert all(count == 1 for count in ticks.values()), "a tick has one run"
+    occurrences = Counter((run.job, run.occurrence) for run in runs.values() if run.occurrence)
+    assert all(count == 1 for count in occurrences.values()), "an occurrence has one run"
 
 
 def signature(run_id: str, attempt: int) -> str:

@@ -78,7 +78,7 @@ class JobSystemMachine(DispatcherRules):
         assert self.runs() == self.before and len(self.sqs.messages) == sent
 
     @step(job=st.sampled_from(["db-cleanup", "record-expiry"]), hour=st.integers(1, 2))
-    def tick(self, job: str, hour: int) -> None:
+    def occurrence_is_due(self, job: str, hour: int) -> None:
         self.sqs.put(job, {"job": job, "occurrence": f"2026-11-24T0{hour}:00:00Z"})
 
     @step(job=some_job)
@@ -166,7 +166,7 @@ class JobSystemMachine(DispatcherRules):
     @precondition(lambda self: self.workers.count(None) == 1)
     @step(
         order=st.sampled_from([None, "checkpoint", "returns", "raises"]),
-        how=st.sampled_from(["deleted", "lost", "lost and begun anew"]),
+        how=st.sampled_from(["deleted", "lost", "lost and begun again"]),
     )
     def run_is_taken_away(self, order: str | None, how: str) -> None:
         """A person deletes it, or its worker was too slow; then that worker goes on with it."""
@@ -178,7 +178,7 @@ class JobSystemMachine(DispatcherRules):
         else:
             self.dispatch(timedelta(minutes=6))
             self.clock.at += timedelta(minutes=1)
-        if how == "lost and begun anew":
+        if how == "lost and begun again":
             self.bring_next(run_id)
         if order:
             self.go_on(slow, order, comes_again=False)
@@ -189,8 +189,8 @@ class JobSystemMachine(DispatcherRules):
     def invariants_hold(self) -> None:
         runs = self.runs()
         invariants.check(self.con, self.before, runs)
-        ticks = {(run.job, run.occurrence) for run in runs.values()}
-        assert ticks >= self.answered, "a tick that was delivered has its run"
+        occurrences = {(run.job, run.occurrence) for run in runs.values()}
+        assert occurrences >= self.answered, "an occurrence that was delivered has its run"
         self.before = runs
 
     # At the end: with a worker that does its work, everything comes to its end
@@ -229,12 +229,12 @@ class JobSystemMachine(DispatcherRules):
 
     @staticmethod
     def check_requeued(run: Run) -> None:
-        anew = (
+        reset = (
             run.state,
             run.failures,
             *(run.row[name] for name in ("cursor", "progress", "result", "error")),
         )
-        assert anew == ("enqueued", 0, None, None, None, None), "failures, cursor and progress begin anew"
+        assert reset == ("enqueued", 0, None, None, None, None), "failures, cursor and progress are reset"
 
     def one(self, which: int) -> Run:
         """One of the runs, in the order in which they were made."""

@@ -1,4 +1,4 @@
-"""Workers that can be halted in the middle of an attempt, a queue that misbehaves, and a clock to turn."""
+"""An invocation that stops in the middle of each attempt, a fake SQS, and a clock to turn."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class Message:
 
     @property
     def occurrence(self) -> datetime | None:
-        """Of a tick; None for a pointer to a run."""
+        """Of a schedule's message; None for the message of a run."""
         return datetime.fromisoformat(self.body["occurrence"]) if "occurrence" in self.body else None
 
 

@@ -55,7 +55,7 @@ def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) ->
 
 def test_a_run_shows_its_attempts_events_and_log(call: Any, work: Work) -> None:
     work.handler = lambda context: context.logger.info("hello")
-    work.tick()
+    work.start_occurrence()
     run = call("GET", f"/api/runs/{work.run()['id']}")[1]
     assert [attempt["outcome"] for attempt in run["attempts"]] == ["succeeded"]
     assert [event["to_state"] for event in run["events"]] == ["processing", "succeeded"]
@@ -113,7 +113,7 @@ def test_unknown_things_are_not_found(call: Any) -> None:
 
 
 def test_actions_on_a_run_in_the_wrong_state_are_conflicts_that_name_it(call: Any, work: Work) -> None:
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     status, problem = call("POST", f"/api/runs/{run['id']}/delete")
     assert status == 409 and "is succeeded" in problem["detail"]
@@ -160,10 +160,10 @@ def test_answers_have_the_shape_that_the_document_gives_them(
     call: Any, work: Work, con: Connection, later: Any
 ) -> None:
     work.handler = lambda context: context.logger.info("hello")
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     first = work.run()["id"]
     work.handler = lambda context: 1 / 0
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
     retention.roll_up(con, later(hours=1))
     answers: list[tuple[type[BaseModel], Any]] = [
@@ -216,7 +216,7 @@ def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
 
 
 def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) -> None:
-    work.tick()
+    work.start_occurrence()
     retention.roll_up(con, con.now())
     retention.roll_up(con, con.now())
     stats = call("GET", "/api/stats")[1]

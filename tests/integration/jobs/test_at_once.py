@@ -17,7 +17,7 @@ from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import create, finish, messages, promotion
 from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings, settings
-from tests.integration.jobs.conftest import TICK, Queues, Work
+from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
 
 JOB = "send-test-mail"
 PATIENCE_SECONDS = 30
@@ -114,12 +114,17 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
     assert work.run()["state"] == "processing"
 
 
-def test_a_tick_that_comes_twice_at_once_has_one_run(con: Connection, other: Connection) -> None:
-    tick = datetime.fromisoformat(TICK)
+def test_an_occurrence_that_comes_twice_at_once_has_one_run(con: Connection, other: Connection) -> None:
+    occurrence = datetime.fromisoformat(OCCURRENCE)
 
     def start(con: Connection) -> claims.ClaimedAttempt | None:
         return create.start(
-            con, JOBS["record-expiry"], lease(con), trigger="schedule", actor="schedule", occurrence=tick
+            con,
+            JOBS["record-expiry"],
+            lease(con),
+            trigger="schedule",
+            actor="schedule",
+            occurrence=occurrence,
         )
 
     assert while_waited_for(con, lambda: start(con), lambda: start(other)) is None
@@ -179,7 +184,7 @@ def test_a_place_is_handed_to_the_next(con: Connection, held: list[str]) -> None
 
 def test_who_finishes_hands_the_place_to_the_next(work: Work, held: list[str], queues: Queues) -> None:
     queues.take()
-    work.tick()
+    work.start_occurrence()
     assert queues.take() == [{"run_id": held[1], "attempt": 1}]
 
 

@@ -16,7 +16,7 @@ from slowmatch.jobs.lifecycle import messages as queue
 from slowmatch.jobs.lifecycle.claim import CLAIM, Lease, claim
 from slowmatch.jobs.lifecycle.finish import FINISH
 from slowmatch.jobs.queries import runs, waiting
-from tests.integration.jobs.conftest import TICK, Killed, Queues, Work
+from tests.integration.jobs.conftest import OCCURRENCE, Killed, Queues, Work
 
 JOB = "send-test-mail"
 
@@ -228,8 +228,8 @@ def test_what_is_not_there_to_be_started_is_acknowledged(batch: Work, con: Conne
 
 def test_the_runs_of_an_exclusive_job_follow_each_other(work: Work, con: Connection) -> None:
     first, second = put(con, 2, job="record-expiry")
-    tick = {"job": "record-expiry", "occurrence": TICK}
-    assert work.deliver(first, tick, second) == []
+    scheduled = {"job": "record-expiry", "occurrence": OCCURRENCE}
+    assert work.deliver(first, scheduled, second) == []
     assert states(work) == ["succeeded"] * 3
 
 

@@ -13,9 +13,9 @@ from slowmatch.jobs.lifecycle import scheduled_runs
 from slowmatch.jobs.queries import overview, runs
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.jobs.worker.invocation import AttemptFailed
-from tests.integration.jobs.conftest import TICK, Queues, Work
+from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
 
-SCHEDULED = {"source": "aws.events", "time": TICK}
+SCHEDULED = {"source": "aws.events", "time": OCCURRENCE}
 
 
 def fail(context: Any) -> None:
@@ -32,9 +32,9 @@ def test_direct_invocation_returns_the_run(work: Work) -> None:
     assert work.events(run["id"])[0] == [None, "processing", "started by direct", "direct invocation"]
     assert work.invoke({"payload": {"batch_size": 5}})["payload"] == {"batch_size": 5}
     work.spec = JOBS["db-cleanup"]
-    work.tick()
+    work.start_occurrence()
     work.spec = JOBS["record-expiry"]
-    assert datetime.fromisoformat(work.invoke(SCHEDULED)["occurrence"]) == datetime.fromisoformat(TICK)
+    assert datetime.fromisoformat(work.invoke(SCHEDULED)["occurrence"]) == datetime.fromisoformat(OCCURRENCE)
     assert work.invoke(SCHEDULED)["occurrence"] is None
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> No
             work.invoke({"run_id": context.run_id})
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     assert len(work.seen) == 1
 
 
@@ -92,7 +92,7 @@ def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connectio
 def test_an_occurrence_that_is_answered_this_very_moment_is_not_answered_again(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work.tick()
+    work.start_occurrence()
     looks = iter([False, True])
     monkeypatch.setattr(scheduled_runs, "has_run", lambda *_: next(looks))
     with pytest.raises(EventError, match="started at the same moment"):
@@ -107,7 +107,7 @@ def test_who_meets_a_running_run_by_hand_leaves_one_that_waits(work: Work, queue
         work.deliver(*queues.take())
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     work.deliver(*queues.take())
     assert work.runs()[1]["result"] == "second"
 
@@ -126,6 +126,6 @@ def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_f
             work.invoke({"run_id": retry})
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     work.deliver(*queues.take())
     assert runs.get(con, retry)["result"] == "mended"

@@ -13,9 +13,9 @@ from tests.integration.jobs.test_runs import fail
 def deliver_messages(work: Work, queues: Queues) -> int:
     """Deliver messages until there are none, and return how many there were."""
     number = 0
-    while pointers := queues.take_all():
-        number += len(pointers)
-        work.deliver(*pointers)
+    while messages := queues.take_all():
+        number += len(messages)
+        work.deliver(*messages)
     return number
 
 
@@ -23,7 +23,7 @@ def test_a_run_that_always_continues_is_slowed_down_by_the_dispatcher(
     work: Work, con: Connection, queues: Queues
 ) -> None:
     work.handler = lambda context: Continue()
-    work.tick()
+    work.start_occurrence()
     assert deliver_messages(work, queues) == MAX_ATTEMPTS_IN_A_ROW - 1
     assert "dispatcher" in work.events(work.run()["id"])[-1][2]
     assert redelivery.send_due(con, con.now()) == 1
@@ -46,7 +46,7 @@ def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connect
         return part if part == parts else Continue({"part": part})
 
     work.handler = one_part
-    work.tick()
+    work.start_occurrence()
     for _ in range(3):
         deliver_messages(work, queues)
         redelivery.send_due(con, con.now())

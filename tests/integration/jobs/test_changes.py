@@ -27,7 +27,7 @@ def message_at(con: Connection) -> datetime | None:
 
 def test_a_run_that_is_run_now_goes_on_where_it_was(work: Work, con: Connection, queues: Queues) -> None:
     work.handler = continue_then_fail
-    work.tick()
+    work.start_occurrence()
     work.deliver(*queues.take())
     was = work.run()
     assert (was["state"], was["attempt"], was["failures"]) == ("scheduled", 2, 1)
@@ -44,7 +44,7 @@ def test_a_run_that_is_run_now_goes_on_where_it_was(work: Work, con: Connection,
 
 
 def test_a_requeued_run_begins_anew(work: Work, con: Connection) -> None:
-    work.tick()
+    work.start_occurrence()
     was = work.run()
     runs.change(con, "requeue", ids=[was["id"]], actor="ann")
     run = work.run()
@@ -55,7 +55,7 @@ def test_a_requeued_run_begins_anew(work: Work, con: Connection) -> None:
 
 def test_a_failed_run_that_is_deleted_counts_as_ended_now(work: Work, con: Connection) -> None:
     work.handler = lambda context: 1 / 0
-    work.tick()
+    work.start_occurrence()
     con.query("UPDATE job_run SET state = 'failed', finished_at = created_at, message_at = NULL")
     runs.change(con, "delete", ids=[work.run()["id"]], actor="ann")
     assert work.run()["finished_at"] > work.run()["created_at"]
@@ -98,7 +98,7 @@ def test_who_deletes_a_waiting_run_gives_no_place_away(work: Work, con: Connecti
         assert queues.take() == []
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     assert len(work.seen) == 1
 
 

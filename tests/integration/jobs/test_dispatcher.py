@@ -134,9 +134,9 @@ def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:
         "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'cron(0 * * * ? *)', :at)",
         at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
     )
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     work.spec = JOBS["db-cleanup"]
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     now = datetime.fromisoformat("2026-11-24T03:30:00+00:00")
     assert retention.report_missed(con, now) == 2
     assert retention.report_missed(con, now) == 0
@@ -180,13 +180,13 @@ def test_the_ticks_of_a_rate_are_not_watched(con: Connection, work: Work) -> Non
         "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('record-expiry', 'rate(1 hour)', :at)",
         at=datetime.fromisoformat("2026-11-24T00:30:00+00:00"),
     )
-    work.tick("2026-11-24T00:37:00Z")
-    work.tick("2026-11-24T01:37:00Z")
+    work.start_occurrence("2026-11-24T00:37:00Z")
+    work.start_occurrence("2026-11-24T01:37:00Z")
     assert retention.report_missed(con, datetime.fromisoformat("2026-11-24T02:30:00+00:00")) == 0
 
 
 def test_history_is_purged_past_its_retention(con: Connection, work: Work, environment: Settings) -> None:
-    work.tick()
+    work.start_occurrence()
     assert retention.purge_runs(con, con.now() + timedelta(days=29), environment) == 0
     assert retention.purge_runs(con, con.now() + timedelta(days=31), environment) == 1
     assert con.query("SELECT count(*) FROM job_event") == [[0]]
@@ -199,7 +199,7 @@ def test_failed_runs_are_kept_longer(con: Connection, work: Work, environment: S
         raise Permanent("no")
 
     work.handler = refuse
-    work.tick()
+    work.start_occurrence()
     assert retention.purge_runs(con, con.now() + timedelta(days=31), environment) == 0
     assert retention.purge_runs(con, con.now() + timedelta(days=91), environment) == 1
 
@@ -287,9 +287,9 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
     now = datetime.fromisoformat("2026-11-24T01:30:00+00:00")
     assert retention.report_missed(con, now) == 1
     assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 1
-    work.tick("2026-11-24T00:00:00Z")
+    work.start_occurrence("2026-11-24T00:00:00Z")
     assert schedules.seen(con)["record-expiry"]["missed"] == [now.replace(minute=0)]
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     assert schedules.seen(con)["record-expiry"]["missed"] == []
     assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 0
     assert '"missed" : 0' in overview.stats(con, now, 24)

@@ -108,7 +108,7 @@ def test_a_run_that_is_due_later_is_no_retry(con: Connection, queues: Queues) ->
 @pytest.mark.usefixtures("half_past")
 def test_ticks_that_were_skipped_are_counted_without_an_attempt(con: Connection, work: Work) -> None:
     overview.pause(con, JOB, "ann", None, now=con.now())
-    work.tick()
+    work.start_occurrence()
     for _ in range(2):
         assert overview.history(con, con.now(), "24h")[-1]["deleted"] == 1
         roll_up(con, con.now())

@@ -18,14 +18,14 @@ def log(con: Connection) -> list[str]:
 def test_a_result_at_the_limit_is_kept(work: Work, con: Connection) -> None:
     result = "x" * (MAX_JSON_BYTES - 2)  # and two quotes
     work.handler = lambda context: result
-    work.tick()
+    work.start_occurrence()
     assert work.run()["state"] == "succeeded" and work.run()["result"] == result
 
 
 @pytest.mark.parametrize("result", ["x" * 1_234_565, {"rows": ["€" * 1_000] * 100}])
 def test_a_larger_result_fails_the_run_at_once_with_the_reason(work: Work, result: Any) -> None:
     work.handler = lambda context: result
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     assert (run["state"], run["result"], run["attempt"]) == ("failed", None, 1)
     assert run["error"].startswith("ResultTooLarge: The result has ")
@@ -34,13 +34,13 @@ def test_a_larger_result_fails_the_run_at_once_with_the_reason(work: Work, resul
 
 def test_the_reason_has_the_size_of_the_result(work: Work) -> None:
     work.handler = lambda context: "x" * 1_234_565
-    work.tick()
+    work.start_occurrence()
     assert "The result has 1,234,567 bytes;" in work.run()["error"]
 
 
 def test_a_result_that_json_cannot_hold_fails_the_attempt(work: Work) -> None:
     work.handler = lambda context: float("nan")
-    work.tick()
+    work.start_occurrence()
     assert work.run()["state"] == "scheduled" and work.run()["error"].startswith("ValueError: ")
 
 
@@ -58,7 +58,7 @@ def test_of_a_long_log_the_first_and_the_last_lines_are_kept(work: Work, con: Co
                 context.flush()
 
     work.handler = chatter
-    work.tick()
+    work.start_occurrence()
     kept = log(con)
     assert kept[:MAX_FIRST_LINES] == [f"line {number}" for number in range(1, MAX_FIRST_LINES + 1)]
     assert kept[-MAX_LAST_LINES:] == [f"line {number}" for number in range(5_001 - MAX_LAST_LINES, 5_001)]
@@ -75,7 +75,7 @@ def test_a_log_that_just_fits_is_whole(work: Work, con: Connection) -> None:
             context.logger.info("line %s", number)
 
     work.handler = chatter
-    work.tick()
+    work.start_occurrence()
     lines = [line for line in log(con) if line.startswith("line ")]
     assert lines == [f"line {number}" for number in range(MAX_FIRST_LINES + MAX_LAST_LINES)]
     assert not [line for line in log(con) if "left out" in line]
@@ -88,18 +88,18 @@ def test_a_failed_attempt_keeps_the_last_lines_of_its_log(work: Work, con: Conne
         raise ValueError("at the end")
 
     work.handler = fail
-    work.tick()
+    work.start_occurrence()
     assert "line 1999" in log(con)
 
 
 def test_a_long_line_is_shortened(work: Work, con: Connection) -> None:
     work.handler = lambda context: context.logger.info("x" * 10_000)
-    work.tick()
+    work.start_occurrence()
     assert len(log(con)[0]) == MAX_LINE_CHARACTERS
 
 
 @pytest.mark.parametrize("done", [["a", "b"], "half", {"rows": 3}])
 def test_progress_that_is_not_a_number_fails_the_attempt(work: Work, done: Any) -> None:
     work.handler = lambda context: context.progress(done, 10)
-    work.tick()
+    work.start_occurrence()
     assert work.run()["error"].startswith("TypeError: progress: done must be a number, not ")

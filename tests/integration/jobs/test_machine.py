@@ -44,7 +44,7 @@ def step(machine: JobSystemMachine, name: str, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("job", sorted(SPECS))
-@pytest.mark.parametrize("how", ["deleted", "lost", "lost and begun anew"])
+@pytest.mark.parametrize("how", ["deleted", "lost", "lost and begun again"])
 @pytest.mark.parametrize("order", ["checkpoint", *RESULTS])
 def test_a_worker_whose_run_was_taken_away_changes_nothing(
     machine: Callable[[], JobSystemMachine], job: str, how: str, order: str
@@ -64,17 +64,17 @@ def test_two_dispatchers_close_an_attempt_once(
     step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
     step(history, "first_worker", which=0, again=False, order="crash")
     step(history, "first_worker", which=0, again=False, order="crash")
-    step(history, "two_dispatchers_at_once", begun_anew=True, waited=waited)
+    step(history, "two_dispatchers_at_once", begun_again=True, waited=waited)
     history.teardown()
 
 
 @pytest.mark.parametrize("job", ["record-expiry", "db-cleanup"])
-def test_a_tick_that_meets_a_running_run_is_skipped_or_waits(
+def test_an_occurrence_during_a_run_is_skipped_or_waits(
     machine: Callable[[], JobSystemMachine], job: str
 ) -> None:
     history = machine()
     for hour in (1, 2):
-        step(history, "tick", job=job, hour=hour)
+        step(history, "occurrence_is_due", job=job, hour=hour)
     step(history, "first_worker", which=0, again=False, order="returns")
     step(history, "second_worker", which=0, again=False, order="returns")
     history.teardown()

@@ -34,11 +34,11 @@ def stumble(context: Any) -> None:
 def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection, work: Work) -> None:
     enqueue(con, "db-cleanup")
     enqueue(con, "db-cleanup", due_at=con.now() + HOUR)
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     work.handler = refuse
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     work.handler = stumble
-    work.tick("2026-11-24T03:00:00Z")
+    work.start_occurrence("2026-11-24T03:00:00Z")
     assert {name: count.number for name, count in overview.counts(con).items()} == {
         "enqueued": 1,
         "scheduled": 2,
@@ -93,9 +93,9 @@ def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
 
 def test_failures_retries_and_pauses_are_told(con: Connection, work: Work) -> None:
     work.handler = refuse
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     work.handler = stumble
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
     found = overview.alerts(con, con.now())
     assert (found["failed_24h"].number, found["retrying"].number) == (1, 1)
@@ -108,7 +108,7 @@ def test_failures_retries_and_pauses_are_told(con: Connection, work: Work) -> No
 def test_silence_is_told_when_work_waited_and_nobody_claimed(
     con: Connection, work: Work, later: Later
 ) -> None:
-    work.tick()
+    work.start_occurrence()
     claimed = con.query("SELECT started_at FROM job_attempt")[0][0]
     enqueue(con, "record-expiry")
     assert overview.alerts(con, later(minutes=4))["silent_since"] is None
@@ -163,9 +163,9 @@ def test_work_that_nobody_ever_claimed_is_silence_since_it_was_due(
 
 def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, work: Work) -> None:
     for hour in range(3):
-        work.tick(f"2026-11-24T0{hour}:00:00Z")
+        work.start_occurrence(f"2026-11-24T0{hour}:00:00Z")
     work.handler = refuse
-    work.tick("2026-11-24T05:00:00Z")
+    work.start_occurrence("2026-11-24T05:00:00Z")
     enqueue(con, "record-expiry")
     con.query("INSERT INTO job (name, schedule) VALUES ('record-expiry', 'cron(0 * * * ? *)')")
     card = overview.job_card(con, "record-expiry", con.now())
@@ -189,7 +189,7 @@ def test_a_schedule_that_is_disabled_or_paused_has_no_next_firing(con: Connectio
 
 def test_the_duration_on_a_card_is_that_of_the_last_attempt(con: Connection, work: Work) -> None:
     work.handler = stumble
-    work.tick()
+    work.start_occurrence()
     run_id = work.run()["id"]
     con.query("UPDATE job_attempt SET started_at = started_at - interval '1 hour'")
     con.query("UPDATE job_run SET started_at = started_at - interval '1 hour'")
@@ -210,9 +210,9 @@ def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
     con: Connection, work: Work
 ) -> None:
     work.handler = refuse
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     work.handler = lambda context: None
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     runs.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
     card = overview.job_card(con, "record-expiry", con.now())
     assert card["last_error"] is None and card["success_rate"] == 0.5
@@ -221,7 +221,7 @@ def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
 
 
 def test_the_last_minute_has_thirty_complete_spans(con: Connection, work: Work) -> None:
-    work.tick()
+    work.start_occurrence()
     ended = con.query("SELECT max(at) FROM job_event")[0][0]
     buckets = overview.realtime(con, ended + timedelta(seconds=10))
     assert len(buckets) == 30 and sum(bucket["succeeded"] for bucket in buckets) == 1
@@ -236,14 +236,14 @@ def test_the_last_minute_has_thirty_complete_spans(con: Connection, work: Work) 
 def test_history_is_live_before_and_after_a_roll_up(
     con: Connection, work: Work, span: str, number: int
 ) -> None:
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     work.handler = refuse
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     for rolled in (False, True):
         if rolled:
             retention.roll_up(con, con.now())
             work.handler = stumble
-            work.tick("2026-11-24T03:00:00Z")
+            work.start_occurrence("2026-11-24T03:00:00Z")
         buckets = overview.history(con, con.now(), span)
         assert len(buckets) == number and [bucket["complete"] for bucket in buckets[-2:]] == [True, False]
         now = buckets[-1]
@@ -252,7 +252,7 @@ def test_history_is_live_before_and_after_a_roll_up(
 
 
 def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connection, work: Work) -> None:
-    work.tick()
+    work.start_occurrence()
     now = con.now()
     retention.roll_up(con, now - 5 * HOUR)
     con.query("UPDATE job_event SET at = at - interval '4 hours'")
@@ -264,7 +264,7 @@ def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connectio
 
 @pytest.mark.usefixtures("half_past")
 def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) -> None:
-    work.tick()
+    work.start_occurrence()
     con.query("UPDATE job_attempt SET started_at = finished_at - interval '2 seconds'")
     for rolled in (False, True):
         if rolled:
@@ -277,11 +277,11 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
 
 def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, work: Work) -> None:
     work.handler = stumble
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     retention.roll_up(con, con.now())
-    work.tick("2026-11-24T02:00:00Z")
+    work.start_occurrence("2026-11-24T02:00:00Z")
     work.handler = refuse
-    work.tick("2026-11-24T03:00:00Z")
+    work.start_occurrence("2026-11-24T03:00:00Z")
     found = overview.failure_reasons(con, con.now(), "7d")
     assert [(reason["error_type"], reason["job"], reason["count"]) for reason in found] == [
         ("OSError", "record-expiry", 2),
@@ -309,7 +309,7 @@ def test_records_over_time_count_edits_and_batches(con: Connection, half_past: d
 def test_what_people_did_is_listed_newest_first_and_paged(
     con: Connection, work: Work, queues: Queues
 ) -> None:
-    work.tick()
+    work.start_occurrence()
     made = [
         enqueue(con, "record-expiry", trigger=trigger, actor="ann").run_id for trigger in ("api", "console")
     ]

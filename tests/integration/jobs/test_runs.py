@@ -18,7 +18,7 @@ from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish
 from slowmatch.jobs.lifecycle.finish import MAX_TRACEBACK_CHARACTERS
 from slowmatch.jobs.queries import overview, runs
-from tests.integration.jobs.conftest import TICK, Queues, Work
+from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
 
 
 def fail(context: Any) -> None:
@@ -30,7 +30,7 @@ def message(run: dict[str, Any], attempt: int) -> dict[str, Any]:
 
 
 def test_a_tick_makes_a_run_and_finishes_it(work: Work, con: Connection) -> None:
-    assert work.tick() == []
+    assert work.start_occurrence() == []
     run = work.run()
     assert run["state"] == "succeeded" and run["result"] == {"done": 1} and run["trigger"] == "schedule"
     assert [event[:2] for event in work.events(run["id"])] == [
@@ -47,7 +47,12 @@ def test_a_tick_makes_a_run_and_finishes_it(work: Work, con: Connection) -> None
 
 
 def test_an_occurrence_is_answered_once(work: Work) -> None:
-    assert work.tick() == work.tick() == work.tick("2026-11-24T02:00:31+00:00") == []
+    assert (
+        work.start_occurrence()
+        == work.start_occurrence()
+        == work.start_occurrence("2026-11-24T02:00:31+00:00")
+        == []
+    )
     assert len(work.seen) == len(work.runs()) == 1
 
 
@@ -56,7 +61,7 @@ def test_a_failed_attempt_is_scheduled_on_hangfires_curve(
 ) -> None:
     work.handler = fail
     before = con.now()
-    assert work.tick() == []
+    assert work.start_occurrence() == []
     run = work.run()
     ((due,),) = con.query("SELECT due_at FROM job_run")
     assert run["state"] == "scheduled" and run["error"] == "RuntimeError: the disk is full"
@@ -89,7 +94,7 @@ def test_a_long_traceback_is_stored_with_its_end(work: Work, con: Connection) ->
             raise RuntimeError("the disk is full")  # noqa: B904
 
     work.handler = fail_deep_down
-    work.tick()
+    work.start_occurrence()
     ((stored,),) = con.query("SELECT traceback FROM job_attempt")
     assert stored.endswith("RuntimeError: the disk is full\n") and "characters left out ..." in stored
     assert len(stored) < MAX_TRACEBACK_CHARACTERS + 100
@@ -97,7 +102,7 @@ def test_a_long_traceback_is_stored_with_its_end(work: Work, con: Connection) ->
 
 def test_ten_retries_then_failed(work: Work) -> None:
     work.handler = fail
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     for attempt in range(2, 12):
         work.make_due(run["id"])
@@ -113,14 +118,14 @@ def test_a_permanent_error_fails_at_once(work: Work) -> None:
         raise Permanent("the recipient was refused")
 
     work.handler = refuse
-    work.tick()
+    work.start_occurrence()
     assert work.run()["state"] == "failed"
 
 
 @pytest.mark.parametrize("attempt", [1, 3])
 def test_a_stale_or_premature_attempt_number_starts_nothing(work: Work, attempt: int) -> None:
     work.handler = fail
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     work.make_due(run["id"])
     assert work.deliver(message(run, attempt)) == []
@@ -150,7 +155,7 @@ def test_a_late_first_attempt_cannot_finish_the_second(work: Work, con: Connecti
         return f"attempt {context.attempt}"
 
     work.handler = overtaken
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     assert run["result"] == "attempt 2"
     assert [row[1] for row in work.attempts(run["id"])] == ["lost", "succeeded"]
@@ -162,7 +167,7 @@ def test_long_work_goes_on_in_a_next_invocation(work: Work, queues: Queues) -> N
         return {"parts": part} if part == 3 else Continue({"part": part})
 
     work.handler = in_three_parts
-    work.tick()
+    work.start_occurrence()
     for _ in range(2):
         (pointer,) = queues.take()
         work.deliver(pointer)
@@ -185,7 +190,7 @@ def test_a_deleted_run_stops_at_its_next_checkpoint(work: Work, con: Connection)
         raise Cancelled
 
     work.handler = slow
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     assert reached == ["stopped"] and run["state"] == "deleted"
     assert work.attempts(run["id"])[0][1] == "cancelled"
@@ -204,7 +209,7 @@ def test_a_checkpoint_tells_when_time_is_nearly_up(work: Work, given: int, reser
 
     work.handler = look
     work.lambda_context.remaining = given
-    work.tick()
+    work.start_occurrence()
     assert told == [False, False, True]
 
 
@@ -220,7 +225,7 @@ def test_what_is_only_reported_is_written_once_a_second(work: Work, monkeypatch:
             written.append((work.run()["progress"] or {}).get("done"))
 
     work.handler = report
-    work.tick()
+    work.start_occurrence()
     assert written == [None, 2, 2, 4, 4] and work.run()["progress"] == {"done": 5, "total": None}
 
 
@@ -241,7 +246,7 @@ def test_log_lines_and_progress_reach_the_database(work: Work, con: Connection) 
             assert work.run()["progress"] == {"done": 5, "total": 10}
 
     work.handler = talk
-    work.tick()
+    work.start_occurrence()
     assert con.query("SELECT level, message FROM job_log") == [["INFO", "half\ufffdway"]]
     assert work.run()["progress"] == {"done": 5, "total": 10}
 
@@ -254,16 +259,16 @@ def test_a_message_in_another_jobs_queue_starts_nothing(work: Work, con: Connect
 
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
     overview.pause(con, "record-expiry", "ann", "moving house", now=con.now())
-    work.tick()
+    work.start_occurrence()
     assert work.run()["state"] == "deleted"
     assert "ann: moving house" in work.events(work.run()["id"])[0][2]
     enqueue(con, "record-expiry")
     work.deliver(message(work.runs()[1], 1))
     overview.pause(con, "record-expiry", "cid", None, now=con.now())
-    work.tick("2026-11-24T03:00:00Z")
+    work.start_occurrence("2026-11-24T03:00:00Z")
     assert work.events(work.runs()[2]["id"])[0][2] == "skipped: paused by cid"
     overview.resume(con, "record-expiry", "bob", con.now())
-    work.tick("2026-11-24T04:00:00Z")
+    work.start_occurrence("2026-11-24T04:00:00Z")
     assert len(work.seen) == 2
 
 
@@ -276,12 +281,12 @@ def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Wor
         '{"run_id": "x", "attempt": 1}',
         '{"job": "record-expiry", "occurrence": "noon"}',
         '{"job": "record-expiry", "occurrence": "2026-11-24T02:00:00"}',
-        '{"job": "nothing", "occurrence": "' + TICK + '"}',
+        '{"job": "nothing", "occurrence": "' + OCCURRENCE + '"}',
         '{"run_id": "0190a7e0-0000-7000-8000-000000000000", "attempt": true}',
     ],
 )
 def test_rubbish_is_left_to_the_dead_letter_queue_and_spares_its_neighbours(work: Work, body: str) -> None:
-    assert work.deliver(body, {"job": "record-expiry", "occurrence": TICK}) == ["0"]
+    assert work.deliver(body, {"job": "record-expiry", "occurrence": OCCURRENCE}) == ["0"]
     assert work.run()["state"] == "succeeded"
 
 
@@ -312,7 +317,7 @@ def test_what_cannot_be_written_is_the_handlers_failure(
         return said(context)
 
     work.handler = say
-    assert work.tick() == []
+    assert work.start_occurrence() == []
     run = work.run()
     assert (run["state"], run["failures"]) == ("scheduled", 1) and error in run["error"]
     assert queues.delayed() == 1
@@ -327,7 +332,7 @@ def test_a_run_that_was_deleted_meanwhile_is_not_tried_again(
         raise RuntimeError
 
     work.handler = deleted
-    work.tick()
+    work.start_occurrence()
     assert queues.delayed() == 0 and "RunRetried" not in capsys.readouterr().out
     assert "run_id" not in telemetry.logger.get_current_keys()
 
@@ -337,7 +342,7 @@ def test_an_error_without_words_is_a_failed_attempt(work: Work) -> None:
         raise Wordless
 
     work.handler = fail
-    assert work.tick() == []
+    assert work.start_occurrence() == []
     assert work.run()["error"] == "Wordless: <exception str() failed>"
 
 
@@ -346,13 +351,13 @@ def test_a_line_that_cannot_be_written_is_nobodys_failure(
 ) -> None:
     monkeypatch.setattr(telemetry.log, "propagate", False)  # pytest's own handler raises
     work.handler = lambda context: context.logger.info("%d records", "three")
-    work.tick()
+    work.start_occurrence()
     assert work.run()["state"] == "succeeded" and con.query("SELECT message FROM job_log") == []
     assert "TypeError: %d format" in capsys.readouterr().err
 
 
 def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
-    work.tick()
+    work.start_occurrence()
     run = work.run()
     stale = claims.ClaimedAttempt(
         run_id=run["id"],

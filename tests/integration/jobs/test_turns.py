@@ -21,10 +21,10 @@ from tests.integration.jobs.conftest import Queues, Work
 def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) -> None:
     def meet(context: Any) -> None:
         work.handler = lambda context: None
-        work.tick("2026-11-24T03:00:00Z")
+        work.start_occurrence("2026-11-24T03:00:00Z")
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     first, second = work.runs()
     assert first["state"] == "succeeded" and second["state"] == "deleted"
     assert "still processing" in work.events(second["id"])[0][2]
@@ -37,14 +37,14 @@ def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
     def meet(context: Any) -> None:
         work.handler = lambda context: None
         for _ in range(2):
-            work.tick("2026-11-24T03:00:00Z")
+            work.start_occurrence("2026-11-24T03:00:00Z")
         assert len(work.seen) == 1 and queues.take() == []
         assert "waits for the run that is processing" in work.events(work.runs()[1]["id"])[0]
 
     work.handler = meet
-    work.tick()
-    (pointer,) = queues.take()
-    work.deliver(pointer)
+    work.start_occurrence()
+    (message,) = queues.take()
+    work.deliver(message)
     assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
 
 
@@ -54,28 +54,28 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
     def meet(context: Any) -> None:
         work.handler = lambda context: "second"
         waiting = enqueue(con, "record-expiry").run_id
-        (pointer,) = queues.take()
-        assert work.deliver(pointer) == []
+        (message,) = queues.take()
+        assert work.deliver(message) == []
         assert runs.get(con, waiting)["state"] == "enqueued"
 
     work.handler = meet
-    work.tick()
-    (pointer,) = queues.take()
-    work.deliver(pointer)
+    work.start_occurrence()
+    (message,) = queues.take()
+    work.deliver(message)
     assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
 
 
 def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connection, queues: Queues) -> None:
     def meet(context: Any) -> None:
         enqueue(con, "record-expiry")
-        (pointer,) = queues.take()
-        assert work.deliver(pointer, pointer) == []
+        (message,) = queues.take()
+        assert work.deliver(message, message) == []
         assert redelivery.send_due(con, con.now() + timedelta(minutes=45)) == 0
         assert promotion.promote_and_send(con, ["record-expiry"]) == 0
         assert queues.take() == [] and queues.delayed() == 0
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     assert len(work.seen) == 1
 
 
@@ -84,12 +84,12 @@ def test_a_run_that_waits_for_hours_is_sent_by_the_dispatcher(
 ) -> None:
     def meet(context: Any) -> None:
         enqueue(con, "record-expiry")
-        (pointer,) = queues.take()
-        work.deliver(pointer)
+        (message,) = queues.take()
+        work.deliver(message)
         assert redelivery.send_due(con, con.now() + timedelta(minutes=75)) == 1
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
 
 
 def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connection, queues: Queues) -> None:
@@ -104,14 +104,14 @@ def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connect
         nonlocal sent
         work.handler = lambda context: None
         runs.change(con, "requeue", ids=ids, actor="ann")
-        sent += len(pointers := queues.take_all())
-        work.deliver(*pointers)
+        sent += len(messages := queues.take_all())
+        work.deliver(*messages)
 
     work.handler = meet
-    work.tick("2026-11-24T03:00:00Z")
-    while pointers := queues.take_all():
-        sent += len(pointers)
-        work.deliver(*pointers)
+    work.start_occurrence("2026-11-24T03:00:00Z")
+    while messages := queues.take_all():
+        sent += len(messages)
+        work.deliver(*messages)
     assert sent == 2 * number
     assert {run["state"] for run in work.runs()} == {"succeeded"}
 
@@ -175,7 +175,7 @@ def test_a_place_that_becomes_free_is_handed_to_who_waits_longest(
         end(work, context, how)
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     assert queues.take() == [{"run_id": waiting[0], "attempt": 1}] and len(work.seen) == 1
 
 
@@ -189,7 +189,7 @@ def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
         end(work, context, how)
 
     work.handler = meet
-    work.tick()
+    work.start_occurrence()
     assert len(queues.take()) == 1 and queues.delayed() == 1 + (how == "lost")
 
 

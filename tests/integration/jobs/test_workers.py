@@ -22,7 +22,7 @@ def test_workers_tell_what_they_do_and_when_they_were_seen(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "first")
     work.handler = refuse
-    work.tick("2026-11-24T01:00:00Z")
+    work.start_occurrence("2026-11-24T01:00:00Z")
     monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "second")
     work.be_killed()
     first, second = overview.workers(con, con.now())
@@ -47,7 +47,7 @@ def test_a_worker_whose_attempt_never_ended_is_shown_however_long_ago_it_began(
 
 
 def test_a_worker_that_was_long_at_work_was_seen_at_its_end(con: Connection, work: Work) -> None:
-    work.tick()
+    work.start_occurrence()
     con.query("UPDATE job_attempt SET started_at = started_at - interval '40 minutes'")
     (worker,) = overview.workers(con, con.now())
     assert (worker["run_id"], worker["failed"]) == (None, 0)

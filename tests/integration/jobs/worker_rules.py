@@ -25,7 +25,7 @@ SPECS = {
         dataclasses.replace(JOBS["send-test-mail"], max_attempts=2),
     )
 }
-"""An exclusive job that skips ticks, one that lets them wait, and one that is not exclusive."""
+"""An exclusive job that skips occurrences, one that lets them wait, and one that is not exclusive."""
 
 
 def fail() -> None:
@@ -67,7 +67,7 @@ class WorkerRules(RuleBasedStateMachine):
         records = [{"messageId": str(n), "body": message.text} for n, message in enumerate(messages)]
         self.occupy(messages[0].job, {"Records": records}, messages)
         if len(messages) == 1 and (occurrence := messages[0].occurrence):
-            self.check_tick(was, messages[0].job, occurrence, bool(paused))
+            self.check_occurrence(was, messages[0].job, occurrence, bool(paused))
 
     def bring_next(self, run_id: str) -> None:
         """Hand the latest message of a run to a worker, when there are both."""
@@ -81,16 +81,18 @@ class WorkerRules(RuleBasedStateMachine):
         self.workers[self.workers.index(None)] = invocation
         self.watch(invocation, None, was, at)
 
-    def check_tick(self, was: Runs, job: str, occurrence: datetime, paused: bool) -> None:
-        """Exclusive jobs, Pause: what becomes of a tick that is brought alone."""
-        tick = (job, occurrence)
-        first = [run for run in was.values() if (run.job, run.occurrence) == tick]
-        (run,) = [run for run in self.runs().values() if (run.job, run.occurrence) == tick]
+    def check_occurrence(self, was: Runs, job: str, occurrence: datetime, paused: bool) -> None:
+        """What happens to an occurrence that comes alone."""
+        wanted = (job, occurrence)
+        first = [run for run in was.values() if (run.job, run.occurrence) == wanted]
+        (run,) = [run for run in self.runs().values() if (run.job, run.occurrence) == wanted]
         busy = any(other.job == job and other.state == "processing" for other in was.values())
         if first:
-            assert first == [run], "a tick that has its run starts nothing"
+            assert first == [run], "an occurrence that has its run starts nothing"
         elif paused or (busy and SPECS[job].overlap == "skip"):
-            assert run.state == "deleted", "a tick is skipped while its schedule is paused, or its job busy"
+            assert run.state == "deleted", (
+                "an occurrence is skipped while its schedule is paused, or its job busy"
+            )
         else:
             assert run.state == ("enqueued" if busy else "processing")
 

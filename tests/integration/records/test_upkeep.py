@@ -11,17 +11,17 @@ from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-TICK = timedelta(microseconds=1)
+OCCURRENCE = timedelta(microseconds=1)
 RETENTION = 30 * DAY
 DUE = upkeep.due(NOW)
 STALE = upkeep.stale(NOW, timedelta(0))
 
 
 def test_a_record_expires_at_its_very_date_and_not_before(con: Connection) -> None:
-    _add(con, NOW - TICK, NOW, NOW + TICK)
+    _add(con, NOW - OCCURRENCE, NOW, NOW + OCCURRENCE)
     assert upkeep.count(con, upkeep.due(NOW)) == 2
     assert upkeep.change_oldest(con, upkeep.due(NOW), 100, "a job") == 2
-    assert _dates(con, "is_expired") == [NOW - TICK, NOW]
+    assert _dates(con, "is_expired") == [NOW - OCCURRENCE, NOW]
     assert upkeep.count(con, upkeep.due(NOW)) == 0
 
 
@@ -33,13 +33,13 @@ def test_batches_take_the_oldest_first_until_none_is_left(con: Connection) -> No
 
 
 def test_cleanup_removes_only_what_is_expired_for_the_whole_retention(con: Connection) -> None:
-    _add(con, NOW - RETENTION - DAY, NOW - RETENTION, NOW - RETENTION + TICK, is_expired=True)
+    _add(con, NOW - RETENTION - DAY, NOW - RETENTION, NOW - RETENTION + OCCURRENCE, is_expired=True)
     _add(con, NOW - 2 * RETENTION, is_expired=False)
     assert upkeep.count(con, upkeep.stale(NOW, RETENTION)) == 2
     assert upkeep.change_oldest(con, upkeep.stale(NOW, RETENTION), 1, "a job") == 1
     assert upkeep.change_oldest(con, upkeep.stale(NOW, RETENTION), 1, "a job") == 1
     assert upkeep.change_oldest(con, upkeep.stale(NOW, RETENTION), 1, "a job") == 0
-    assert _dates(con, "true") == [NOW - 2 * RETENTION, NOW - RETENTION + TICK]
+    assert _dates(con, "true") == [NOW - 2 * RETENTION, NOW - RETENTION + OCCURRENCE]
 
 
 def test_a_batch_leaves_one_event_with_its_count_and_the_job_s_name(con: Connection) -> None:
@@ -70,7 +70,7 @@ def test_hourly_figures_can_be_counted_again_and_catch_up_after_a_silence(con: C
 
 def test_what_was_committed_late_is_counted_in_the_hour_in_which_it_began(con: Connection) -> None:
     upkeep.roll_up(con, NOW)
-    _event(con, NOW - TICK, "created", 3)
+    _event(con, NOW - OCCURRENCE, "created", 3)
     upkeep.roll_up(con, NOW + timedelta(minutes=5))
     assert con.query("SELECT hour, created FROM record_hour") == [[NOW - timedelta(hours=1), 3]]
 
@@ -106,15 +106,15 @@ def test_batches_leave_rows_that_somebody_else_has_locked(
 
 
 def test_the_summary_counts_the_24_hours_up_to_now(con: Connection) -> None:
-    _add(con, NOW - DAY, NOW - DAY + TICK, NOW, NOW + TICK, is_expired=True)
-    created = [NOW - DAY, NOW - DAY + TICK, NOW, NOW + TICK]
+    _add(con, NOW - DAY, NOW - DAY + OCCURRENCE, NOW, NOW + OCCURRENCE, is_expired=True)
+    created = [NOW - DAY, NOW - DAY + OCCURRENCE, NOW, NOW + OCCURRENCE]
     for record_id, at in enumerate(created, start=1):
         con.query("UPDATE record SET created_at = :at WHERE id = :id", at=at, id=record_id)
     assert upkeep.summary(con, NOW) == (4, 2, 2)
 
 
 def test_the_summary_counts_what_the_hourly_job_has_not_marked_yet(con: Connection) -> None:
-    _add(con, NOW - TICK)
+    _add(con, NOW - OCCURRENCE)
     assert upkeep.summary(con, NOW).expired_24h == 1
 
 

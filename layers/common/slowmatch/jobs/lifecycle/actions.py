@@ -121,6 +121,7 @@ def change(
             "ids": chosen,
             "eligible": list(ELIGIBLE[action]),
             "now": now,
+            "action": action,
             "actor": actor,
         }
         if action == "delete":
