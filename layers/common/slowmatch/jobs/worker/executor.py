@@ -76,7 +76,7 @@ def _result(context: Context, value: Any) -> AttemptResult:
     if text is not None and (size := len(text.encode())) > MAX_JSON_BYTES:
         raise ResultTooLarge(
             f"The result has {size:,} bytes; at most {MAX_JSON_BYTES:,} are kept."
-            " Store large results elsewhere, and return where."
+            " Store large results elsewhere and return where."
         )
     return AttemptResult(
         outcome="succeeded",
