@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from jobs_api.answers import answer, bad_payload, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
-from jobs_api.shapes import Job, JobList, Run
+from jobs_api.shapes import Job, JobList
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
@@ -18,6 +18,7 @@ from slowmatch.http.auth.job_roles import role_of
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import overview, runs
 
 KEY_MAX = 200
@@ -56,7 +57,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
         )
     except PayloadError as error:
         raise bad_payload(error) from error
-    return answer(202, runs.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
+    return answer(202, runs.get(con, made.run_id).to_json(), location=f"/api/runs/{made.run_id}")
 
 
 @router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))

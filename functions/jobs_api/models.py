@@ -1,7 +1,7 @@
 """What a request may say about jobs and runs."""
 
 import uuid
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -9,12 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from slowmatch.http.fields import PlainNumber, Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
 from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.lifecycle.actions import BULK
+from slowmatch.jobs.model import RunState, Trigger
 from slowmatch.jobs.queries.run_details import JsonField
-from slowmatch.jobs.queries.runs import BULK
 from slowmatch.jobs.run_filter import RunFilter
 
-State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
-Trigger = Literal["schedule", "api", "console", "direct"]
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs lists them")]
 Text = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
@@ -74,7 +73,7 @@ class Pause(Strict):
 class Filter(Strict):
     """Which runs; every field narrows. Times bound the creation."""
 
-    state: State | None = None
+    state: RunState | None = None
     job: Name | None = None
     trigger: Trigger | None = None
     created_from: Timestamp | None = None
@@ -103,7 +102,7 @@ class Bulk(Strict):
 
 
 Hours = Annotated[int, Field(ge=1, le=24 * 31), PlainNumber, Query()]
-OptionalState = Annotated[State | None, Query()]
+OptionalState = Annotated[RunState | None, Query()]
 OptionalTrigger = Annotated[Trigger | None, Query()]
 OptionalJob = Annotated[Name | None, Query()]
 OptionalTime = Annotated[Timestamp | None, Query()]

@@ -4,8 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from jobs_api.models import State, Trigger
 from slowmatch.http.answer import Answer
+from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
 
 
 class Done(Answer):
@@ -13,87 +13,6 @@ class Done(Answer):
 
     changed: list[str]
     after: str | None
-
-
-class ListedRun(Answer):
-    """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
-
-    id: uuid.UUID
-    job: str
-    state: State
-    trigger: Trigger
-    triggered_by: str | None
-    occurrence: datetime | None
-    attempt: int
-    failures: int
-    max_attempts: int
-    due_at: datetime
-    lease_until: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    progress: dict[str, Any] | None
-    error: str | None
-
-
-class Run(ListedRun):
-    """A run by itself.
-
-    `cut` has the size in bytes of a payload or result that is too large for an answer and therefore null here;
-    GET /api/runs/{run_id}/json/{field} reads it in pieces.
-    """
-
-    payload: dict[str, Any] | None
-    result: Any
-    cut: dict[str, int]
-
-
-class Attempt(Answer):
-    """One try of a run; without an outcome it is at work."""
-
-    number: int
-    worker: str
-    request_id: str
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: Literal["succeeded", "failed", "lost", "continued", "cancelled"] | None
-    error_type: str | None
-    error_message: str | None
-    traceback: str | None
-
-
-class Event(Answer):
-    """A change of a run's state: why, and by whom."""
-
-    id: int
-    at: datetime
-    from_state: State | None
-    to_state: State
-    reason: str
-    actor: str
-
-
-class LogLine(Answer):
-    id: int
-    attempt: int
-    at: datetime
-    level: str
-    message: str
-
-
-class RunDetails(Run):
-    """A run with its last attempts (100 at most), events (200) and lines of its log (1,000).
-
-    They are fewer where they are long. `attempts_earlier`, `events_earlier` and `log_earlier` count those that
-    are left out; GET /api/runs/{run_id}/attempts, /events and /log have all, page by page.
-    """
-
-    attempts: list[Attempt]
-    attempts_earlier: int
-    events: list[Event]
-    events_earlier: int
-    log: list[LogLine]
-    log_earlier: int
 
 
 class RunPage(Answer):
@@ -152,7 +71,7 @@ class Paused(Answer):
 
 class LastRun(Answer):
     id: uuid.UUID
-    state: State
+    state: RunState
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -162,7 +81,7 @@ class EndedRun(Answer):
     """`duration_ms` is the last attempt's, null for a run that never started."""
 
     id: uuid.UUID
-    state: State
+    state: RunState
     created_at: datetime
     duration_ms: float | None
 
@@ -233,7 +152,7 @@ class Stats(Answer):
     """
 
     at: datetime
-    states: dict[State, int]
+    states: dict[RunState, int]
     retrying: int
     capped: list[str]
     missed: int

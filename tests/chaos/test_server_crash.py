@@ -70,7 +70,7 @@ def holder(con: Connection) -> claims.Lease:
 
 
 def claim(con: Connection, run_id: str) -> claims.ClaimedAttempt | None:
-    return claims.claim(con, runs.get(con, run_id)["job"], run_id, 1, holder(con))
+    return claims.claim(con, runs.get(con, run_id).job, run_id, 1, holder(con))
 
 
 def finish(con: Connection, held: claims.ClaimedAttempt, ahead: endings.Ahead | None = None) -> bool:
@@ -78,7 +78,7 @@ def finish(con: Connection, held: claims.ClaimedAttempt, ahead: endings.Ahead | 
 
 
 def state(con: Connection, run_id: str) -> str:
-    return str(runs.get(con, run_id)["state"])
+    return str(runs.get(con, run_id).state)
 
 
 def test_a_claim_that_a_crash_took_back_leaves_the_run_to_the_next_worker(

@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from jobs_api.models import State
 from slowmatch.db.counts import CAP
 from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.model import RunState
 from slowmatch.settings import Settings
 from tests.sam import template
 from tests.sam.template import ROOT
@@ -84,7 +84,7 @@ def test_every_kind_of_test_is_in_the_tour_of_folders() -> None:
     assert named == {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
 
 
-@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("state", get_args(RunState))
 def test_every_state_of_a_run_is_explained(state: str) -> None:
     assert f"| `{state}` | " in ARCHITECTURE
 

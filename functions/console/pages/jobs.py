@@ -1,6 +1,5 @@
 """Pages about jobs: what each does and how it goes, run it, pause and resume its schedule."""
 
-import json
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -17,8 +16,7 @@ from slowmatch.http.auth.identity import Role
 from slowmatch.http.auth.job_roles import role_of
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
-from slowmatch.jobs.queries import overview
-from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.queries import overview, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.text import clean
 
@@ -89,15 +87,15 @@ def _back(request: Request, job: str) -> str:
 def _job(name: str, form: dict[str, Any], status: int = 200) -> Response[str]:
     con = connection()
     card = job_view.card(overview.job_card(con, name, con.now()))
-    runs, more = store.page(con, RunFilter(job=name), None, RECENT)
+    recent = runs.page(con, RunFilter(job=name), limit=RECENT)
     page = render.page(
         here(router),
         "job.html",
         status,
         con=con,
         card=card,
-        runs=json.loads(runs),
-        more=bool(more),
+        runs=recent.items,
+        more=bool(recent.last),
         pauses=overview.pauses(con, name),
         form=form,
     )

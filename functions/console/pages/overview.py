@@ -1,6 +1,6 @@
 """The dashboard's first screen: is anything wrong, what waits, what failed, what runs."""
 
-import json
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -10,8 +10,8 @@ from console.web import render
 from console.web.request import Request
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.queries import overview, tries, waiting
-from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.model import RunState
+from slowmatch.jobs.queries import overview, runs, waiting
 from slowmatch.jobs.run_filter import RunFilter
 
 FAILURES = 5
@@ -39,8 +39,7 @@ def show(request: Request, con: Connection) -> Response[str]:
     )
 
 
-def _runs(con: Connection, state: str, limit: int) -> list[dict[str, Any]]:
-    text, _ = store.page(con, RunFilter(state=state), None, limit)
-    runs: list[dict[str, Any]] = json.loads(text)
-    attempts = tries.latest(con, [run["id"] for run in runs])
-    return [{**run, "tried": attempts.get(run["id"]), "late": False} for run in runs]
+def _runs(con: Connection, state: RunState, limit: int) -> list[dict[str, Any]]:
+    found = runs.page(con, RunFilter(state=state), limit=limit).items
+    attempts = runs.last_attempts(con, [run.id for run in found])
+    return [{**asdict(run), "tried": attempts.get(run.id), "late": False} for run in found]

@@ -12,8 +12,8 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import retention
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.lifecycle import actions, messages
+from slowmatch.jobs.queries import overview
 from slowmatch.records import store as records
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
@@ -222,7 +222,7 @@ def test_workers_say_what_they_do_and_since_when(browse: Browse, con: Connection
 def test_activity_names_who_did_what_to_what(browse: Browse, con: Connection) -> None:
     now = con.now()
     made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
-    runs.change(con, "delete", actor="bob", ids=[made])
+    actions.change(con, "delete", actor="bob", ids=[made])
     overview.pause(con, "db-cleanup", "cid", "audit", now)
     records.create(con, "Passport", now + timedelta(days=9), "dee")
     text = browse.get("/dashboard/activity").text

@@ -15,6 +15,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import overview
 from slowmatch.jobs.queries import runs as store
 from tests.integration.console.conftest import Browse, Page
@@ -22,11 +23,11 @@ from tests.integration.console.conftest import Browse, Page
 NASTY = "<script>alert(1)</script>"
 
 
-def runs(con: Connection) -> list[dict[str, Any]]:
+def runs(con: Connection) -> list[Run]:
     return [store.get(con, run_id) for (run_id,) in con.query("SELECT id::text FROM job_run ORDER BY id")]
 
 
-def run(con: Connection) -> dict[str, Any]:
+def run(con: Connection) -> Run:
     (only,) = runs(con)
     return only
 
@@ -149,15 +150,15 @@ def test_run_now_takes_one_click_and_links_to_the_run(browse: Browse, con: Conne
     answer = browse.post("/jobs/db-cleanup/run")
     made = run(con)
     assert (answer.status, answer.location) == (303, "/jobs/db-cleanup")
-    assert (made["state"], made["payload"], made["trigger"], made["triggered_by"]) == (
+    assert (made.state, made.payload, made.trigger, made.triggered_by) == (
         "enqueued",
         {},
         "console",
         "kim@example.com",
     )
     page = browse.get(answer.location)
-    short = f"{made['id'][:8]}…{made['id'][-4:]}"
-    assert f'Run {short} of db-cleanup started. <a href="/runs/{made["id"]}">Watch it</a>' in page.text
+    short = f"{made.id[:8]}…{made.id[-4:]}"
+    assert f'Run {short} of db-cleanup started. <a href="/runs/{made.id}">Watch it</a>' in page.text
 
 
 def test_from_the_list_one_comes_back_to_the_list(browse: Browse) -> None:
@@ -203,7 +204,7 @@ def test_the_form_becomes_the_payload(
     browse: Browse, con: Connection, job: str, form: dict[str, str], payload: dict[str, Any]
 ) -> None:
     assert browse.post(f"/jobs/{job}/run", form).status == 303
-    assert (run(con)["payload"], run(con)["state"]) == (payload, "enqueued")
+    assert (run(con).payload, run(con).state) == (payload, "enqueued")
 
 
 @pytest.mark.parametrize(
@@ -250,8 +251,8 @@ def test_minutes_and_a_date_together_are_refused(browse: Browse, con: Connection
 def test_run_later_in_minutes(browse: Browse, con: Connection) -> None:
     answer = browse.post("/jobs/db-cleanup/run", {"delay-minutes": "90"})
     made = run(con)
-    ahead = datetime.fromisoformat(made["due_at"]) - datetime.fromisoformat(made["created_at"])
-    assert (made["state"], round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
+    ahead = made.due_at - made.created_at
+    assert (made.state, round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
     assert "of db-cleanup starts in 90 minutes." in browse.get(answer.location).text
 
 
@@ -261,7 +262,7 @@ def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
 ) -> None:
     day = (con.now() + timedelta(days=3)).date()
     browse.post("/jobs/db-cleanup/run", {"run-at": f"{day}T12:00", "run-at_offset": offset})
-    due = datetime.fromisoformat(run(con)["due_at"]).astimezone(UTC)
+    due = run(con).due_at.astimezone(UTC)
     assert (due.date(), due.hour, due.minute) == (day, hour, 30 if offset else 0)
 
 
@@ -383,7 +384,7 @@ def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
     )
     assert 'name="to" type="text" value="ada@example.com"' in browse.get("/jobs/send-test-mail").text
     assert browse.post("/jobs/send-test-mail/run", {"to": "ada@example.com, ops@example.com"}).status == 303
-    assert run(con)["payload"] == {"to": ["ada@example.com", "ops@example.com"]}
+    assert run(con).payload == {"to": ["ada@example.com", "ops@example.com"]}
 
 
 def test_only_admins_send_a_test_mail_or_send_it_again(browse: Browse, con: Connection) -> None:

@@ -13,9 +13,8 @@ from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.lifecycle import actions, finish, messages, promotion
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle import finish, messages, promotion
-from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
@@ -88,9 +87,9 @@ def test_who_deletes_a_run_that_is_just_being_claimed_closes_its_attempt(
     while_waited_for(
         con,
         lambda: claim(con, run_id),
-        lambda: runs.change(other, "delete", ids=[run_id], actor="ann"),
+        lambda: actions.change(other, "delete", ids=[run_id], actor="ann"),
     )
-    assert work.run()["state"] == "deleted" and work.attempts(run_id) == [[1, "cancelled", None]]
+    assert work.run().state == "deleted" and work.attempts(run_id) == [[1, "cancelled", None]]
     assert transitions(work, run_id)[1:] == [["enqueued", "processing"], ["processing", "deleted"]]
 
 
@@ -100,9 +99,9 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     done = while_waited_for(
         con,
         lambda: finish.finish(con, held, SUCCEEDED, con.now(), None, None, []),
-        lambda: runs.change(other, "delete", ids=[held.run_id], actor="ann"),
+        lambda: actions.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
-    assert done.ids == [] and work.run()["state"] == "succeeded"
+    assert done.ids == [] and work.run().state == "succeeded"
 
 
 def test_who_waits_for_the_run_that_is_to_be_finished_does_not_hold_the_next(
@@ -132,7 +131,7 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
         lambda: claim(con, run_id),
         lambda: promotion.wait(other, JOB, run_id, 1),
     )
-    assert work.run()["state"] == "processing"
+    assert work.run().state == "processing"
 
 
 def test_a_tick_that_comes_twice_at_once_has_one_run(con: Connection, other: Connection) -> None:
@@ -208,7 +207,7 @@ def test_history_that_somebody_is_at_is_purged_next_time(
     con: Connection, other: Connection, environment: Settings
 ) -> None:
     ids = [enqueue(con, "record-expiry").run_id for _ in range(2)]
-    runs.change(con, "delete", ids=ids, actor="ann")
+    actions.change(con, "delete", ids=ids, actor="ann")
     later = con.now() + timedelta(days=31)
     with holding(con, other, ids[0]):
         assert retention.purge_runs(con, later, environment) == 1

@@ -14,8 +14,10 @@ from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import messages as queue
+from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs, waiting
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import TICK, Killed, Queues, Work
@@ -50,14 +52,14 @@ def put(con: Connection, count: int = 3, job: str = JOB, **how: Any) -> list[dic
     return [{"run_id": enqueue(con, job, **how).run_id, "attempt": 1} for _ in range(count)]
 
 
-def made(work: Work) -> list[dict[str, Any]]:
+def made(work: Work) -> list[Run]:
     """The runs in the order of their creation; identifiers of one millisecond have none."""
     ids = work.con.query("SELECT id::text FROM job_run ORDER BY created_at")
     return [runs.get(work.con, run_id) for (run_id,) in ids]
 
 
 def states(work: Work) -> list[str]:
-    return [run["state"] for run in made(work)]
+    return [run.state for run in made(work)]
 
 
 def in_order(*steps: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -82,9 +84,9 @@ def test_a_batch_takes_a_statement_for_each_run_and_one_more(
     assert batch.deliver(*messages) == []
     assert len(statements) == 4
     for run, context in zip(made(batch), batch.seen, strict=True):
-        assert run["state"] == "succeeded" and run["id"] == context.run_id and run["attempt"] == 1
-        assert batch.attempts(run["id"]) == [[1, "succeeded", None]]
-        assert [event[:2] for event in batch.events(run["id"])] == [
+        assert run.state == "succeeded" and run.id == context.run_id and run.attempt == 1
+        assert batch.attempts(run.id) == [[1, "succeeded", None]]
+        assert [event[:2] for event in batch.events(run.id)] == [
             [None, "enqueued"],
             ["enqueued", "processing"],
             ["processing", "succeeded"],
@@ -164,7 +166,7 @@ def test_the_next_run_is_done_however_the_one_before_ended(
     messages = put(con, 2)
     batch.handler = in_order(ending, succeed)
     assert batch.deliver(*messages) == []
-    assert states(batch)[1] == "succeeded" and made(batch)[0]["attempt"] == 1
+    assert states(batch)[1] == "succeeded" and made(batch)[0].attempt == 1
 
 
 def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work, con: Connection) -> None:
@@ -175,7 +177,7 @@ def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work,
 
 def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connection) -> None:
     def deleted(context: Any) -> None:
-        runs.change(con, "delete", ids=[context.run_id], actor="ann")
+        actions.change(con, "delete", ids=[context.run_id], actor="ann")
 
     batch.handler = in_order(deleted, succeed)
     assert batch.deliver(*put(con, 2)) == []
@@ -184,7 +186,7 @@ def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connect
 
 def test_a_stopped_handler_keeps_nobody(batch: Work, con: Connection) -> None:
     def stopped(context: Any) -> None:
-        runs.change(con, "delete", ids=[context.run_id], actor="ann")
+        actions.change(con, "delete", ids=[context.run_id], actor="ann")
         context.checkpoint()
 
     batch.handler = in_order(stopped, succeed)
@@ -209,7 +211,7 @@ def test_a_run_that_goes_on_may_do_so_in_the_same_batch(batch: Work, con: Connec
     (first,) = put(con, 1)
     batch.handler = in_order(lambda _: Continue({"part": 1}), lambda context: context.cursor)
     assert batch.deliver(first, {**first, "attempt": 2}) == []
-    assert batch.run()["result"] == {"part": 1}
+    assert batch.run().result == {"part": 1}
 
 
 @pytest.mark.parametrize("rubbish", ["not json", "[" * 100_000, json.dumps({"run_id": "x", "attempt": 1})])
@@ -324,11 +326,11 @@ def test_a_connection_lost_after_the_statement_took_effect_costs_the_next_run_on
     break_after(con, monkeypatch, committed=True)
     assert batch.deliver(*messages) == []
     first, second, third = made(batch)
-    assert (first["state"], second["state"], third["state"]) == ("succeeded", "processing", "succeeded")
-    batch.end_lease(second["id"])
+    assert (first.state, second.state, third.state) == ("succeeded", "processing", "succeeded")
+    batch.end_lease(second.id)
     assert redelivery.rescue_lost(con, con.now()) == 1
-    batch.make_due(second["id"])
-    batch.deliver({"run_id": second["id"], "attempt": 2})
+    batch.make_due(second.id)
+    batch.deliver({"run_id": second.id, "attempt": 2})
     assert states(batch) == ["succeeded"] * 3
 
 

@@ -10,9 +10,10 @@ from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, Job, Text, enqueue
 from slowmatch.jobs.catalog import FLAWS
 from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, note_flaw
 from slowmatch.jobs.lifecycle.messages import Depths
-from slowmatch.jobs.queries import overview, removed_jobs, runs
+from slowmatch.jobs.queries import overview, removed_jobs
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.settings import SettingsError, settings
 from tests.integration.jobs.conftest import Queues, put_waiting
@@ -100,7 +101,7 @@ def test_runs_of_a_job_with_a_wrong_definition_are_told_with_the_reason(con: Con
 def test_run_of_a_job_with_a_wrong_definition_can_be_deleted(con: Connection) -> None:
     put_waiting(con, "broken-job")
     ((run_id,),) = con.query("SELECT id::text FROM job_run")
-    assert runs.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
+    assert actions.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
     assert removed_jobs.waiting_for_removed_jobs(con) == {}
 
 

@@ -46,9 +46,9 @@ def test_a_message_that_is_on_its_way_is_not_sent_again(con: Connection, queues:
 def test_what_was_scheduled_and_is_due_is_enqueued_by_the_dispatcher(con: Connection, work: Work) -> None:
     run_id = enqueue(con, "record-expiry", due_at=con.now() + timedelta(hours=1)).run_id
     redelivery.send_due(con, con.now() + timedelta(minutes=50))
-    assert work.run()["state"] == "scheduled" and len(work.events(run_id)) == 1
+    assert work.run().state == "scheduled" and len(work.events(run_id)) == 1
     redelivery.send_due(con, con.now() + timedelta(minutes=90))
-    assert work.run()["state"] == "enqueued"
+    assert work.run().state == "enqueued"
     assert work.events(run_id)[1:] == [["scheduled", "enqueued", "due", "dispatcher"]]
     redelivery.send_due(con, con.now() + timedelta(minutes=110))
     assert len(work.events(run_id)) == 2
@@ -105,13 +105,15 @@ def test_a_lost_attempt_is_retried(
 ) -> None:
     work.be_killed()
     run = work.run()
-    over = datetime.fromisoformat(run["lease_until"])
-    assert run["state"] == "processing" and redelivery.rescue_lost(con, over + timedelta(seconds=5)) == 0
+    over = run.lease_until
+    assert (
+        over and run.state == "processing" and redelivery.rescue_lost(con, over + timedelta(seconds=5)) == 0
+    )
     assert redelivery.rescue_lost(con, over + timedelta(seconds=5, milliseconds=1)) == 1
     run = work.run()
-    assert (run["state"], run["failures"]) == ("scheduled", 1) and run["error"].startswith("Lost")
-    assert work.attempts(run["id"]) == [[1, "lost", "Lost"]] and queues.delayed() == 1
-    assert "retry 1 of 10 in" in work.events(run["id"])[-1][2]
+    assert (run.state, run.failures) == ("scheduled", 1) and run.error and run.error.startswith("Lost")
+    assert work.attempts(run.id) == [[1, "lost", "Lost"]] and queues.delayed() == 1
+    assert "retry 1 of 10 in" in work.events(run.id)[-1][2]
     assert '"AttemptLost"' in capsys.readouterr().out
 
 
@@ -123,10 +125,10 @@ def test_the_last_attempt_lost_is_a_failed_run(con: Connection, work: Work) -> N
                error = 'RuntimeError: the disk is full'
         """
     )
-    due_at = work.run()["due_at"]
+    due_at = work.run().due_at
     redelivery.rescue_lost(con, con.now())
     run = work.run()
-    assert (run["state"], run["due_at"]) == ("failed", due_at) and run["error"].startswith("Lost")
+    assert (run.state, run.due_at) == ("failed", due_at) and run.error and run.error.startswith("Lost")
 
 
 def test_a_missed_tick_is_reported_once(con: Connection, work: Work) -> None:

@@ -1,6 +1,5 @@
 """Lists of runs: filters, search, and the indexes that keep them fast with a million runs."""
 
-import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from slowmatch.db.counts import Count
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
 from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.model import ListedRun
 from slowmatch.jobs.queries import counts, runs, workers
 from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import Queues
@@ -92,7 +92,7 @@ def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
 
 
 def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -> None:
-    assert [run["error"] for run in _walk(crowd, RunFilter(text="number19800"), 1)] == [
+    assert [run.error for run in _walk(crowd, RunFilter(text="number19800"), 1)] == [
         "KeyError: number19800 broke"
     ]
     assert len(_walk(crowd, RunFilter(text="BROKE", state="failed"), 150)) == 400
@@ -102,13 +102,12 @@ def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -
 
 
 def test_a_page_has_a_largest_size_and_goes_on(crowd: Connection) -> None:
-    items, after = runs.page(crowd, RunFilter(), None, runs.LONGEST + 100)
-    shown = json.loads(items)
-    assert len(shown) == runs.LONGEST and shown[-1]["id"] == after
+    page = runs.page(crowd, RunFilter(), limit=runs.LONGEST + 100)
+    assert len(page.items) == runs.LONGEST and page.items[-1].id == page.last
 
 
 def test_blank_text_is_no_filter(crowd: Connection) -> None:
-    assert len(json.loads(runs.page(crowd, RunFilter(text="  "), None, 20)[0])) == 20
+    assert len(runs.page(crowd, RunFilter(text="  "), limit=20).items) == 20
 
 
 def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connection, queues: Queues) -> None:
@@ -126,8 +125,8 @@ def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connectio
         run_id.replace("-", "")[:20],
         "db-cleanup",
     ):
-        assert [run["id"] for run in _walk(con, RunFilter(text=text), 20)] == [run_id]
-    assert [run["id"][1:] for run in _walk(con, RunFilter(text="batch"), 20)] == [other[1:]]
+        assert [run.id for run in _walk(con, RunFilter(text=text), 20)] == [run_id]
+    assert [run.id[1:] for run in _walk(con, RunFilter(text="batch"), 20)] == [other[1:]]
     assert _walk(con, RunFilter(text=run_id, state="failed"), 20) == []
 
 
@@ -137,7 +136,7 @@ def test_times_bound_the_creation_exactly(crowd: Connection) -> None:
     )
     found = _walk(crowd, RunFilter(created_from=lower, created_to=upper), 50)
     assert len(found) == 99
-    assert all(lower <= datetime.fromisoformat(run["created_at"]) < upper for run in found)
+    assert all(lower <= run.created_at < upper for run in found)
 
 
 def test_a_clock_that_is_minutes_wrong_hides_no_run(con: Connection, queues: Queues) -> None:
@@ -145,7 +144,7 @@ def test_a_clock_that_is_minutes_wrong_hides_no_run(con: Connection, queues: Que
     con.query("UPDATE job_run SET created_at = created_at - interval '20 minutes'")
     ((at,),) = con.query("SELECT created_at FROM job_run")
     wanted = RunFilter(created_from=at, created_to=at + timedelta(seconds=1))
-    assert [run["id"] for run in _walk(con, wanted, 5)] == [run_id]
+    assert [run.id for run in _walk(con, wanted, 5)] == [run_id]
 
 
 COUNTED = [
@@ -166,9 +165,9 @@ def test_a_bulk_count_is_what_the_action_would_change(crowd: Connection) -> None
 
 def test_bulk_actions_on_a_text_change_what_was_counted(crowd: Connection, queues: Queues) -> None:
     wanted = RunFilter(text="broke", error_type="KeyError")
-    assert runs.bulk_count(crowd, wanted, "requeue").number == 200
-    assert len(runs.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
-    assert runs.bulk_count(crowd, wanted, "requeue").number == 0
+    assert actions.bulk_count(crowd, wanted, "requeue").number == 200
+    assert len(actions.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
+    assert actions.bulk_count(crowd, wanted, "requeue").number == 0
 
 
 def test_ranges_of_identifiers() -> None:
@@ -187,12 +186,12 @@ def test_ranges_of_identifiers() -> None:
     assert first_run_id(datetime.fromisoformat("1960-01-01T00:00:00+00:00")).startswith("00000000-0000")
 
 
-def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[dict[str, str]]:
-    walked: list[dict[str, str]] = []
+def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[ListedRun]:
+    walked: list[ListedRun] = []
     before = None
     while True:
         items, before = runs.page(con, wanted, before, limit)
-        walked += json.loads(items)
+        walked += items
         if before is None:
             return walked
 

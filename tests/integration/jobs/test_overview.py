@@ -14,7 +14,7 @@ from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import actions, messages
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.queries import overview
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.records import store as records
 from tests.integration.jobs.conftest import Queues, Work
@@ -70,9 +70,9 @@ def test_what_a_bulk_action_is_about_is_counted_further(
     con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _many(con, CAP + 5)
-    assert runs.bulk_count(con, RunFilter(), "requeue") == Count(CAP + 5, capped=False)
+    assert actions.bulk_count(con, RunFilter(), "requeue") == Count(CAP + 5, capped=False)
     monkeypatch.setattr(actions, "COUNTED", CAP + 4)
-    assert runs.bulk_count(con, RunFilter(state="succeeded"), "requeue") == Count(CAP + 4, capped=True)
+    assert actions.bulk_count(con, RunFilter(state="succeeded"), "requeue") == Count(CAP + 4, capped=True)
 
 
 def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
@@ -170,7 +170,7 @@ def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, wo
     con.query("INSERT INTO job (name, schedule) VALUES ('record-expiry', 'cron(0 * * * ? *)')")
     card = overview.job_card(con, "record-expiry", con.now())
     assert [run["state"] for run in card["recent"]] == ["succeeded"] * 3 + ["failed"]
-    assert card["recent"][0]["id"] == work.runs()[0]["id"] and card["recent"][0]["duration_ms"] >= 0
+    assert card["recent"][0]["id"] == work.runs()[0].id and card["recent"][0]["duration_ms"] >= 0
     assert card["words"] == "every hour, on the hour" and len(card["next"]) == 5
     assert card["success_rate"] == 0.75 and card["queue_depth"] == {"number": 1, "capped": False}
     assert card["last_error"] == "Permanent: no such mailbox" and card["p50_ms"] is None
@@ -190,7 +190,7 @@ def test_a_schedule_that_is_disabled_or_paused_has_no_next_firing(con: Connectio
 def test_the_duration_on_a_card_is_that_of_the_last_attempt(con: Connection, work: Work) -> None:
     work.handler = stumble
     work.tick()
-    run_id = work.run()["id"]
+    run_id = work.run().id
     con.query("UPDATE job_attempt SET started_at = started_at - interval '1 hour'")
     con.query("UPDATE job_run SET started_at = started_at - interval '1 hour'")
     work.make_due(run_id)
@@ -213,7 +213,7 @@ def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
     work.tick("2026-11-24T01:00:00Z")
     work.handler = lambda context: None
     work.tick("2026-11-24T02:00:00Z")
-    runs.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
+    actions.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
     card = overview.job_card(con, "record-expiry", con.now())
     assert card["last_error"] is None and card["success_rate"] == 0.5
     assert [run["state"] for run in card["recent"]] == ["failed", "succeeded", "deleted"]
@@ -287,7 +287,7 @@ def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, w
         ("OSError", "record-expiry", 2),
         ("Permanent", "record-expiry", 1),
     ]
-    assert found[0]["last_run_id"] == work.runs()[1]["id"]
+    assert found[0]["last_run_id"] == work.runs()[1].id
     con.query("DELETE FROM job_run WHERE id = CAST(:id AS uuid)", id=found[0]["last_run_id"])
     assert overview.failure_reasons(con, con.now(), "7d")[0]["last_run_id"] != found[0]["last_run_id"]
 
@@ -313,7 +313,7 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     made = [
         enqueue(con, "record-expiry", trigger=trigger, actor="ann").run_id for trigger in ("api", "console")
     ]
-    runs.change(con, "delete", actor="bob", ids=made)
+    actions.change(con, "delete", actor="bob", ids=made)
     overview.pause(con, "db-cleanup", "ann", "audit", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())

@@ -8,8 +8,9 @@ import pytest
 from console.views.warnings import wrong
 from slowmatch.db import Connection
 from slowmatch.db.counts import CAP, Count
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.messages import Depths
-from slowmatch.jobs.queries import overview, removed_jobs, runs
+from slowmatch.jobs.queries import overview, removed_jobs
 from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import put_waiting
 
@@ -59,12 +60,12 @@ def test_they_are_neither_the_oldest_that_waits_nor_a_silence(con: Connection) -
 def test_one_is_deleted_by_its_id(con: Connection) -> None:
     put_waiting(con, "old-job", 2)
     ((run_id,), _) = con.query("SELECT id::text FROM job_run ORDER BY id")
-    assert runs.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
+    assert actions.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
     assert removed_jobs.waiting_for_removed_jobs(con) == {"old-job": Count(1, False)}
 
 
 def test_all_are_deleted_by_a_filter_and_no_others(con: Connection) -> None:
     put_waiting(con, "old-job", 600)
     put_waiting(con, "db-cleanup")
-    assert len(runs.change(con, "delete", wanted=RunFilter(job="old-job"), actor="ann").ids) == 600
+    assert len(actions.change(con, "delete", wanted=RunFilter(job="old-job"), actor="ann").ids) == 600
     assert con.query("SELECT job FROM job_run WHERE state = 'enqueued'") == [["db-cleanup"]]

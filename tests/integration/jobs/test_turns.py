@@ -11,7 +11,7 @@ from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import claim, promotion
+from slowmatch.jobs.lifecycle import actions, claim, promotion
 from slowmatch.jobs.queries import runs
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -24,8 +24,8 @@ def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) 
     work.handler = meet
     work.tick()
     first, second = work.runs()
-    assert first["state"] == "succeeded" and second["state"] == "deleted"
-    assert "still processing" in work.events(second["id"])[0][2]
+    assert first.state == "succeeded" and second.state == "deleted"
+    assert "still processing" in work.events(second.id)[0][2]
     assert len(work.seen) == 1
 
 
@@ -37,13 +37,13 @@ def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
         for _ in range(2):
             work.tick("2026-11-24T03:00:00Z")
         assert len(work.seen) == 1 and queues.take() == []
-        assert "waits for the run that is processing" in work.events(work.runs()[1]["id"])[0]
+        assert "waits for the run that is processing" in work.events(work.runs()[1].id)[0]
 
     work.handler = meet
     work.tick()
     (pointer,) = queues.take()
     work.deliver(pointer)
-    assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
+    assert [run.state for run in work.runs()] == ["succeeded", "succeeded"]
 
 
 def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
@@ -54,13 +54,13 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
         waiting = enqueue(con, "record-expiry").run_id
         (pointer,) = queues.take()
         assert work.deliver(pointer) == []
-        assert runs.get(con, waiting)["state"] == "enqueued"
+        assert runs.get(con, waiting).state == "enqueued"
 
     work.handler = meet
     work.tick()
     (pointer,) = queues.take()
     work.deliver(pointer)
-    assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
+    assert [run.state for run in work.runs()] == ["succeeded", "succeeded"]
 
 
 def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connection, queues: Queues) -> None:
@@ -94,14 +94,14 @@ def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connect
     """One when they are requeued, and one when it is their turn."""
     number = 100
     ids = [enqueue(con, "record-expiry").run_id for _ in range(number)]
-    runs.change(con, "delete", ids=ids, actor="ann")
+    actions.change(con, "delete", ids=ids, actor="ann")
     queues.take_all()
     sent = 0
 
     def meet(context: Any) -> None:
         nonlocal sent
         work.handler = lambda context: None
-        runs.change(con, "requeue", ids=ids, actor="ann")
+        actions.change(con, "requeue", ids=ids, actor="ann")
         sent += len(pointers := queues.take_all())
         work.deliver(*pointers)
 
@@ -111,7 +111,7 @@ def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connect
         sent += len(pointers)
         work.deliver(*pointers)
     assert sent == 2 * number
-    assert {run["state"] for run in work.runs()} == {"succeeded"}
+    assert {run.state for run in work.runs()} == {"succeeded"}
 
 
 def test_a_turn_that_nobody_gave_is_given_by_the_dispatcher(
@@ -123,7 +123,7 @@ def test_a_turn_that_nobody_gave_is_given_by_the_dispatcher(
     con.query("UPDATE job_run SET message_at = message_at + interval '1 hour'")
     dispatcher({}, lambda_context)
     work.deliver(*queues.take())
-    assert work.run()["state"] == "succeeded"
+    assert work.run().state == "succeeded"
 
 
 def test_a_job_that_becomes_idle_before_its_run_waits_starts_it(
@@ -146,7 +146,7 @@ def end(work: Work, context: Any, how: str) -> None:
         work.end_lease(context.run_id)
         redelivery.rescue_lost(work.con, work.con.now())
     elif how == "deleted":
-        runs.change(work.con, "delete", ids=[context.run_id], actor="ann")
+        actions.change(work.con, "delete", ids=[context.run_id], actor="ann")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_workers_tell_what_they_do_and_when_they_were_seen(
     work.be_killed()
     first, second = overview.workers(con, con.now())
     assert (first["worker"], first["run_id"], first["attempts"], first["failed"]) == ("first", None, 1, 1)
-    assert (second["worker"], second["run_id"]) == ("second", work.runs()[1]["id"])
+    assert (second["worker"], second["run_id"]) == ("second", work.runs()[1].id)
     assert second["since"] is not None and not second["stale"] and not first["stale"]
     work.end_lease(second["run_id"])
     assert [worker["stale"] for worker in overview.workers(con, con.now())] == [False, True]
@@ -43,7 +43,7 @@ def test_a_worker_whose_attempt_never_ended_is_shown_however_long_ago_it_began(
     work.be_killed()
     con.query("UPDATE job_attempt SET started_at = started_at - interval '2 hours'")
     (worker,) = overview.workers(con, con.now())
-    assert (worker["run_id"], worker["attempts"]) == (work.run()["id"], 1)
+    assert (worker["run_id"], worker["attempts"]) == (work.run().id, 1)
 
 
 def test_a_worker_that_was_long_at_work_was_seen_at_its_end(con: Connection, work: Work) -> None:
@@ -58,7 +58,7 @@ def test_a_worker_whose_run_another_one_took_over_does_nothing(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "first")
     work.be_killed()
-    run_id = work.run()["id"]
+    run_id = work.run().id
     work.end_lease(run_id)
     redelivery.rescue_lost(con, con.now())
     work.make_due(run_id)

@@ -3,8 +3,9 @@
 All times are aware and in UTC.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -13,27 +14,34 @@ Trigger = Literal["schedule", "api", "console", "direct"]
 Outcome = Literal["succeeded", "failed", "lost", "continued", "cancelled"]
 
 
-class _FromJson:
-    """Made from the JSON that PostgreSQL builds; names of fields that end in `_at`, and a few more, are times."""
+_TIMES = ("at", "occurrence", "lease_until")
+"""Fields that are times, besides those whose names end in `_at`."""
+
+
+class _JsonRow:
+    """Reads the JSON that PostgreSQL builds of a row, and writes it again."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        return cls(**{name: _value(name, value) for name, value in row.items()})
+        return cls(**{name: _from_json(name, value) for name, value in row.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values; times as ISO 8601 text."""
+        text = json.dumps(asdict(self), default=datetime.isoformat)  # type: ignore[call-overload]
+        fields: dict[str, Any] = json.loads(text)
+        return fields
 
 
-_TIMES = ("at", "occurrence", "lease_until")
-
-
-def _value(name: str, value: Any) -> Any:
+def _from_json(name: str, value: Any) -> Any:
     is_time = name in _TIMES or name.endswith("_at")
     return datetime.fromisoformat(value) if is_time and value is not None else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRun(_FromJson):
+class ListedRun(_JsonRow):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
 
-    id: str
+    id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
     job: str
     state: RunState
     trigger: Trigger
@@ -65,7 +73,7 @@ class Run(ListedRun):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt(_FromJson):
+class Attempt(_JsonRow):
     """One attempt of a run; without an outcome it is processing."""
 
     number: int
@@ -80,7 +88,7 @@ class Attempt(_FromJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event(_FromJson):
+class Event(_JsonRow):
     """A change of a run's state: why, and by whom."""
 
     id: int
@@ -92,7 +100,7 @@ class Event(_FromJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine(_FromJson):
+class LogLine(_JsonRow):
     """One line of a run's log."""
 
     id: int
@@ -124,4 +132,4 @@ class RunDetails(Run):
             "events": [Event.from_json(each) for each in row["events"]],
             "log": [LogLine.from_json(each) for each in row["log"]],
         }
-        return cls(**{name: parts.get(name, _value(name, value)) for name, value in row.items()})
+        return cls(**{name: parts.get(name, _from_json(name, value)) for name, value in row.items()})

@@ -4,10 +4,12 @@ Lambda answers with 6 MB at most, and JSON inside of JSON may double in size. Ea
 size as JSON as well as by its length; pages of the whole list say where to go on.
 """
 
+import json
 from typing import Literal, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import unchanged
+from slowmatch.jobs.model import RunDetails
 from slowmatch.jobs.queries.runs import RUN_FIELDS
 
 LOG_LINES = 1_000
@@ -54,11 +56,14 @@ _LISTS: dict[Part, _List] = {
 }
 
 
-def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
-    """The run with its last attempts, events and `log_lines` of its log, as JSON text.
+def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> RunDetails | None:
+    """The run with its last attempts, events and `log_lines` of its log; None when there is no such run."""
+    text = json_details(con, run_id, log_lines)
+    return RunDetails.from_json(json.loads(text)) if text else None
 
-    `attempts_earlier`, `events_earlier` and `log_earlier` are the numbers of those before.
-    """
+
+def json_details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
+    """As `details`, as JSON text."""
     key = ("details", run_id, log_lines)
     rows = unchanged(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
     return rows[0][0] if rows else None

@@ -1,27 +1,23 @@
 """Runs as people see them: one by one, and in lists."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import unchanged
 from slowmatch.db.work_mem import room
 from slowmatch.jobs.definition import MAX_JSON_BYTES
-from slowmatch.jobs.lifecycle.actions import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
+from slowmatch.jobs.model import ListedRun, Run
 from slowmatch.jobs.run_filter import RunFilter
 
-__all__ = [
-    "BULK",
-    "ELIGIBLE",
-    "FINAL",
-    "RUN_FIELDS",
-    "Changed",
-    "bulk_count",
-    "change",
-    "describe",
-    "find",
-    "get",
-    "page",
-]
+LONGEST = 500
+"""The most runs on a page."""
+
+TRACEBACK_SHOWN = 2_000
+"""Characters of a traceback that a list shows: its end, where the error is."""
 
 LISTED_ERROR = 1_000
 """Characters of an error that a list has; the run itself has all of it."""
@@ -51,16 +47,16 @@ RUN_FIELDS = f"""{_COMMON}, 'error', run.error,
 """
 
 
-def find(con: Connection, run_id: str) -> dict[str, Any] | None:
-    """The run, or None. `cut` has the sizes of payload and result in bytes where they are too large to be read."""
+def find(con: Connection, run_id: str) -> Run | None:
+    """The run, or None."""
     rows = con.query(
-        f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = CAST(:id AS uuid)", id=run_id
+        f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = :id::uuid", id=run_id
     )
-    return rows[0][0] if rows else None
+    return Run.from_json(rows[0][0]) if rows else None
 
 
-def get(con: Connection, run_id: str) -> dict[str, Any]:
-    """The run, which is there. Raises LookupError."""
+def get(con: Connection, run_id: str) -> Run:
+    """The run. Raises LookupError when there is none."""
     run = find(con, run_id)
     if run is None:
         raise LookupError(f"there is no run {run_id}")
@@ -68,26 +64,38 @@ def get(con: Connection, run_id: str) -> dict[str, Any]:
 
 
 def describe(con: Connection, run_id: str) -> str:
-    """Why a run cannot be claimed, in words."""
+    """Why a run cannot be claimed."""
     run = find(con, run_id)
     if run is None:
         return "there is no such run"
-    return f"the run of {run['job']} is {run['state']}, attempt {run['attempt']}, due {run['due_at']}"
+    return f"the run of {run.job} is {run.state}, attempt {run.attempt}, due {run.due_at.isoformat()}"
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
+    """Some runs, newest first, and the id that the next page goes on before, None at the end."""
+
+    items: list[ListedRun]
+    last: str | None
+
+
+class JsonPage(NamedTuple):
+    """As `Page`, with the runs as the text of a JSON array. `number` counts them, one of the next page included."""
+
     items: str
     last: str | None
     number: int
 
 
-def page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
-    """One page, newest first, as JSON text, and the id to go on before (None at the end)."""
-    found = unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
-    return found.items, found.last
+def page(con: Connection, wanted: RunFilter, before: str | None = None, limit: int = LONGEST) -> Page:
+    found = json_page(con, wanted, before, limit)
+    return Page([ListedRun.from_json(run) for run in json.loads(found.items)], found.last)
 
 
-def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> _Page:
+def json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
+    return unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
+
+
+def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
     where, params = wanted.where()
     if before is not None:
         where += " AND run.id < CAST(:before AS uuid)"
@@ -111,11 +119,10 @@ def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -
 # How often a word occurs shows in the newest runs. They fill the page of a common one; where as many turned up as
 # promise a page, a longer walk fills it; the rest is rare enough to be collected through the indexes of words.
 WALKED, FAR = 2_000, 50_000
-LONGEST = 500
 
 
 # The constant limit lets PostgreSQL keep its plan: with none but a parameter it would plan for every page.
-def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _Page:
+def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> JsonPage:
     limit = min(limit, LONGEST)
     ((items, number, last),) = con.query(
         f"""
@@ -132,4 +139,29 @@ def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _
         limit=limit,
         **params,
     )
-    return _Page(items, last if number > limit else None, number)
+    return JsonPage(items, last if number > limit else None, number)
+
+
+@dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """The current or last attempt of a run, as lists show it: with the end of its traceback."""
+
+    worker: str
+    started_at: datetime
+    finished_at: datetime | None
+    traceback: str | None
+
+
+def last_attempts(con: Connection, ids: Sequence[str]) -> dict[str, LastAttempt]:
+    """The current or last attempt of each run that has one, by the run's id."""
+    rows = con.query(_LAST_ATTEMPTS, ids=list(ids), characters=TRACEBACK_SHOWN) if ids else []
+    return {run_id: LastAttempt(*attempt) for run_id, *attempt in rows}
+
+
+_LAST_ATTEMPTS = """
+    SELECT run.id::text, attempt.worker, attempt.started_at, attempt.finished_at,
+           right(attempt.traceback, :characters::integer)
+    FROM job_run AS run
+    JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
+    WHERE run.id = ANY(:ids::uuid[])
+"""

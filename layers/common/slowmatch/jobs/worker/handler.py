@@ -10,8 +10,8 @@ from slowmatch import telemetry
 from slowmatch.db import Connection, StatementError, Unavailable, connection
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle import actions, disabled_jobs, finish, promotion, scheduled_runs
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle import disabled_jobs, finish, promotion, scheduled_runs
 from slowmatch.jobs.lifecycle.enqueue import enqueue
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.context import Context
@@ -180,14 +180,14 @@ class Worker:
         else:
             run_id = self._start(self._spec.check(request["payload"]), request.get("occurrence"))
         run = runs.get(self._con, run_id)
-        if run["state"] in ("scheduled", "failed"):
+        if run.state in ("scheduled", "failed"):
             follows = (
-                f"it will be tried again at {run['due_at']}"
-                if run["state"] == "scheduled"
+                f"it will be tried again at {run.due_at.isoformat()}"
+                if run.state == "scheduled"
                 else "no retry follows"
             )
-            raise AttemptFailed(run_id, f"run {run_id} failed: {run['error']}; {follows}")
-        return run
+            raise AttemptFailed(run_id, f"run {run_id} failed: {run.error}; {follows}")
+        return run.to_json()
 
     def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
         if occurrence and scheduled_runs.is_answered(self._con, self._spec.name, occurrence):
@@ -215,12 +215,12 @@ class Worker:
 
     def _rerun(self, run_id: str) -> str:
         run = runs.find(self._con, run_id)
-        if run is None or run["job"] != self._spec.name:
+        if run is None or run.job != self._spec.name:
             raise EventError(f"there is no run {run_id} of {self._spec.name}")
         for action in ("requeue", "run-now"):
-            if run["state"] in runs.ELIGIBLE[action]:
-                runs.change(self._con, action, ids=[run_id], actor="direct invocation", send=False)
-        attempt = run["attempt"] + 1
+            if run.state in actions.ELIGIBLE[action]:
+                actions.change(self._con, action, ids=[run_id], actor="direct invocation", send=False)
+        attempt = run.attempt + 1
         try:
             claim = claims.claim(self._con, self._spec.name, run_id, attempt, self._holder())
         except claims.Busy as busy:
