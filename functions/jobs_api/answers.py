@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, UnknownJob
 from slowmatch.jobs.lifecycle.enqueue import KeyReused
-from slowmatch.jobs.queries.overview import NoSchedule
+from slowmatch.jobs.lifecycle.pause import NoSchedule
 
 STATUSES: dict[type[Exception], int] = {UnknownJob: 404, KeyReused: 409, NoSchedule: 409}
 

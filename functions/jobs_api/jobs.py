@@ -18,8 +18,9 @@ from slowmatch.http.auth.job_roles import role_of
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.lifecycle import pause as pauses
 from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.queries import job_summaries, runs
 
 KEY_MAX = 200
 router = Router()  # type: ignore[no-untyped-call]
@@ -28,7 +29,7 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/api/jobs", summary="List the jobs", responses=documented(200, "All jobs", JobList))
 def list_jobs() -> Response[str]:
     con = connection()
-    return answer(200, json.dumps({"items": overview.jobs(con, con.now())}))
+    return answer(200, {"items": [job.to_json() for job in job_summaries.list_jobs(con, con.now())]})
 
 
 @router.get("/api/jobs/<job>", summary="Read a job", responses=documented(200, "The job", Job))
@@ -64,7 +65,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    overview.pause(con, job_spec(job).name, who, pause.note, con.now())
+    pauses.pause(con, job_spec(job).name, who, pause.note, con.now())
     return _job(job)
 
 
@@ -74,13 +75,13 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
 @allow(Role.OPERATOR)
 def resume_job(job: JobName) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    overview.resume(con, job_spec(job).name, who, con.now())
+    pauses.resume(con, job_spec(job).name, who, con.now())
     return _job(job)
 
 
 def _job(name: str) -> Response[str]:
     con = connection()
-    return answer(200, json.dumps(overview.job_card(con, name, con.now())))
+    return answer(200, job_summaries.summary_of(con, name, con.now()).to_json())
 
 
 def _due(new: NewRun, now: datetime) -> datetime | None:

@@ -1,11 +1,12 @@
 """What is answered about jobs and runs, for the OpenAPI document; all times are UTC."""
 
-import uuid
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from slowmatch.http.answer import Answer
 from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
+from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
 class Done(Answer):
@@ -48,83 +49,9 @@ class TextPage(Answer):
     next: str | None
 
 
-class JobField(Answer):
-    """A field of a job's payload. `bounds` limits its values, by the names of JSON Schema: minimum, enum, ...
-
-    A field that is left out has its `default`; one that is `required` has none.
-    """
-
-    type: Literal["boolean", "integer", "number", "text", "choice", "date", "time", "addresses"]
-    description: str
-    default: Any
-    required: bool
-    bounds: dict[str, Any]
-
-
-class Paused(Answer):
-    """Since when a schedule is paused, by whom and why."""
-
-    at: datetime
-    by: str
-    note: str | None
-
-
-class LastRun(Answer):
-    id: uuid.UUID
-    state: RunState
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
-class EndedRun(Answer):
-    """`duration_ms` is the last attempt's, null for a run that never started."""
-
-    id: uuid.UUID
-    state: RunState
-    created_at: datetime
-    duration_ms: float | None
-
-
-class Depth(Answer):
-    """How many; `capped` says that there are more."""
-
-    number: int
-    capped: bool
-
-
-class Job(Answer):
-    """A job of the catalog and what is known about its runs.
-
-    A job that is not `scheduled` runs only when somebody with `role` starts it; this is null until the dispatcher
-    has looked for the job's rule. `disabled` says why the job cannot run, null if it can.
-    `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
-    `success_rate` (0 to 1), `p50_ms` and `p95_ms` are of the last seven days, null when nothing ended.
-    `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
-    """
-
-    name: str
-    description: str
-    fields: dict[str, JobField]
-    exclusive: bool
-    overlap: str
-    max_attempts: int
-    scheduled: bool | None
-    role: Literal["operator", "admin"]
-    disabled: str | None
-    schedule: str | None
-    words: str | None
-    schedule_enabled: bool | None
-    next: list[datetime]
-    paused: Paused | None
-    last_run: LastRun | None
-    last_error: str | None
-    recent: list[EndedRun]
-    missed: int
-    success_rate: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    queue_depth: Depth
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobSummary):
+    __doc__ = JobSummary.__doc__
 
 
 class JobList(Answer):

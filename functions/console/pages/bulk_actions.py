@@ -17,7 +17,7 @@ from slowmatch.http import timestamps
 from slowmatch.http.problem import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import runs
 
 DONE = {"requeue": "requeued", "run-now": "queued to run now", "delete": "deleted"}
 ASKED = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
@@ -96,7 +96,7 @@ def _page(
         request,
         "bulk.html",
         con=con,
-        counts=overview.counts(con),
+        counts=runs.counts(con),
         heading=heading,
         fields=fields,
         back=back,

@@ -9,9 +9,8 @@ from console.views import charts, warnings
 from console.web import render
 from console.web.request import Request
 from slowmatch.db import Connection
-from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.model import RunState
-from slowmatch.jobs.queries import overview, runs, waiting
+from slowmatch.jobs.queries import health, queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
 
 FAILURES = 5
@@ -20,20 +19,20 @@ RUNNING = 10
 
 def show(request: Request, con: Connection) -> Response[str]:
     now, span = con.now(), charts.window(request)
-    alerts, depths = overview.alerts(con, now), messages.depths()
+    facts, depths = health.facts(con, now), queue_depths.depths()
     return render.page(
         request,
         "overview.html",
         con=con,
-        counts=overview.counts(con),
-        alerts=alerts,
-        boxes=warnings.boxes(alerts, depths, now),
-        wrong=warnings.wrong(alerts, depths, con.clock_offset, now),
+        counts=runs.counts(con),
+        paused=facts.paused_jobs,
+        boxes=warnings.boxes(facts, depths, now),
+        wrong=warnings.links(health.problems(facts, depths, con.clock_offset, now)),
         realtime=charts.realtime(con, now),
         history=charts.history(con, now, span),
         window=span,
         depths=depths,
-        queues=waiting.queues(con, now),
+        queues=queue_depths.waiting_runs(con, now),
         failures=_runs(con, "failed", FAILURES),
         running=_runs(con, "processing", RUNNING),
     )

@@ -13,7 +13,7 @@ from console.web.request import Request
 from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.queries import overview, runs, waiting
+from slowmatch.jobs.queries import queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.settings import settings
 
@@ -34,8 +34,8 @@ def show(request: Request, con: Connection, name: str) -> Response[str]:
         offers=run_filter.choices(asked),
         runs=rows,
         next=asked.address(request.path, before=last) if last else None,
-        counts=overview.counts(con),
-        queues=waiting.queues(con, con.now()) if name == "enqueued" else None,
+        counts=runs.counts(con),
+        queues=queue_depths.waiting_runs(con, con.now()) if name == "enqueued" else None,
         kept_days=_kept_days(kind),
         bulk=_bulk(request, con, kind, asked.wanted, more=bool(last or asked.before)),
     )

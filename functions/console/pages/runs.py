@@ -15,7 +15,7 @@ from slowmatch.http.problem import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.model import Run, RunDetails
-from slowmatch.jobs.queries import run_details, runs, waiting
+from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200
 """How many lines of the log the page shows unless it is asked for the whole."""
@@ -46,7 +46,7 @@ def run_page(run_id: str) -> Response[str]:
         history=run_view.history(run),
         figures=run_view.figures(run, con.now()),
         actions=run_view.actions(run),
-        ahead=waiting.ahead(con, run.job) if run.state == "enqueued" else None,
+        ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
     )
 
 

@@ -14,10 +14,10 @@ from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle import finish
-from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.lifecycle import finish, pause
+from slowmatch.jobs.model import Run, RunState
 from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.queries.job_summaries import EndedRun
 from tests.integration.console.conftest import Browse, Page
 
 NASTY = "<script>alert(1)</script>"
@@ -121,11 +121,16 @@ def test_one_run_is_not_said_to_be_many(browse: Browse, con: Connection) -> None
     assert ">Last 1 run<" in page.text and 'aria-label="Last 1 run: ' in page.text
 
 
+ENDED: list[tuple[RunState, int | None]] = [
+    ("succeeded", 500),
+    ("deleted", 300_000),
+    ("succeeded", 1_000),
+    ("failed", None),
+]
+
+
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
-    recent = [
-        {"state": state, "duration_ms": ms, "created_at": "2026-11-24T02:00:00+00:00"}
-        for state, ms in (("succeeded", 500), ("deleted", 300_000), ("succeeded", 1_000), ("failed", None))
-    ]
+    recent = [EndedRun("an id", state, datetime(2026, 11, 24, 2, tzinfo=UTC), ms) for state, ms in ENDED]
     assert [bar["place"]["height"] for bar in job_view.bars(recent)] == [16, 32, 32, job_view.LEAST]
 
 
@@ -288,10 +293,10 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
     browse: Browse, con: Connection
 ) -> None:
     assert "Pauses" not in browse.get("/jobs/db-cleanup").text
-    overview.pause(con, "record-expiry", "ann", "elsewhere", con.now())
+    pause.pause(con, "record-expiry", "ann", "elsewhere", con.now())
     for week in range(3):
-        overview.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", con.now())
-        overview.resume(con, "db-cleanup", "lee@example.com", con.now())
+        pause.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", con.now())
+        pause.resume(con, "db-cleanup", "lee@example.com", con.now())
     page = browse.get("/jobs/db-cleanup").text
     told = re.findall(
         r'<tr id="pause-event-\d+"><td class="nowrap">(\w+)</td><td><time .*?</td>'

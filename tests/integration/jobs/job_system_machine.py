@@ -15,9 +15,8 @@ from hypothesis.stateful import invariant, precondition
 
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.lifecycle.scheduled_runs import pause_of
-from slowmatch.jobs.queries import overview
 from slowmatch.testing.postgres import EMPTY
 from tests.integration.jobs import invariants
 from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
@@ -98,9 +97,9 @@ class JobSystemMachine(DispatcherRules):
     @step(job=some_job)
     def pause_or_resume(self, job: str) -> None:
         if pause_of(self.con, job):
-            overview.resume(self.con, job, "ann", self.con.now())
+            pause.resume(self.con, job, "ann", self.con.now())
         else:
-            overview.pause(self.con, job, "ann", None, self.con.now())
+            pause.pause(self.con, job, "ann", None, self.con.now())
 
     @precondition(lambda self: self.before)
     @step(action=st.sampled_from(["requeue", "run-now", "delete"]), which=one_of_many)

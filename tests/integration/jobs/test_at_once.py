@@ -13,8 +13,9 @@ from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, retention
-from slowmatch.jobs.lifecycle import actions, finish, messages, promotion
+from slowmatch.jobs.lifecycle import actions, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
@@ -157,7 +158,7 @@ def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
     con: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     con.query("INSERT INTO job (name) VALUES (:job)", job=JOB)
-    monkeypatch.setattr(messages, "depths", lambda: messages.Depths({JOB: {"dead": 2}}))
+    monkeypatch.setattr(queue_depths, "depths", lambda: queue_depths.Depths({JOB: {"dead": 2}}))
     while_waited_for(
         con,
         lambda: retention.report_dead_letters(con, con.now()),

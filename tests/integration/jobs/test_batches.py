@@ -18,7 +18,7 @@ from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import messages as queue
 from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import runs, waiting
+from slowmatch.jobs.queries import runs
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import TICK, Killed, Queues, Work
 
@@ -111,9 +111,9 @@ def test_only_a_run_of_an_exclusive_job_stands_before_the_next(
     work.spec = JOBS[job]
     (message,) = put(con, 1, job)
     found: list[str | None] = []
-    work.handler = lambda context: found.append(waiting.ahead(con, job))
+    work.handler = lambda context: found.append(runs.blocking_run(con, job))
     work.deliver(message)
-    assert found == [message["run_id"] if stands else None] and waiting.ahead(con, job) is None
+    assert found == [message["run_id"] if stands else None] and runs.blocking_run(con, job) is None
 
 
 def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:

@@ -9,8 +9,8 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import actions, scheduled_runs
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.lifecycle import actions, pause, scheduled_runs
+from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.jobs.worker.handler import AttemptFailed
 from tests.integration.jobs.conftest import TICK, Queues, Work
@@ -85,7 +85,7 @@ def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> No
 
 
 def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connection) -> None:
-    overview.pause(con, "record-expiry", "ann", None, con.now())
+    pause.pause(con, "record-expiry", "ann", None, con.now())
     assert work.invoke({})["state"] == "succeeded"
 
 

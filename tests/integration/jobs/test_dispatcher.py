@@ -13,8 +13,8 @@ from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, retention
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.queries import overview, schedules
+from slowmatch.jobs.lifecycle import messages, pause
+from slowmatch.jobs.queries import health, job_summaries
 from slowmatch.records import store as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
@@ -212,7 +212,7 @@ def test_figures_are_kept_for_more_than_a_year_and_sent_mail_as_long_as_failures
     now = con.now()
     for days in (91, 399, 401):
         at = now - timedelta(days=days)
-        overview.pause(con, "db-cleanup", "ann", None, at)
+        pause.pause(con, "db-cleanup", "ann", None, at)
         con.query("INSERT INTO job_hour (job, hour) VALUES ('db-cleanup', :at)", at=at)
         con.query(
             """
@@ -288,13 +288,13 @@ def test_a_tick_that_comes_after_it_was_missed_is_missed_no_more(con: Connection
     )
     now = datetime.fromisoformat("2026-11-24T01:30:00+00:00")
     assert retention.report_missed(con, now) == 1
-    assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 1
+    assert {job.name: job.missed for job in job_summaries.list_jobs(con, now)}["record-expiry"] == 1
     work.tick("2026-11-24T00:00:00Z")
-    assert schedules.seen(con)["record-expiry"]["missed"] == [now.replace(minute=0)]
+    assert job_summaries.checked_schedules(con)["record-expiry"].missed == [now.replace(minute=0)]
     work.tick("2026-11-24T01:00:00Z")
-    assert schedules.seen(con)["record-expiry"]["missed"] == []
-    assert {job["name"]: job["missed"] for job in overview.jobs(con, now)}["record-expiry"] == 0
-    assert '"missed" : 0' in overview.stats(con, now, 24)
+    assert job_summaries.checked_schedules(con)["record-expiry"].missed == []
+    assert {job.name: job.missed for job in job_summaries.list_jobs(con, now)}["record-expiry"] == 0
+    assert '"missed" : 0' in health.stats(con, now, 24)
 
 
 def test_whether_a_job_is_scheduled_is_known_from_the_first_look_at_its_rule(
@@ -303,17 +303,17 @@ def test_whether_a_job_is_scheduled_is_known_from_the_first_look_at_its_rule(
     rules = boto3.client("events")
     rules.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
     jobs = ("db-cleanup", "send-test-mail")
-    assert [overview.job_card(con, job, con.now())["scheduled"] for job in jobs] == [None, None]
+    assert [job_summaries.summary_of(con, job, con.now()).scheduled for job in jobs] == [None, None]
     retention.read_schedules(con, con.now(), "slowmatch-test")
     rules.delete_rule(Name="slowmatch-test-db-cleanup")
-    assert [overview.job_card(con, job, con.now())["scheduled"] for job in jobs] == [True, False]
+    assert [job_summaries.summary_of(con, job, con.now()).scheduled for job in jobs] == [True, False]
     retention.read_schedules(con, con.now(), "slowmatch-test")
-    assert overview.job_card(con, "db-cleanup", con.now())["scheduled"] is False
+    assert job_summaries.summary_of(con, "db-cleanup", con.now()).scheduled is False
 
 
 def test_a_pause_before_the_first_look_at_the_rule_says_nothing_about_it(con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", None, con.now())
-    assert overview.job_card(con, "db-cleanup", con.now())["scheduled"] is None
+    pause.pause(con, "db-cleanup", "ann", None, con.now())
+    assert job_summaries.summary_of(con, "db-cleanup", con.now()).scheduled is None
 
 
 def test_a_rule_is_kept_as_it_was_last_read(
@@ -351,7 +351,7 @@ def test_a_rule_that_is_gone_or_not_understood_stops_nothing(
         "ON CONFLICT (name) DO UPDATE "
         "SET schedule = EXCLUDED.schedule, schedule_enabled = true, ticks_checked_to = EXCLUDED.ticks_checked_to"
     )
-    assert overview.jobs(con, con.now())[0]["next"] == []
+    assert job_summaries.list_jobs(con, con.now())[0].next == []
     assert retention.report_missed(con, con.now()) == 0
     dispatcher({}, lambda_context)
     assert con.query("SELECT schedule FROM job WHERE name = 'db-cleanup'") == [[None]]

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import Count
+from slowmatch.db.counts import CappedCount
+from slowmatch.db.text_search import MAX_PAGE_ROWS
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.model import ListedRun
-from slowmatch.jobs.queries import counts, runs, workers
+from slowmatch.jobs.queries import runs, workers
 from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import Queues
 from tests.integration.records.plans import indexes_of
@@ -70,7 +71,7 @@ def test_pages_counts_and_workers_come_from_indexes(
 ) -> None:
     for wanted, index in PAGES:
         assert index in _indexes(crowd, wanted, monkeypatch), wanted
-    assert "job_run_state" in indexes_of(crowd, counts.CENSUS.sql)
+    assert "job_run_state" in indexes_of(crowd, runs.COUNTS.sql)
     now = crowd.now()
     used = indexes_of(crowd, workers._WORKERS, now=now, since=now - DAY / 48, began=now - DAY / 32)
     assert "job_attempt_started" in used
@@ -84,8 +85,8 @@ def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
 ) -> None:
     found = []
     for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
-        monkeypatch.setattr(runs, "WALKED", walked)
-        monkeypatch.setattr(runs, "FAR", far)
+        monkeypatch.setattr(runs, "FIRST_WALK", walked)
+        monkeypatch.setattr(runs, "LONG_WALK", far)
         crowd.query("SELECT pg_current_xact_id()")  # nothing kept from before
         found.append([runs.page(crowd, RunFilter(text=text), None, limit) for limit in (1, 9, 200)])
     assert found[0] == found[1] == found[2]
@@ -102,8 +103,8 @@ def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -
 
 
 def test_a_page_has_a_largest_size_and_goes_on(crowd: Connection) -> None:
-    page = runs.page(crowd, RunFilter(), limit=runs.LONGEST + 100)
-    assert len(page.items) == runs.LONGEST and page.items[-1].id == page.last
+    page = runs.page(crowd, RunFilter(), limit=MAX_PAGE_ROWS + 100)
+    assert len(page.items) == MAX_PAGE_ROWS and page.items[-1].id == page.last
 
 
 def test_blank_text_is_no_filter(crowd: Connection) -> None:
@@ -160,7 +161,7 @@ COUNTED = [
 
 def test_a_bulk_count_is_what_the_action_would_change(crowd: Connection) -> None:
     for wanted, action, number in COUNTED:
-        assert actions.bulk_count(crowd, wanted, action) == Count(number, capped=False), wanted
+        assert actions.bulk_count(crowd, wanted, action) == CappedCount(number, capped=False), wanted
 
 
 def test_bulk_actions_on_a_text_change_what_was_counted(crowd: Connection, queues: Queues) -> None:

@@ -13,10 +13,10 @@ from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import Cancelled, Continue, Permanent, enqueue
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import actions, finish
+from slowmatch.jobs.lifecycle import actions, finish, pause
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.executor import TRACEBACK_MAX
 from tests.integration.jobs.conftest import TICK, Queues, Work
 
@@ -253,16 +253,16 @@ def test_a_message_in_another_jobs_queue_starts_nothing(work: Work, con: Connect
 
 
 def test_a_paused_schedule_skips_with_the_note_and_a_person_still_runs(work: Work, con: Connection) -> None:
-    overview.pause(con, "record-expiry", "ann", "moving house", con.now())
+    pause.pause(con, "record-expiry", "ann", "moving house", con.now())
     work.tick()
     assert work.run().state == "deleted"
     assert "ann: moving house" in work.events(work.run().id)[0][2]
     enqueue(con, "record-expiry")
     work.deliver(message(work.runs()[1], 1))
-    overview.pause(con, "record-expiry", "cid", None, con.now())
+    pause.pause(con, "record-expiry", "cid", None, con.now())
     work.tick("2026-11-24T03:00:00Z")
     assert work.events(work.runs()[2].id)[0][2] == "skipped: paused by cid"
-    overview.resume(con, "record-expiry", "bob", con.now())
+    pause.resume(con, "record-expiry", "bob", con.now())
     work.tick("2026-11-24T04:00:00Z")
     assert len(work.seen) == 2
 
@@ -358,10 +358,10 @@ def test_a_tick_whose_schedule_is_resumed_this_very_moment_runs(
 
     def resume_after(*about: Any, **further: Any) -> claims.ClaimedAttempt | None:
         claim = start(*about, **further)
-        overview.resume(con, "record-expiry", "ann", con.now())
+        pause.resume(con, "record-expiry", "ann", con.now())
         return claim
 
-    overview.pause(con, "record-expiry", "ann", None, con.now())
+    pause.pause(con, "record-expiry", "ann", None, con.now())
     monkeypatch.setattr(claims, "start", resume_after)
     assert work.tick() == []
     assert work.run().state == "succeeded"

@@ -12,6 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import redelivery, retention
 from slowmatch.jobs.lifecycle import messages as jobs_queue
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.notifications import publish_waiting
 from slowmatch.notifications.trouble import trouble
@@ -89,7 +90,7 @@ def test_dead_letters_are_told_when_there_are_more_than_before(telling: Telling,
     client = boto3.client("sqs")
 
     def look() -> list[Any]:
-        jobs_queue._read.clear()
+        queue_depths._read.clear()
         telling.dispatch()
         return [row[2]["count"] for row in rows(con)]
 

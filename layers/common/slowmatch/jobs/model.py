@@ -18,7 +18,7 @@ _TIMES = ("at", "occurrence", "lease_until")
 """Fields that are times, besides those whose names end in `_at`."""
 
 
-class _JsonRow:
+class JsonRow:
     """Reads the JSON that PostgreSQL builds of a row, and writes it again."""
 
     @classmethod
@@ -38,7 +38,7 @@ def _from_json(name: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRun(_JsonRow):
+class ListedRun(JsonRow):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
 
     id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
@@ -73,7 +73,7 @@ class Run(ListedRun):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt(_JsonRow):
+class Attempt(JsonRow):
     """One attempt of a run; without an outcome it is processing."""
 
     number: int
@@ -88,7 +88,7 @@ class Attempt(_JsonRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event(_JsonRow):
+class Event(JsonRow):
     """A change of a run's state: why, and by whom."""
 
     id: int
@@ -100,7 +100,7 @@ class Event(_JsonRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine(_JsonRow):
+class LogLine(JsonRow):
     """One line of a run's log."""
 
     id: int

@@ -14,7 +14,7 @@ from slowmatch.jobs.dispatcher import schedule_history
 from slowmatch.jobs.dispatcher.duty import for_each
 from slowmatch.jobs.dispatcher.rollup import roll_up
 from slowmatch.jobs.dispatcher.schedule_history import Seen
-from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings
 from slowmatch.text import to_json
 
@@ -175,7 +175,7 @@ def report_dead_letters(con: Connection, now: datetime, deadline: Deadline = NEV
 
     Raises RuntimeError when some queues could not be read, after those that could.
     """
-    found = messages.depths()
+    found = queue_depths.depths()
     noted = for_each(
         found.jobs, str, lambda job: _note_dead_letters(con, now, job, found.jobs[job]["dead"]), deadline
     )

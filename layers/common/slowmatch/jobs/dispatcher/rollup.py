@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.jobs.queries.hours import counted_to, hour_of
+from slowmatch.jobs.queries.metrics import counted_to, start_of_hour
 
 CATCH_UP = timedelta(hours=22)
 """After a longer silence older hours stay as they are: their runs may be purged already."""
@@ -12,7 +12,8 @@ CATCH_UP = timedelta(hours=22)
 def roll_up(con: Connection, now: datetime) -> None:
     """Count the last two hours again, and those that an earlier silence left; repeating it changes nothing."""
     start = max(
-        min(hour_of(now) - timedelta(hours=1), hour_of(counted_to(con, now))), hour_of(now - CATCH_UP)
+        min(start_of_hour(now) - timedelta(hours=1), start_of_hour(counted_to(con, now))),
+        start_of_hour(now - CATCH_UP),
     )
     with con.transaction():
         con.query(HOURS, start=start, now=now)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import Count, capped, counting
+from slowmatch.db.counts import CappedCount, count_up_to_cap
 from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.lifecycle import messages, promotion
 from slowmatch.jobs.run_filter import RunFilter
@@ -129,9 +129,11 @@ _CHANGE = {
 }
 
 
-def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
+def bulk_count(con: Connection, wanted: RunFilter, action: str) -> CappedCount:
     """How many of the runs that `wanted` names `action` would change, up to COUNTED."""
-    return capped(unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)), COUNTED)
+    return CappedCount.of(
+        unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)), COUNTED
+    )
 
 
 def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
@@ -139,8 +141,9 @@ def _counted(con: Connection, wanted: RunFilter, action: str) -> int:
     search = wanted.search(params)
     if search is not None:
         where += f" AND {search}"
+    rows = f"job_run AS run WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))"
     ((number,),) = con.query(
-        f"SELECT {counting(f'job_run AS run WHERE {where} AND run.state = ANY(CAST(:eligible AS text[]))', COUNTED)}",
+        f"SELECT {count_up_to_cap(rows, COUNTED)}",
         eligible=list(ELIGIBLE[action]),
         **params,
     )

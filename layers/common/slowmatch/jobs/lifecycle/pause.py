@@ -5,7 +5,6 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.unchanged import unchanged
-from slowmatch.jobs.queries.schedules import is_scheduled
 
 SHOWN = 5
 
@@ -15,6 +14,18 @@ class NoSchedule(Exception):
 
     def __init__(self, job: str) -> None:
         super().__init__(f"{job} has no schedule that could be paused")
+
+
+def has_schedule(schedule: str | None, history: list[Any]) -> bool | None:
+    """Whether a rule starts the job, by its row in `job`; None until the dispatcher has looked for the rule."""
+    if schedule is not None:
+        return True
+    return False if history else None
+
+
+def is_scheduled(con: Connection, job: str) -> bool | None:
+    rows = con.query("SELECT schedule, schedule_history FROM job WHERE name = :job", job=job)
+    return has_schedule(*rows[0]) if rows else None
 
 
 def pause(con: Connection, job: str, actor: str, note: str | None, now: datetime) -> None:
