@@ -13,7 +13,7 @@ from slowmatch.db import Connection, SchemaMissing, Unavailable
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.jobs.catalog import FLAWS
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle.disabled_jobs import note_flaw
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.queries.queue_depths import Depths
@@ -32,7 +32,7 @@ def ask(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.Monk
     """All is well until a test changes something. `headers` and `cookies` go along with the request."""
     monkeypatch.setattr(queue_depths, "depths", lambda: Depths({"db-cleanup": EMPTY}))
     monkeypatch.setattr(health, "public_health", health.PublicHealth())
-    retention.note_tick(con, con.now())
+    heartbeat.store_pass(con, con.now())
 
     def ask(source_ip: str = "127.0.0.1", cookie: str = "", **headers: str) -> tuple[int, dict[str, Any]]:
         event = {
@@ -82,15 +82,15 @@ def test_all_is_well(ask: Ask) -> None:
 
 
 def test_a_dispatcher_that_missed_two_ticks_is_not(ask: Ask, con: Connection) -> None:
-    retention.note_tick(con, con.now() - timedelta(minutes=11))
+    heartbeat.store_pass(con, con.now() - timedelta(minutes=11))
     assert ask()[0] == 200
-    retention.note_tick(con, con.now() - timedelta(minutes=12))
+    heartbeat.store_pass(con, con.now() - timedelta(minutes=12))
     assert unwell(ask()) == ["dispatcher"]
 
 
 def test_a_duty_that_fails_for_a_while_is_not_and_is_told_at_once(ask: Ask, con: Connection) -> None:
     failed, now = {"send due runs of db-cleanup": "its queue does not exist"}, con.now()
-    retention.note_tick(con, now, {}, failed)
+    heartbeat.store_pass(con, now, {}, failed)
     status, said = ask()
     told = (
         "the dispatcher cannot send due runs of db-cleanup: its queue does not exist,"
@@ -98,8 +98,8 @@ def test_a_duty_that_fails_for_a_while_is_not_and_is_told_at_once(ask: Ask, con:
     )
     assert (status, said["dispatcher"]["detail"]) == (200, told)
     con.query("DELETE FROM dispatcher_tick")
-    retention.note_tick(con, now - timedelta(minutes=12), {}, failed)
-    retention.note_tick(con, now, {}, failed)
+    heartbeat.store_pass(con, now - timedelta(minutes=12), {}, failed)
+    heartbeat.store_pass(con, now, {}, failed)
     assert unwell(ask()) == ["dispatcher"]
 
 
@@ -135,7 +135,7 @@ def test_dead_letters_are_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("seconds", [-31, 31])
 def test_a_clock_that_is_wrong_is_not(ask: Ask, con: Connection, seconds: int) -> None:
     con._clock_offset = timedelta(seconds=seconds)
-    retention.note_tick(con, con.now())
+    heartbeat.store_pass(con, con.now())
     assert unwell(ask()) == ["clock"]
 
 

@@ -11,7 +11,7 @@ from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import JOBS, enqueue
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause
 from slowmatch.records import store as records
 from tests.integration.console import shelf
@@ -115,7 +115,7 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
 def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
     browse: Browse, con: Connection, queues: None
 ) -> None:
-    retention.note_tick(
+    heartbeat.store_pass(
         con, con.now(), {"sent": 3, "lost": 0}, {"send due runs of db-cleanup": "its queue <is gone>"}
     )
     shelf.put(con, "enqueued", job="old-job")

@@ -12,7 +12,8 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import schedules
+from slowmatch.jobs.dispatcher.schedules import RuleState
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish, pause
 from slowmatch.jobs.model import Run, RunState
@@ -368,7 +369,7 @@ def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, addre
 def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_without_its_form(
     browse: Browse, con: Connection
 ) -> None:
-    retention.keep_schedule(con, con.now(), "send-test-mail", None, False)
+    schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
     shown = card(browse.get("/jobs"), "send-test-mail")
     assert "None: it runs when somebody starts it." in shown
     assert "Send a test mail" in shown

@@ -13,7 +13,7 @@ from jobs_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.http.auth.authentication import THIS_MACHINE
 from slowmatch.jobs import JOBS, enqueue
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import heartbeat, rollup, schedules
 from slowmatch.jobs.model import Run, RunDetails
 from slowmatch.jobs.queries import runs
 from tests.conftest import request_context
@@ -166,7 +166,7 @@ def test_answers_have_the_shape_that_the_document_gives_them(
     work.handler = lambda context: 1 / 0
     work.tick("2026-11-24T02:00:00Z")
     call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
-    retention.roll_up(con, later(hours=1))
+    rollup.roll_up(con, later(hours=1))
     answers: list[tuple[type[Any], Any]] = [
         (shapes.JobList, call("GET", "/api/jobs")[1]),
         (shapes.Job, call("GET", "/api/jobs/record-expiry")[1]),
@@ -202,8 +202,8 @@ def test_pause_and_resume_say_who_and_why(call: Any) -> None:
 def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, lambda_context: Any) -> None:
     events = boto3.client("events")
     events.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
-    retention.events.cache_clear()
-    retention.read_schedules(con, con.now(), "slowmatch-test")
+    schedules.events.cache_clear()
+    schedules.read_schedules(con, con.now(), stack="slowmatch-test")
     (job,) = (job for job in call("GET", "/api/jobs")[1]["items"] if job["name"] == "db-cleanup")
     assert job["schedule"] == "cron(0 2 * * ? *)" and len(job["next"]) == 5
 
@@ -211,7 +211,7 @@ def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, l
 def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
     status, health = call("GET", "/api/health")
     assert status == 503 and health["dispatcher"]["last_tick"] is None and health["dispatcher"]["detail"]
-    retention.note_tick(con, con.now())
+    heartbeat.store_pass(con, con.now())
     status, health = call("GET", "/api/health")
     assert status == 200 and abs(health["clock"]["difference_seconds"]) < 30
     assert health["queues"]["depths"]["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
@@ -219,8 +219,8 @@ def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
 
 def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) -> None:
     work.tick()
-    retention.roll_up(con, con.now())
-    retention.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
     stats = call("GET", "/api/stats")[1]
     assert stats["states"]["succeeded"] == 1
     assert stats["hours"][0]["attempts"] == 1 and stats["hours"][0]["p95_ms"] >= 0

@@ -12,7 +12,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher import heartbeat, redelivery, retention
 from slowmatch.jobs.lifecycle import actions, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.queries import queue_depths
@@ -161,8 +161,8 @@ def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
     monkeypatch.setattr(queue_depths, "depths", lambda: queue_depths.Depths({JOB: {"dead": 2}}))
     while_waited_for(
         con,
-        lambda: retention.report_dead_letters(con, con.now()),
-        lambda: retention.report_dead_letters(other, other.now()),
+        lambda: heartbeat.report_dead_letters(con, con.now()),
+        lambda: heartbeat.report_dead_letters(other, other.now()),
     )
     assert con.query("SELECT count(*) FROM notification") == [[1]]
 
@@ -211,5 +211,5 @@ def test_history_that_somebody_is_at_is_purged_next_time(
     actions.change(con, "delete", ids=ids, actor="ann")
     later = con.now() + timedelta(days=31)
     with holding(con, other, ids[0]):
-        assert retention.purge_runs(con, later, environment) == 1
-    assert retention.purge_runs(con, later, environment) == 1
+        assert retention.purge_runs(con, later, settings=environment) == 1
+    assert retention.purge_runs(con, later, settings=environment) == 1

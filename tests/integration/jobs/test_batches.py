@@ -13,7 +13,7 @@ import pytest
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher import rescuer
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import messages as queue
@@ -328,7 +328,7 @@ def test_a_connection_lost_after_the_statement_took_effect_costs_the_next_run_on
     first, second, third = made(batch)
     assert (first.state, second.state, third.state) == ("succeeded", "processing", "succeeded")
     batch.end_lease(second.id)
-    assert redelivery.rescue_lost(con, con.now()) == 1
+    assert rescuer.rescue(con, con.now()) == 1
     batch.make_due(second.id)
     batch.deliver({"run_id": second.id, "attempt": 2})
     assert states(batch) == ["succeeded"] * 3

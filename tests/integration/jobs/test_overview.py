@@ -12,7 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import rollup
 from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.queries import audit_log, health, job_summaries, metrics, queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
@@ -166,7 +166,7 @@ def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, wo
     assert card.words == "every hour, on the hour" and len(card.next) == 5
     assert card.success_rate == 0.75 and card.queue_depth == job_summaries.Depth(1, False)
     assert card.last_error == "Permanent: no such mailbox" and card.p50_ms is None
-    retention.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
     rolled = job_summaries.summary_of(con, "record-expiry", con.now())
     assert rolled.success_rate == 0.75 and rolled.p95_ms is not None and rolled.p50_ms is not None
     assert rolled.p95_ms >= rolled.p50_ms >= 0
@@ -235,7 +235,7 @@ def test_history_is_live_before_and_after_a_roll_up(
     work.tick("2026-11-24T02:00:00Z")
     for rolled in (False, True):
         if rolled:
-            retention.roll_up(con, con.now())
+            rollup.roll_up(con, con.now())
             work.handler = stumble
             work.tick("2026-11-24T03:00:00Z")
         buckets = metrics.history(con, con.now(), span)
@@ -248,10 +248,10 @@ def test_history_is_live_before_and_after_a_roll_up(
 def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connection, work: Work) -> None:
     work.tick()
     now = con.now()
-    retention.roll_up(con, now - 5 * HOUR)
+    rollup.roll_up(con, now - 5 * HOUR)
     con.query("UPDATE job_event SET at = at - interval '4 hours'")
     for _ in range(2):
-        retention.roll_up(con, now)
+        rollup.roll_up(con, now)
     assert con.query("SELECT sum(succeeded) FROM job_hour") == [[1]]
     assert sum(bucket["succeeded"] for bucket in metrics.history(con, now, "24h")[:-3]) == 1
 
@@ -262,7 +262,7 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
     con.query("UPDATE job_attempt SET started_at = finished_at - interval '2 seconds'")
     for rolled in (False, True):
         if rolled:
-            retention.roll_up(con, con.now())
+            rollup.roll_up(con, con.now())
         found = metrics.durations(con, con.now(), "24h")
         assert set(found) == set(JOBS)
         assert [bucket["p95_ms"] for bucket in found["record-expiry"]] == [None] * 23 + [2000]
@@ -272,7 +272,7 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
 def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, work: Work) -> None:
     work.handler = stumble
     work.tick("2026-11-24T01:00:00Z")
-    retention.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
     work.tick("2026-11-24T02:00:00Z")
     work.handler = refuse
     work.tick("2026-11-24T03:00:00Z")

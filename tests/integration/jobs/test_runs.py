@@ -12,7 +12,7 @@ import pytest
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs import Cancelled, Continue, Permanent, enqueue
-from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher import redelivery, rescuer
 from slowmatch.jobs.lifecycle import actions, finish, pause
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.model import Run
@@ -144,7 +144,7 @@ def test_a_late_first_attempt_cannot_finish_the_second(work: Work, con: Connecti
     def overtaken(context: Any) -> str:
         if context.attempt == 1:
             work.end_lease(context.run_id)
-            assert redelivery.rescue_lost(con, con.now()) == 1
+            assert rescuer.rescue(con, con.now()) == 1
             work.make_due(context.run_id)
             work.deliver({"run_id": context.run_id, "attempt": 2})
         return f"attempt {context.attempt}"

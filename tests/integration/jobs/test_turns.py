@@ -10,7 +10,7 @@ import pytest
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher import redelivery, rescuer
 from slowmatch.jobs.lifecycle import actions, claim, promotion
 from slowmatch.jobs.queries import runs
 from tests.integration.jobs.conftest import Queues, Work
@@ -144,7 +144,7 @@ def end(work: Work, context: Any, how: str) -> None:
     """Take its run from the handler; `finished` is left to the handler."""
     if how == "lost":
         work.end_lease(context.run_id)
-        redelivery.rescue_lost(work.con, work.con.now())
+        rescuer.rescue(work.con, work.con.now())
     elif how == "deleted":
         actions.change(work.con, "delete", ids=[context.run_id], actor="ann")
 

@@ -8,7 +8,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent
-from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher import rescuer
 from slowmatch.jobs.queries import workers
 from tests.integration.jobs.conftest import Killed, Work
 
@@ -31,7 +31,7 @@ def test_workers_tell_what_they_do_and_when_they_were_seen(
     assert second.since is not None and not second.stale and not first.stale
     work.end_lease(second.run_id or "")
     assert [worker.stale for worker in workers.workers(con, con.now())] == [False, True]
-    redelivery.rescue_lost(con, con.now())
+    rescuer.rescue(con, con.now())
     lost = workers.workers(con, con.now())[1]
     assert (lost.run_id, lost.failed, lost.last_seen) == (None, 1, second.last_seen)
     assert workers.workers(con, later(minutes=31)) == []
@@ -60,7 +60,7 @@ def test_a_worker_whose_run_another_one_took_over_does_nothing(
     work.be_killed()
     run_id = work.run().id
     work.end_lease(run_id)
-    redelivery.rescue_lost(con, con.now())
+    rescuer.rescue(con, con.now())
     work.make_due(run_id)
     monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "second")
     with pytest.raises(Killed):
