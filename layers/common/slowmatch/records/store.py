@@ -11,7 +11,7 @@ from typing import Any
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, CappedCounts
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.work_mem import room
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
@@ -190,7 +190,7 @@ def status_counts(con: Connection, now: datetime) -> dict[str, CappedCount]:
     """How many records there are of each Status; as time passes, at most a minute old."""
     soon = now + timedelta(hours=SOON_HOURS)
     minute = now.replace(second=0, microsecond=0)
-    return unchanged(con, ("records", minute), lambda: COUNTS.read(con, now=now, soon=soon))
+    return cached(con, ("records", minute), lambda: COUNTS.read(con, now=now, soon=soon))
 
 
 def page(con: Connection, status: Status, q: str | None, after: Position | None, limit: int) -> Page:

@@ -7,7 +7,7 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, count_up_to_cap
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.lifecycle import messages, promotion
 from slowmatch.jobs.run_filter import RunFilter
 
@@ -132,7 +132,7 @@ _CHANGE = {
 def bulk_count(con: Connection, wanted: RunFilter, action: str) -> CappedCount:
     """How many of the runs that `wanted` names `action` would change, up to COUNTED."""
     return CappedCount.of(
-        unchanged(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)), COUNTED
+        cached(con, ("bulk", wanted, action), lambda: _counted(con, wanted, action)), COUNTED
     )
 
 

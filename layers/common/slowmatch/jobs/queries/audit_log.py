@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 """Some moments are by PostgreSQL's clock, some by a function's: what just happened may lie in the future."""
@@ -74,7 +74,7 @@ def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     `detail` is the note of a pause, or which fields of a record changed. An action on many runs has
     their `count` and neither id nor label. Raises ValueError for an invalid cursor.
     """
-    return unchanged(con, ("audit log", before, limit), lambda: _page(con, before, limit))
+    return cached(con, ("audit log", before, limit), lambda: _page(con, before, limit))
 
 
 def _page(con: Connection, before: str | None, limit: int) -> AuditPage:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import FLAWS, JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.queries.queue_depths import Depths
@@ -100,7 +100,7 @@ class Facts:
 
 def facts(con: Connection, now: datetime) -> Facts:
     moment = int(now.timestamp()) // KEPT_SECONDS
-    return unchanged(con, ("facts", moment), lambda: _facts(con, now))
+    return cached(con, ("facts", moment), lambda: _facts(con, now))
 
 
 def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> list[Problem]:

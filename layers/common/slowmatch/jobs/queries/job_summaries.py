@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, count_up_to_cap
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.catalog import job as find_job
@@ -121,9 +121,9 @@ def summary_of(con: Connection, name: str, now: datetime) -> JobSummary:
 
 
 def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[JobSummary]:
-    known = dict(unchanged(con, ("jobs", *names), lambda: con.query(_SUMMARIES, names=to_json(names))))
+    known = dict(cached(con, ("jobs", *names), lambda: con.query(_SUMMARIES, names=to_json(names))))
     start = metrics.start_of_hour(now - RATED)
-    rates = {row[0]: row[1:] for row in unchanged(con, ("rates", start), lambda: _rates(con, now))}
+    rates = {row[0]: row[1:] for row in cached(con, ("rates", start), lambda: _rates(con, now))}
     return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 

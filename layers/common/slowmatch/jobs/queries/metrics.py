@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import JOBS
 
 Subject = Literal["runs", "records"]
@@ -92,7 +92,7 @@ def _kept_for_a_bucket(
     @wraps(make)
     def keep(con: Connection, now: datetime, span: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
         key = (make.__name__, span, window(span, now).last, *args, *kwargs.items())
-        return unchanged(con, key, lambda: make(con, now, span, *args, **kwargs))
+        return cached(con, key, lambda: make(con, now, span, *args, **kwargs))
 
     return keep
 

@@ -8,7 +8,7 @@ import json
 from typing import Literal, NamedTuple
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.model import RunDetails
 from slowmatch.jobs.queries.runs import RUN_FIELDS
 
@@ -65,7 +65,7 @@ def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> RunDeta
 def json_details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
     """As `details`, as JSON text."""
     key = ("details", run_id, log_lines)
-    rows = unchanged(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
+    rows = cached(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
     return rows[0][0] if rows else None
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, get_args
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, CappedCounts
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.text_search import FIRST_WALK, MAX_PAGE_ROWS, SortedList, page_rows, walk, with_work_mem
-from slowmatch.db.unchanged import unchanged
 from slowmatch.jobs.definition import MAX_JSON_BYTES
 from slowmatch.jobs.model import ListedRun, Run, RunState
 from slowmatch.jobs.run_filter import RunFilter
@@ -94,7 +94,7 @@ def page(con: Connection, wanted: RunFilter, before: str | None = None, limit: i
 
 
 def json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
-    return unchanged(con, ("page", wanted, before, limit), lambda: _json_page(con, wanted, before, limit))
+    return cached(con, ("page", wanted, before, limit), lambda: _json_page(con, wanted, before, limit))
 
 
 def _json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
@@ -135,7 +135,7 @@ _PAGE = f"""
 
 def counts(con: Connection) -> dict[str, CappedCount]:
     """Runs by state, and `retries`: the scheduled ones that failed before."""
-    return unchanged(con, "counts", lambda: COUNTS.read(con))
+    return cached(con, "counts", lambda: COUNTS.read(con))
 
 
 COUNTS = CappedCounts(

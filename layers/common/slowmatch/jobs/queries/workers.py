@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.queries.health import KEPT_SECONDS
 
 SEEN_WITHIN = timedelta(minutes=30)
@@ -35,8 +35,7 @@ def workers(con: Connection, now: datetime) -> list[WorkerStatus]:
     times = {"now": now, "since": now - SEEN_WITHIN, "began": now - SEEN_WITHIN - MAX_ATTEMPT}
     moment = int(now.timestamp()) // KEPT_SECONDS
     return [
-        WorkerStatus(*row)
-        for row in unchanged(con, ("workers", moment), lambda: con.query(_WORKERS, **times))
+        WorkerStatus(*row) for row in cached(con, ("workers", moment), lambda: con.query(_WORKERS, **times))
     ]
 
 
