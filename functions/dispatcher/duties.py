@@ -112,7 +112,7 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
                 raise TimeoutError("the duties before it left no time")
             _limit(con, min(seconds, config.db_statement_timeout_seconds))
             deadline = Deadline(time.monotonic() + seconds)
-            done = duty.do(Turn(con, now, deadline, config, resend)) or 0
+            done = duty.do(Turn(con, now, deadline, config=config, resend=resend)) or 0
         except PartlyFailed as error:
             done = error.done
             outcome.failed |= {f"{duty.name} of {job}": problem for job, problem in error.problems.items()}

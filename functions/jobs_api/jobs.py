@@ -1,4 +1,4 @@
-"""Routes about jobs: what there is, run it, pause and resume its schedule."""
+"""Routes about jobs: list them, run one, pause and resume its schedule."""
 
 import hashlib
 import json
@@ -65,7 +65,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    pauses.pause(con, job_spec(job).name, who, pause.note, con.now())
+    pauses.pause(con, job_spec(job).name, who, note=pause.note, now=con.now())
     return _job(job)
 
 

@@ -1,4 +1,4 @@
-"""What a request may say about jobs and runs."""
+"""Bodies and parameters of requests about jobs and runs."""
 
 import uuid
 from typing import Annotated, Any, Self
@@ -28,7 +28,7 @@ def _run_id(value: object) -> object:
 
 
 def _whole(value: object) -> object:
-    """To JSON 60.0 is the same number as 60."""
+    """In JSON, 60.0 and 60 are the same number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -42,12 +42,12 @@ class Strict(BaseModel):
 
 
 def _given(**types: str) -> dict[str, Any]:
-    """JSON Schema for an object in which these fields are there, and not null."""
+    """JSON Schema for an object that has these fields, and none of them null."""
     return {"required": list(types), "properties": {name: {"type": kind} for name, kind in types.items()}}
 
 
 class NewRun(Strict):
-    """What to run, and when: now, after `delay_seconds`, or at `due_at`, a year ahead at most."""
+    """What to run, and when: now, after `delay_seconds`, or at `due_at`, at most a year ahead."""
 
     model_config = ConfigDict(json_schema_extra={"not": _given(delay_seconds="integer", due_at="string")})
 
@@ -71,7 +71,7 @@ class Pause(Strict):
 
 
 class Filter(Strict):
-    """Which runs; every field narrows. Times bound the creation."""
+    """Which runs: those that match every given field. Times bound the creation."""
 
     state: RunState | None = None
     job: Name | None = None
@@ -86,7 +86,7 @@ class Filter(Strict):
 
 
 class Bulk(Strict):
-    """Runs by their ids, or all that match a filter, a thousand a call; go on with `after`."""
+    """Runs by their ids, or all that match a filter, a thousand per call; `after` continues."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_given(ids="array"), _given(filter="object")]})
 

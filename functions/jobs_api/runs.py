@@ -1,4 +1,4 @@
-"""Routes about runs: list, look into, requeue, run now, delete, one by one and in bulk."""
+"""Routes about runs: list, read, requeue, run now and delete, one by one or in bulk."""
 
 import json
 
@@ -57,7 +57,15 @@ def list_runs(
     cursor: Cursor = None,
     limit: Limit = pagination.LIMIT_DEFAULT,
 ) -> Response[str]:
-    wanted = RunFilter(state, job, trigger, created_from, created_to, text, retrying)
+    wanted = RunFilter(
+        state=state,
+        job=job,
+        trigger=trigger,
+        created_from=created_from,
+        created_to=created_to,
+        text=text,
+        retrying=retrying,
+    )
     before = pagination.decode(ORDER, cursor, _run_id)[0] if cursor else None
     page = runs.json_page(connection(), wanted, before, limit)
     end = pagination.encode(ORDER, page.last) if page.last else None
@@ -153,7 +161,7 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -> Response[str]:
     after = pagination.decode(name, cursor, pagination.whole)[0] if cursor else 0
-    page = run_details.part(connection(), run_id, name, after, limit)
+    page = run_details.part(connection(), run_id, name, after=after, limit=limit)
     if page is None:
         raise _unknown(run_id)
     end = pagination.encode(name, page.last) if page.last else None

@@ -1,4 +1,4 @@
-"""What is answered about jobs and runs, for the OpenAPI document; all times are UTC."""
+"""Responses about jobs and runs, for the OpenAPI document; all times are UTC."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
 class Done(Answer):
-    """The runs that were changed; `after` goes on when more may match."""
+    """The runs that were changed; with `after` the next call continues, if more may match."""
 
     changed: list[str]
     after: str | None
@@ -59,7 +59,7 @@ class JobList(Answer):
 
 
 class JobHour(Answer):
-    """What a job's runs did in the hour that starts at `hour`."""
+    """A job's runs in the hour that starts at `hour`."""
 
     job: str
     hour: datetime
@@ -73,9 +73,9 @@ class JobHour(Answer):
 
 
 class Stats(Answer):
-    """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 1,000.
+    """`succeeded`, `deleted` and `missed` count the requested hours; the rest is counted as it is, up to 1,000.
 
-    `capped` names what there are more of.
+    `capped` names the counts that stopped at 1,000.
     """
 
     at: datetime

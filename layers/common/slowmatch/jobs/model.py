@@ -1,12 +1,13 @@
-"""Runs and their attempts: the types that the statements, the API, the console and the OpenAPI document share.
+"""Runs and their attempts: the types that the readers, the API, the console and the OpenAPI document share.
 
 All times are aware and in UTC.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Self
 
 RunState = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
@@ -14,16 +15,18 @@ Trigger = Literal["schedule", "api", "console", "direct"]
 Outcome = Literal["succeeded", "failed", "lost", "continued", "cancelled"]
 
 
-_TIMES = ("at", "occurrence", "lease_until")
-"""Fields that are times, besides those whose names end in `_at`."""
-
-
 class JsonRow:
-    """Reads the JSON that PostgreSQL builds of a row, and writes it again."""
+    """For dataclasses: reads the JSON that PostgreSQL builds of a row, and writes it again."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        return cls(**{name: _from_json(name, value) for name, value in row.items()})
+        times = _times(cls)  # type: ignore[arg-type]  # mypy takes the class for its instances
+        return cls(
+            **{
+                name: datetime.fromisoformat(value) if name in times and value is not None else value
+                for name, value in row.items()
+            }
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; times as ISO 8601 text."""
@@ -32,9 +35,10 @@ class JsonRow:
         return fields
 
 
-def _from_json(name: str, value: Any) -> Any:
-    is_time = name in _TIMES or name.endswith("_at")
-    return datetime.fromisoformat(value) if is_time and value is not None else value
+@cache
+def _times(cls: type) -> frozenset[str]:
+    """The names of the fields that are times."""
+    return frozenset(each.name for each in fields(cls) if each.type in (datetime, datetime | None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +131,11 @@ class RunDetails(Run):
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        parts: dict[str, Any] = {
-            "attempts": [Attempt.from_json(each) for each in row["attempts"]],
-            "events": [Event.from_json(each) for each in row["events"]],
-            "log": [LogLine.from_json(each) for each in row["log"]],
-        }
-        return cls(**{name: parts.get(name, _from_json(name, value)) for name, value in row.items()})
+        return super().from_json(
+            {
+                **row,
+                "attempts": [Attempt.from_json(each) for each in row["attempts"]],
+                "events": [Event.from_json(each) for each in row["events"]],
+                "log": [LogLine.from_json(each) for each in row["log"]],
+            }
+        )

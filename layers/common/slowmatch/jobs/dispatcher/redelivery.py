@@ -33,13 +33,15 @@ def send_due(con: Connection, now: datetime, deadline: Deadline = NEVER, *, rese
     if resend_all:
         con.query(_FORGET_MESSAGES)
     probes = jobs_to_probe(con, now)
-    outcome = _send_round(con, [job for job, is_time in probes.items() if is_time], 1, now, deadline)
+    outcome = _send_round(
+        con, now, [job for job, is_time in probes.items() if is_time], each=1, deadline=deadline
+    )
     sent, rejected = outcome.sent, outcome.rejected
     jobs = [job for job in _in_turn(now) if job not in probes]
     each = sqs.MAX_BATCH  # at first one call per queue: a broken queue costs no more
     while jobs and sent < MAX_MESSAGES_PER_PASS and not deadline.is_over:
         each = min(each, max(1, (MAX_MESSAGES_PER_PASS - sent) // len(jobs)))
-        outcome = _send_round(con, jobs, each, now, deadline)
+        outcome = _send_round(con, now, jobs, each=each, deadline=deadline)
         sent += outcome.sent
         rejected |= outcome.rejected
         jobs = [job for job in jobs if outcome.found[job] == each and job not in rejected]
@@ -58,7 +60,7 @@ class _Round:
     rejected: dict[str, str]
 
 
-def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, deadline: Deadline) -> _Round:
+def _send_round(con: Connection, now: datetime, jobs: list[str], *, each: int, deadline: Deadline) -> _Round:
     """Send messages for up to `each` runs of every job, in the order of the jobs."""
     if not jobs:
         return _Round(0, Counter(), {})

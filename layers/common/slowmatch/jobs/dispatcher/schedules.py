@@ -19,6 +19,7 @@ from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher.duty import for_each
+from slowmatch.jobs.model import JsonRow
 from slowmatch.text import to_json
 
 GRACE = timedelta(minutes=10)
@@ -28,27 +29,13 @@ MAX_LOOK_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class RuleState:
+class RuleState(JsonRow):
     """A rule as every look from `first` to `last` found it. Without a rule, `schedule` is None."""
 
     schedule: str | None
     enabled: bool
     first: datetime
     last: datetime
-
-    @classmethod
-    def from_json(cls, kept: dict[str, str | bool | None]) -> "RuleState":
-        first, last = (datetime.fromisoformat(str(kept[name])) for name in ("first", "last"))
-        schedule = kept["schedule"]
-        return cls(None if schedule is None else str(schedule), bool(kept["enabled"]), first, last)
-
-    def to_json(self) -> dict[str, str | bool | None]:
-        return {
-            "schedule": self.schedule,
-            "enabled": self.enabled,
-            "first": self.first.isoformat(),
-            "last": self.last.isoformat(),
-        }
 
     def equals(self, other: "RuleState") -> bool:
         return (self.schedule, self.enabled) == (other.schedule, other.enabled)

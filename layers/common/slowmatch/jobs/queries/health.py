@@ -193,15 +193,15 @@ def _facts(con: Connection, now: datetime) -> Facts:
         names=to_json(list(JOBS)),
     )
     return Facts(
-        CappedCount.of(failed),
-        CappedCount.of(retrying),
-        missed,
-        oldest_waiting_at,
-        silent_since,
-        [PausedJob(*row) for row in con.query(_PAUSED_JOBS)],
-        last_pass(con),
-        waiting_for_removed_jobs(con),
-        disabled_jobs(con),
+        failed_24h=CappedCount.of(failed),
+        retrying=CappedCount.of(retrying),
+        missed_24h=missed,
+        oldest_waiting_at=oldest_waiting_at,
+        silent_since=silent_since,
+        paused_jobs=[PausedJob(*row) for row in con.query(_PAUSED_JOBS)],
+        dispatcher=last_pass(con),
+        waiting_for_removed_jobs=waiting_for_removed_jobs(con),
+        disabled_jobs=disabled_jobs(con),
     )
 
 

@@ -129,33 +129,39 @@ def history(con: Connection, now: datetime, span: str, job: str | None = None) -
 
     The last bucket is the current one and not `complete`. With `job`, only that job's runs count.
     """
-    return _series(
-        con,
-        now,
-        span,
-        f"""
+    ((found,),) = con.query(_HISTORY, job=job, **_params(con, now, span))
+    return list(found)
+
+
+_HISTORY = f"""
+    SELECT json_agg(json_build_object(
+        'at', bucket.at, 'succeeded', COALESCE(succeeded, 0), 'failed', COALESCE(failed, 0),
+        'deleted', COALESCE(deleted, 0), 'retried', COALESCE(retried, 0),
+        'complete', bucket.at < :last::timestamptz
+    ) ORDER BY bucket.at)
+    FROM {_BUCKETS} LEFT JOIN (
         SELECT {_BIN.format(at="hour")} AS at, sum(succeeded) AS succeeded, sum(failed) AS failed,
                sum(deleted) AS deleted, sum(retried) AS retried
         FROM ({HOURLY_FIGURES}) AS hourly
         WHERE :job::text IS NULL OR job = :job
         GROUP BY 1
-        """,
-        "succeeded",
-        "failed",
-        "deleted",
-        "retried",
-        job=job,
-    )
+    ) AS binned USING (at)
+"""
 
 
 @_kept_for_a_bucket
 def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """Records created, expired and deleted, in the buckets of `history`."""
-    return _series(
-        con,
-        now,
-        span,
-        f"""
+    ((found,),) = con.query(_RECORD_HISTORY, **_params(con, now, span, "records"))
+    return list(found)
+
+
+_RECORD_HISTORY = f"""
+    SELECT json_agg(json_build_object(
+        'at', bucket.at, 'created', COALESCE(created, 0), 'expired', COALESCE(expired, 0),
+        'deleted', COALESCE(deleted, 0), 'complete', bucket.at < :last::timestamptz
+    ) ORDER BY bucket.at)
+    FROM {_BUCKETS} LEFT JOIN (
         SELECT {_BIN.format(at="hour")} AS at, sum(created) AS created, sum(expired) AS expired, sum(deleted) AS deleted
         FROM (
             SELECT * FROM record_hour WHERE hour >= :since::timestamptz
@@ -164,13 +170,10 @@ def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, 
                    CASE action WHEN 'expired' THEN count ELSE 0 END,
                    CASE action WHEN 'deleted' THEN count ELSE 0 END
             FROM record_event WHERE at >= :live::timestamptz
-        ) AS hourly GROUP BY 1
-        """,
-        "created",
-        "expired",
-        "deleted",
-        subject="records",
-    )
+        ) AS hourly
+        GROUP BY 1
+    ) AS binned USING (at)
+"""
 
 
 @_kept_for_a_bucket
@@ -254,26 +257,3 @@ def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str,
 def _params(con: Connection, now: datetime, span: str, subject: Subject = "runs") -> dict[str, Any]:
     cut = window(span, now)
     return {**asdict(cut), **hours_since(con, now, cut.start, subject)}
-
-
-def _series(
-    con: Connection,
-    now: datetime,
-    span: str,
-    binned: str,
-    *names: str,
-    subject: Subject = "runs",
-    **values: Any,
-) -> list[dict[str, Any]]:
-    shown = ", ".join(f"'{name}', COALESCE(binned.{name}, 0)" for name in names)
-    ((found,),) = con.query(
-        f"""
-        SELECT json_agg(json_build_object(
-            'at', bucket.at, {shown}, 'complete', bucket.at < :last::timestamptz
-        ) ORDER BY bucket.at)
-        FROM {_BUCKETS} LEFT JOIN ({binned}) AS binned USING (at)
-        """,
-        **_params(con, now, span, subject),
-        **values,
-    )
-    return list(found)
