@@ -10,7 +10,7 @@ from slowmatch.db import connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.queries import overview, runs, waiting
+from slowmatch.jobs.queries import health, job_summaries, queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.records import store
 from slowmatch.records.model import Position, Status
@@ -64,7 +64,7 @@ def _records(status: Status = "all", q: str | None = None, deep: bool = False) -
 def _runs(wanted: RunFilter, deep: bool = False) -> Callable[[], float]:
     def look() -> float:
         before = first_run_id(connection().now() - timedelta(days=14)) if deep else None
-        return _timed(lambda: runs.page(connection(), wanted, before, PAGE))
+        return _timed(lambda: runs.json_page(connection(), wanted, before, PAGE))
 
     return look
 
@@ -90,7 +90,7 @@ QUESTIONS: dict[str, Callable[[], float]] = {
     "search, a rare sign": _records(q="🔥"),
     "search, no such sign": _records(q="%"),
     "counters of records": lambda: _timed(lambda: store.status_counts(connection(), connection().now())),
-    "counters of runs": lambda: _timed(lambda: overview.counts(connection())),
+    "counters of runs": lambda: _timed(lambda: runs.counts(connection())),
     "runs, first page": _runs(RunFilter()),
     "runs, a page in the middle": _runs(RunFilter(), deep=True),
     "failed runs of a job": _runs(RunFilter(state="failed", job=JOB)),
@@ -99,10 +99,10 @@ QUESTIONS: dict[str, Callable[[], float]] = {
     "runs, search of a common word": _runs(RunFilter(text="database")),
     "runs, search of a less common word": _runs(RunFilter(text="timeout")),
     "runs, no such word": _runs(RunFilter(text="zeppelin")),
-    "figures of the API": lambda: _timed(lambda: overview.stats(connection(), connection().now(), 24)),
-    "alerts": lambda: _timed(lambda: overview.alerts(connection(), connection().now())),
-    "queues": lambda: _timed(lambda: waiting.queues(connection(), connection().now())),
-    "cards of the jobs": lambda: _timed(lambda: overview.jobs(connection(), connection().now())),
+    "figures of the API": lambda: _timed(lambda: health.stats(connection(), connection().now(), 24)),
+    "alerts": lambda: _timed(lambda: health.facts(connection(), connection().now())),
+    "queues": lambda: _timed(lambda: queue_depths.waiting_runs(connection(), connection().now())),
+    "cards of the jobs": lambda: _timed(lambda: job_summaries.list_jobs(connection(), connection().now())),
 }
 
 

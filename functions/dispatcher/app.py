@@ -1,4 +1,4 @@
-"""Every five minutes: hands due runs to SQS, rescues lost ones, reports missed ticks, keeps house."""
+"""Every five minutes: sends messages of due runs, rescues lost ones, reports missed ones, deletes old ones."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from slowmatch.settings import settings
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """A scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again.
+    """Handle a scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again.
 
-    Answers what was done, and as `failed` which duties failed and why. Raises EventError for another event, and
-    Unavailable without a database.
+    The answer says what was done and, as `failed`, which duties failed and why. Raises EventError for another event,
+    and Unavailable without a database.
     """
-    resend = _resends(event)
+    resend = _parse(event)
     outcome = perform(connection(), settings(), lambda: context.get_remaining_time_in_millis() / 1000, resend)
     telemetry.count("DispatcherFailures", len(outcome.failed))
     answer = {**outcome.done, "failed": outcome.failed}
@@ -23,14 +23,15 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     return answer
 
 
-def _resends(event: Any) -> bool:
-    if event in ({}, None) or (isinstance(event, dict) and event.get("source") == "aws.events"):
-        return False
-    payload = event.get("payload") if isinstance(event, dict) and event.keys() == {"payload"} else None
-    if payload == {}:
-        return False
-    if isinstance(payload, dict) and payload.keys() == {"resend"} and isinstance(payload["resend"], bool):
-        return payload["resend"]
+def _parse(event: Any) -> bool:
+    """Whether to send messages again that were sent before."""
+    match event:
+        case None | {"source": "aws.events"}:
+            return False
+        case dict() if event in ({}, {"payload": {}}):
+            return False
+        case {"payload": {"resend": bool(resend), **more}, **others} if not more and not others:
+            return resend
     raise EventError(
         'this function accepts a scheduled event of EventBridge, {} or {"payload": {"resend": true}}'
     )

@@ -1,7 +1,7 @@
 """The dispatcher's duties, one after the other. None of them can stop another one, or use up its time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ from slowmatch import notifications, telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.dispatcher import redelivery, retention
-from slowmatch.jobs.dispatcher.duty import PartlyFailed, in_words
+from slowmatch.jobs.dispatcher import heartbeat, redelivery, rescuer, retention, rollup, schedules
+from slowmatch.jobs.dispatcher.duty import PartlyFailed, describe
 from slowmatch.jobs.lifecycle import promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.notifications import queue as deliveries
@@ -19,11 +19,11 @@ from slowmatch.records import upkeep as records
 from slowmatch.settings import Settings
 
 LOCK_SECONDS = 2
-"""How long a statement waits for a lock that somebody holds."""
+"""How long a statement waits for a lock of another session."""
 RESERVED_SECONDS = 10
-"""What is left at the end for noting the pass."""
-LEAST_SECONDS = 1
-"""A duty that would have less time is not begun."""
+"""What is left at the end for storing the pass."""
+MIN_SECONDS = 1
+"""A duty that would have less time is not started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,21 @@ class Turn:
 
     con: Connection
     now: datetime
-    config: Settings
     deadline: Deadline
+    config: Settings
     resend: bool
+
+    @property
+    def usual(self) -> tuple[Connection, datetime, Deadline]:
+        """The arguments that most services take."""
+        return self.con, self.now, self.deadline
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """`name` goes on after "the dispatcher cannot", and before "of <job>". `do` returns how many, as `figure`.
+    """`name` completes "the dispatcher cannot ...". `do` returns how many, which the answer has as `figure`.
 
-    `weight` is its share of the time that is left, against those that come after it.
+    `weight` is its share of the time that is left, against the duties after it.
     """
 
     name: str
@@ -50,121 +55,90 @@ class Duty:
     weight: float = 1
 
 
+def _promote(turn: Turn) -> int:
+    disabled = disabled_jobs(turn.con)
+    return promotion.promote_and_send(turn.con, [job for job in JOBS if job not in disabled], turn.deadline)
+
+
+def _read_schedules(turn: Turn) -> int:
+    return schedules.read_schedules(*turn.usual, stack=turn.config.stack_name)
+
+
+def _purge_record_events(turn: Turn) -> None:
+    records.purge_events(turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days))
+
+
 DUTIES = (
-    Duty(
-        "rescue lost runs", "lost", lambda turn: redelivery.rescue_lost(turn.con, turn.now, turn.deadline), 2
-    ),
-    Duty(
-        "send due runs",
-        "sent",
-        lambda turn: redelivery.send_due(turn.con, turn.now, turn.resend, turn.deadline),
-        4,
-    ),
-    Duty(
-        "promote waiting runs",
-        "promoted",
-        lambda turn: promotion.promote_and_send(turn.con, _enabled(turn.con), turn.deadline),
-    ),
-    Duty(
-        "read the schedule",
-        "schedules",
-        lambda turn: retention.read_schedules(turn.con, turn.now, turn.config.stack_name, turn.deadline),
-    ),
-    Duty(
-        "report missed runs",
-        "missed",
-        lambda turn: retention.report_missed(turn.con, turn.now, turn.deadline),
-    ),
-    Duty(
-        "report dead letters",
-        "dead letters",
-        lambda turn: retention.report_dead_letters(turn.con, turn.now, turn.deadline),
-    ),
+    Duty("rescue lost runs", "lost", lambda turn: rescuer.rescue(*turn.usual), 2),
+    Duty("send due runs", "sent", lambda turn: redelivery.send_due(*turn.usual, resend_all=turn.resend), 4),
+    Duty("promote waiting runs", "promoted", _promote),
+    Duty("read the schedule", "schedules", _read_schedules),
+    Duty("report missed runs", "missed", lambda turn: schedules.report_missed(*turn.usual)),
+    Duty("report dead letters", "dead letters", lambda turn: heartbeat.report_dead_letters(*turn.usual)),
     Duty(
         "publish notifications",
         "notifications published",
-        lambda turn: notifications.publish_waiting(turn.con, turn.now, turn.deadline),
+        lambda turn: notifications.publish_waiting(*turn.usual),
     ),
-    Duty(
-        "deliver notifications",
-        "notifications sent",
-        lambda turn: deliveries.send_waiting(turn.con, turn.now, turn.deadline),
-    ),
-    Duty("count runs by the hour", "", lambda turn: retention.roll_up(turn.con, turn.now), 4),
+    Duty("deliver notifications", "notifications sent", lambda turn: deliveries.send_waiting(*turn.usual)),
+    Duty("count runs by the hour", "", lambda turn: rollup.roll_up(turn.con, turn.now), 4),
     Duty("count records by the hour", "", lambda turn: records.roll_up(turn.con, turn.now), 2),
-    Duty(
-        "purge old runs",
-        "purged",
-        lambda turn: retention.purge_runs(turn.con, turn.now, turn.config, turn.deadline),
-        4,
-    ),
+    Duty("purge old runs", "purged", lambda turn: retention.purge_runs(*turn.usual, settings=turn.config), 4),
     Duty(
         "purge the history",
         "old rows",
-        lambda turn: retention.purge_history(turn.con, turn.now, turn.config, turn.deadline),
+        lambda turn: retention.purge_history(*turn.usual, settings=turn.config),
         2,
     ),
-    Duty(
-        "purge the history of records",
-        "",
-        lambda turn: records.purge_events(
-            turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days)
-        ),
-        2,
-    ),
+    Duty("purge the history of records", "", _purge_record_events, 2),
 )
-
-
-def _enabled(con: Connection) -> list[str]:
-    disabled = disabled_jobs(con)
-    return [job for job in JOBS if job not in disabled]
 
 
 @dataclass(slots=True)
 class Pass:
-    """What one pass did, by figure, and which duties failed for which reason."""
+    """What one pass did, by figure, and why which duties failed."""
 
     done: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 def perform(con: Connection, config: Settings, seconds_left: Callable[[], float], resend: bool) -> Pass:
-    """Do every duty, and note what became of them. Raises Unavailable when the database is away."""
+    """Do every duty and store the outcome. Raises Unavailable when the database is away."""
     now, outcome = con.now(), Pass()
     for number, duty in enumerate(DUTIES):
-        weights = sum(each.weight for each in DUTIES[number:])
-        seconds = (seconds_left() - RESERVED_SECONDS) * duty.weight / weights
-        turn = Turn(con, now, config, Deadline(time.monotonic() + seconds), resend)
-        _do(duty, turn, seconds, outcome)
-    _note(con, config, outcome)
+        seconds = (seconds_left() - RESERVED_SECONDS) * _share(DUTIES[number:])
+        try:
+            if seconds < MIN_SECONDS:
+                raise TimeoutError("the duties before it left no time")
+            _limit(con, min(seconds, config.db_statement_timeout_seconds))
+            deadline = Deadline(time.monotonic() + seconds)
+            done = duty.do(Turn(con, now, deadline, config=config, resend=resend)) or 0
+        except PartlyFailed as error:
+            done = error.done
+            outcome.failed |= {f"{duty.name} of {job}": problem for job, problem in error.problems.items()}
+        except Exception as error:  # noqa: BLE001 - the other duties go on
+            done = 0
+            outcome.failed[duty.name] = describe(error)
+            telemetry.logger.exception(f"the dispatcher cannot {duty.name}: {describe(error)}")
+        if duty.figure:
+            outcome.done[duty.figure] = done
+    _store(con, config, outcome)
     return outcome
 
 
-def _do(duty: Duty, turn: Turn, seconds: float, outcome: Pass) -> None:
-    done: int | None = 0
-    try:
-        if seconds < LEAST_SECONDS:
-            raise TimeoutError("the duties before it left no time")
-        _limit(turn.con, min(seconds, turn.config.db_statement_timeout_seconds))
-        done = duty.do(turn)
-    except PartlyFailed as error:
-        done = error.done
-        outcome.failed |= {f"{duty.name} of {job}": problem for job, problem in error.problems.items()}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other duties have nothing to do with it
-        outcome.failed[duty.name] = in_words(error)
-        telemetry.logger.exception(f"the dispatcher cannot {duty.name}: {in_words(error)}")
-    if duty.figure:
-        outcome.done[duty.figure] = done or 0
+def _share(todo: Sequence[Duty]) -> float:
+    """The first duty's share of the time for all of them."""
+    return todo[0].weight / sum(duty.weight for duty in todo)
 
 
-def _note(con: Connection, config: Settings, outcome: Pass) -> None:
-    """Write down what was done. If that fails, the answer and the log say so, and soon the silence does."""
+def _store(con: Connection, config: Settings, outcome: Pass) -> None:
+    """If this fails, the answer and the log say so, and soon the health check does."""
     try:
         _limit(con, min(RESERVED_SECONDS, config.db_statement_timeout_seconds))
-        retention.note_tick(con, con.now(), outcome.done, outcome.failed)
+        heartbeat.store_pass(con, con.now(), outcome.done, outcome.failed)
     except StatementError as error:
-        outcome.failed["note what it did"] = in_words(error)
-        telemetry.logger.exception(f"the dispatcher cannot note what it did: {in_words(error)}")
+        outcome.failed["store what it did"] = describe(error)
+        telemetry.logger.exception(f"the dispatcher cannot store what it did: {describe(error)}")
     finally:
         with suppress(Unavailable):
             con.query("RESET lock_timeout")
@@ -172,10 +146,10 @@ def _note(con: Connection, config: Settings, outcome: Pass) -> None:
 
 
 def _limit(con: Connection, seconds: float) -> None:
-    """Let no statement wait for a lock or work for longer, until this is called again.
+    """Let no statement wait for a lock or run for longer, until this is called again.
 
-    For the session, not for a transaction: a duty commits before it sends what it has written. A connection that
-    broke has been replaced by now; one that breaks within a duty ends the duty.
+    For the session, not for a transaction: a duty commits before it sends what it has written. A broken connection
+    has been replaced by now; one that breaks within a duty ends the duty.
     """
     con.query(
         """

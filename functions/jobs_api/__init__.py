@@ -1,3 +1,3 @@
-"""Jobs and runs over HTTP. The package slowmatch comes before all others: it sets how Python starts."""
+"""Jobs and runs over HTTP. `slowmatch` is imported first, because it sets how Python starts."""
 
 import slowmatch  # noqa: F401

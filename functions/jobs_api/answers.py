@@ -1,4 +1,4 @@
-"""How this function answers: JSON, and the domain's errors as problems."""
+"""Responses of this function: JSON, and the statuses of the domain's errors."""
 
 import json
 from typing import Any
@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, UnknownJob
 from slowmatch.jobs.lifecycle.enqueue import KeyReused
-from slowmatch.jobs.queries.overview import NoSchedule
+from slowmatch.jobs.lifecycle.pause import NoSchedule
 
 STATUSES: dict[type[Exception], int] = {UnknownJob: 404, KeyReused: 409, NoSchedule: 409}
 
 
 def answer(status: int, value: Any, **headers: str) -> Response[str]:
-    """`value` is JSON text already, or anything that JSON knows."""
+    """`value` is JSON text, or a value to encode as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return Response(
         status, "application/json", text, {name.capitalize(): text for name, text in headers.items()}
@@ -27,5 +27,5 @@ def bad_payload(error: PayloadError) -> Problem:
 
 
 def documented(status: int, description: str, model: Any) -> dict[int, Any]:
-    """The OpenAPI entry of a route's success."""
+    """The OpenAPI entry of a route's successful response."""
     return {status: {"description": description, "content": {"application/json": {"model": model}}}}

@@ -1,12 +1,11 @@
-"""Whether everything that runs depend on is there: for load balancers, monitors and people.
+"""GET /api/stats and GET /api/health.
 
-Who has no identity hears yes or no and nothing else.
+Anybody may ask for the health; without an identity the answer is only whether all is well.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -19,32 +18,31 @@ from jobs_api.shapes import Health, HealthSummary, Stats
 from slowmatch.db import SchemaMissing, Unavailable, connection
 from slowmatch.http.auth.authentication import public, visitor
 from slowmatch.http.auth.identity import Role
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.queries import overview
-from slowmatch.jobs.queries.removed_jobs import in_words
+from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
+from slowmatch.jobs.queries import health as judgement
+from slowmatch.jobs.queries import queue_depths
+from slowmatch.jobs.queries.health import Problem
 from slowmatch.notifications.trouble import trouble
 from slowmatch.telemetry import logger
 
 Part = dict[str, Any]
 
-TICK_LATE = timedelta(minutes=12)
-CLOCK_LIMIT = timedelta(seconds=30)
 KEPT_SECONDS = 2
-FIGURES = documented(200, "The figures", Stats)
+STATS = documented(200, "The figures", Stats)
 HEALTH = documented(200, "All is well", HealthSummary | Health) | documented(
     503, "Something is not", HealthSummary | Health
 )
 router = Router()  # type: ignore[no-untyped-call]
 
 
-@router.get("/api/stats", summary="Counts by state and hourly figures", responses=FIGURES)
+@router.get("/api/stats", summary="Counts by state and hourly figures", responses=STATS)
 def stats(hours: Hours = 24) -> Response[str]:
     con = connection()
-    return answer(200, overview.stats(con, con.now(), hours))
+    return answer(200, judgement.stats(con, con.now(), hours))
 
 
 @dataclass
-class Verdict:
+class PublicHealth:
     """Whether all is well. Anybody may ask as often as they like, so the answer is kept for KEPT_SECONDS."""
 
     ok: bool = False
@@ -57,14 +55,14 @@ class Verdict:
         return self.ok
 
 
-verdict = Verdict()
+public_health = PublicHealth()
 
 
 @router.get("/api/health", summary="Whether all is well; for viewers, each part", responses=HEALTH)
 @public
 def health() -> Response[str]:
     if not visitor(router.current_event.raw_event).may(Role.VIEWER):
-        return _answer(verdict.current(), {})
+        return _answer(public_health.current(), {})
     parts = dict(_parts())
     return _answer(all(part["ok"] for part in parts.values()), parts)
 
@@ -86,19 +84,29 @@ def _parts() -> Iterator[tuple[str, Part]]:
 
 
 def _checked(check: Callable[[], Part]) -> Part:
-    """What `check` says. A check that fails says so itself, and only the log says why."""
+    """The result of `check`. The answer says that a check failed, the log says why."""
     try:
         return check()
     except SchemaMissing as error:
         logger.error(str(error))
-        said = "the database is not migrated"
+        detail = "the database is not migrated"
     except Unavailable as error:
         logger.error(str(error))
-        said = "the database is not available"
+        detail = "the database is not available"
     except Exception as error:  # noqa: BLE001 - a monitor needs an answer
         logger.error("a part of the health check failed", exc_info=error)
-        said = "this could not be checked"
-    return {"ok": False, "detail": f"{said}; the function's log has the reason"}
+        detail = "this could not be checked"
+    return {"ok": False, "detail": f"{detail}; the function's log has the reason"}
+
+
+def _part(problems: Iterable[Problem], **facts: Any) -> Part:
+    found = list(problems)
+    part = {"ok": not any(problem.is_outage for problem in found)} | facts
+    return part | {"detail": "; ".join(map(_text, found))} if found else part
+
+
+def _text(problem: Problem) -> str:
+    return f"{problem.text}, since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else problem.text
 
 
 def _database() -> Part:
@@ -107,33 +115,20 @@ def _database() -> Part:
 
 
 def _queues() -> Part:
-    found = messages.depths()
-    if found.problem:
-        return {"ok": False, "detail": found.problem}
-    return {"ok": not any(depth["dead"] for depth in found.jobs.values()), "depths": found.jobs}
+    found = queue_depths.depths()
+    facts = {} if found.problem else {"depths": found.jobs}
+    return _part(judgement.queue_problems(found), **facts)
 
 
 def _dispatcher() -> Part:
-    """Whether it comes, does its duties and finds a job for every run. A duty may fail for TICK_LATE."""
     con = connection()
-    tick, now, removed = overview.dispatcher_tick(con), con.now(), overview.waiting_for_removed_jobs(con)
-    failing = {
-        duty: (datetime.fromisoformat(each["since"]), each["problem"]) for duty, each in tick.failing.items()
-    }
-    since = [tick.at, *(at for at, _ in failing.values())]
-    problems = [f"cannot {duty} since {at:%Y-%m-%d %H:%M} UTC: {why}" for duty, (at, why) in failing.items()]
-    problems += [in_words(job, count) for job, count in removed.items()]
-    return {
-        "ok": not removed and all(at is not None and now - at < TICK_LATE for at in since),
-        "last_tick": tick.at.isoformat() if tick.at else None,
-    } | ({"detail": "; ".join(problems)} if problems else {})
+    last = judgement.last_pass(con)
+    found = judgement.dispatcher_problems(last, judgement.waiting_for_removed_jobs(con), con.now())
+    return _part(found, last_tick=last.at.isoformat() if last.at else None)
 
 
 def _jobs() -> Part:
-    """Whether every job can run: a wrong job.py or wrong settings disable one."""
-    flaws = overview.disabled_jobs(connection())
-    detail = "; ".join(f"{job!r} is disabled: {flaw}" for job, flaw in flaws.items())
-    return {"ok": not flaws} | ({"detail": detail} if flaws else {})
+    return _part(judgement.disabled_problems(disabled_jobs(connection())))
 
 
 def _notifications() -> Part:
@@ -145,4 +140,4 @@ def _notifications() -> Part:
 def _clock() -> Part:
     """The database's clock minus this function's, in seconds."""
     offset = connection().clock_offset
-    return {"ok": abs(offset) < CLOCK_LIMIT, "difference_seconds": offset.total_seconds()}
+    return _part(judgement.clock_problems(offset), difference_seconds=offset.total_seconds())

@@ -1,4 +1,4 @@
-"""Routes about jobs: what there is, run it, pause and resume its schedule."""
+"""Routes about jobs: list them, run one, pause and resume its schedule."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from jobs_api.answers import answer, bad_payload, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
-from jobs_api.shapes import Job, JobList, Run
+from jobs_api.shapes import Job, JobList
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
@@ -18,7 +18,9 @@ from slowmatch.http.auth.job_roles import role_of
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.lifecycle import pause as pauses
+from slowmatch.jobs.model import Run
+from slowmatch.jobs.queries import job_summaries, runs
 
 KEY_MAX = 200
 router = Router()  # type: ignore[no-untyped-call]
@@ -27,7 +29,7 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/api/jobs", summary="List the jobs", responses=documented(200, "All jobs", JobList))
 def list_jobs() -> Response[str]:
     con = connection()
-    return answer(200, json.dumps({"items": overview.jobs(con, con.now())}))
+    return answer(200, {"items": [job.to_json() for job in job_summaries.list_jobs(con, con.now())]})
 
 
 @router.get("/api/jobs/<job>", summary="Read a job", responses=documented(200, "The job", Job))
@@ -56,14 +58,14 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
         )
     except PayloadError as error:
         raise bad_payload(error) from error
-    return answer(202, runs.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
+    return answer(202, runs.get(con, made.run_id).to_json(), location=f"/api/runs/{made.run_id}")
 
 
 @router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    overview.pause(con, job_spec(job).name, who, pause.note, now=con.now())
+    pauses.pause(con, job_spec(job).name, who, note=pause.note, now=con.now())
     return _job(job)
 
 
@@ -73,13 +75,13 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
 @allow(Role.OPERATOR)
 def resume_job(job: JobName) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    overview.resume(con, job_spec(job).name, who, con.now())
+    pauses.resume(con, job_spec(job).name, who, con.now())
     return _job(job)
 
 
 def _job(name: str) -> Response[str]:
     con = connection()
-    return answer(200, json.dumps(overview.job_card(con, name, con.now())))
+    return answer(200, job_summaries.summary_of(con, name, con.now()).to_json())
 
 
 def _due(new: NewRun, now: datetime) -> datetime | None:

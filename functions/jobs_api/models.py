@@ -1,7 +1,7 @@
-"""What a request may say about jobs and runs."""
+"""Bodies and parameters of requests about jobs and runs."""
 
 import uuid
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -9,12 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from slowmatch.http.fields import PlainNumber, Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
 from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.lifecycle.actions import BULK
+from slowmatch.jobs.model import RunState, Trigger
 from slowmatch.jobs.queries.run_details import JsonField
-from slowmatch.jobs.queries.runs import BULK
 from slowmatch.jobs.run_filter import RunFilter
 
-State = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
-Trigger = Literal["schedule", "api", "console", "direct"]
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs lists them")]
 Text = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
@@ -29,7 +28,7 @@ def _run_id(value: object) -> object:
 
 
 def _whole(value: object) -> object:
-    """To JSON 60.0 is the same number as 60."""
+    """In JSON, 60.0 and 60 are the same number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -43,12 +42,12 @@ class Strict(BaseModel):
 
 
 def _given(**types: str) -> dict[str, Any]:
-    """JSON Schema for an object in which these fields are there, and not null."""
+    """JSON Schema for an object that has these fields, and none of them null."""
     return {"required": list(types), "properties": {name: {"type": kind} for name, kind in types.items()}}
 
 
 class NewRun(Strict):
-    """What to run, and when: now, after `delay_seconds`, or at `due_at`, a year ahead at most."""
+    """What to run, and when: now, after `delay_seconds`, or at `due_at`, at most a year ahead."""
 
     model_config = ConfigDict(json_schema_extra={"not": _given(delay_seconds="integer", due_at="string")})
 
@@ -72,9 +71,9 @@ class Pause(Strict):
 
 
 class Filter(Strict):
-    """Which runs; every field narrows. Times bound the creation."""
+    """Which runs: those that match every given field. Times bound the creation."""
 
-    state: State | None = None
+    state: RunState | None = None
     job: Name | None = None
     trigger: Trigger | None = None
     created_from: Timestamp | None = None
@@ -87,7 +86,7 @@ class Filter(Strict):
 
 
 class Bulk(Strict):
-    """Runs by their ids, or all that match a filter, a thousand a call; go on with `after`."""
+    """Runs by their ids, or all that match a filter, a thousand per call; `after` continues."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_given(ids="array"), _given(filter="object")]})
 
@@ -103,7 +102,7 @@ class Bulk(Strict):
 
 
 Hours = Annotated[int, Field(ge=1, le=24 * 31), PlainNumber, Query()]
-OptionalState = Annotated[State | None, Query()]
+OptionalState = Annotated[RunState | None, Query()]
 OptionalTrigger = Annotated[Trigger | None, Query()]
 OptionalJob = Annotated[Name | None, Query()]
 OptionalTime = Annotated[Timestamp | None, Query()]

@@ -1,4 +1,4 @@
-"""Routes about runs: list, look into, requeue, run now, delete, one by one and in bulk."""
+"""Routes about runs: list, read, requeue, run now and delete, one by one or in bulk."""
 
 import json
 
@@ -22,8 +22,6 @@ from jobs_api.shapes import (
     Done,
     EventPage,
     LogPage,
-    Run,
-    RunDetails,
     RunPage,
     TextPage,
 )
@@ -36,6 +34,8 @@ from slowmatch.http.auth.job_roles import role_of
 from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Limit
 from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.model import Run, RunDetails
 from slowmatch.jobs.queries import run_details, runs
 from slowmatch.jobs.run_filter import RunFilter
 
@@ -57,16 +57,24 @@ def list_runs(
     cursor: Cursor = None,
     limit: Limit = pagination.LIMIT_DEFAULT,
 ) -> Response[str]:
-    wanted = RunFilter(state, job, trigger, created_from, created_to, text, retrying)
+    wanted = RunFilter(
+        state=state,
+        job=job,
+        trigger=trigger,
+        created_from=created_from,
+        created_to=created_to,
+        text=text,
+        retrying=retrying,
+    )
     before = pagination.decode(ORDER, cursor, _run_id)[0] if cursor else None
-    items, last = runs.page(connection(), wanted, before, limit)
-    end = pagination.encode(ORDER, last) if last else None
-    return answer(200, f'{{"items":{items},"next":{json.dumps(end)}}}')
+    page = runs.json_page(connection(), wanted, before, limit)
+    end = pagination.encode(ORDER, page.last) if page.last else None
+    return answer(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
 
 
 @router.get("/api/runs/<run_id>", summary="Read a run", responses=documented(200, "The run", RunDetails))
 def get_run(run_id: PathRunId) -> Response[str]:
-    text = run_details.details(connection(), str(run_id))
+    text = run_details.json_details(connection(), str(run_id))
     if text is None:
         raise _unknown(str(run_id))
     return answer(200, text)
@@ -153,7 +161,7 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -> Response[str]:
     after = pagination.decode(name, cursor, pagination.whole)[0] if cursor else 0
-    page = run_details.part(connection(), run_id, name, after, limit)
+    page = run_details.part(connection(), run_id, name, after=after, limit=limit)
     if page is None:
         raise _unknown(run_id)
     end = pagination.encode(name, page.last) if page.last else None
@@ -165,19 +173,19 @@ def _one(action: str, run_id: str) -> Response[str]:
     before = runs.find(con, run_id)
     if before is None:
         raise _unknown(run_id)
-    authentication.require(router, role_of(before["job"]))
-    changed = runs.change(con, action, ids=[run_id], actor=who)
+    authentication.require(router, role_of(before.job))
+    changed = actions.change(con, action, ids=[run_id], actor=who)
     run = runs.find(con, run_id)
     if run is None:
         raise _unknown(run_id)
     if not changed.ids:
-        allowed = ", ".join(runs.ELIGIBLE[action])
-        raise Problem(409, "Conflict", f"run {run_id} is {run['state']}; {action} starts from {allowed}")
-    return answer(202, run, location=f"/api/runs/{run_id}")
+        allowed = ", ".join(actions.ELIGIBLE[action])
+        raise Problem(409, "Conflict", f"run {run_id} is {run.state}; {action} starts from {allowed}")
+    return answer(202, run.to_json(), location=f"/api/runs/{run_id}")
 
 
 def _many(action: str, bulk: Bulk) -> Response[str]:
-    done = runs.change(
+    done = actions.change(
         connection(),
         action,
         actor=authentication.identity(router).name,

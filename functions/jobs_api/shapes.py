@@ -1,99 +1,19 @@
-"""What is answered about jobs and runs, for the OpenAPI document; all times are UTC."""
+"""Responses about jobs and runs, for the OpenAPI document; all times are UTC."""
 
-import uuid
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from jobs_api.models import State, Trigger
 from slowmatch.http.answer import Answer
+from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
+from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
 class Done(Answer):
-    """The runs that were changed; `after` goes on when more may match."""
+    """The runs that were changed; with `after` the next call continues, if more may match."""
 
     changed: list[str]
     after: str | None
-
-
-class ListedRun(Answer):
-    """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
-
-    id: uuid.UUID
-    job: str
-    state: State
-    trigger: Trigger
-    triggered_by: str | None
-    occurrence: datetime | None
-    attempt: int
-    failures: int
-    max_attempts: int
-    due_at: datetime
-    lease_until: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    progress: dict[str, Any] | None
-    error: str | None
-
-
-class Run(ListedRun):
-    """A run by itself.
-
-    `cut` has the size in bytes of a payload or result that is too large for an answer and therefore null here;
-    GET /api/runs/{run_id}/json/{field} reads it in pieces.
-    """
-
-    payload: dict[str, Any] | None
-    result: Any
-    cut: dict[str, int]
-
-
-class Attempt(Answer):
-    """One try of a run; without an outcome it is at work."""
-
-    number: int
-    worker: str
-    request_id: str
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: Literal["succeeded", "failed", "lost", "continued", "cancelled"] | None
-    error_type: str | None
-    error_message: str | None
-    traceback: str | None
-
-
-class Event(Answer):
-    """A change of a run's state: why, and by whom."""
-
-    id: int
-    at: datetime
-    from_state: State | None
-    to_state: State
-    reason: str
-    actor: str
-
-
-class LogLine(Answer):
-    id: int
-    attempt: int
-    at: datetime
-    level: str
-    message: str
-
-
-class RunDetails(Run):
-    """A run with its last attempts (100 at most), events (200) and lines of its log (1,000).
-
-    They are fewer where they are long. `attempts_earlier`, `events_earlier` and `log_earlier` count those that
-    are left out; GET /api/runs/{run_id}/attempts, /events and /log have all, page by page.
-    """
-
-    attempts: list[Attempt]
-    attempts_earlier: int
-    events: list[Event]
-    events_earlier: int
-    log: list[LogLine]
-    log_earlier: int
 
 
 class RunPage(Answer):
@@ -129,83 +49,9 @@ class TextPage(Answer):
     next: str | None
 
 
-class JobField(Answer):
-    """A field of a job's payload. `bounds` limits its values, by the names of JSON Schema: minimum, enum, ...
-
-    A field that is left out has its `default`; one that is `required` has none.
-    """
-
-    type: Literal["boolean", "integer", "number", "text", "choice", "date", "time", "addresses"]
-    description: str
-    default: Any
-    required: bool
-    bounds: dict[str, Any]
-
-
-class Paused(Answer):
-    """Since when a schedule is paused, by whom and why."""
-
-    at: datetime
-    by: str
-    note: str | None
-
-
-class LastRun(Answer):
-    id: uuid.UUID
-    state: State
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
-class EndedRun(Answer):
-    """`duration_ms` is the last attempt's, null for a run that never started."""
-
-    id: uuid.UUID
-    state: State
-    created_at: datetime
-    duration_ms: float | None
-
-
-class Depth(Answer):
-    """How many; `capped` says that there are more."""
-
-    number: int
-    capped: bool
-
-
-class Job(Answer):
-    """A job of the catalog and what is known about its runs.
-
-    A job that is not `scheduled` runs only when somebody with `role` starts it; this is null until the dispatcher
-    has looked for the job's rule. `disabled` says why the job cannot run, null if it can.
-    `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
-    `success_rate` (0 to 1), `p50_ms` and `p95_ms` are of the last seven days, null when nothing ended.
-    `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
-    """
-
-    name: str
-    description: str
-    fields: dict[str, JobField]
-    exclusive: bool
-    overlap: str
-    max_attempts: int
-    scheduled: bool | None
-    role: Literal["operator", "admin"]
-    disabled: str | None
-    schedule: str | None
-    words: str | None
-    schedule_enabled: bool | None
-    next: list[datetime]
-    paused: Paused | None
-    last_run: LastRun | None
-    last_error: str | None
-    recent: list[EndedRun]
-    missed: int
-    success_rate: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    queue_depth: Depth
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobSummary):
+    __doc__ = JobSummary.__doc__
 
 
 class JobList(Answer):
@@ -213,7 +59,7 @@ class JobList(Answer):
 
 
 class JobHour(Answer):
-    """What a job's runs did in the hour that starts at `hour`."""
+    """A job's runs in the hour that starts at `hour`."""
 
     job: str
     hour: datetime
@@ -227,13 +73,13 @@ class JobHour(Answer):
 
 
 class Stats(Answer):
-    """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 1,000.
+    """`succeeded`, `deleted` and `missed` count the requested hours; the rest is counted as it is, up to 1,000.
 
-    `capped` names what there are more of.
+    `capped` names the counts that stopped at 1,000.
     """
 
     at: datetime
-    states: dict[State, int]
+    states: dict[RunState, int]
     retrying: int
     capped: list[str]
     missed: int

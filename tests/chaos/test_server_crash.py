@@ -67,7 +67,7 @@ def finish_succeeded(con: Connection, claimed: ClaimedAttempt) -> bool:
 
 
 def state(con: Connection, run_id: str) -> str:
-    return str(runs.get(con, run_id)["state"])
+    return str(runs.get(con, run_id).state)
 
 
 @pytest.mark.parametrize(

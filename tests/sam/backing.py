@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from slowmatch.db import connection
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.queries import runs
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.settings import settings
 from tests.ports import free_ports
 from tests.sam.template import ROOT
@@ -80,5 +80,5 @@ def prepared_run(job: str, state: str) -> str:
     due_at = con.now() + timedelta(hours=1) if state == "scheduled" else None
     run_id = enqueue(con, job, due_at=due_at).run_id
     if state == "deleted":
-        runs.change(con, "delete", ids=[run_id], actor="tests")
+        actions.change(con, "delete", ids=[run_id], actor="tests")
     return run_id

@@ -3,22 +3,22 @@
 import pytest
 
 from console.views.formatting import counted
-from slowmatch.db.counts import CAP, Count
+from slowmatch.db.counts import COUNT_CAP, CappedCount
 
 
 @pytest.mark.parametrize(
     ("count", "words"),
     [
-        (Count(0, capped=False), "0"),
-        (Count(999, capped=False), "999"),
-        (Count(CAP, capped=True), "1,000+"),
-        (Count(CAP, capped=True, about=CAP + 1), "≈ 1,000"),
-        (Count(CAP, capped=True, about=5_231), "≈ 5,200"),
-        (Count(CAP, capped=True, about=996_000), "≈ 1 M"),
-        (Count(CAP, capped=True, about=3_249_999), "≈ 3.2 M"),
-        (Count(CAP, capped=True, about=99_950_000), "≈ 100 M"),
-        (Count(CAP, capped=True, about=1_234_567_890), "≈ 1,200 M"),
+        (CappedCount(0, capped=False), "0"),
+        (CappedCount(999, capped=False), "999"),
+        (CappedCount(COUNT_CAP, capped=True), "1,000+"),
+        (CappedCount(COUNT_CAP, capped=True, about=COUNT_CAP + 1), "≈ 1,000"),
+        (CappedCount(COUNT_CAP, capped=True, about=5_231), "≈ 5,200"),
+        (CappedCount(COUNT_CAP, capped=True, about=996_000), "≈ 1 M"),
+        (CappedCount(COUNT_CAP, capped=True, about=3_249_999), "≈ 3.2 M"),
+        (CappedCount(COUNT_CAP, capped=True, about=99_950_000), "≈ 100 M"),
+        (CappedCount(COUNT_CAP, capped=True, about=1_234_567_890), "≈ 1,200 M"),
     ],
 )
-def test_a_count_is_exact_or_open_or_in_two_digits(count: Count, words: str) -> None:
+def test_a_count_is_exact_or_open_or_in_two_digits(count: CappedCount, words: str) -> None:
     assert counted(count) == words

@@ -13,10 +13,10 @@ from slowmatch.db import Connection, SchemaMissing, Unavailable
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.jobs.catalog import FLAWS
-from slowmatch.jobs.dispatcher import retention
-from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle.disabled_jobs import note_flaw
-from slowmatch.jobs.lifecycle.messages import Depths
+from slowmatch.jobs.queries import queue_depths
+from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
@@ -30,9 +30,9 @@ ELSEWHERE = "203.0.113.7"
 @pytest.fixture
 def ask(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """All is well until a test changes something. `headers` and `cookies` go along with the request."""
-    monkeypatch.setattr(messages, "depths", lambda: Depths({"db-cleanup": EMPTY}))
-    monkeypatch.setattr(health, "verdict", health.Verdict())
-    retention.note_tick(con, con.now())
+    monkeypatch.setattr(queue_depths, "depths", lambda: Depths({"db-cleanup": EMPTY}))
+    monkeypatch.setattr(health, "public_health", health.PublicHealth())
+    heartbeat.store_pass(con, con.now())
 
     def ask(source_ip: str = "127.0.0.1", cookie: str = "", **headers: str) -> tuple[int, dict[str, Any]]:
         event = {
@@ -82,21 +82,24 @@ def test_all_is_well(ask: Ask) -> None:
 
 
 def test_a_dispatcher_that_missed_two_ticks_is_not(ask: Ask, con: Connection) -> None:
-    retention.note_tick(con, con.now() - timedelta(minutes=11))
+    heartbeat.store_pass(con, con.now() - timedelta(minutes=11))
     assert ask()[0] == 200
-    retention.note_tick(con, con.now() - timedelta(minutes=12))
+    heartbeat.store_pass(con, con.now() - timedelta(minutes=12))
     assert unwell(ask()) == ["dispatcher"]
 
 
 def test_a_duty_that_fails_for_a_while_is_not_and_is_told_at_once(ask: Ask, con: Connection) -> None:
     failed, now = {"send due runs of db-cleanup": "its queue does not exist"}, con.now()
-    retention.note_tick(con, now, {}, failed)
+    heartbeat.store_pass(con, now, {}, failed)
     status, said = ask()
-    told = f"cannot send due runs of db-cleanup since {now:%Y-%m-%d %H:%M} UTC: its queue does not exist"
+    told = (
+        "the dispatcher cannot send due runs of db-cleanup: its queue does not exist,"
+        f" since {now:%Y-%m-%d %H:%M} UTC"
+    )
     assert (status, said["dispatcher"]["detail"]) == (200, told)
     con.query("DELETE FROM dispatcher_tick")
-    retention.note_tick(con, now - timedelta(minutes=12), {}, failed)
-    retention.note_tick(con, now, {}, failed)
+    heartbeat.store_pass(con, now - timedelta(minutes=12), {}, failed)
+    heartbeat.store_pass(con, now, {}, failed)
     assert unwell(ask()) == ["dispatcher"]
 
 
@@ -109,7 +112,7 @@ def test_runs_that_wait_for_a_removed_job_are_not(ask: Ask, con: Connection) -> 
     )
     answer = ask()
     assert unwell(answer) == ["dispatcher"]
-    told = "2 runs wait for 'old-job', which is not deployed any more: delete them or deploy it again"
+    told = "2 runs wait for 'old-job', which is no longer deployed: delete them or deploy it again"
     assert answer[1]["dispatcher"]["detail"] == told
 
 
@@ -125,14 +128,14 @@ def test_disabled_job_is_not_and_says_why(ask: Ask, con: Connection, monkeypatch
 
 
 def test_dead_letters_are_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "depths", lambda: Depths({"a": EMPTY, "b": EMPTY | {"dead": 1}}))
+    monkeypatch.setattr(queue_depths, "depths", lambda: Depths({"a": EMPTY, "b": EMPTY | {"dead": 1}}))
     assert unwell(ask()) == ["queues"]
 
 
 @pytest.mark.parametrize("seconds", [-31, 31])
 def test_a_clock_that_is_wrong_is_not(ask: Ask, con: Connection, seconds: int) -> None:
     con._clock_offset = timedelta(seconds=seconds)
-    retention.note_tick(con, con.now())
+    heartbeat.store_pass(con, con.now())
     assert unwell(ask()) == ["clock"]
 
 
@@ -182,7 +185,7 @@ def test_without_an_identity_the_answer_is_yes_or_no(
     ask: Ask, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ask(ELSEWHERE) == (200, {"ok": True})
-    monkeypatch.setattr(messages, "depths", lambda: Depths({"db-cleanup": EMPTY | {"dead": 1}}))
+    monkeypatch.setattr(queue_depths, "depths", lambda: Depths({"db-cleanup": EMPTY | {"dead": 1}}))
     clock[0] += health.KEPT_SECONDS
     assert ask(ELSEWHERE) == (503, {"ok": False})
 
@@ -196,7 +199,7 @@ def test_the_answer_is_kept_for_two_seconds(
         asked.append(None)
         return Depths({})
 
-    monkeypatch.setattr(messages, "depths", depths)
+    monkeypatch.setattr(queue_depths, "depths", depths)
     for _ in range(3):
         ask(ELSEWHERE)
     clock[0] += 1.9
@@ -217,7 +220,9 @@ def test_without_the_database_the_answer_is_no_and_is_kept_as_long(
     monkeypatch: Any,
 ) -> None:
     monkeypatch.setattr(logger, "propagate", True)
-    monkeypatch.setattr(messages, "depths", lambda: pytest.fail("what cannot change the answer is not asked"))
+    monkeypatch.setattr(
+        queue_depths, "depths", lambda: pytest.fail("what cannot change the answer is not asked")
+    )
     unplug()
     for _ in range(3):
         assert ask(ELSEWHERE) == (503, {"ok": False})

@@ -7,7 +7,8 @@ import pytest
 
 from jobs_api.app import handler
 from slowmatch.db import Connection
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import schedules
+from slowmatch.jobs.dispatcher.schedules import RuleState
 from tests.conftest import LambdaContext, request_context
 
 
@@ -40,7 +41,7 @@ def test_a_key_without_a_letter_or_with_too_many_makes_no_run(
 
 
 def test_a_job_that_people_start_has_no_schedule_to_pause(post: Any, con: Connection) -> None:
-    retention.keep_schedule(con, con.now(), "send-test-mail", None, False)
+    schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
     status, problem = post("/api/jobs/send-test-mail/pause")
     assert (status, problem["detail"]) == (409, "send-test-mail has no schedule that could be paused")
     assert con.query("SELECT count(*) FROM schedule_event") == [[0]]

@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from jobs_api.models import State
-from slowmatch.db.counts import CAP
+from slowmatch.db.counts import COUNT_CAP
 from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.model import RunState
 from slowmatch.settings import Settings
 from tests.sam import template
 from tests.sam.template import ROOT
@@ -84,15 +84,17 @@ def test_every_kind_of_test_is_in_the_tour_of_folders() -> None:
     assert named == {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
 
 
-@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("state", get_args(RunState))
 def test_every_state_of_a_run_is_explained(state: str) -> None:
     assert f"| `{state}` | " in ARCHITECTURE
 
 
 def test_the_documents_say_how_far_is_counted() -> None:
-    assert f'end at {CAP:,}, written as "{CAP:,}+"' in ARCHITECTURE
+    assert f'end at {COUNT_CAP:,}, written as "{COUNT_CAP:,}+"' in ARCHITECTURE
     assert f"bulk action at {actions.COUNTED:,}" in ARCHITECTURE.replace("\n", " ")
-    assert f"counted as it is, up to {CAP:,}." in (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
+    assert f"counted as it is, up to {COUNT_CAP:,}." in (ROOT / "docs" / "openapi.json").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link])

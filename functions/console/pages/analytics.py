@@ -10,24 +10,24 @@ from console.web import render
 from console.web.request import Request
 from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, UnknownJob
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import metrics, runs
 
 
 def show(request: Request, con: Connection) -> Response[str]:
     span, job, now = charts.window(request), _job(request), con.now()
-    runs = charts.history(con, now, span, job)
+    history = charts.history(con, now, span, job)
     return render.page(
         request,
         "analytics.html",
         con=con,
-        counts=overview.counts(con),
+        counts=runs.counts(con),
         window=span,
         job=job,
         jobs=list(JOBS),
-        runs=runs,
-        rate=_success_rate(runs),
-        durations=_durations(overview.durations(con, now, span), job),
-        reasons=_reasons(overview.failure_reasons(con, now, span), job),
+        runs=history,
+        rate=_success_rate(history),
+        durations=_durations(metrics.durations(con, now, span), job),
+        reasons=_reasons(metrics.failure_reasons(con, now, span), job),
         records=[] if job else charts.records(con, now, span),
     )
 

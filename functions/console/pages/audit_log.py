@@ -6,7 +6,7 @@ from console.forms import run_filter
 from console.web import render
 from console.web.request import Request
 from slowmatch.db import Connection
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import audit_log, runs
 
 SIZE = 50
 CURSOR_MAX = 1_000
@@ -16,15 +16,15 @@ def show(request: Request, con: Connection) -> Response[str]:
     before = request.query.get("before", "")[:CURSOR_MAX]
     wrong = False
     try:
-        found = overview.activity(con, before or None, SIZE)
+        found = audit_log.page(con, before or None, SIZE)
     except ValueError:
-        before, wrong, found = "", True, overview.activity(con, None, SIZE)
+        before, wrong, found = "", True, audit_log.page(con, None, SIZE)
     start = run_filter.Filter({})
     return render.page(
         request,
         "activity.html",
         con=con,
-        counts=overview.counts(con),
+        counts=runs.counts(con),
         items=found.items,
         on_first=not before,
         wrong=wrong,

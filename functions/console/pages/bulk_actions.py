@@ -16,7 +16,8 @@ from slowmatch.db import Connection, connection
 from slowmatch.http import timestamps
 from slowmatch.http.problem import Problem
 from slowmatch.jobs.ids import parse_run_id
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.queries import runs
 
 DONE = {"requeue": "requeued", "run-now": "queued to run now", "delete": "deleted"}
 ASKED = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
@@ -46,12 +47,12 @@ def _selected(request: Request, con: Connection, kind: Kind, action: str, asked:
     back = asked.address(f"/dashboard/{kind.name}")
     if not chosen:
         return render.redirect(back, notice="Nothing was selected, so nothing was done.")
-    if len(chosen) > runs.BULK:
-        raise Problem(422, "Too many", f"select at most {runs.BULK:,} runs, or all that match the filter")
+    if len(chosen) > actions.BULK:
+        raise Problem(422, "Too many", f"select at most {actions.BULK:,} runs, or all that match the filter")
     if request.value("sure") != "yes":
         question = ASKED[action].format(so_many_runs(number(len(chosen))))
         return _ask(request, con, question, {**_carried(request), "id": chosen}, back)
-    done = runs.change(con, action, actor=request.identity.name, ids=chosen)
+    done = actions.change(con, action, actor=request.identity.name, ids=chosen)
     return render.redirect(back, notice=_outcome(action, len(done.ids), len(chosen)))
 
 
@@ -61,12 +62,12 @@ def _matching(request: Request, con: Connection, kind: Kind, action: str, asked:
     until = _until(request) or asked.created_to or con.now()  # what comes into being meanwhile was not meant
     wanted = replace(asked.wanted, created_to=until)
     if request.value("sure") != "yes":
-        count = runs.bulk_count(con, wanted, action)
+        count = actions.bulk_count(con, wanted, action)
         question = ASKED[action].format(f"all {so_many_runs(counted(count))} that match")
         return _ask(request, con, question, {**_carried(request), "all": ["yes"]}, back)
-    total = _whole(request, "total") or runs.bulk_count(con, wanted, action).number
+    total = _whole(request, "total") or actions.bulk_count(con, wanted, action).number
     after = parse_run_id(request.value("after"))
-    part = runs.change(con, action, actor=request.identity.name, wanted=wanted, after=after)
+    part = actions.change(con, action, actor=request.identity.name, wanted=wanted, after=after)
     done = _whole(request, "done") + len(part.ids)
     if part.last is None:
         return render.redirect(back, notice=_outcome(action, done, done))
@@ -95,7 +96,7 @@ def _page(
         request,
         "bulk.html",
         con=con,
-        counts=overview.counts(con),
+        counts=runs.counts(con),
         heading=heading,
         fields=fields,
         back=back,

@@ -1,6 +1,5 @@
 """Pages about jobs: what each does and how it goes, run it, pause and resume its schedule."""
 
-import json
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -17,8 +16,8 @@ from slowmatch.http.auth.identity import Role
 from slowmatch.http.auth.job_roles import role_of
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
-from slowmatch.jobs.queries import overview
-from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.lifecycle import pause
+from slowmatch.jobs.queries import job_summaries, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.text import clean
 
@@ -32,7 +31,7 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/jobs")
 def jobs_page() -> Response[str]:
     con = connection()
-    cards = [job_view.card(each) for each in overview.jobs(con, con.now())]
+    cards = [job_view.card(each) for each in job_summaries.list_jobs(con, con.now())]
     request = here(router)
     return render.page(request, "jobs.html", con=con, cards=cards, form=job_form.empty(request.identity))
 
@@ -68,7 +67,7 @@ def pause_job(job: str) -> Response[str]:
     if len(note) > NOTE_MAX:
         errors = {"pause-note": f"must have at most {NOTE_MAX} characters, this has {len(note)}"}
         return _job(name, {"values": {"pause-note": note}, "errors": errors, "choices": {}}, 422)
-    overview.pause(con, name, request.identity.name, note or None, now=con.now())
+    pause.pause(con, name, request.identity.name, note or None, now=con.now())
     said = f"The schedule of {name} is paused. Whoever runs it by hand still can."
     return render.redirect(_back(request, name), notice=said)
 
@@ -77,7 +76,7 @@ def pause_job(job: str) -> Response[str]:
 @allow(Role.OPERATOR)
 def resume_job(job: str) -> Response[str]:
     request, con, name = here(router), connection(), job_spec(job).name
-    overview.resume(con, name, request.identity.name, con.now())
+    pause.resume(con, name, request.identity.name, con.now())
     return render.redirect(_back(request, name), notice=f"The schedule of {name} goes on.")
 
 
@@ -88,17 +87,17 @@ def _back(request: Request, job: str) -> str:
 
 def _job(name: str, form: dict[str, Any], status: int = 200) -> Response[str]:
     con = connection()
-    card = job_view.card(overview.job_card(con, name, con.now()))
-    runs, more = store.page(con, RunFilter(job=name), None, RECENT)
+    card = job_view.card(job_summaries.summary_of(con, name, con.now()))
+    recent = runs.page(con, RunFilter(job=name), limit=RECENT)
     page = render.page(
         here(router),
         "job.html",
         status,
         con=con,
         card=card,
-        runs=json.loads(runs),
-        more=bool(more),
-        pauses=overview.pauses(con, name),
+        runs=recent.items,
+        more=bool(recent.last),
+        pauses=pause.pauses(con, name),
         form=form,
     )
     if status != 200:  # the address of a form that was refused is nothing to come back to

@@ -1,8 +1,5 @@
 """A run's own page, and what a person may do with one run."""
 
-import json
-from typing import Any
-
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
@@ -16,7 +13,9 @@ from slowmatch.http.auth.identity import Role
 from slowmatch.http.auth.job_roles import role_of
 from slowmatch.http.problem import Problem
 from slowmatch.jobs.ids import parse_run_id
-from slowmatch.jobs.queries import run_details, runs, waiting
+from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.model import Run, RunDetails
+from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200
 """How many lines of the log the page shows unless it is asked for the whole."""
@@ -38,8 +37,8 @@ def run_page(run_id: str) -> Response[str]:
         "run.html",
         con=con,
         run=run,
-        log=run.pop("log"),
-        log_earlier=run.pop("log_earlier"),
+        log=run.log,
+        log_earlier=run.log_earlier,
         payload=_json(con, run, "payload"),
         result=_json(con, run, "result"),
         is_long=is_long,
@@ -47,7 +46,7 @@ def run_page(run_id: str) -> Response[str]:
         history=run_view.history(run),
         figures=run_view.figures(run, con.now()),
         actions=run_view.actions(run),
-        ahead=waiting.ahead(con, run["job"]) if run["state"] == "enqueued" else None,
+        ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
     )
 
 
@@ -63,29 +62,28 @@ def change_run(run_id: str, action: str) -> Response[str]:
     before = runs.find(con, _known(run_id))
     if before is None:
         raise _no_run(run_id)
-    authorization.require(router, role_of(before["job"]))
-    done = runs.change(con, action, actor=request.identity.name, ids=[before["id"]])
-    said = _said(action, before) if done.ids else _too_late(con, action, before["id"])
-    page, back = f"/runs/{before['id']}", request.value("back")
+    authorization.require(router, role_of(before.job))
+    done = actions.change(con, action, actor=request.identity.name, ids=[before.id])
+    said = _said(action, before) if done.ids else _too_late(con, action, before.id)
+    page, back = f"/runs/{before.id}", request.value("back")
     if back.startswith("/dashboard/"):  # the button stood in a list
         return render.redirect(path_on_this_site(back), notice=said, href=page, link="Open it")
     return render.redirect(page, notice=said)
 
 
-def _details(con: Connection, run_id: str, log_lines: int) -> dict[str, Any]:
-    text = run_details.details(con, _known(run_id), log_lines)
-    if text is None:
+def _details(con: Connection, run_id: str, log_lines: int) -> RunDetails:
+    found = run_details.details(con, _known(run_id), log_lines)
+    if found is None:
         raise _no_run(run_id)
-    found: dict[str, Any] = json.loads(text)
     return found
 
 
-def _json(con: Connection, run: dict[str, Any], field: run_details.JsonField) -> run_view.JsonText | None:
+def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run_view.JsonText | None:
     """What the page shows of a payload or result; None when there is none."""
-    value, size = run.pop(field), run["cut"].get(field)
+    value, size = getattr(run, field), run.cut.get(field)
     if size is None:
         return None if value is None else run_view.pretty(value)
-    beginning = run_details.json_text(con, run["id"], field)
+    beginning = run_details.json_text(con, run.id, field)
     return run_view.JsonText(beginning.text[: run_view.JSON_SHOWN] if beginning else "", size)
 
 
@@ -100,14 +98,14 @@ def _no_run(run_id: str) -> Problem:
     return Problem(404, "No such run", f"there is no run {run_id}; old runs are removed after a while")
 
 
-def _said(action: str, before: dict[str, Any]) -> str:
-    if action == "delete" and before["state"] == "processing":
-        return f"Run {run_view.short(before['id'])} is deleted. Its handler is told at its next checkpoint."
-    return f"Run {run_view.short(before['id'])} of {before['job']} {DONE[action]}"
+def _said(action: str, before: Run) -> str:
+    if action == "delete" and before.state == "processing":
+        return f"Run {run_view.short(before.id)} is deleted. Its handler is told at its next checkpoint."
+    return f"Run {run_view.short(before.id)} of {before.job} {DONE[action]}"
 
 
 def _too_late(con: Connection, action: str, run_id: str) -> str:
     run = runs.find(con, run_id)
-    state = run["state"] if run else "gone"
-    named, allowed = action.replace("-", " "), " or ".join(runs.ELIGIBLE[action])
+    state = run.state if run else "gone"
+    named, allowed = action.replace("-", " "), " or ".join(actions.ELIGIBLE[action])
     return f"Nothing was done: the run is {state} by now, and {named} is for runs that are {allowed}."

@@ -6,8 +6,7 @@ from typing import Any
 from console.web.request import Request
 from slowmatch.db import Connection
 from slowmatch.http.problem import Problem
-from slowmatch.jobs.queries import collected, overview
-from slowmatch.jobs.queries.windows import STEPS
+from slowmatch.jobs.queries import metrics
 
 WINDOW = "24h"
 Rows = list[dict[str, Any]]
@@ -16,26 +15,26 @@ Rows = list[dict[str, Any]]
 def window(request: Request) -> str:
     """The window that `request` asks for. Raises Problem 422 for one that is not there."""
     name = request.query.get("window", WINDOW)
-    if name not in STEPS:
+    if name not in metrics.WINDOWS:
         raise Problem(
-            422, "No such time span", f"window must be one of {', '.join(STEPS)}, not {name[:40]!r}"
+            422, "No such time span", f"window must be one of {', '.join(metrics.WINDOWS)}, not {name[:40]!r}"
         )
     return name
 
 
 def realtime(con: Connection, now: datetime) -> Rows:
     """The spans of the last minute in which a run ended; while none does, the answer stays the same."""
-    return [row for row in overview.realtime(con, now) if _any(row)]
+    return [row for row in metrics.realtime(con, now) if _any(row)]
 
 
 def history(con: Connection, now: datetime, span: str, job: str | None = None) -> Rows:
     """Runs over time; None in place of each figure from before anything was counted, [] if nothing is yet."""
-    return counted(overview.history(con, now, span, job), collected.since(con, "runs"))
+    return counted(metrics.history(con, now, span, job), metrics.first_counted_hour(con, "runs"))
 
 
 def records(con: Connection, now: datetime, span: str) -> Rows:
     """Records over time, as `history`."""
-    return counted(overview.record_history(con, now, span), collected.since(con, "records"))
+    return counted(metrics.record_history(con, now, span), metrics.first_counted_hour(con, "records"))
 
 
 def counted(rows: Rows, since: datetime | None) -> Rows:

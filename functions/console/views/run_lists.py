@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slowmatch.jobs.queries import runs
+from slowmatch.jobs.lifecycle import actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Kind:
     @property
     def actions(self) -> tuple[str, ...]:
         """What can be done to a run of this list."""
-        return tuple(name for name, states in runs.ELIGIBLE.items() if self.state in (None, *states))
+        return tuple(name for name, states in actions.ELIGIBLE.items() if self.state in (None, *states))
 
 
 LISTS = {

@@ -13,7 +13,7 @@ from console.web.request import NO_ONE, Request
 from slowmatch.http.faults import FAULTS
 from slowmatch.http.problem import Problem
 from slowmatch.jobs import UnknownJob
-from slowmatch.jobs.queries.overview import NoSchedule
+from slowmatch.jobs.lifecycle.pause import NoSchedule
 
 PLAIN = "text/plain; charset=utf-8"
 

@@ -11,9 +11,8 @@ from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import JOBS, enqueue
-from slowmatch.jobs.dispatcher import retention
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.dispatcher import heartbeat
+from slowmatch.jobs.lifecycle import actions, messages, pause
 from slowmatch.records import store as records
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
@@ -116,16 +115,13 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
 def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
     browse: Browse, con: Connection, queues: None
 ) -> None:
-    retention.note_tick(
+    heartbeat.store_pass(
         con, con.now(), {"sent": 3, "lost": 0}, {"send due runs of db-cleanup": "its queue <is gone>"}
     )
     shelf.put(con, "enqueued", job="old-job")
     text = browse.get("/dashboard").text
-    assert "The dispatcher cannot send due runs of db-cleanup, since <time datetime=" in text
-    assert "Its queue &lt;is gone&gt;." in text
-    assert (
-        "1 run waits for &#39;old-job&#39;, which is not deployed any more: delete them or deploy it" in text
-    )
+    assert "The dispatcher cannot send due runs of db-cleanup: its queue &lt;is gone&gt;. Since <time" in text
+    assert "1 run waits for &#39;old-job&#39;, which is no longer deployed: delete them or deploy it" in text
     assert 'href="/dashboard/runs?job=old-job"' in text
     text = browse.get("/dashboard/workers").text
     assert "The dispatcher cannot send due runs of db-cleanup" in text and "3 sent" in text
@@ -136,7 +132,7 @@ def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: Non
     shelf.put(con, "succeeded", 1000)
     shelf.put(con, "enqueued", 900)
     for page in ("/dashboard", "/dashboard/workers"):
-        assert "No worker has claimed anything for 16 minutes, although work waits." in browse.get(page).text
+        assert "No worker has claimed a run, although runs are waiting. Since <time" in browse.get(page).text
 
 
 def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
@@ -163,7 +159,7 @@ def test_what_is_running_is_shown_with_its_progress(browse: Browse, con: Connect
 
 
 def test_paused_jobs_are_named_with_who_and_why(browse: Browse, con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", "audit <b>week</b>", now=con.now())
+    pause.pause(con, "db-cleanup", "ann", "audit <b>week</b>", now=con.now())
     text = browse.get("/dashboard").text
     assert box(text, "Paused jobs") == "1 notable"
     assert "is paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
@@ -183,7 +179,7 @@ def test_recurring_jobs_say_when_they_run_in_words_and_as_written(browse: Browse
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
     assert "One at a time: a tick meanwhile is skipped" in text
     assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
-    overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
+    pause.pause(con, "db-cleanup", "ann", "audit", now=con.now())
     text = browse.get("/dashboard/recurring").text
     assert '<span class="muted note">audit</span>' in text and 'action="/jobs/db-cleanup/resume"' in text
 
@@ -222,8 +218,8 @@ def test_workers_say_what_they_do_and_since_when(browse: Browse, con: Connection
 def test_activity_names_who_did_what_to_what(browse: Browse, con: Connection) -> None:
     now = con.now()
     made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
-    runs.change(con, "delete", actor="bob", ids=[made])
-    overview.pause(con, "db-cleanup", "cid", "audit", now=now)
+    actions.change(con, "delete", actor="bob", ids=[made])
+    pause.pause(con, "db-cleanup", "cid", "audit", now=now)
     records.create(con, "Passport", now + timedelta(days=9), "dee")
     text = browse.get("/dashboard/activity").text
     for who in ("ann", "bob", "cid", "dee"):
@@ -235,7 +231,7 @@ def test_activity_goes_on_page_by_page_and_ignores_a_mark_that_is_none(
     browse: Browse, con: Connection
 ) -> None:
     for number in range(60):
-        overview.pause(con, "db-cleanup", f"person-{number:02}", None, now=con.now())
+        pause.pause(con, "db-cleanup", f"person-{number:02}", None, now=con.now())
     first = browse.get("/dashboard/activity").text
     (onward,) = re.findall(r'rel="next" href="([^"]*)"', first)
     second = browse.get(onward.replace("&amp;", "&")).text

@@ -9,7 +9,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, Addresses, Boolean, Choice, Date, Integer, Job, Number, Text, Time
 from slowmatch.jobs.fields import Field, Secret
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import job_summaries
 from tests.integration.console.conftest import Browse, Page
 
 KINDS: dict[str, Field] = {
@@ -208,7 +208,7 @@ def test_payload_may_use_the_names_of_the_form(
 
 def test_api_describes_every_field(browse: Browse, monkeypatch: pytest.MonkeyPatch, con: Connection) -> None:
     define(monkeypatch, WITH_DEFAULTS)
-    fields = overview.job_card(con, "report", con.now())["fields"]
+    fields = job_summaries.summary_of(con, "report", con.now()).to_json()["fields"]
     assert fields["days"] == {
         "type": "integer",
         "description": "how many days to look ahead",

@@ -12,22 +12,24 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import retention
-from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.dispatcher import schedules
+from slowmatch.jobs.dispatcher.schedules import RuleState
+from slowmatch.jobs.lifecycle import finish, pause
 from slowmatch.jobs.lifecycle.claim import Lease
 from slowmatch.jobs.lifecycle.create import start
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.model import Run, RunState
 from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.queries.job_summaries import EndedRun
 from tests.integration.console.conftest import Browse, Page
 
 NASTY = "<script>alert(1)</script>"
 
 
-def runs(con: Connection) -> list[dict[str, Any]]:
+def runs(con: Connection) -> list[Run]:
     return [store.get(con, run_id) for (run_id,) in con.query("SELECT id::text FROM job_run ORDER BY id")]
 
 
-def run(con: Connection) -> dict[str, Any]:
+def run(con: Connection) -> Run:
     (only,) = runs(con)
     return only
 
@@ -121,11 +123,16 @@ def test_one_run_is_not_said_to_be_many(browse: Browse, con: Connection) -> None
     assert ">Last 1 run<" in page.text and 'aria-label="Last 1 run: ' in page.text
 
 
+ENDED: list[tuple[RunState, int | None]] = [
+    ("succeeded", 500),
+    ("deleted", 300_000),
+    ("succeeded", 1_000),
+    ("failed", None),
+]
+
+
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
-    recent = [
-        {"state": state, "duration_ms": ms, "created_at": "2026-11-24T02:00:00+00:00"}
-        for state, ms in (("succeeded", 500), ("deleted", 300_000), ("succeeded", 1_000), ("failed", None))
-    ]
+    recent = [EndedRun("an id", state, datetime(2026, 11, 24, 2, tzinfo=UTC), ms) for state, ms in ENDED]
     assert [bar["place"]["height"] for bar in job_view.bars(recent)] == [16, 32, 32, job_view.LEAST]
 
 
@@ -150,15 +157,15 @@ def test_run_now_takes_one_click_and_links_to_the_run(browse: Browse, con: Conne
     answer = browse.post("/jobs/db-cleanup/run")
     made = run(con)
     assert (answer.status, answer.location) == (303, "/jobs/db-cleanup")
-    assert (made["state"], made["payload"], made["trigger"], made["triggered_by"]) == (
+    assert (made.state, made.payload, made.trigger, made.triggered_by) == (
         "enqueued",
         {},
         "console",
         "kim@example.com",
     )
     page = browse.get(answer.location)
-    short = f"{made['id'][:8]}…{made['id'][-4:]}"
-    assert f'Run {short} of db-cleanup started. <a href="/runs/{made["id"]}">Watch it</a>' in page.text
+    short = f"{made.id[:8]}…{made.id[-4:]}"
+    assert f'Run {short} of db-cleanup started. <a href="/runs/{made.id}">Watch it</a>' in page.text
 
 
 def test_from_the_list_one_comes_back_to_the_list(browse: Browse) -> None:
@@ -204,7 +211,7 @@ def test_the_form_becomes_the_payload(
     browse: Browse, con: Connection, job: str, form: dict[str, str], payload: dict[str, Any]
 ) -> None:
     assert browse.post(f"/jobs/{job}/run", form).status == 303
-    assert (run(con)["payload"], run(con)["state"]) == (payload, "enqueued")
+    assert (run(con).payload, run(con).state) == (payload, "enqueued")
 
 
 @pytest.mark.parametrize(
@@ -251,8 +258,8 @@ def test_minutes_and_a_date_together_are_refused(browse: Browse, con: Connection
 def test_run_later_in_minutes(browse: Browse, con: Connection) -> None:
     answer = browse.post("/jobs/db-cleanup/run", {"delay-minutes": "90"})
     made = run(con)
-    ahead = datetime.fromisoformat(made["due_at"]) - datetime.fromisoformat(made["created_at"])
-    assert (made["state"], round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
+    ahead = made.due_at - made.created_at
+    assert (made.state, round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
     assert "of db-cleanup starts in 90 minutes." in browse.get(answer.location).text
 
 
@@ -262,7 +269,7 @@ def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
 ) -> None:
     day = (con.now() + timedelta(days=3)).date()
     browse.post("/jobs/db-cleanup/run", {"run-at": f"{day}T12:00", "run-at_offset": offset})
-    due = datetime.fromisoformat(run(con)["due_at"]).astimezone(UTC)
+    due = run(con).due_at.astimezone(UTC)
     assert (due.date(), due.hour, due.minute) == (day, hour, 30 if offset else 0)
 
 
@@ -288,10 +295,10 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
     browse: Browse, con: Connection
 ) -> None:
     assert "Pauses" not in browse.get("/jobs/db-cleanup").text
-    overview.pause(con, "record-expiry", "ann", "elsewhere", now=con.now())
+    pause.pause(con, "record-expiry", "ann", "elsewhere", now=con.now())
     for week in range(3):
-        overview.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", now=con.now())
-        overview.resume(con, "db-cleanup", "lee@example.com", con.now())
+        pause.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", now=con.now())
+        pause.resume(con, "db-cleanup", "lee@example.com", con.now())
     page = browse.get("/jobs/db-cleanup").text
     told = re.findall(
         r'<tr id="pause-event-\d+"><td class="nowrap">(\w+)</td><td><time .*?</td>'
@@ -363,7 +370,7 @@ def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, addre
 def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_without_its_form(
     browse: Browse, con: Connection
 ) -> None:
-    retention.keep_schedule(con, con.now(), "send-test-mail", None, False)
+    schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
     shown = card(browse.get("/jobs"), "send-test-mail")
     assert "None: it runs when somebody starts it." in shown
     assert "Send a test mail" in shown
@@ -384,7 +391,7 @@ def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
     )
     assert 'name="to" type="text" value="ada@example.com"' in browse.get("/jobs/send-test-mail").text
     assert browse.post("/jobs/send-test-mail/run", {"to": "ada@example.com, ops@example.com"}).status == 303
-    assert run(con)["payload"] == {"to": ["ada@example.com", "ops@example.com"]}
+    assert run(con).payload == {"to": ["ada@example.com", "ops@example.com"]}
 
 
 def test_only_admins_send_a_test_mail_or_send_it_again(browse: Browse, con: Connection) -> None:

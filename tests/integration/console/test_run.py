@@ -12,7 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import Cancelled, Context, Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.queries import runs
+from slowmatch.jobs.lifecycle import actions
 from tests.integration.console.conftest import Browse, Page
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -41,7 +41,7 @@ def buttons(page: Page, run_id: str) -> list[str]:
 
 
 def look(browse: Browse, work: Work) -> Page:
-    return browse.get(f"/runs/{work.run()['id']}")
+    return browse.get(f"/runs/{work.run().id}")
 
 
 def failing(message: str, kind: type[Exception] = RuntimeError) -> Any:
@@ -80,9 +80,9 @@ def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browse: Brows
     work.handler = failing("no disk")
     work.start_occurrence()
     run = work.run()
-    work.make_due(run["id"])
+    work.make_due(run.id)
     work.handler = failing("still no disk", Permanent)
-    work.deliver({"run_id": run["id"], "attempt": 2})
+    work.deliver({"run_id": run.id, "attempt": 2})
     page = look(browse, work)
     opened = re.findall(r'<details id="error-(\d+)"( open)?>', page.text)
     assert opened == [("2", " open"), ("1", "")]
@@ -96,8 +96,8 @@ def test_a_run_that_waits_for_its_retry_says_which_and_when(browse: Browse, work
     work.start_occurrence()
     page = look(browse, work)
     assert re.search(r"Retry attempt 1 of 10, due .* UTC after RuntimeError: no disk", words(page))
-    assert f'datetime="{work.run()["due_at"][:19]}' in page.text
-    assert buttons(page, work.run()["id"]) == ["run-now", "delete"]
+    assert f'datetime="{work.run().due_at.isoformat()[:19]}' in page.text
+    assert buttons(page, work.run().id) == ["run-now", "delete"]
 
 
 def test_progress_is_shown_while_it_runs(browse: Browse, work: Work) -> None:
@@ -134,13 +134,13 @@ def test_a_run_deleted_while_it_works_says_that_its_handler_is_told_at_the_next_
     page = look(browse, work)
     assert "is deleted. Its handler is told at its next checkpoint." in words(page)
     assert "Deleted while it worked." in words(page)
-    assert work.events(work.run()["id"])[-1] == ["processing", "deleted", "delete", "you (this machine)"]
+    assert work.events(work.run().id)[-1] == ["processing", "deleted", "delete", "you (this machine)"]
 
 
 def test_a_worker_that_is_over_its_time_is_pointed_out(browse: Browse, work: Work) -> None:
     work.be_killed()
     assert "takes it for lost" not in words(look(browse, work))
-    work.end_lease(work.run()["id"])
+    work.end_lease(work.run().id)
     assert "takes it for lost" in words(look(browse, work))
 
 
@@ -176,10 +176,10 @@ def in_state(work: Work, state: str) -> str:
     else:
         due = work.con.now().replace(year=2999) if state == "scheduled" else None
         enqueue(work.con, "record-expiry", due_at=due)
-    run_id: str = work.run()["id"]
+    run_id: str = work.run().id
     if state == "deleted":
-        runs.change(work.con, "delete", actor="test", ids=[run_id])
-    assert work.run()["state"] == state
+        actions.change(work.con, "delete", actor="test", ids=[run_id])
+    assert work.run().state == state
     return run_id
 
 
@@ -201,7 +201,7 @@ def test_an_action_is_done_said_and_noted_with_the_person(
     assert (answer.status, answer.location) == (303, f"/runs/{run_id}")
     page = browse.get(answer.location)
     assert f"of record-expiry {told}" in words(page)
-    assert work.run()["state"] == becomes
+    assert work.run().state == becomes
     assert work.events(run_id)[-1] == [state, becomes, action, "kim@example.com"]
 
 
@@ -291,7 +291,7 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Wo
 
     work.handler = handler
     work.start_occurrence()
-    run_id = work.run()["id"]
+    run_id = work.run().id
     page, whole = browse.get(f"/runs/{run_id}"), browse.get(f"/runs/{run_id}?log=all")
     more = re.search(rf'<a href="/runs/{run_id}\?log=all">(\d+) earlier lines</a>', page.text)
     assert more is not None
@@ -312,7 +312,7 @@ def test_the_whole_log_is_a_thousand_lines_and_says_how_many_it_leaves_out(
         SELECT id, 1, created_at, 'INFO', 'line ' || number FROM job_run, generate_series(1, 1230) AS number
         """
     )
-    page = browse.get(f"/runs/{work.run()['id']}?log=all")
+    page = browse.get(f"/runs/{work.run().id}?log=all")
     assert page.text.count('id="line-') == 1000
     assert "230 earlier lines are left out" in page.text
 

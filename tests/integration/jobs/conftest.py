@@ -16,6 +16,7 @@ from slowmatch.jobs import Context
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import messages
+from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs as store
 from slowmatch.jobs.worker.invocation import Invocation
 
@@ -70,11 +71,11 @@ class Work:
         with pytest.raises(Killed):
             self.start_occurrence()
 
-    def runs(self) -> list[dict[str, Any]]:
+    def runs(self) -> list[Run]:
         ids = self.con.query("SELECT id::text FROM job_run ORDER BY id")
         return [store.get(self.con, run_id) for (run_id,) in ids]
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Run:
         (run,) = self.runs()
         return run
 

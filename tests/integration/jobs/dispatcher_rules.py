@@ -12,7 +12,7 @@ from hypothesis.stateful import precondition, rule
 
 from slowmatch.aws import sqs
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher import redelivery, rescuer
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
 from slowmatch.jobs.lifecycle import promotion
 from tests.integration.jobs.invariants import WAITING, Runs
@@ -48,7 +48,7 @@ class DispatcherRules(WorkerRules):
     def two_dispatchers_at_once(self, begun_again: bool, waited: timedelta) -> None:
         """One is halted between looking and writing; meanwhile the other does all, and the next attempts begin."""
         self.clock.at += timedelta(minutes=6)
-        over = self.clock.at - redelivery.LEASE_GRACE
+        over = self.clock.at - rescuer.LEASE_GRACE
         seen = [run for run in self.before.values() if run.lease_until and run.lease_until < over]
         seen.sort(key=lambda run: str(run.row["created_at"]))
         self.sqs.refuses = False
@@ -59,7 +59,11 @@ class DispatcherRules(WorkerRules):
         self.clock.at += waited
         for run in seen:
             was, now = self.runs(), self.con.now()
-            redelivery._rescue(self.con, now, run.id, run.attempt, run.failures, run.max_attempts)
+            rescuer._rescue(
+                self.con,
+                now,
+                rescuer._LostRun(run.job, run.id, run.attempt, run.failures, run.max_attempts),
+            )
             self.check_rescue(was, {run.id: (run.attempt, now)})
 
     # How it is done, and what it has to do
@@ -67,8 +71,8 @@ class DispatcherRules(WorkerRules):
     def dispatch(self, waited: timedelta, resend_all: bool = False) -> None:
         self.clock.at += waited
         was, now = self.runs(), self.con.now()
-        redelivery.rescue_lost(self.con, now)
-        self.check_rescue(was, {run.id: (run.attempt, now - redelivery.LEASE_GRACE) for run in was.values()})
+        rescuer.rescue(self.con, now)
+        self.check_rescue(was, {run.id: (run.attempt, now - rescuer.LEASE_GRACE) for run in was.values()})
         with suppress(PartlyFailed):
             redelivery.send_due(self.con, now, resend_all=resend_all)
         promotion.promote_and_send(self.con, list(JOBS))

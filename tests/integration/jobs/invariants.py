@@ -90,7 +90,7 @@ ALLOWED = allowed_transitions()
 def check(con: Connection, before: Runs, runs: Runs) -> None:
     """All that holds at every moment, and from one moment to the next."""
     for run in runs.values():
-        assert store.get(con, run.id)["state"] == run.state
+        assert store.get(con, run.id).state == run.state
         check_state(run)
         check_path(run)
         if run.id in before:

@@ -15,9 +15,8 @@ from hypothesis.stateful import invariant, precondition
 
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
+from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.lifecycle.pause import describe_pause
-from slowmatch.jobs.queries import overview
-from slowmatch.jobs.queries import runs as store
 from tests.empty_database import EMPTY
 from tests.integration.jobs import invariants
 from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
@@ -84,16 +83,16 @@ class JobSystemMachine(DispatcherRules):
     @step(job=some_job)
     def pause_or_resume(self, job: str) -> None:
         if describe_pause(self.con, job):
-            overview.resume(self.con, job, "ann", self.con.now())
+            pause.resume(self.con, job, "ann", self.con.now())
         else:
-            overview.pause(self.con, job, "ann", None, now=self.con.now())
+            pause.pause(self.con, job, "ann", None, now=self.con.now())
 
     @precondition(lambda self: self.before)
     @step(action=st.sampled_from(["requeue", "run-now", "delete"]), which=one_of_many)
     def change(self, action: str, which: int) -> None:
         was = self.one(which)
-        done = store.change(self.con, action, ids=[was.id], actor="ann")
-        assert done.ids == ([was.id] if was.state in store.ELIGIBLE[action] else [])
+        done = actions.change(self.con, action, ids=[was.id], actor="ann")
+        assert done.ids == ([was.id] if was.state in actions.ELIGIBLE[action] else [])
         run = self.runs()[was.id]
         if not done.ids:
             assert run == was, "an action starts from its states"
@@ -174,7 +173,7 @@ class JobSystemMachine(DispatcherRules):
         run_id = slow.at_work.run_id
         self.sqs.refuses = False
         if how == "deleted":
-            store.change(self.con, "delete", ids=[run_id], actor="ann")
+            actions.change(self.con, "delete", ids=[run_id], actor="ann")
         else:
             self.dispatch(timedelta(minutes=6))
             self.clock.at += timedelta(minutes=1)
@@ -209,7 +208,7 @@ class JobSystemMachine(DispatcherRules):
         self.invariants_hold()
         assert {run.state for run in self.before.values()} <= FINAL, "everything becomes final"
         self.messages_left_start_nothing()
-        store.change(self.con, "requeue", ids=list(self.before), actor="ann")
+        actions.change(self.con, "requeue", ids=list(self.before), actor="ann")
         for run in self.runs().values():
             self.check_requeued(run)
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from jobs_api import shapes
 from jobs_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.http.auth.authentication import THIS_MACHINE
 from slowmatch.jobs import JOBS, enqueue
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import heartbeat, rollup, schedules
+from slowmatch.jobs.model import Run, RunDetails
 from slowmatch.jobs.queries import runs
 from tests.conftest import request_context
 from tests.integration.jobs.conftest import Queues, Work, put_waiting
@@ -56,7 +57,7 @@ def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) ->
 def test_a_run_shows_its_attempts_events_and_log(call: Any, work: Work) -> None:
     work.handler = lambda context: context.logger.info("hello")
     work.start_occurrence()
-    run = call("GET", f"/api/runs/{work.run()['id']}")[1]
+    run = call("GET", f"/api/runs/{work.run().id}")[1]
     assert [attempt["outcome"] for attempt in run["attempts"]] == ["succeeded"]
     assert [event["to_state"] for event in run["events"]] == ["processing", "succeeded"]
     assert [line["message"] for line in run["log"]] == ["hello"]
@@ -100,9 +101,9 @@ def test_delay_and_due_time_together_are_refused(call: Any) -> None:
 def test_an_idempotency_key_makes_one_run_and_refuses_another_body(call: Any, work: Work) -> None:
     path = "/api/jobs/record-expiry/runs"
     first, again = (call("POST", path, {}, idempotency_key="k") for _ in range(2))
-    assert first[0] == again[0] == 202 and first[1]["id"] == again[1]["id"] == work.run()["id"]
+    assert first[0] == again[0] == 202 and first[1]["id"] == again[1]["id"] == work.run().id
     status, problem = call("POST", path, {"delay_seconds": 5}, idempotency_key="k")
-    assert status == 409 and work.run()["id"] in problem["detail"]
+    assert status == 409 and work.run().id in problem["detail"]
 
 
 def test_unknown_things_are_not_found(call: Any) -> None:
@@ -115,11 +116,11 @@ def test_unknown_things_are_not_found(call: Any) -> None:
 def test_actions_on_a_run_in_the_wrong_state_are_conflicts_that_name_it(call: Any, work: Work) -> None:
     work.start_occurrence()
     run = work.run()
-    status, problem = call("POST", f"/api/runs/{run['id']}/delete")
+    status, problem = call("POST", f"/api/runs/{run.id}/delete")
     assert status == 409 and "is succeeded" in problem["detail"]
-    assert call("POST", f"/api/runs/{run['id']}/requeue")[1]["state"] == "enqueued"
-    assert call("POST", f"/api/runs/{run['id']}/requeue")[0] == 409
-    assert call("POST", f"/api/runs/{run['id']}/delete")[1]["state"] == "deleted"
+    assert call("POST", f"/api/runs/{run.id}/requeue")[1]["state"] == "enqueued"
+    assert call("POST", f"/api/runs/{run.id}/requeue")[0] == 409
+    assert call("POST", f"/api/runs/{run.id}/delete")[1]["state"] == "deleted"
 
 
 def test_run_now_brings_a_scheduled_run_forward(call: Any, con: Connection, queues: Queues) -> None:
@@ -161,17 +162,17 @@ def test_answers_have_the_shape_that_the_document_gives_them(
 ) -> None:
     work.handler = lambda context: context.logger.info("hello")
     work.start_occurrence("2026-11-24T01:00:00Z")
-    first = work.run()["id"]
+    first = work.run().id
     work.handler = lambda context: 1 / 0
     work.start_occurrence("2026-11-24T02:00:00Z")
     call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
-    retention.roll_up(con, later(hours=1))
-    answers: list[tuple[type[BaseModel], Any]] = [
+    rollup.roll_up(con, later(hours=1))
+    answers: list[tuple[type[Any], Any]] = [
         (shapes.JobList, call("GET", "/api/jobs")[1]),
         (shapes.Job, call("GET", "/api/jobs/record-expiry")[1]),
-        (shapes.Run, call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 3}})[1]),
+        (Run, call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 3}})[1]),
         (shapes.RunPage, call("GET", "/api/runs")[1]),
-        *((shapes.RunDetails, call("GET", f"/api/runs/{run['id']}")[1]) for run in work.runs()),
+        *((RunDetails, call("GET", f"/api/runs/{run.id}")[1]) for run in work.runs()),
         (shapes.AttemptPage, call("GET", f"/api/runs/{first}/attempts")[1]),
         (shapes.EventPage, call("GET", f"/api/runs/{first}/events")[1]),
         (shapes.LogPage, call("GET", f"/api/runs/{first}/log")[1]),
@@ -180,7 +181,8 @@ def test_answers_have_the_shape_that_the_document_gives_them(
         (shapes.Health, call("GET", "/api/health")[1]),
     ]
     for model, told in answers:
-        documented = model.model_validate(told).model_dump(mode="json", exclude_unset=True)
+        type_ = TypeAdapter(model)
+        documented = type_.dump_python(type_.validate_python(told), mode="json", exclude_unset=True)
         assert outline(documented) == outline(told)
     assert answers[-2][1]["hours"] and answers[1][1]["recent"]
 
@@ -200,16 +202,16 @@ def test_pause_and_resume_say_who_and_why(call: Any) -> None:
 def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, lambda_context: Any) -> None:
     events = boto3.client("events")
     events.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
-    retention.events.cache_clear()
-    retention.read_schedules(con, con.now(), "slowmatch-test")
+    schedules.events.cache_clear()
+    schedules.read_schedules(con, con.now(), stack="slowmatch-test")
     (job,) = (job for job in call("GET", "/api/jobs")[1]["items"] if job["name"] == "db-cleanup")
     assert job["schedule"] == "cron(0 2 * * ? *)" and len(job["next"]) == 5
 
 
 def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
     status, health = call("GET", "/api/health")
-    assert status == 503 and health["dispatcher"] == {"ok": False, "last_tick": None}
-    retention.note_tick(con, con.now())
+    assert status == 503 and health["dispatcher"]["last_tick"] is None and health["dispatcher"]["detail"]
+    heartbeat.store_pass(con, con.now())
     status, health = call("GET", "/api/health")
     assert status == 200 and abs(health["clock"]["difference_seconds"]) < 30
     assert health["queues"]["depths"]["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
@@ -217,8 +219,8 @@ def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
 
 def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) -> None:
     work.start_occurrence()
-    retention.roll_up(con, con.now())
-    retention.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
     stats = call("GET", "/api/stats")[1]
     assert stats["states"]["succeeded"] == 1
     assert stats["hours"][0]["attempts"] == 1 and stats["hours"][0]["p95_ms"] >= 0

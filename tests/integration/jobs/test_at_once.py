@@ -12,10 +12,10 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher import heartbeat, redelivery, retention
+from slowmatch.jobs.lifecycle import actions, create, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle import create, finish, messages, promotion
-from slowmatch.jobs.queries import runs
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
 
@@ -85,9 +85,9 @@ def test_who_deletes_a_run_that_is_just_being_claimed_closes_its_attempt(
     while_waited_for(
         con,
         lambda: claim(con, run_id),
-        lambda: runs.change(other, "delete", ids=[run_id], actor="ann"),
+        lambda: actions.change(other, "delete", ids=[run_id], actor="ann"),
     )
-    assert work.run()["state"] == "deleted" and work.attempts(run_id) == [[1, "cancelled", None]]
+    assert work.run().state == "deleted" and work.attempts(run_id) == [[1, "cancelled", None]]
     assert transitions(work, run_id)[1:] == [["enqueued", "processing"], ["processing", "deleted"]]
 
 
@@ -97,9 +97,9 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     done = while_waited_for(
         con,
         lambda: finish.finish(con, held, SUCCEEDED, con.now(), reports=finish.Reports()),
-        lambda: runs.change(other, "delete", ids=[held.run_id], actor="ann"),
+        lambda: actions.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
-    assert done.ids == [] and work.run()["state"] == "succeeded"
+    assert done.ids == [] and work.run().state == "succeeded"
 
 
 def test_a_run_that_is_just_being_claimed_waits_no_more(
@@ -111,7 +111,7 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
         lambda: claim(con, run_id),
         lambda: promotion.wait(other, JOB, run_id, 1),
     )
-    assert work.run()["state"] == "processing"
+    assert work.run().state == "processing"
 
 
 def test_an_occurrence_that_comes_twice_at_once_has_one_run(con: Connection, other: Connection) -> None:
@@ -142,11 +142,11 @@ def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
     con: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     con.query("INSERT INTO job (name) VALUES (:job)", job=JOB)
-    monkeypatch.setattr(messages, "depths", lambda: messages.Depths({JOB: {"dead": 2}}))
+    monkeypatch.setattr(queue_depths, "depths", lambda: queue_depths.Depths({JOB: {"dead": 2}}))
     while_waited_for(
         con,
-        lambda: retention.report_dead_letters(con, con.now()),
-        lambda: retention.report_dead_letters(other, other.now()),
+        lambda: heartbeat.report_dead_letters(con, con.now()),
+        lambda: heartbeat.report_dead_letters(other, other.now()),
     )
     assert con.query("SELECT count(*) FROM notification") == [[1]]
 
@@ -192,8 +192,8 @@ def test_history_that_somebody_is_at_is_purged_next_time(
     con: Connection, other: Connection, environment: Settings
 ) -> None:
     ids = [enqueue(con, "record-expiry").run_id for _ in range(2)]
-    runs.change(con, "delete", ids=ids, actor="ann")
+    actions.change(con, "delete", ids=ids, actor="ann")
     later = con.now() + timedelta(days=31)
     with holding(con, other, ids[0]):
-        assert retention.purge_runs(con, later, environment) == 1
-    assert retention.purge_runs(con, later, environment) == 1
+        assert retention.purge_runs(con, later, settings=environment) == 1
+    assert retention.purge_runs(con, later, settings=environment) == 1

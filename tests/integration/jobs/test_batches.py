@@ -12,10 +12,12 @@ import pytest
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle import messages as queue
 from slowmatch.jobs.lifecycle.claim import CLAIM, Lease, claim
 from slowmatch.jobs.lifecycle.finish import FINISH
-from slowmatch.jobs.queries import runs, waiting
+from slowmatch.jobs.model import Run
+from slowmatch.jobs.queries import runs
 from tests.integration.jobs.conftest import OCCURRENCE, Killed, Queues, Work
 
 JOB = "send-test-mail"
@@ -48,14 +50,14 @@ def put(con: Connection, count: int = 3, job: str = JOB, **how: Any) -> list[dic
     return [{"run_id": enqueue(con, job, **how).run_id, "attempt": 1} for _ in range(count)]
 
 
-def made(work: Work) -> list[dict[str, Any]]:
+def made(work: Work) -> list[Run]:
     """The runs in the order of their creation; identifiers of one millisecond have none."""
     ids = work.con.query("SELECT id::text FROM job_run ORDER BY created_at")
     return [runs.get(work.con, run_id) for (run_id,) in ids]
 
 
 def states(work: Work) -> list[str]:
-    return [run["state"] for run in made(work)]
+    return [run.state for run in made(work)]
 
 
 def in_order(*steps: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -80,9 +82,9 @@ def test_a_batch_takes_two_statements_for_each_run(
     assert batch.deliver(*messages) == []
     assert statements == [CLAIM, FINISH] * 3
     for run, context in zip(made(batch), batch.seen, strict=True):
-        assert run["state"] == "succeeded" and run["id"] == context.run_id and run["attempt"] == 1
-        assert batch.attempts(run["id"]) == [[1, "succeeded", None]]
-        assert [event[:2] for event in batch.events(run["id"])] == [
+        assert run.state == "succeeded" and run.id == context.run_id and run.attempt == 1
+        assert batch.attempts(run.id) == [[1, "succeeded", None]]
+        assert [event[:2] for event in batch.events(run.id)] == [
             [None, "enqueued"],
             ["enqueued", "processing"],
             ["processing", "succeeded"],
@@ -107,9 +109,9 @@ def test_only_a_run_of_an_exclusive_job_stands_before_the_next(
     work.spec = JOBS[job]
     (message,) = put(con, 1, job)
     found: list[str | None] = []
-    work.handler = lambda context: found.append(waiting.ahead(con, job))
+    work.handler = lambda context: found.append(runs.blocking_run(con, job))
     work.deliver(message)
-    assert found == [message["run_id"] if stands else None] and waiting.ahead(con, job) is None
+    assert found == [message["run_id"] if stands else None] and runs.blocking_run(con, job) is None
 
 
 def test_a_crash_costs_one_attempt_only(batch: Work, con: Connection) -> None:
@@ -151,7 +153,7 @@ def test_the_next_run_is_done_however_the_one_before_ended(
     messages = put(con, 2)
     batch.handler = in_order(ending, succeed)
     assert batch.deliver(*messages) == []
-    assert states(batch)[1] == "succeeded" and made(batch)[0]["attempt"] == 1
+    assert states(batch)[1] == "succeeded" and made(batch)[0].attempt == 1
 
 
 def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work, con: Connection) -> None:
@@ -162,7 +164,7 @@ def test_what_postgresql_refuses_to_keep_undoes_no_more_than_itself(batch: Work,
 
 def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connection) -> None:
     def deleted(context: Any) -> None:
-        runs.change(con, "delete", ids=[context.run_id], actor="ann")
+        actions.change(con, "delete", ids=[context.run_id], actor="ann")
 
     batch.handler = in_order(deleted, succeed)
     assert batch.deliver(*put(con, 2)) == []
@@ -171,7 +173,7 @@ def test_a_run_that_was_deleted_meanwhile_keeps_nobody(batch: Work, con: Connect
 
 def test_a_stopped_handler_keeps_nobody(batch: Work, con: Connection) -> None:
     def stopped(context: Any) -> None:
-        runs.change(con, "delete", ids=[context.run_id], actor="ann")
+        actions.change(con, "delete", ids=[context.run_id], actor="ann")
         context.checkpoint()
 
     batch.handler = in_order(stopped, succeed)
@@ -196,7 +198,7 @@ def test_a_run_that_goes_on_may_do_so_in_the_same_batch(batch: Work, con: Connec
     (first,) = put(con, 1)
     batch.handler = in_order(lambda _: Continue({"part": 1}), lambda context: context.cursor)
     assert batch.deliver(first, {**first, "attempt": 2}) == []
-    assert batch.run()["result"] == {"part": 1}
+    assert batch.run().result == {"part": 1}
 
 
 @pytest.mark.parametrize("rubbish", ["not json", "[" * 100_000, json.dumps({"run_id": "x", "attempt": 1})])

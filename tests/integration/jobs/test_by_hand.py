@@ -9,8 +9,8 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import scheduled_runs
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.lifecycle import actions, pause, scheduled_runs
+from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
@@ -47,7 +47,7 @@ def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
         work.invoke({})
     work.handler = lambda context: "mended"
     for run in work.runs():
-        mended = work.invoke({"run_id": run["id"]})
+        mended = work.invoke({"run_id": run.id})
         assert (mended["result"], mended["error"]) == ("mended", None)
 
 
@@ -67,11 +67,11 @@ def test_a_direct_event_of_no_known_shape_says_what_is_accepted(work: Work, even
 
 def test_a_run_that_is_unknown_or_another_job_s_is_refused(work: Work, con: Connection) -> None:
     run_id = enqueue(con, "db-cleanup").run_id
-    runs.change(con, "delete", ids=[run_id], actor="ann")
+    actions.change(con, "delete", ids=[run_id], actor="ann")
     for other in (run_id, str(uuid.uuid4())):
         with pytest.raises(EventError, match="there is no run"):
             work.invoke({"run_id": other})
-    assert runs.get(con, run_id)["state"] == "deleted"
+    assert runs.get(con, run_id).state == "deleted"
 
 
 def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> None:
@@ -85,7 +85,7 @@ def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> No
 
 
 def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connection) -> None:
-    overview.pause(con, "record-expiry", "ann", None, now=con.now())
+    pause.pause(con, "record-expiry", "ann", None, now=con.now())
     assert work.invoke({})["state"] == "succeeded"
 
 
@@ -109,7 +109,7 @@ def test_who_meets_a_running_run_by_hand_leaves_one_that_waits(work: Work, queue
     work.handler = meet
     work.start_occurrence()
     work.deliver(*queues.take())
-    assert work.runs()[1]["result"] == "second"
+    assert work.runs()[1].result == "second"
 
 
 def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_for_its_time(
@@ -118,7 +118,7 @@ def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_f
     work.handler = fail
     with pytest.raises(AttemptFailed):
         work.invoke({})
-    retry = work.run()["id"]
+    retry = work.run().id
 
     def meet(context: Any) -> None:
         work.handler = lambda context: "mended"
@@ -128,4 +128,4 @@ def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_f
     work.handler = meet
     work.start_occurrence()
     work.deliver(*queues.take())
-    assert runs.get(con, retry)["result"] == "mended"
+    assert runs.get(con, retry).result == "mended"

@@ -25,7 +25,7 @@ def test_a_run_that_always_continues_is_slowed_down_by_the_dispatcher(
     work.handler = lambda context: Continue()
     work.start_occurrence()
     assert deliver_messages(work, queues) == MAX_ATTEMPTS_IN_A_ROW - 1
-    assert "dispatcher" in work.events(work.run()["id"])[-1][2]
+    assert "dispatcher" in work.events(work.run().id)[-1][2]
     assert redelivery.send_due(con, con.now()) == 1
     assert deliver_messages(work, queues) == MAX_ATTEMPTS_IN_A_ROW
 
@@ -35,7 +35,7 @@ def test_two_runs_that_take_turns_are_slowed_down_too(work: Work, con: Connectio
     for _ in range(2):
         enqueue(con, "record-expiry")
     deliver_messages(work, queues)
-    assert [run["attempt"] for run in work.runs()] == [MAX_ATTEMPTS_IN_A_ROW] * 2
+    assert [run.attempt for run in work.runs()] == [MAX_ATTEMPTS_IN_A_ROW] * 2
 
 
 def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connection, queues: Queues) -> None:
@@ -51,7 +51,7 @@ def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connect
         deliver_messages(work, queues)
         redelivery.send_due(con, con.now())
     deliver_messages(work, queues)
-    assert work.run()["result"] == parts
+    assert work.run().result == parts
 
 
 def test_a_retry_after_many_attempts_is_sent_by_the_dispatcher(
@@ -61,5 +61,5 @@ def test_a_retry_after_many_attempts_is_sent_by_the_dispatcher(
     con.query("UPDATE job_run SET attempt = :attempt", attempt=MAX_ATTEMPTS_IN_A_ROW - 1)
     work.handler = fail
     work.deliver({"run_id": run_id, "attempt": MAX_ATTEMPTS_IN_A_ROW})
-    assert work.run()["state"] == "scheduled" and queues.delayed() == 0
+    assert work.run().state == "scheduled" and queues.delayed() == 0
     assert redelivery.send_due(con, con.now()) == 1 and queues.delayed() == 1

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from console.views.warnings import wrong
 from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, Job, Text, enqueue
 from slowmatch.jobs.catalog import FLAWS
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, note_flaw
-from slowmatch.jobs.lifecycle.messages import Depths
-from slowmatch.jobs.queries import overview, removed_jobs, runs
+from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, disabled_jobs, note_flaw
+from slowmatch.jobs.queries import health, job_summaries
+from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.settings import SettingsError, settings
 from tests.integration.jobs.conftest import Queues, put_waiting
@@ -42,7 +42,7 @@ def test_invocation_with_wrong_settings_fails_and_is_noted(
 ) -> None:
     with pytest.raises(SettingsError, match="URL of record-expiry"):
         function({}, lambda_context)
-    assert overview.disabled_jobs(con)["record-expiry"].startswith("URL of record-expiry (where to post)")
+    assert disabled_jobs(con)["record-expiry"].startswith("URL of record-expiry (where to post)")
     assert con.query("SELECT FROM job_run") == []
 
 
@@ -52,7 +52,7 @@ def test_first_good_start_clears_the_flaw(
     note_flaw(con, "record-expiry", "URL has no value")
     give_settings(monkeypatch, '{"URL": "https://example.com"}')
     assert function({}, lambda_context)["result"] == {"url": "https://example.com"}
-    assert overview.disabled_jobs(con) == {}
+    assert disabled_jobs(con) == {}
 
 
 def test_database_without_the_column_does_not_stop_a_good_job(
@@ -81,27 +81,30 @@ def test_dispatcher_tries_one_run_after_a_while(con: Connection, queues: Queues)
     assert len(queues.take()) == 1
 
 
-def test_dashboard_tells_why_a_job_is_disabled(con: Connection) -> None:
+def _problem(con: Connection) -> health.Problem:
+    """The only problem besides the dispatcher, which no test starts."""
+    found = health.problems(health.facts(con, con.now()), Depths({}), timedelta(0), con.now())
+    (problem,) = (each for each in found if each.kind != "dispatcher_late")
+    return problem
+
+
+def test_health_says_why_a_job_is_disabled(con: Connection) -> None:
     note_flaw(con, "db-cleanup", "URL of db-cleanup has no value")
-    alerts: Any = overview.alerts(con, con.now()) | {"last_dispatcher_tick": con.now().isoformat()}
-    (told,) = wrong(alerts, Depths({}), timedelta(0), con.now())
-    assert told["text"] == "'db-cleanup' is disabled: URL of db-cleanup has no value."
+    assert _problem(con).text == "'db-cleanup' is disabled: URL of db-cleanup has no value"
 
 
 @pytest.mark.usefixtures("broken_job")
-def test_runs_of_a_job_with_a_wrong_definition_are_told_with_the_reason(con: Connection) -> None:
+def test_runs_of_a_job_with_a_wrong_definition_are_a_problem_with_the_reason(con: Connection) -> None:
     put_waiting(con, "broken-job", 2)
-    alerts: Any = overview.alerts(con, con.now()) | {"last_dispatcher_tick": con.now().isoformat()}
-    (told,) = wrong(alerts, Depths({}), timedelta(0), con.now())
-    assert told["text"] == f"2 runs wait for 'broken-job', which is disabled: {FLAW}."
+    assert _problem(con).text == f"2 runs wait for 'broken-job', which is disabled: {FLAW}"
 
 
 @pytest.mark.usefixtures("broken_job")
 def test_run_of_a_job_with_a_wrong_definition_can_be_deleted(con: Connection) -> None:
     put_waiting(con, "broken-job")
     ((run_id,),) = con.query("SELECT id::text FROM job_run")
-    assert runs.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
-    assert removed_jobs.waiting_for_removed_jobs(con) == {}
+    assert actions.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
+    assert health.waiting_for_removed_jobs(con) == {}
 
 
 @pytest.mark.usefixtures("broken_job")
@@ -111,11 +114,11 @@ def test_new_run_of_a_job_with_a_wrong_definition_is_refused(con: Connection) ->
 
 
 def test_card_of_a_job_tells_its_flaw(con: Connection) -> None:
-    assert overview.job_card(con, "db-cleanup", con.now())["disabled"] is None
+    assert job_summaries.summary_of(con, "db-cleanup", con.now()).disabled is None
     note_flaw(con, "db-cleanup", "URL of db-cleanup has no value")
-    assert overview.job_card(con, "db-cleanup", con.now())["disabled"] == "URL of db-cleanup has no value"
+    assert job_summaries.summary_of(con, "db-cleanup", con.now()).disabled == "URL of db-cleanup has no value"
 
 
 def test_note_of_a_removed_job_disables_nothing(con: Connection) -> None:
     note_flaw(con, "old-job", "URL of old-job has no value")
-    assert "old-job" not in JOBS and overview.disabled_jobs(con) == {}
+    assert "old-job" not in JOBS and disabled_jobs(con) == {}

@@ -14,7 +14,7 @@ from slowmatch.db import Connection, Unavailable
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher import heartbeat, rescuer, schedules
 from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.records import store as records
@@ -25,7 +25,7 @@ from tests.sam import template
 
 HOURLY = "cron(0 * * * ? *)"
 RULES = ("db-cleanup", "record-expiry")
-LOCKED = "another session keeps a row that it needs locked"
+LOCKED = "another session has locked a row that it needs"
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def work_for_all(
 ) -> Iterator[None]:
     """Something to do for every duty: two lost attempts, a run without a message, a missed tick, and old rows."""
     monkeypatch.setattr(duties, "LOCK_SECONDS", 0.05)
-    retention.events.cache_clear()
+    schedules.events.cache_clear()
     queues.make_dead_letters()
     boto3.client("sqs").send_message(
         QueueUrl=messages.queue_url("db-cleanup-dead"), MessageBody="a dead letter"
@@ -65,7 +65,7 @@ def work_for_all(
     yield
     for job in RULES:
         boto3.client("events").delete_rule(Name=f"{STACK}-{job}")
-    retention.events.cache_clear()
+    schedules.events.cache_clear()
 
 
 @contextmanager
@@ -128,11 +128,11 @@ def test_a_locked_job_row_fails_the_duties_for_that_job_alone(con: Connection, l
 def test_a_locked_note_fails_the_note_alone(
     con: Connection, lambda_context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    retention.note_tick(con, con.now())
+    heartbeat.store_pass(con, con.now())
     with idle_in_transaction("SELECT FROM dispatcher_tick"):
         done = dispatcher({}, lambda_context)
-    assert is_all_done_but(con, done, "note what it did") and done["lost"] == 2
-    assert f"the dispatcher cannot note what it did: {LOCKED}" in caplog.messages
+    assert is_all_done_but(con, done, "store what it did") and done["lost"] == 2
+    assert f"the dispatcher cannot store what it did: {LOCKED}" in caplog.messages
 
 
 @pytest.mark.usefixtures("work_for_all")
@@ -148,14 +148,14 @@ def test_a_locked_roll_up_fails_that_duty_alone(
 
 def test_what_keeps_failing_keeps_its_since(con: Connection) -> None:
     began, later = con.now(), con.now() + timedelta(minutes=5)
-    retention.note_tick(con, began, {}, {"send due runs": "no"})
-    retention.note_tick(con, later, {}, {"send due runs": "still no", "purge old runs": "no"})
+    heartbeat.store_pass(con, began, {}, {"send due runs": "no"})
+    heartbeat.store_pass(con, later, {}, {"send due runs": "still no", "purge old runs": "no"})
     ((kept,),) = con.query("SELECT failing FROM dispatcher_tick")
     assert kept == {
         "send due runs": {"since": began.isoformat(), "problem": "still no"},
         "purge old runs": {"since": later.isoformat(), "problem": "no"},
     }
-    retention.note_tick(con, later, {}, {})
+    heartbeat.store_pass(con, later, {}, {})
     assert failing(con) == {}
 
 
@@ -186,7 +186,7 @@ def test_a_connection_that_breaks_fails_one_duty(
         con.query("SELECT pg_terminate_backend(pg_backend_pid())")
         return 0
 
-    monkeypatch.setattr(redelivery, "rescue_lost", hang_up)
+    monkeypatch.setattr(rescuer, "rescue", hang_up)
     assert is_all_done_but(con, dispatcher({}, lambda_context), "rescue lost runs")
 
 
@@ -201,7 +201,7 @@ def test_without_a_database_the_invocation_fails(
     monkeypatch.setenv("DB_PORT", "1")
     settings.cache_clear()
     broken = settings()
-    monkeypatch.setattr(redelivery, "rescue_lost", go_away)
+    monkeypatch.setattr(rescuer, "rescue", go_away)
     with pytest.raises(Unavailable):
         dispatcher({}, lambda_context)
 
@@ -211,7 +211,7 @@ def test_a_statement_that_takes_long_leaves_time_for_the_others(
     con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = duties.Duty("rescue lost runs", "lost", lambda turn: turn.con.change("SELECT pg_sleep(600)"), 0.01)
-    monkeypatch.setattr(duties, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(duties, "MIN_SECONDS", 0)
     monkeypatch.setattr(duties, "DUTIES", (slow, *duties.DUTIES[1:]))
     done = dispatcher({}, lambda_context)
     assert is_all_done_but(con, done, "rescue lost runs")

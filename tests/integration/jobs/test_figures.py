@@ -10,7 +10,8 @@ from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import rollup
 from slowmatch.jobs.dispatcher.rollup import roll_up
 from slowmatch.jobs.ids import new_run_id
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.lifecycle import pause
+from slowmatch.jobs.queries import job_summaries, metrics
 from tests.integration.jobs.conftest import Queues, Work
 
 HOUR = timedelta(hours=1)
@@ -50,7 +51,7 @@ def ended(con: Connection, at: datetime, seconds: float = 1, error: str | None =
 
 def succeeded(con: Connection, now: datetime = NOW, span: str = "24h") -> list[int]:
     """In the last three buckets."""
-    return [bucket["succeeded"] for bucket in overview.history(con, now, span)[-3:]]
+    return [bucket["succeeded"] for bucket in metrics.history(con, now, span)[-3:]]
 
 
 def test_what_ends_at_the_very_moment_of_a_roll_up_is_counted_once(con: Connection) -> None:
@@ -72,8 +73,8 @@ def test_a_rate_counts_the_whole_hour_in_which_its_seven_days_begin(con: Connect
     first = ON_THE_HOUR - timedelta(days=7)
     con.query("INSERT INTO job_hour (job, hour, failed) VALUES (:job, :at, 1)", job=JOB, at=first - HOUR)
     con.query("INSERT INTO job_hour (job, hour, succeeded) VALUES (:job, :at, 1)", job=JOB, at=first)
-    assert overview.job_card(con, JOB, NOW)["success_rate"] == 1
-    assert overview.job_card(con, JOB, NOW + HOUR)["success_rate"] is None
+    assert job_summaries.summary_of(con, JOB, NOW).success_rate == 1
+    assert job_summaries.summary_of(con, JOB, NOW + HOUR).success_rate is None
 
 
 def test_before_the_first_roll_up_two_hours_are_live(con: Connection) -> None:
@@ -101,47 +102,47 @@ def test_a_roll_up_that_breaks_off_counts_nothing_twice(
 def test_a_run_that_is_due_later_is_no_retry(con: Connection, queues: Queues) -> None:
     enqueue(con, JOB, due_at=con.now() + HOUR)
     for _ in range(2):
-        assert sum(bucket["retried"] for bucket in overview.history(con, con.now(), "24h")) == 0
+        assert sum(bucket["retried"] for bucket in metrics.history(con, con.now(), "24h")) == 0
         roll_up(con, con.now() + MINUTE)
 
 
 @pytest.mark.usefixtures("half_past")
 def test_ticks_that_were_skipped_are_counted_without_an_attempt(con: Connection, work: Work) -> None:
-    overview.pause(con, JOB, "ann", None, now=con.now())
+    pause.pause(con, JOB, "ann", None, now=con.now())
     work.start_occurrence()
     for _ in range(2):
-        assert overview.history(con, con.now(), "24h")[-1]["deleted"] == 1
+        assert metrics.history(con, con.now(), "24h")[-1]["deleted"] == 1
         roll_up(con, con.now())
 
 
 def test_figures_of_one_job_are_its_own(con: Connection) -> None:
     ended(con, NOW - MINUTE)
-    assert overview.history(con, NOW, "24h", job=JOB)[-1]["succeeded"] == 1
-    assert overview.history(con, NOW, "24h", job="db-cleanup")[-1]["succeeded"] == 0
+    assert metrics.history(con, NOW, "24h", job=JOB)[-1]["succeeded"] == 1
+    assert metrics.history(con, NOW, "24h", job="db-cleanup")[-1]["succeeded"] == 0
 
 
 def test_what_is_kept_in_memory_is_of_the_same_figures_span_and_bucket(con: Connection) -> None:
     after_midnight = datetime(
         2026, 11, 24, 0, 30, tzinfo=UTC
     )  # the present bucket of each span begins at once
-    assert [len(overview.history(con, after_midnight, span)) for span in ("24h", "7d", "30d")] == [24, 28, 30]
-    assert overview.record_history(con, after_midnight, "24h")[-1].keys() >= {"created", "expired"}
-    (first, second) = (overview.history(con, at, "24h")[-1]["at"] for at in (NOW, NOW + HOUR))
+    assert [len(metrics.history(con, after_midnight, span)) for span in ("24h", "7d", "30d")] == [24, 28, 30]
+    assert metrics.record_history(con, after_midnight, "24h")[-1].keys() >= {"created", "expired"}
+    (first, second) = (metrics.history(con, at, "24h")[-1]["at"] for at in (NOW, NOW + HOUR))
     assert datetime.fromisoformat(second) - datetime.fromisoformat(first) == HOUR
 
 
 def test_a_silence_longer_than_the_window_brings_nothing_into_it(con: Connection) -> None:
     roll_up(con, NOW - timedelta(days=9))
     ended(con, NOW - timedelta(days=8), error="OSError")
-    assert overview.job_card(con, JOB, NOW)["success_rate"] is None
-    assert overview.failure_reasons(con, NOW, "7d") == []
+    assert job_summaries.summary_of(con, JOB, NOW).success_rate is None
+    assert metrics.failure_reasons(con, NOW, "7d") == []
 
 
 def test_durations_of_an_hour_are_its_median_and_its_95th_percentile(con: Connection) -> None:
     for seconds in (1, 3):
         ended(con, NOW - MINUTE, seconds)
     for _ in range(2):
-        found = overview.durations(con, NOW, "24h")[JOB][-2:]
+        found = metrics.durations(con, NOW, "24h")[JOB][-2:]
         assert [(each["p50_ms"], each["p95_ms"]) for each in found] == [(None, None), (2000, 2900)]
         assert [each["complete"] for each in found] == [True, False]
         roll_up(con, NOW)
@@ -152,17 +153,17 @@ def test_durations_of_several_hours_are_the_median_of_medians_and_the_highest(co
         ended(con, NOW - hours * HOUR, seconds)
     for at in (NOW - HOUR, NOW + MINUTE):
         roll_up(con, at)
-    found = overview.durations(con, NOW, "7d")[JOB][-1]
+    found = metrics.durations(con, NOW, "7d")[JOB][-1]
     assert (found["p50_ms"], found["p95_ms"]) == (4000, 8000)
 
 
 def test_live_durations_are_those_after_the_roll_up_in_the_present_bucket(con: Connection) -> None:
     ended(con, ON_THE_HOUR - MINUTE, 60)
-    assert overview.durations(con, NOW, "24h")[JOB][-1]["p95_ms"] is None
+    assert metrics.durations(con, NOW, "24h")[JOB][-1]["p95_ms"] is None
     ended(con, ON_THE_HOUR + MINUTE, 2)
     roll_up(con, ON_THE_HOUR + 2 * MINUTE)
     ended(con, ON_THE_HOUR + 3 * MINUTE, 4)
-    found = overview.durations(con, NOW, "24h")[JOB][-1]
+    found = metrics.durations(con, NOW, "24h")[JOB][-1]
     assert (found["p50_ms"], found["p95_ms"]) == (3000, 4000)
 
 
@@ -170,29 +171,29 @@ def test_the_last_run_of_a_reason_is_the_latest_of_its_hour(con: Connection) -> 
     ids = [ended(con, NOW - minutes * MINUTE, error="OSError") for minutes in (3, 1, 2)]
     for at in (NOW, NOW + MINUTE):
         roll_up(con, at)
-    (reason,) = overview.failure_reasons(con, NOW, "24h")
+    (reason,) = metrics.failure_reasons(con, NOW, "24h")
     assert (reason["count"], reason["last_run_id"]) == (3, ids[1])
 
 
 def test_the_last_run_of_a_reason_is_its_own_job_s(con: Connection) -> None:
     ids = {job: ended(con, NOW - MINUTE, error="OSError", job=job) for job in (JOB, "db-cleanup")}
     roll_up(con, NOW)
-    found = overview.failure_reasons(con, NOW, "24h")
+    found = metrics.failure_reasons(con, NOW, "24h")
     assert {reason["job"]: reason["last_run_id"] for reason in found} == ids
 
 
 def test_a_success_has_no_reason(con: Connection) -> None:
     ended(con, NOW - MINUTE)
-    assert overview.failure_reasons(con, NOW, "24h") == []
+    assert metrics.failure_reasons(con, NOW, "24h") == []
 
 
 def test_spans_of_two_seconds_begin_at_even_ones(con: Connection) -> None:
     for second in range(2):
-        buckets = overview.realtime(con, NOW + timedelta(seconds=second))
+        buckets = metrics.realtime(con, NOW + timedelta(seconds=second))
         assert len(buckets) == 30 and datetime.fromisoformat(buckets[-1]["at"]) == NOW - timedelta(seconds=2)
 
 
 def test_what_ended_after_the_last_complete_span_is_not_shown(con: Connection) -> None:
     ended(con, NOW + timedelta(seconds=1))
-    shown: list[dict[str, Any]] = overview.realtime(con, NOW)
+    shown: list[dict[str, Any]] = metrics.realtime(con, NOW)
     assert not any(bucket["succeeded"] for bucket in shown)

@@ -19,7 +19,7 @@ def test_a_result_at_the_limit_is_kept(work: Work, con: Connection) -> None:
     result = "x" * (MAX_JSON_BYTES - 2)  # and two quotes
     work.handler = lambda context: result
     work.start_occurrence()
-    assert work.run()["state"] == "succeeded" and work.run()["result"] == result
+    assert work.run().state == "succeeded" and work.run().result == result
 
 
 @pytest.mark.parametrize("result", ["x" * 1_234_565, {"rows": ["€" * 1_000] * 100}])
@@ -27,21 +27,23 @@ def test_a_larger_result_fails_the_run_at_once_with_the_reason(work: Work, resul
     work.handler = lambda context: result
     work.start_occurrence()
     run = work.run()
-    assert (run["state"], run["result"], run["attempt"]) == ("failed", None, 1)
-    assert run["error"].startswith("ResultTooLarge: The result has ")
-    assert "bytes; at most 262,144 are kept. Store large results elsewhere and return where." in run["error"]
+    assert (run.state, run.result, run.attempt) == ("failed", None, 1)
+    assert (run.error or "").startswith("ResultTooLarge: The result has ")
+    assert "bytes; at most 262,144 are kept. Store large results elsewhere and return where." in (
+        run.error or ""
+    )
 
 
 def test_the_reason_has_the_size_of_the_result(work: Work) -> None:
     work.handler = lambda context: "x" * 1_234_565
     work.start_occurrence()
-    assert "The result has 1,234,567 bytes;" in work.run()["error"]
+    assert "The result has 1,234,567 bytes;" in (work.run().error or "")
 
 
 def test_a_result_that_json_cannot_hold_fails_the_attempt(work: Work) -> None:
     work.handler = lambda context: float("nan")
     work.start_occurrence()
-    assert work.run()["state"] == "scheduled" and work.run()["error"].startswith("ValueError: ")
+    assert work.run().state == "scheduled" and (work.run().error or "").startswith("ValueError: ")
 
 
 def test_a_payload_above_the_limit_is_refused_at_its_field(con: Connection, queues: Queues) -> None:
@@ -102,4 +104,4 @@ def test_a_long_line_is_shortened(work: Work, con: Connection) -> None:
 def test_progress_that_is_not_a_number_fails_the_attempt(work: Work, done: Any) -> None:
     work.handler = lambda context: context.progress(done, 10)
     work.start_occurrence()
-    assert work.run()["error"].startswith("TypeError: progress: done must be a number, not ")
+    assert (work.run().error or "").startswith("TypeError: progress: done must be a number, not ")

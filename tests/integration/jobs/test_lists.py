@@ -1,16 +1,17 @@
 """Lists of runs: filters, search, and the indexes that keep them fast with a million runs."""
 
-import json
 from datetime import datetime, timedelta
 
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import Count
+from slowmatch.db.counts import CappedCount
+from slowmatch.db.text_search import MAX_PAGE_ROWS
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.queries import counts, runs, workers
+from slowmatch.jobs.model import ListedRun
+from slowmatch.jobs.queries import runs, workers
 from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import Queues
 from tests.integration.records.plans import indexes_of
@@ -70,7 +71,7 @@ def test_pages_counts_and_workers_come_from_indexes(
 ) -> None:
     for wanted, index in PAGES:
         assert index in _indexes(crowd, wanted, monkeypatch), wanted
-    assert "job_run_state" in indexes_of(crowd, counts.CENSUS.sql)
+    assert "job_run_state" in indexes_of(crowd, runs.COUNTS.sql)
     now = crowd.now()
     used = indexes_of(crowd, workers._WORKERS, now=now, since=now - DAY / 48, began=now - DAY / 32)
     assert "job_attempt_started" in used
@@ -84,15 +85,15 @@ def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
 ) -> None:
     found = []
     for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
-        monkeypatch.setattr(runs, "WALKED", walked)
-        monkeypatch.setattr(runs, "FAR", far)
+        monkeypatch.setattr(runs, "FIRST_WALK", walked)
+        monkeypatch.setattr(runs, "LONG_WALK", far)
         crowd.query("SELECT pg_current_xact_id()")  # nothing kept from before
         found.append([runs.page(crowd, RunFilter(text=text), None, limit) for limit in (1, 9, 200)])
     assert found[0] == found[1] == found[2]
 
 
 def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -> None:
-    assert [run["error"] for run in _walk(crowd, RunFilter(text="number19800"), 1)] == [
+    assert [run.error for run in _walk(crowd, RunFilter(text="number19800"), 1)] == [
         "KeyError: number19800 broke"
     ]
     assert len(_walk(crowd, RunFilter(text="BROKE", state="failed"), 150)) == 400
@@ -102,13 +103,12 @@ def test_a_rare_word_is_found_behind_many_runs_and_pages_on(crowd: Connection) -
 
 
 def test_a_page_has_a_largest_size_and_goes_on(crowd: Connection) -> None:
-    items, after = runs.page(crowd, RunFilter(), None, runs.LONGEST + 100)
-    shown = json.loads(items)
-    assert len(shown) == runs.LONGEST and shown[-1]["id"] == after
+    page = runs.page(crowd, RunFilter(), limit=MAX_PAGE_ROWS + 100)
+    assert len(page.items) == MAX_PAGE_ROWS and page.items[-1].id == page.last
 
 
 def test_blank_text_is_no_filter(crowd: Connection) -> None:
-    assert len(json.loads(runs.page(crowd, RunFilter(text="  "), None, 20)[0])) == 20
+    assert len(runs.page(crowd, RunFilter(text="  "), limit=20).items) == 20
 
 
 def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connection, queues: Queues) -> None:
@@ -126,8 +126,8 @@ def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connectio
         run_id.replace("-", "")[:20],
         "db-cleanup",
     ):
-        assert [run["id"] for run in _walk(con, RunFilter(text=text), 20)] == [run_id]
-    assert [run["id"][1:] for run in _walk(con, RunFilter(text="batch"), 20)] == [other[1:]]
+        assert [run.id for run in _walk(con, RunFilter(text=text), 20)] == [run_id]
+    assert [run.id[1:] for run in _walk(con, RunFilter(text="batch"), 20)] == [other[1:]]
     assert _walk(con, RunFilter(text=run_id, state="failed"), 20) == []
 
 
@@ -137,7 +137,7 @@ def test_times_bound_the_creation_exactly(crowd: Connection) -> None:
     )
     found = _walk(crowd, RunFilter(created_from=lower, created_to=upper), 50)
     assert len(found) == 99
-    assert all(lower <= datetime.fromisoformat(run["created_at"]) < upper for run in found)
+    assert all(lower <= run.created_at < upper for run in found)
 
 
 def test_a_clock_that_is_minutes_wrong_hides_no_run(con: Connection, queues: Queues) -> None:
@@ -145,7 +145,7 @@ def test_a_clock_that_is_minutes_wrong_hides_no_run(con: Connection, queues: Que
     con.query("UPDATE job_run SET created_at = created_at - interval '20 minutes'")
     ((at,),) = con.query("SELECT created_at FROM job_run")
     wanted = RunFilter(created_from=at, created_to=at + timedelta(seconds=1))
-    assert [run["id"] for run in _walk(con, wanted, 5)] == [run_id]
+    assert [run.id for run in _walk(con, wanted, 5)] == [run_id]
 
 
 COUNTED = [
@@ -161,14 +161,14 @@ COUNTED = [
 
 def test_a_bulk_count_is_what_the_action_would_change(crowd: Connection) -> None:
     for wanted, action, number in COUNTED:
-        assert actions.bulk_count(crowd, wanted, action) == Count(number, capped=False), wanted
+        assert actions.bulk_count(crowd, wanted, action) == CappedCount(number, capped=False), wanted
 
 
 def test_bulk_actions_on_a_text_change_what_was_counted(crowd: Connection, queues: Queues) -> None:
     wanted = RunFilter(text="broke", error_type="KeyError")
-    assert runs.bulk_count(crowd, wanted, "requeue").number == 200
-    assert len(runs.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
-    assert runs.bulk_count(crowd, wanted, "requeue").number == 0
+    assert actions.bulk_count(crowd, wanted, "requeue").number == 200
+    assert len(actions.change(crowd, "requeue", actor="ann", wanted=wanted).ids) == 200
+    assert actions.bulk_count(crowd, wanted, "requeue").number == 0
 
 
 def test_ranges_of_identifiers() -> None:
@@ -187,12 +187,12 @@ def test_ranges_of_identifiers() -> None:
     assert first_run_id(datetime.fromisoformat("1960-01-01T00:00:00+00:00")).startswith("00000000-0000")
 
 
-def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[dict[str, str]]:
-    walked: list[dict[str, str]] = []
+def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[ListedRun]:
+    walked: list[ListedRun] = []
     before = None
     while True:
         items, before = runs.page(con, wanted, before, limit)
-        walked += json.loads(items)
+        walked += items
         if before is None:
             return walked
 

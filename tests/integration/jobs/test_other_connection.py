@@ -43,7 +43,7 @@ def test_announced_run_is_carried_out(other: Any, work: Work) -> None:
     made = enqueue(theirs, "record-expiry", {"batch_size": 5})
     theirs.announce()
     work.deliver({"run_id": made.run_id, "attempt": 1})
-    assert work.run()["state"] == "succeeded" and work.seen[0].payload == {"batch_size": 5}
+    assert work.run().state == "succeeded" and work.seen[0].payload == {"batch_size": 5}
 
 
 def test_rollback_leaves_no_run_and_its_announcement_starts_nothing(

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, Count
+from slowmatch.db.counts import COUNT_CAP, CappedCount
 from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import retention
-from slowmatch.jobs.lifecycle import actions, messages
-from slowmatch.jobs.queries import overview, runs
+from slowmatch.jobs.dispatcher import rollup
+from slowmatch.jobs.lifecycle import actions, pause
+from slowmatch.jobs.queries import audit_log, health, job_summaries, metrics, queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.records import store as records
 from tests.integration.jobs.conftest import Queues, Work
@@ -39,7 +39,7 @@ def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection,
     work.start_occurrence("2026-11-24T02:00:00Z")
     work.handler = stumble
     work.start_occurrence("2026-11-24T03:00:00Z")
-    assert {name: count.number for name, count in overview.counts(con).items()} == {
+    assert {name: count.number for name, count in runs.counts(con).items()} == {
         "enqueued": 1,
         "scheduled": 2,
         "processing": 0,
@@ -51,44 +51,36 @@ def test_every_state_is_counted_and_retries_among_the_scheduled(con: Connection,
 
 
 def test_counts_stop_at_their_cap_and_say_about_how_many_there_are(con: Connection) -> None:
-    _many(con, 3 * CAP)
+    _many(con, 3 * COUNT_CAP)
     con.query("ANALYZE job_run")
-    counted = overview.counts(con)
-    assert counted["succeeded"] == Count(CAP, capped=True, about=3 * CAP)
-    assert counted["failed"] == Count(0, capped=False)
+    counted = runs.counts(con)
+    assert counted["succeeded"] == CappedCount(COUNT_CAP, capped=True, about=3 * COUNT_CAP)
+    assert counted["failed"] == CappedCount(0, capped=False)
 
 
 def test_an_estimate_is_never_below_what_was_counted(con: Connection) -> None:
     con.query("ANALYZE job_run")
-    _many(con, CAP + 5)
-    assert overview.counts(con)["succeeded"] == Count(CAP, capped=True, about=CAP + 1)
+    _many(con, COUNT_CAP + 5)
+    assert runs.counts(con)["succeeded"] == CappedCount(COUNT_CAP, capped=True, about=COUNT_CAP + 1)
     con.query("DELETE FROM job_run WHERE id IN (SELECT id FROM job_run LIMIT 5)")
-    assert overview.counts(con)["succeeded"] == Count(CAP, capped=False)
+    assert runs.counts(con)["succeeded"] == CappedCount(COUNT_CAP, capped=False)
 
 
 def test_what_a_bulk_action_is_about_is_counted_further(
     con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _many(con, CAP + 5)
-    assert runs.bulk_count(con, RunFilter(), "requeue") == Count(CAP + 5, capped=False)
-    monkeypatch.setattr(actions, "COUNTED", CAP + 4)
-    assert runs.bulk_count(con, RunFilter(state="succeeded"), "requeue") == Count(CAP + 4, capped=True)
+    _many(con, COUNT_CAP + 5)
+    assert actions.bulk_count(con, RunFilter(), "requeue") == CappedCount(COUNT_CAP + 5, capped=False)
+    monkeypatch.setattr(actions, "COUNTED", COUNT_CAP + 4)
+    assert actions.bulk_count(con, RunFilter(state="succeeded"), "requeue") == CappedCount(
+        COUNT_CAP + 4, capped=True
+    )
 
 
-def test_nothing_is_wrong_with_nothing(con: Connection) -> None:
-    assert overview.alerts(con, con.now()) == {
-        "failed_24h": Count(0, capped=False),
-        "retrying": Count(0, capped=False),
-        "missed_24h": 0,
-        "oldest_waiting_at": None,
-        "last_dispatcher_tick": None,
-        "dispatcher_did": {},
-        "failing": {},
-        "removed": {},
-        "disabled": {},
-        "silent_since": None,
-        "paused": [],
-    }
+def test_nothing_is_wrong_with_nothing_but_a_dispatcher_that_never_came(con: Connection) -> None:
+    found = health.facts(con, con.now())
+    (problem,) = health.problems(found, queue_depths.Depths({}), timedelta(0), con.now())
+    assert problem.kind == "dispatcher_late" and found.retrying == CappedCount(0, capped=False)
 
 
 def test_failures_retries_and_pauses_are_told(con: Connection, work: Work) -> None:
@@ -96,13 +88,13 @@ def test_failures_retries_and_pauses_are_told(con: Connection, work: Work) -> No
     work.start_occurrence("2026-11-24T01:00:00Z")
     work.handler = stumble
     work.start_occurrence("2026-11-24T02:00:00Z")
-    overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
-    found = overview.alerts(con, con.now())
-    assert (found["failed_24h"].number, found["retrying"].number) == (1, 1)
-    assert [(paused["job"], paused["by"], paused["note"]) for paused in found["paused"]] == [
+    pause.pause(con, "db-cleanup", "ann", "audit", now=con.now())
+    found = health.facts(con, con.now())
+    assert (found.failed_24h.number, found.retrying.number) == (1, 1)
+    assert [(paused.job, paused.by, paused.note) for paused in found.paused_jobs] == [
         ("db-cleanup", "ann", "audit")
     ]
-    assert overview.alerts(con, con.now() + 25 * HOUR)["failed_24h"].number == 0
+    assert health.facts(con, con.now() + 25 * HOUR).failed_24h.number == 0
 
 
 def test_silence_is_told_when_work_waited_and_nobody_claimed(
@@ -111,27 +103,27 @@ def test_silence_is_told_when_work_waited_and_nobody_claimed(
     work.start_occurrence()
     claimed = con.query("SELECT started_at FROM job_attempt")[0][0]
     enqueue(con, "record-expiry")
-    assert overview.alerts(con, later(minutes=4))["silent_since"] is None
-    assert datetime.fromisoformat(overview.alerts(con, later(minutes=6))["silent_since"]) == claimed
+    assert health.facts(con, later(minutes=4)).silent_since is None
+    assert health.facts(con, later(minutes=6)).silent_since == claimed
 
 
 def test_waiting_for_a_running_exclusive_run_is_no_silence(con: Connection, work: Work, later: Later) -> None:
     work.be_killed()
     enqueue(con, "record-expiry")
-    assert overview.alerts(con, later(minutes=6))["silent_since"] is None
+    assert health.facts(con, later(minutes=6)).silent_since is None
 
 
 def test_a_running_run_of_another_job_is_no_reason_to_wait(con: Connection, work: Work, later: Later) -> None:
     work.be_killed()
     enqueue(con, "db-cleanup")
-    assert overview.alerts(con, later(minutes=6))["silent_since"] is not None
+    assert health.facts(con, later(minutes=6)).silent_since is not None
 
 
 def test_a_scheduled_run_whose_time_is_past_waits_too(con: Connection, queues: Queues, later: Later) -> None:
     enqueue(con, "record-expiry", due_at=later(minutes=1))
-    assert overview.alerts(con, later(seconds=30))["oldest_waiting_at"] is None
-    found = overview.alerts(con, later(minutes=7))
-    assert found["silent_since"] == found["oldest_waiting_at"] is not None
+    assert health.facts(con, later(seconds=30)).oldest_waiting_at is None
+    found = health.facts(con, later(minutes=7))
+    assert found.silent_since == found.oldest_waiting_at is not None
 
 
 def test_what_was_missed_is_told_for_a_day(con: Connection) -> None:
@@ -139,8 +131,8 @@ def test_what_was_missed_is_told_for_a_day(con: Connection) -> None:
     con.query(
         "INSERT INTO job_missed (job, occurrence, noticed_at) VALUES ('record-expiry', :at, :at)", at=now
     )
-    assert overview.alerts(con, now + HOUR)["missed_24h"] == 1
-    assert overview.alerts(con, now + 25 * HOUR)["missed_24h"] == 0
+    assert health.facts(con, now + HOUR).missed_24h == 1
+    assert health.facts(con, now + 25 * HOUR).missed_24h == 0
 
 
 def test_statistics_go_back_as_far_as_they_are_asked(con: Connection) -> None:
@@ -149,7 +141,7 @@ def test_statistics_go_back_as_far_as_they_are_asked(con: Connection) -> None:
         "INSERT INTO job_hour (job, hour, succeeded) VALUES ('record-expiry', :at, 1)", at=now - 30 * HOUR
     )
     for hours, number in ((24, 0), (48, 1)):
-        found = json.loads(overview.stats(con, now, hours))
+        found = json.loads(health.stats(con, now, hours))
         assert found["states"]["succeeded"] == len(found["hours"]) == number
 
 
@@ -157,8 +149,8 @@ def test_work_that_nobody_ever_claimed_is_silence_since_it_was_due(
     con: Connection, queues: Queues, later: Later
 ) -> None:
     enqueue(con, "record-expiry")
-    found = overview.alerts(con, later(minutes=6))
-    assert found["silent_since"] == found["oldest_waiting_at"] is not None
+    found = health.facts(con, later(minutes=6))
+    assert found.silent_since == found.oldest_waiting_at is not None
 
 
 def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, work: Work) -> None:
@@ -168,42 +160,44 @@ def test_a_card_tells_a_job_s_last_runs_and_its_success_rate(con: Connection, wo
     work.start_occurrence("2026-11-24T05:00:00Z")
     enqueue(con, "record-expiry")
     con.query("INSERT INTO job (name, schedule) VALUES ('record-expiry', 'cron(0 * * * ? *)')")
-    card = overview.job_card(con, "record-expiry", con.now())
-    assert [run["state"] for run in card["recent"]] == ["succeeded"] * 3 + ["failed"]
-    assert card["recent"][0]["id"] == work.runs()[0]["id"] and card["recent"][0]["duration_ms"] >= 0
-    assert card["words"] == "every hour, on the hour" and len(card["next"]) == 5
-    assert card["success_rate"] == 0.75 and card["queue_depth"] == {"number": 1, "capped": False}
-    assert card["last_error"] == "Permanent: no such mailbox" and card["p50_ms"] is None
-    retention.roll_up(con, con.now())
-    rolled = overview.job_card(con, "record-expiry", con.now())
-    assert rolled["success_rate"] == 0.75 and rolled["p95_ms"] >= rolled["p50_ms"] >= 0
+    card = job_summaries.summary_of(con, "record-expiry", con.now())
+    assert [run.state for run in card.recent] == ["succeeded"] * 3 + ["failed"]
+    assert card.recent[0].id == work.runs()[0].id and card.recent[0].duration_ms is not None
+    assert card.words == "every hour, on the hour" and len(card.next) == 5
+    assert card.success_rate == 0.75 and card.queue_depth == job_summaries.Depth(1, False)
+    assert card.last_error == "Permanent: no such mailbox" and card.p50_ms is None
+    rollup.roll_up(con, con.now())
+    rolled = job_summaries.summary_of(con, "record-expiry", con.now())
+    assert rolled.success_rate == 0.75 and rolled.p95_ms is not None and rolled.p50_ms is not None
+    assert rolled.p95_ms >= rolled.p50_ms >= 0
 
 
 @pytest.mark.parametrize("held", ["schedule_enabled = false", "paused_at = now(), paused_by = 'ann'"])
 def test_a_schedule_that_is_disabled_or_paused_has_no_next_firing(con: Connection, held: str) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('record-expiry', 'cron(0 * * * ? *)')")
-    assert len(overview.job_card(con, "record-expiry", con.now())["next"]) == 5
+    assert len(job_summaries.summary_of(con, "record-expiry", con.now()).next) == 5
     con.query(f"UPDATE job SET {held}")
-    assert overview.job_card(con, "record-expiry", con.now())["next"] == []
+    assert job_summaries.summary_of(con, "record-expiry", con.now()).next == []
 
 
 def test_the_duration_on_a_card_is_that_of_the_last_attempt(con: Connection, work: Work) -> None:
     work.handler = stumble
     work.start_occurrence()
-    run_id = work.run()["id"]
+    run_id = work.run().id
     con.query("UPDATE job_attempt SET started_at = started_at - interval '1 hour'")
     con.query("UPDATE job_run SET started_at = started_at - interval '1 hour'")
     work.make_due(run_id)
     work.handler = lambda context: None
     work.deliver({"run_id": run_id, "attempt": 2})
-    assert overview.job_card(con, "record-expiry", con.now())["recent"][0]["duration_ms"] < 600_000
+    (ended,) = job_summaries.summary_of(con, "record-expiry", con.now()).recent
+    assert ended.duration_ms is not None and ended.duration_ms < 600_000
 
 
 def test_a_card_without_runs_has_no_rate(con: Connection) -> None:
-    cards = {card["name"]: card for card in overview.jobs(con, con.now())}
+    cards = {card.name: card for card in job_summaries.list_jobs(con, con.now())}
     assert list(cards) == list(JOBS)
-    assert cards["db-cleanup"]["success_rate"] is None and cards["db-cleanup"]["recent"] == []
-    assert cards["db-cleanup"]["last_error"] is None and cards["db-cleanup"]["words"] is None
+    assert cards["db-cleanup"].success_rate is None and cards["db-cleanup"].recent == []
+    assert cards["db-cleanup"].last_error is None and cards["db-cleanup"].words is None
 
 
 def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
@@ -213,22 +207,22 @@ def test_a_success_after_a_failure_clears_the_error_and_skips_do_not_count(
     work.start_occurrence("2026-11-24T01:00:00Z")
     work.handler = lambda context: None
     work.start_occurrence("2026-11-24T02:00:00Z")
-    runs.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
-    card = overview.job_card(con, "record-expiry", con.now())
-    assert card["last_error"] is None and card["success_rate"] == 0.5
-    assert [run["state"] for run in card["recent"]] == ["failed", "succeeded", "deleted"]
-    assert card["recent"][2]["duration_ms"] is None
+    actions.change(con, "delete", actor="ann", ids=[enqueue(con, "record-expiry").run_id])
+    card = job_summaries.summary_of(con, "record-expiry", con.now())
+    assert card.last_error is None and card.success_rate == 0.5
+    assert [run.state for run in card.recent] == ["failed", "succeeded", "deleted"]
+    assert card.recent[2].duration_ms is None
 
 
 def test_the_last_minute_has_thirty_complete_spans(con: Connection, work: Work) -> None:
     work.start_occurrence()
     ended = con.query("SELECT max(at) FROM job_event")[0][0]
-    buckets = overview.realtime(con, ended + timedelta(seconds=10))
+    buckets = metrics.realtime(con, ended + timedelta(seconds=10))
     assert len(buckets) == 30 and sum(bucket["succeeded"] for bucket in buckets) == 1
     starts = [datetime.fromisoformat(bucket["at"]) for bucket in buckets]
     assert all(start.second % 2 == 0 and start.microsecond == 0 for start in starts)
     assert starts == sorted(starts) and starts[-1] <= ended + timedelta(seconds=8)
-    assert not any(bucket["succeeded"] for bucket in overview.realtime(con, ended + timedelta(seconds=70)))
+    assert not any(bucket["succeeded"] for bucket in metrics.realtime(con, ended + timedelta(seconds=70)))
 
 
 @pytest.mark.usefixtures("half_past")
@@ -241,10 +235,10 @@ def test_history_is_live_before_and_after_a_roll_up(
     work.start_occurrence("2026-11-24T02:00:00Z")
     for rolled in (False, True):
         if rolled:
-            retention.roll_up(con, con.now())
+            rollup.roll_up(con, con.now())
             work.handler = stumble
             work.start_occurrence("2026-11-24T03:00:00Z")
-        buckets = overview.history(con, con.now(), span)
+        buckets = metrics.history(con, con.now(), span)
         assert len(buckets) == number and [bucket["complete"] for bucket in buckets[-2:]] == [True, False]
         now = buckets[-1]
         assert (now["succeeded"], now["failed"], now["deleted"], now["retried"]) == (1, 1, 0, int(rolled))
@@ -254,12 +248,12 @@ def test_history_is_live_before_and_after_a_roll_up(
 def test_a_roll_up_catches_up_after_a_silence_and_can_be_repeated(con: Connection, work: Work) -> None:
     work.start_occurrence()
     now = con.now()
-    retention.roll_up(con, now - 5 * HOUR)
+    rollup.roll_up(con, now - 5 * HOUR)
     con.query("UPDATE job_event SET at = at - interval '4 hours'")
     for _ in range(2):
-        retention.roll_up(con, now)
+        rollup.roll_up(con, now)
     assert con.query("SELECT sum(succeeded) FROM job_hour") == [[1]]
-    assert sum(bucket["succeeded"] for bucket in overview.history(con, now, "24h")[:-3]) == 1
+    assert sum(bucket["succeeded"] for bucket in metrics.history(con, now, "24h")[:-3]) == 1
 
 
 @pytest.mark.usefixtures("half_past")
@@ -268,8 +262,8 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
     con.query("UPDATE job_attempt SET started_at = finished_at - interval '2 seconds'")
     for rolled in (False, True):
         if rolled:
-            retention.roll_up(con, con.now())
-        found = overview.durations(con, con.now(), "24h")
+            rollup.roll_up(con, con.now())
+        found = metrics.durations(con, con.now(), "24h")
         assert set(found) == set(JOBS)
         assert [bucket["p95_ms"] for bucket in found["record-expiry"]] == [None] * 23 + [2000]
         assert found["db-cleanup"][-1]["p50_ms"] is None
@@ -278,18 +272,18 @@ def test_durations_have_gaps_where_nothing_ended(con: Connection, work: Work) ->
 def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, work: Work) -> None:
     work.handler = stumble
     work.start_occurrence("2026-11-24T01:00:00Z")
-    retention.roll_up(con, con.now())
+    rollup.roll_up(con, con.now())
     work.start_occurrence("2026-11-24T02:00:00Z")
     work.handler = refuse
     work.start_occurrence("2026-11-24T03:00:00Z")
-    found = overview.failure_reasons(con, con.now(), "7d")
+    found = metrics.failure_reasons(con, con.now(), "7d")
     assert [(reason["error_type"], reason["job"], reason["count"]) for reason in found] == [
         ("OSError", "record-expiry", 2),
         ("Permanent", "record-expiry", 1),
     ]
-    assert found[0]["last_run_id"] == work.runs()[1]["id"]
+    assert found[0]["last_run_id"] == work.runs()[1].id
     con.query("DELETE FROM job_run WHERE id = CAST(:id AS uuid)", id=found[0]["last_run_id"])
-    assert overview.failure_reasons(con, con.now(), "7d")[0]["last_run_id"] != found[0]["last_run_id"]
+    assert metrics.failure_reasons(con, con.now(), "7d")[0]["last_run_id"] != found[0]["last_run_id"]
 
 
 def test_records_over_time_count_edits_and_batches(con: Connection, half_past: datetime) -> None:
@@ -302,7 +296,7 @@ def test_records_over_time_count_edits_and_batches(con: Connection, half_past: d
     for rolled in (False, True):
         if rolled:
             batches.roll_up(con, con.now())
-        now = overview.record_history(con, con.now(), "24h")[-1]
+        now = metrics.record_history(con, con.now(), "24h")[-1]
         assert (now["created"], now["expired"], now["deleted"]) == (3, 2, 0)
 
 
@@ -313,21 +307,21 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     made = [
         enqueue(con, "record-expiry", trigger=trigger, actor="ann").run_id for trigger in ("api", "console")
     ]
-    runs.change(con, "delete", actor="bob", ids=made)
-    overview.pause(con, "db-cleanup", "ann", "audit", now=con.now())
-    overview.resume(con, "db-cleanup", "bob", con.now())
-    overview.resume(con, "db-cleanup", "bob", con.now())
+    actions.change(con, "delete", actor="bob", ids=made)
+    pause.pause(con, "db-cleanup", "ann", "audit", now=con.now())
+    pause.resume(con, "db-cleanup", "bob", con.now())
+    pause.resume(con, "db-cleanup", "bob", con.now())
     record_id, _ = records.create(con, "passport", con.now(), "ann")
     records.update(con, record_id, con.now(), "passport of Ann", con.now() + HOUR, "bob")
     records.update(con, record_id, con.now(), "passport of Ann", None, "bob")
     records.delete(con, record_id, "cid")
     con.query("INSERT INTO record_event (action, count, actor) VALUES ('expired', 7, 'record-expiry')")
-    assert [pause["action"] for pause in overview.pauses(con, "db-cleanup")] == ["resumed", "paused"]
-    assert overview.pauses(con, "record-expiry") == []
+    assert [each["action"] for each in pause.pauses(con, "db-cleanup")] == ["resumed", "paused"]
+    assert pause.pauses(con, "record-expiry") == []
     seen = []
     before = None
     for _ in range(4):
-        page = overview.activity(con, before, 2)
+        page = audit_log.page(con, before, 2)
         assert all((row["id"] is None) == (row["count"] > 1) for row in page.items) and len(page.items) == 2
         seen += [
             (row["actor"], row["action"], row["kind"], row["label"], row["detail"], row["count"])
@@ -348,8 +342,8 @@ def test_what_people_did_is_listed_newest_first_and_paged(
 
 
 def test_what_happened_by_a_clock_that_is_ahead_is_listed_too(con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", None, now=con.now() + timedelta(seconds=30))
-    assert [row["action"] for row in overview.activity(con, None, 2).items] == ["paused"]
+    pause.pause(con, "db-cleanup", "ann", None, now=con.now() + timedelta(seconds=30))
+    assert [row["action"] for row in audit_log.page(con, None, 2).items] == ["paused"]
 
 
 @pytest.mark.parametrize(
@@ -359,9 +353,9 @@ def test_what_happened_by_a_clock_that_is_ahead_is_listed_too(con: Connection) -
 def test_a_mark_that_no_page_gave_is_refused(con: Connection, mark: str) -> None:
     if mark:
         with pytest.raises(ValueError):
-            overview.activity(con, mark, 2)
+            audit_log.page(con, mark, 2)
     else:
-        assert overview.activity(con, mark, 2).items == []
+        assert audit_log.page(con, mark, 2).items == []
 
 
 def test_depths_are_read_once_in_five_seconds(
@@ -369,13 +363,13 @@ def test_depths_are_read_once_in_five_seconds(
 ) -> None:
     import boto3
 
-    assert "cannot be read" in (messages.depths().problem or "")
+    assert "cannot be read" in (queue_depths.depths().problem or "")
     for job in JOBS:
         boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{job}-dead")
-    assert messages.depths().problem is not None
+    assert queue_depths.depths().problem is not None
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 6)
-    assert messages.depths().jobs["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
+    assert queue_depths.depths().jobs["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
 
 
 def _many(con: Connection, number: int) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP
+from slowmatch.db.counts import COUNT_CAP
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.queries import health, job_summaries, overview, removed_jobs, stats, waiting
+from slowmatch.jobs.queries import health, job_summaries, queue_depths
 from slowmatch.jobs.run_filter import RunFilter
 
 
@@ -33,7 +33,7 @@ def test_the_card_of_a_job_without_runs_does_not_walk_through_those_of_others(
     con: Connection, runs_of_another_job: None
 ) -> None:
     plan = "\n".join(
-        row[0] for row in con.query("EXPLAIN " + job_summaries._KNOWN, names='["daily-summary"]')
+        row[0] for row in con.query("EXPLAIN " + job_summaries._SUMMARIES, names='["daily-summary"]')
     )
     assert "using job_run_job_state" in plan and "using job_run_job " in plan
     assert "job_run_pkey" not in plan and "Seq Scan on job_run " not in plan, plan
@@ -46,7 +46,7 @@ def failed_runs(con: Connection, runs_of_another_job: None) -> None:
         UPDATE job_run SET state = 'failed', error = 'E: x'
         WHERE id IN (SELECT id FROM job_run ORDER BY id LIMIT CAST(:some AS integer))
         """,
-        some=10 * CAP,
+        some=10 * COUNT_CAP,
     )
     con.script("ANALYZE job_run")
 
@@ -70,14 +70,18 @@ def test_a_list_of_runs_comes_from_the_index_of_its_filter(
 
 
 def test_figures_count_no_further_than_their_cap_and_say_so(con: Connection, failed_runs: None) -> None:
-    found = json.loads(stats.stats(con, con.now(), 24))
-    assert (found["states"]["failed"], found["states"]["enqueued"], found["capped"]) == (CAP, 0, ["failed"])
+    found = json.loads(health.stats(con, con.now(), 24))
+    assert (found["states"]["failed"], found["states"]["enqueued"], found["capped"]) == (
+        COUNT_CAP,
+        0,
+        ["failed"],
+    )
     values = {"now": con.now(), "since": con.now(), "names": '["record-expiry"]'}
-    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + stats._STATS, **values))
+    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + health._STATS, **values))
     assert "Seq Scan on job_run " not in plan, plan
 
 
-@pytest.mark.parametrize("ask", [overview.jobs, waiting.queues])
+@pytest.mark.parametrize("ask", [job_summaries.list_jobs, queue_depths.waiting_runs])
 def test_what_is_asked_all_day_is_not_planned_anew(
     con: Connection, failed_runs: None, ask: Callable[[Connection, datetime], object]
 ) -> None:
@@ -112,7 +116,7 @@ def waiting_runs(con: Connection, runs_of_another_job: None) -> None:
 @pytest.mark.usefixtures("waiting_runs")
 @pytest.mark.parametrize(
     ("sql", "scans"),
-    [(redelivery._DUE, 1), (removed_jobs._REMOVED, 2), (health._ALERTS, 2)],
+    [(redelivery._DUE, 1), (health._WAITING_FOR_REMOVED_JOBS, 2), (health._FACTS, 2)],
     ids=["due runs", "runs of removed jobs", "alerts"],
 )
 def test_each_job_s_waiting_runs_are_found_without_those_of_others(

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs.dispatcher import retention
+from slowmatch.jobs.dispatcher import schedules
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
 from tests.conftest import STACK
 
@@ -25,19 +25,19 @@ def change(expression: str, state: str = "ENABLED") -> None:
 @pytest.fixture
 def passes(con: Connection, aws: str) -> Iterator[Passes]:
     """Passes of the dispatcher, every five minutes from and to the given minutes after ten o'clock."""
-    retention.events.cache_clear()
+    schedules.events.cache_clear()
     change("cron(0 10 * * ? *)")
 
     def come(first: int, last: int) -> None:
         for minute in range(first, last + 1, 5):
             now = TEN + timedelta(minutes=minute)
             with suppress(PartlyFailed):
-                retention.read_schedules(con, now, STACK)
-            retention.report_missed(con, now)
+                schedules.read_schedules(con, now, stack=STACK)
+            schedules.report_missed(con, now)
 
     yield come
     boto3.client("events").delete_rule(Name=RULE)
-    retention.events.cache_clear()
+    schedules.events.cache_clear()
 
 
 def missed(con: Connection) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_rule_that_cannot_be_read_keeps_its_last_schedule(
     con: Connection, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passes(-10, -5)
-    monkeypatch.setattr(retention.events(), "describe_rule", lambda **_: 1 / 0)
+    monkeypatch.setattr(schedules.events(), "describe_rule", lambda **_: 1 / 0)
     passes(0, 10)
     assert missed(con) == ["10:00"]
 
@@ -125,5 +125,5 @@ def test_a_removed_job_misses_nothing(con: Connection) -> None:
         "INSERT INTO job (name, schedule, ticks_checked_to) VALUES ('old-job', 'cron(0 10 * * ? *)', :at)",
         at=TEN - timedelta(minutes=15),
     )
-    retention.report_missed(con, TEN + timedelta(minutes=15))
+    schedules.report_missed(con, TEN + timedelta(minutes=15))
     assert missed(con) == []

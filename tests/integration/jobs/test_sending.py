@@ -12,7 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.dispatcher import redelivery, rescuer
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.settings import settings
@@ -55,7 +55,7 @@ def test_a_lost_run_of_a_removed_job_waits_without_a_message(
     work.be_killed()
     con.query("UPDATE job_run SET job = 'old-job', lease_until = now() - interval '1 minute'")
     called = sent_to(monkeypatch)
-    assert redelivery.rescue_lost(con, con.now()) == 1 and called == []
+    assert rescuer.rescue(con, con.now()) == 1 and called == []
     assert con.query("SELECT state, message_at FROM job_run") == [["scheduled", None]]
 
 

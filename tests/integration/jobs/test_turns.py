@@ -10,8 +10,8 @@ import pytest
 from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection, StatementError
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import promotion
+from slowmatch.jobs.dispatcher import redelivery, rescuer
+from slowmatch.jobs.lifecycle import actions, promotion
 from slowmatch.jobs.lifecycle.claim import Lease
 from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.queries import runs
@@ -26,8 +26,8 @@ def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) 
     work.handler = meet
     work.start_occurrence()
     first, second = work.runs()
-    assert first["state"] == "succeeded" and second["state"] == "deleted"
-    assert "still processing" in work.events(second["id"])[0][2]
+    assert first.state == "succeeded" and second.state == "deleted"
+    assert "still processing" in work.events(second.id)[0][2]
     assert len(work.seen) == 1
 
 
@@ -39,13 +39,13 @@ def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
         for _ in range(2):
             work.start_occurrence("2026-11-24T03:00:00Z")
         assert len(work.seen) == 1 and queues.take() == []
-        assert "waits for the run that is processing" in work.events(work.runs()[1]["id"])[0]
+        assert "waits for the run that is processing" in work.events(work.runs()[1].id)[0]
 
     work.handler = meet
     work.start_occurrence()
-    (message,) = queues.take()
-    work.deliver(message)
-    assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
+    (pointer,) = queues.take()
+    work.deliver(pointer)
+    assert [run.state for run in work.runs()] == ["succeeded", "succeeded"]
 
 
 def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
@@ -54,15 +54,15 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
     def meet(context: Any) -> None:
         work.handler = lambda context: "second"
         waiting = enqueue(con, "record-expiry").run_id
-        (message,) = queues.take()
-        assert work.deliver(message) == []
-        assert runs.get(con, waiting)["state"] == "enqueued"
+        (pointer,) = queues.take()
+        assert work.deliver(pointer) == []
+        assert runs.get(con, waiting).state == "enqueued"
 
     work.handler = meet
     work.start_occurrence()
-    (message,) = queues.take()
-    work.deliver(message)
-    assert [run["state"] for run in work.runs()] == ["succeeded", "succeeded"]
+    (pointer,) = queues.take()
+    work.deliver(pointer)
+    assert [run.state for run in work.runs()] == ["succeeded", "succeeded"]
 
 
 def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connection, queues: Queues) -> None:
@@ -96,16 +96,16 @@ def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connect
     """One when they are requeued, and one when it is their turn."""
     number = 100
     ids = [enqueue(con, "record-expiry").run_id for _ in range(number)]
-    runs.change(con, "delete", ids=ids, actor="ann")
+    actions.change(con, "delete", ids=ids, actor="ann")
     queues.take_all()
     sent = 0
 
     def meet(context: Any) -> None:
         nonlocal sent
         work.handler = lambda context: None
-        runs.change(con, "requeue", ids=ids, actor="ann")
-        sent += len(messages := queues.take_all())
-        work.deliver(*messages)
+        actions.change(con, "requeue", ids=ids, actor="ann")
+        sent += len(pointers := queues.take_all())
+        work.deliver(*pointers)
 
     work.handler = meet
     work.start_occurrence("2026-11-24T03:00:00Z")
@@ -113,7 +113,7 @@ def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connect
         sent += len(messages)
         work.deliver(*messages)
     assert sent == 2 * number
-    assert {run["state"] for run in work.runs()} == {"succeeded"}
+    assert {run.state for run in work.runs()} == {"succeeded"}
 
 
 def test_a_turn_that_nobody_gave_is_given_by_the_dispatcher(
@@ -125,7 +125,7 @@ def test_a_turn_that_nobody_gave_is_given_by_the_dispatcher(
     con.query("UPDATE job_run SET message_at = message_at + interval '1 hour'")
     dispatcher({}, lambda_context)
     work.deliver(*queues.take())
-    assert work.run()["state"] == "succeeded"
+    assert work.run().state == "succeeded"
 
 
 def test_a_job_that_becomes_idle_before_its_run_waits_starts_it(
@@ -146,9 +146,9 @@ def end(work: Work, context: Any, how: str) -> None:
     """Take its run from the handler; `finished` is left to the handler."""
     if how == "lost":
         work.end_lease(context.run_id)
-        redelivery.rescue_lost(work.con, work.con.now())
+        rescuer.rescue(work.con, work.con.now())
     elif how == "deleted":
-        runs.change(work.con, "delete", ids=[context.run_id], actor="ann")
+        actions.change(work.con, "delete", ids=[context.run_id], actor="ann")
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 from slowmatch.aws.secrets import SecretError
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
-from slowmatch.jobs.dispatcher import redelivery, retention
+from slowmatch.jobs.dispatcher import rescuer, retention, schedules
 from slowmatch.jobs.lifecycle import messages as jobs_queue
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.notifications import publish_waiting
 from slowmatch.notifications.trouble import trouble
@@ -49,7 +50,7 @@ def test_an_attempt_that_is_tried_again_is_not_told(telling: Telling, con: Conne
                lease_until = now() - interval '1 minute'
         """
     )
-    assert redelivery.rescue_lost(con, con.now()) == 1
+    assert rescuer.rescue(con, con.now()) == 1
     assert rows(con) == []
 
 
@@ -75,8 +76,8 @@ def test_a_missed_tick_is_told_once(telling: Telling, con: Connection) -> None:
         VALUES ('record-expiry', 'cron(0 * * * ? *)', now() - interval '75 minutes')
         """
     )
-    assert retention.report_missed(con, con.now()) >= 1
-    assert retention.report_missed(con, con.now()) == 0
+    assert schedules.report_missed(con, con.now()) >= 1
+    assert schedules.report_missed(con, con.now()) == 0
     ((number,),) = con.query("SELECT count(*) FROM job_missed")
     assert [row[:2] for row in rows(con)] == [["missed", "record-expiry"]] * number
     telling.dispatch()
@@ -89,7 +90,7 @@ def test_dead_letters_are_told_when_there_are_more_than_before(telling: Telling,
     client = boto3.client("sqs")
 
     def look() -> list[Any]:
-        jobs_queue._read.clear()
+        queue_depths._read.clear()
         telling.dispatch()
         return [row[2]["count"] for row in rows(con)]
 
@@ -307,7 +308,7 @@ def test_notifications_are_purged_with_failed_runs(
     run(telling, "no")
     telling.tell()
     con.query("UPDATE notification SET at = at - interval '91 days'")
-    retention.purge_history(con, con.now(), environment)
+    retention.purge_history(con, con.now(), settings=environment)
     assert rows(con) == [] and telling.deliveries() == []
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CAP, Count
+from slowmatch.db.counts import COUNT_CAP, CappedCount
 from slowmatch.records import store
 from slowmatch.records.model import Page, Status
 from slowmatch.testing.postgres import Postgres
@@ -183,13 +183,13 @@ def test_records_that_expire_within_a_day_are_listed_soonest_first(con: Connecti
 
 def test_counts_of_records_stop_at_their_cap_and_use_the_indexes_of_the_lists(crowd: Connection) -> None:
     counted = store.status_counts(crowd, NOW)
-    assert counted["soon"] == Count(24, capped=False)
+    assert counted["soon"] == CappedCount(24, capped=False)
     for status, which in (("all", "true"), ("active", "NOT is_expired"), ("expired", "is_expired")):
         ((exact,),) = crowd.query(f"SELECT count(*) FROM record WHERE {which}")
         number, capped, about = counted[status]
-        assert (number, capped) == (CAP, True)
+        assert (number, capped) == (COUNT_CAP, True)
         assert about == pytest.approx(exact, rel=0.1)
-    used = indexes_of(crowd, store.CENSUS.sql, now=NOW, soon=NOW + DAY)
+    used = indexes_of(crowd, store.COUNTS.sql, now=NOW, soon=NOW + DAY)
     assert used >= {"record_pkey", "record_due", "record_stale"}
 
 

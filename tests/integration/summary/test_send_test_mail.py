@@ -12,6 +12,7 @@ from moto.ses.models import ses_backends
 from send_test_mail import app
 from send_test_mail.app import handler
 from slowmatch.db import Connection
+from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import Message, trial
@@ -36,7 +37,7 @@ def ses(environment: Settings, aws: str, monkeypatch: pytest.MonkeyPatch) -> Ite
     backend.reset()
 
 
-def last_run(con: Connection) -> dict[str, Any]:
+def last_run(con: Connection) -> Run:
     ((run_id,),) = con.query("SELECT id::text FROM job_run ORDER BY id DESC LIMIT 1")
     return runs.get(con, run_id)
 
@@ -82,7 +83,7 @@ def test_a_refused_recipient_fails_the_run_in_the_server_s_words_and_the_others_
     ):
         run(to=["ann@example.com", "bob@example.com"])
     assert mailbox.taken == ["bob@example.com"]
-    assert last_run(con)["state"] == "failed"
+    assert last_run(con).state == "failed"
 
 
 def test_a_busy_server_fails_the_run_too_because_a_person_waits_for_the_answer(

@@ -10,7 +10,7 @@ import pytest
 from daily_summary.app import handler
 from daily_summary.render import moment
 from slowmatch.db import Connection
-from slowmatch.jobs.queries import runs
+from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import sent_log
 from slowmatch.settings import Settings, settings
@@ -76,7 +76,7 @@ def test_a_run_that_is_deleted_sends_no_more(
     def sent_and_deleted(con: Connection, *mail: Any) -> None:
         sent(con, *mail)
         ((run_id,),) = con.query("SELECT id::text FROM job_run")
-        runs.change(con, "delete", ids=[run_id], actor="ann")
+        actions.change(con, "delete", ids=[run_id], actor="ann")
 
     monkeypatch.setattr(sent_log, "sent", sent_and_deleted)
     run()

@@ -1,11 +1,13 @@
-"""Runs and their attempts: the types that the statements, the API, the console and the OpenAPI document share.
+"""Runs and their attempts: the types that the readers, the API, the console and the OpenAPI document share.
 
 All times are aware and in UTC.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Self
 
 RunState = Literal["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
@@ -13,27 +15,37 @@ Trigger = Literal["schedule", "api", "console", "direct"]
 Outcome = Literal["succeeded", "failed", "lost", "continued", "cancelled"]
 
 
-class _FromJson:
-    """Made from the JSON that PostgreSQL builds; names of fields that end in `_at`, and a few more, are times."""
+class JsonRow:
+    """For dataclasses: reads the JSON that PostgreSQL builds of a row, and writes it again."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        return cls(**{name: _value(name, value) for name, value in row.items()})
+        times = _times(cls)  # type: ignore[arg-type]  # mypy takes the class for its instances
+        return cls(
+            **{
+                name: datetime.fromisoformat(value) if name in times and value is not None else value
+                for name, value in row.items()
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values; times as ISO 8601 text."""
+        text = json.dumps(asdict(self), default=datetime.isoformat)  # type: ignore[call-overload]
+        fields: dict[str, Any] = json.loads(text)
+        return fields
 
 
-_TIMES = ("at", "occurrence", "lease_until")
-
-
-def _value(name: str, value: Any) -> Any:
-    is_time = name in _TIMES or name.endswith("_at")
-    return datetime.fromisoformat(value) if is_time and value is not None else value
+@cache
+def _times(cls: type) -> frozenset[str]:
+    """The names of the fields that are times."""
+    return frozenset(each.name for each in fields(cls) if each.type in (datetime, datetime | None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRun(_FromJson):
+class ListedRun(JsonRow):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
 
-    id: str
+    id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
     job: str
     state: RunState
     trigger: Trigger
@@ -65,7 +77,7 @@ class Run(ListedRun):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt(_FromJson):
+class Attempt(JsonRow):
     """One attempt of a run; without an outcome it is processing."""
 
     number: int
@@ -80,7 +92,7 @@ class Attempt(_FromJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event(_FromJson):
+class Event(JsonRow):
     """A change of a run's state: why, and by whom."""
 
     id: int
@@ -92,7 +104,7 @@ class Event(_FromJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine(_FromJson):
+class LogLine(JsonRow):
     """One line of a run's log."""
 
     id: int
@@ -119,9 +131,11 @@ class RunDetails(Run):
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        parts: dict[str, Any] = {
-            "attempts": [Attempt.from_json(each) for each in row["attempts"]],
-            "events": [Event.from_json(each) for each in row["events"]],
-            "log": [LogLine.from_json(each) for each in row["log"]],
-        }
-        return cls(**{name: parts.get(name, _value(name, value)) for name, value in row.items()})
+        return super().from_json(
+            {
+                **row,
+                "attempts": [Attempt.from_json(each) for each in row["attempts"]],
+                "events": [Event.from_json(each) for each in row["events"]],
+                "log": [LogLine.from_json(each) for each in row["log"]],
+            }
+        )

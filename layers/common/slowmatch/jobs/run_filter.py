@@ -1,19 +1,20 @@
-"""Which runs: the filter of the list and of bulk actions, as conditions made of constant fragments."""
+"""The filter of lists of runs and of bulk actions, as SQL conditions made of constant fragments."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import first_run_id, parse_run_id, run_id_range
+from slowmatch.jobs.model import RunState, Trigger
 
-CLOCKS = timedelta(hours=1)
-"""Identifiers carry the time of the machine that made them, `created_at` has the database's."""
+MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
+"""Ids carry the time of the machine that made them, `created_at` has the database's."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Every field narrows; None does not. Times are aware and bound `created_at`.
+    """Which runs; None matches all. Times are aware and bound `created_at`.
 
     `text` is words of the error or payload, the beginning of a run's id, or a job's name.
     """
@@ -28,7 +29,7 @@ class RunFilter:
     error_type: str | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
-        """A condition on `run` for all but the text, and its parameters."""
+        """A condition on `run` for all fields except the text, and its parameters."""
         parts = ["true"]
         params: dict[str, Any] = {}
         for name, fragment in _FRAGMENTS.items():
@@ -42,34 +43,34 @@ class RunFilter:
                 parts.append(known.get(value, f"run.{name} = :{name}"))
                 params |= {} if value in known else {name: value}
         if self.created_from is not None:
-            params["first_id"] = first_run_id(self.created_from - CLOCKS)
+            params["first_id"] = first_run_id(self.created_from - MAX_CLOCK_DIFFERENCE)
         if self.created_to is not None:
-            params["last_id"] = first_run_id(self.created_to + CLOCKS)
+            params["last_id"] = first_run_id(self.created_to + MAX_CLOCK_DIFFERENCE)
         if self._one_run:
-            parts.append("run.id = CAST(:run_id AS uuid)")
+            parts.append("run.id = :run_id::uuid")
             params["run_id"] = self._one_run
         if self.retrying:
             parts.append("run.state = 'scheduled' AND run.failures > 0")
         return " AND ".join(parts), params
 
     def search(self, params: dict[str, Any], *, one_by_one: bool = False) -> str | None:
-        """A condition on `run` for a text that is not a run's whole id; its parameters join `params`.
+        """A condition on `run` for a text that is not a whole id; its parameters are added to `params`.
 
-        The same runs are found `one_by_one`, by looking at each, in a tenth of the time and without an index.
+        With `one_by_one` it matches the same runs without an index, and takes a tenth of the time for each run.
         """
         text = (self.text or "").strip()
         if not text or self._one_run:
             return None
-        parts = [*(_LETTERS if one_by_one else _WORDS), "run.job = CAST(:text AS text)"]
+        parts = [*(_LETTERS if one_by_one else _WORDS), "run.job = :text::text"]
         params["text"] = text
         ids = run_id_range(text)
         if ids:
-            parts.append("run.id BETWEEN CAST(:low_id AS uuid) AND CAST(:high_id AS uuid)")
+            parts.append("run.id BETWEEN :low_id::uuid AND :high_id::uuid")
             params["low_id"], params["high_id"] = ids
         return f"({' OR '.join(parts)})"
 
     def matching(self) -> tuple[str, dict[str, Any]]:
-        """A condition on `run` for all fields; the text is looked up on its own, through the indexes of words."""
+        """A condition on `run` for all fields; the text is looked up separately, through the indexes of words."""
         where, params = self.where()
         search = self.search(params)
         if search is not None:
@@ -82,31 +83,31 @@ class RunFilter:
 
 
 _FRAGMENTS = {
-    "created_from": "run.created_at >= CAST(:created_from AS timestamptz) AND run.id >= CAST(:first_id AS uuid)",
-    "created_to": "run.created_at < CAST(:created_to AS timestamptz) AND run.id < CAST(:last_id AS uuid)",
-    "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = CAST(:error_type AS text)",
+    "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
+    "created_to": "run.created_at < :created_to::timestamptz AND run.id < :last_id::uuid",
+    "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = :error_type::text",
 }
-# Values that are known beforehand are written out: PostgreSQL then plans for each whether it is rare.
+# Known values are written out, so that PostgreSQL plans for how rare each is.
 _KNOWN = {
     column: {value: f"run.{column} = '{value}'" for value in values}
     for column, values in {
-        "state": ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"),
-        "trigger": ("schedule", "api", "console", "direct"),
+        "state": get_args(RunState),
+        "trigger": get_args(Trigger),
         "job": tuple(JOBS),
     }.items()
 }
-# The query is a subselect, so that it is made once and not for every run.
-_QUERY = "(SELECT search_query(CAST(:text AS text)))"
-_PARTS = """CAST((
-    SELECT array_agg('%' || word || '%') FROM unnest(tsvector_to_array(search_words(CAST(:text AS text)))) AS word
-) AS text[])"""
+# In a subselect the search query is made once, not for every run.
+_QUERY = "(SELECT search_query(:text::text))"
+_PATTERNS = """(
+    SELECT array_agg('%' || word || '%') FROM unnest(tsvector_to_array(search_words(:text::text))) AS word
+)::text[]"""
 _WORDS = (
     f"(run.error IS NOT NULL AND search_words(run.error) @@ {_QUERY})",
     f"(run.payload <> '{{}}' AND search_words(run.payload::text) @@ {_QUERY})",
 )
-# Most are left out by their letters, before their words are made.
+# The letters rule most runs out before their words are computed.
 _LETTERS = (
-    f"(run.error IS NOT NULL AND lower(run.error) LIKE ALL ({_PARTS}) AND search_words(run.error) @@ {_QUERY})",
-    f"""(run.payload <> '{{}}' AND lower(run.payload::text) LIKE ALL ({_PARTS})
+    f"(run.error IS NOT NULL AND lower(run.error) LIKE ALL ({_PATTERNS}) AND search_words(run.error) @@ {_QUERY})",
+    f"""(run.payload <> '{{}}' AND lower(run.payload::text) LIKE ALL ({_PATTERNS})
         AND search_words(run.payload::text) @@ {_QUERY})""",
 )

@@ -1,7 +1,5 @@
 """The SQL of one record and of lists of them. PostgreSQL renders the JSON; times are UTC with Z."""
 
-# ruff: noqa: S608 - statements are composed of the constants here; values are always parameters
-
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,8 +8,8 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.db.counts import Census, Count
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.counts import CappedCount, CappedCounts
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.work_mem import room
 from slowmatch.records.model import SOON_HOURS, Page, Position, Status
 
@@ -79,7 +77,7 @@ HISTORY = """
     FROM (SELECT * FROM record_event WHERE record_id = :id ORDER BY id DESC LIMIT 200) AS event
 """
 
-CENSUS = Census(
+COUNTS = CappedCounts(
     "record",
     {
         "all": ("true", "id"),
@@ -186,11 +184,11 @@ def history(con: Connection, record_id: int) -> list[dict[str, Any]]:
     return list(events)
 
 
-def status_counts(con: Connection, now: datetime) -> dict[str, Count]:
+def status_counts(con: Connection, now: datetime) -> dict[str, CappedCount]:
     """How many records there are of each Status; as time passes, at most a minute old."""
     soon = now + timedelta(hours=SOON_HOURS)
     minute = now.replace(second=0, microsecond=0)
-    return unchanged(con, ("records", minute), lambda: CENSUS.take(con, now=now, soon=soon))
+    return cached(con, ("records", minute), lambda: COUNTS.read(con, now=now, soon=soon))
 
 
 def page(con: Connection, status: Status, q: str | None, after: Position | None, limit: int) -> Page:

@@ -18,7 +18,7 @@ from slowmatch.settings import Settings, settings
 from slowmatch.testing.job_tester import STACK, JobTester
 from slowmatch.testing.postgres import Postgres, free_port, running
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "DB_HOST": "127.0.0.1",
     "DB_SECRET_ARN": "database",
     "DB_TLS": "disable",
@@ -59,7 +59,7 @@ def migrated(server: Postgres) -> str:
     name = server.create()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "text", lambda _: _DATABASE_SECRET)
-        config = Settings.from_env(_ENVIRONMENT | {"DB_PORT": str(server.port), "DB_NAME": name})
+        config = Settings.from_env(ENVIRONMENT | {"DB_PORT": str(server.port), "DB_NAME": name})
         with closing(Connection(config)) as con:
             migrate.apply(con)
     return name
@@ -85,7 +85,7 @@ def job_tester(
     for field in fields(Settings):  # those of the shell in which the tests run
         monkeypatch.delenv(field.name.upper(), raising=False)
     ports = {"DB_PORT": str(slowmatch_postgres.port), "SMTP_PORT": str(smtp.port)}
-    for name, value in {**_ENVIRONMENT, **ports, "DB_NAME": slowmatch_database}.items():
+    for name, value in {**ENVIRONMENT, **ports, "DB_NAME": slowmatch_database}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known_secrets, name))
     monkeypatch.setattr(sqs, "client", _FakeSqs)

@@ -1,4 +1,4 @@
-"""What the duties of the dispatcher have in common: one job's fault stops no other job, and is told in words."""
+"""Isolation of the dispatcher's duties: what fails for one job is reported, and does not stop the others."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -13,7 +13,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 class PartlyFailed(Exception):
-    """A duty failed for some jobs and was done for the others. `problems` has the reason by job."""
+    """A duty failed for some jobs and succeeded for the others. `problems` has the reasons by job."""
 
     def __init__(self, done: int, problems: dict[str, str]) -> None:
         super().__init__("; ".join(f"{job}: {problem}" for job, problem in problems.items()))
@@ -24,9 +24,9 @@ class PartlyFailed(Exception):
 def for_each(
     items: Iterable[T], job_of: Callable[[T], str], do: Callable[[T], int], deadline: Deadline = NEVER
 ) -> int:
-    """Do it for every item until the deadline, and return the sum.
+    """Call `do` for every item until the deadline, and return the sum.
 
-    Raises PartlyFailed at the end if it failed for some, and Unavailable at once.
+    Raises PartlyFailed at the end if some failed, and Unavailable immediately.
     """
     done, problems = 0, dict[str, str]()
     for item in items:
@@ -38,18 +38,18 @@ def for_each(
             done += do(item)
         except Unavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs have nothing to do with it
-            telemetry.logger.warning(f"{job}: {in_words(error)}", exc_info=True)
-            problems.setdefault(job, in_words(error))
+        except Exception as error:  # noqa: BLE001 - the other jobs go on
+            telemetry.logger.warning(f"{job}: {describe(error)}", exc_info=True)
+            problems.setdefault(job, describe(error))
     if problems:
         raise PartlyFailed(done, problems)
     return done
 
 
-def in_words(error: Exception) -> str:
-    """Why a duty failed, for people."""
+def describe(error: Exception) -> str:
+    """Say why a duty failed."""
     if isinstance(error, StatementError) and error.sqlstate == _LOCK_NOT_AVAILABLE:
-        return "another session keeps a row that it needs locked"
+        return "another session has locked a row that it needs"
     if isinstance(error, TimedOut):
         return "the database took longer than its share of the time"
     return refusal(error) or type(error).__name__

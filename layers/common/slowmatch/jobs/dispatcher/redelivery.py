@@ -1,67 +1,67 @@
-"""The dispatcher's duties towards waiting and lost runs. Each may be repeated at any time."""
+"""Sends the messages of due runs: those that have none yet, and those whose message may be lost."""
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from slowmatch import telemetry
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
-from slowmatch.jobs.lifecycle import finish, messages, promotion
+from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.disabled_jobs import jobs_to_probe
 from slowmatch.text import to_json
 
 RESEND_AFTER = timedelta(minutes=10)
-"""A message that should have been claimed this long ago is taken for lost."""
-LEASE_GRACE = timedelta(seconds=5)
-BATCH = 500
-"""How many messages are sent in one round, by all jobs together."""
-MOST = 20_000
-"""The most messages that one pass sends: a backlog is not sent over and over."""
+"""A message that should have been claimed this long ago counts as lost."""
+MESSAGES_PER_ROUND = 500
+"""Of all jobs together."""
+MAX_MESSAGES_PER_PASS = 20_000
+"""A longer backlog waits for the next pass, so that it is not sent again and again."""
 
 
-def send_due(con: Connection, now: datetime, resend_all: bool = False, deadline: Deadline = NEVER) -> int:
-    """Send a message for each run that is due within SQS's delay and has none on its way.
+def send_due(con: Connection, now: datetime, deadline: Deadline = NEVER, *, resend_all: bool = False) -> int:
+    """Send a message for each run that is due within SQS's longest delay and has no message. Returns how many.
 
-    The jobs of the catalog take turns, each with its oldest runs, so that neither a backlog nor a queue that
-    refuses holds up another job. `resend_all` forgets which messages were sent: after a queue was purged, or lost.
-    A disabled job gets no messages, except that now and then one of its runs is tried.
+    The jobs of the catalog take turns, each with its oldest runs, so that neither a backlog nor a broken queue
+    holds up another job. `resend_all` also sends messages again that were sent before: after a queue was purged.
+    A disabled job gets no messages, except that one of its runs is tried from time to time.
 
-    Raises PartlyFailed when queues refused messages.
+    Raises PartlyFailed when queues rejected messages.
     """
     if resend_all:
         con.query(_FORGET_MESSAGES)
     probes = jobs_to_probe(con, now)
-    outcome = _send_round(con, [job for job, is_time in probes.items() if is_time], 1, now, deadline)
-    sent, refused = outcome.sent, outcome.refused
+    outcome = _send_round(
+        con, now, [job for job, is_time in probes.items() if is_time], each=1, deadline=deadline
+    )
+    sent, rejected = outcome.sent, outcome.rejected
     jobs = [job for job in _in_turn(now) if job not in probes]
-    each = sqs.MAX_BATCH  # first one call a queue: that is all that one which refuses costs
-    while jobs and sent < MOST and not deadline.is_over:
-        each = min(each, max(1, (MOST - sent) // len(jobs)))
-        outcome = _send_round(con, jobs, each, now, deadline)
+    each = sqs.MAX_BATCH  # at first one call per queue: a broken queue costs no more
+    while jobs and sent < MAX_MESSAGES_PER_PASS and not deadline.is_over:
+        each = min(each, max(1, (MAX_MESSAGES_PER_PASS - sent) // len(jobs)))
+        outcome = _send_round(con, now, jobs, each=each, deadline=deadline)
         sent += outcome.sent
-        refused |= outcome.refused
-        jobs = [job for job in jobs if outcome.found[job] == each and job not in refused]
-        each = max(1, BATCH // max(1, len(jobs)))
-    if refused:
-        raise PartlyFailed(sent, refused)
+        rejected |= outcome.rejected
+        jobs = [job for job in jobs if outcome.found[job] == each and job not in rejected]
+        each = max(1, MESSAGES_PER_ROUND // max(1, len(jobs)))
+    if rejected:
+        raise PartlyFailed(sent, rejected)
     return sent
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """How many messages were sent, how many runs each job had, and why queues refused messages, by job."""
+    """How many messages were sent and, by job, how many runs were due and why the queue rejected messages."""
 
     sent: int
     found: Counter[str]
-    refused: dict[str, str]
+    rejected: dict[str, str]
 
 
-def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, deadline: Deadline) -> _Round:
-    """Send messages for up to `each` runs of every job, those of the first job first."""
+def _send_round(con: Connection, now: datetime, jobs: list[str], *, each: int, deadline: Deadline) -> _Round:
+    """Send messages for up to `each` runs of every job, in the order of the jobs."""
     if not jobs:
         return _Round(0, Counter(), {})
     horizon = now + timedelta(seconds=sqs.MAX_DELAY_SECONDS)
@@ -74,114 +74,40 @@ def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, dead
 
 
 def _in_turn(now: datetime) -> list[str]:
-    """The jobs, beginning with another one each minute, so that the first is not always the same."""
+    """The jobs, starting with another one each minute, so that none is always first."""
     jobs = list(JOBS)
     first = int(now.timestamp() // 60) % max(1, len(jobs))
     return jobs[first:] + jobs[:first]
 
 
-# Both leave a row that somebody holds for the next pass.
+# Both statements leave a row that another session has locked for the next pass.
 _FORGET_MESSAGES = """
     UPDATE job_run SET message_at = NULL WHERE id = ANY(ARRAY(
         SELECT id FROM job_run WHERE state IN ('enqueued', 'scheduled') AND message_at IS NOT NULL
         FOR UPDATE SKIP LOCKED
     ))
 """
-# With the array the runs are looked up by their ids: of the rows in `due` alone PostgreSQL expects so many that it
-# would read the whole table.
+# The array makes PostgreSQL look the runs up by id: it expects so many rows in `due` that it would otherwise read
+# the whole table.
 _DUE = """
     WITH due AS MATERIALIZED (
         SELECT waiting.id, waiting.state
-        FROM jsonb_array_elements_text(CAST(:jobs AS jsonb)) AS wanted(job), LATERAL (
+        FROM jsonb_array_elements_text(:jobs::jsonb) AS wanted(job), LATERAL (
             SELECT id, state FROM job_run
             WHERE job = wanted.job AND state IN ('enqueued', 'scheduled')
-              AND due_at <= CAST(:horizon AS timestamptz)
-              AND (message_at IS NULL OR message_at <= CAST(:overdue AS timestamptz))
-            ORDER BY due_at LIMIT CAST(:each AS integer) FOR UPDATE SKIP LOCKED
+              AND due_at <= :horizon::timestamptz
+              AND (message_at IS NULL OR message_at <= :overdue::timestamptz)
+            ORDER BY due_at LIMIT :each::integer FOR UPDATE SKIP LOCKED
         ) AS waiting
     ), sent AS (
         UPDATE job_run AS run
-        SET message_at = GREATEST(run.due_at, CAST(:now AS timestamptz)),
-            state = CASE WHEN run.due_at <= CAST(:now AS timestamptz) THEN 'enqueued' ELSE run.state END
+        SET message_at = GREATEST(run.due_at, :now::timestamptz),
+            state = CASE WHEN run.due_at <= :now::timestamptz THEN 'enqueued' ELSE run.state END
         FROM due WHERE run.id = due.id AND run.id = ANY(ARRAY(SELECT id FROM due))
         RETURNING run.id, run.job, run.attempt, run.due_at, run.state, due.state AS was
     ), noted AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, CAST(:now AS timestamptz), was, state, 'due', 'dispatcher' FROM sent WHERE state <> was
+        SELECT id, :now::timestamptz, was, state, 'due', 'dispatcher' FROM sent WHERE state <> was
     )
     SELECT job, id::text, attempt + 1, due_at FROM sent
 """
-
-
-def rescue_lost(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
-    """Close the attempts whose lease is over, and retry or fail their runs.
-
-    A run that somebody holds is left for the next pass. Raises PartlyFailed when some could not be rescued.
-    """
-    rows = con.query(
-        """
-        SELECT job, id::text, attempt, failures, max_attempts FROM job_run
-        WHERE state = 'processing' AND lease_until < CAST(:over AS timestamptz)
-        ORDER BY lease_until LIMIT 1000
-        """,
-        over=now - LEASE_GRACE,
-    )
-    return for_each(rows, lambda row: str(row[0]), lambda row: _rescue(con, now, *row[1:]), deadline)
-
-
-def _rescue(
-    con: Connection, now: datetime, run_id: str, attempt: int, failures: int, max_attempts: int
-) -> int:
-    end = finish.failed(
-        finish.Lost("the worker disappeared: it was killed, timed out or crashed"),
-        outcome="lost",
-        failures=failures + 1,
-        max_attempts=max_attempts,
-        now=now,
-    )
-    message_at = messages.visible_at(end.due_at, now) if end.due_at else None
-    rows = con.query(
-        f"""
-        WITH finished AS (
-            UPDATE job_run
-            SET state = :state, lease_until = NULL, failures = CAST(:failures AS integer), error = :error,
-                due_at = COALESCE(CAST(:due_at AS timestamptz), due_at), message_at = CAST(:message_at AS timestamptz),
-                finished_at = CASE WHEN :state = 'failed' THEN CAST(:now AS timestamptz) END
-            WHERE id = (
-                SELECT id FROM job_run
-                WHERE id = CAST(:run_id AS uuid) AND attempt = CAST(:attempt AS integer)
-                  AND lease_until < CAST(:now AS timestamptz)
-                FOR UPDATE SKIP LOCKED
-            )
-            RETURNING id, job, attempt, due_at
-        ), closed AS (
-            UPDATE job_attempt
-            SET finished_at = CAST(:now AS timestamptz), outcome = 'lost', error_type = 'Lost', error_message = :message
-            FROM finished WHERE run_id = finished.id AND number = finished.attempt
-        ), noted AS (
-            INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-            SELECT id, CAST(:now AS timestamptz), 'processing', :state, :reason, 'dispatcher' FROM finished
-        ), notified AS (
-            {finish.NOTIFY}
-        )
-        SELECT job, id::text, attempt + 1, due_at FROM finished
-        """,
-        run_id=run_id,
-        attempt=attempt,
-        now=now,
-        state=end.state,
-        failures=end.failures,
-        error=end.error,
-        due_at=end.due_at,
-        message_at=message_at,
-        message=end.error_message,
-        reason=end.reason,
-    )
-    for job, *_ in rows:
-        telemetry.logger.warning(f"attempt {attempt} of run {run_id} of {job} was lost; {end.reason}")
-        telemetry.count("AttemptLost", job=job)
-    pointers = promotion.promote(con, [row[0] for row in rows], now)
-    if message_at:
-        pointers += [messages.RunMessage(*row) for row in rows]
-    messages.send(con, pointers)
-    return len(rows)

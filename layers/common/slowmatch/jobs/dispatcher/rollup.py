@@ -1,18 +1,19 @@
-"""Hourly figures, counted from events and attempts, which never change."""
+"""Counts the hourly figures, from events and attempts, which never change."""
 
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.jobs.queries.hours import counted_to, hour_of
+from slowmatch.jobs.queries.metrics import counted_to, start_of_hour
 
-CATCH_UP = timedelta(hours=22)
-"""After a longer silence older hours stay as they are: their runs may be purged already."""
+MAX_CATCH_UP = timedelta(hours=22)
+"""After a longer silence, older hours stay as they are: their runs may be purged already."""
 
 
 def roll_up(con: Connection, now: datetime) -> None:
-    """Count the last two hours again, and those that an earlier silence left; repeating it changes nothing."""
+    """Count the last two hours and those that were not counted since. Repeating it changes nothing."""
     start = max(
-        min(hour_of(now) - timedelta(hours=1), hour_of(counted_to(con, now))), hour_of(now - CATCH_UP)
+        min(start_of_hour(now) - timedelta(hours=1), start_of_hour(counted_to(con, now))),
+        start_of_hour(now - MAX_CATCH_UP),
     )
     with con.transaction():
         con.query(HOURS, start=start, now=now)
@@ -28,7 +29,7 @@ HOURS = """
                count(*) FILTER (WHERE to_state = 'deleted') AS deleted,
                count(*) FILTER (WHERE from_state = 'processing' AND to_state = 'scheduled') AS retried
         FROM job_event AS event JOIN job_run AS run ON run.id = event.run_id
-        WHERE event.at >= CAST(:start AS timestamptz) AND event.at < CAST(:now AS timestamptz)
+        WHERE event.at >= :start::timestamptz AND event.at < :now::timestamptz
         GROUP BY 1, 2
     ), durations AS (
         SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC') AS hour, count(*) AS attempts,
@@ -36,7 +37,7 @@ HOURS = """
                    ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
                ) AS ms
         FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-        WHERE attempt.finished_at >= CAST(:start AS timestamptz) AND attempt.finished_at < CAST(:now AS timestamptz)
+        WHERE attempt.finished_at >= :start::timestamptz AND attempt.finished_at < :now::timestamptz
         GROUP BY 1, 2
     )
     INSERT INTO job_hour (job, hour, succeeded, failed, deleted, retried, attempts, p50_ms, p95_ms)
@@ -53,7 +54,7 @@ ERRORS = """
     SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC'), attempt.error_type, count(*),
            (array_agg(attempt.run_id ORDER BY attempt.finished_at DESC))[1], max(attempt.finished_at)
     FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-    WHERE attempt.finished_at >= CAST(:start AS timestamptz) AND attempt.finished_at < CAST(:now AS timestamptz)
+    WHERE attempt.finished_at >= :start::timestamptz AND attempt.finished_at < :now::timestamptz
       AND attempt.error_type IS NOT NULL
     GROUP BY 1, 2, 3
     ON CONFLICT (job, hour, error_type) DO UPDATE
@@ -61,6 +62,6 @@ ERRORS = """
 """
 
 MARK = """
-    INSERT INTO roll_up (subject, counted_to) VALUES ('runs', CAST(:now AS timestamptz))
+    INSERT INTO roll_up (subject, counted_to) VALUES ('runs', :now::timestamptz)
     ON CONFLICT (subject) DO UPDATE SET counted_to = EXCLUDED.counted_to
 """

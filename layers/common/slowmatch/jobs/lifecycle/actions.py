@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import Count, capped, counting
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.counts import CappedCount, count_up_to_cap
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.lifecycle import messages, promotion
 from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.run_filter import RunFilter
@@ -162,9 +162,9 @@ def _stop(con: Connection, processing: list[tuple[str, str]], now: datetime) -> 
     return promotion.promote(con, [job for _, job in processing], now)
 
 
-def bulk_count(con: Connection, wanted: RunFilter, action: str) -> Count:
+def bulk_count(con: Connection, wanted: RunFilter, action: str) -> CappedCount:
     """How many of the runs that match `wanted` the action would change, up to COUNTED."""
-    return capped(unchanged(con, ("bulk", wanted, action), lambda: _count(con, wanted, action)), COUNTED)
+    return CappedCount.of(cached(con, ("bulk", wanted, action), lambda: _count(con, wanted, action)), COUNTED)
 
 
 def _count(con: Connection, wanted: RunFilter, action: str) -> int:
@@ -173,5 +173,7 @@ def _count(con: Connection, wanted: RunFilter, action: str) -> int:
     if search is not None:
         where += f" AND {search}"
     found = f"job_run AS run WHERE {where} AND run.state = ANY(:eligible::text[])"
-    ((number,),) = con.query(f"SELECT {counting(found, COUNTED)}", eligible=list(ELIGIBLE[action]), **params)
+    ((number,),) = con.query(
+        f"SELECT {count_up_to_cap(found, COUNTED)}", eligible=list(ELIGIBLE[action]), **params
+    )
     return int(number)

@@ -1,20 +1,15 @@
 """Messages to SQS: each names a run. PostgreSQL is the source of truth, so a lost message only delays its run."""
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection, OtherConnection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
-from slowmatch.telemetry import logger
 
-DEPTHS_KEPT_SECONDS = 5
 FORGET_MESSAGES = "UPDATE job_run SET message_at = NULL WHERE id = ANY(:ids::uuid[])"
 
 
@@ -77,60 +72,3 @@ def send(
         con.query(FORGET_MESSAGES, ids=unsent)
     result.sent = len(messages) - len(unsent)
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class Depths:
-    """Messages `visible`, `in_flight`, `delayed` and `dead` of each job whose queues can be read.
-
-    `problem` says which cannot.
-    """
-
-    jobs: dict[str, dict[str, int]]
-    problem: str | None = None
-
-
-def depths() -> Depths:
-    """How many messages there are, by SQS's approximate figures, at most five seconds old."""
-    client, now = sqs.client(), time.monotonic()
-    if _read and _read[-1][0] is client and now - _read[-1][1] < DEPTHS_KEPT_SECONDS:
-        return _read[-1][2]
-    found = _depths()
-    _read[:] = [(client, now, found)]
-    return found
-
-
-_read: list[tuple[Any, float, Depths]] = []
-_ATTRIBUTES = {
-    "visible": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
-
-
-def _depths() -> Depths:
-    names = [name for job in JOBS for name in (job, f"{job}-dead")]
-    with ThreadPoolExecutor(len(names)) as pool:
-        found = dict(zip(names, pool.map(_depth, names), strict=True))
-    jobs = {
-        job: {**work, "dead": dead["visible"]}
-        for job in JOBS
-        if (work := found[job]) is not None and (dead := found[f"{job}-dead"]) is not None
-    }
-    unread = [job for job in JOBS if job not in jobs]
-    which = f" of {', '.join(unread)}" if jobs else ""
-    problem = f"the queues{which} cannot be read; the function's log has the reason"
-    return Depths(jobs, problem if unread else None)
-
-
-def _depth(name: str) -> dict[str, int] | None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        answer = sqs.client().get_queue_attributes(
-            QueueUrl=queue_url(name), AttributeNames=list(_ATTRIBUTES.values())
-        )
-    except (BotoCoreError, ClientError) as error:
-        logger.error(f"queue {queue_url(name)} cannot be read: {error}")
-        return None
-    return {word: int(answer["Attributes"][attribute]) for word, attribute in _ATTRIBUTES.items()}

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 
 SHOWN = 5
 # A job that is known to have no schedule: the dispatcher has looked for its rule, and found none.
@@ -66,7 +66,7 @@ def describe_pause(con: Connection, job: str) -> str | None:
 
 def pauses(con: Connection, job: str) -> list[dict[str, Any]]:
     """The last pauses and resumes of a job, newest first: id, at, action, actor, note."""
-    rows = unchanged(con, ("pauses", job), lambda: con.query(_PAUSES, job=job, limit=SHOWN))
+    rows = cached(con, ("pauses", job), lambda: con.query(_PAUSES, job=job, limit=SHOWN))
     return [dict(zip(("id", "at", "action", "actor", "note"), row, strict=True)) for row in rows]
 
 

@@ -1,46 +1,132 @@
-"""Every job of the catalog with what a person wants to know about it at a glance."""
+"""Every job of the catalog with its schedule, its last runs, its success rate and what waits."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import capped, counting
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.counts import CappedCount, count_up_to_cap
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.catalog import job as job_spec
+from slowmatch.jobs.catalog import job as find_job
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.queries import hours, schedules
-from slowmatch.jobs.queries.waiting import NAMED
+from slowmatch.jobs.model import JsonRow, RunState
+from slowmatch.jobs.queries import metrics
 from slowmatch.text import to_json
 
-FIRINGS = 5
-RECENT = 20
+NEXT_OCCURRENCES = 5
+RECENT_RUNS = 20
+LATEST_MISSED = 3
 RATED = timedelta(days=7)
+"""How far back success rates and durations go."""
 
 
-def jobs(con: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Every job with its schedule, next firings, pause, last runs, success rate and durations of 7 days.
+@dataclass(frozen=True, slots=True)
+class JobField:
+    """A field of a job's payload. `bounds` limits its values, by the names of JSON Schema: minimum, enum, ...
 
-    `p50_ms` is the median of the hourly medians, `p95_ms` the 95th percentile of the hourly ones.
+    A field that is left out has its `default`; one that is `required` has none.
     """
-    return _cards(con, list(JOBS), now)
+
+    type: Literal["boolean", "integer", "number", "text", "choice", "date", "time", "addresses"]
+    description: str
+    default: Any
+    required: bool
+    bounds: dict[str, Any]
 
 
-def job_card(con: Connection, name: str, now: datetime) -> dict[str, Any]:
-    """As `jobs`, for one. Raises UnknownJob."""
-    (card,) = _cards(con, [job_spec(name).name], now)
-    return card
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Since when a schedule is paused, by whom and why."""
+
+    at: datetime
+    by: str
+    note: str | None
 
 
-def _cards(con: Connection, names: list[str], now: datetime) -> list[dict[str, Any]]:
-    known = dict(unchanged(con, ("cards", *names), lambda: con.query(_KNOWN, names=to_json(names))))
-    start = hours.hour_of(now - RATED)
-    rates = {row[0]: row[1:] for row in unchanged(con, ("rates", start), lambda: _rates(con, now))}
-    return [_card(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
+@dataclass(frozen=True, slots=True)
+class LastRun(JsonRow):
+    id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
+    state: RunState
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
 
 
-# A range of one name, not an equality: with that the planner hopes to meet the job soon on its way through
+@dataclass(frozen=True, slots=True)
+class EndedRun(JsonRow):
+    """`duration_ms` is the last attempt's, null for a run that never started."""
+
+    id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
+    state: RunState
+    created_at: datetime
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many; `capped` says that there are more."""
+
+    number: int
+    capped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary(JsonRow):
+    """A job of the catalog and what is known about its runs.
+
+    A job that is not `scheduled` runs only when somebody with `role` starts it; this is null until the dispatcher
+    has read the job's rule. `disabled` says why the job cannot run, null if it can.
+    `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
+    `success_rate` (0 to 1), `p50_ms` (the median of the hourly medians) and `p95_ms` (the 95th percentile of the
+    hourly ones) are of the last seven days, null when nothing ended.
+    `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
+    """
+
+    name: str
+    description: str
+    fields: dict[str, JobField]
+    exclusive: bool
+    overlap: str
+    max_attempts: int
+    scheduled: bool | None
+    role: Literal["operator", "admin"]
+    disabled: str | None
+    schedule: str | None
+    words: str | None
+    schedule_enabled: bool | None
+    next: list[datetime]
+    paused: Paused | None
+    last_run: LastRun | None
+    last_error: str | None
+    recent: list[EndedRun]
+    missed: int
+    success_rate: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    queue_depth: Depth
+
+
+def list_jobs(con: Connection, now: datetime) -> list[JobSummary]:
+    return _summaries(con, list(JOBS), now)
+
+
+def summary_of(con: Connection, name: str, now: datetime) -> JobSummary:
+    """Raises UnknownJob."""
+    (summary,) = _summaries(con, [find_job(name).name], now)
+    return summary
+
+
+def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[JobSummary]:
+    known = dict(cached(con, ("jobs", *names), lambda: con.query(_SUMMARIES, names=to_json(names))))
+    start = metrics.start_of_hour(now - RATED)
+    rates = {row[0]: row[1:] for row in cached(con, ("rates", start), lambda: _rates(con, now))}
+    return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
+
+
+# A range of one name, not an equality: with an equality the planner expects to meet the job soon on its way through
 # the primary key, and walks through all runs for a job that has none.
 _OF_JOB = "run.job BETWEEN wanted.name AND wanted.name"
 _ENDED = f"""
@@ -49,13 +135,18 @@ _ENDED = f"""
     ORDER BY run.job DESC, run.id DESC LIMIT {{limit}}
 """
 _LATEST = " UNION ALL ".join(
-    f"({_ENDED.format(state=state, limit=RECENT)})" for state in ("succeeded", "failed", "deleted")
+    f"({_ENDED.format(state=state, limit=RECENT_RUNS)})" for state in ("succeeded", "failed", "deleted")
 )
 _OUTCOME = " UNION ALL ".join(f"({_ENDED.format(state=state, limit=1)})" for state in ("succeeded", "failed"))
-# A tick whose message came late is answered after all, and missed no more.
-_KNOWN = f"""
+# An occurrence whose message arrived late has its run after all, and is no longer missed.
+_MISSED = """
+    FROM job_missed AS missed WHERE missed.job = wanted.name AND NOT EXISTS (
+        SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
+    )
+"""
+_SUMMARIES = f"""
     SELECT wanted.name, json_build_object(
-        'kept', (SELECT to_jsonb(job) FROM job WHERE job.name = wanted.name),
+        'job', (SELECT to_jsonb(job) FROM job WHERE job.name = wanted.name),
         'last_run', (
             SELECT json_build_object('id', run.id, 'state', run.state, 'created_at', run.created_at,
                                      'started_at', run.started_at, 'finished_at', run.finished_at)
@@ -65,23 +156,18 @@ _KNOWN = f"""
             SELECT COALESCE(json_agg(json_build_object(
                 'id', latest.id, 'state', latest.state, 'created_at', latest.created_at,
                 'duration_ms', round(extract(epoch FROM
-                    latest.finished_at - COALESCE(tried.started_at, latest.started_at)) * 1000)
+                    latest.finished_at - COALESCE(attempt.started_at, latest.started_at)) * 1000)
             ) ORDER BY latest.id), '[]')
-            FROM (SELECT * FROM ({_LATEST}) AS ended ORDER BY id DESC LIMIT {RECENT}) AS latest
-            LEFT JOIN job_attempt AS tried ON tried.run_id = latest.id AND tried.number = latest.attempt
+            FROM (SELECT * FROM ({_LATEST}) AS ended ORDER BY id DESC LIMIT {RECENT_RUNS}) AS latest
+            LEFT JOIN job_attempt AS attempt ON attempt.run_id = latest.id AND attempt.number = latest.attempt
         ),
         'last_error', (
             SELECT CASE WHEN state = 'failed' THEN error END FROM ({_OUTCOME}) AS ended ORDER BY id DESC LIMIT 1
         ),
-        'queue_depth', {counting("job_run AS run WHERE run.job = wanted.name AND run.state = 'enqueued'")},
-        'missed', (
-            SELECT count(*) FROM job_missed AS missed
-            WHERE missed.job = wanted.name AND NOT EXISTS (
-                SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
-            )
-        )
+        'queue_depth', {count_up_to_cap("job_run AS run WHERE run.job = wanted.name AND run.state = 'enqueued'")},
+        'missed', (SELECT count(*) {_MISSED})
     )
-    FROM {NAMED} AS wanted(name)
+    FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
 """
 
 
@@ -91,58 +177,94 @@ def _rates(con: Connection, now: datetime) -> list[list[Any]]:
         SELECT job, sum(succeeded)::integer, sum(failed)::integer,
                round(percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms)),
                round(percentile_cont(0.95) WITHIN GROUP (ORDER BY p95_ms))
-        FROM ({hours.TALLY}) AS tally
+        FROM ({metrics.HOURLY_FIGURES}) AS hourly
         GROUP BY job
         """,
-        **hours.since(con, now, now - RATED),
+        **metrics.hours_since(con, now, now - RATED),
     )
 
 
-def _card(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> dict[str, Any]:
-    kept = known["kept"] or {}
-    schedule = kept.get("schedule")
-    fires = schedule is not None and kept.get("schedule_enabled") and not kept.get("paused_at")
-    succeeded, failed, p50, p95 = rate
-    depth = capped(known["queue_depth"])
-    return {
-        "name": spec.name,
-        "description": spec.description,
-        "fields": {
-            name: {"type": field.kind, "description": field.description, "default": field.default}
-            | {"required": field.required, "bounds": field.bounds}
-            for name, field in spec.payload.items()
+def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> JobSummary:
+    row = known["job"] or {}
+    schedule = row.get("schedule")
+    paused_at = row.get("paused_at")
+    fires = row.get("schedule_enabled") and not paused_at
+    succeeded, failed, p50_ms, p95_ms = rate
+    return JobSummary(
+        name=spec.name,
+        description=spec.description,
+        fields={
+            name: JobField(
+                type=each.kind,  # type: ignore[arg-type]  # a payload has no secrets
+                description=each.description,
+                default=each.default,
+                required=each.required,
+                bounds=each.bounds,
+            )
+            for name, each in spec.payload.items()
         },
-        "exclusive": spec.exclusive,
-        "overlap": spec.overlap,
-        "max_attempts": spec.max_attempts,
-        "scheduled": schedules.has_schedule(schedule, kept.get("schedule_history") or []),
-        "role": spec.role,
-        "disabled": kept.get("flaw"),
-        "schedule": schedule,
-        "words": cron.describe(schedule) if schedule else None,
-        "schedule_enabled": kept.get("schedule_enabled"),
-        "next": [at.isoformat() for at in _firings(schedule, now)] if fires and schedule else [],
-        "paused": {"at": kept["paused_at"], "by": kept["paused_by"], "note": kept["pause_note"]}
-        if kept.get("paused_at")
+        exclusive=spec.exclusive,
+        overlap=spec.overlap,
+        max_attempts=spec.max_attempts,
+        scheduled=_is_scheduled(schedule, row.get("schedule_history") or []),
+        role=spec.role,
+        disabled=row.get("flaw"),
+        schedule=schedule,
+        words=cron.describe(schedule) if schedule else None,
+        schedule_enabled=row.get("schedule_enabled"),
+        next=_next_occurrences(schedule, now) if schedule and fires else [],
+        paused=Paused(datetime.fromisoformat(paused_at), row["paused_by"], row["pause_note"])
+        if paused_at
         else None,
-        "last_run": known["last_run"],
-        "last_error": known["last_error"],
-        "recent": known["recent"],
-        "missed": known["missed"],
-        "success_rate": succeeded / (succeeded + failed) if succeeded + failed else None,
-        "p50_ms": p50,
-        "p95_ms": p95,
-        "queue_depth": {"number": depth.number, "capped": depth.capped},
-    }
+        last_run=LastRun.from_json(known["last_run"]) if known["last_run"] else None,
+        last_error=known["last_error"],
+        recent=[EndedRun.from_json(run) for run in known["recent"]],
+        missed=known["missed"],
+        success_rate=succeeded / (succeeded + failed) if succeeded + failed else None,
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        queue_depth=Depth(*CappedCount.of(known["queue_depth"])[:2]),
+    )
 
 
-def _firings(schedule: str, now: datetime) -> list[datetime]:
+def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
     parsed = cron.parse_or_none(schedule)
-    if parsed is None:
-        return []
     found: list[datetime] = []
-    at = parsed.next_after(now)
-    while at is not None and len(found) < FIRINGS:
+    at = parsed.next_after(now) if parsed else None
+    while parsed and at is not None and len(found) < NEXT_OCCURRENCES:
         found.append(at)
         at = parsed.next_after(at)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSchedule:
+    """Up to when the dispatcher has checked a job's schedule, and the latest missed occurrences, newest first."""
+
+    checked_to: datetime | None
+    missed: list[datetime]
+
+
+def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
+    """By job."""
+    rows = con.query(_CHECKED, names=to_json(list(JOBS)))
+    return {
+        name: CheckedSchedule(checked_to, [datetime.fromisoformat(at) for at in missed])
+        for name, checked_to, missed in rows
+    }
+
+
+_CHECKED = f"""
+    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), (
+        SELECT COALESCE(json_agg(occurrence ORDER BY occurrence DESC), '[]')
+        FROM (SELECT occurrence {_MISSED} ORDER BY occurrence DESC LIMIT {LATEST_MISSED}) AS latest
+    )
+    FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
+"""
+
+
+def _is_scheduled(schedule: str | None, history: list[Any]) -> bool | None:
+    """Whether a rule starts the job; None until the dispatcher has looked for the rule."""
+    if schedule is not None:
+        return True
+    return False if history else None

@@ -1,47 +1,104 @@
-"""Figures over time: what the last minute, day, week and month brought, how long it took, why it failed."""
+"""Figures over time: how many runs ended, how long attempts took, why they failed."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.queries import hours
-from slowmatch.jobs.queries.windows import window
 
-TICK = timedelta(seconds=2)
-TICKS = 30
-REASONS = 20
+Subject = Literal["runs", "records"]
+WINDOWS = {
+    "24h": (timedelta(hours=1), 24),
+    "7d": (timedelta(hours=6), 28),
+    "30d": (timedelta(days=1), 30),
+}
+"""The time spans that charts show: the length of a bucket and how many there are."""
+REALTIME_STEP = timedelta(seconds=2)
+REALTIME_BUCKETS = 30
+MAX_REASONS = 20
 
-_BUCKETS = """
-    generate_series(
-        CAST(:start AS timestamptz), CAST(:last AS timestamptz), CAST(:step AS interval)
-    ) AS bucket(at)
+HOURLY_FIGURES = """
+    SELECT job, hour, succeeded, failed, deleted, retried, p50_ms, p95_ms
+    FROM job_hour WHERE hour >= :since::timestamptz
+    UNION ALL
+    SELECT run.job, date_trunc('hour', event.at, 'UTC'), (to_state = 'succeeded')::integer,
+           (to_state = 'failed')::integer, (to_state = 'deleted')::integer,
+           (to_state = 'scheduled')::integer, NULL, NULL
+    FROM job_event AS event JOIN job_run AS run ON run.id = event.run_id
+    WHERE event.at >= :live::timestamptz
+      AND (to_state IN ('succeeded', 'failed', 'deleted') OR (from_state = 'processing' AND to_state = 'scheduled'))
 """
-_BIN = "date_bin(CAST(:step AS interval), {at}, CAST(:start AS timestamptz))"
+"""A row per hour and job, and one for each event since the last rollup; its parameters are those of `hours_since`."""
+_BUCKETS = "generate_series(:start::timestamptz, :last::timestamptz, :step::interval) AS bucket(at)"
+_BIN = "date_bin(:step::interval, {at}, :start::timestamptz)"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _remembered(
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Buckets [start, start + step), ... aligned to UTC; the one that starts at `last` is not over yet."""
+
+    start: datetime
+    last: datetime
+    step: timedelta
+
+
+def window(name: str, now: datetime) -> Window:
+    """The window of that name in WINDOWS. Raises KeyError."""
+    step, number = WINDOWS[name]
+    seconds = int(step.total_seconds())
+    last = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, UTC)
+    return Window(last - step * (number - 1), last, step)
+
+
+def start_of_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def counted_to(con: Connection, now: datetime, subject: Subject = "runs") -> datetime:
+    """The end of the last rollup: later events are not in the hourly figures. Without one, an hour or two ago."""
+    rows = con.query("SELECT counted_to FROM roll_up WHERE subject = :subject", subject=subject)
+    end: datetime = rows[0][0] if rows else start_of_hour(now) - timedelta(hours=1)
+    return end
+
+
+def first_counted_hour(con: Connection, subject: Subject) -> datetime | None:
+    """The first hour with figures, None when there are none. Earlier hours are unknown, not zero."""
+    table = "job_hour" if subject == "runs" else "record_hour"
+    ((first,),) = con.query(f"SELECT min(hour) FROM {table}")
+    hour: datetime | None = first
+    return hour
+
+
+def hours_since(
+    con: Connection, now: datetime, start: datetime, subject: Subject = "runs"
+) -> dict[str, datetime]:
+    """The parameters of HOURLY_FIGURES for the hours that begin at `start` or later."""
+    hour = start_of_hour(start)
+    return {"since": hour, "live": max(counted_to(con, now, subject), hour)}
+
+
+def _kept_for_a_bucket(
     make: Callable[Concatenate[Connection, datetime, str, P], T],
 ) -> Callable[Concatenate[Connection, datetime, str, P], T]:
-    """Figures of a window stay as they are until something is written, or the next bucket begins."""
+    """Keep figures of a window until something is written or the next bucket begins."""
 
     @wraps(make)
-    def remember(con: Connection, now: datetime, span: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def keep(con: Connection, now: datetime, span: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
         key = (make.__name__, span, window(span, now).last, *args, *kwargs.items())
-        return unchanged(con, key, lambda: make(con, now, span, *args, **kwargs))
+        return cached(con, key, lambda: make(con, now, span, *args, **kwargs))
 
-    return remember
+    return keep
 
 
 def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
-    """What ended in each of the last 30 complete spans of two seconds, oldest first."""
+    """Runs that ended in each of the last 30 complete spans of two seconds, oldest first."""
     end = datetime.fromtimestamp(int(now.timestamp()) // 2 * 2, UTC)
     ((found,),) = con.query(
         f"""
@@ -54,71 +111,74 @@ def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
                    count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
                    count(*) FILTER (WHERE to_state = 'failed') AS failed,
                    count(*) FILTER (WHERE to_state = 'deleted') AS deleted
-            FROM job_event WHERE at >= CAST(:start AS timestamptz) AND at < CAST(:end AS timestamptz)
+            FROM job_event WHERE at >= :start::timestamptz AND at < :end::timestamptz
             GROUP BY 1
         ) AS ended USING (at)
         """,
-        start=end - TICK * TICKS,
-        last=end - TICK,
-        step=TICK,
+        start=end - REALTIME_STEP * REALTIME_BUCKETS,
+        last=end - REALTIME_STEP,
+        step=REALTIME_STEP,
         end=end,
     )
     return list(found)
 
 
-@_remembered
+@_kept_for_a_bucket
 def history(con: Connection, now: datetime, span: str, job: str | None = None) -> list[dict[str, Any]]:
-    """Runs that ended and attempts that are tried again, by hour (`24h`), six hours (`7d`) or day (`30d`).
+    """Runs that ended and attempts that are retried, by hour (`24h`), six hours (`7d`) or day (`30d`).
 
-    The last bucket is the present one and not `complete`. With `job` only that job's runs count.
+    The last bucket is the current one and not `complete`. With `job`, only that job's runs count.
     """
-    return _series(
-        con,
-        now,
-        span,
-        f"""
+    ((found,),) = con.query(_HISTORY, job=job, **_params(con, now, span))
+    return list(found)
+
+
+_HISTORY = f"""
+    SELECT json_agg(json_build_object(
+        'at', bucket.at, 'succeeded', COALESCE(succeeded, 0), 'failed', COALESCE(failed, 0),
+        'deleted', COALESCE(deleted, 0), 'retried', COALESCE(retried, 0),
+        'complete', bucket.at < :last::timestamptz
+    ) ORDER BY bucket.at)
+    FROM {_BUCKETS} LEFT JOIN (
         SELECT {_BIN.format(at="hour")} AS at, sum(succeeded) AS succeeded, sum(failed) AS failed,
                sum(deleted) AS deleted, sum(retried) AS retried
-        FROM ({hours.TALLY}) AS tally
-        WHERE CAST(:job AS text) IS NULL OR job = :job
+        FROM ({HOURLY_FIGURES}) AS hourly
+        WHERE :job::text IS NULL OR job = :job
         GROUP BY 1
-        """,
-        "succeeded",
-        "failed",
-        "deleted",
-        "retried",
-        job=job,
-    )
+    ) AS binned USING (at)
+"""
 
 
-@_remembered
+@_kept_for_a_bucket
 def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """Records created, expired and deleted, in the buckets of `history`."""
-    return _series(
-        con,
-        now,
-        span,
-        f"""
+    ((found,),) = con.query(_RECORD_HISTORY, **_params(con, now, span, "records"))
+    return list(found)
+
+
+_RECORD_HISTORY = f"""
+    SELECT json_agg(json_build_object(
+        'at', bucket.at, 'created', COALESCE(created, 0), 'expired', COALESCE(expired, 0),
+        'deleted', COALESCE(deleted, 0), 'complete', bucket.at < :last::timestamptz
+    ) ORDER BY bucket.at)
+    FROM {_BUCKETS} LEFT JOIN (
         SELECT {_BIN.format(at="hour")} AS at, sum(created) AS created, sum(expired) AS expired, sum(deleted) AS deleted
         FROM (
-            SELECT * FROM record_hour WHERE hour >= CAST(:since AS timestamptz)
+            SELECT * FROM record_hour WHERE hour >= :since::timestamptz
             UNION ALL
             SELECT at, CASE action WHEN 'created' THEN count ELSE 0 END,
                    CASE action WHEN 'expired' THEN count ELSE 0 END,
                    CASE action WHEN 'deleted' THEN count ELSE 0 END
-            FROM record_event WHERE at >= CAST(:live AS timestamptz)
-        ) AS tally GROUP BY 1
-        """,
-        "created",
-        "expired",
-        "deleted",
-        subject="records",
-    )
+            FROM record_event WHERE at >= :live::timestamptz
+        ) AS hourly
+        GROUP BY 1
+    ) AS binned USING (at)
+"""
 
 
-@_remembered
+@_kept_for_a_bucket
 def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[str, Any]]]:
-    """How long attempts of each job took in milliseconds, in the buckets of `history`; None where none ended.
+    """Durations of each job's attempts in milliseconds, in the buckets of `history`; None where none ended.
 
     A bucket of several hours has the median of their medians and the highest of their 95th percentiles.
     """
@@ -127,20 +187,20 @@ def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[
         SELECT json_object_agg(job, series) FROM (
             SELECT wanted.job, json_agg(json_build_object(
                 'at', bucket.at, 'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms),
-                'complete', bucket.at < CAST(:last AS timestamptz)
+                'complete', bucket.at < :last::timestamptz
             ) ORDER BY bucket.at) AS series
-            FROM unnest(CAST(:jobs AS text[])) AS wanted(job) CROSS JOIN {_BUCKETS} LEFT JOIN (
+            FROM unnest(:jobs::text[]) AS wanted(job) CROSS JOIN {_BUCKETS} LEFT JOIN (
                 SELECT job, {_BIN.format(at="hour")} AS at,
                        percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms) AS p50_ms, max(p95_ms) AS p95_ms
                 FROM (
-                    SELECT job, hour, p50_ms, p95_ms FROM job_hour WHERE hour >= CAST(:since AS timestamptz)
+                    SELECT job, hour, p50_ms, p95_ms FROM job_hour WHERE hour >= :since::timestamptz
                     UNION ALL
-                    SELECT job, CAST(:last AS timestamptz), ms[1], ms[2] FROM (
+                    SELECT job, :last::timestamptz, ms[1], ms[2] FROM (
                         SELECT run.job, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
                             ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
                         ) AS ms
                         FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-                        WHERE attempt.finished_at >= GREATEST(CAST(:live AS timestamptz), CAST(:last AS timestamptz))
+                        WHERE attempt.finished_at >= GREATEST(:live::timestamptz, :last::timestamptz)
                         GROUP BY 1
                     ) AS live
                 ) AS measured
@@ -155,9 +215,9 @@ def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[
     return dict(found)
 
 
-@_remembered
+@_kept_for_a_bucket
 def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
-    """The error types that most attempts failed with, most frequent first, each with its last run.
+    """The most frequent error types of failed attempts, each with its last run.
 
     `last_run_id` is None when that run was purged.
     """
@@ -179,13 +239,13 @@ def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str,
                    max(live_run_id COLLATE "C") AS live_run_id
             FROM (
                 SELECT job, error_type, count, NULL AS live_run_id, last_at
-                FROM job_hour_error WHERE hour >= CAST(:since AS timestamptz)
+                FROM job_hour_error WHERE hour >= :since::timestamptz
                 UNION ALL
                 SELECT run.job, attempt.error_type, 1, attempt.run_id::text, attempt.finished_at
                 FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-                WHERE attempt.finished_at >= CAST(:live AS timestamptz) AND attempt.error_type IS NOT NULL
+                WHERE attempt.finished_at >= :live::timestamptz AND attempt.error_type IS NOT NULL
             ) AS failed
-            GROUP BY 1, 2 ORDER BY count DESC, error_type, job LIMIT {REASONS}
+            GROUP BY 1, 2 ORDER BY count DESC, error_type, job LIMIT {MAX_REASONS}
         ) AS reasons
         """,
         since=params["since"],
@@ -194,23 +254,6 @@ def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str,
     return list(found)
 
 
-def _params(con: Connection, now: datetime, span: str, subject: str = "runs") -> dict[str, Any]:
+def _params(con: Connection, now: datetime, span: str, subject: Subject = "runs") -> dict[str, Any]:
     cut = window(span, now)
-    return {**asdict(cut), **hours.since(con, now, cut.start, subject)}
-
-
-def _series(
-    con: Connection, now: datetime, span: str, binned: str, *names: str, subject: str = "runs", **values: Any
-) -> list[dict[str, Any]]:
-    shown = ", ".join(f"'{name}', COALESCE(binned.{name}, 0)" for name in names)
-    ((found,),) = con.query(
-        f"""
-        SELECT json_agg(json_build_object(
-            'at', bucket.at, {shown}, 'complete', bucket.at < CAST(:last AS timestamptz)
-        ) ORDER BY bucket.at)
-        FROM {_BUCKETS} LEFT JOIN ({binned}) AS binned USING (at)
-        """,
-        **_params(con, now, span, subject),
-        **values,
-    )
-    return list(found)
+    return {**asdict(cut), **hours_since(con, now, cut.start, subject)}

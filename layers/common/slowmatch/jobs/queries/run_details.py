@@ -1,17 +1,19 @@
-"""One run with its attempts, events and log, in parts that fit into an answer.
+"""One run with its attempts, events and log, and pages of each.
 
-Lambda answers with 6 MB at most, and JSON inside of JSON may double in size. Each list is therefore cut by its
-size as JSON as well as by its length; pages of the whole list say where to go on.
+A Lambda response has at most 6 MB, and JSON inside JSON may double in size. So each list is cut by its size as JSON
+as well as by its length.
 """
 
+import json
 from typing import Literal, NamedTuple
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
+from slowmatch.jobs.model import RunDetails
 from slowmatch.jobs.queries.runs import RUN_FIELDS
 
 LOG_LINES = 1_000
-"""The last lines of a run's log that are read unless fewer are asked for."""
+"""How many of the last lines of a run's log are read by default."""
 
 PAGE_BYTES = 2_000_000
 TEXT_CHARACTERS = 500_000
@@ -35,7 +37,7 @@ class TextPage(NamedTuple):
 
 
 class _List(NamedTuple):
-    """A table of what belongs to runs: its order, its rows as JSON, and how much of it the details show."""
+    """A table of parts of runs: its order, its rows as JSON, and how much of it the details have."""
 
     table: str
     place: str
@@ -50,17 +52,20 @@ _LINE = """json_build_object(
 _LISTS: dict[Part, _List] = {
     "attempts": _List("job_attempt", "number", "to_jsonb(part) - 'run_id'", "100", 300_000),
     "events": _List("job_event", "id", "to_jsonb(part) - 'run_id'", "200", 150_000),
-    "log": _List("job_log", "id", _LINE, "CAST(:log_lines AS integer)", 400_000),
+    "log": _List("job_log", "id", _LINE, ":log_lines::integer", 400_000),
 }
 
 
-def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
-    """The run with its last attempts, events and `log_lines` of its log, as JSON text.
+def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> RunDetails | None:
+    """The run with its last attempts, events and `log_lines` of its log; None when there is no such run."""
+    text = json_details(con, run_id, log_lines)
+    return RunDetails.from_json(json.loads(text)) if text else None
 
-    `attempts_earlier`, `events_earlier` and `log_earlier` are the numbers of those before.
-    """
+
+def json_details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
+    """As `details`, as JSON text."""
     key = ("details", run_id, log_lines)
-    rows = unchanged(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
+    rows = cached(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
     return rows[0][0] if rows else None
 
 
@@ -100,7 +105,7 @@ _NEWEST = f"""
 _DETAILS = """
     SELECT json_build_object({fields}, {lists})::text
     FROM job_run AS run, {sources}
-    WHERE run.id = CAST(:id AS uuid)
+    WHERE run.id = :id::uuid
 """.format(
     fields=RUN_FIELDS,
     lists=", ".join(f"'{name}', {name}.items, '{name}_earlier', {name}.earlier" for name in _LISTS),
@@ -113,22 +118,22 @@ _PAGE = f"""
         SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]')::text,
                max(place) FILTER (WHERE fits), count(*) > count(*) FILTER (WHERE fits)
         FROM (
-            SELECT place, item, {_FITS} AND row_number() OVER so_far <= CAST(:limit AS integer) AS fits
+            SELECT place, item, {_FITS} AND row_number() OVER so_far <= :limit::integer AS fits
             FROM (
                 SELECT {{place}} AS place, {{item}} AS item FROM {{table}} AS part
-                WHERE run_id = run.id AND {{place}} > CAST(:after AS bigint)
-                ORDER BY {{place}} LIMIT CAST(:limit AS integer) + 1
+                WHERE run_id = run.id AND {{place}} > :after::bigint
+                ORDER BY {{place}} LIMIT :limit::integer + 1
             ) AS following
             WINDOW so_far AS (ORDER BY place)
         ) AS sized
     ) AS page
-    WHERE run.id = CAST(:id AS uuid)
+    WHERE run.id = :id::uuid
 """
 _PAGES = {name: _PAGE.format(**(each._asdict() | {"max_bytes": PAGE_BYTES})) for name, each in _LISTS.items()}
 _TEXTS = {
     field: f"""
-        SELECT substring(text FROM CAST(:start AS integer) FOR CAST(:number AS integer)), length(text)
-        FROM (SELECT COALESCE({field}::text, 'null') AS text FROM job_run WHERE id = CAST(:id AS uuid)) AS whole
+        SELECT substring(text FROM :start::integer FOR :number::integer), length(text)
+        FROM (SELECT COALESCE({field}::text, 'null') AS text FROM job_run WHERE id = :id::uuid) AS whole
     """
     for field in ("payload", "result")
 }

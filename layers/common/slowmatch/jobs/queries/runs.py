@@ -1,32 +1,28 @@
-"""Runs as people see them: one by one, and in lists."""
+"""Runs, one by one and in lists."""
 
-from typing import Any, NamedTuple
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, get_args
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
-from slowmatch.db.work_mem import room
+from slowmatch.db.counts import CappedCount, CappedCounts
+from slowmatch.db.snapshot_cache import cached
+from slowmatch.db.text_search import FIRST_WALK, MAX_PAGE_ROWS, SortedList, page_rows, walk, with_work_mem
 from slowmatch.jobs.definition import MAX_JSON_BYTES
-from slowmatch.jobs.lifecycle.actions import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
+from slowmatch.jobs.model import ListedRun, Run, RunState
 from slowmatch.jobs.run_filter import RunFilter
 
-__all__ = [
-    "BULK",
-    "ELIGIBLE",
-    "FINAL",
-    "RUN_FIELDS",
-    "Changed",
-    "bulk_count",
-    "change",
-    "describe",
-    "find",
-    "get",
-    "page",
-]
+LONG_WALK = 50_000
 
-LISTED_ERROR = 1_000
-"""Characters of an error that a list has; the run itself has all of it."""
+TRACEBACK_CHARACTERS = 2_000
+"""A list has so much of a traceback: its end, where the error is."""
 
-# Progress is a few numbers. Before that was checked, a handler could report anything.
+ERROR_CHARACTERS = 1_000
+"""A list has so much of an error; the run itself has all of it."""
+
+# Progress is a few numbers now; earlier releases accepted anything.
 _COMMON = """
     'id', run.id, 'job', run.job, 'state', run.state, 'trigger', run.trigger,
     'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
@@ -36,9 +32,10 @@ _COMMON = """
     'progress', CASE WHEN octet_length(run.progress::text) <= 1000 THEN run.progress END
 """
 _LISTED = f"""json_build_object({_COMMON}, 'error',
-    CASE WHEN length(run.error) > {LISTED_ERROR} THEN left(run.error, {LISTED_ERROR - 1}) || '…' ELSE run.error END
+    CASE WHEN length(run.error) > {ERROR_CHARACTERS} THEN left(run.error, {ERROR_CHARACTERS - 1}) || '…'
+         ELSE run.error END
 )"""
-# Payload and result could have any size before they had a limit, and an answer of Lambda has 6 MB at most.
+# Earlier releases set no limit to payloads and results, and an answer of Lambda has 6 MB at most.
 RUN_FIELDS = f"""{_COMMON}, 'error', run.error,
     'payload', CASE WHEN octet_length(run.payload::text) <= {MAX_JSON_BYTES} THEN run.payload END,
     'result', CASE WHEN octet_length(run.result::text) <= {MAX_JSON_BYTES} THEN run.result END,
@@ -51,16 +48,16 @@ RUN_FIELDS = f"""{_COMMON}, 'error', run.error,
 """
 
 
-def find(con: Connection, run_id: str) -> dict[str, Any] | None:
-    """The run, or None. `cut` has the sizes of payload and result in bytes where they are too large to be read."""
+def find(con: Connection, run_id: str) -> Run | None:
+    """The run, or None."""
     rows = con.query(
-        f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = CAST(:id AS uuid)", id=run_id
+        f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = :id::uuid", id=run_id
     )
-    return rows[0][0] if rows else None
+    return Run.from_json(rows[0][0]) if rows else None
 
 
-def get(con: Connection, run_id: str) -> dict[str, Any]:
-    """The run, which is there. Raises LookupError."""
+def get(con: Connection, run_id: str) -> Run:
+    """The run. Raises LookupError when there is none."""
     run = find(con, run_id)
     if run is None:
         raise LookupError(f"there is no run {run_id}")
@@ -68,68 +65,114 @@ def get(con: Connection, run_id: str) -> dict[str, Any]:
 
 
 def describe(con: Connection, run_id: str) -> str:
-    """Why a run cannot be claimed, in words."""
+    """Why a run cannot be claimed."""
     run = find(con, run_id)
     if run is None:
         return "there is no such run"
-    return f"the run of {run['job']} is {run['state']}, attempt {run['attempt']}, due {run['due_at']}"
+    return f"the run of {run.job} is {run.state}, attempt {run.attempt}, due {run.due_at.isoformat()}"
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
+    """Some runs, newest first, and the id that the next page goes on before, None at the end."""
+
+    items: list[ListedRun]
+    last: str | None
+
+
+class JsonPage(NamedTuple):
+    """As `Page`, with the runs as the text of a JSON array. `size` counts them, and one of the next page."""
+
     items: str
     last: str | None
-    number: int
+    size: int
+    has_next: bool
 
 
-def page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> tuple[str, str | None]:
-    """One page, newest first, as JSON text, and the id to go on before (None at the end)."""
-    found = unchanged(con, ("page", wanted, before, limit), lambda: _found(con, wanted, before, limit))
-    return found.items, found.last
+def page(con: Connection, wanted: RunFilter, before: str | None = None, limit: int = MAX_PAGE_ROWS) -> Page:
+    found = json_page(con, wanted, before, limit)
+    return Page([ListedRun.from_json(run) for run in json.loads(found.items)], found.last)
 
 
-def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> _Page:
+def json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
+    return cached(con, ("page", wanted, before, limit), lambda: _json_page(con, wanted, before, limit))
+
+
+def _json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
     where, params = wanted.where()
     if before is not None:
-        where += " AND run.id < CAST(:before AS uuid)"
+        where += " AND run.id < :before::uuid"
         params["before"] = before
-    search = wanted.search(params)
-    if search is None:
-        return _page(con, f"job_run AS run WHERE {where}", limit, params)
+    indexed = wanted.search(params)
+    rows = SortedList("job_run AS run", where, "id DESC")
+
+    def fetch(source: str) -> JsonPage:
+        ((items, size, last),) = con.query(_PAGE.format(page_rows(source, rows.order)), limit=limit, **params)
+        has_next = size > limit
+        return JsonPage(items, last if has_next else None, size, has_next)
+
+    limit = min(limit, MAX_PAGE_ROWS)
+    if indexed is None:
+        return fetch(rows.all())
     one_by_one = wanted.search(params, one_by_one=True)
-    for walked in (WALKED, FAR):
-        first = f"(SELECT * FROM job_run AS run WHERE {where} ORDER BY id DESC LIMIT {walked}) AS run"
-        found = _page(con, f"{first} WHERE {one_by_one}", limit, params)
-        if found.last is not None:
-            return found
-        if found.number * FAR <= limit * walked:
-            break
-    collected = f"(SELECT * FROM job_run AS run WHERE {where} AND {search} OFFSET 0) AS run"
-    with room(con):
-        return _page(con, collected, limit, params)
+    page = walk(rows, str(one_by_one), fetch, limit=limit, walks=(FIRST_WALK, LONG_WALK))
+    if page is not None:
+        return page
+    with with_work_mem(con):
+        return fetch(rows.indexed(indexed))
 
 
-# How often a word occurs shows in the newest runs. They fill the page of a common one; where as many turned up as
-# promise a page, a longer walk fills it; the rest is rare enough to be collected through the indexes of words.
-WALKED, FAR = 2_000, 50_000
-LONGEST = 500
-
-
-# The constant limit lets PostgreSQL keep its plan: with none but a parameter it would plan for every page.
-def _page(con: Connection, source: str, limit: int, params: dict[str, Any]) -> _Page:
-    limit = min(limit, LONGEST)
-    ((items, number, last),) = con.query(
-        f"""
-        WITH found AS (
-            SELECT * FROM (SELECT run.* FROM {source} ORDER BY id DESC LIMIT {LONGEST + 1}) AS ordered
-            LIMIT CAST(:limit AS integer) + 1
-        ), shown AS (
-            SELECT * FROM found ORDER BY id DESC LIMIT CAST(:limit AS integer)
-        )
-        SELECT COALESCE(json_agg({_LISTED} ORDER BY run.id DESC), '[]')::text, (SELECT count(*) FROM found),
-               (SELECT id::text FROM shown ORDER BY id LIMIT 1)
-        FROM shown AS run
-        """,
-        limit=limit,
-        **params,
+_PAGE = f"""
+    WITH found AS (
+        SELECT * FROM {{}} AS page
+    ), shown AS (
+        SELECT * FROM found ORDER BY id DESC LIMIT :limit::integer
     )
-    return _Page(items, last if number > limit else None, number)
+    SELECT COALESCE(json_agg({_LISTED} ORDER BY run.id DESC), '[]')::text, (SELECT count(*) FROM found),
+           (SELECT id::text FROM shown ORDER BY id LIMIT 1)
+    FROM shown AS run
+"""
+
+
+def counts(con: Connection) -> dict[str, CappedCount]:
+    """Runs by state, and `retries`: the scheduled ones that failed before."""
+    return cached(con, "counts", lambda: COUNTS.read(con))
+
+
+COUNTS = CappedCounts(
+    "job_run",
+    {state: (f"state = '{state}'", "id") for state in get_args(RunState)}
+    | {"retries": ("state = 'scheduled' AND failures > 0", "id")},
+)
+
+
+def blocking_run(con: Connection, job: str) -> str | None:
+    """The id of the run that has to end before the next run of an exclusive job can start, if one is processing."""
+    rows = con.query(
+        "SELECT id::text FROM job_run WHERE job = :job AND state = 'processing' AND exclusive", job=job
+    )
+    return rows[0][0] if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """The current or last attempt of a run, as lists show it: with the end of its traceback."""
+
+    worker: str
+    started_at: datetime
+    finished_at: datetime | None
+    traceback: str | None
+
+
+def last_attempts(con: Connection, ids: Sequence[str]) -> dict[str, LastAttempt]:
+    """The current or last attempt of each run that has one, by the run's id."""
+    rows = con.query(_LAST_ATTEMPTS, ids=list(ids), characters=TRACEBACK_CHARACTERS) if ids else []
+    return {run_id: LastAttempt(*attempt) for run_id, *attempt in rows}
+
+
+_LAST_ATTEMPTS = """
+    SELECT run.id::text, attempt.worker, attempt.started_at, attempt.finished_at,
+           right(attempt.traceback, :characters::integer)
+    FROM job_run AS run
+    JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
+    WHERE run.id = ANY(:ids::uuid[])
+"""

@@ -1,27 +1,54 @@
-"""The execution environments that worked lately, and what each is doing."""
+"""The workers (Lambda environments) that worked lately, and what each is doing."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import unchanged
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.queries.health import KEPT_SECONDS
 
-SEEN = timedelta(minutes=30)
+SEEN_WITHIN = timedelta(minutes=30)
 
-LONGEST = timedelta(minutes=15)
-"""An attempt that ended in SEEN began this much earlier at most: Lambda's own limit."""
+MAX_ATTEMPT = timedelta(minutes=15)
+"""Lambda's own limit: an attempt that ended within SEEN_WITHIN began this much earlier at most."""
 
-# A lost attempt ends when somebody notices; its worker was last seen when it started.
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """`attempts` and `failed` count those since `began`; `run_id` and `since` say what the worker is doing.
+
+    A worker is `stale` when the lease on that run is over.
+    """
+
+    worker: str
+    job: str
+    run_id: str | None
+    since: datetime | None
+    last_seen: datetime
+    attempts: int
+    failed: int
+    stale: bool
+
+
+def workers(con: Connection, now: datetime) -> list[WorkerStatus]:
+    """Workers seen within SEEN_WITHIN or with a run that never ended, ordered by job."""
+    times = {"now": now, "since": now - SEEN_WITHIN, "began": now - SEEN_WITHIN - MAX_ATTEMPT}
+    moment = int(now.timestamp()) // KEPT_SECONDS
+    return [
+        WorkerStatus(*row) for row in cached(con, ("workers", moment), lambda: con.query(_WORKERS, **times))
+    ]
+
+
+# A lost attempt ends when the dispatcher notices; its worker was last seen when it started.
 _WORKERS = """
     WITH lately AS (
         SELECT run_id, number, worker, started_at, outcome, false AS is_old,
                CASE WHEN outcome = 'lost' THEN started_at ELSE COALESCE(finished_at, started_at) END AS seen_at
-        FROM job_attempt WHERE started_at >= CAST(:began AS timestamptz)
+        FROM job_attempt WHERE started_at >= :began::timestamptz
         UNION ALL
-        SELECT run_id, number, worker, tried.started_at, outcome, true, tried.started_at
-        FROM job_run AS run JOIN job_attempt AS tried ON tried.run_id = run.id AND tried.number = run.attempt
-        WHERE run.state = 'processing' AND tried.started_at < CAST(:began AS timestamptz)
+        SELECT run_id, number, worker, attempt.started_at, outcome, true, attempt.started_at
+        FROM job_run AS run JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
+        WHERE run.state = 'processing' AND attempt.started_at < :began::timestamptz
     ), summed AS (
         SELECT worker, count(*) AS attempts, count(*) FILTER (WHERE outcome IN ('failed', 'lost')) AS failed,
                max(seen_at) AS last_seen
@@ -34,27 +61,9 @@ _WORKERS = """
         ) AS last
         JOIN job_run AS run ON run.id = last.run_id
     )
-    SELECT COALESCE(json_agg(json_build_object(
-        'worker', worker,
-        'job', job,
-        'run_id', CASE WHEN is_open THEN run_id END,
-        'since', CASE WHEN is_open THEN started_at END,
-        'last_seen', last_seen,
-        'attempts', attempts,
-        'failed', failed,
-        'stale', is_open AND lease_until < CAST(:now AS timestamptz)
-    ) ORDER BY job, worker), '[]')
+    SELECT worker, job, CASE WHEN is_open THEN run_id::text END, CASE WHEN is_open THEN started_at END,
+           last_seen, attempts, failed, is_open AND lease_until < :now::timestamptz
     FROM summed JOIN latest USING (worker)
-    WHERE is_old OR last_seen >= CAST(:since AS timestamptz)
+    WHERE is_old OR last_seen >= :since::timestamptz
+    ORDER BY job, worker
 """
-
-
-def workers(con: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Workers seen in the last 30 minutes or with a run that never ended, those of one job together.
-
-    `run_id` and `since` say what a worker is doing; it is `stale` when the lease on that is over.
-    """
-    times = {"now": now, "since": now - SEEN, "began": now - SEEN - LONGEST}
-    moment = int(now.timestamp()) // KEPT_SECONDS
-    ((found,),) = unchanged(con, ("workers", moment), lambda: con.query(_WORKERS, **times))
-    return list(found)

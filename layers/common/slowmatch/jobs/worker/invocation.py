@@ -139,12 +139,12 @@ class Invocation:
     def _restart(self, run_id: str) -> str:
         """Start the next attempt of a run, whatever its state, and return its id."""
         run = runs.find(self._con, run_id)
-        if run is None or run["job"] != self._job.name:
+        if run is None or run.job != self._job.name:
             raise EventError(f"there is no run {run_id} of {self._job.name}")
         for action in ("requeue", "run-now"):
-            if run["state"] in actions.ELIGIBLE[action]:
+            if run.state in actions.ELIGIBLE[action]:
                 actions.change(self._con, action, ids=[run_id], actor=DIRECT_ACTOR, send=False)
-        attempt = run["attempt"] + 1
+        attempt = run.attempt + 1
         try:
             claimed = claim(self._con, self._job.name, run_id, attempt=attempt, lease=self._lease())
         except Busy as busy:
@@ -160,13 +160,13 @@ class Invocation:
     def _answer(self, run_id: str) -> dict[str, Any]:
         """The run as it is now. Raises AttemptFailed."""
         run = runs.get(self._con, run_id)
-        if run["state"] == "scheduled":
+        if run.state == "scheduled":
             raise AttemptFailed(
-                run_id, f"run {run_id} failed: {run['error']}; it is retried at {run['due_at']}"
+                run_id, f"run {run_id} failed: {run.error}; it is retried at {run.due_at.isoformat()}"
             )
-        if run["state"] == "failed":
-            raise AttemptFailed(run_id, f"run {run_id} failed: {run['error']}; no retry follows")
-        return run
+        if run.state == "failed":
+            raise AttemptFailed(run_id, f"run {run_id} failed: {run.error}; no retry follows")
+        return run.to_json()
 
     def _wait(self, run_id: str, attempt: int) -> None:
         if promotion.wait(self._con, self._job.name, run_id, attempt):

@@ -1,7 +1,7 @@
 """Answers are kept until something is written."""
 
 from slowmatch.db import Connection
-from slowmatch.db.unchanged import MOST, unchanged
+from slowmatch.db.snapshot_cache import MAX_ANSWERS, cached
 from slowmatch.testing.postgres import Postgres
 
 
@@ -9,7 +9,7 @@ def test_an_answer_is_kept_until_somebody_else_writes(
     con: Connection, postgres: Postgres, shared_database: str
 ) -> None:
     count = Counter()
-    assert [unchanged(con, "x", count) for _ in range(3)] == [[1], [1], [1]]
+    assert [cached(con, "x", count) for _ in range(3)] == [[1], [1], [1]]
     other = postgres.connect(shared_database)
     try:
         other.run("BEGIN")
@@ -17,40 +17,40 @@ def test_an_answer_is_kept_until_somebody_else_writes(
         other.run("COMMIT")
     finally:
         other.close()
-    assert unchanged(con, "x", count) == [2]
+    assert cached(con, "x", count) == [2]
 
 
 def test_nothing_is_kept_over_a_lost_connection_because_a_crash_may_take_back_what_was_seen(
     con: Connection, postgres: Postgres
 ) -> None:
     count = Counter()
-    unchanged(con, "x", count)
+    cached(con, "x", count)
     ((pid,),) = con.query("SELECT pg_backend_pid()")
     postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 5000)")
-    assert unchanged(con, "x", count) == [2]
+    assert cached(con, "x", count) == [2]
 
 
 def test_what_was_answered_is_the_callers_own(con: Connection) -> None:
     count = Counter()
-    unchanged(con, "x", count).append(7)
-    assert unchanged(con, "x", count) == [1]
+    cached(con, "x", count).append(7)
+    assert cached(con, "x", count) == [1]
 
 
 def test_each_key_has_its_answer_and_there_is_an_end_to_them(con: Connection) -> None:
     count = Counter()
-    for key in range(MOST + 1):
-        unchanged(con, key, count)
-    assert unchanged(con, MOST, count) == [MOST + 1]
-    assert unchanged(con, 0, count) == [MOST + 2]
+    for key in range(MAX_ANSWERS + 1):
+        cached(con, key, count)
+    assert cached(con, MAX_ANSWERS, count) == [MAX_ANSWERS + 1]
+    assert cached(con, 0, count) == [MAX_ANSWERS + 2]
 
 
 def test_a_transaction_that_writes_sees_its_own_work(con: Connection) -> None:
     count = Counter()
     with con.transaction():
-        assert [unchanged(con, "x", count), unchanged(con, "x", count)] == [[1], [1]]
+        assert [cached(con, "x", count), cached(con, "x", count)] == [[1], [1]]
         con.query("INSERT INTO record (title, expiry_date) VALUES ('x', now())")
-        assert [unchanged(con, "x", count), unchanged(con, "x", count)] == [[2], [3]]
-    assert unchanged(con, "x", count) == [4]
+        assert [cached(con, "x", count), cached(con, "x", count)] == [[2], [3]]
+    assert cached(con, "x", count) == [4]
 
 
 class Counter:
