@@ -88,6 +88,13 @@ def test_a_claim_survives(
     assert claimed and state(con, claimed.run_id) == "processing" and finish_succeeded(con, claimed)
 
 
+def test_a_checkpoint_survives(server: Database, con: Connection) -> None:
+    claimed = claim_new(con, JOB)
+    reports = finish.Reports(progress={"done": 1})
+    assert claimed and server.crash_without_its_last_moments(lambda: finish.checkpoint(con, claimed, reports))
+    assert con.query("SELECT progress FROM job_run") == [[{"done": 1}]]
+
+
 def test_a_finish_survives(server: Database, con: Connection) -> None:
     claimed = claim_new(con, JOB)
     assert claimed and server.crash_without_its_last_moments(lambda: finish_succeeded(con, claimed))

@@ -179,11 +179,11 @@ def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) 
     cleanup, summary = browse.get("/jobs/db-cleanup").text, browse.get("/jobs/daily-summary").text
     assert re.search(r'name="dry_run" type="checkbox"', cleanup)
     assert re.search(
-        r'name="older_than_days" type="number"[^>]* min="1" max="3650"[^>]* placelease="30"', cleanup
+        r'name="older_than_days" type="number"[^>]* min="1" max="3650"[^>]* placeholder="30"', cleanup
     )
     assert re.search(r'name="day" type="date"', summary)
     assert re.search(
-        r'name="recipients" type="text"[^>]* placelease="one@example.com, two@example.com"', summary
+        r'name="recipients" type="text"[^>]* placeholder="one@example.com, two@example.com"', summary
     )
 
 
