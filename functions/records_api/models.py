@@ -8,15 +8,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from slowmatch.http.answer import Answer
 from slowmatch.http.fields import Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
-from slowmatch.records import rules
-from slowmatch.records.model import TITLE_MAX
+from slowmatch.records.model import TITLE_MAX, valid_title
 
 VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
 Title = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=TITLE_MAX, json_schema_extra={"pattern": VISIBLE}),
     AfterValidator(without_nul),
-    AfterValidator(rules.title),
+    AfterValidator(valid_title),
 ]
 Search = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 

@@ -14,7 +14,7 @@ from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import overview, runs
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
 

@@ -15,7 +15,7 @@ from slowmatch.jobs.dispatcher import redelivery, retention
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import overview, schedules
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
 

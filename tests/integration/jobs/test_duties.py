@@ -17,7 +17,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, retention
 from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from slowmatch.settings import settings
 from tests.conftest import STACK, LambdaContext
 from tests.integration.jobs.conftest import Queues, Work

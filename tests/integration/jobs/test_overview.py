@@ -16,7 +16,7 @@ from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import actions, messages
 from slowmatch.jobs.queries import overview, runs
 from slowmatch.jobs.run_filter import RunFilter
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from tests.integration.jobs.conftest import Queues, Work
 
 Later = Callable[..., datetime]
@@ -318,8 +318,10 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     overview.resume(con, "db-cleanup", "bob", con.now())
     overview.resume(con, "db-cleanup", "bob", con.now())
     record_id, _ = records.create(con, "passport", con.now(), "ann")
-    records.update(con, record_id, con.now(), "passport of Ann", con.now() + HOUR, "bob")
-    records.update(con, record_id, con.now(), "passport of Ann", None, "bob")
+    records.update(
+        con, record_id, con.now(), title="passport of Ann", expiry_date=con.now() + HOUR, actor="bob"
+    )
+    records.update(con, record_id, con.now(), title="passport of Ann", actor="bob")
     records.delete(con, record_id, "cid")
     con.query("INSERT INTO record_event (action, count, actor) VALUES ('expired', 7, 'record-expiry')")
     assert [pause["action"] for pause in overview.pauses(con, "db-cleanup")] == ["resumed", "paused"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection, StatementError
-from slowmatch.records import store, upkeep
+from slowmatch.records import queries, upkeep
 from slowmatch.records.sweep import RECORDS_PER_PAGE, Sweep
 from slowmatch.testing.postgres import Postgres
 
@@ -121,7 +121,7 @@ def test_a_record_that_is_renewed_while_the_sweep_waits_for_it_stays(
             pass
         other.run("COMMIT")
         assert swept.result() == 5999
-    kept = store.get(many, record_id)
+    kept = queries.get(many, record_id)
     assert kept is not None
     assert '"is_expired":false' in kept.replace(" ", "")
 

@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
+from slowmatch.db.text_search import with_work_mem
 from slowmatch.db.unchanged import unchanged
-from slowmatch.db.work_mem import room
 from slowmatch.jobs.definition import MAX_JSON_BYTES
 from slowmatch.jobs.lifecycle.actions import BULK, ELIGIBLE, FINAL, Changed, bulk_count, change
 from slowmatch.jobs.run_filter import RunFilter
@@ -104,7 +104,7 @@ def _found(con: Connection, wanted: RunFilter, before: str | None, limit: int) -
         if found.number * FAR <= limit * walked:
             break
     collected = f"(SELECT * FROM job_run AS run WHERE {where} AND {search} OFFSET 0) AS run"
-    with room(con):
+    with with_work_mem(con):
         return _page(con, collected, limit, params)
 
 
