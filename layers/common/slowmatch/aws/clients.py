@@ -1,10 +1,10 @@
-"""AWS clients that give up after seconds, so that one service that does not answer holds up nothing else."""
+"""boto3 clients with time-outs, so that one service that does not answer delays nothing else for long."""
 
 from typing import Any, Literal
 
 
-def client(service: Literal["events", "sns", "sqs"]) -> Any:
-    """A boto3 client that gives up after seven seconds at most, two tries included."""
+def client(service: Literal["events", "secretsmanager", "sns", "sqs"]) -> Any:
+    """A new client. A call ends after ten seconds at most, two attempts included."""
     import boto3
     from botocore.config import Config
 
@@ -12,8 +12,8 @@ def client(service: Literal["events", "sns", "sqs"]) -> Any:
     return boto3.client(service, config=limits)
 
 
-def refusal(error: Exception) -> str:
-    """Why AWS refused: its message and error code, without the name of the call."""
+def describe(error: Exception) -> str:
+    """AWS's message and error code, without the name of the call."""
     answer = getattr(error, "response", {}).get("Error", {})
     message, code = answer.get("Message"), answer.get("Code")
     return f"{message} ({code})" if message and code else code or str(error)

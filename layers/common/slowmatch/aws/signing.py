@@ -1,6 +1,7 @@
-"""One request to AWS, signed by botocore, without a client.
+"""One request to AWS, signed by botocore, without importing boto3 and making a client.
 
-For what every cold start asks for: importing boto3 and making a client takes longer than all else in one.
+Every cold start reads the database's secret. A function that needs no other AWS service starts in 0.39 s
+this way and in 0.64 s with boto3 (record_expiry and its secret from a local server, best of 12 on two cores).
 """
 
 import json
@@ -9,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE_SECONDS = 2
-# What boto3 heeds and this module does not.
-_ASKS_FOR_MORE = (
+TIMEOUT_SECONDS = 2
+_UNSUPPORTED_SETTINGS = (
     "AWS_PROFILE",
     "AWS_CA_BUNDLE",
     "AWS_USE_FIPS_ENDPOINT",
@@ -25,8 +25,9 @@ _ASKS_FOR_MORE = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and where AWS is: what the Lambda runtime puts into the environment."""
+    """Credentials and the address of a service, from the environment of a Lambda function."""
 
+    service: str
     url: str
     region: str
     key_id: str
@@ -34,9 +35,9 @@ class Caller:
     token: str = field(repr=False)
 
     @classmethod
-    def of(cls, env: Mapping[str, str], service: str) -> "Caller | None":
-        """None outside of Lambda, and where only boto3 knows how to ask."""
-        if "AWS_LAMBDA_RUNTIME_API" not in env or any(env.get(name) for name in _ASKS_FOR_MORE):
+    def from_env(cls, env: Mapping[str, str], service: str) -> "Caller | None":
+        """None outside of Lambda, and where the environment has a setting that only boto3 supports."""
+        if "AWS_LAMBDA_RUNTIME_API" not in env or any(env.get(name) for name in _UNSUPPORTED_SETTINGS):
             return None
         region, key_id, key = (
             env.get(name, "") for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -44,19 +45,20 @@ class Caller:
         url = env.get("AWS_ENDPOINT_URL") or f"https://{service}.{region}.amazonaws.com"
         if not (region and key_id and key) or urlsplit(url).path.strip("/"):
             return None
-        return cls(url.rstrip("/"), region, key_id, key, env.get("AWS_SESSION_TOKEN", ""))
+        token = env.get("AWS_SESSION_TOKEN", "")
+        return cls(service, url.rstrip("/"), region, key_id=key_id, key=key, token=token)
 
 
-def post(caller: Caller, service: str, target: str, content: Mapping[str, Any]) -> Any:
-    """The answer's JSON; None when there is none, for whatever reason: boto3 may then try, and say why."""
+def post(caller: Caller, target: str, content: Mapping[str, Any]) -> Any:
+    """The answer's JSON. None whatever went wrong: the caller may ask with boto3, whose error says why."""
     import http.client
 
     parts = urlsplit(caller.url)
     body = json.dumps(content).encode()
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.netloc, timeout=PATIENCE_SECONDS)
+    connection = connect(parts.netloc, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("POST", "/", body, _headers(caller, service, target, body))
+        connection.request("POST", "/", body, _signed_headers(caller, target, body))
         answer = connection.getresponse()
         return json.loads(answer.read()) if answer.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):
@@ -65,14 +67,13 @@ def post(caller: Caller, service: str, target: str, content: Mapping[str, Any]) 
         connection.close()
 
 
-def _headers(caller: Caller, service: str, target: str, body: bytes) -> dict[str, str]:
-    """What a POST of `body` to the root of AWS's JSON services is sent with."""
+def _signed_headers(caller: Caller, target: str, body: bytes) -> dict[str, str]:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    about = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
-    request = AWSRequest("POST", f"{caller.url}/", about, body)
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+    request = AWSRequest("POST", f"{caller.url}/", headers, body)
     credentials = Credentials(caller.key_id, caller.key, caller.token or None)
-    SigV4Auth(credentials, service, caller.region).add_auth(request)
+    SigV4Auth(credentials, caller.service, caller.region).add_auth(request)
     return dict(request.headers.items())

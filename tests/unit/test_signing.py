@@ -25,7 +25,7 @@ LAMBDA = {
 
 
 def test_in_lambda_the_environment_says_who_asks() -> None:
-    caller = Caller.of(LAMBDA, "secretsmanager")
+    caller = Caller.from_env(LAMBDA, "secretsmanager")
     assert caller is not None
     assert caller.url == "https://secretsmanager.eu-west-1.amazonaws.com"
     assert "wJalr" not in repr(caller)
@@ -45,7 +45,7 @@ def test_in_lambda_the_environment_says_who_asks() -> None:
 )
 def test_what_only_boto3_can_do_is_left_to_it(different: dict[str, str | None]) -> None:
     env = {name: value for name, value in (LAMBDA | different).items() if value is not None}
-    assert Caller.of(env, "secretsmanager") is None
+    assert Caller.from_env(env, "secretsmanager") is None
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_nobody_there_is_no_answer() -> None:
 READ = """
 import sys
 import record_expiry.app
-from slowmatch import secrets
+from slowmatch.aws import secrets
 print(secrets.read(sys.argv[1], "password"), "boto3" in sys.modules)
 """
 
@@ -119,6 +119,6 @@ def test_boto3_says_why_a_secret_cannot_be_read(aws: SimpleNamespace) -> None:
 
 
 def _ask(url: str) -> Any:
-    caller = Caller.of(LAMBDA | {"AWS_ENDPOINT_URL": url}, "secretsmanager")
+    caller = Caller.from_env(LAMBDA | {"AWS_ENDPOINT_URL": url}, "secretsmanager")
     assert caller is not None
-    return signing.post(caller, "secretsmanager", TARGET, {"SecretId": ARN})
+    return signing.post(caller, TARGET, {"SecretId": ARN})
