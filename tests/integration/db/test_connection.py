@@ -118,7 +118,7 @@ def test_a_missing_secret_is_named(environment: Settings) -> None:
     ("codes", "said"),
     [
         (["28P01"], None),
-        (["28P01", "28P01"], "put the database user's present password there"),
+        (["28P01", "28P01"], "put the database user's current password there"),
         (["28000"], "DB_HOST"),
     ],
     ids=str,

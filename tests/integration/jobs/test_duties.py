@@ -208,7 +208,7 @@ def test_without_a_database_the_invocation_fails(
 def test_a_statement_that_takes_long_leaves_time_for_the_others(
     con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = duties.Duty("rescue lost runs", "lost", lambda turn: turn.con.change("SELECT pg_sleep(600)"), 0.01)
+    slow = duties.Duty("rescue lost runs", "lost", lambda turn: turn.con.execute("SELECT pg_sleep(600)"), 0.01)
     monkeypatch.setattr(duties, "LEAST_SECONDS", 0)
     monkeypatch.setattr(duties, "DUTIES", (slow, *duties.DUTIES[1:]))
     done = dispatcher({}, lambda_context)

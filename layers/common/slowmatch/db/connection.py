@@ -1,8 +1,8 @@
-"""One pg8000 connection, opened when first needed, kept while it lives, replaced once when it died.
+"""One pg8000 connection: opened when first needed, kept while it lives, replaced when it has died.
 
-Every statement is prepared once per connection. Outside `transaction()` each statement is a
-transaction of its own. A statement that was sent is never sent again by itself: whether it took
-effect is unknown, so the caller hears `Unavailable` and the next statement finds a new connection.
+Each statement is prepared once per connection. Outside `transaction()` each statement is its own transaction.
+A statement that was sent is never repeated, because nobody knows whether it took effect: the caller gets
+Unavailable, and the next statement opens a new connection.
 """
 
 import select
@@ -24,17 +24,18 @@ from slowmatch.settings import Settings, settings
 
 CONNECT_TIMEOUT_SECONDS = 10
 IDLE_SECONDS_BEFORE_PING = 30
+INVALID_PASSWORD = "28P01"
 
 
 class Connection:
-    """A connection that heals between statements; one thread at a time."""
+    """Reconnects between statements. For one thread at a time."""
 
     def __init__(self, config: Settings) -> None:
         self._config = config
         self._wire: Wire | None = None
         self._incoming = select.poll()
         self._statements: dict[str, Any] = {}
-        self._depth = 0
+        self._in_transaction = False
         self._after_commit: list[Callable[[], object]] = []
         self._used_at = 0.0
         self._clock_offset = timedelta(0)
@@ -44,71 +45,66 @@ class Connection:
 
         Raises Unavailable, SchemaMissing or StatementError.
         """
-        rows: list[list[Any]] = self._ran(sql, params).rows
+        rows: list[list[Any]] = self._run(sql, params).rows
         return rows
 
-    def change(self, sql: str, **params: Any) -> int:
-        """As `query`, for a statement without rows: how many it changed. RETURNING would fetch each once more."""
-        return int(self._ran(sql, params).row_count)
+    def execute(self, sql: str, **params: Any) -> int:
+        """Run one statement without RETURNING, and return how many rows it changed. Raises as `query` does."""
+        return int(self._run(sql, params).row_count)
 
-    def _ran(self, sql: str, params: dict[str, Any]) -> Any:
-        try:
-            if self._depth == 0:
-                self._heal()
+    def _run(self, sql: str, params: dict[str, Any]) -> Any:
+        with self._translating_errors():
+            self._ensure_connected()
             statement = self._statements.get(sql)
             if statement is None:
-                statement = self._statements[sql] = self._live().prepare(sql)
+                statement = self._statements[sql] = self._connected().prepare(sql)
             statement.run(**params)
-        except (pg8000.native.Error, OSError) as error:
-            raise self._translated(error) from error
         self._used_at = time.monotonic()
-        return statement._context  # noqa: SLF001 - pg8000 has the number of rows there only
+        return statement._context  # noqa: SLF001 - only there does pg8000 have the number of rows
 
     def script(self, sql: str) -> None:
-        """Run several statements in one simple-protocol call, which is one transaction of its own."""
-        with self._translating():
-            if self._depth == 0:
-                self._heal()
-            self._live().run(sql)
+        """Run several statements in one simple-protocol call, which is one transaction."""
+        with self._translating_errors():
+            self._ensure_connected()
+            self._connected().run(sql)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what the block did, or none of it; an inner block joins the outer."""
-        if self._depth:
+        """Commit all that the block did, or nothing. An inner block joins the outer."""
+        if self._in_transaction:
             yield
             return
-        with self._translating():
-            self._heal()
-            self._live().run("BEGIN")
-        self._depth = 1
+        with self._translating_errors():
+            self._ensure_connected()
+            self._connected().run("BEGIN")
+        self._in_transaction = True
         try:
             yield
-            with self._translating():
-                self._live().run("COMMIT")
+            with self._translating_errors():
+                self._connected().run("COMMIT")
         except BaseException:
             self._rollback()
             raise
         finally:
-            self._depth = 0
+            self._in_transaction = False
             actions, self._after_commit = self._after_commit, []
         for action in actions:
             action()
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Call `action` once the current transaction has committed, or now when there is none."""
-        if self._depth:
+        if self._in_transaction:
             self._after_commit.append(action)
         else:
             action()
 
     def now(self) -> datetime:
-        """PostgreSQL's clock (aware, UTC), by the offset measured when the connection was made or tested.
+        """PostgreSQL's clock (aware, UTC), from the offset measured when the connection was made or tested.
 
         All workers share this clock, so one whose own clock is wrong neither starts early nor loses a lease.
         """
-        if self._depth == 0:
-            with self._translating():
-                self._heal()
+        with self._translating_errors():
+            self._ensure_connected()
         return datetime.now(UTC) + self._clock_offset
 
     @property
@@ -123,10 +119,12 @@ class Connection:
             with suppress(pg8000.native.Error, OSError):
                 wire.close()
 
-    def _heal(self) -> None:
-        """Make sure that there is a live connection."""
+    def _ensure_connected(self) -> None:
+        """Connect, unless there is a live connection or a transaction, which a new connection would not continue."""
+        if self._in_transaction:
+            return
         if self._wire is not None:
-            if not self._looks_dead():
+            if not self._may_be_dead():
                 return
             with suppress(pg8000.native.Error, OSError):
                 self._ping()
@@ -137,16 +135,16 @@ class Connection:
         self._incoming.register(_socket(self._wire), select.POLLIN)
         self._ping()
 
-    def _looks_dead(self) -> bool:
-        """A server that went away leaves an end of file to read, a silent network only time without use."""
+    def _may_be_dead(self) -> bool:
+        """A server that closed the connection left an end of file to read; a dead network shows only as silence."""
         return bool(self._incoming.poll(0)) or time.monotonic() - self._used_at > IDLE_SECONDS_BEFORE_PING
 
     def _ping(self) -> None:
-        ((at,),) = self._live().run("SELECT clock_timestamp()")
+        ((at,),) = self._connected().run("SELECT clock_timestamp()")
         self._clock_offset = at - datetime.now(UTC)
         self._used_at = time.monotonic()
 
-    def _live(self) -> Any:
+    def _connected(self) -> Any:
         if self._wire is None:
             raise Unavailable("the connection to the database was lost")
         return self._wire
@@ -159,35 +157,32 @@ class Connection:
                 self.close()
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
+        """Raise our errors for those of pg8000, and close a connection that is no longer usable."""
         try:
             yield
         except (pg8000.native.Error, OSError) as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: Exception) -> Exception:
-        """What the caller is told; a connection that is no good is closed."""
-        if isinstance(error, pg8000.native.DatabaseError):
-            translated: Exception = from_details(error.args[0])
-        else:
-            translated = Unavailable(f"the connection to the database was lost: {error}")
-        if isinstance(translated, Unavailable):
-            self.close()
-        return translated
+            if isinstance(error, pg8000.native.DatabaseError):
+                translated = from_details(error.args[0])
+            else:
+                translated = Unavailable(f"the connection to the database was lost: {error}")
+            if isinstance(translated, Unavailable):
+                self.close()
+            raise translated from error
 
     def _open(self) -> Wire:
         config = self._config
         try:
             return self._login()
         except pg8000.native.DatabaseError as error:
-            if error.args[0].get("C") != "28P01":
+            if error.args[0].get("C") != INVALID_PASSWORD:
                 raise Unavailable(self._refusal(error)) from error
         try:
-            return self._login()  # the secret was rotated between our reading and our using it
+            return self._login()  # reads the secret again, which was rotated after the first reading
         except pg8000.native.DatabaseError as error:
             raise Unavailable(
                 f"the database refused the password in the secret DB_SECRET_ARN={config.db_secret_arn}:"
-                f" {error.args[0].get('M')}; put the database user's present password there"
+                f" {error.args[0].get('M')}; put the database user's current password there"
             ) from error
 
     def _login(self) -> Wire:
@@ -207,13 +202,13 @@ class Connection:
                     "statement_timeout": f"{config.db_statement_timeout_seconds}s",
                     "timezone": "UTC",
                     "datestyle": "ISO",
-                    # What is asked here takes less time than starting a second process for it.
+                    # Our queries take less time than starting a second process would.
                     "max_parallel_workers_per_gather": "0",
                 },
             )
         except (pg8000.native.InterfaceError, OSError) as error:
             raise Unavailable(self._refusal(error)) from error
-        # The time-out for connecting would also end a long statement; this one only ends a silent network.
+        # pg8000 keeps the time-out of connecting, which would end a long statement.
         _socket(wire).settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
         return wire
 
@@ -230,13 +225,13 @@ class Connection:
 
 
 def _socket(wire: Any) -> socket.socket:
-    """pg8000 has no public way to its socket, and TLS replaces the one that a caller could give it."""
+    """pg8000 does not publish its socket, and TLS replaces one that a caller passes."""
     found: socket.socket = wire._usock  # noqa: SLF001
     return found
 
 
 def tls_context(config: Settings) -> ssl.SSLContext | bool:
-    """What pg8000 wants to hear for DB_TLS: a context, or False for a connection without TLS."""
+    """The value of pg8000's `ssl_context` for DB_TLS; False means no TLS."""
     if config.db_tls == "disable":
         return False
     try:
@@ -254,5 +249,5 @@ def tls_context(config: Settings) -> ssl.SSLContext | bool:
 
 @cache
 def connection() -> Connection:
-    """The connection of this execution environment."""
+    """The connection of this process."""
     return Connection(settings())

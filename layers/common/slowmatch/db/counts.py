@@ -1,7 +1,5 @@
 """Counts for people: exact up to CAP, beyond it PostgreSQL's own estimate, so that each stays cheap."""
 
-# ruff: noqa: S608 - statements are composed of what the code names; values are always parameters
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

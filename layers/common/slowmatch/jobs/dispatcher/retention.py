@@ -251,7 +251,7 @@ def _purge(con: Connection, table: str, condition: str, deadline: Deadline, **va
     """Delete in batches until nothing is left that nobody holds, or the time is over."""
     purged = 0
     while not deadline.is_over:
-        rows = con.change(
+        rows = con.execute(
             f"""
             DELETE FROM {table} WHERE ctid = ANY(ARRAY(
                 SELECT ctid FROM {table} WHERE {condition} LIMIT {PURGE_BATCH} FOR UPDATE SKIP LOCKED

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slowmatch.aws import sqs
-from slowmatch.db import Connection, OtherConnection
+from slowmatch.db import Connection, ExternalConnection
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.ids import new_run_id
 from slowmatch.jobs.lifecycle import messages
@@ -25,7 +25,7 @@ class Enqueued:
 
 
 def enqueue(
-    con: Connection | OtherConnection,
+    con: Connection | ExternalConnection,
     job: str,
     payload: dict[str, Any] | None = None,
     due_at: datetime | None = None,
@@ -94,7 +94,7 @@ def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:
     return hashlib.sha256(json.dumps([job, payload, at], sort_keys=True).encode()).hexdigest()
 
 
-def _first_use(con: Connection | OtherConnection, job: str, key: str | None, digest: str | None) -> str:
+def _first_use(con: Connection | ExternalConnection, job: str, key: str | None, digest: str | None) -> str:
     ((run_id, first),) = con.query(
         "SELECT id::text, request_digest FROM job_run WHERE job = :job AND idempotency_key = :key",
         job=job,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from slowmatch.aws import sqs
-from slowmatch.db import Connection, OtherConnection
+from slowmatch.db import Connection, ExternalConnection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
@@ -40,7 +40,7 @@ class Delivery:
 
 
 def deliver(
-    con: Connection | OtherConnection, pointers: Sequence[Pointer], deadline: Deadline = NEVER
+    con: Connection | ExternalConnection, pointers: Sequence[Pointer], deadline: Deadline = NEVER
 ) -> Delivery:
     """Send the messages. A queue that takes none of a batch is asked no further, and the others get theirs.
 
