@@ -15,7 +15,7 @@ from slowmatch.jobs.dispatcher.duty import PartlyFailed, in_words
 from slowmatch.jobs.lifecycle import promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.notifications import queue as deliveries
-from slowmatch.records import upkeep as records
+from slowmatch.records import expiry, statistics
 from slowmatch.settings import Settings
 
 LOCK_SECONDS = 2
@@ -91,7 +91,7 @@ DUTIES = (
         lambda turn: deliveries.send_waiting(turn.con, turn.now, turn.deadline),
     ),
     Duty("count runs by the hour", "", lambda turn: retention.roll_up(turn.con, turn.now), 4),
-    Duty("count records by the hour", "", lambda turn: records.roll_up(turn.con, turn.now), 2),
+    Duty("count records by the hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
     Duty(
         "purge old runs",
         "purged",
@@ -107,7 +107,7 @@ DUTIES = (
     Duty(
         "purge the history of records",
         "",
-        lambda turn: records.purge_events(
+        lambda turn: expiry.purge_events(
             turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days)
         ),
         2,

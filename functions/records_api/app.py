@@ -18,7 +18,7 @@ from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Id, Limit
 from slowmatch.records import queries, search
 from slowmatch.records.model import Position, Status
-from slowmatch.telemetry import with_context
+from slowmatch.telemetry import logger
 
 app = Api()
 
@@ -95,6 +95,6 @@ def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = N
     return Response(status, "application/json", text, headers)
 
 
-@with_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

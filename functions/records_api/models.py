@@ -1,4 +1,4 @@
-"""What a request may say about a record, and what is answered."""
+"""Requests and answers about records."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -21,7 +21,7 @@ Search = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), 
 
 
 class NewRecord(BaseModel):
-    """A record as POST and PUT take it, whole."""
+    """A complete record, for POST and PUT."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,14 +38,14 @@ class RecordChange(BaseModel):
     expiry_date: Timestamp = Field(default=None, validate_default=False)  # type: ignore[assignment]
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _has_a_field(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("must have title, expiry_date or both")
         return self
 
 
 class Record(Answer):
-    """A record as it is answered; times are UTC."""
+    """A record; times are UTC."""
 
     id: int
     title: str
@@ -61,7 +61,7 @@ class RecordPage(Answer):
     next: str | None
 
 
-# What the OpenAPI document says about answers.
+# Answers in the OpenAPI document.
 ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
 NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
 MANY: Any = {

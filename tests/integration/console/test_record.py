@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.records import queries, upkeep
+from slowmatch.records import expiry, queries
 from tests.integration.console.conftest import Browse
 from tests.integration.console.record_pages import GOOD, add, filled, find, hint, value, words
 
@@ -25,7 +25,7 @@ def test_a_record_shows_itself_and_its_history(browse: Browse, con: Connection) 
 
 def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connection) -> None:
     record_id = add(con, "Passport", hours=-1)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     page = browse.get(f"/records/{record_id}")
     assert "Expired by the job record-expiry" in words(page)
     assert 'href="/jobs/record-expiry"' in page.text
@@ -34,7 +34,7 @@ def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connect
 def test_a_date_that_was_past_when_it_was_set_came_with_the_change(browse: Browse, con: Connection) -> None:
     record_id = add(con)
     queries.update(con, record_id, con.now(), expiry_date=datetime(2020, 1, 1, tzinfo=UTC), actor="robin")
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     queries.update(con, record_id, con.now(), title="Renamed", actor="robin")
     story = re.findall(r'<span class="what (\w+)">', browse.get(f"/records/{record_id}").text)
     assert story == ["changed", "expired", "changed", "created"]
@@ -141,8 +141,12 @@ def test_a_deleted_record_says_who_deleted_it(browse: Browse, con: Connection) -
 
 def test_a_record_that_was_cleaned_up_says_what_it_was(browse: Browse, con: Connection) -> None:
     record_id = add(con, "Passport", days=-3)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
-    upkeep.change_oldest(con, upkeep.stale(con.now(), timedelta(days=1)), 10, "db-cleanup")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
+    list(
+        expiry.BatchUpdate(
+            con, expiry.deletion(con.now(), timedelta(days=1)), batch_size=10, actor="db-cleanup"
+        )
+    )
     page = browse.get(f"/records/{record_id}")
     assert page.status == 404
     assert f"Record {record_id} is gone It was “ Passport ”. The job db-cleanup deleted it" in words(page)

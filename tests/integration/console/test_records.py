@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.records import queries, upkeep
+from slowmatch.records import expiry, queries
 from tests.integration.console.conftest import Browse
 from tests.integration.console.record_pages import add, titles, value, words
 
@@ -16,7 +16,7 @@ def test_the_list_says_how_each_record_stands(browse: Browse, con: Connection) -
     add(con, "later", days=30)
     add(con, "tomorrow", hours=3)
     add(con, "past", hours=-2)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     add(con, "just now", minutes=-1)
     page = browse.get("/records")
     assert page.status == 200
@@ -53,7 +53,7 @@ def test_a_status_filters_the_list(browse: Browse, con: Connection, status: str,
     add(con, "later", days=30)
     add(con, "soon", hours=3)
     add(con, "past", hours=-1)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     assert titles(browse.get(f"/records?status={status}")) == found
 
 

@@ -16,6 +16,7 @@ from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import actions, messages
 from slowmatch.jobs.queries import overview, runs
 from slowmatch.jobs.run_filter import RunFilter
+from slowmatch.records import expiry, statistics
 from slowmatch.records import queries as records
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -293,15 +294,14 @@ def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, w
 
 
 def test_records_over_time_count_edits_and_batches(con: Connection, half_past: datetime) -> None:
-    from slowmatch.records import upkeep as batches
-
     for _ in range(3):
         records.create(con, "x", con.now() - HOUR, "ann")
-    assert batches.change_oldest(con, batches.due(con.now()), 2, "record-expiry") == 2
+    update = expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=2, actor="record-expiry")
+    assert next(iter(update)) == 2
     con.query("UPDATE record_event SET at = :at", at=half_past)
     for rolled in (False, True):
         if rolled:
-            batches.roll_up(con, con.now())
+            statistics.roll_up(con, con.now())
         now = overview.record_history(con, con.now(), "24h")[-1]
         assert (now["created"], now["expired"], now["deleted"]) == (3, 2, 0)
 

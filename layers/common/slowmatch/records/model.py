@@ -32,14 +32,6 @@ class RecordPage:
         return self.next is not None
 
 
-class Summary(NamedTuple):
-    """The three numbers of the daily e-mail."""
-
-    total: int
-    created_24h: int
-    expired_24h: int
-
-
 def valid_title(text: str) -> str:
     """Return `text`. Raise ValueError when it is no title, for example because nothing of it can be seen."""
     if not text:

@@ -1,0 +1,114 @@
+"""Marking records as expired, and deleting those that expired long ago, in batches.
+
+No batch waits for the disk. A crash takes back the last batches of a run that has not ended, and its next
+attempt finds their records again. The commit that ends a run, or saves its progress, waits for all before it.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from slowmatch.db import Connection
+
+# Selected by ctid: a join on id takes twice as long.
+COUNT_DUE = "SELECT count(*) FROM record WHERE NOT is_expired AND expiry_date <= :until"
+EXPIRE_BATCH = """
+    UPDATE record
+    SET is_expired = true
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid
+        FROM record
+        WHERE NOT is_expired AND expiry_date <= :until
+        ORDER BY expiry_date, id
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ))
+"""
+
+COUNT_STALE = "SELECT count(*) FROM record WHERE is_expired AND expiry_date <= :until"
+DELETE_BATCH = """
+    DELETE FROM record
+    WHERE ctid = ANY(ARRAY(
+        SELECT ctid
+        FROM record
+        WHERE is_expired AND expiry_date <= :until
+        ORDER BY expiry_date, id
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ))
+"""
+
+ADD_EVENT = "INSERT INTO record_event (action, count, actor) VALUES (:action, :count::integer, :actor)"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to the records that `until` says, and how long one batch of them may take.
+
+    The next commit of anybody else has to write to the disk what the batch has added to the log by then.
+    """
+
+    action: str
+    until: datetime
+    count: str
+    batch: str
+    batch_seconds: float
+
+
+def expiration(now: datetime) -> Change:
+    """Mark the records as expired whose date has come."""
+    return Change("expired", now, COUNT_DUE, EXPIRE_BATCH, 0.5)
+
+
+def deletion(now: datetime, older_than: timedelta) -> Change:
+    """Delete the records that expired `older_than` ago or earlier. Deleting logs five times as much a second."""
+    return Change("deleted", now - older_than, COUNT_STALE, DELETE_BATCH, 0.05)
+
+
+def count(con: Connection, change: Change) -> int:
+    """How many records are left to change."""
+    ((found,),) = con.query(change.count, until=change.until)
+    return int(found)
+
+
+class BatchUpdate:
+    """Changes the records, oldest first, and gives after each transaction how many are `done` of `total`.
+
+    Locked records are skipped. The first batch has `batch_size` records; those that follow grow and shrink so
+    that each takes about as long as it may. `done` is how many an earlier invocation has changed.
+    """
+
+    def __init__(
+        self, con: Connection, change: Change, *, batch_size: int, actor: str, done: int = 0
+    ) -> None:
+        self._con = con
+        self._change = change
+        self._batch_size = batch_size
+        self._actor = actor
+        self.done = done
+        self.total = done + count(con, change)
+
+    def __iter__(self) -> Iterator[int]:
+        while self.done < self.total and (changed := self._next_batch()):
+            self.done += changed
+            yield self.done
+
+    def _next_batch(self) -> int:
+        change, began = self._change, time.monotonic()
+        with self._con.transaction():
+            self._con.query("SELECT set_config('synchronous_commit', 'off', true)")
+            changed = self._con.execute(change.batch, until=change.until, limit=self._batch_size)
+            if changed:
+                self._con.query(ADD_EVENT, action=change.action, count=changed, actor=self._actor)
+        self._adapt_batch_size(changed, time.monotonic() - began)
+        return changed
+
+    def _adapt_batch_size(self, changed: int, seconds: float) -> None:
+        allowed = int(changed * self._change.batch_seconds / seconds)
+        self._batch_size = max(1, min(allowed, 2 * self._batch_size))
+
+
+def purge_events(con: Connection, now: datetime, older_than: timedelta) -> None:
+    """Delete the events of records that are older than that."""
+    con.query("DELETE FROM record_event WHERE at < :oldest::timestamptz", oldest=now - older_than)
