@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from jobs_api import health, jobs, runs
 from jobs_api.answers import STATUSES
 from slowmatch.http.api import Api
@@ -15,5 +13,5 @@ for routes in (jobs, runs, health):
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

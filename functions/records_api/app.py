@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
 from slowmatch.db import connection
@@ -96,5 +95,5 @@ def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = N
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -51,21 +51,20 @@ def _url(name: str, value: str) -> str:
     return value
 
 
-def _issuer(name: str, value: str) -> str:
-    if not is_trustworthy(value) or set("?# ") & set(value):
-        raise SettingsError(
-            f"{name} is {value!r}: the https address of an OpenID provider is needed, exactly as its"
-            f" discovery document has it under 'issuer' (http on loopback only)"
-        )
-    return value
+def _https_url(owner: str, *, strip: str = "") -> Parse:
+    """An address without query; `strip` is removed from its end."""
+
+    def parse(name: str, value: str) -> str:
+        if not is_trustworthy(value) or set("?# ") & set(value):
+            raise SettingsError(
+                f"{name} is {value!r}: the https address of {owner} is needed (http on loopback only)"
+            )
+        return value.rstrip(strip)
+
+    return parse
 
 
-def _console_url(name: str, value: str) -> str:
-    if not is_trustworthy(value) or set("?# ") & set(value):
-        raise SettingsError(
-            f"{name} is {value!r}: the https address of the console is needed (http on loopback only)"
-        )
-    return value.rstrip("/")
+ISSUER = "an OpenID provider, exactly as its discovery document has it under 'issuer',"
 
 
 def _addresses(name: str, value: str) -> tuple[str, ...]:
@@ -118,7 +117,7 @@ class Settings:
     batch_size: int = _setting(_number(1, 100_000), "10000")
 
     auth: str = _setting(_choice(AUTH), "oidc")
-    oidc_issuer: str | None = _optional(_issuer)
+    oidc_issuer: str | None = _optional(_https_url(ISSUER))
     oidc_secret_arn: str | None = _optional(_text)
     oidc_audience: str | None = _optional(_text)
     oidc_groups_claim: str = _setting(_text, "cognito:groups")
@@ -132,7 +131,7 @@ class Settings:
     notify_topic_arn: str | None = _optional(_text)
     notify_secret_arn: str | None = _optional(_text)
     notify_fold_after: int = _setting(_number(1, 1000), "3")
-    console_url: str | None = _optional(_console_url)
+    console_url: str | None = _optional(_https_url("the console", strip="/"))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":

@@ -38,17 +38,8 @@ def document(arn: str) -> Any:
 
 def text(arn: str) -> str:
     """The text of the secret with this ARN or name. Raise SecretError when it cannot be read."""
-    found = None if "boto3" in sys.modules else _text_without_boto3(arn)
+    found = None if "boto3" in sys.modules else signing.secret_text(arn, os.environ)
     return _text_by_boto3(arn) if found is None else found
-
-
-def _text_without_boto3(arn: str) -> str | None:
-    caller = signing.Caller.from_env(os.environ, "secretsmanager")
-    if caller is None or arn.startswith("arn:aws-cn:"):
-        return None
-    answer = signing.post(caller, "secretsmanager.GetSecretValue", {"SecretId": arn})
-    text = answer.get("SecretString") if isinstance(answer, dict) else None
-    return text if isinstance(text, str) else None
 
 
 def _text_by_boto3(arn: str) -> str:

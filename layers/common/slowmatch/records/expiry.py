@@ -44,9 +44,10 @@ ADD_EVENT = "INSERT INTO record_event (action, count, actor) VALUES (:action, :c
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done to the records that `until` says, and how long one batch of them may take.
+    """What is done to the records that are due by `until`.
 
-    The next commit of anybody else has to write to the disk what the batch has added to the log by then.
+    A batch takes `batch_seconds` at most: the next commit of anybody else has to write to the disk first what
+    the batch has added to the log.
     """
 
     action: str
@@ -58,12 +59,13 @@ class Change:
 
 def expiration(now: datetime) -> Change:
     """Mark the records as expired whose date has come."""
-    return Change("expired", now, COUNT_DUE, EXPIRE_BATCH, 0.5)
+    return Change(action="expired", until=now, count=COUNT_DUE, batch=EXPIRE_BATCH, batch_seconds=0.5)
 
 
 def deletion(now: datetime, older_than: timedelta) -> Change:
     """Delete the records that expired `older_than` ago or earlier. Deleting logs five times as much a second."""
-    return Change("deleted", now - older_than, COUNT_STALE, DELETE_BATCH, 0.05)
+    until = now - older_than
+    return Change(action="deleted", until=until, count=COUNT_STALE, batch=DELETE_BATCH, batch_seconds=0.05)
 
 
 def count(con: Connection, change: Change) -> int:
