@@ -195,7 +195,7 @@ class Connection:
         config = self._config
         secret = secrets.read(config.db_secret_arn, "username", "password")
         try:
-            connection = pg8000.native.Connection(
+            opened = pg8000.native.Connection(
                 secret["username"],
                 password=secret["password"],
                 host=config.db_host,
@@ -215,8 +215,8 @@ class Connection:
         except (pg8000.native.InterfaceError, OSError) as error:
             raise Unavailable(self._refusal(error)) from error
         # pg8000 keeps the time-out of connecting, which would end a long statement.
-        _socket(connection).settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
-        return connection
+        _socket(opened).settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
+        return opened
 
     def _refusal(self, error: Exception) -> str:
         config = self._config

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from slowmatch import telemetry
 from slowmatch.db.connection import Connection
 from slowmatch.db.errors import StatementError, TimedOut, Unavailable
-from slowmatch.db.migration import Migration, MigrationError, bare, created_index, migrations
+from slowmatch.db.migration import Migration, MigrationError, created_index, migrations, normalized
 
 LOCK_ID = 0x510_3A7C4
 """The number of the advisory lock; any constant does."""
@@ -160,7 +160,7 @@ def _apply_online(con: Connection, file: Migration) -> None:
         index = created_index(statement)
         if index is not None:
             _drop_if_invalid(con, index)
-        telemetry.logger.info("migrating", extra={"migration": str(file), "statement": bare(statement)})
+        telemetry.logger.info("migrating", extra={"migration": str(file), "statement": normalized(statement)})
         try:
             _run(con, file, statement)
         except MigrationError:
@@ -169,7 +169,8 @@ def _apply_online(con: Connection, file: Migration) -> None:
             raise
         except TimedOut as error:
             raise MigrationFailed(
-                f"{file} takes longer than the function has; do it from psql, and then migrate again: {bare(statement)}"
+                f"{file} takes longer than the function has; do it from psql, and then migrate again:"
+                f" {normalized(statement)}"
             ) from error
     with con.transaction():
         _check_lock(con)
@@ -180,7 +181,7 @@ def _run(con: Connection, file: Migration, statement: str) -> None:
     try:
         con.script(statement)
     except StatementError as error:
-        message = f"{file}: {error.args[0]} in: {bare(statement)}"
+        message = f"{file}: {error.args[0]} in: {normalized(statement)}"
         if error.sqlstate in (_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED):
             raise WouldBlock(message) from error
         raise MigrationFailed(message) from error
