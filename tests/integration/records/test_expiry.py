@@ -154,7 +154,7 @@ def test_the_settings_of_a_batch_end_with_it(con: Connection) -> None:
 
 @pytest.mark.parametrize(("change", "index"), [(EXPIRATION, "record_due"), (DELETION, "record_stale")])
 def test_a_batch_comes_from_its_index(crowd: Connection, change: expiry.Change, index: str) -> None:
-    assert index in indexes_of(crowd, change.batch, until=NOW, limit=100)
+    assert index in indexes_of(crowd, change.batch, since=None, until=NOW, limit=100, actor="a job")
 
 
 def test_events_are_deleted_after_their_retention(con: Connection) -> None:

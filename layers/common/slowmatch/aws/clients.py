@@ -12,8 +12,8 @@ def client(service: Literal["events", "secretsmanager", "sns", "sqs"]) -> Any:
     return boto3.client(service, config=limits)
 
 
-def describe(error: Exception) -> str:
-    """AWS's message and error code, without the name of the call."""
+def refusal(error: Exception) -> str:
+    """Why AWS refused: its message and error code, without the name of the call."""
     answer = getattr(error, "response", {}).get("Error", {})
     message, code = answer.get("Message"), answer.get("Code")
     return f"{message} ({code})" if message and code else code or str(error)

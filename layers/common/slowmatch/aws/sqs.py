@@ -72,7 +72,7 @@ def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str]:
     try:
         failed = client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
     except (BotoCoreError, ClientError) as error:
-        reason = f"the queue rejects all messages: {clients.describe(error)}"
+        reason = f"the queue rejects all messages: {clients.refusal(error)}"
         reasons = {message.id: reason for message in batch}
     else:
         reasons = {

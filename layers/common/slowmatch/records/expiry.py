@@ -11,35 +11,50 @@ from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
 
-# Selected by ctid: a join on id takes twice as long.
 COUNT_DUE = "SELECT count(*) FROM record WHERE NOT is_expired AND expiry_date <= :until"
 EXPIRE_BATCH = """
-    UPDATE record
-    SET is_expired = true
-    WHERE ctid = ANY(ARRAY(
-        SELECT ctid
+    WITH batch AS (
+        SELECT ctid, expiry_date
         FROM record
-        WHERE NOT is_expired AND expiry_date <= :until
+        WHERE NOT is_expired
+          AND expiry_date >= COALESCE(:since::timestamptz, '-infinity')
+          AND expiry_date <= :until
         ORDER BY expiry_date, id
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
-    ))
+    ), changed AS (
+        UPDATE record
+        SET is_expired = true
+        WHERE ctid = ANY(ARRAY(SELECT ctid FROM batch))
+        RETURNING 1
+    ), event AS (
+        INSERT INTO record_event (action, count, actor)
+        SELECT 'expired', count(*), :actor FROM changed HAVING count(*) > 0
+    )
+    SELECT (SELECT count(*) FROM changed), (SELECT max(expiry_date) FROM batch)
 """
 
 COUNT_STALE = "SELECT count(*) FROM record WHERE is_expired AND expiry_date <= :until"
 DELETE_BATCH = """
-    DELETE FROM record
-    WHERE ctid = ANY(ARRAY(
-        SELECT ctid
+    WITH batch AS (
+        SELECT ctid, expiry_date
         FROM record
-        WHERE is_expired AND expiry_date <= :until
+        WHERE is_expired
+          AND expiry_date >= COALESCE(:since::timestamptz, '-infinity')
+          AND expiry_date <= :until
         ORDER BY expiry_date, id
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
-    ))
+    ), changed AS (
+        DELETE FROM record
+        WHERE ctid = ANY(ARRAY(SELECT ctid FROM batch))
+        RETURNING 1
+    ), event AS (
+        INSERT INTO record_event (action, count, actor)
+        SELECT 'deleted', count(*), :actor FROM changed HAVING count(*) > 0
+    )
+    SELECT (SELECT count(*) FROM changed), (SELECT max(expiry_date) FROM batch)
 """
-
-ADD_EVENT = "INSERT INTO record_event (action, count, actor) VALUES (:action, :count::integer, :actor)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,6 @@ class Change:
     the batch has added to the log.
     """
 
-    action: str
     until: datetime
     count: str
     batch: str
@@ -59,13 +73,13 @@ class Change:
 
 def expiration(now: datetime) -> Change:
     """Mark the records as expired whose date has come."""
-    return Change(action="expired", until=now, count=COUNT_DUE, batch=EXPIRE_BATCH, batch_seconds=0.5)
+    return Change(until=now, count=COUNT_DUE, batch=EXPIRE_BATCH, batch_seconds=0.5)
 
 
 def deletion(now: datetime, older_than: timedelta) -> Change:
     """Delete the records that expired `older_than` ago or earlier. Deleting logs five times as much a second."""
     until = now - older_than
-    return Change(action="deleted", until=until, count=COUNT_STALE, batch=DELETE_BATCH, batch_seconds=0.05)
+    return Change(until=until, count=COUNT_STALE, batch=DELETE_BATCH, batch_seconds=0.05)
 
 
 def count(con: Connection, change: Change) -> int:
@@ -88,6 +102,7 @@ class BatchUpdate:
         self._change = change
         self._batch_size = batch_size
         self._actor = actor
+        self._since: datetime | None = None
         self.done = done
         self.total = done + count(con, change)
 
@@ -97,14 +112,19 @@ class BatchUpdate:
             yield self.done
 
     def _next_batch(self) -> int:
+        """Change the next records; each batch starts where the last one ended, past the index entries that it left."""
         change, began = self._change, time.monotonic()
         with self._con.transaction():
             self._con.query("SELECT set_config('synchronous_commit', 'off', true)")
-            changed = self._con.execute(change.batch, until=change.until, limit=self._batch_size)
-            if changed:
-                self._con.query(ADD_EVENT, action=change.action, count=changed, actor=self._actor)
+            ((changed, self._since),) = self._con.query(
+                change.batch,
+                since=self._since,
+                until=change.until,
+                limit=self._batch_size,
+                actor=self._actor,
+            )
         self._adapt_batch_size(changed, time.monotonic() - began)
-        return changed
+        return int(changed)
 
     def _adapt_batch_size(self, changed: int, seconds: float) -> None:
         allowed = int(changed * self._change.batch_seconds / seconds)

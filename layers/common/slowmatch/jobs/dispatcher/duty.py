@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from slowmatch import telemetry
-from slowmatch.aws.clients import describe
+from slowmatch.aws.clients import refusal
 from slowmatch.db import StatementError, TimedOut, Unavailable
 from slowmatch.deadline import NEVER, Deadline
 
@@ -52,4 +52,4 @@ def in_words(error: Exception) -> str:
         return "another session keeps a row that it needs locked"
     if isinstance(error, TimedOut):
         return "the database took longer than its share of the time"
-    return describe(error) or type(error).__name__
+    return refusal(error) or type(error).__name__
