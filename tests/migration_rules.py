@@ -2,7 +2,7 @@
 
 import re
 
-from slowmatch.db.migration import Migration, MigrationError, bare
+from slowmatch.db.migration import Migration, MigrationError, normalized
 
 SINCE = 7
 """Older files had nobody to disturb."""
@@ -40,7 +40,7 @@ def complaints(file: Migration) -> list[str]:
             return []
     except MigrationError as error:
         return [str(error)]
-    texts = [bare(statement) for statement in file.statements]
+    texts = [normalized(statement) for statement in file.statements]
     new = {found[1] for text in texts if (found := re.match(r"CREATE TABLE (\w+)", text))}
     contracts = file.sql.startswith(CONTRACT)
     return [text for text in texts if not _is_quick(text, new, contracts)]

@@ -72,7 +72,7 @@ def _figures(title: str, what: str, ours: list[Turn], limits: list[Turn]) -> Ite
         "records/s",
         better="more",
         series=speeds,
-        goals=[within(speeds, "slowmatch", "limit", 0.9, better="more")],
+        goals=[within(speeds, "slowmatch", "limit", 0.75, better="more")] if what == "expire" else [],
         note="The limit is one statement for all of them.",
     )
     longest = {

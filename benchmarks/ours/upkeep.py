@@ -88,7 +88,7 @@ def _transaction(con: Connection) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for each in ("query", "change", "script"):
+    for each in ("query", "execute", "script"):
         watch.follow(each)
     Connection.transaction = _transaction  # type: ignore[method-assign, assignment]
     serve({"expire": expire, "clean_up": clean_up})

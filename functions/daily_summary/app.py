@@ -20,7 +20,7 @@ from slowmatch.mail import (
     sent_log,
     transport_from,
 )
-from slowmatch.records import upkeep
+from slowmatch.records import statistics
 
 KIND = "daily-summary"
 
@@ -119,7 +119,7 @@ def _post(context: Context, post: Post, entry: sent_log.Entry, mail: Rendered) -
 
 
 def _rendered(context: Context, day: date, end: datetime) -> Rendered:
-    total, created, expired = upkeep.summary(context.con, end)
+    total, created, expired = statistics.summary(context.con, end)
     summary = Summary(day, end - timedelta(hours=24), end, total, created, expired)
     return render(summary, context.config.mail_templates_dir)
 

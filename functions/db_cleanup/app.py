@@ -1,10 +1,9 @@
-"""Daily: removes the records that are expired for longer than the retention, or only counts them."""
+"""Every day: deletes the records that expired longer ago than the retention, or only counts them."""
 
 from datetime import timedelta
 
 from slowmatch.jobs import Context, Continue, serve
-from slowmatch.records import upkeep
-from slowmatch.records.sweep import Sweep
+from slowmatch.records import expiry
 from slowmatch.telemetry import count
 
 JOB = "db-cleanup"
@@ -12,19 +11,21 @@ JOB = "db-cleanup"
 
 def clean_up(context: Context) -> dict[str, object] | Continue:
     days = context.payload.get("older_than_days", context.config.record_retention_days)
-    stale = upkeep.stale(context.now, timedelta(days=days))
+    deletion = expiry.deletion(context.now, timedelta(days=days))
     if context.payload.get("dry_run"):
-        return {"would_delete": upkeep.count(context.con, stale)}
-    sweep = Sweep(context.con, stale, context.config.batch_size, JOB, context.cursor)
-    before = sweep.done
+        return {"would_delete": expiry.count(context.con, deletion)}
+    before = context.cursor.get("done", 0)
+    update = expiry.BatchUpdate(
+        context.con, deletion, batch_size=context.config.batch_size, actor=JOB, done=before
+    )
     try:
-        for done in sweep:
-            context.progress(done, sweep.total)
+        for done in update:
+            context.progress(done, update.total)
             if context.checkpoint():
-                return Continue(sweep.cursor)
-        return {"deleted": sweep.done}
+                return Continue({"done": update.done})
+        return {"deleted": update.done}
     finally:
-        count("RecordsDeleted", sweep.done - before)
+        count("RecordsDeleted", update.done - before)
 
 
 handler = serve(JOB, clean_up)

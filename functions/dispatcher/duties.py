@@ -15,7 +15,7 @@ from slowmatch.jobs.dispatcher.duty import PartlyFailed, describe
 from slowmatch.jobs.lifecycle import promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.notifications import queue as deliveries
-from slowmatch.records import upkeep as records
+from slowmatch.records import expiry, statistics
 from slowmatch.settings import Settings
 
 LOCK_SECONDS = 2
@@ -65,7 +65,7 @@ def _read_schedules(turn: Turn) -> int:
 
 
 def _purge_record_events(turn: Turn) -> None:
-    records.purge_events(turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days))
+    expiry.purge_events(turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days))
 
 
 DUTIES = (
@@ -82,7 +82,7 @@ DUTIES = (
     ),
     Duty("deliver notifications", "notifications sent", lambda turn: deliveries.send_waiting(*turn.usual)),
     Duty("count runs by the hour", "", lambda turn: rollup.roll_up(turn.con, turn.now), 4),
-    Duty("count records by the hour", "", lambda turn: records.roll_up(turn.con, turn.now), 2),
+    Duty("count records by the hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
     Duty("purge old runs", "purged", lambda turn: retention.purge_runs(*turn.usual, settings=turn.config), 4),
     Duty(
         "purge the history",

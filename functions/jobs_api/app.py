@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from jobs_api import health, jobs, runs
 from jobs_api.answers import STATUSES
 from slowmatch.http.api import Api
-from slowmatch.telemetry import with_context
+from slowmatch.telemetry import logger
 
 app = Api(STATUSES)
 for routes in (jobs, runs, health):
     app.include_router(routes.router)
 
 
-@with_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -1,4 +1,4 @@
-"""Applies the SQL migrations; invoked on every deploy, harmless to repeat."""
+"""Applies the SQL migrations. Every deployment invokes it; repeating it does no harm."""
 
 import dataclasses
 from contextlib import closing
@@ -9,19 +9,19 @@ from slowmatch.db import Connection, migrate
 from slowmatch.settings import settings
 
 SWITCHES = ("dry_run", "may_block")
-MARGIN_SECONDS = 20
-"""Left to say what happened when a statement took all the time that the function has."""
+RESERVE_SECONDS = 20
+"""Left to report what happened when a statement took all of the function's time."""
 
 
 class EventError(ValueError):
-    """An event that is none of the shapes this function accepts: a mistyped dry run must not apply anything."""
+    """An event of another shape. It is refused because a mistyped dry run must not apply anything."""
 
 
 def handler(event: Any, context: Any) -> dict[str, list[str]]:
-    """`{}` applies what is pending.
+    """`{}` applies the pending migrations.
 
-    `{"payload": {"dry_run": true}}` only tells what that is. `{"payload": {"may_block": true}}` also applies
-    what others have to wait for longer than a second. Raises EventError for anything else.
+    `{"payload": {"dry_run": true}}` only lists them. `{"payload": {"may_block": true}}` also applies those that
+    others have to wait for longer than a second. Raises EventError for anything else.
     """
     payload = _payload(event)
     with closing(_connection(context)) as con:
@@ -46,6 +46,6 @@ def _payload(event: Any) -> dict[str, bool]:
 
 
 def _connection(context: Any) -> Connection:
-    """One of its own: an index may take as long to build as the function has, and the lock goes with it."""
-    left = context.get_remaining_time_in_millis() // 1000 - MARGIN_SECONDS
+    """A new connection whose statements, such as building an index, may take as long as the function has."""
+    left = context.get_remaining_time_in_millis() // 1000 - RESERVE_SECONDS
     return Connection(dataclasses.replace(settings(), db_statement_timeout_seconds=max(1, left)))

@@ -1,10 +1,10 @@
 """Records over HTTP: create, read, list and search, replace, change, delete."""
 
+import json
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
 from slowmatch.db import connection
@@ -15,9 +15,9 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.identity import Role
 from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Id, Limit
-from slowmatch.records import store
+from slowmatch.records import queries, search
 from slowmatch.records.model import Position, Status
-from slowmatch.telemetry import with_context
+from slowmatch.telemetry import logger
 
 app = Api()
 
@@ -32,57 +32,68 @@ def list_records(
     after = (
         Position(*pagination.decode(status, cursor, pagination.whole, pagination.moment)) if cursor else None
     )
-    page = store.page(connection(), status, q, after, limit)
-    end = f'"{pagination.encode(status, page.end.id, page.end.expiry_date)}"' if page.end else "null"
-    return _json(200, f'{{"items":{page.items},"next":{end}}}')
+    page = search.page(connection(), status, q=q, after=after, limit=limit)
+    following = page.next and pagination.encode(status, *page.next)
+    return _json(200, f'{{"items":{page.items},"next":{json.dumps(following)}}}')
 
 
 @app.post("/api/records", summary="Create a record", responses=NEW)
 @allow(Role.OPERATOR)
 def create_record(record: NewRecord) -> Response[str]:
-    record_id, text = store.create(
-        connection(), record.title, record.expiry_date, authentication.identity(app).name
-    )
+    record_id, text = queries.create(connection(), record.title, record.expiry_date, _actor())
     return _json(201, text, {"Location": f"/api/records/{record_id}"})
 
 
 @app.get("/api/records/<id>", summary="Read a record", responses=ONE)
 def get_record(record_id: Id) -> Response[str]:
-    return _found(record_id, store.get(connection(), record_id))
+    return _found(record_id, queries.get(connection(), record_id))
 
 
 @app.put("/api/records/<id>", summary="Replace a record's title and date", responses=ONE)
 @allow(Role.OPERATOR)
 def replace_record(record_id: Id, record: NewRecord) -> Response[str]:
-    con, who = connection(), authentication.identity(app).name
-    return _found(record_id, store.update(con, record_id, con.now(), record.title, record.expiry_date, who))
+    return _update(record_id, record)
 
 
 @app.patch("/api/records/<id>", summary="Change a record's title, date or both", responses=ONE)
 @allow(Role.OPERATOR)
 def change_record(record_id: Id, change: RecordChange) -> Response[str]:
-    con, who = connection(), authentication.identity(app).name
-    return _found(record_id, store.update(con, record_id, con.now(), change.title, change.expiry_date, who))
+    return _update(record_id, change)
 
 
 @app.delete("/api/records/<id>", summary="Delete a record", responses=GONE)
 def delete_record(record_id: Id) -> Response[None]:
-    _found(
-        record_id, "" if store.delete(connection(), record_id, authentication.identity(app).name) else None
-    )
+    if not queries.delete(connection(), record_id, _actor()):
+        raise _not_found(record_id)
     return Response(204)
+
+
+def _actor() -> str:
+    return authentication.identity(app).name
+
+
+def _update(record_id: int, change: NewRecord | RecordChange) -> Response[str]:
+    con = connection()
+    text = queries.update(
+        con, record_id, con.now(), title=change.title, expiry_date=change.expiry_date, actor=_actor()
+    )
+    return _found(record_id, text)
 
 
 def _found(record_id: int, text: str | None) -> Response[str]:
     if text is None:
-        raise Problem(404, "Not found", f"there is no record {record_id}")
+        raise _not_found(record_id)
     return _json(200, text)
+
+
+def _not_found(record_id: int) -> Problem:
+    return Problem(404, "Not found", f"there is no record {record_id}")
 
 
 def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = None) -> Response[str]:
     return Response(status, "application/json", text, headers)
 
 
-@with_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

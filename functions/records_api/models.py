@@ -1,4 +1,4 @@
-"""What a request may say about a record, and what is answered."""
+"""Requests and answers about records."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -8,21 +8,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from slowmatch.http.answer import Answer
 from slowmatch.http.fields import Timestamp
 from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
-from slowmatch.records import rules
-from slowmatch.records.model import TITLE_MAX
+from slowmatch.records.model import TITLE_MAX, valid_title
 
 VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
 Title = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=TITLE_MAX, json_schema_extra={"pattern": VISIBLE}),
     AfterValidator(without_nul),
-    AfterValidator(rules.title),
+    AfterValidator(valid_title),
 ]
 Search = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 
 
 class NewRecord(BaseModel):
-    """A record as POST and PUT take it, whole."""
+    """A complete record, for POST and PUT."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,14 +38,14 @@ class RecordChange(BaseModel):
     expiry_date: Timestamp = Field(default=None, validate_default=False)  # type: ignore[assignment]
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _has_a_field(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("must have title, expiry_date or both")
         return self
 
 
 class Record(Answer):
-    """A record as it is answered; times are UTC."""
+    """A record; times are UTC."""
 
     id: int
     title: str
@@ -62,7 +61,7 @@ class RecordPage(Answer):
     next: str | None
 
 
-# What the OpenAPI document says about answers.
+# Answers in the OpenAPI document.
 ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
 NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
 MANY: Any = {

@@ -16,7 +16,7 @@ from local.seed.progress import Progress
 from local.services.cluster import USERNAME
 from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
-from slowmatch.db.migrate import Migration
+from slowmatch.db.migration import Migration, migrations
 from slowmatch.settings import Settings
 from tests.chaos.database import Database, started
 from tests.chaos.old_code import People, copy_without
@@ -91,7 +91,7 @@ class Upgrade:
 @pytest.fixture(scope="module")
 def upgrade(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[Upgrade]:
     folder = tmp_path_factory.mktemp("upgrade")
-    files = migrate.migrations()
+    files = migrations()
     template = copy_without(folder, str(files[-1]))
     with started(folder, folder / "data") as database, pytest.MonkeyPatch.context() as patch:
         for name, value in STRICT.items():

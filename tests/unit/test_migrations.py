@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.db.migration import Migration, MigrationError, bare, migrations, split
+from slowmatch.db.migration import Migration, MigrationError, migrations, normalized, split_statements
 from tests.migration_rules import CONTRACT, SINCE, complaints
 
 
@@ -88,7 +88,7 @@ def test_statements_end_at_semicolons_that_are_not_in_texts_names_comments_or_fu
         ;
         -- nothing more;
     """
-    assert [bare(statement) for statement in split(sql)] == [
+    assert [normalized(statement) for statement in split_statements(sql)] == [
         """SELECT ';', 'it''s; here' FROM "a;b\"""",
         "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS $body$ SELECT 1; SELECT ';'; $body$",
     ]

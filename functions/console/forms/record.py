@@ -8,7 +8,7 @@ from console.forms.local_time import Readings
 from console.views.formatting import minute
 from console.web.request import Request
 from slowmatch.http.texts import without_nul
-from slowmatch.records import rules
+from slowmatch.records.model import valid_title
 
 
 @dataclass
@@ -40,7 +40,7 @@ class RecordForm:
 
     def _title(self) -> str | None:
         try:
-            return without_nul(rules.title(self.values["title"]))
+            return without_nul(valid_title(self.values["title"]))
         except ValueError as error:
             self.errors["title"] = str(error)
             return None

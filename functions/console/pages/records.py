@@ -18,7 +18,7 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.identity import Role
 from slowmatch.http.problem import Problem
 from slowmatch.http.texts import SEARCH_MAX
-from slowmatch.records import store
+from slowmatch.records import queries, search
 from slowmatch.records.model import SOON_HOURS, Position, Status
 
 HOME = "/records"
@@ -43,14 +43,14 @@ def create() -> Response[str]:
     read = form.read()
     if read is None:
         return _list(request, form, 422)
-    record_id, _ = store.create(connection(), *read, actor=request.identity.name)
+    record_id, _ = queries.create(connection(), *read, actor=request.identity.name)
     return render.redirect(HOME, notice="Record created.", href=f"{HOME}/{record_id}", link="Look at it")
 
 
 @router.get("/records/<id>")
 def record(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
     request, con, record_id = here(router), connection(), _number(id)
-    text = store.get(con, record_id)
+    text = queries.get(con, record_id)
     if text is None:
         return _gone(request, con, record_id)
     found = json.loads(text)
@@ -62,15 +62,16 @@ def record(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
 def change(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
     request, con, record_id = here(router), connection(), _number(id)
     form = RecordForm.sent(request)
-    text, read = store.get(con, record_id), form.read()
+    text, read = queries.get(con, record_id), form.read()
     if text is None:
         return _gone(request, con, record_id)
     if read is None:
         return _page(request, con, json.loads(text), form, 422)
     changes = form.changes(*read)
+    (title, expiry_date), actor = changes, request.identity.name
     if changes == (None, None):
         return render.redirect(f"{HOME}/{record_id}", notice="Nothing to save: the record is as it was.")
-    if store.update(con, record_id, con.now(), *changes, actor=request.identity.name) is None:
+    if queries.update(con, record_id, con.now(), title=title, expiry_date=expiry_date, actor=actor) is None:
         return _gone(request, con, record_id)
     return render.redirect(f"{HOME}/{record_id}", notice="Changes saved.", href=HOME, link="All records")
 
@@ -80,10 +81,10 @@ def delete(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
     """Asked in a dialog; without scripts, on a page of its own."""
     request, con, record_id = here(router), connection(), _number(id)
     if request.value("sure") != "yes":
-        text = store.get(con, record_id)
+        text = queries.get(con, record_id)
         if text is not None:
             return render.page(request, "record_delete.html", con=con, record=json.loads(text))
-    if store.delete(con, record_id, request.identity.name):
+    if queries.delete(con, record_id, request.identity.name):
         return render.redirect(HOME, notice=f"Record {record_id} deleted.")
     return render.redirect(HOME, notice=f"Record {record_id} was gone already.")
 
@@ -93,14 +94,14 @@ def _list(request: Request, form: RecordForm, status: int = 200) -> Response[str
     q = query.get("q", "").strip()[:SEARCH_MAX]
     tab: Status = next((name for name in TABS if name == query.get("status")), "all")
     cursor = query.get("after", "")
-    page = store.page(con, tab, q, _position(tab, cursor), pagination.LIMIT_DEFAULT)
+    page = search.page(con, tab, q=q, after=_position(tab, cursor), limit=pagination.LIMIT_DEFAULT)
     return render.page(
         request,
         "records.html",
         status,
         con=con,
         tabs=[(name, words, address(name, q)) for name, words in TABS.items()],
-        counts=None if q else store.status_counts(con, con.now()),
+        counts=None if q else queries.status_counts(con, con.now()),
         tab=tab,
         q=q,
         search_max=SEARCH_MAX,
@@ -109,7 +110,7 @@ def _list(request: Request, form: RecordForm, status: int = 200) -> Response[str
         first=address(tab, q),
         cleared=address(tab, ""),
         on_first=not cursor,
-        next=page.end and address(tab, q, pagination.encode(tab, page.end.id, page.end.expiry_date)),
+        next=page.next and address(tab, q, pagination.encode(tab, *page.next)),
         form=form,
         open=bool(form.errors or query.get("new")),
     )
@@ -135,7 +136,7 @@ def _position(tab: Status, cursor: str) -> Position | None:
 def _page(
     request: Request, con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200
 ) -> Response[str]:
-    events = store.history(con, record["id"])
+    events = queries.history(con, record["id"])
     return render.page(
         request,
         "record.html",
@@ -148,7 +149,7 @@ def _page(
 
 
 def _gone(request: Request, con: Connection, record_id: int) -> Response[str]:
-    events = store.history(con, record_id)
+    events = queries.history(con, record_id)
     return render.page(request, "record_gone.html", 404, con=con, record_id=record_id, events=events)
 
 

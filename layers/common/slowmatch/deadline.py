@@ -1,4 +1,4 @@
-"""Time limits: for work in many steps, and for a whole conversation over a connection, whatever the other side does."""
+"""Time limits for work in many steps, and for a whole conversation over a connection."""
 
 import math
 import socket
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """Until when something may go on with a next step, by the clock of `time.monotonic`."""
+    """The time after which no next step begins, by the clock of `time.monotonic`."""
 
     at: float = math.inf
 
@@ -25,7 +25,7 @@ NEVER = Deadline()
 
 
 class Connection(Protocol):
-    """As http.client and smtplib have them; without a socket while it is not open."""
+    """A connection of http.client or smtplib; `sock` is None while it is not open."""
 
     @property
     def sock(self) -> socket.socket | None: ...
@@ -35,7 +35,7 @@ class Connection(Protocol):
 def hanging_up_after(seconds: float, connection: Connection) -> Iterator[threading.Event]:
     """Shut the socket down after `seconds` (infinite: never), which ends whatever waits for it, and set the event.
 
-    A socket's own time-out is for one operation: a server that sends a byte now and then outlives it.
+    A socket's own time-out limits one operation, so a server that sends a byte now and then never meets it.
     """
     hung_up = threading.Event()
 

@@ -1,15 +1,13 @@
-"""What the environment says, read once. The README's table explains every variable to operators."""
+"""The settings of a function, read once from its environment. The README's table explains them to operators."""
 
 import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TypeVar
+from typing import Any
 from urllib.parse import urlsplit
-
-T = TypeVar("T")
 
 DB_TLS = ("verify-full", "require", "disable")
 MAIL_TRANSPORTS = ("ses", "smtp")
@@ -17,116 +15,152 @@ SMTP_SECURITY = ("starttls", "tls", "none")
 SMTP_PRESETS = ("gmail", "outlook", "zoho")
 AUTH = ("oidc", "local")
 
+Parse = Callable[[str, str], Any]
+"""Makes a value of a variable's name and text. Raises SettingsError."""
+
 
 class SettingsError(Exception):
     """A setting is missing or malformed; the message names it, its value and what is allowed."""
+
+
+def _text(_name: str, value: str) -> str:
+    return value
+
+
+def _number(low: int, high: int) -> Parse:
+    def parse(name: str, value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise SettingsError(f"{name} is {value!r}: a whole number from {low} to {high} is needed")
+        return int(value)
+
+    return parse
+
+
+def _choice(allowed: tuple[str, ...]) -> Parse:
+    def parse(name: str, value: str) -> str:
+        if value not in allowed:
+            raise SettingsError(f"{name} is {value!r}: one of {', '.join(allowed)} is needed")
+        return value
+
+    return parse
+
+
+def _url(name: str, value: str) -> str:
+    if not re.match(r"https?://[^/\s]+/", value):
+        raise SettingsError(f"{name} is {value!r}: an address such as https://host/path is needed")
+    return value
+
+
+def _https_url(owner: str, *, strip: str = "") -> Parse:
+    """An address without query; `strip` is removed from its end."""
+
+    def parse(name: str, value: str) -> str:
+        if not is_trustworthy(value) or set("?# ") & set(value):
+            raise SettingsError(
+                f"{name} is {value!r}: the https address of {owner} is needed (http on loopback only)"
+            )
+        return value.rstrip(strip)
+
+    return parse
+
+
+ISSUER = "an OpenID provider, exactly as its discovery document has it under 'issuer',"
+
+
+def _addresses(name: str, value: str) -> tuple[str, ...]:
+    addresses = tuple(part.strip() for part in value.split(",") if part.strip())
+    for address in addresses:
+        if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", address):
+            raise SettingsError(f"{name} has {address!r}: e-mail addresses separated by commas are needed")
+    return addresses
+
+
+def _setting(parse: Parse, default: str | None = None, *, is_optional: bool = False) -> Any:
+    """A field of Settings; without a default its variable must be set, unless it `is_optional` and may be None."""
+    return field(metadata={"parse": parse, "default": default, "is_optional": is_optional})
+
+
+def _optional(parse: Parse) -> Any:
+    return _setting(parse, is_optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One field per environment variable, named as the variable in lower case."""
 
-    db_host: str
-    db_port: int
-    db_name: str
-    db_secret_arn: str
-    db_tls: str
-    db_ca_file: str | None
-    db_statement_timeout_seconds: int
+    db_host: str = _setting(_text)
+    db_port: int = _setting(_number(1, 65535), "5432")
+    db_name: str = _setting(_text, "slowmatch")
+    db_secret_arn: str = _setting(_text)
+    db_tls: str = _setting(_choice(DB_TLS), "verify-full")
+    db_ca_file: str | None = _optional(_text)
+    db_statement_timeout_seconds: int = _setting(_number(1, 900), "60")
 
-    stack_name: str
-    job_settings: str
-    queue_url_prefix: str
+    stack_name: str = _setting(_text)
+    job_settings: str = _setting(_text, "{}")
+    queue_url_prefix: str = _setting(_url)
 
-    mail_transport: str
-    mail_sender: str | None
-    mail_sender_name: str
-    mail_recipients: tuple[str, ...]
-    mail_templates_dir: str | None
-    smtp_preset: str | None
-    smtp_host: str | None
-    smtp_port: int | None
-    smtp_security: str | None
-    smtp_secret_arn: str | None
+    mail_transport: str = _setting(_choice(MAIL_TRANSPORTS), "ses")
+    mail_sender: str | None = _optional(_text)
+    mail_sender_name: str = _setting(_text, "Slowmatch")
+    mail_recipients: tuple[str, ...] = _setting(_addresses, "")
+    mail_templates_dir: str | None = _optional(_text)
+    smtp_preset: str | None = _optional(_choice(SMTP_PRESETS))
+    smtp_host: str | None = _optional(_text)
+    smtp_port: int | None = _optional(_number(1, 65535))
+    smtp_security: str | None = _optional(_choice(SMTP_SECURITY))
+    smtp_secret_arn: str | None = _optional(_text)
 
-    record_retention_days: int
-    run_retention_days: int
-    failed_run_retention_days: int
-    batch_size: int
+    record_retention_days: int = _setting(_number(1, 3650), "30")
+    run_retention_days: int = _setting(_number(1, 3650), "30")
+    failed_run_retention_days: int = _setting(_number(1, 3650), "90")
+    batch_size: int = _setting(_number(1, 100_000), "10000")
 
-    auth: str
-    oidc_issuer: str | None
-    oidc_secret_arn: str | None
-    oidc_audience: str | None
-    oidc_groups_claim: str
-    oidc_scopes: str
-    viewer_group: str
-    operator_group: str
-    admin_group: str
-    session_secret_arn: str | None
-    session_hours: int
+    auth: str = _setting(_choice(AUTH), "oidc")
+    oidc_issuer: str | None = _optional(_https_url(ISSUER))
+    oidc_secret_arn: str | None = _optional(_text)
+    oidc_audience: str | None = _optional(_text)
+    oidc_groups_claim: str = _setting(_text, "cognito:groups")
+    oidc_scopes: str = _setting(_text, "openid email profile")
+    viewer_group: str = _setting(_text, "viewer")
+    operator_group: str = _setting(_text, "operator")
+    admin_group: str = _setting(_text, "admin")
+    session_secret_arn: str | None = _optional(_text)
+    session_hours: int = _setting(_number(1, 720), "8")
 
-    notify_topic_arn: str | None
-    notify_secret_arn: str | None
-    notify_fold_after: int
-    console_url: str | None
+    notify_topic_arn: str | None = _optional(_text)
+    notify_secret_arn: str | None = _optional(_text)
+    notify_fold_after: int = _setting(_number(1, 1000), "3")
+    console_url: str | None = _optional(_https_url("the console", strip="/"))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Raise SettingsError for the first variable that is missing or malformed."""
-        read = _Reader(env)
-        settings = cls(
-            db_host=read.text("DB_HOST"),
-            db_port=read.number("DB_PORT", 1, 65535, default=5432),
-            db_name=read.text("DB_NAME", default="slowmatch"),
-            db_secret_arn=read.text("DB_SECRET_ARN"),
-            db_tls=read.choice("DB_TLS", DB_TLS, default="verify-full"),
-            db_ca_file=read.optional("DB_CA_FILE"),
-            db_statement_timeout_seconds=read.number("DB_STATEMENT_TIMEOUT_SECONDS", 1, 900, default=60),
-            stack_name=read.text("STACK_NAME"),
-            job_settings=read.text("JOB_SETTINGS", default="{}"),
-            queue_url_prefix=read.url("QUEUE_URL_PREFIX"),
-            mail_transport=read.choice("MAIL_TRANSPORT", MAIL_TRANSPORTS, default="ses"),
-            mail_sender=read.optional("MAIL_SENDER"),
-            mail_sender_name=read.text("MAIL_SENDER_NAME", default="Slowmatch"),
-            mail_recipients=read.addresses("MAIL_RECIPIENTS"),
-            mail_templates_dir=read.optional("MAIL_TEMPLATES_DIR"),
-            smtp_preset=read.optional_choice("SMTP_PRESET", SMTP_PRESETS),
-            smtp_host=read.optional("SMTP_HOST"),
-            smtp_port=read.optional_number("SMTP_PORT", 1, 65535),
-            smtp_security=read.optional_choice("SMTP_SECURITY", SMTP_SECURITY),
-            smtp_secret_arn=read.optional("SMTP_SECRET_ARN"),
-            record_retention_days=read.number("RECORD_RETENTION_DAYS", 1, 3650, default=30),
-            run_retention_days=read.number("RUN_RETENTION_DAYS", 1, 3650, default=30),
-            failed_run_retention_days=read.number("FAILED_RUN_RETENTION_DAYS", 1, 3650, default=90),
-            batch_size=read.number("BATCH_SIZE", 1, 100_000, default=10_000),
-            auth=read.choice("AUTH", AUTH, default="oidc"),
-            oidc_issuer=read.issuer("OIDC_ISSUER"),
-            oidc_secret_arn=read.optional("OIDC_SECRET_ARN"),
-            oidc_audience=read.optional("OIDC_AUDIENCE"),
-            oidc_groups_claim=read.text("OIDC_GROUPS_CLAIM", default="cognito:groups"),
-            oidc_scopes=read.text("OIDC_SCOPES", default="openid email profile"),
-            viewer_group=read.text("VIEWER_GROUP", default="viewer"),
-            operator_group=read.text("OPERATOR_GROUP", default="operator"),
-            admin_group=read.text("ADMIN_GROUP", default="admin"),
-            session_secret_arn=read.optional("SESSION_SECRET_ARN"),
-            session_hours=read.number("SESSION_HOURS", 1, 720, default=8),
-            notify_topic_arn=read.optional("NOTIFY_TOPIC_ARN"),
-            notify_secret_arn=read.optional("NOTIFY_SECRET_ARN"),
-            notify_fold_after=read.number("NOTIFY_FOLD_AFTER", 1, 1000, default=3),
-            console_url=read.console_url("CONSOLE_URL"),
-        )
-        if settings.db_tls == "disable" and not is_loopback(settings.db_host):
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            name, rule = each.name.upper(), each.metadata
+            text = env.get(name, "").strip() or rule["default"]
+            if text is None and not rule["is_optional"]:
+                raise SettingsError(f"{name} is not set: it is needed; see the README's configuration table")
+            values[each.name] = None if text is None else rule["parse"](name, text)
+        settings = cls(**values)
+        settings._check_local_only()
+        return settings
+
+    def _check_local_only(self) -> None:
+        """Refuse what is safe only on one machine."""
+        if is_loopback(self.db_host):
+            return
+        if self.db_tls == "disable":
             raise SettingsError(
                 f"DB_TLS: 'disable' is allowed for a database on this machine only, and DB_HOST is"
-                f" {settings.db_host!r}; use 'verify-full' or 'require'"
+                f" {self.db_host!r}; use 'verify-full' or 'require'"
             )
-        if settings.auth == "local" and not is_loopback(settings.db_host):
+        if self.auth == "local":
             raise SettingsError(
                 f"AUTH: 'local' lets everybody on this machine in, so it is allowed with a database on this"
-                f" machine only, and DB_HOST is {settings.db_host!r}; use 'oidc'"
+                f" machine only, and DB_HOST is {self.db_host!r}; use 'oidc'"
             )
-        return settings
 
 
 @cache
@@ -145,88 +179,10 @@ def is_loopback(host: str) -> bool:
 
 
 def is_trustworthy(url: str) -> bool:
-    """Whether what is sent there stays unread on its way: https, or http on loopback."""
+    """Whether nobody can read on the way what is sent to `url`: https, or http on loopback."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
         return False
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
-
-
-class _Reader:
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-
-    def optional(self, name: str) -> str | None:
-        return self._env.get(name, "").strip() or None
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.optional(name) or default
-        if value is None:
-            raise SettingsError(f"{name} is not set: it is needed; see the README's configuration table")
-        return value
-
-    def optional_number(self, name: str, low: int, high: int) -> int | None:
-        return self._optional(name, lambda value: self._number(name, value, low, high))
-
-    def number(self, name: str, low: int, high: int, default: int) -> int:
-        return self._number(name, self.text(name, str(default)), low, high)
-
-    def optional_choice(self, name: str, allowed: tuple[str, ...]) -> str | None:
-        return self._optional(name, lambda value: self._choice(name, value, allowed))
-
-    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        return self._choice(name, self.text(name, default), allowed)
-
-    def url(self, name: str) -> str:
-        value = self.text(name)
-        if not re.match(r"https?://[^/\s]+/", value):
-            raise SettingsError(f"{name} is {value!r}: an address such as https://host/path is needed")
-        return value
-
-    def issuer(self, name: str) -> str | None:
-        return self._optional(name, lambda value: self._issuer(name, value))
-
-    def console_url(self, name: str) -> str | None:
-        return self._optional(name, lambda value: self._console_url(name, value))
-
-    def addresses(self, name: str) -> tuple[str, ...]:
-        values = tuple(part.strip() for part in (self.optional(name) or "").split(",") if part.strip())
-        for value in values:
-            if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", value):
-                raise SettingsError(f"{name} has {value!r}: e-mail addresses separated by commas are needed")
-        return values
-
-    def _optional(self, name: str, convert: Callable[[str], T]) -> T | None:
-        value = self.optional(name)
-        return None if value is None else convert(value)
-
-    @staticmethod
-    def _number(name: str, value: str, low: int, high: int) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-            raise SettingsError(f"{name} is {value!r}: a whole number from {low} to {high} is needed")
-        return int(value)
-
-    @staticmethod
-    def _issuer(name: str, value: str) -> str:
-        if not is_trustworthy(value) or set("?# ") & set(value):
-            raise SettingsError(
-                f"{name} is {value!r}: the https address of an OpenID provider is needed, exactly as its"
-                f" discovery document has it under 'issuer' (http on loopback only)"
-            )
-        return value
-
-    @staticmethod
-    def _console_url(name: str, value: str) -> str:
-        if not is_trustworthy(value) or set("?# ") & set(value):
-            raise SettingsError(
-                f"{name} is {value!r}: the https address of the console is needed (http on loopback only)"
-            )
-        return value.rstrip("/")
-
-    @staticmethod
-    def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
-        if value not in allowed:
-            raise SettingsError(f"{name} is {value!r}: one of {', '.join(allowed)} is needed")
-        return value

@@ -1,4 +1,4 @@
-"""Text from outside (exceptions, log lines, what other servers answer) in a form that PostgreSQL can store."""
+"""Text from outside (exceptions, log lines, answers of other servers) made safe to store in PostgreSQL."""
 
 import json
 import re
@@ -7,25 +7,25 @@ from typing import Any
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str, allow_nan=False)
 _NUL_OR_BACKSLASH = re.compile(r"\\u0000|\\\\")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters other than tab and line breaks, and halves of surrogate pairs."""
+"""Control characters except tab and line breaks, and halves of surrogate pairs."""
 _FRAME = re.compile(r"^ +File ", re.MULTILINE)
 
 
 def clean(text: str, limit: int = 8_000) -> str:
-    """The first `limit` characters, with U+FFFD for each one that cannot or should not be stored."""
+    """The first `limit` characters, with U+FFFD in place of those that cannot or should not be stored."""
     stored = _UNSTORABLE.sub("\ufffd", text)
     return stored if len(stored) <= limit else stored[: limit - 1] + "…"
 
 
 def clean_line(text: str | bytes, limit: int) -> str:
-    """As `clean`, on a single line and with nothing invisible in it; bytes are read as UTF-8."""
+    """Like `clean`, on one line and with U+FFFD in place of invisible characters; bytes are read as UTF-8."""
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     line = " ".join(decoded.split())
-    return clean("".join(sign if sign.isprintable() else "\ufffd" for sign in line), limit)
+    return clean("".join(char if char.isprintable() else "\ufffd" for char in line), limit)
 
 
 def clean_traceback(text: str, limit: int) -> str:
-    """As `clean`, but keeps the end, where the exception is, from a whole frame on if there is one."""
+    """Like `clean`, but keeps the end, where the exception is, starting at a whole frame if possible."""
     stored = clean(text, len(text))
     if len(stored) <= limit:
         return stored
@@ -36,8 +36,8 @@ def clean_traceback(text: str, limit: int) -> str:
 
 
 def to_json(value: Any) -> str:
-    """JSON for a jsonb parameter; what JSON does not know becomes text."""
+    """JSON for a jsonb parameter; `str` renders values that JSON has no type for."""
     text = _ENCODER.encode(value)
-    if "\\u0000" in text:  # the character, or these six after a backslash of their own
+    if "\\u0000" in text:  # NUL, or an escaped backslash before u0000
         text = _NUL_OR_BACKSLASH.sub(lambda found: found[0] if found[0] == r"\\" else "\ufffd", text)
     return text.encode("utf-8", "replace").decode("utf-8")

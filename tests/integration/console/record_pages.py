@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.records import store
+from slowmatch.records import queries
 from tests.integration.console.conftest import Page
 
 GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_date_offset": "+01:00"}
@@ -15,11 +15,11 @@ GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_date_off
 def add(con: Connection, title: str = "Passport", **due: float) -> int:
     """A record that expires in `due` from now, made by Robin."""
     expiry_date = con.now() + timedelta(**(due or {"days": 30}))
-    return store.create(con, title, expiry_date, "robin")[0]
+    return queries.create(con, title, expiry_date, "robin")[0]
 
 
 def find(con: Connection, record_id: int) -> Any:
-    return json.loads(store.get(con, record_id) or "null")
+    return json.loads(queries.get(con, record_id) or "null")
 
 
 def titles(page: Page) -> list[str]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.records import store
+from slowmatch.records import queries
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse, Page
 from tests.integration.console.record_pages import add, filled, find, hint, value
@@ -74,7 +74,7 @@ def test_a_new_title_leaves_a_date_that_comes_twice(
     browse: Browse, con: Connection, case: Case, fold: int
 ) -> None:
     at = case.readings[fold].astimezone(UTC) + timedelta(seconds=7)
-    record_id, _ = store.create(con, "Passport", at, "robin")
+    record_id, _ = queries.create(con, "Passport", at, "robin")
     form = filled(browse.get(f"/records/{record_id}")) | case.form | {"title": "Visa"}
     assert browse.post(f"/records/{record_id}", form).status == 303
     assert (find(con, record_id)["title"], expiry(con, record_id)) == ("Visa", at)
@@ -130,7 +130,7 @@ def test_a_choice_counts_for_its_own_time_only(browse: Browse, con: Connection) 
 
 def test_a_wrong_title_keeps_the_instant_of_an_untouched_date(browse: Browse, con: Connection) -> None:
     case = TWICE[0]
-    record_id, _ = store.create(con, "Passport", case.readings[1], "robin")
+    record_id, _ = queries.create(con, "Passport", case.readings[1], "robin")
     form = filled(browse.get(f"/records/{record_id}")) | case.form
     page = browse.post(f"/records/{record_id}", form | {"title": " "})
     assert page.status == 422

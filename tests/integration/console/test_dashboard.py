@@ -13,7 +13,7 @@ from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.records import store, upkeep
+from slowmatch.records import expiry, queries
 from tests.integration.console.conftest import Browse
 from tests.integration.console.record_pages import GOOD, add, filled, find, hint, value, words
 
@@ -25,7 +25,7 @@ def test_a_record_shows_itself_and_its_history(browse: Browse, con: Connection) 
 
 def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connection) -> None:
     record_id = add(con, "Passport", hours=-1)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     page = browse.get(f"/records/{record_id}")
     assert "Expired by the job record-expiry" in words(page)
     assert 'href="/jobs/record-expiry"' in page.text
@@ -33,9 +33,9 @@ def test_an_expired_record_says_which_job_marked_it(browse: Browse, con: Connect
 
 def test_a_date_that_was_past_when_it_was_set_came_with_the_change(browse: Browse, con: Connection) -> None:
     record_id = add(con)
-    store.update(con, record_id, con.now(), None, datetime(2020, 1, 1, tzinfo=UTC), "robin")
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
-    store.update(con, record_id, con.now(), "Renamed", None, "robin")
+    queries.update(con, record_id, con.now(), expiry_date=datetime(2020, 1, 1, tzinfo=UTC), actor="robin")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
+    queries.update(con, record_id, con.now(), title="Renamed", actor="robin")
     story = re.findall(r'<span class="what (\w+)">', browse.get(f"/records/{record_id}").text)
     assert story == ["changed", "expired", "changed", "created"]
 
@@ -61,16 +61,16 @@ def test_a_record_is_edited(browse: Browse, con: Connection) -> None:
 
 
 def test_saving_an_untouched_form_changes_nothing(browse: Browse, con: Connection) -> None:
-    record_id, _ = store.create(con, "two\nlines", datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC), "robin")
+    record_id, _ = queries.create(con, "two\nlines", datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC), "robin")
     before = find(con, record_id)
     answer = browse.post(f"/records/{record_id}", filled(browse.get(f"/records/{record_id}")))
     assert "Nothing to save" in words(browse.get(answer.location))
     assert find(con, record_id) == before
-    assert len(store.history(con, record_id)) == 1
+    assert len(queries.history(con, record_id)) == 1
 
 
 def test_seconds_stay_when_only_the_title_is_edited(browse: Browse, con: Connection) -> None:
-    record_id, _ = store.create(con, "Passport", datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC), "robin")
+    record_id, _ = queries.create(con, "Passport", datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC), "robin")
     before = find(con, record_id)
     browse.post(f"/records/{record_id}", filled(browse.get(f"/records/{record_id}")) | {"title": "Visa"})
     assert find(con, record_id) == before | {"title": "Visa"}
@@ -79,7 +79,7 @@ def test_seconds_stay_when_only_the_title_is_edited(browse: Browse, con: Connect
 def test_two_people_edit_two_fields_of_one_record(browse: Browse, con: Connection) -> None:
     record_id = add(con)
     mine = filled(browse.get(f"/records/{record_id}"))
-    store.update(con, record_id, con.now(), "Theirs", None, "robin")
+    queries.update(con, record_id, con.now(), title="Theirs", actor="robin")
     browse.post(f"/records/{record_id}", mine | {"expiry_date": "2050-01-01T00:00"})
     changed = find(con, record_id)
     assert (changed["title"], changed["expiry_date"]) == ("Theirs", "2050-01-01T00:00:00Z")
@@ -124,7 +124,7 @@ def test_the_page_asks_before_it_deletes(browse: Browse, con: Connection) -> Non
 
 def test_deleting_twice_says_that_it_was_gone(browse: Browse, con: Connection) -> None:
     record_id = add(con)
-    store.delete(con, record_id, "robin")
+    queries.delete(con, record_id, "robin")
     for form in ({"sure": "yes"}, {}):
         assert browse.post(f"/records/{record_id}/delete", form).status == 303
         assert f"Record {record_id} was gone already." in words(browse.get("/records"))
@@ -132,7 +132,7 @@ def test_deleting_twice_says_that_it_was_gone(browse: Browse, con: Connection) -
 
 def test_a_deleted_record_says_who_deleted_it(browse: Browse, con: Connection) -> None:
     record_id = add(con)
-    store.delete(con, record_id, "robin")
+    queries.delete(con, record_id, "robin")
     page = browse.get(f"/records/{record_id}")
     assert page.status == 404
     assert f"Record {record_id} was deleted It was “ Passport ”, and robin deleted it" in words(page)
@@ -141,8 +141,12 @@ def test_a_deleted_record_says_who_deleted_it(browse: Browse, con: Connection) -
 
 def test_a_record_that_was_cleaned_up_says_what_it_was(browse: Browse, con: Connection) -> None:
     record_id = add(con, "Passport", days=-3)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
-    upkeep.change_oldest(con, upkeep.stale(con.now(), timedelta(days=1)), 10, "db-cleanup")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
+    list(
+        expiry.BatchUpdate(
+            con, expiry.deletion(con.now(), timedelta(days=1)), batch_size=10, actor="db-cleanup"
+        )
+    )
     page = browse.get(f"/records/{record_id}")
     assert page.status == 404
     assert f"Record {record_id} is gone It was “ Passport ”. The job db-cleanup deleted it" in words(page)
@@ -150,7 +154,7 @@ def test_a_record_that_was_cleaned_up_says_what_it_was(browse: Browse, con: Conn
 
 def test_editing_a_deleted_record_says_that_it_is_gone(browse: Browse, con: Connection) -> None:
     record_id = add(con)
-    store.delete(con, record_id, "robin")
+    queries.delete(con, record_id, "robin")
     page = browse.post(f"/records/{record_id}", GOOD)
     assert (page.status, f"Record {record_id} was deleted" in words(page)) == (404, True)
 

@@ -2,7 +2,7 @@
 
 from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
-from slowmatch.records import store
+from slowmatch.records import queries
 from tests.integration.console.conftest import Browse
 from tests.integration.console.record_pages import GOOD, add, find
 
@@ -28,7 +28,7 @@ def test_an_operator_edits_but_does_not_delete(browse: Browse, con: Connection) 
     assert browse.post(f"/records/{record_id}/delete", {"sure": "yes"}).status == 403
     assert browse.post(f"/records/{record_id}", GOOD | {"title": "Visa"}).status == 303
     assert browse.post("/records", GOOD).status == 303
-    assert [event["actor"] for event in store.history(con, record_id)] == ["kim@example.com", "robin"]
+    assert [event["actor"] for event in queries.history(con, record_id)] == ["kim@example.com", "robin"]
 
 
 def test_an_admin_deletes_by_name(browse: Browse, con: Connection) -> None:
@@ -36,7 +36,7 @@ def test_an_admin_deletes_by_name(browse: Browse, con: Connection) -> None:
     browse.sign_in(Role.ADMIN, "ada@example.com")
     assert f"/records/{record_id}/delete" in browse.get(f"/records/{record_id}").text
     browse.post(f"/records/{record_id}/delete", {"sure": "yes"})
-    assert store.history(con, record_id)[0]["actor"] == "ada@example.com"
+    assert queries.history(con, record_id)[0]["actor"] == "ada@example.com"
 
 
 def test_a_form_of_another_site_changes_nothing(browse: Browse, con: Connection) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.records import store, upkeep
+from slowmatch.records import expiry, queries
 from tests.integration.console.conftest import Browse
 from tests.integration.console.record_pages import add, titles, value, words
 
@@ -16,7 +16,7 @@ def test_the_list_says_how_each_record_stands(browse: Browse, con: Connection) -
     add(con, "later", days=30)
     add(con, "tomorrow", hours=3)
     add(con, "past", hours=-2)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     add(con, "just now", minutes=-1)
     page = browse.get("/records")
     assert page.status == 200
@@ -31,7 +31,7 @@ def test_the_list_says_how_each_record_stands(browse: Browse, con: Connection) -
 
 
 def test_times_are_there_for_the_browser_to_word(browse: Browse, con: Connection) -> None:
-    store.create(con, "a", datetime(2099, 12, 31, 12, tzinfo=UTC), "robin")
+    queries.create(con, "a", datetime(2099, 12, 31, 12, tzinfo=UTC), "robin")
     page = browse.get("/records")
     relative, exact = re.findall(
         r'<time datetime="2099-12-31T12:00:00Z" data-form="(\w+)">(.*?)</time>', page.text
@@ -53,7 +53,7 @@ def test_a_status_filters_the_list(browse: Browse, con: Connection, status: str,
     add(con, "later", days=30)
     add(con, "soon", hours=3)
     add(con, "past", hours=-1)
-    upkeep.change_oldest(con, upkeep.due(con.now()), 10, "record-expiry")
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
     assert titles(browse.get(f"/records?status={status}")) == found
 
 
@@ -118,7 +118,7 @@ def test_an_unchanged_list_is_not_sent_again(browse: Browse, con: Connection) ->
         etags[address] = browse.get(address).headers["ETag"]
         again = browse.get(address, if_none_match=etags[address])
         assert (again.status, again.text) == (304, "")
-    store.update(con, record_id, con.now(), "Renamed", None, "robin")
+    queries.update(con, record_id, con.now(), title="Renamed", actor="robin")
     assert [browse.get(address, if_none_match=etag).status for address, etag in etags.items()] == [200, 200]
 
 

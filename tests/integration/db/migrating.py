@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
-from slowmatch.db.migrate import Migration
+from slowmatch.db.migration import Migration
 from slowmatch.settings import Settings
 
 ROOT = Path(__file__).parents[3]

@@ -49,10 +49,28 @@ def test_a_connection_that_was_not_used_for_long_is_tried_and_the_clocks_are_com
     assert abs(con.clock_offset) < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("value", [None, "", "é 🔥 \\ '", "x" * 300_000])
+def test_a_value_comes_back_as_it_was_sent(con: Connection, value: str | None) -> None:
+    assert con.query("SELECT CAST(:value AS text)", value=value) == [[value]]
+
+
+def test_a_failed_statement_leaves_no_answer_for_the_next(con: Connection) -> None:
+    for _ in range(3):
+        with pytest.raises(StatementError, match="division by zero"):
+            con.query("SELECT 1 / CAST(:zero AS int)", zero=0)
+        assert con.query("SELECT CAST(:one AS int)", one=1) == [[1]]
+
+
+def test_a_server_that_hangs_up_during_a_statement_is_unavailable(con: Connection) -> None:
+    with pytest.raises(Unavailable):
+        con.query("SELECT pg_terminate_backend(pg_backend_pid()), CAST(:one AS int)", one=1)
+    assert con.query("SELECT CAST(:one AS int)", one=1) == [[1]]
+
+
 def test_a_statement_may_take_longer_than_connecting(con: Connection, environment: Settings) -> None:
     con.query("SELECT 1")
-    assert con._wire is not None
-    seconds = con._wire._usock.gettimeout()
+    assert con._pg8000 is not None
+    seconds = con._pg8000._usock.gettimeout()
     assert seconds == environment.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS
 
 
@@ -118,7 +136,7 @@ def test_a_missing_secret_is_named(environment: Settings) -> None:
     ("codes", "said"),
     [
         (["28P01"], None),
-        (["28P01", "28P01"], "put the database user's present password there"),
+        (["28P01", "28P01"], "put the database user's current password there"),
         (["28000"], "DB_HOST"),
     ],
     ids=str,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from slowmatch.db import Connection, migrate
-from slowmatch.db.migrate import Migration, MigrationError
+from slowmatch.db.migration import Migration, MigrationError, migrations
 
 NEXT = Migration(9001, "next", "CREATE TABLE next (id integer); INSERT INTO next VALUES (1);")
 
@@ -17,7 +17,7 @@ def con(connect: Callable[[], Connection]) -> Connection:
 
 def test_what_is_applied_is_not_applied_again(con: Connection) -> None:
     assert migrate.apply(con) == []
-    files = [*migrate.migrations(), NEXT]
+    files = [*migrations(), NEXT]
     assert migrate.apply(con, files) == ["9001_next"]
     assert migrate.apply(con, files) == []
     assert con.query("SELECT id FROM next") == [[1]]
@@ -26,40 +26,40 @@ def test_what_is_applied_is_not_applied_again(con: Connection) -> None:
 def test_a_failing_migration_is_named_and_leaves_nothing_behind(con: Connection) -> None:
     broken = Migration(9002, "broken", "CREATE TABLE half (id integer); SELECT 1/0;")
     with pytest.raises(MigrationError, match=r"^9002_broken: division by zero in: SELECT 1/0$"):
-        migrate.apply(con, [*migrate.migrations(), NEXT, broken])
+        migrate.apply(con, [*migrations(), NEXT, broken])
     assert con.query("SELECT to_regclass('next')::text, to_regclass('half')::text") == [["next", None]]
 
 
 def test_a_mended_migration_goes_on_where_it_failed(con: Connection) -> None:
     broken = Migration(9002, "broken", "SELECT 1/0;")
     with pytest.raises(MigrationError):
-        migrate.apply(con, [*migrate.migrations(), NEXT, broken])
+        migrate.apply(con, [*migrations(), NEXT, broken])
     mended = Migration(9002, "mended", "SELECT 1/1;")
-    assert migrate.apply(con, [*migrate.migrations(), NEXT, mended]) == ["9002_mended"]
+    assert migrate.apply(con, [*migrations(), NEXT, mended]) == ["9002_mended"]
 
 
 def test_an_edited_migration_stops_everything(con: Connection) -> None:
-    migrate.apply(con, [*migrate.migrations(), NEXT])
+    migrate.apply(con, [*migrations(), NEXT])
     edited = Migration(NEXT.version, NEXT.name, NEXT.sql + " ")
     with pytest.raises(MigrationError, match="was edited"):
-        migrate.apply(con, [*migrate.migrations(), edited])
+        migrate.apply(con, [*migrations(), edited])
 
 
 def test_older_code_and_late_numbers_are_refused(con: Connection) -> None:
-    migrate.apply(con, [*migrate.migrations(), NEXT])
+    migrate.apply(con, [*migrations(), NEXT])
     with pytest.raises(MigrationError, match="this version of the code has not"):
         migrate.apply(con)
     late = Migration(9000, "late", "SELECT 1")
     with pytest.raises(MigrationError, match="renumber"):
-        migrate.apply(con, [*migrate.migrations(), late, NEXT])
+        migrate.apply(con, [*migrations(), late, NEXT])
 
 
 def test_the_schema_has_nothing_but_its_migrations(con: Connection) -> None:
     rows = con.query("SELECT version FROM schema_migration ORDER BY version")
-    assert [version for (version,) in rows] == [file.version for file in migrate.migrations()]
+    assert [version for (version,) in rows] == [file.version for file in migrations()]
 
 
 def test_asking_what_is_pending_writes_nothing(con: Connection) -> None:
     con.script("DROP TABLE schema_migration")
-    assert migrate.pending(con) == migrate.migrations()
+    assert migrate.pending(con) == migrations()
     assert con.query("SELECT to_regclass('schema_migration')::text") == [[None]]

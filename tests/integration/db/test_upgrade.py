@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 
 from migrate.app import handler
-from slowmatch.db import Connection, StatementError, migrate, steps
-from slowmatch.db.migrate import Migration, MigrationError
+from slowmatch.db import Connection, StatementError, migrate
+from slowmatch.db.migration import Migration, MigrationError, migrations
 from tests.conftest import LambdaContext
 from tests.integration.db import migrating
 from tests.stack_process import until
@@ -42,7 +42,7 @@ def old_code(connect: Connect) -> Iterator[Connection]:
 
 
 def files(*new: Migration) -> list[Migration]:
-    return [*migrate.migrations(), *new]
+    return [*migrations(), *new]
 
 
 def add(con: Connection, title: str) -> None:
@@ -66,22 +66,22 @@ def builds(con: Connection) -> list[int]:
     return [pid for (pid,) in found]
 
 
-@pytest.mark.parametrize("number", range(1, len(migrate.migrations())))
+@pytest.mark.parametrize("number", range(1, len(migrations())))
 def test_every_table_of_the_schema_before_is_used_while_a_migration_is_applied(
     number: int, con: Connection, connect: Connect
 ) -> None:
     con.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    migrate.apply(con, migrate.migrations()[:number])
+    migrate.apply(con, migrations()[:number])
     other = connect()
     other.query("SET lock_timeout = '1s'")  # more than one second would be an error here
     tables = [name for (name,) in other.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     with ThreadPoolExecutor(1) as thread:
-        migration = thread.submit(migrate.apply, con, migrate.migrations()[: number + 1])
+        migration = thread.submit(migrate.apply, con, migrations()[: number + 1])
         while not migration.done():
             for table in tables:
                 other.query(f"SELECT FROM {table} LIMIT 1")
                 other.query(f"DELETE FROM {table} WHERE false")
-        assert migration.result() == [str(migrate.migrations()[number])]
+        assert migration.result() == [str(migrations()[number])]
 
 
 def test_a_migration_lets_others_pass_while_it_waits_for_its_lock(
@@ -120,7 +120,7 @@ def test_a_migration_that_holds_its_locks_for_long_is_undone_unless_a_person_wan
     con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "ATTEMPTS", 2)
-    monkeypatch.setattr(steps, "BLOCK_SECONDS", 0.4)
+    monkeypatch.setattr(migrate, "BLOCK_SECONDS", 0.4)
     with pytest.raises(MigrationError, match=r'takes longer than 0\.4 s.*{"payload": {"may_block": true}}'):
         migrate.apply(con, files(SLOW))
     assert con.query("SELECT to_regclass('slow')::text") == [[None]]
@@ -131,7 +131,7 @@ def test_a_migration_whose_function_stalls_between_two_statements_is_undone_by_t
     con: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "ATTEMPTS", 2)
-    other, run = connect(), steps._run
+    other, run = connect(), migrate._run
 
     def stall(con: Connection, file: Migration, statement: str) -> None:
         run(con, file, statement)
@@ -141,16 +141,16 @@ def test_a_migration_whose_function_stalls_between_two_statements_is_undone_by_t
             lambda rows: not rows,
         )
 
-    monkeypatch.setattr(steps, "_run", stall)
+    monkeypatch.setattr(migrate, "_run", stall)
     with pytest.raises(MigrationError, match="9001_column was undone"):
         migrate.apply(con, files(COLUMN))
-    monkeypatch.setattr(steps, "_run", run)
+    monkeypatch.setattr(migrate, "_run", run)
     assert migrate.apply(con, files(COLUMN)) == ["9001_column"]
 
 
 def test_a_new_database_has_nobody_to_block(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     con.script("DROP TABLE schema_migration")
-    monkeypatch.setattr(steps, "BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(migrate, "BLOCK_SECONDS", 0.0)
     assert migrate.apply(con, [SLOW]) == ["9004_slow"]
 
 
@@ -225,7 +225,11 @@ def test_two_functions_at_once_apply_each_migration_once(connect: Connect) -> No
 def test_a_function_that_waits_in_vain_for_another_says_so(
     con: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with steps.alone(connect()), pytest.raises(steps.MigrationBusy), steps.alone(con, patience=0):
+    with (
+        migrate.migration_lock(connect()),
+        pytest.raises(migrate.MigrationBusy),
+        migrate.migration_lock(con, wait_seconds=0),
+    ):
         pass
 
 

@@ -15,7 +15,7 @@ from slowmatch.jobs.dispatcher import redelivery, rescuer, retention, schedules
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
 from slowmatch.jobs.lifecycle import messages, pause
 from slowmatch.jobs.queries import health, job_summaries
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
 

@@ -17,7 +17,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import heartbeat, rescuer, schedules
 from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.records import store as records
+from slowmatch.records import queries as records
 from slowmatch.settings import settings
 from tests.conftest import STACK, LambdaContext
 from tests.integration.jobs.conftest import Queues, Work
@@ -210,7 +210,9 @@ def test_without_a_database_the_invocation_fails(
 def test_a_statement_that_takes_long_leaves_time_for_the_others(
     con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = duties.Duty("rescue lost runs", "lost", lambda turn: turn.con.change("SELECT pg_sleep(600)"), 0.01)
+    slow = duties.Duty(
+        "rescue lost runs", "lost", lambda turn: turn.con.execute("SELECT pg_sleep(600)"), 0.01
+    )
     monkeypatch.setattr(duties, "MIN_SECONDS", 0)
     monkeypatch.setattr(duties, "DUTIES", (slow, *duties.DUTIES[1:]))
     done = dispatcher({}, lambda_context)

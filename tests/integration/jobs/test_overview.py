@@ -16,7 +16,8 @@ from slowmatch.jobs.dispatcher import rollup
 from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.queries import audit_log, health, job_summaries, metrics, queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
-from slowmatch.records import store as records
+from slowmatch.records import expiry, statistics
+from slowmatch.records import queries as records
 from tests.integration.jobs.conftest import Queues, Work
 
 Later = Callable[..., datetime]
@@ -287,15 +288,14 @@ def test_failures_are_grouped_by_their_type_with_the_last_run(con: Connection, w
 
 
 def test_records_over_time_count_edits_and_batches(con: Connection, half_past: datetime) -> None:
-    from slowmatch.records import upkeep as batches
-
     for _ in range(3):
         records.create(con, "x", con.now() - HOUR, "ann")
-    assert batches.change_oldest(con, batches.due(con.now()), 2, "record-expiry") == 2
+    update = expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=2, actor="record-expiry")
+    assert next(iter(update)) == 2
     con.query("UPDATE record_event SET at = :at", at=half_past)
     for rolled in (False, True):
         if rolled:
-            batches.roll_up(con, con.now())
+            statistics.roll_up(con, con.now())
         now = metrics.record_history(con, con.now(), "24h")[-1]
         assert (now["created"], now["expired"], now["deleted"]) == (3, 2, 0)
 
@@ -312,8 +312,10 @@ def test_what_people_did_is_listed_newest_first_and_paged(
     pause.resume(con, "db-cleanup", "bob", con.now())
     pause.resume(con, "db-cleanup", "bob", con.now())
     record_id, _ = records.create(con, "passport", con.now(), "ann")
-    records.update(con, record_id, con.now(), "passport of Ann", con.now() + HOUR, "bob")
-    records.update(con, record_id, con.now(), "passport of Ann", None, "bob")
+    records.update(
+        con, record_id, con.now(), title="passport of Ann", expiry_date=con.now() + HOUR, actor="bob"
+    )
+    records.update(con, record_id, con.now(), title="passport of Ann", actor="bob")
     records.delete(con, record_id, "cid")
     con.query("INSERT INTO record_event (action, count, actor) VALUES ('expired', 7, 'record-expiry')")
     assert [each["action"] for each in pause.pauses(con, "db-cleanup")] == ["resumed", "paused"]

@@ -1,10 +1,10 @@
-"""AWS clients that give up after seconds, so that one service that does not answer holds up nothing else."""
+"""boto3 clients with time-outs, so that one service that does not answer delays nothing else for long."""
 
 from typing import Any, Literal
 
 
-def client(service: Literal["events", "sns", "sqs"]) -> Any:
-    """A boto3 client that gives up after seven seconds at most, two tries included."""
+def client(service: Literal["events", "secretsmanager", "sns", "sqs"]) -> Any:
+    """A new client. A call ends after ten seconds at most, two attempts included."""
     import boto3
     from botocore.config import Config
 

@@ -1,4 +1,4 @@
-"""Secrets, from AWS Secrets Manager."""
+"""Secrets from AWS Secrets Manager."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from slowmatch.aws import signing
+from slowmatch.aws.clients import client
 
 
 class SecretError(Exception):
@@ -13,7 +14,7 @@ class SecretError(Exception):
 
 
 def read(arn: str, *keys: str) -> dict[str, str]:
-    """The JSON object in the secret `arn`. Raise SecretError unless each of `keys` is there and is text."""
+    """The JSON object in the secret `arn`. Raise SecretError unless each of `keys` has a text."""
     try:
         secret = json.loads(text(arn))
     except ValueError:
@@ -27,7 +28,7 @@ def read(arn: str, *keys: str) -> dict[str, str]:
 
 
 def document(arn: str) -> Any:
-    """Whatever JSON is in the secret `arn`. Raise SecretError when it cannot be read or is none."""
+    """The JSON in the secret `arn`. Raise SecretError when it cannot be read or is not JSON."""
     try:
         return json.loads(text(arn))
     except ValueError as error:
@@ -37,29 +38,14 @@ def document(arn: str) -> Any:
 
 def text(arn: str) -> str:
     """The text of the secret with this ARN or name. Raise SecretError when it cannot be read."""
-    # Where boto3 is loaded it costs nothing more to ask it.
-    found = None if "boto3" in sys.modules else _directly(arn)
-    return _by_boto3(arn) if found is None else found
+    found = None if "boto3" in sys.modules else signing.secret_text(arn, os.environ)
+    return _text_by_boto3(arn) if found is None else found
 
 
-def _directly(arn: str) -> str | None:
-    caller = signing.Caller.of(os.environ, "secretsmanager")
-    if caller is None or arn.startswith("arn:aws-cn:"):
-        return None
-    answer = signing.post(caller, "secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": arn})
-    text = answer.get("SecretString") if isinstance(answer, dict) else None
-    return text if isinstance(text, str) else None
-
-
-def _by_boto3(arn: str) -> str:
-    import boto3
-    from botocore.config import Config
+def _text_by_boto3(arn: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # Over before the function's own time is, so that who asked is told why.
-    patience = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
     try:
-        client = boto3.client("secretsmanager", config=patience)
-        return str(client.get_secret_value(SecretId=arn)["SecretString"])
+        return str(client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
     except (BotoCoreError, ClientError, KeyError) as error:
         raise SecretError(f"secret {arn} cannot be read: {error}") from error

@@ -1,12 +1,12 @@
-"""PostgreSQL: one connection per execution environment, and the migrations of the schema."""
+"""PostgreSQL: one connection per process, and the migrations of the schema."""
 
 from slowmatch.db.connection import Connection, connection
 from slowmatch.db.errors import SchemaMissing, StatementError, TimedOut, Unavailable
-from slowmatch.db.other_connection import OtherConnection, on_connection
+from slowmatch.db.external_connection import ExternalConnection, on_connection
 
 __all__ = [
     "Connection",
-    "OtherConnection",
+    "ExternalConnection",
     "SchemaMissing",
     "StatementError",
     "TimedOut",

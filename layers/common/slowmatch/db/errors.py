@@ -1,18 +1,18 @@
-"""What can go wrong between a function and its database, in words for people."""
+"""Errors of the database, with messages for people."""
 
 from typing import Any
 
 
 class Unavailable(Exception):
-    """The database cannot be reached, refuses us, or the connection was lost; trying again may help."""
+    """The database cannot be reached, refuses us, or the connection was lost. Trying again may help."""
 
 
 class TimedOut(Unavailable):
-    """A statement took longer than it may, and was cancelled."""
+    """A statement took longer than its time-out and was cancelled."""
 
 
 class StatementError(Exception):
-    """PostgreSQL refused a statement. `sqlstate` and `constraint` say why to code, the message to people."""
+    """PostgreSQL refused a statement; `sqlstate` and `constraint` say why."""
 
     def __init__(self, details: dict[str, Any]) -> None:
         super().__init__(details.get("M", "the statement failed"))
@@ -21,17 +21,17 @@ class StatementError(Exception):
 
 
 class SchemaMissing(StatementError):
-    """A table or column is not there: the migrations have not been applied."""
+    """A table, column or function does not exist: the migrations have not been applied."""
 
     def __str__(self) -> str:
         return f"the database schema is not migrated ({self.args[0]}): invoke the migrate function"
 
 
 def from_details(details: dict[str, Any]) -> Exception:
-    """The error for PostgreSQL's answer: connection trouble, a missing schema, or a refused statement."""
+    """The error for the details of a pg8000 DatabaseError."""
     sqlstate = details.get("C", "")
-    # Class 57P and 08: the server shuts down, starts up or dropped us; 53300: too many connections;
-    # 25006: it only reads, as Aurora's former writer does after a failover, and a new connection finds the new one.
+    # 57P and 08: the server shuts down, starts up or dropped us. 53300: too many connections. 25006: it is read-only,
+    # as Aurora's former writer is after a failover; a new connection finds the new writer.
     if sqlstate.startswith(("57P", "08")) or sqlstate in ("53300", "25006"):
         return Unavailable(f"the database is not available: {details.get('M')}")
     if sqlstate == "57014":

@@ -1,24 +1,94 @@
-"""Forward-only migrations: `migrations/NNNN_name.sql`, each applied once, in order, whole or not at all.
+"""Applying the migrations: each once, in order, completely or not at all, while others use the database.
 
-An applied file is never edited: its checksum is kept, and a difference stops everything. Two deploys at
-once apply each file once; one that was killed is gone on with by the next. docs/deploy.md tells how to
-write a file that old code can live with.
+An applied file is never edited: its checksum is stored, and a difference stops everything. Two deployments at
+the same time apply each file once. If one is killed, the next continues where it stopped. docs/deploy.md explains
+how to write a file that old code can live with.
 """
 
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from slowmatch import telemetry
-from slowmatch.db import steps
 from slowmatch.db.connection import Connection
-from slowmatch.db.migration import Migration, MigrationError, migrations
+from slowmatch.db.errors import StatementError, TimedOut, Unavailable
+from slowmatch.db.migration import Migration, MigrationError, created_index, migrations, normalized
 
-__all__ = ["Migration", "MigrationError", "apply", "migrations", "pending"]
+LOCK_ID = 0x510_3A7C4
+"""The number of the advisory lock; any constant does."""
+LOCK_RETRY_SECONDS = 0.2
 
 ATTEMPTS = 20
 PAUSE_SECONDS = 2.0
+BLOCK_SECONDS = 0.7
+"""How long a transaction may take: anybody who wants what it locks, or waits to lock, waits no longer."""
+LOCK_WAIT_SECONDS = 0.3
+STALL_SECONDS = 0.2
+"""How long the server lets the transaction wait for its next statement."""
 
-_HISTORY = """
+_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED = "55P03", "40P01", "25P03"
+
+
+class MigrationBusy(MigrationError):
+    """Another migration is running; try again when it has ended."""
+
+
+class MigrationFailed(MigrationError):
+    """PostgreSQL refused a statement; its transaction was rolled back."""
+
+
+class WouldBlock(MigrationError):
+    """The migration would have blocked others for too long, so it was rolled back. It may be tried again."""
+
+
+def pending(con: Connection, files: list[Migration] | None = None) -> list[Migration]:
+    """What `apply` would apply. Raises MigrationError where history and files differ."""
+    missing = {file.version: file for file in (migrations() if files is None else files)}
+    applied = _applied(con)
+    for version, name, checksum in applied:
+        file = missing.pop(version, None)
+        if file is None:
+            raise MigrationError(
+                f"the database has migration {version:04}_{name}, this version of the code has not"
+            )
+        if file.checksum != checksum:
+            raise MigrationError(f"{file}.sql was edited after it was applied; add a new file instead")
+    newest = applied[-1][0] if applied else 0
+    late = [file for file in missing.values() if file.version < newest]
+    if late:
+        raise MigrationError(f"{late[0]}.sql is older than what is applied; renumber it")
+    return list(missing.values())
+
+
+def apply(con: Connection, files: list[Migration] | None = None, *, may_block: bool = False) -> list[str]:
+    """Apply the pending migrations one after the other, and return their names.
+
+    No statement of others is blocked for a second, unless `may_block`: a migration that takes longer is rolled
+    back and tried again. A new database has nobody to block.
+    """
+    may_block = may_block or not _applied(con)
+    applied: list[str] = []
+    while (file := _apply_next(con, files, may_block)) is not None:
+        applied.append(str(file))
+    return applied
+
+
+def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _try_next(con, files, may_block)
+        except WouldBlock as error:
+            if attempt == ATTEMPTS:
+                raise MigrationError(
+                    f"{error}. It was tried {ATTEMPTS} times. Try again when less is going on, or accept that"
+                    f' others are blocked meanwhile: {{"payload": {{"may_block": true}}}}'
+                ) from error
+            telemetry.logger.warning(f"{error}; attempt {attempt} of {ATTEMPTS}")
+            time.sleep(PAUSE_SECONDS)
+    return None
+
+
+CREATE_HISTORY = """
     CREATE TABLE IF NOT EXISTS schema_migration (
         version integer PRIMARY KEY,
         name text NOT NULL,
@@ -28,68 +98,138 @@ _HISTORY = """
 """
 
 
-def pending(con: Connection, files: list[Migration] | None = None) -> list[Migration]:
-    """What `apply` would apply. Raises MigrationError where history and files differ."""
-    known = {file.version: file for file in (migrations() if files is None else files)}
-    applied = _applied(con)
-    for version, name, checksum in applied:
-        file = known.pop(version, None)
-        if file is None:
-            raise MigrationError(
-                f"the database has migration {version:04}_{name}, this version of the code has not"
-            )
-        if file.checksum != checksum:
-            raise MigrationError(f"{file}.sql was edited after it was applied; add a new file instead")
-    newest = applied[-1][0] if applied else 0
-    late = [file for file in known.values() if file.version < newest]
-    if late:
-        raise MigrationError(f"{late[0]}.sql is older than what is applied; renumber it")
-    return list(known.values())
-
-
-def apply(con: Connection, files: list[Migration] | None = None, *, may_block: bool = False) -> list[str]:
-    """Apply what is pending, one after the other, and return the names.
-
-    No statement of others is blocked for a second, unless `may_block`: a migration that takes longer is
-    undone and tried again. In a new database there is nobody to block.
-    """
-    may_block = may_block or not _applied(con)
-    applied: list[str] = []
-    while (file := _patiently(con, files, may_block)) is not None:
-        applied.append(str(file))
-    return applied
-
-
-def _patiently(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
-    for attempt in range(1, ATTEMPTS):
-        try:
-            return _apply_next(con, files, may_block)
-        except steps.Blocked as error:
-            telemetry.logger.warning(f"{error}; attempt {attempt} of {ATTEMPTS}")
-            time.sleep(PAUSE_SECONDS)
-    try:
-        return _apply_next(con, files, may_block)
-    except steps.Blocked as error:
-        raise MigrationError(
-            f"{error}. It was tried {ATTEMPTS} times. Try again when less is going on, or accept that others"
-            f' are blocked meanwhile: {{"payload": {{"may_block": true}}}}'
-        ) from error
-
-
-def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
-    with steps.alone(con):
-        con.query(_HISTORY)
+def _try_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
+    with migration_lock(con):
+        con.query(CREATE_HISTORY)
         todo = pending(con, files)
         if not todo:
             return None
         if todo[0].is_online:
-            steps.online(con, todo[0])
+            _apply_online(con, todo[0])
         else:
-            steps.at_once(con, todo[0], may_block)
+            _apply_in_transaction(con, todo[0], may_block)
         return todo[0]
 
 
-def _applied(con: Connection) -> list[list[Any]]:
+@contextmanager
+def migration_lock(con: Connection, wait_seconds: float = 30) -> Iterator[None]:
+    """Hold the migrations' lock; raise MigrationBusy when another session has it for `wait_seconds`.
+
+    It is a session's lock, because an index is built outside a transaction. It is polled, because the other
+    session's index build would wait for a statement that waits for the lock.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while not con.query("SELECT pg_try_advisory_lock(:lock)", lock=LOCK_ID)[0][0]:
+        if time.monotonic() > deadline:
+            raise MigrationBusy("another migration is running; try again when it has ended")
+        time.sleep(LOCK_RETRY_SECONDS)
+    try:
+        _detect_dead_client(con)
+        yield
+    finally:
+        with suppress(Unavailable):
+            con.query("SELECT pg_advisory_unlock(:lock)", lock=LOCK_ID)
+
+
+def _apply_in_transaction(con: Connection, file: Migration, may_block: bool) -> None:
+    """Apply all or nothing. The server enforces the limits. Raises WouldBlock or MigrationFailed."""
+    began = time.monotonic()
+    try:
+        with con.transaction():
+            _check_lock(con)
+            if not may_block:
+                con.script(
+                    f"SET LOCAL lock_timeout = {_milliseconds(LOCK_WAIT_SECONDS)};"
+                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(STALL_SECONDS)}"
+                )
+            for statement in file.statements:
+                if not may_block:
+                    left = began + BLOCK_SECONDS - time.monotonic()
+                    con.script(f"SET LOCAL statement_timeout = {_milliseconds(left)}")
+                _run(con, file, statement)
+            _add_to_history(con, file)
+    except Unavailable as error:
+        why = f"it takes longer than {BLOCK_SECONDS} s" if isinstance(error, TimedOut) else error
+        raise WouldBlock(f"{file} was undone: {why}") from error
+
+
+def _apply_online(con: Connection, file: Migration) -> None:
+    """Apply each statement by itself, however long it takes; those that an interrupted one has done are skipped."""
+    con.query("SELECT set_config('lock_timeout', '0', false)")  # its locks let readers and writers pass
+    for statement in file.statements:
+        index = created_index(statement)
+        if index is not None:
+            _drop_if_invalid(con, index)
+        telemetry.logger.info("migrating", extra={"migration": str(file), "statement": normalized(statement)})
+        try:
+            _run(con, file, statement)
+        except MigrationError:
+            if index is not None:
+                _drop_if_invalid(con, index)
+            raise
+        except TimedOut as error:
+            raise MigrationFailed(
+                f"{file} takes longer than the function has; do it from psql, and then migrate again:"
+                f" {normalized(statement)}"
+            ) from error
+    with con.transaction():
+        _check_lock(con)
+        _add_to_history(con, file)
+
+
+def _run(con: Connection, file: Migration, statement: str) -> None:
+    try:
+        con.script(statement)
+    except StatementError as error:
+        message = f"{file}: {error.args[0]} in: {normalized(statement)}"
+        if error.sqlstate in (_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED):
+            raise WouldBlock(message) from error
+        raise MigrationFailed(message) from error
+
+
+def _drop_if_invalid(con: Connection, index: str) -> None:
+    """Drop what an interrupted build left: an index that every write pays for and no query uses."""
+    invalid = con.query(
+        "SELECT FROM pg_index WHERE indexrelid = to_regclass(:index) AND NOT indisvalid", index=index
+    )
+    if invalid:
+        con.script(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
+
+
+def _check_lock(con: Connection) -> None:
+    """Take the lock once more in this transaction, which fails only if the connection, and the lock, was lost."""
+    if not con.query("SELECT pg_try_advisory_xact_lock(:lock)", lock=LOCK_ID)[0][0]:
+        raise MigrationBusy("another migration began after the connection was lost")
+
+
+def _detect_dead_client(con: Connection) -> None:
+    """Let the server notice when this function is killed, so that its session does not keep the lock."""
+    con.query(
+        """
+        SELECT set_config('tcp_keepalives_idle', '10', false),
+               set_config('tcp_keepalives_interval', '5', false),
+               set_config('tcp_keepalives_count', '3', false)
+        """
+    )
+    with suppress(StatementError):  # not on Windows
+        con.query("SELECT set_config('client_connection_check_interval', '2s', false)")
+
+
+def _applied(con: Connection) -> list[tuple[int, str, str]]:
     if con.query("SELECT to_regclass('schema_migration') IS NULL")[0][0]:
         return []
-    return con.query("SELECT version, name, checksum FROM schema_migration ORDER BY version")
+    rows = con.query("SELECT version, name, checksum FROM schema_migration ORDER BY version")
+    return [(version, name, checksum) for version, name, checksum in rows]
+
+
+def _add_to_history(con: Connection, file: Migration) -> None:
+    con.query(
+        "INSERT INTO schema_migration (version, name, checksum) VALUES (:version, :name, :checksum)",
+        version=file.version,
+        name=file.name,
+        checksum=file.checksum,
+    )
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))  # zero would mean no limit

@@ -1,4 +1,4 @@
-"""A migration file: its statements, and whether they run in one transaction or each by itself."""
+"""Migration files, `migrations/NNNN_name.sql`: their statements, and whether they run in one transaction."""
 
 import hashlib
 import re
@@ -36,15 +36,15 @@ class Migration:
 
     @cached_property
     def statements(self) -> list[str]:
-        return split(self.sql)
+        return split_statements(self.sql)
 
     @cached_property
     def is_online(self) -> bool:
-        """Whether its statements take as long as they like and block nobody, each outside a transaction.
+        """Whether each statement runs outside a transaction, blocks nobody and may take long.
 
-        Raises MigrationError when others are among them, which could not be undone or repeated.
+        Raises MigrationError when there is also another statement, which could not be undone or repeated.
         """
-        texts = [bare(statement) for statement in self.statements]
+        texts = [normalized(statement) for statement in self.statements]
         if not any(_ONLINE.search(text) for text in texts):
             return False
         for text in texts:
@@ -67,21 +67,21 @@ def migrations() -> list[Migration]:
     return found
 
 
-def split(sql: str) -> list[str]:
-    """The statements of a script. A function's body has to be a text between dollar signs, or one RETURN."""
+def split_statements(sql: str) -> list[str]:
+    """The statements of a script. A function's body must be in dollar quotes, or one RETURN."""
     ends = [token.start() for token in _TOKEN.finditer(sql) if token[0] == ";"]
     parts = [sql[begin + 1 : end] for begin, end in zip([-1, *ends], [*ends, len(sql)], strict=True)]
-    return [part.strip() for part in parts if bare(part)]
+    return [part.strip() for part in parts if normalized(part)]
 
 
-def bare(statement: str) -> str:
-    """A statement in one line, without comments."""
+def normalized(statement: str) -> str:
+    """The statement on one line, without comments."""
     return " ".join(
         _TOKEN.sub(lambda token: " " if token[0][:2] in ("--", "/*") else token[0], statement).split()
     )
 
 
-def made_index(statement: str) -> str | None:
-    """The name of the index that the statement of an online migration makes."""
-    found = _REPEATABLE.match(bare(statement))
+def created_index(statement: str) -> str | None:
+    """The name of the index that a statement of an online migration creates."""
+    found = _REPEATABLE.match(normalized(statement))
     return found["index"] if found else None

@@ -55,7 +55,7 @@ def _purge(con: Connection, table: str, condition: str, deadline: Deadline, **va
     """Delete in batches until no row is left that could be locked, or the deadline is over."""
     purged = 0
     while not deadline.is_over:
-        rows = con.change(
+        rows = con.execute(
             f"""
             DELETE FROM {table} WHERE ctid = ANY(ARRAY(
                 SELECT ctid FROM {table} WHERE {condition} LIMIT {ROWS_PER_BATCH} FOR UPDATE SKIP LOCKED

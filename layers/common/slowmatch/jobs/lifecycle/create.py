@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from slowmatch.db import Connection, OtherConnection
+from slowmatch.db import Connection, ExternalConnection
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.ids import new_run_id
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt, Lease
@@ -41,7 +41,7 @@ CREATE_RUN = """
 
 
 def create_run(
-    con: Connection | OtherConnection,
+    con: Connection | ExternalConnection,
     job: Job,
     state: RunState,
     *,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from slowmatch.db import Connection, OtherConnection
+from slowmatch.db import Connection, ExternalConnection
 from slowmatch.jobs import catalog
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.create import create_run
@@ -24,7 +24,7 @@ class Enqueued:
 
 
 def enqueue(
-    con: Connection | OtherConnection,
+    con: Connection | ExternalConnection,
     job: str,
     payload: dict[str, Any] | None = None,
     due_at: datetime | None = None,
@@ -75,7 +75,7 @@ def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:
     return hashlib.sha256(json.dumps([job, payload, at], sort_keys=True).encode()).hexdigest()
 
 
-def _run_of_key(con: Connection | OtherConnection, job: str, key: str | None, digest: str | None) -> str:
+def _run_of_key(con: Connection | ExternalConnection, job: str, key: str | None, digest: str | None) -> str:
     ((run_id, first),) = con.query(
         "SELECT id::text, request_digest FROM job_run WHERE job = :job AND idempotency_key = :key",
         job=job,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slowmatch.aws import sqs
-from slowmatch.db import Connection, OtherConnection
+from slowmatch.db import Connection, ExternalConnection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
@@ -48,7 +48,7 @@ def visible_at(due_at: datetime, now: datetime) -> datetime | None:
 
 
 def send(
-    con: Connection | OtherConnection, messages: Sequence[RunMessage], deadline: Deadline = NEVER
+    con: Connection | ExternalConnection, messages: Sequence[RunMessage], deadline: Deadline = NEVER
 ) -> Sent:
     """Send the messages, queue by queue. A queue that rejects a whole batch gets no more, the others get theirs.
 

@@ -1,4 +1,4 @@
-"""A pg8000 connection that belongs to other code, for work inside the transaction which that code has begun."""
+"""Work inside a transaction that other code has begun on its own pg8000 connection."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 import pg8000.native
 
 
-class OtherConnection:
+class ExternalConnection:
     """Runs statements on `connection`, and never begins, commits or rolls back: its owner does.
 
     Errors are those of pg8000.
@@ -29,19 +29,19 @@ class OtherConnection:
         return now
 
     def after_commit(self, action: Callable[[], object]) -> None:
-        """Keep `action` for `announce`."""
+        """Keep `action` until `announce` is called."""
         self._after_commit.append(action)
 
     def announce(self) -> None:
-        """Send the messages of the runs that were enqueued. Call it when the transaction has committed.
+        """Send the messages of the enqueued runs. Call this when the transaction has committed.
 
-        Without it, or if the process ends before, the dispatcher sends them ten to fifteen minutes after they are due.
+        Otherwise the dispatcher sends them, ten to fifteen minutes after the runs are due.
         """
         actions, self._after_commit = self._after_commit, []
         for action in actions:
             action()
 
 
-def on_connection(connection: pg8000.native.Connection) -> OtherConnection:
+def on_connection(connection: pg8000.native.Connection) -> ExternalConnection:
     """Let `enqueue` work in the transaction that you have begun on your own pg8000 connection."""
-    return OtherConnection(connection)
+    return ExternalConnection(connection)

@@ -1,4 +1,4 @@
-"""AWS is asked without a client only where the environment says all, and a refusal is left to boto3."""
+"""A secret is read without boto3 in Lambda only, and boto3 explains what went wrong."""
 
 import json
 import subprocess
@@ -12,40 +12,14 @@ from typing import Any
 import pytest
 
 from slowmatch.aws import signing
-from slowmatch.aws.signing import Caller
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db"
-TARGET = "secretsmanager.GetSecretValue"
 LAMBDA = {
     "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
 }
-
-
-def test_in_lambda_the_environment_says_who_asks() -> None:
-    caller = Caller.of(LAMBDA, "secretsmanager")
-    assert caller is not None
-    assert caller.url == "https://secretsmanager.eu-west-1.amazonaws.com"
-    assert "wJalr" not in repr(caller)
-
-
-@pytest.mark.parametrize(
-    "different",
-    [
-        {"AWS_LAMBDA_RUNTIME_API": None},
-        {"AWS_ACCESS_KEY_ID": None},
-        {"AWS_DEFAULT_REGION": None},
-        {"AWS_USE_FIPS_ENDPOINT": "true"},
-        {"https_proxy": "http://proxy:3128"},
-        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1/behind"},
-    ],
-    ids=lambda different: next(iter(different)),
-)
-def test_what_only_boto3_can_do_is_left_to_it(different: dict[str, str | None]) -> None:
-    env = {name: value for name, value in (LAMBDA | different).items() if value is not None}
-    assert Caller.of(env, "secretsmanager") is None
 
 
 @pytest.fixture
@@ -69,32 +43,58 @@ def aws() -> Iterator[SimpleNamespace]:
         server.shutdown()
 
 
-def test_an_answer_is_read(aws: SimpleNamespace) -> None:
+def test_a_secret_is_read_with_a_signed_request(aws: SimpleNamespace) -> None:
     aws.body = '{"SecretString": "sesame"}'
-    assert _ask(aws.url) == {"SecretString": "sesame"}
+    assert signing.secret_text(ARN, LAMBDA | {"AWS_ENDPOINT_URL": aws.url}) == "sesame"
     ((headers, body),) = aws.asked
     assert json.loads(body) == {"SecretId": ARN}
-    assert headers["X-Amz-Target"] == TARGET
+    assert headers["X-Amz-Target"] == "secretsmanager.GetSecretValue"
     assert "Credential=AKIDEXAMPLE/" in headers["Authorization"]
     assert "/eu-west-1/secretsmanager/aws4_request" in headers["Authorization"]
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(400, '{"__type": "AccessDeniedException"}'), (200, "no JSON"), (503, "")]
+    "different",
+    [
+        {"AWS_LAMBDA_RUNTIME_API": None},
+        {"AWS_ACCESS_KEY_ID": None},
+        {"AWS_DEFAULT_REGION": None},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"https_proxy": "http://proxy:3128"},
+    ],
+    ids=lambda different: next(iter(different)),
+)
+def test_what_only_boto3_supports_is_left_to_it(
+    aws: SimpleNamespace, different: dict[str, str | None]
+) -> None:
+    changed = LAMBDA | {"AWS_ENDPOINT_URL": aws.url} | different
+    env = {name: value for name, value in changed.items() if value is not None}
+    assert signing.secret_text(ARN, env) is None
+    assert aws.asked == []
+
+
+def test_an_endpoint_with_a_path_is_left_to_boto3(aws: SimpleNamespace) -> None:
+    assert signing.secret_text(ARN, LAMBDA | {"AWS_ENDPOINT_URL": f"{aws.url}/behind"}) is None
+    assert aws.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(400, '{"__type": "AccessDeniedException"}'), (200, "no JSON"), (200, "[]"), (200, "{}"), (503, "")],
 )
 def test_a_refusal_is_no_answer(aws: SimpleNamespace, status: int, body: str) -> None:
     aws.status, aws.body = status, body
-    assert _ask(aws.url) is None
+    assert signing.secret_text(ARN, LAMBDA | {"AWS_ENDPOINT_URL": aws.url}) is None
 
 
 def test_nobody_there_is_no_answer() -> None:
-    assert _ask("http://127.0.0.1:1") is None
+    assert signing.secret_text(ARN, LAMBDA | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}) is None
 
 
 READ = """
 import sys
 import record_expiry.app
-from slowmatch import secrets
+from slowmatch.aws import secrets
 print(secrets.read(sys.argv[1], "password"), "boto3" in sys.modules)
 """
 
@@ -116,9 +116,3 @@ def test_boto3_says_why_a_secret_cannot_be_read(aws: SimpleNamespace) -> None:
     )
     assert "SecretError" in said.stderr
     assert "not yours" in said.stderr
-
-
-def _ask(url: str) -> Any:
-    caller = Caller.of(LAMBDA | {"AWS_ENDPOINT_URL": url}, "secretsmanager")
-    assert caller is not None
-    return signing.post(caller, "secretsmanager", TARGET, {"SecretId": ARN})

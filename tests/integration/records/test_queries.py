@@ -9,13 +9,15 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount
-from slowmatch.records import store
-from slowmatch.records.model import Page, Status
+from slowmatch.db.text_search import MAX_PAGE_ROWS, SortedList
+from slowmatch.records import queries, search
+from slowmatch.records.model import RecordPage, Status
 from slowmatch.testing.postgres import Postgres
 from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
+ALL = search.LISTS["all"]
 
 TITLES = [
     "Ablaufdatum: Zertifikat für Müller & Söhne",
@@ -40,9 +42,9 @@ TITLES = [
 
 @pytest.mark.parametrize("title", TITLES)
 def test_a_title_comes_back_as_it_was_given(con: Connection, title: str) -> None:
-    record_id, created = store.create(con, title, NOW, "ann")
+    record_id, created = queries.create(con, title, NOW, "ann")
     assert json.loads(created)["title"] == title
-    found = store.get(con, record_id)
+    found = queries.get(con, record_id)
     assert found is not None
     assert json.loads(found)["title"] == title
 
@@ -60,18 +62,18 @@ def test_a_title_comes_back_as_it_was_given(con: Connection, title: str) -> None
 def test_times_are_utc_with_fractions_only_if_there_are_any(
     con: Connection, expiry: datetime, rendered: str
 ) -> None:
-    _, text = store.create(con, "x", expiry, "ann")
+    _, text = queries.create(con, "x", expiry, "ann")
     assert json.loads(text)["expiry_date"] == rendered
 
 
 def test_times_are_utc_whatever_the_zone_of_the_session(con: Connection) -> None:
-    record_id, _ = store.create(con, "x", NOW, "ann")
+    record_id, _ = queries.create(con, "x", NOW, "ann")
     con.query("SET timezone = 'Asia/Tokyo'")
-    assert json.loads(store.get(con, record_id) or "")["expiry_date"] == "2026-06-01T12:00:00Z"
+    assert json.loads(queries.get(con, record_id) or "")["expiry_date"] == "2026-06-01T12:00:00Z"
 
 
 def test_a_record_has_the_five_fields_and_starts_active(con: Connection) -> None:
-    record_id, text = store.create(con, "x", NOW - 400 * DAY, "ann")
+    record_id, text = queries.create(con, "x", NOW - 400 * DAY, "ann")
     record = json.loads(text)
     assert list(record) == ["id", "title", "created_at", "expiry_date", "is_expired"]
     assert (record["id"], record["is_expired"]) == (record_id, False)
@@ -79,7 +81,7 @@ def test_a_record_has_the_five_fields_and_starts_active(con: Connection) -> None
 
 def test_an_expired_record_moved_into_the_future_is_active_again(con: Connection) -> None:
     record_id = _expired(con, NOW - DAY)
-    moved = store.update(con, record_id, NOW, None, NOW + DAY, "ann")
+    moved = queries.update(con, record_id, NOW, expiry_date=NOW + DAY, actor="ann")
     assert moved is not None
     assert json.loads(moved)["is_expired"] is False
 
@@ -87,40 +89,40 @@ def test_an_expired_record_moved_into_the_future_is_active_again(con: Connection
 def test_an_expired_record_moved_within_the_past_or_renamed_stays_expired(con: Connection) -> None:
     record_id = _expired(con, NOW - DAY)
     for moved in (
-        store.update(con, record_id, NOW, None, NOW - 2 * DAY, "ann"),
-        store.update(con, record_id, NOW, None, NOW, "ann"),
-        store.update(con, record_id, NOW, "renamed", None, "ann"),
+        queries.update(con, record_id, NOW, expiry_date=NOW - 2 * DAY, actor="ann"),
+        queries.update(con, record_id, NOW, expiry_date=NOW, actor="ann"),
+        queries.update(con, record_id, NOW, title="renamed", actor="ann"),
     ):
         assert moved is not None
         assert json.loads(moved)["is_expired"] is True
 
 
 def test_an_active_record_moved_into_the_past_waits_for_the_job(con: Connection) -> None:
-    record_id, _ = store.create(con, "x", NOW + DAY, "ann")
-    moved = json.loads(store.update(con, record_id, NOW, None, NOW - DAY, "ann") or "")
+    record_id, _ = queries.create(con, "x", NOW + DAY, "ann")
+    moved = json.loads(queries.update(con, record_id, NOW, expiry_date=NOW - DAY, actor="ann") or "")
     assert moved["is_expired"] is False
     assert moved["expiry_date"] == "2026-05-31T12:00:00Z"
 
 
 def test_an_unknown_record_is_none_everywhere(con: Connection) -> None:
-    assert store.get(con, 2**63 - 1) is None
-    assert store.update(con, 1, NOW, "x", NOW, "ann") is None
-    assert store.delete(con, 1, "ann") is False
+    assert queries.get(con, 2**63 - 1) is None
+    assert queries.update(con, 1, NOW, title="x", expiry_date=NOW, actor="ann") is None
+    assert queries.delete(con, 1, "ann") is False
 
 
 def test_a_deleted_record_is_gone(con: Connection) -> None:
-    record_id, _ = store.create(con, "x", NOW, "ann")
-    assert store.delete(con, record_id, "ann") is True
-    assert store.get(con, record_id) is None
+    record_id, _ = queries.create(con, "x", NOW, "ann")
+    assert queries.delete(con, record_id, "ann") is True
+    assert queries.get(con, record_id) is None
 
 
 def test_every_edit_is_kept_with_who_did_it_and_what_was_before(con: Connection) -> None:
-    record_id, _ = store.create(con, "visa", NOW, "ann")
-    store.update(con, record_id, NOW, "visa of Ann", None, "bob")
-    store.update(con, record_id, NOW, "visa of Ann", NOW, "cid")
-    store.update(con, record_id, NOW, None, NOW + DAY, "bob")
-    store.delete(con, record_id, "ann")
-    events = store.history(con, record_id)
+    record_id, _ = queries.create(con, "visa", NOW, "ann")
+    queries.update(con, record_id, NOW, title="visa of Ann", actor="bob")
+    queries.update(con, record_id, NOW, title="visa of Ann", expiry_date=NOW, actor="cid")
+    queries.update(con, record_id, NOW, expiry_date=NOW + DAY, actor="bob")
+    queries.delete(con, record_id, "ann")
+    events = queries.history(con, record_id)
     assert [(event["action"], event["actor"]) for event in events] == [
         ("deleted", "ann"),
         ("changed", "bob"),
@@ -136,16 +138,16 @@ def test_every_edit_is_kept_with_who_did_it_and_what_was_before(con: Connection)
 def test_of_two_changes_at_once_the_second_replaced_what_the_first_wrote(
     con: Connection, postgres: Postgres, shared_database: str
 ) -> None:
-    record_id, _ = store.create(con, "first", NOW, "ann")
+    record_id, _ = queries.create(con, "first", NOW, "ann")
     with closing(postgres.connect(shared_database)) as other, ThreadPoolExecutor() as thread:
         other.run("BEGIN")
         other.run("UPDATE record SET title = 'second' WHERE id = :id", id=record_id)
-        changed = thread.submit(store.update, con, record_id, NOW, "third", None, "bob")
+        changed = thread.submit(queries.update, con, record_id, NOW, title="third", actor="bob")
         while other.run("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
             assert not changed.done()
         other.run("COMMIT")
         assert changed.result()
-    assert store.history(con, record_id)[0]["detail"]["before"] == {"title": "second"}
+    assert queries.history(con, record_id)[0]["detail"]["before"] == {"title": "second"}
 
 
 def test_a_history_has_its_newest_two_hundred_events(con: Connection) -> None:
@@ -155,41 +157,43 @@ def test_a_history_has_its_newest_two_hundred_events(con: Connection) -> None:
         SELECT 7, 'changed', 'person ' || number FROM generate_series(1, 201) AS number
         """
     )
-    events = store.history(con, 7)
+    events = queries.history(con, 7)
     assert (events[0]["actor"], events[-1]["actor"], len(events)) == ("person 201", "person 2", 200)
 
 
 def test_counts_change_as_time_passes_though_nobody_writes(con: Connection) -> None:
-    store.create(con, "x", NOW + DAY + timedelta(minutes=1), "ann")
-    soon = [store.status_counts(con, NOW + timedelta(minutes=minutes))["soon"].number for minutes in (0, 1)]
+    queries.create(con, "x", NOW + DAY + timedelta(minutes=1), "ann")
+    soon = [queries.status_counts(con, NOW + timedelta(minutes=minutes))["soon"].number for minutes in (0, 1)]
     assert soon == [0, 1]
 
 
 def test_what_changed_nothing_leaves_no_event(con: Connection) -> None:
-    assert store.delete(con, 7, "ann") is False and store.update(con, 7, NOW, "x", None, "ann") is None
-    assert store.history(con, 7) == []
+    assert (
+        queries.delete(con, 7, "ann") is False and queries.update(con, 7, NOW, title="x", actor="ann") is None
+    )
+    assert queries.history(con, 7) == []
 
 
 def test_records_that_expire_within_a_day_are_listed_soonest_first(con: Connection) -> None:
     now = con.now()
     for title, hours in {"late": 25, "second": 23, "first": 1, "over": -1}.items():
-        store.create(con, title, now + timedelta(hours=hours), "ann")
+        queries.create(con, title, now + timedelta(hours=hours), "ann")
     _expired(con, now + timedelta(hours=2), "marked")
     assert [record["title"] for record in _walk(con, "soon", None, 1)] == ["first", "second"]
     assert [record["title"] for record in _walk(con, "soon", "sec", 1)] == ["second"]
-    counted = {status: count.number for status, count in store.status_counts(con, now).items()}
+    counted = {status: count.number for status, count in queries.status_counts(con, now).items()}
     assert counted == {"all": 5, "active": 4, "soon": 2, "expired": 1}
 
 
 def test_counts_of_records_stop_at_their_cap_and_use_the_indexes_of_the_lists(crowd: Connection) -> None:
-    counted = store.status_counts(crowd, NOW)
+    counted = queries.status_counts(crowd, NOW)
     assert counted["soon"] == CappedCount(24, capped=False)
     for status, which in (("all", "true"), ("active", "NOT is_expired"), ("expired", "is_expired")):
         ((exact,),) = crowd.query(f"SELECT count(*) FROM record WHERE {which}")
         number, capped, about = counted[status]
         assert (number, capped) == (COUNT_CAP, True)
         assert about == pytest.approx(exact, rel=0.1)
-    used = indexes_of(crowd, store.COUNTS.sql, now=NOW, soon=NOW + DAY)
+    used = indexes_of(crowd, queries.COUNTS.sql, now=NOW, soon=NOW + DAY)
     assert used >= {"record_pkey", "record_due", "record_stale"}
 
 
@@ -212,27 +216,27 @@ def test_paging_walks_everything_once_in_order(
 
 def test_a_full_last_page_has_no_next(con: Connection) -> None:
     _fill(con, 3, False)
-    assert store.page(con, "all", None, None, 3).end is None
-    assert store.page(con, "all", None, None, 2).end is not None
+    assert search.page(con, "all", limit=3).next is None
+    assert search.page(con, "all", limit=2).next is not None
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
 def test_line_feeds_in_a_title_end_no_record(con: Connection, limit: int) -> None:
     titles = ["one,\ntwo", "],\n[", '"},\n{"']
     for title in titles:
-        store.create(con, title, NOW, "ann")
+        queries.create(con, title, NOW, "ann")
     assert [record["title"] for record in _walk(con, "all", None, limit)] == titles[::-1]
 
 
 def test_no_page_is_longer_than_the_longest_and_the_list_goes_on(con: Connection) -> None:
-    _fill(con, store.LONGEST + 2, False)
-    page = store.page(con, "all", None, None, store.LONGEST + 1)
-    assert len(json.loads(page.items)) == store.LONGEST
-    assert page.end is not None
+    _fill(con, MAX_PAGE_ROWS + 2, False)
+    page = search.page(con, "all", limit=MAX_PAGE_ROWS + 1)
+    assert len(json.loads(page.items)) == MAX_PAGE_ROWS
+    assert page.next is not None
 
 
 def test_an_empty_list_is_an_empty_array(con: Connection) -> None:
-    assert store.page(con, "all", None, None, 50) == Page("[]", None)
+    assert search.page(con, "all", limit=50) == RecordPage("[]", 0, None)
 
 
 @pytest.mark.parametrize(
@@ -263,19 +267,19 @@ def test_search_finds_titles_by_the_beginning_of_words_or_by_signs(
     con: Connection, q: str, found: list[int]
 ) -> None:
     for title in TITLES:
-        store.create(con, title, NOW, "ann")
+        queries.create(con, title, NOW, "ann")
     assert [record["title"] for record in _walk(con, "all", q, 2)] == [TITLES[index] for index in found]
 
 
 def test_search_and_status_combine(con: Connection) -> None:
     _expired(con, NOW - DAY, "red one")
-    store.create(con, "red two", NOW, "ann")
+    queries.create(con, "red two", NOW, "ann")
     assert [record["title"] for record in _walk(con, "expired", "red", 50)] == ["red one"]
     assert [record["title"] for record in _walk(con, "active", "red", 50)] == ["red two"]
 
 
 def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection) -> None:
-    store.create(crowd, "record 5 again", NOW, "ann")
+    queries.create(crowd, "record 5 again", NOW, "ann")
     found = [record["title"] for record in _walk(crowd, "all", "record 500", 4)]
     assert found == ["record 5009", *(f"record 500{n}" for n in range(8, -1, -1)), "record 500"]
 
@@ -286,22 +290,24 @@ def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection
 def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
     crowd: Connection, q: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.create(crowd, "record 77 and 500 🔥", NOW, "ann")
+    queries.create(crowd, "record 77 and 500 🔥", NOW, "ann")
     found = []
     for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
-        monkeypatch.setattr(store, "WALKED", walked)
-        monkeypatch.setattr(store, "FAR", far)
-        pages = [store.page(crowd, "all", q, None, limit) for limit in (1, 9, 200)]
-        found.append(pages + [store.page(crowd, "active", q, page.end, 50) for page in pages if page.end])
+        monkeypatch.setattr(search, "WALKS", (walked, far))
+        pages = [search.page(crowd, "all", q=q, limit=limit) for limit in (1, 9, 200)]
+        found.append(
+            pages
+            + [search.page(crowd, "active", q=q, after=page.next, limit=50) for page in pages if page.next]
+        )
     assert found[0] == found[1] == found[2]
 
 
 def test_the_index_is_not_asked_for_a_word_that_is_much_commoner_than_another(crowd: Connection) -> None:
     crowd.query("UPDATE record SET title = title || ' on shelf ' || mod(id, 150)")
     crowd.query("ANALYZE record")  # of prefixes PostgreSQL knows something from a hundred common words on
-    assert store._rare(crowd, ["500", "501", "record"]) == ["500", "501"]
-    source = store.COLLECT_RARE.format(where="true", search=store.BY_LETTERS)
-    sql = "EXPLAIN (FORMAT TEXT) " + store.PAGE.format(source=source, order="id DESC")
+    assert search.rare_words(crowd, ["500", "501", "record"]) == ["500", "501"]
+    source = f"{ALL.indexed(search.BY_RARE_WORDS)} WHERE {search.BY_LETTERS}"
+    sql = "EXPLAIN (FORMAT TEXT) " + search.page_sql(source, ALL.order)
     rows = crowd.query(sql, limit=50, q="record 500", rare="500", parts=["%record%", "%500%"])
     plan = "\n".join(row[0] for row in rows)
     assert "record_title_words" in plan and "Index Cond" in plan, plan
@@ -313,38 +319,30 @@ def test_the_index_is_not_asked_for_a_word_that_is_much_commoner_than_another(cr
     [("all", "record_pkey"), ("active", "record_due"), ("expired", "record_stale")],
 )
 def test_a_page_comes_from_the_index_of_its_order(crowd: Connection, status: Status, index: str) -> None:
-    which, order, beyond = store.LISTS[status]
-    keys: dict[str, object] = {"after_id": 5000} | ({} if status == "all" else {"after_date": NOW})
-    for source in (store.PLAIN, store.WALK):
-        sql = store.PAGE.format(
-            source=source.format(
-                where=f"{which} AND {beyond}", order=order, search=store.BY_SIGNS, walked=store.WALKED
-            ),
-            order=order,
-        )
-        q = {"q": "x"} if source == store.WALK else {}
-        assert indexes_of(crowd, sql, limit=50, **keys, **q) == {index}
+    first = search.LISTS[status]
+    rows = SortedList("record", f"{first.where} AND {search.AFTER[status]}", first.order)
+    for source in (rows.all(), rows.first(2_000, search.BY_SIGNS)):
+        sql = search.page_sql(source, rows.order)
+        assert indexes_of(crowd, sql, limit=50, after_id=5000, after_date=NOW, q="x") == {index}
 
 
 def test_a_rare_word_comes_from_the_index_of_words(crowd: Connection) -> None:
-    source = store.COLLECT.format(where="true", search=store.BY_WORDS)
-    sql = store.PAGE.format(source=source, order="id DESC")
+    sql = search.page_sql(ALL.indexed(search.BY_WORDS), ALL.order)
     assert indexes_of(crowd, sql, limit=50, q="nothing") == {"record_title_words"}
 
 
 @pytest.mark.parametrize("q", ["🔥", "%", " . 🧨"])
 def test_signs_come_from_the_index_of_signs(crowd: Connection, q: str) -> None:
-    source = store.COLLECT.format(where="true", search=store.BY_SIGNS)
-    sql = store.PAGE.format(source=source, order="id DESC")
+    sql = search.page_sql(ALL.indexed(search.BY_SIGNS), ALL.order)
     assert indexes_of(crowd, sql, limit=50, q=q) == {"record_title_signs"}
 
 
 def _walk(con: Connection, status: Status, q: str | None, limit: int) -> list[dict[str, object]]:
     walked, after = [], None
     while True:
-        page = store.page(con, status, q, after, limit)
+        page = search.page(con, status, q=q, after=after, limit=limit)
         walked += json.loads(page.items)
-        after = page.end
+        after = page.next
         if after is None:
             return walked
 
@@ -364,6 +362,6 @@ def _fill(con: Connection, count: int, is_expired: bool) -> None:
 
 
 def _expired(con: Connection, expiry: datetime, title: str = "x") -> int:
-    record_id, _ = store.create(con, title, expiry, "ann")
+    record_id, _ = queries.create(con, title, expiry, "ann")
     con.query("UPDATE record SET is_expired = true WHERE id = :id", id=record_id)
     return record_id
