@@ -96,7 +96,7 @@ def test_a_message_that_sqs_refuses_alone_is_told_and_the_others_go_out(
 def test_jobs_take_turns_whatever_the_backlog_of_one(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redelivery, "MOST", 40)
+    monkeypatch.setattr(redelivery, "MAX_MESSAGES_PER_PASS", 40)
     put_waiting(con, "record-expiry", 100, days=3)
     put_waiting(con, "db-cleanup", 15)
     assert redelivery.send_due(con, con.now()) == 40
