@@ -7,12 +7,12 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.peers.protocol import seconds, serve
+from slowmatch.aws import sqs
 from slowmatch.db import connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs import serve as serve_job
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.lifecycle import messages
 
 JOB = "noop"
 JOBS[JOB] = Job(JOB, "Does nothing.", max_running=None)
@@ -79,5 +79,5 @@ def _events(batch: int) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    messages.sqs = Queue  # type: ignore[assignment]
+    sqs.client = Queue  # type: ignore[assignment]
     serve({"fill": fill, "work": work, "enqueue": put})

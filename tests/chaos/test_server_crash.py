@@ -11,14 +11,13 @@ import pytest
 
 from local.environment import DATABASE
 from local.services.cluster import USERNAME
-from slowmatch.aws import secrets
+from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, migrate
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish as endings
-from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings
 from tests.chaos.database import Database, started
@@ -48,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def post(monkeypatch: pytest.MonkeyPatch) -> Post:
     post = Post()
-    monkeypatch.setattr(messages, "sqs", lambda: post)
+    monkeypatch.setattr(sqs, "client", lambda: post)
     return post
 
 

@@ -31,8 +31,7 @@ from benchmarks.harness.figures import figure
 from benchmarks.harness.record import Record, Taken
 from benchmarks.harness.words import duration, number
 from local import ROOT
-from slowmatch.aws import secrets
-from slowmatch.jobs.lifecycle import messages
+from slowmatch.aws import secrets, sqs
 from slowmatch.settings import Settings
 
 PEERS = sorted(folder.parent.name for folder in ROOT.glob("benchmarks/peers/*/requirements.in"))
@@ -170,13 +169,13 @@ def test_slowmatch_finds_its_settings_its_secret_and_its_queues(monkeypatch: pyt
         config = Settings.from_env(env)
         assert (config.db_name, config.db_port, config.auth) == ("bench_1", 5432, "local")
         assert secrets.read(config.db_secret_arn, "username", "password")["password"] == "two"
-        sqs = messages.sqs.__wrapped__()
+        client = sqs.client.__wrapped__()
         address = config.queue_url_prefix + "db-cleanup"
-        sent = sqs.send_message_batch(QueueUrl=address, Entries=[{"Id": "1", "MessageBody": "é"}])
+        sent = client.send_message_batch(QueueUrl=address, Entries=[{"Id": "1", "MessageBody": "é"}])
         assert (len(sent["Successful"]), sent.get("Failed", [])) == (1, [])
-        assert sqs.send_message(QueueUrl=address, MessageBody="two")["MessageId"]
+        assert client.send_message(QueueUrl=address, MessageBody="two")["MessageId"]
         assert aws.messages == {address: 2}
-        sqs.close()
+        client.close()
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import JOBS, enqueue
@@ -24,9 +25,9 @@ PAGES += ["recurring", "workers", "analytics", "activity"]
 @pytest.fixture(autouse=True)
 def fresh_depths() -> Iterator[None]:
     """Figures of queues are kept for seconds, and tests are faster than that."""
-    messages.sqs.cache_clear()
+    sqs.client.cache_clear()
     yield
-    messages.sqs.cache_clear()
+    sqs.client.cache_clear()
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: Non
 
 
 def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
-    config = messages.sqs().meta.config
+    config = sqs.client().meta.config
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) <= 10  # of 29
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import Cancelled, Context, Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import runs
 from tests.integration.console.conftest import Browse, Page
 from tests.integration.jobs.conftest import Queues, Work
@@ -22,10 +22,10 @@ UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
 @pytest.fixture
 def work(con: Connection, lambda_context: Any) -> Iterator[Work]:
-    messages.sqs.cache_clear()
+    sqs.client.cache_clear()
     Queues()
     yield Work(con, lambda_context, JOBS["record-expiry"])
-    messages.sqs.cache_clear()
+    sqs.client.cache_clear()
 
 
 def words(page: Page, start: str = "<main", end: str = "</main>") -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import Context
 from slowmatch.jobs.catalog import JOBS
@@ -153,9 +154,9 @@ class Queues:
 
 @pytest.fixture
 def queues(con: Connection) -> Iterator[Queues]:
-    messages.sqs.cache_clear()
+    sqs.client.cache_clear()
     yield Queues()
-    messages.sqs.cache_clear()
+    sqs.client.cache_clear()
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import messages
 from tests.integration.jobs.crew import SPECS
 from tests.integration.jobs.house import START, House
 from tests.integration.jobs.interleaved import Clock, Post
@@ -22,7 +22,7 @@ def houses(con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
     clock = Clock(START)
     post = Post(clock)
     monkeypatch.setattr(Connection, "now", lambda con: clock.look())
-    monkeypatch.setattr(messages, "sqs", lambda: post)
+    monkeypatch.setattr(sqs, "client", lambda: post)
     for name, spec in SPECS.items():
         monkeypatch.setitem(JOBS, name, spec)
 

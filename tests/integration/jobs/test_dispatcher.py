@@ -93,7 +93,7 @@ def test_a_queue_that_takes_nothing_leaves_the_run_to_the_dispatcher(
     monkeypatch.setattr(redelivery, "BATCH", 1)
     enqueue(con, "record-expiry")
     with pytest.raises(
-        PartlyFailed, match="record-expiry: its queue takes no messages: The specified queue does"
+        PartlyFailed, match="record-expiry: the queue rejects all messages: The specified queue does"
     ):
         redelivery.send_due(con, con.now())
     monkeypatch.setattr(messages, "url", real)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped, unused-ignore]
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import enqueue
@@ -21,7 +22,7 @@ from tests.integration.jobs.conftest import Queues, Work, put_waiting
 def sent_to(monkeypatch: pytest.MonkeyPatch, refusing: str = "") -> list[str]:
     """The job of each call that sends messages to a queue from now on; the queue of `refusing` takes none."""
     called: list[str] = []
-    real = messages.sqs().send_message_batch
+    real = sqs.client().send_message_batch
 
     def send(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
         job = QueueUrl.removeprefix(settings().queue_url_prefix)
@@ -32,7 +33,7 @@ def sent_to(monkeypatch: pytest.MonkeyPatch, refusing: str = "") -> list[str]:
             )
         return real(QueueUrl=QueueUrl, Entries=Entries)
 
-    monkeypatch.setattr(messages.sqs(), "send_message_batch", send)
+    monkeypatch.setattr(sqs.client(), "send_message_batch", send)
     return called
 
 
@@ -68,7 +69,7 @@ def test_a_queue_that_refuses_is_asked_once_a_pass_and_holds_up_nobody(
         redelivery.send_due(con, con.now())
     assert caught.value.done == 30 and called.count("record-expiry") == 1
     assert caught.value.problems == {
-        "record-expiry": "its queue takes no messages: you may not send (AccessDenied)"
+        "record-expiry": "the queue rejects all messages: you may not send (AccessDenied)"
     }
     assert con.query("SELECT count(*) FROM job_run WHERE job = 'record-expiry' AND message_at IS NULL") == [
         [600]
@@ -83,8 +84,10 @@ def test_a_message_that_sqs_refuses_alone_is_told_and_the_others_go_out(
     def throttle(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
         return {"Failed": [{"Id": Entries[0]["Id"], "Code": "Throttled", "SenderFault": False}]}
 
-    monkeypatch.setattr(messages.sqs(), "send_message_batch", throttle)
-    with pytest.raises(PartlyFailed, match="record-expiry: its queue refused a message: Throttled") as caught:
+    monkeypatch.setattr(sqs.client(), "send_message_batch", throttle)
+    with pytest.raises(
+        PartlyFailed, match="record-expiry: the queue rejected a message: Throttled"
+    ) as caught:
         redelivery.send_due(con, con.now())
     assert caught.value.done == 9
     assert con.query("SELECT count(*) FROM job_run WHERE message_at IS NULL") == [[16]]

@@ -10,10 +10,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from slowmatch.aws import sqs
 from slowmatch.jobs import JOBS
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.dispatcher.duty import PartlyFailed
-from slowmatch.jobs.lifecycle import messages, promotion
+from slowmatch.jobs.lifecycle import promotion
 from tests.integration.jobs.crew import Crew
 from tests.integration.jobs.promises import WAITING, Runs
 
@@ -89,7 +90,7 @@ class Upkeep(Crew):
 
     def check_messages(self, now: datetime) -> None:
         """What is due within SQS's delay has a message on its way, and no other is overdue."""
-        soon = now + timedelta(seconds=messages.MAX_DELAY_SECONDS)
+        soon = now + timedelta(seconds=sqs.MAX_DELAY_SECONDS)
         for run in self.runs().values():
             if run.state in WAITING and run.due_at <= soon:
                 assert run.message_at and run.message_at > now - redelivery.RESEND_AFTER

@@ -10,10 +10,10 @@ import pytest
 
 from dispatcher import app as dispatcher
 from notifier.app import handler
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import messages as jobs_queue
-from slowmatch.notifications import queue, topic
+from slowmatch.notifications import topic
 from slowmatch.settings import settings
 from tests.conftest import STACK
 from tests.receiver import Receiver, receiving
@@ -111,22 +111,22 @@ def receiver() -> Iterator[Receiver]:
 def telling(
     con: Connection, receiver: Receiver, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Telling]:
-    sqs, sns, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
+    queues, sns, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
     for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify", "topic"):
-        sqs.create_queue(QueueName=f"{STACK}-{name}")
+        queues.create_queue(QueueName=f"{STACK}-{name}")
     made = sns.create_topic(Name=f"{STACK}-notify")["TopicArn"]
-    url = sqs.get_queue_url(QueueName=f"{STACK}-topic")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url = queues.get_queue_url(QueueName=f"{STACK}-topic")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=made, Protocol="sqs", Endpoint=arn)
     secret = secrets.create_secret(Name="notify", SecretString="[]")["ARN"]
     monkeypatch.setenv("NOTIFY_TOPIC_ARN", made)
     monkeypatch.setenv("NOTIFY_SECRET_ARN", secret)
     monkeypatch.setenv("CONSOLE_URL", "https://console.example.com")
-    for remembered in (settings, topic.sns, queue.sqs, jobs_queue.sqs):
+    for remembered in (settings, topic.sns, sqs.client):
         remembered.cache_clear()
-    own = sqs.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"]
+    own = queues.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"]
     yield Telling(con, receiver, lambda_context, secret, made, url, own)
     sns.delete_topic(TopicArn=made)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    for remembered in (settings, topic.sns, queue.sqs, jobs_queue.sqs):
+    for remembered in (settings, topic.sns, sqs.client):
         remembered.cache_clear()

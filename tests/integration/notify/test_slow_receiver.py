@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from notifier import deliver as delivering
+from slowmatch.aws import sqs
 from slowmatch.notifications import Destination, delivery, queue
 from slowmatch.notifications.sender import Answer
 from tests.conftest import LambdaContext
@@ -92,7 +93,7 @@ def simulated(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim
     notifier = SimulatedNotifier(telling, 8 * SECOND)
     with monkeypatch.context() as patched:
         patched.setattr(telling.con, "now", lambda: notifier.at)
-        patched.setattr(queue, "sqs", lambda: notifier)
+        patched.setattr(sqs, "client", lambda: notifier)
         patched.setattr(delivering, "post", notifier.post)
         telling.to(telling.webhook())
         yield notifier

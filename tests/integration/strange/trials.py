@@ -15,12 +15,11 @@ import console.app
 import jobs_api.app
 import records_api.app
 from console.web import flash, sign_in_attempts
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.jobs.catalog import JOBS as JOB_SPECS
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.notifications import queue as deliveries
 from tests.conftest import STACK, request_context
 from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, crashes, knock, may_start, runs
 from tests.integration.strange.mutations import broken, mutated, samples, some_text
@@ -164,11 +163,9 @@ def trying(con: Connection, lambda_context: Any, number: int) -> Iterator[Trials
     """All that the functions need to be invoked is there; nobody listens for mail."""
     for name in (*JOB_SPECS, *(f"{job}-dead" for job in JOB_SPECS), "notify"):
         boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
-    for remembered in (messages.sqs, deliveries.sqs):
-        remembered.cache_clear()
+    sqs.client.cache_clear()
     yield Trials(con, lambda_context, number)
-    for remembered in (messages.sqs, deliveries.sqs):
-        remembered.cache_clear()
+    sqs.client.cache_clear()
 
 
 def _or_broken(token: str) -> SearchStrategy[str]:

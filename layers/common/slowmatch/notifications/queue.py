@@ -1,21 +1,15 @@
 """SQS: a message says that something waits for a destination. If one is lost, the dispatcher sends another."""
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
 
-from slowmatch.aws.clients import client
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.settings import settings
-from slowmatch.telemetry import logger
 
 NAME = "notify"
-MAX_DELAY_SECONDS = 900
 RESEND_AFTER = timedelta(minutes=10)
 
 
@@ -28,45 +22,17 @@ class Pointer:
     due_at: datetime
 
 
-@cache
-def sqs() -> Any:
-    return client("sqs")
-
-
 def send(pointers: Sequence[Pointer], now: datetime, deadline: Deadline = NEVER) -> int:
-    """Send a message for each, and return how many SQS took by the deadline; the dispatcher finds the others.
-
-    A queue that takes none of ten is asked no further.
-    """
-    sent = 0
-    for start in range(0, len(pointers), 10):
-        taken = 0 if deadline.is_over else _send(pointers[start : start + 10], now)
-        if not taken:
-            break
-        sent += taken
-    return sent
-
-
-def _send(batch: Sequence[Pointer], now: datetime) -> int:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    address = settings().queue_url_prefix + NAME
-    entries = [
-        {
-            "Id": str(number),
-            "MessageBody": json.dumps(
-                {"notification": pointer.notification, "destination": pointer.destination}
-            ),
-            "DelaySeconds": min(max(math.ceil((pointer.due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS),
-        }
-        for number, pointer in enumerate(batch)
+    """Send a message for each, and return how many SQS took by the deadline; the dispatcher finds the others."""
+    messages = [
+        sqs.Message(
+            str(number),
+            {"notification": pointer.notification, "destination": pointer.destination},
+            sqs.delay_seconds(pointer.due_at, now),
+        )
+        for number, pointer in enumerate(pointers)
     ]
-    try:
-        refused = sqs().send_message_batch(QueueUrl=address, Entries=entries).get("Failed", [])
-    except (BotoCoreError, ClientError) as error:
-        logger.warning(f"queue {address} took no message: {error}; the dispatcher will send again")
-        return 0
-    return len(batch) - len(refused)
+    return len(messages) - len(sqs.send(settings().queue_url_prefix + NAME, messages, deadline).ids)
 
 
 def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
@@ -99,7 +65,7 @@ def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> 
         RETURNING delivery.notification_id::text, delivery.destination, due.at
         """,
         now=now,
-        horizon=now + timedelta(seconds=MAX_DELAY_SECONDS),
+        horizon=now + timedelta(seconds=sqs.MAX_DELAY_SECONDS),
         overdue=now - RESEND_AFTER,
     )
     return send([Pointer(*row) for row in rows], now, deadline)

@@ -12,9 +12,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
-from slowmatch.aws import secrets
+from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, connection, migrate
-from slowmatch.jobs.lifecycle import messages
 from slowmatch.settings import Settings, settings
 from slowmatch.testing.job_tester import STACK, JobTester
 from slowmatch.testing.postgres import Postgres, free_port, running
@@ -91,7 +90,7 @@ def job_tester(
     for name, value in {**_CONFIGURATION, **_OTHERS, **ports, "DB_NAME": slowmatch_database}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known, name))
-    monkeypatch.setattr(messages, "sqs", _FakeSqs)
+    monkeypatch.setattr(sqs, "client", _FakeSqs)
     settings.cache_clear()
     connection.cache_clear()
     con = connection()

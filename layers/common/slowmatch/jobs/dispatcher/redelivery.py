@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch import telemetry
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
@@ -39,7 +40,7 @@ def send_due(con: Connection, now: datetime, resend_all: bool = False, deadline:
     outcome = _send_round(con, [job for job, is_time in probes.items() if is_time], 1, now, deadline)
     sent, refused = outcome.sent, outcome.refused
     jobs = [job for job in _in_turn(now) if job not in probes]
-    each = messages.BATCH  # first one call a queue: that is all that one which refuses costs
+    each = sqs.MAX_BATCH  # first one call a queue: that is all that one which refuses costs
     while jobs and sent < MOST and not deadline.is_over:
         each = min(each, max(1, (MOST - sent) // len(jobs)))
         outcome = _send_round(con, jobs, each, now, deadline)
@@ -65,7 +66,7 @@ def _send_round(con: Connection, jobs: list[str], each: int, now: datetime, dead
     """Send messages for up to `each` runs of every job, those of the first job first."""
     if not jobs:
         return _Round(0, Counter(), {})
-    horizon = now + timedelta(seconds=messages.MAX_DELAY_SECONDS)
+    horizon = now + timedelta(seconds=sqs.MAX_DELAY_SECONDS)
     rows = con.query(
         _DUE, jobs=to_json(jobs), each=each, now=now, horizon=horizon, overdue=now - RESEND_AFTER
     )

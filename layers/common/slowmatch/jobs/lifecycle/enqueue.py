@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection, OtherConnection
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.ids import new_run_id
@@ -46,7 +47,7 @@ def enqueue(
     digest = None if idempotency_key is None else request_digest or _digest(job, accepted, due_at)
     now = con.now()
     due = due_at if due_at and due_at > now else now
-    near = due <= now + timedelta(seconds=messages.MAX_DELAY_SECONDS)
+    near = due <= now + timedelta(seconds=sqs.MAX_DELAY_SECONDS)
     rows = con.query(
         """
         WITH created AS (

@@ -1,26 +1,19 @@
 """SQS: messages are pointers to runs. The truth is in PostgreSQL, so a lost message is only late."""
 
-import json
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from slowmatch.aws.clients import client, refusal
+from slowmatch.aws import sqs
 from slowmatch.db import Connection, OtherConnection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
-MAX_DELAY_SECONDS = 900
-"""SQS's longest DelaySeconds; what is due later is sent by the dispatcher."""
-BATCH = 10
-"""The most messages that SQS takes in one call."""
 DEPTHS_KEPT_SECONDS = 5
 
 
@@ -59,52 +52,23 @@ def deliver(
     by_job: dict[str, list[Pointer]] = {}
     for pointer in pointers:
         by_job.setdefault(pointer.job, []).append(pointer)
-    for job, messages in by_job.items():
-        is_open = job in JOBS
-        for start in range(0, len(messages), BATCH):
-            batch = messages[start : start + BATCH]
-            is_open = is_open and not deadline.is_over
-            left = _send(job, batch, now, done.refused) if is_open else [each.run_id for each in batch]
-            is_open = len(left) < len(batch)
-            unsent += left
+    for job, waiting in by_job.items():
+        if job not in JOBS:
+            unsent += [pointer.run_id for pointer in waiting]
+            continue
+        left = sqs.send(url(job), [_message(pointer, now) for pointer in waiting], deadline)
+        unsent += left.ids
+        if left.reason is not None:
+            done.refused[job] = left.reason
     if unsent:
         con.query("UPDATE job_run SET message_at = NULL WHERE id = ANY(CAST(:ids AS uuid[]))", ids=unsent)
     done.sent = len(pointers) - len(unsent)
     return done
 
 
-@cache
-def sqs() -> Any:
-    return client("sqs")
-
-
-def _send(job: str, batch: Sequence[Pointer], now: datetime, refused: dict[str, str]) -> list[str]:
-    """The runs whose message was not taken; the reason is added to `refused`."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    entries = [
-        {
-            "Id": str(number),
-            "MessageBody": json.dumps({"run_id": pointer.run_id, "attempt": pointer.attempt}),
-            "DelaySeconds": _delay(pointer.due_at, now),
-        }
-        for number, pointer in enumerate(batch)
-    ]
-    try:
-        failed = sqs().send_message_batch(QueueUrl=url(job), Entries=entries).get("Failed", [])
-    except (BotoCoreError, ClientError) as error:
-        refused[job] = f"its queue takes no messages: {refusal(error)}"
-        failed = entries
-    else:
-        for entry in failed:
-            refused[job] = f"its queue refused a message: {entry.get('Message') or entry.get('Code')}"
-    if failed:
-        logger.warning(f"queue {url(job)}: {refused[job]}; the dispatcher will send again")
-    return [batch[int(entry["Id"])].run_id for entry in failed]
-
-
-def _delay(due_at: datetime, now: datetime) -> int:
-    return min(max(math.ceil((due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS)
+def _message(pointer: Pointer, now: datetime) -> sqs.Message:
+    body = {"run_id": pointer.run_id, "attempt": pointer.attempt}
+    return sqs.Message(pointer.run_id, body, sqs.delay_seconds(pointer.due_at, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +84,7 @@ class Depths:
 
 def depths() -> Depths:
     """How many messages there are, by SQS's approximate figures, at most five seconds old."""
-    client, now = sqs(), time.monotonic()
+    client, now = sqs.client(), time.monotonic()
     if _read and _read[-1][0] is client and now - _read[-1][1] < DEPTHS_KEPT_SECONDS:
         return _read[-1][2]
     found = _depths()
@@ -155,7 +119,9 @@ def _depth(name: str) -> dict[str, int] | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer = sqs().get_queue_attributes(QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values()))
+        answer = sqs.client().get_queue_attributes(
+            QueueUrl=url(name), AttributeNames=list(_ATTRIBUTES.values())
+        )
     except (BotoCoreError, ClientError) as error:
         logger.error(f"queue {url(name)} cannot be read: {error}")
         return None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch import notifications, telemetry
+from slowmatch.aws import sqs
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.definition import MAX_JSON_BYTES
 from slowmatch.jobs.lifecycle import claim as claims
@@ -94,7 +95,7 @@ def carry_out(context: Context, handler: Handler, ahead: finish.Ahead | None = N
 
 def message_time(due_at: datetime | None, now: datetime) -> datetime | None:
     """When the message of a run due then becomes visible; None when the dispatcher has to send it later."""
-    if due_at is None or due_at > now + timedelta(seconds=messages.MAX_DELAY_SECONDS):
+    if due_at is None or due_at > now + timedelta(seconds=sqs.MAX_DELAY_SECONDS):
         return None
     return max(due_at, now)
 

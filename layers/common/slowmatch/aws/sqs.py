@@ -1,0 +1,85 @@
+"""SQS: the one client, and the one sender of messages."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from slowmatch.aws import clients
+from slowmatch.deadline import NEVER, Deadline
+from slowmatch.telemetry import logger
+
+MAX_DELAY_SECONDS = 900
+"""The longest delay that SQS accepts for a message."""
+MAX_BATCH = 10
+"""The most messages that SQS accepts in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`id` is the sender's own name for the message; `body` is sent as JSON."""
+
+    id: str
+    body: dict[str, Any]
+    delay_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """The ids of the messages that SQS did not take, and why it rejected one; None if only time ran out."""
+
+    ids: list[str]
+    reason: str | None
+
+
+@cache
+def client() -> Any:
+    return clients.client("sqs")
+
+
+def delay_seconds(due_at: datetime, now: datetime) -> int:
+    """The seconds until `due_at`, as far as SQS can delay a message."""
+    return min(max(math.ceil((due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS)
+
+
+def send(url: str, messages: Sequence[Message], deadline: Deadline = NEVER) -> Unsent:
+    """Send the messages in batches, until SQS rejects a whole batch or the deadline is over."""
+    rejected: dict[str, str] = {}
+    start = 0
+    while start < len(messages) and not deadline.is_over:
+        batch = messages[start : start + MAX_BATCH]
+        start += MAX_BATCH
+        reasons = _send_batch(url, batch)
+        rejected |= reasons
+        if len(reasons) == len(batch):
+            break
+    reason = next(reversed(rejected.values()), None)
+    return Unsent([*rejected, *(message.id for message in messages[start:])], reason)
+
+
+def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str]:
+    """Return the id of each message that SQS rejected, and why."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    entries = [
+        {"Id": str(number), "MessageBody": json.dumps(message.body), "DelaySeconds": message.delay_seconds}
+        for number, message in enumerate(batch)
+    ]
+    try:
+        failed = client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
+    except (BotoCoreError, ClientError) as error:
+        reason = f"the queue rejects all messages: {clients.refusal(error)}"
+        reasons = {message.id: reason for message in batch}
+    else:
+        reasons = {
+            batch[
+                int(entry["Id"])
+            ].id: f"the queue rejected a message: {entry.get('Message') or entry.get('Code')}"
+            for entry in failed
+        }
+    for reason in set(reasons.values()):
+        logger.warning(f"{url}: {reason}; the dispatcher will send it again")
+    return reasons
