@@ -22,7 +22,7 @@ from slowmatch.http.auth.identity import Role
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.queries import overview
 from slowmatch.jobs.queries.removed_jobs import in_words
-from slowmatch.notifications.trouble import trouble
+from slowmatch.notifications.publishing import find_problem
 from slowmatch.telemetry import logger
 
 Part = dict[str, Any]
@@ -138,7 +138,7 @@ def _jobs() -> Part:
 
 def _notifications() -> Part:
     con = connection()
-    problem = trouble(con, con.now())
+    problem = find_problem(con, con.now())
     return {"ok": problem is None} | ({"detail": problem} if problem else {})
 
 

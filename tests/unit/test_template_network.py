@@ -6,8 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from slowmatch.mail.config import transport_from
 from slowmatch.mail.smtp import Smtp
+from slowmatch.mail.transport import transport_from
 from slowmatch.settings import Settings
 from tests.sam import aws_limits, template
 from tests.sam.evaluated import REGION, Stack

@@ -68,7 +68,7 @@ class Settings:
 
     notify_topic_arn: str | None
     notify_secret_arn: str | None
-    notify_fold_after: int
+    notify_digest_after: int
     console_url: str | None
 
     @classmethod
@@ -113,7 +113,7 @@ class Settings:
             session_hours=read.number("SESSION_HOURS", 1, 720, default=8),
             notify_topic_arn=read.optional("NOTIFY_TOPIC_ARN"),
             notify_secret_arn=read.optional("NOTIFY_SECRET_ARN"),
-            notify_fold_after=read.number("NOTIFY_FOLD_AFTER", 1, 1000, default=3),
+            notify_digest_after=read.number("NOTIFY_DIGEST_AFTER", 1, 1000, default=3),
             console_url=read.console_url("CONSOLE_URL"),
         )
         if settings.db_tls == "disable" and not is_loopback(settings.db_host):

@@ -71,14 +71,14 @@ def test_a_day_ends_at_its_midnight_or_now(mailbox: Mailbox, run: Any, half_past
 def test_a_run_that_is_deleted_sends_no_more(
     mailbox: Mailbox, run: Any, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = sent_log.sent
+    mark_sent = sent_log.mark_sent
 
-    def sent_and_deleted(con: Connection, *mail: Any) -> None:
-        sent(con, *mail)
+    def mark_sent_and_delete(con: Connection, *mail: Any, now: datetime) -> None:
+        mark_sent(con, *mail, now=now)
         ((run_id,),) = con.query("SELECT id::text FROM job_run")
         runs.change(con, "delete", ids=[run_id], actor="ann")
 
-    monkeypatch.setattr(sent_log, "sent", sent_and_deleted)
+    monkeypatch.setattr(sent_log, "mark_sent", mark_sent_and_delete)
     run()
     assert mailbox.taken == ["one@example.com"]
 
@@ -128,9 +128,9 @@ def test_a_retry_of_a_persons_run_is_about_the_day_on_which_it_began(
 def test_a_day_to_come_is_refused_and_leaves_that_day_its_summary(
     mailbox: Mailbox, run: Any, con: Connection, days: int
 ) -> None:
-    with pytest.raises(AttemptFailed, match=r"is still to come; no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"is in the future; no retry follows"):
         run(day=f"{con.now() + days * DAY:%Y-%m-%d}")
-    with pytest.raises(AttemptFailed, match=r"9999-12-31 is still to come; no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"9999-12-31 is in the future; no retry follows"):
         run(day="9999-12-31")
     assert con.query("SELECT count(*) FROM mail_outbox") == [[0]]
 

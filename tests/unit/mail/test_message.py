@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from slowmatch.mail import Message, Refused, message_id
+from slowmatch.mail.errors import Refused
+from slowmatch.mail.message import Message, make_message_id
 
 Build = Callable[..., Message]
 
@@ -70,10 +71,10 @@ def test_a_date_without_an_offset_is_refused(a_message: Build) -> None:
 
 def test_the_same_parts_make_the_same_message_id_and_others_another() -> None:
     sender = "slowmatch@example.com"
-    first = message_id(sender, "daily-summary", "2025-03-04", "one@example.com")
-    assert first == message_id(sender, "daily-summary", "2025-03-04", "one@example.com")
-    assert first != message_id(sender, "daily-summary", "2025-03-04", "two@example.com")
-    assert message_id(sender, "ab", "c") != message_id(sender, "a", "bc")
+    first = make_message_id(sender, "daily-summary", "2025-03-04", "one@example.com")
+    assert first == make_message_id(sender, "daily-summary", "2025-03-04", "one@example.com")
+    assert first != make_message_id(sender, "daily-summary", "2025-03-04", "two@example.com")
+    assert make_message_id(sender, "ab", "c") != make_message_id(sender, "a", "bc")
     assert re.fullmatch(r"<[0-9a-f]{40}@example\.com>", first)
 
 
@@ -91,7 +92,7 @@ def test_what_is_no_plain_address_is_refused_naming_the_setting(a_message: Build
     with pytest.raises(Refused, match=r"^MAIL_RECIPIENTS has "):
         a_message(recipient=address)
     with pytest.raises(Refused, match=r"^MAIL_SENDER has "):
-        message_id(address, "daily-summary")
+        make_message_id(address, "daily-summary")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,11 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from slowmatch.mail import Message, Refused, Smtp, Undelivered, open_transport, send
+from slowmatch.mail.errors import Refused, Undelivered
+from slowmatch.mail.message import Message
+from slowmatch.mail.smtp import Smtp
+from slowmatch.mail.transport import open_transport
+from tests.unit.mail.conftest import send
 from tests.unit.mail.server import DROP, STALL, serving, talking
 
 Build = Callable[..., Message]
@@ -50,7 +54,10 @@ def test_starttls_encrypts_before_the_password_is_sent(
     a_message: Build, server_tls: ssl.SSLContext, host: str
 ) -> None:
     with serving(starttls=server_tls, login=LOGIN) as server:
-        send(a_message(), Smtp(host, server.port, "starttls", *LOGIN, timeout_seconds=5))
+        send(
+            a_message(),
+            Smtp(host=host, port=server.port, username=LOGIN[0], password=LOGIN[1], timeout_seconds=5),
+        )
     assert len(server.envelopes) == 1
     assert (server.encrypted, server.authenticated) == (True, True)
 
@@ -80,7 +87,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 def test_a_certificate_for_another_name_is_refused(a_message: Build, server_tls: ssl.SSLContext) -> None:
     with (
         serving(tls=server_tls, address="127.0.0.2") as server,
-        pytest.raises(Refused, match=r"not valid for.*SMTP_HOST, which has to be the name"),
+        pytest.raises(Refused, match=r"not valid for.*SMTP_HOST, which must be the name"),
     ):
         send(a_message(), plain(server.port, security="tls", host="127.0.0.2"))
 
@@ -98,18 +105,18 @@ def test_tls_to_a_server_that_speaks_plain_text_names_the_setting(a_message: Bui
 
 @pytest.mark.parametrize("host", ["mail.example.com", "10.0.0.1", "localhost.example.com"])
 def test_plain_text_is_for_this_machine_only(host: str) -> None:
-    with pytest.raises(Refused, match=r"SMTP_SECURITY: 'none'.*this machine only"):
-        Smtp(host, 25, "none")
+    with pytest.raises(Refused, match=r"SMTP_SECURITY: 'none' is allowed only for a server on this machine"):
+        Smtp(host=host, port=25, security="none")
 
 
 @pytest.mark.parametrize(("username", "password"), [("slowmatch", None), (None, "secret")])
 def test_half_of_a_login_is_refused(username: str | None, password: str | None) -> None:
     with pytest.raises(Refused, match="both a username and a password"):
-        Smtp("localhost", 25, "none", username, password)
+        Smtp(host="localhost", port=25, security="none", username=username, password=password)
 
 
 def test_the_password_is_not_in_what_gets_logged() -> None:
-    assert LOGIN[1] not in repr(Smtp("mail.example.com", 587, "starttls", *LOGIN))
+    assert LOGIN[1] not in repr(Smtp(host="mail.example.com", port=587, username=LOGIN[0], password=LOGIN[1]))
 
 
 @pytest.mark.usefixtures("trusted")
@@ -127,7 +134,7 @@ def test_a_server_that_wants_a_login_and_gets_none_says_so(
 ) -> None:
     with (
         serving(starttls=server_tls, login=LOGIN) as server,
-        pytest.raises(Refused, match=r"530 .*SMTP_SECRET_ARN, the server wants"),
+        pytest.raises(Refused, match=r"530 .*SMTP_SECRET_ARN: the server requires"),
     ):
         send(a_message(), plain(server.port, security="starttls"))
 
@@ -157,10 +164,10 @@ def test_a_login_that_is_refused_for_now_is_tried_again_later(a_message: Build) 
 def test_a_5xx_reply_is_final_and_a_4xx_reply_is_not(a_message: Build, stage: str, look_at: str) -> None:
     with serving() as server, open_transport(plain(server.port)) as post:
         server.behaviour[stage] = "550 5.7.1 We do not like you"
-        with pytest.raises(Refused, match=rf"said: 550 5\.7\.1 We do not like you\. Look at {look_at}"):
+        with pytest.raises(Refused, match=rf"answered: 550 5\.7\.1 We do not like you\. Look at {look_at}"):
             post(a_message())
         server.behaviour[stage] = "451 4.7.1 Greylisted, come back"
-        with pytest.raises(Undelivered, match=r"said: 451 4\.7\.1 Greylisted, come back$") as caught:
+        with pytest.raises(Undelivered, match=r"answered: 451 4\.7\.1 Greylisted, come back$") as caught:
             post(a_message())
     assert not caught.value.outcome_unknown
 
@@ -215,7 +222,10 @@ def test_a_line_lost_after_the_content_may_have_delivered_it_and_says_so(
 
 
 def test_gibberish_instead_of_the_last_reply_leaves_the_outcome_unknown(a_message: Build) -> None:
-    with serving({"END": "what?"}) as server, pytest.raises(Undelivered, match="no answer in SMTP") as caught:
+    with (
+        serving({"END": "what?"}) as server,
+        pytest.raises(Undelivered, match="not a valid SMTP reply") as caught,
+    ):
         send(a_message(), plain(server.port))
     assert caught.value.outcome_unknown
 
@@ -271,12 +281,12 @@ def test_a_host_without_an_address_is_tried_again_and_named(
 
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
     with pytest.raises(Undelivered, match=r"^SMTP server mail\.invalid:587: .*not known.*SMTP_HOST"):
-        send(a_message(), Smtp("mail.invalid", 587, timeout_seconds=5))
+        send(a_message(), Smtp(host="mail.invalid", port=587, timeout_seconds=5))
 
 
 def test_a_host_that_cannot_be_one_is_refused(a_message: Build) -> None:
     with pytest.raises(Refused, match="SMTP_HOST"):
-        send(a_message(), Smtp("a" * 70 + ".example", 587, timeout_seconds=5))
+        send(a_message(), Smtp(host="a" * 70 + ".example", port=587, timeout_seconds=5))
 
 
 def test_a_mail_that_cannot_be_written_reaches_no_server(a_message: Build) -> None:

@@ -7,7 +7,9 @@ from contextlib import suppress
 import pytest
 
 from slowmatch.deadline import hanging_up_after
-from slowmatch.mail import Message, Undelivered, open_transport
+from slowmatch.mail.errors import Undelivered
+from slowmatch.mail.message import Message
+from slowmatch.mail.transport import open_transport
 from tests.unit.mail.server import STALL, serving
 from tests.unit.mail.test_smtp import SHORT, plain
 

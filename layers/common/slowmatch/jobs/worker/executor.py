@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from slowmatch import notifications, telemetry
+from slowmatch import telemetry
 from slowmatch.aws import sqs
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.definition import MAX_JSON_BYTES
@@ -15,6 +15,7 @@ from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish, messages
 from slowmatch.jobs.retry import Permanent, retry_delay
 from slowmatch.jobs.worker.context import Cancelled, Context, Continue, RunLog
+from slowmatch.notifications import publishing
 from slowmatch.text import clean, clean_traceback, to_json
 
 Handler = Callable[[Context], Any]
@@ -165,7 +166,7 @@ def _finish(
     if done.handed_on:
         messages.deliver(con, done.handed_on)
     if done.told:
-        notifications.publish([done.told])
+        publishing.publish([done.told])
     _measure(claim, end, now)
 
 
