@@ -6,12 +6,13 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from local.services.smtp import DROP, STALL
 from slowmatch.mail.errors import Refused, Undelivered
 from slowmatch.mail.message import Message
 from slowmatch.mail.smtp import Smtp
 from slowmatch.mail.transport import open_transport
 from tests.unit.mail.conftest import send
-from tests.unit.mail.server import DROP, STALL, serving, talking
+from tests.unit.mail.server import serving, talking
 
 Build = Callable[..., Message]
 
@@ -163,10 +164,10 @@ def test_a_login_that_is_refused_for_now_is_tried_again_later(a_message: Build) 
 )
 def test_a_5xx_reply_is_final_and_a_4xx_reply_is_not(a_message: Build, stage: str, look_at: str) -> None:
     with serving() as server, open_transport(plain(server.port)) as post:
-        server.behaviour[stage] = "550 5.7.1 We do not like you"
+        server.faults[stage] = "550 5.7.1 We do not like you"
         with pytest.raises(Refused, match=rf"answered: 550 5\.7\.1 We do not like you\. Look at {look_at}"):
             post(a_message())
-        server.behaviour[stage] = "451 4.7.1 Greylisted, come back"
+        server.faults[stage] = "451 4.7.1 Greylisted, come back"
         with pytest.raises(Undelivered, match=r"answered: 451 4\.7\.1 Greylisted, come back$") as caught:
             post(a_message())
     assert not caught.value.outcome_unknown
@@ -175,10 +176,10 @@ def test_a_5xx_reply_is_final_and_a_4xx_reply_is_not(a_message: Build, stage: st
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "END"])
 def test_one_refused_mail_does_not_stand_in_the_way_of_the_next(a_message: Build, stage: str) -> None:
     with serving() as server, open_transport(plain(server.port)) as post:
-        server.behaviour[stage] = "550 No"
+        server.faults[stage] = "550 No"
         with pytest.raises(Refused):
             post(a_message())
-        del server.behaviour[stage]
+        del server.faults[stage]
         server.envelopes.clear()
         post(a_message(recipient="two@example.com"))
     assert [envelope.rcpt_tos for envelope in server.envelopes] == [["two@example.com"]]
@@ -188,10 +189,10 @@ def test_one_refused_mail_does_not_stand_in_the_way_of_the_next(a_message: Build
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "CONTENT", "END", "RSET"])
 def test_a_lost_connection_is_opened_again_for_the_next_mail(a_message: Build, stage: str) -> None:
     with serving() as server, open_transport(plain(server.port)) as post:
-        server.behaviour.update({"MAIL": "550 No", "RSET": DROP} if stage == "RSET" else {stage: DROP})
+        server.faults.update({"MAIL": "550 No", "RSET": DROP} if stage == "RSET" else {stage: DROP})
         with pytest.raises((Undelivered, Refused)):
             post(a_message())
-        server.behaviour.clear()
+        server.faults.clear()
         post(a_message(recipient="two@example.com"))
     assert server.envelopes[-1].rcpt_tos == ["two@example.com"]
     assert server.connections == 2
@@ -244,7 +245,7 @@ def test_a_timeout_says_that_it_was_one(a_message: Build) -> None:
 def test_a_mail_that_was_taken_counts_even_if_the_goodbye_fails(a_message: Build) -> None:
     with serving() as server, open_transport(plain(server.port)) as post:
         receipt = post(a_message())
-        server.behaviour["QUIT"] = DROP
+        server.faults["QUIT"] = DROP
     assert receipt.answer.startswith("250 ")
     assert len(server.envelopes) == 1
 
