@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from daily_summary.render import Rendered, Summary, render
-from slowmatch.aws import secrets
 from slowmatch.jobs import Context, Continue, Permanent, serve
 from slowmatch.mail import sent_log
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
@@ -101,7 +100,7 @@ def _render(context: Context, day: date, end: datetime) -> Rendered:
 
 def _send_all(context: Context, entries: list[Entry], mail: Rendered, results: Results) -> bool:
     """Try every recipient, even if another one fails; False if time is up before the last."""
-    transport = transport_from(context.config, secrets.read)
+    transport = transport_from(context.config)
     with open_transport(transport, context.seconds_left) as send:
         for done, entry in enumerate(entries):
             if context.checkpoint() and done:

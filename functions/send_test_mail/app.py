@@ -4,7 +4,6 @@ from datetime import UTC
 from html import escape
 from typing import Any
 
-from slowmatch.aws import secrets
 from slowmatch.jobs import Context, serve
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, check_address, make_message_id, sender_of
@@ -19,7 +18,7 @@ SUBJECT = "Test mail: it works"
 def send_test_mail(context: Context) -> dict[str, Any]:
     """Try every recipient. If one fails, the run fails; the answers for the others are in its log."""
     recipients = _recipients(context)
-    transport = transport_from(context.config, secrets.read)
+    transport = transport_from(context.config)
     answers, failures = {}, []
     at_start = context.seconds_left()
     limit = min(at_start, MAX_TEST_SECONDS)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from slowmatch.aws import secrets
 from slowmatch.jobs import Context, Continue, Integer, Job, PayloadError, Permanent, Secret, Text, enqueue
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.mail.message import Message, sender_of
@@ -146,7 +145,7 @@ def test_failed_transaction_enqueues_nothing(job_tester: JobTester) -> None:
 
 def test_mails_are_those_of_the_attempt(job_tester: JobTester) -> None:
     def mail(context: Context) -> None:
-        with open_transport(transport_from(context.config, secrets.read), context.seconds_left) as send:
+        with open_transport(transport_from(context.config), context.seconds_left) as send:
             message = Message(
                 sender=sender_of(context.config),
                 sender_name=context.config.mail_sender_name,

@@ -1,5 +1,6 @@
 import pytest
 
+from slowmatch.aws import secrets
 from slowmatch.mail.errors import Refused
 from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Smtp
@@ -28,20 +29,25 @@ def read_secret(arn: str, *keys: str) -> dict[str, str]:
     return {"username": "me", "password": "secret"}
 
 
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "read", read_secret)
+
+
 def smtp(**changes: str) -> Smtp:
-    transport = transport_from(settings(**changes), read_secret)
+    transport = transport_from(settings(**changes))
     assert isinstance(transport, Smtp)
     return transport
 
 
 def test_ses_needs_a_sender_and_nothing_else() -> None:
-    assert transport_from(settings(MAIL_TRANSPORT="ses"), read_secret) == Ses()
+    assert transport_from(settings(MAIL_TRANSPORT="ses")) == Ses()
 
 
 @pytest.mark.parametrize("transport", ["ses", "smtp"])
 def test_without_a_sender_no_mail_can_go_out(transport: str) -> None:
     with pytest.raises(Refused, match=r"^MAIL_SENDER is not set"):
-        transport_from(settings(MAIL_TRANSPORT=transport, MAIL_SENDER=""), read_secret)
+        transport_from(settings(MAIL_TRANSPORT=transport, MAIL_SENDER=""))
 
 
 def test_every_preset_that_the_settings_allow_is_known_and_no_other() -> None:
@@ -116,4 +122,4 @@ def test_port_25_of_this_machine_needs_no_warning(caplog: pytest.LogCaptureFixtu
 
 def test_a_sender_that_the_settings_let_through_is_looked_at_again() -> None:
     with pytest.raises(Refused, match=r"^MAIL_SENDER has 'nobody'"):
-        transport_from(settings(MAIL_SENDER="nobody"), read_secret)
+        transport_from(settings(MAIL_SENDER="nobody"))

@@ -61,54 +61,50 @@ class Smtp:
 
 
 @contextmanager
-def open_session(smtp: Smtp, seconds_left: Callable[[], float] = lambda: math.inf) -> Iterator["_Session"]:
-    """Connect, authenticate, and yield what sends messages. Raises Refused or Undelivered."""
-    session = _Session(smtp, seconds_left)
-    try:
-        yield session
-    finally:
-        session.close()
+def open_session(
+    smtp: Smtp, seconds_left: Callable[[], float] = lambda: math.inf
+) -> Iterator[Callable[[Message], Receipt]]:
+    """Connect, authenticate, and yield a function that sends a message. Raises Refused or Undelivered."""
+    connection: smtplib.SMTP | None = _connect(smtp, seconds_left())
 
-
-class _Session:
-    def __init__(self, smtp: Smtp, seconds_left: Callable[[], float]) -> None:
-        self._smtp = smtp
-        self._seconds_left = seconds_left
-        self._connection: smtplib.SMTP | None = _connect(smtp, seconds_left())
-
-    def __call__(self, message: Message) -> Receipt:
+    def send(message: Message) -> Receipt:
+        nonlocal connection
         content = message.as_bytes()
-        if self._connection is None:
-            self._connection = _connect(self._smtp, self._seconds_left())
+        connection = connection or _connect(smtp, seconds_left())
         try:
-            with _time_limit(self._smtp, self._seconds_left(), self._connection):
-                return self._send(self._connection, message, content)
+            with _time_limit(smtp, seconds_left(), connection):
+                return _send(smtp, connection, message, content)
         except Exception:
-            self._reset(self._connection)
+            connection = _reset(connection)
             raise
 
-    def close(self) -> None:
-        if self._connection is not None:
-            seconds = min(self._seconds_left(), QUIT_SECONDS)
-            with suppress(smtplib.SMTPException, OSError), hanging_up_after(seconds, self._connection):
-                self._connection.quit()
-            self._connection.close()
-
-    def _send(self, connection: smtplib.SMTP, message: Message, content: bytes) -> Receipt:
-        with _translated_errors(self._smtp, "MAIL_SENDER"):
-            _check_reply(connection.mail(message.sender))
-        with _translated_errors(self._smtp, "MAIL_RECIPIENTS"):
-            _check_reply(connection.rcpt(message.recipient))
-        with _translated_errors(self._smtp, "the content of the mail", outcome_unknown=True):
-            return Receipt(_check_reply(connection.data(content)))
-
-    def _reset(self, connection: smtplib.SMTP) -> None:
-        """Make the connection ready for the next message after one that failed, or close it."""
-        try:
-            connection.rset()
-        except (smtplib.SMTPException, OSError):
+    try:
+        yield send
+    finally:
+        if connection is not None:
+            seconds = min(seconds_left(), QUIT_SECONDS)
+            with suppress(smtplib.SMTPException, OSError), hanging_up_after(seconds, connection):
+                connection.quit()
             connection.close()
-            self._connection = None
+
+
+def _send(smtp: Smtp, connection: smtplib.SMTP, message: Message, content: bytes) -> Receipt:
+    with _translated_errors(smtp, "MAIL_SENDER"):
+        _check_reply(connection.mail(message.sender))
+    with _translated_errors(smtp, "MAIL_RECIPIENTS"):
+        _check_reply(connection.rcpt(message.recipient))
+    with _translated_errors(smtp, "the content of the mail", outcome_unknown=True):
+        return Receipt(_check_reply(connection.data(content)))
+
+
+def _reset(connection: smtplib.SMTP) -> smtplib.SMTP | None:
+    """The connection, ready for the next message after one that failed; None if it had to be closed."""
+    try:
+        connection.rset()
+    except (smtplib.SMTPException, OSError):
+        connection.close()
+        return None
+    return connection
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, cast
+from typing import cast
 
+from slowmatch.aws import secrets
 from slowmatch.mail import ses, smtp
 from slowmatch.mail.errors import Refused
 from slowmatch.mail.message import Message, Receipt, sender_of
@@ -23,10 +24,6 @@ PRESETS = {"gmail": "smtp.gmail.com", "outlook": "smtp.office365.com", "zoho": "
 """Each accepts STARTTLS on port 587. Zoho has a host for every region: SMTP_HOST overrides the preset's."""
 
 
-class ReadSecret(Protocol):
-    def __call__(self, arn: str, *keys: str) -> dict[str, str]: ...
-
-
 def open_transport(
     transport: Transport, seconds_left: Callable[[], float] = lambda: math.inf
 ) -> AbstractContextManager[Send]:
@@ -39,11 +36,10 @@ def open_transport(
     return smtp.open_session(transport, seconds_left)
 
 
-def transport_from(settings: Settings, read_secret: ReadSecret) -> Transport:
+def transport_from(settings: Settings) -> Transport:
     """The transport of the settings, where SMTP_HOST, SMTP_PORT and SMTP_SECURITY override the preset.
 
-    Raises Refused, which names the setting, if no mail can be sent with them. `read_secret` is
-    `slowmatch.aws.secrets.read`.
+    Raises Refused, which names the setting, if no mail can be sent with them, and SecretError.
     """
     sender = sender_of(settings)
     if settings.mail_transport == "ses":
@@ -56,7 +52,7 @@ def transport_from(settings: Settings, read_secret: ReadSecret) -> Transport:
     port = settings.smtp_port or DEFAULT_PORTS[security]
     if port == 25 and not is_loopback(host):
         logger.warning("SMTP_PORT is 25, which AWS and many networks block: use 587 or 465")
-    username, password = _credentials(settings, read_secret)
+    username, password = _credentials(settings)
     return Smtp(
         host=host,
         port=port,
@@ -67,9 +63,9 @@ def transport_from(settings: Settings, read_secret: ReadSecret) -> Transport:
     )
 
 
-def _credentials(settings: Settings, read_secret: ReadSecret) -> tuple[str | None, str | None]:
+def _credentials(settings: Settings) -> tuple[str | None, str | None]:
     if settings.smtp_secret_arn is not None:
-        secret = read_secret(settings.smtp_secret_arn, "username", "password")
+        secret = secrets.read(settings.smtp_secret_arn, "username", "password")
         return secret["username"], secret["password"]
     if settings.smtp_preset is not None:
         raise Refused(
