@@ -6,7 +6,7 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.notifications import alarms, delivery, publishing
-from slowmatch.notifications.delivery import Claim, DeliveryMessage
+from slowmatch.notifications.delivery import ClaimedDelivery, DeliveryMessage
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification, compose, format_for
 from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
@@ -28,8 +28,8 @@ def deliver(
     if destination is None:
         delivery.give_up(con, name, "the destination is no longer in the secret", now=con.now())
         return
-    while claim := delivery.claim(con, destination, con.now()):
-        if not _send(con, claim, destination):
+    while claimed := delivery.claim(con, destination, con.now()):
+        if not _send(con, claimed, destination):
             return
         if seconds_left() < MAX_DELIVERY_SECONDS:
             now = con.now()
@@ -37,15 +37,15 @@ def deliver(
             return
 
 
-def _send(con: Connection, claim: Claim, destination: Destination) -> bool:
+def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -> bool:
     """Send what was claimed; False if the destination rests now."""
-    response = _post(claim.notification, claim.digested, destination, con.now())
+    response = _post(claimed.notification, claimed.digested, destination, con.now())
     now = con.now()
-    retry_at = delivery.finish(con, claim, response, now)
-    notification, name = claim.notification, destination.name
+    retry_at = delivery.finish(con, claimed, response, now)
+    notification, name = claimed.notification, destination.name
     what = f"notification ({notification.event}, {notification.subject}) to {name}: {response.description}"
     if retry_at is not None:
-        logger.warning(f"attempt {claim.attempt} failed, the next is at {retry_at.isoformat()}: {what}")
+        logger.warning(f"attempt {claimed.attempt} failed, the next is at {retry_at.isoformat()}: {what}")
         if delivery.notifier_sends(retry_at, now):
             delivery.send_messages([DeliveryMessage(notification.id, name, retry_at)], now)
         return False
@@ -53,7 +53,7 @@ def _send(con: Connection, claim: Claim, destination: Destination) -> bool:
         logger.info(f"sent {what}")
         count("NotificationSent", destination=name)
         return True
-    logger.error(f"gave up after attempt {claim.attempt}: {what}")
+    logger.error(f"gave up after attempt {claimed.attempt}: {what}")
     count("NotificationFailed", destination=name)
     if response.is_gone:
         logger.error(f"destination {name} responded 410 Gone and is switched off until its address changes")

@@ -70,7 +70,6 @@ def compose(context: Context, transport: Transport, recipient: str) -> Message:
         text="\n\n".join(paragraphs) + "\n",
         html="".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in paragraphs),
         message_id=make_message_id(sender, "send-test-mail", context.run_id, recipient),
-        date=context.now,
     )
 
 

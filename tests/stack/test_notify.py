@@ -9,7 +9,7 @@ import pg8000.native
 import pytest
 
 from slowmatch.notifications.message import signature
-from tests.receiver import Post, Receiver, receiving
+from tests.receiver import ReceivedPost, Receiver, receiving
 from tests.stack_process import Stack, running, until
 
 KEY = "a key of sixteen or more"
@@ -48,7 +48,7 @@ def fail(stack: Stack) -> str:
     return run_id
 
 
-def received(receiver: Receiver, number: int, path: str = "/hook") -> list[Post]:
+def received(receiver: Receiver, number: int, path: str = "/hook") -> list[ReceivedPost]:
     return list(until(lambda: receiver.at(path), lambda posts: len(posts) >= number))
 
 

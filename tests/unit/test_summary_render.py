@@ -100,7 +100,7 @@ def test_the_page_has_colours_for_light_and_dark() -> None:
 
 
 @pytest.mark.parametrize("part", ["text", "html"])
-def test_no_records_at_all_is_said_in_words(part: str) -> None:
+def test_an_empty_table_is_explained(part: str) -> None:
     assert "New ones will be counted here." in getattr(render(a_summary(0, 0, 0), None), part)
     assert "New ones will be counted here." not in getattr(render(a_summary(1, 0, 0), None), part)
 

@@ -1,4 +1,4 @@
-"""Receivers that refuse, are slow, are gone or die in the middle, and the others beside them."""
+"""Receivers that reject, are slow or are gone, a notifier that dies, and the other destinations."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ from tests.integration.notify.test_notify import run
 
 
 def end_rests(notifier: NotifierHarness) -> None:
-    """Let the time until the next attempt pass."""
+    """Make all that is waiting due, and end every rest."""
     notifier.con.query(
         "UPDATE notification_delivery SET due_at = now() - interval '1 second' WHERE state = 'waiting'"
     )
@@ -28,7 +28,7 @@ def end_rests(notifier: NotifierHarness) -> None:
 
 
 def attempt_all(notifier: NotifierHarness, name: str = "hook") -> None:
-    """Whatever waits for a destination is tried."""
+    """Deliver everything that waits for a destination."""
     rows = notifier.con.query(
         "SELECT notification_id::text FROM notification_delivery WHERE destination = :name AND state = 'waiting'",
         name=name,
@@ -63,7 +63,7 @@ def test_retry_after_is_honoured(notifier: NotifierHarness, con: Connection) -> 
     assert len(notifier.receiver.posts) == 1
 
 
-def test_a_rest_of_more_than_six_hours_is_not_believed(notifier: NotifierHarness, con: Connection) -> None:
+def test_a_rest_lasts_at_most_six_hours(notifier: NotifierHarness, con: Connection) -> None:
     notifier.set_destinations(notifier.webhook())
     notifier.receiver.answer("/hook", 503, Retry_After="99999999")
     run(notifier, "no")
@@ -135,7 +135,7 @@ def test_a_refusal_that_will_not_change_is_given_up_at_once(
     assert "gave up" in caplog.text and notifier.receiver.url("") not in caplog.text
 
 
-def test_gone_switches_off_tells_the_others_and_a_new_address_switches_on(
+def test_gone_switches_off_alerts_the_others_and_a_new_address_switches_on(
     notifier: NotifierHarness, caplog: Any
 ) -> None:
     notifier.set_destinations(notifier.webhook("old"), notifier.webhook("other", events=["alarm"]))
@@ -145,8 +145,8 @@ def test_gone_switches_off_tells_the_others_and_a_new_address_switches_on(
     notifier.process_all()
     notifier.process_all()
     assert len(notifier.receiver.at("/old")) == 1
-    (told,) = notifier.receiver.at("/other")
-    assert told.json["title"] == "Notifications to old: in alarm" and "410 Gone" in told.json["text"]
+    (post,) = notifier.receiver.at("/other")
+    assert post.json["title"] == "Notifications to old: in alarm" and "410 Gone" in post.json["text"]
     assert "destination old responded 410 Gone and is switched off" in caplog.text
     assert [d["switched_off"] for d in notifier.invoke({})["destinations"]] == ["HTTP 410", None]
     run(notifier, "three")
@@ -159,7 +159,7 @@ def test_gone_switches_off_tells_the_others_and_a_new_address_switches_on(
     assert [post.json["event"] for post in notifier.receiver.at("/new")] == ["recovered"]
 
 
-def test_a_storm_that_was_to_be_told_where_nothing_goes_any_more_is_told_at_the_new_address(
+def test_a_digest_that_was_given_up_is_replaced_at_the_new_address(
     notifier: NotifierHarness,
 ) -> None:
     notifier.set_destinations(notifier.webhook(events=["failed"]))
@@ -174,8 +174,8 @@ def test_a_storm_that_was_to_be_told_where_nothing_goes_any_more_is_told_at_the_
     notifier.process_all()
     end_rests(notifier)
     attempt_all(notifier)
-    (told,) = notifier.receiver.at("/new")
-    assert told.json["count"] == 2 and told.json["text"].endswith("error 4")
+    (post,) = notifier.receiver.at("/new")
+    assert post.json["count"] == 2 and post.json["text"].endswith("error 4")
 
 
 def test_a_slow_receiver_does_not_hold_up_the_others(
@@ -336,7 +336,7 @@ def test_a_topic_that_takes_nothing_fails_no_run(
     assert con.query("SELECT event, routed_at FROM notification") == [["failed", None]]
 
 
-def test_a_destination_that_left_the_list_is_forgotten(notifier: NotifierHarness) -> None:
+def test_deliveries_to_a_removed_destination_are_given_up(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook())
     run(notifier, "no")
     notifier.route()

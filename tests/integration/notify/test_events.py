@@ -1,4 +1,4 @@
-"""What is told, whatever the way that it is noticed; and what is said when the list is wrong."""
+"""What sends a notification, and what an invalid list of destinations does."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def rows(con: Connection) -> list[list[Any]]:
     return con.query("SELECT event, job, detail FROM notification ORDER BY at, event")
 
 
-def test_a_run_whose_worker_was_lost_for_the_last_time_is_told(
+def test_a_run_that_is_lost_in_its_last_attempt_sends_a_notification(
     notifier: NotifierHarness, con: Connection
 ) -> None:
     notifier.set_destinations(notifier.webhook())
@@ -42,7 +42,9 @@ def test_a_run_whose_worker_was_lost_for_the_last_time_is_told(
     assert post.json["title"] == "db-cleanup failed after 11 attempts" and "Lost" in post.json["text"]
 
 
-def test_an_attempt_that_is_tried_again_is_not_told(notifier: NotifierHarness, con: Connection) -> None:
+def test_a_failed_attempt_with_a_retry_sends_no_notification(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     enqueue(con, "db-cleanup")
     con.query(
         """
@@ -68,7 +70,7 @@ def test_a_job_s_recovery_is_its_own(notifier: NotifierHarness, con: Connection)
     assert [row[0] for row in rows(con)] == ["failed"]
 
 
-def test_a_missed_tick_is_told_once(notifier: NotifierHarness, con: Connection) -> None:
+def test_a_missed_occurrence_sends_one_notification(notifier: NotifierHarness, con: Connection) -> None:
     notifier.set_destinations(notifier.webhook())
     con.query(
         """
@@ -85,7 +87,7 @@ def test_a_missed_tick_is_told_once(notifier: NotifierHarness, con: Connection) 
     assert notifier.receiver.posts[0].json["title"].startswith("record-expiry missed its run at 20")
 
 
-def test_dead_letters_are_told_when_there_are_more_than_before(
+def test_more_dead_letters_than_before_send_a_notification(
     notifier: NotifierHarness, con: Connection
 ) -> None:
     dead = jobs_queue.url("db-cleanup-dead")
@@ -107,7 +109,7 @@ def test_dead_letters_are_told_when_there_are_more_than_before(
     assert look() == [1, 2, 1]
 
 
-def test_an_alarm_is_told_with_its_state_and_a_link_once(notifier: NotifierHarness) -> None:
+def test_an_alarm_sends_one_notification_with_its_state_and_a_link(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook())
     event = json.loads((EVENTS / "sns-alarm.json").read_text())
     notifier.invoke(event)
@@ -149,7 +151,7 @@ def test_an_alarm_may_say_what_postgresql_cannot_keep(
     ["", "text", "[]", "{}", '{"notification": 7}', '{"AlarmName": "x"}', "null", "[" * 100_000],
     ids=lambda message: message[:20],
 )
-def test_what_somebody_else_publishes_is_left_alone(
+def test_messages_of_other_publishers_are_ignored(
     notifier: NotifierHarness, con: Connection, message: str
 ) -> None:
     notifier.sns(message, "one")
@@ -165,11 +167,11 @@ def test_only_what_a_destination_chose_goes_there(notifier: NotifierHarness) -> 
     run(notifier, "no")
     run(notifier, None)
     notifier.process_all()
-    told = {name: [post.json["event"] for post in notifier.receiver.at(f"/{name}")] for name in "abc"}
-    assert told == {"a": ["recovered"], "b": [], "c": ["failed", "recovered"]}
+    received = {name: [post.json["event"] for post in notifier.receiver.at(f"/{name}")] for name in "abc"}
+    assert received == {"a": ["recovered"], "b": [], "c": ["failed", "recovered"]}
 
 
-def test_storms_are_counted_for_each_job_event_and_destination(notifier: NotifierHarness) -> None:
+def test_notifications_are_counted_for_each_job_event_and_destination(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook("a"), notifier.webhook("b", jobs=["db-cleanup"]))
     for number in range(5):
         run(notifier, f"error {number}", job="db-cleanup")
@@ -178,7 +180,7 @@ def test_storms_are_counted_for_each_job_event_and_destination(notifier: Notifie
     assert len(notifier.receiver.at("/a")) == 6 and len(notifier.receiver.at("/b")) == 3
 
 
-def test_a_storm_goes_on_being_counted_when_the_limit_is_changed_in_the_middle(
+def test_the_count_continues_when_the_limit_changes(
     notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notifier.set_destinations(notifier.webhook())
@@ -198,7 +200,7 @@ def test_a_storm_goes_on_being_counted_when_the_limit_is_changed_in_the_middle(
     ]
 
 
-def test_the_next_hour_is_counted_anew(notifier: NotifierHarness, con: Connection) -> None:
+def test_the_count_starts_again_in_the_next_hour(notifier: NotifierHarness, con: Connection) -> None:
     notifier.set_destinations(notifier.webhook())
     for number in range(4):
         run(notifier, f"error {number}")
@@ -211,7 +213,7 @@ def test_the_next_hour_is_counted_anew(notifier: NotifierHarness, con: Connectio
     assert notifier.receiver.posts[-1].json["text"].endswith("one more")
 
 
-def test_a_wrong_list_tells_nobody_says_why_and_all_is_told_once_it_is_mended(
+def test_an_invalid_list_sends_nothing_until_it_is_corrected(
     notifier: NotifierHarness,
 ) -> None:
     notifier.set_destinations(
@@ -227,7 +229,7 @@ def test_a_wrong_list_tells_nobody_says_why_and_all_is_told_once_it_is_mended(
     assert len(notifier.receiver.posts) == 1
 
 
-def test_where_people_sign_in_no_receiver_of_this_machine_is_told(
+def test_with_sign_in_no_receiver_on_this_machine_is_allowed(
     notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notifier.set_destinations(notifier.webhook())
@@ -254,7 +256,7 @@ def test_what_sns_did_not_take_is_published_by_the_dispatcher(notifier: Notifier
     assert len(notifier.receiver.posts) == 1
 
 
-def test_what_nobody_could_be_told_for_a_day_is_no_news(notifier: NotifierHarness, con: Connection) -> None:
+def test_notifications_older_than_a_day_are_not_published(notifier: NotifierHarness, con: Connection) -> None:
     run(notifier, "no")
     notifier.published()
     con.query("UPDATE notification SET at = now() - interval '25 hours'")
@@ -262,7 +264,7 @@ def test_what_nobody_could_be_told_for_a_day_is_no_news(notifier: NotifierHarnes
     assert notifier.published() == [] and find_problem(con, con.now()) is None
 
 
-def test_a_tick_publishes_the_oldest_first(notifier: NotifierHarness, con: Connection) -> None:
+def test_a_pass_publishes_the_oldest_first(notifier: NotifierHarness, con: Connection) -> None:
     rows = con.query(
         """
         INSERT INTO notification (at, event, key)
@@ -324,7 +326,9 @@ def test_notifications_are_purged_with_failed_runs(
     assert rows(con) == [] and notifier.deliveries() == []
 
 
-def test_the_health_check_tells_when_nobody_would_hear(notifier: NotifierHarness, con: Connection) -> None:
+def test_the_health_check_reports_a_failing_notifier_or_destination(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     def said() -> Any:
         return find_problem(con, con.now())
 

@@ -1,4 +1,4 @@
-"""From a run that fails to a receiver that is told, once."""
+"""From a run that fails to a receiver that gets one notification."""
 
 import json
 from datetime import timedelta
@@ -30,7 +30,7 @@ def run(notifier: NotifierHarness, error: str | None = None, job: str = "record-
             worker.answer({})
 
 
-def test_a_run_that_fails_for_good_is_told_with_a_link_to_it(
+def test_a_run_that_fails_for_good_sends_a_notification_with_a_link(
     notifier: NotifierHarness, con: Connection
 ) -> None:
     notifier.set_destinations(notifier.webhook())
@@ -54,7 +54,7 @@ def test_a_run_that_fails_for_good_is_told_with_a_link_to_it(
     assert notifier.deliveries() == [["hook", "sent", 1, "HTTP 200"]]
 
 
-def test_the_first_success_after_a_failure_is_told_and_no_other(notifier: NotifierHarness) -> None:
+def test_only_the_first_success_after_a_failure_sends_a_notification(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook())
     for error in (None, "no", None, None):
         run(notifier, error)
@@ -75,7 +75,7 @@ def test_nothing_is_sent_twice_whatever_is_repeated(notifier: NotifierHarness) -
     assert len(notifier.receiver.posts) == 1
 
 
-def test_the_fourth_failure_of_an_hour_and_those_after_it_are_told_as_one_count(
+def test_from_the_fourth_failure_of_an_hour_on_there_is_one_digest(
     notifier: NotifierHarness, con: Connection
 ) -> None:
     notifier.set_destinations(notifier.webhook())
@@ -93,9 +93,7 @@ def test_the_fourth_failure_of_an_hour_and_those_after_it_are_told_as_one_count(
     assert notifier.deliver() == [] and len(notifier.receiver.posts) == 4
 
 
-def test_the_count_of_an_hour_waits_for_its_end_whoever_asks_for_it(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_a_digest_waits_for_the_end_of_its_hour(notifier: NotifierHarness, con: Connection) -> None:
     notifier.set_destinations(notifier.webhook())
     for number in range(4):
         run(notifier, f"error {number}")

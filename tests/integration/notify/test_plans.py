@@ -70,7 +70,7 @@ def test_what_the_dispatcher_looks_for_is_found_without_reading_what_is_done(
     assert not re.search(r"Seq Scan on notification(_delivery)?\b", text)
 
 
-def test_a_success_after_many_notifications_is_told_by_the_last_of_them(
+def test_a_success_is_a_recovery_if_the_last_notification_was_a_failure(
     notifier: NotifierHarness, con: Connection, many: None
 ) -> None:
     run(notifier, None, job="db-cleanup")

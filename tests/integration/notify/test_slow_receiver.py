@@ -1,4 +1,4 @@
-"""How many messages it takes to tell a receiver that is slow or in trouble, counted without waiting."""
+"""How many SQS messages a slow or failing receiver takes, counted on a simulated clock."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ def test_a_receiver_in_trouble_is_sent_one_message_for_each_rest(simulated: Simu
     assert len(simulated.posts) == 7 and simulated.sent == 12 + 6
 
 
-def test_a_receiver_that_works_again_is_told_everything(simulated: SimulatedNotifier) -> None:
+def test_a_receiver_that_works_again_receives_everything(simulated: SimulatedNotifier) -> None:
     simulated.answer = lambda alarm: Response(200 if simulated.posts.count(alarm) > 1 else 503, "an answer")
     simulated.raise_alarms(*ALARMS[:3])
     simulated.work_until(minutes=10)

@@ -1,4 +1,4 @@
-"""Twenty recipients and a server that is slow, odd or broken: each gets one mail, and nobody stops the others."""
+"""Twenty recipients and a server that is slow or fails: each gets one mail, and a failure does not affect the others."""
 
 from typing import Any
 

@@ -65,7 +65,7 @@ def test_without_an_address_it_goes_to_those_who_get_the_summary(mailbox: Mailbo
     assert list(run()["answers"]) == list(settings().mail_recipients)
 
 
-def test_nobody_to_send_to_says_which_setting(
+def test_missing_recipients_name_the_setting(
     mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_RECIPIENTS", "")
@@ -74,7 +74,7 @@ def test_nobody_to_send_to_says_which_setting(
         run()
 
 
-def test_a_refused_recipient_fails_the_run_in_the_server_s_words_and_the_others_get_theirs(
+def test_a_refused_recipient_fails_the_run_with_the_answer_and_the_others_get_theirs(
     mailbox: Mailbox, run: Any, con: Connection
 ) -> None:
     mailbox.refused["ann@example.com"] = "550 5.1.1 no such user"

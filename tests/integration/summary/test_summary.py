@@ -92,7 +92,7 @@ def test_a_retry_sends_only_what_was_not_sent(mailbox: Mailbox, run: Any, con: C
     assert mailbox.taken == ["one@example.com", "two@example.com"]
 
 
-def test_a_retry_after_midnight_is_about_the_day_that_the_tick_was_for(
+def test_a_retry_after_midnight_is_about_the_day_of_the_occurrence(
     mailbox: Mailbox, lambda_context: Any, con: Connection
 ) -> None:
     tick = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
@@ -125,7 +125,7 @@ def test_a_retry_of_a_persons_run_is_about_the_day_on_which_it_began(
 
 
 @pytest.mark.parametrize("days", [1, 365])
-def test_a_day_to_come_is_refused_and_leaves_that_day_its_summary(
+def test_a_future_day_is_refused_and_keeps_its_summary(
     mailbox: Mailbox, run: Any, con: Connection, days: int
 ) -> None:
     with pytest.raises(AttemptFailed, match=r"is in the future; no retry follows"):
@@ -153,7 +153,7 @@ def test_a_broken_template_fails_at_once(
     assert mailbox.taken == []
 
 
-def test_nobody_to_send_to_says_which_setting(
+def test_missing_recipients_name_the_setting(
     mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_RECIPIENTS", "")

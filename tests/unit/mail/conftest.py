@@ -1,6 +1,5 @@
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -50,7 +49,6 @@ def a_message() -> Callable[..., Message]:
             "text": "Three records.\n",
             "html": "<p>Three records.</p>\n",
             "message_id": make_message_id(SENDER, "daily-summary", "2025-03-04", "one@example.com"),
-            "date": datetime(2025, 3, 4, 6, 0, tzinfo=UTC),
         }
         return Message(**{**values, **changes})
 

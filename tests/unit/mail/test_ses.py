@@ -221,9 +221,7 @@ def test_what_may_have_been_taken_over_is_not_sent_again_by_botocore_itself(
     assert len(requests) == 1
 
 
-def test_nobody_listening_means_that_nothing_was_sent(
-    a_message: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_port_means_that_nothing_was_sent(a_message: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     with talking() as port:
         pass
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")

@@ -254,9 +254,7 @@ def test_a_mail_that_was_taken_counts_even_if_the_goodbye_fails(a_message: Build
     ("greeting", "error"),
     [(b"554 5.7.1 No mail here\r\n", Refused), (b"421 4.3.2 Too busy\r\n", Undelivered), (b"", Undelivered)],
 )
-def test_a_server_may_turn_away_whoever_comes(
-    a_message: Build, greeting: bytes, error: type[Exception]
-) -> None:
+def test_a_server_may_reject_every_client(a_message: Build, greeting: bytes, error: type[Exception]) -> None:
     with talking(greeting) as port, pytest.raises(error):
         send(a_message(), plain(port, timeout_seconds=SHORT))
 
@@ -267,7 +265,7 @@ def test_a_tls_handshake_cut_short_is_tried_again(a_message: Build) -> None:
     assert not caught.value.outcome_unknown
 
 
-def test_nobody_listening_is_tried_again(a_message: Build) -> None:
+def test_a_closed_port_is_tried_again(a_message: Build) -> None:
     with talking() as port:
         pass
     with pytest.raises(Undelivered, match=r"refused.*SMTP_HOST, SMTP_PORT"):

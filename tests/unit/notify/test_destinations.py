@@ -1,4 +1,4 @@
-"""The list of who is told, and what is said of one that is wrong."""
+"""The list of destinations, and the errors about an invalid one."""
 
 import json
 import uuid
@@ -26,7 +26,7 @@ def listed(*entries: Any, **options: Any) -> tuple[Destination, ...]:
     return reading(json.dumps(list(entries)), **options)
 
 
-def test_without_a_secret_nobody_is_told() -> None:
+def test_without_a_secret_there_are_no_destinations() -> None:
     assert read(None, JOBS) == ()
     assert listed() == ()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.notifications import sender as posting
+from slowmatch.notifications import sender
 from slowmatch.notifications.delivery import backoff
 from slowmatch.notifications.sender import Response, parse_retry_after, post
 from tests.receiver import Receiver, receiving
@@ -75,7 +75,7 @@ def test_a_receiver_whose_connection_took_all_the_time_is_left_too(
     assert sent(receiver, "/dripping", limit=0.1).description == "no response within 0.1 seconds"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = certificates.make(tmp_path)
@@ -89,12 +89,12 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
         )
         assert receiver.posts == []
         trusting = ssl.create_default_context(cafile=str(made.authority))
-        monkeypatch.setattr(posting, "_tls_context", lambda: trusting)
+        monkeypatch.setattr(sender, "_tls_context", lambda: trusting)
         assert post(receiver.url("/secret"), b"{}", {}).is_success
         assert post(receiver.url("/secret").replace("127.0.0.1", "127.0.0.2"), b"{}", {}).status == 0
 
 
-def test_nobody_who_listens_is_no_connection() -> None:
+def test_a_closed_port_is_no_connection() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         answer = post(f"http://127.0.0.1:{bound.getsockname()[1]}/secret", b"", {})

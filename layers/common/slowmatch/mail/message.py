@@ -23,8 +23,7 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class Message:
     """A mail with a plain text and an HTML part. Raises Refused, which names the setting, if it cannot be sent.
 
-    `date` has an offset and defaults to now. Make `message_id` with `make_message_id`, so that a mail that is sent
-    again can be recognised.
+    Make `message_id` with `make_message_id`, so that a mail that is sent again can be recognised.
     """
 
     sender: str
@@ -34,7 +33,6 @@ class Message:
     text: str
     html: str
     message_id: str
-    date: datetime | None = None
 
     def __post_init__(self) -> None:
         check_address("MAIL_SENDER", self.sender)
@@ -46,15 +44,13 @@ class Message:
             raise Refused("the subject is empty")
         if not _MESSAGE_ID.match(self.message_id):
             raise Refused(f"the message id is {self.message_id!r}: it must be <unique@domain>")
-        if self.date is not None and self.date.tzinfo is None:
-            raise Refused("the date of the mail has no offset")
 
     def as_email(self) -> EmailMessage:
         email = EmailMessage(policy=SMTP)
         email["From"] = Address(self.sender_name, addr_spec=self.sender)
         email["To"] = Address(addr_spec=self.recipient)
         email["Subject"] = self.subject
-        email["Date"] = self.date or datetime.now(UTC)
+        email["Date"] = datetime.now(UTC)
         email["Message-ID"] = self.message_id
         email["X-Slowmatch-Id"] = self.message_id  # SES replaces the Message-ID
         email["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies

@@ -95,7 +95,7 @@ def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedDelivery:
     """The right to send `notification`, for which `digested` others wait, to `destination` now."""
 
     notification: Notification
@@ -144,7 +144,7 @@ _CLAIM_OLDEST_DUE = f"""
 """
 
 
-def claim(con: Connection, destination: Destination, now: datetime) -> Claim | None:
+def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDelivery | None:
     """Claim the oldest delivery that is due; None if there is none, or nothing may be sent now."""
     with con.transaction():
         ((is_off, is_busy),) = con.query(
@@ -170,7 +170,7 @@ def claim(con: Connection, destination: Destination, now: datetime) -> Claim | N
     if not rows:
         return None
     attempt, digested, *notification = rows[0]
-    return Claim(Notification(*notification), destination.name, attempt, digested)
+    return ClaimedDelivery(Notification(*notification), destination.name, attempt, digested)
 
 
 def next_message(con: Connection, destination: str, now: datetime) -> list[DeliveryMessage]:
@@ -195,18 +195,18 @@ _FINISH = """
 """
 
 
-def finish(con: Connection, claim: Claim, response: Response, now: datetime) -> datetime | None:
+def finish(con: Connection, claimed: ClaimedDelivery, response: Response, now: datetime) -> datetime | None:
     """Record the response; return when the next attempt is due, or None if the delivery is over.
 
     After 410 Gone nothing is sent to the destination until the secret has another address for it.
     """
     with con.transaction():
-        if response.is_temporary and claim.attempt < MAX_ATTEMPTS:
-            return _retry_later(con, claim, response, now)
+        if response.is_temporary and claimed.attempt < MAX_ATTEMPTS:
+            return _retry_later(con, claimed, response, now)
         con.query(
             _FINISH,
-            id=claim.notification.id,
-            destination=claim.destination,
+            id=claimed.notification.id,
+            destination=claimed.destination,
             state="sent" if response.is_success else "given_up",
             answer=response.description,
             now=now,
@@ -214,7 +214,7 @@ def finish(con: Connection, claim: Claim, response: Response, now: datetime) -> 
             reason=response.description if response.is_gone else None,
         )
         if response.is_gone:
-            give_up(con, claim.destination, "the destination was switched off", now=now)
+            give_up(con, claimed.destination, "the destination was switched off", now=now)
         return None
 
 
@@ -228,20 +228,20 @@ _RETRY_LATER = """
 """
 
 
-def _retry_later(con: Connection, claim: Claim, response: Response, now: datetime) -> datetime:
+def _retry_later(con: Connection, claimed: ClaimedDelivery, response: Response, now: datetime) -> datetime:
     ((failures,),) = con.query(
         """
         UPDATE notification_destination SET busy_until = NULL, failures = failures + 1
         WHERE name = :destination
         RETURNING failures
         """,
-        destination=claim.destination,
+        destination=claimed.destination,
     )
     due_at = now + max(backoff(failures), min(response.retry_after, MAX_RETRY_AFTER))
     con.query(
         _RETRY_LATER,
-        id=claim.notification.id,
-        destination=claim.destination,
+        id=claimed.notification.id,
+        destination=claimed.destination,
         due_at=due_at,
         message_at=due_at if notifier_sends(due_at, now) else None,
         answer=response.description,
