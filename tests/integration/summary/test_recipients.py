@@ -1,4 +1,4 @@
-"""Twenty recipients and a server that is slow or fails: each gets one mail, and a failure does not affect the others."""
+"""Twenty recipients and a server that is slow or fails: each gets one mail, and one failure affects no other."""
 
 from typing import Any
 
