@@ -8,14 +8,17 @@ the end of the rest, takes care of everything that is waiting.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification
-from slowmatch.notifications.sender import Response
 from slowmatch.settings import settings
+
+if TYPE_CHECKING:  # the dispatcher starts without http.client
+    from slowmatch.notifications.sender import Response
 
 QUEUE = "notify"
 LEASE = timedelta(seconds=30)
@@ -195,7 +198,7 @@ _FINISH = """
 """
 
 
-def finish(con: Connection, claimed: ClaimedDelivery, response: Response, now: datetime) -> datetime | None:
+def finish(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime | None:
     """Record the response; return when the next attempt is due, or None if the delivery is over.
 
     After 410 Gone nothing is sent to the destination until the secret has another address for it.
@@ -228,7 +231,7 @@ _RETRY_LATER = """
 """
 
 
-def _retry_later(con: Connection, claimed: ClaimedDelivery, response: Response, now: datetime) -> datetime:
+def _retry_later(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime:
     ((failures,),) = con.query(
         """
         UPDATE notification_destination SET busy_until = NULL, failures = failures + 1
