@@ -1,4 +1,4 @@
-"""A real HTTP receiver on loopback that keeps what it is sent and answers what it is told to."""
+"""A real HTTP receiver on loopback that stores what it receives and gives the chosen answers."""
 
 import json
 import ssl
@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass
-class Post:
+class ReceivedPost:
     path: str
     headers: dict[str, str]
     body: bytes
@@ -23,11 +23,11 @@ class Post:
 
 @dataclass
 class Receiver:
-    """`answers` are given in turn by path, and the last one for ever: (status, headers, body)."""
+    """`answers` are given by path, one after the other, the last one repeatedly: (status, headers, body)."""
 
     port: int
     scheme: str = "http"
-    posts: list[Post] = field(default_factory=list)
+    posts: list[ReceivedPost] = field(default_factory=list)
     answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -38,7 +38,7 @@ class Receiver:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers[path] = [(status, named, body) for status in statuses]
 
-    def at(self, path: str) -> list[Post]:
+    def at(self, path: str) -> list[ReceivedPost]:
         return [post for post in self.posts if post.path == path]
 
 
@@ -47,7 +47,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.posts.append(Post(self.path, dict(self.headers.items()), body))
+            receiver.posts.append(ReceivedPost(self.path, dict(self.headers.items()), body))
             if self.path.startswith("/silent"):
                 receiver.released.wait(30)
                 return
@@ -63,7 +63,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             self.wfile.write(text)
 
         def _drip(self) -> None:
-            """A byte now and then, so that no single wait is long."""
+            """Send a byte now and then, so that no single wait is long."""
             self.wfile.write(b"HTTP/")
             while not receiver.released.wait(0.05):
                 try:

@@ -1,24 +1,24 @@
-"""The summary as a mail. Templates in the operator's own folder win over the ones beside this file."""
+"""Renders the summary as a mail. Templates in the operator's folder override those beside this file."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slowmatch.mail import Refused
+from slowmatch.mail.errors import Refused
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-OWN_TEMPLATES = Path(__file__).parent / "templates"
+BUILT_IN_TEMPLATES = Path(__file__).parent / "templates"
 
-# What an expression in somebody's template can come to.
-_IN_AN_EXPRESSION = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+# What an expression in a template can raise.
+_EXPRESSION_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the templates can show: the UTC day, the 24 hours that were counted, and three numbers."""
+    """The values for the templates: the UTC day, the 24 hours that were counted, and three numbers."""
 
     day: date
     window_start: datetime
@@ -36,21 +36,22 @@ class Rendered:
 
 
 def render(summary: Summary, templates_dir: str | None) -> Rendered:
-    """Fill subject.txt, summary.html and summary.txt; raise Refused, naming the template, for a broken one."""
+    """Fill subject.txt, summary.html and summary.txt. Raises Refused, which names the template that is broken."""
     from jinja2 import TemplateError
 
     environment = _environment(templates_dir)
-    values = asdict(summary)
 
     def fill(name: str) -> str:
         try:
-            return environment.get_template(name).render(values)
-        except (TemplateError, *_IN_AN_EXPRESSION, OSError) as error:
-            raise Refused(f"{_place(name, error)}: {error}. Look at MAIL_TEMPLATES_DIR") from error
+            return environment.get_template(name).render(asdict(summary))
+        except (TemplateError, *_EXPRESSION_ERRORS, OSError) as error:
+            line = getattr(error, "lineno", None)
+            place = name if line is None else f"{getattr(error, 'name', None) or name}, line {line}"
+            raise Refused(f"{place}: {error}. Look at MAIL_TEMPLATES_DIR") from error
 
     subject = fill("subject.txt").strip()
     if not subject or len(subject.splitlines()) > 1:
-        raise Refused(f"subject.txt gives {subject!r}: one line is needed. Look at MAIL_TEMPLATES_DIR")
+        raise Refused(f"subject.txt renders {subject!r}: it must be one line. Look at MAIL_TEMPLATES_DIR")
     return Rendered(subject, fill("summary.html"), fill("summary.txt"))
 
 
@@ -59,7 +60,7 @@ def _environment(templates_dir: str | None) -> "Environment":
 
     if templates_dir is not None and not Path(templates_dir).is_dir():
         raise Refused(f"MAIL_TEMPLATES_DIR is {templates_dir!r}: there is no such folder")
-    folders = [OWN_TEMPLATES] if templates_dir is None else [Path(templates_dir), OWN_TEMPLATES]
+    folders = [BUILT_IN_TEMPLATES] if templates_dir is None else [Path(templates_dir), BUILT_IN_TEMPLATES]
     environment = Environment(
         loader=FileSystemLoader(folders),
         autoescape=select_autoescape(["html"]),
@@ -68,13 +69,8 @@ def _environment(templates_dir: str | None) -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(number=number, day=day, moment=moment)
+    environment.filters.update(number="{:,}".format, day=day, moment=moment)
     return environment
-
-
-def number(value: int) -> str:
-    """1234567 as 1,234,567."""
-    return f"{value:,}"
 
 
 def day(value: date) -> str:
@@ -86,8 +82,3 @@ def moment(value: datetime) -> str:
     """4 March 2025, 06:00 UTC."""
     utc = value.astimezone(UTC)
     return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
-
-
-def _place(name: str, error: Exception) -> str:
-    line = getattr(error, "lineno", None)
-    return name if line is None else f"{getattr(error, 'name', None) or name}, line {line}"

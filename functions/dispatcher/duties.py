@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from slowmatch import notifications, telemetry
+from slowmatch import telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import JOBS
@@ -14,7 +14,7 @@ from slowmatch.jobs.dispatcher import heartbeat, redelivery, rescuer, retention,
 from slowmatch.jobs.dispatcher.duty import PartlyFailed, describe
 from slowmatch.jobs.lifecycle import promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
-from slowmatch.notifications import queue as deliveries
+from slowmatch.notifications import delivery, publishing
 from slowmatch.records import expiry, statistics
 from slowmatch.settings import Settings
 
@@ -78,9 +78,9 @@ DUTIES = (
     Duty(
         "publish notifications",
         "notifications published",
-        lambda turn: notifications.publish_waiting(*turn.usual),
+        lambda turn: publishing.publish_waiting(*turn.usual),
     ),
-    Duty("deliver notifications", "notifications sent", lambda turn: deliveries.send_waiting(*turn.usual)),
+    Duty("deliver notifications", "notifications sent", lambda turn: delivery.send_waiting(*turn.usual)),
     Duty("count runs by the hour", "", lambda turn: rollup.roll_up(turn.con, turn.now), 4),
     Duty("count records by the hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
     Duty("purge old runs", "purged", lambda turn: retention.purge_runs(*turn.usual, settings=turn.config), 4),

@@ -22,7 +22,7 @@ from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.queries import health as judgement
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.queries.health import Problem
-from slowmatch.notifications.trouble import trouble
+from slowmatch.notifications.publishing import find_problem
 from slowmatch.telemetry import logger
 
 Part = dict[str, Any]
@@ -133,7 +133,7 @@ def _jobs() -> Part:
 
 def _notifications() -> Part:
     con = connection()
-    problem = trouble(con, con.now())
+    problem = find_problem(con, con.now())
     return {"ok": problem is None} | ({"detail": problem} if problem else {})
 
 

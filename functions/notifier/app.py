@@ -1,86 +1,107 @@
-"""Tells people: from SNS one delivery for each destination that wants it, from SQS what waits for a destination."""
+"""The notifier. For SNS it routes notifications to destinations, for SQS it delivers what waits for a destination.
 
+`{}` lists the destinations, and `{"payload": {"test": "name"}}` sends a test message to one of them.
+"""
+
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from notifier import events
 from notifier.deliver import deliver, send_test
-from slowmatch import notifications
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.worker.events import EventError
-from slowmatch.notifications import Destination, alarms, queue, routing
-from slowmatch.notifications.trouble import switched_off
+from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.worker.events import EventError, parse_records
+from slowmatch.notifications import alarms, delivery, destinations, routing
+from slowmatch.notifications.destinations import Destination
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
+ACCEPTED = (
+    'this function accepts events of SNS and SQS, {} to list the destinations, and {"payload": {"test": "name"}}'
+    " to send a test message to one of them"
+)
+
 
 def handler(event: Any, context: Any) -> Any:
-    """SNS's and SQS's events; `{}` tells which destinations there are.
-
-    `{"payload": {"test": "name"}}` sends a test message there at once.
-    """
+    """Read the destinations first, for every event: a wrong secret fails the invocation with its own error."""
     config = settings()
-    # First of all, whatever came: with a wrong secret nothing is sent, and the error says what is wrong.
-    destinations = notifications.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
-    wanted = events.parse(event)
-    if isinstance(wanted, events.Told):
-        return [_route(message, destinations) for message in wanted.messages]
-    if isinstance(wanted, events.Deliveries):
-        failed = [message.id for message in wanted.messages if not _delivered(message, destinations, context)]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
-    if isinstance(wanted, events.Test):
-        return _test(wanted.name, destinations)
-    return {"destinations": _listed(destinations)}
+    listed = destinations.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
+    if event in ({}, None):
+        return {"destinations": _describe(listed)}
+    if not isinstance(event, dict):
+        raise EventError(ACCEPTED)
+    if "Records" in event:
+        records = parse_records(event)
+        if all(isinstance(record.get("Sns"), dict) for record in records):
+            return [_route(record["Sns"], listed) for record in records]
+        failed = [record for record in records if not _is_processed(record, listed, context)]
+        return {"batchItemFailures": [{"itemIdentifier": str(record.get("messageId"))} for record in failed]}
+    match event.get("payload"):
+        case {"test": str(name), **others} if not others:
+            return send_test(_find(name, listed), connection().now())
+    raise EventError(ACCEPTED)
 
 
-def _route(message: events.Message, destinations: Sequence[Destination]) -> int:
-    """How many deliveries were sent on their way at once."""
+def _route(message: dict[str, Any], listed: Sequence[Destination]) -> int:
+    """Route the notification or the alarm in a message of SNS; return how many messages were sent."""
     con = connection()
     now = con.now()
-    if alarms.is_alarm(message.body):
-        notification_id = alarms.record_alarm(con, message.body, message.id, now)
+    message_id, body = str(message.get("MessageId")), _parse_json(message.get("Message"))
+    if alarms.is_alarm(body):
+        notification_id = alarms.record_alarm(con, body, message_id, now)
     else:
-        notification_id = events.notification_id(message.body)
+        notification_id = _notification_id(body)
     if notification_id is None:
-        logger.info(f"SNS message {message.id} has nothing new to tell")
+        logger.info(f"SNS message {message_id} contains no new notification")
         return 0
-    pointers = routing.route(con, notification_id, destinations, now, settings().notify_fold_after)
-    return queue.send(pointers, now)
+    digest_after = settings().notify_digest_after
+    messages = routing.route(con, notification_id, listed, now=now, digest_after=digest_after)
+    return delivery.send_messages(messages, now)
 
 
-def _delivered(message: events.Message, destinations: Sequence[Destination], context: Any) -> bool:
-    """False keeps the message in the queue."""
+def _is_processed(record: dict[str, Any], listed: Sequence[Destination], context: Any) -> bool:
+    """Deliver what waits for the destination that a message names; False keeps the message in the queue."""
     try:
-        deliver(
-            connection(),
-            events.destination(message.body),
-            destinations,
-            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        )
-    except Exception as error:  # noqa: BLE001 - one message must not take its neighbours along
-        logger.error(f"message {message.id} stays in the queue: {type(error).__name__}: {error}")
+        body = _parse_json(record.get("body"))
+        name = body.get("destination") if isinstance(body, dict) else None
+        if _notification_id(body) is None or not isinstance(name, str):
+            raise EventError(f"it does not name a notification and a destination: {str(body)[:200]!r}")
+        deliver(connection(), name, listed, lambda: context.get_remaining_time_in_millis() / 1000)
+    except Exception as error:  # noqa: BLE001 - one message must not affect the others
+        logger.error(f"message {record.get('messageId')} stays in the queue: {type(error).__name__}: {error}")
         return False
     return True
 
 
-def _test(name: str, destinations: Sequence[Destination]) -> dict[str, Any]:
-    for to in destinations:
-        if to.name == name:
-            return send_test(to, connection().now())
-    there = ", ".join(to.name for to in destinations) or "none"
-    raise EventError(f"there is no destination {name!r}; there are: {there}")
+def _parse_json(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return text
 
 
-def _listed(destinations: Sequence[Destination]) -> list[dict[str, Any]]:
-    off = switched_off(connection())
+def _notification_id(body: Any) -> str | None:
+    return parse_run_id(body.get("notification")) if isinstance(body, dict) else None
+
+
+def _find(name: str, listed: Sequence[Destination]) -> Destination:
+    for destination in listed:
+        if destination.name == name:
+            return destination
+    names = ", ".join(destination.name for destination in listed) or "none"
+    raise EventError(f"there is no destination {name!r}; the destinations are: {names}")
+
+
+def _describe(listed: Sequence[Destination]) -> list[dict[str, Any]]:
+    reasons = destinations.switched_off(connection())
     return [
         {
-            "name": to.name,
-            "kind": to.kind,
-            "events": list(to.events or notifications.EVENTS),
-            "jobs": list(to.jobs or JOBS),
-            "switched_off": off.get(to.name),
+            "name": destination.name,
+            "kind": destination.kind,
+            "events": list(destination.events or destinations.EVENTS),
+            "jobs": list(destination.jobs or JOBS),
+            "switched_off": reasons.get(destination.name),
         }
-        for to in destinations
+        for destination in listed
     ]

@@ -1,20 +1,20 @@
-"""Deliveries to one destination, each from its claim to what came of it."""
+"""Sends what waits for one destination, each delivery from its claim to its result."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from slowmatch import notifications, telemetry
 from slowmatch.db import Connection
-from slowmatch.notifications import delivery, queue, routing
+from slowmatch.notifications import alarms, delivery, publishing
+from slowmatch.notifications.delivery import ClaimedDelivery, DeliveryMessage
 from slowmatch.notifications.destinations import Destination
-from slowmatch.notifications.formats import Message, written
-from slowmatch.notifications.message import story
-from slowmatch.notifications.sender import LIMIT_SECONDS, Answer, post
+from slowmatch.notifications.message import Notification, compose, format_for
+from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
 from slowmatch.settings import settings
+from slowmatch.telemetry import count, logger
 
-SECONDS_FOR_ONE = LIMIT_SECONDS + 3
-"""What a delivery takes at most: the POST, and the database before and after it."""
+MAX_DELIVERY_SECONDS = TIMEOUT_SECONDS + 3
+"""One delivery: the POST, and the database before and after it."""
 
 
 def deliver(
@@ -22,79 +22,67 @@ def deliver(
 ) -> None:
     """Send what waits for the destination `name`, oldest first, as long as there is time for one more.
 
-    What is left is for the next invocation, which gets a message.
+    A message to the next invocation takes care of the rest.
     """
-    to = next((each for each in destinations if each.name == name), None)
-    if to is None:
-        delivery.give_up(con, name, con.now(), "the destination is not in the secret any more")
+    destination = next((each for each in destinations if each.name == name), None)
+    if destination is None:
+        delivery.give_up(con, name, "the destination is no longer in the secret", now=con.now())
         return
-    while claimed := delivery.claim(con, to, con.now()):
-        rests = _send(con, claimed, to)
-        if rests:
+    while claimed := delivery.claim(con, destination, con.now()):
+        if not _send(con, claimed, destination):
             return
-        if seconds_left() < SECONDS_FOR_ONE:
-            _leave_the_rest(con, name)
+        if seconds_left() < MAX_DELIVERY_SECONDS:
+            now = con.now()
+            delivery.send_messages(delivery.next_message(con, name, now), now)
             return
 
 
-def _leave_the_rest(con: Connection, name: str) -> None:
+def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -> bool:
+    """Send what was claimed; False if the destination rests now."""
+    response = _post(claimed.notification, claimed.digested, destination, con.now())
     now = con.now()
-    if found := delivery.oldest_due(con, name, now):
-        queue.send([queue.Pointer(found[0].id, name, now)], now)
+    retry_at = delivery.finish(con, claimed, response, now)
+    notification, name = claimed.notification, destination.name
+    what = f"notification ({notification.event}, {notification.subject}) to {name}: {response.description}"
+    if retry_at is not None:
+        logger.warning(f"attempt {claimed.attempt} failed, the next is at {retry_at.isoformat()}: {what}")
+        if delivery.notifier_sends(retry_at, now):
+            delivery.send_messages([DeliveryMessage(notification.id, name, retry_at)], now)
+        return False
+    if response.is_success:
+        logger.info(f"sent {what}")
+        count("NotificationSent", destination=name)
+        return True
+    logger.error(f"gave up after attempt {claimed.attempt}: {what}")
+    count("NotificationFailed", destination=name)
+    if response.is_gone:
+        logger.error(f"destination {name} responded 410 Gone and is switched off until its address changes")
+        if notification_id := alarms.record_switched_off(con, destination, now):
+            publishing.publish([notification_id])
+    return True
 
 
-def _send(con: Connection, claimed: delivery.Claim, to: Destination) -> bool:
-    """Send what was claimed; True when the destination now rests."""
-    answer = _post(claimed.told, claimed.folded, to, con.now())
-    ended = con.now()
-    again_at = delivery.note(con, claimed, to.name, answer, ended)
-    what = f"{claimed.told.event} of {claimed.told.subject} to {to.name}: {answer.words}"
-    if answer.taken:
-        telemetry.logger.info(f"told {what}")
-        telemetry.count("NotificationSent", destination=to.name)
-    elif again_at is not None:
-        telemetry.logger.warning(f"not told {what}; attempt {claimed.attempt + 1} at {again_at.isoformat()}")
-        if delivery.sends_itself(ended, again_at):
-            queue.send([queue.Pointer(claimed.told.id, to.name, again_at)], ended)
-    else:
-        telemetry.logger.error(f"given up at attempt {claimed.attempt}: {what}")
-        telemetry.count("NotificationFailed", destination=to.name)
-        if answer.gone:
-            _report_switched_off(con, to, ended)
-    return again_at is not None
-
-
-def _post(told: routing.Notification, folded: int, to: Destination, now: datetime) -> Answer:
+def _post(notification: Notification, digested: int, destination: Destination, now: datetime) -> Response:
     config = settings()
-    message = Message(told, story(told, folded, config.console_url), folded, config.stack_name)
-    body, headers = written(message, to, now)
-    return post(to.url, body, headers)
+    content = compose(notification, digested, console_url=config.console_url, stack=config.stack_name)
+    body, headers = format_for(destination, content, now)
+    return post(destination.url, body, headers)
 
 
-def _report_switched_off(con: Connection, to: Destination, now: datetime) -> None:
-    """In the log, in the health check, and to the other destinations."""
-    telemetry.logger.error(
-        f"destination {to.name} answered 410 Gone and is switched off until its address changes"
-    )
-    told = delivery.tell_switched_off(con, to, now)
-    if told is not None:
-        notifications.publish([told])
-
-
-def send_test(to: Destination, now: datetime) -> dict[str, Any]:
-    """What the receiver says to a message that is about nothing."""
-    told = routing.Notification(
-        "00000000-0000-0000-0000-000000000000",
-        now,
-        "alarm",
-        None,
-        None,
-        {
+def send_test(destination: Destination, now: datetime) -> dict[str, Any]:
+    """Send a message that is about nothing, and return what the receiver responds."""
+    notification = Notification(
+        id="00000000-0000-0000-0000-000000000000",
+        at=now,
+        event="alarm",
+        job=None,
+        run_id=None,
+        detail={
             "alarm": "A test from Slowmatch",
             "state": "OK",
-            "reason": "Somebody asked for it.",
+            "reason": "Somebody requested it.",
             "url": settings().console_url,
         },
     )
-    answer = _post(told, 0, to, now)
-    return {"destination": to.name, "taken": answer.taken, "answer": answer.words}
+    response = _post(notification, 0, destination, now)
+    return {"destination": destination.name, "taken": response.is_success, "answer": response.description}

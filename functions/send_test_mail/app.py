@@ -1,63 +1,76 @@
-"""On request: a test mail the way the summary goes. The run's result is what the provider answered."""
+"""Sends a test mail in the same way as the summary. The run's result is the provider's answer."""
 
+from datetime import UTC
+from html import escape
 from typing import Any
 
-from slowmatch import telemetry
-from slowmatch.aws import secrets
 from slowmatch.jobs import Context, serve
-from slowmatch.mail import (
-    MailError,
-    Refused,
-    Undelivered,
-    check_address,
-    open_transport,
-    reason,
-    transport_from,
-    trial,
-    way,
-)
+from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
+from slowmatch.mail.message import Message, check_address, make_message_id, sender_of
+from slowmatch.mail.transport import Transport, open_transport, transport_from
+from slowmatch.telemetry import count
 
-TEST_SECONDS = 60.0
-"""How long a test may take for all its recipients: a person waits for the answer."""
+MAX_TEST_SECONDS = 60.0
+"""For all recipients together: somebody is waiting for the answer."""
+SUBJECT = "Test mail: it works"
 
 
-def send_test(context: Context) -> dict[str, Any]:
-    """Every recipient is tried. One that fails fails the run; what the others got is in its log."""
+def send_test_mail(context: Context) -> dict[str, Any]:
+    """Try every recipient. If one fails, the run fails; the answers for the others are in its log."""
     recipients = _recipients(context)
-    transport = transport_from(context.config, secrets.read)
+    transport = transport_from(context.config)
     answers, failures = {}, []
-    at_first = context.seconds_left()
-    limit = min(at_first, TEST_SECONDS)
+    at_start = context.seconds_left()
+    limit = min(at_start, MAX_TEST_SECONDS)
 
     def seconds_left() -> float:
-        return limit - (at_first - context.seconds_left())
+        return limit - (at_start - context.seconds_left())
 
-    with open_transport(transport, seconds_left) as post:
+    with open_transport(transport, seconds_left) as send:
         for recipient in recipients:
             try:
                 if seconds_left() <= 0:
-                    raise Undelivered(f"not tried: the {limit:.0f} seconds of a test were over")
-                message = trial(context.config, transport, recipient, context.run_id, context.now)
-                answers[recipient] = post(message).answer
+                    raise Undelivered(f"not tried: the {limit:.0f} seconds for a test were over")
+                answers[recipient] = send(compose(context, transport, recipient)).answer
                 context.logger.info("%s: %s", recipient, answers[recipient])
-            except Exception as error:  # noqa: BLE001 - one recipient's error must not stop the others
+            except Exception as error:  # noqa: BLE001 - one recipient's error must not affect the others
                 failures.append(f"{recipient}: {reason(error)}")
                 context.logger.warning("%s", failures[-1])
-    telemetry.count("MailsSent", len(answers))
-    telemetry.count("MailsFailed", len(failures))
+    count("MailsSent", len(answers))
+    count("MailsFailed", len(failures))
     if failures:
         raise MailError("; ".join(failures))
-    return {"through": way(transport), "answers": answers}
+    return {"through": str(transport), "answers": answers}
 
 
 def _recipients(context: Context) -> tuple[str, ...]:
     given = context.payload.get("to")
     recipients = tuple(dict.fromkeys(given or context.config.mail_recipients))
     if not recipients:
-        raise Refused("to is not given, and MAIL_RECIPIENTS is not set: nobody would get the test mail")
+        raise Refused("to is not given, and MAIL_RECIPIENTS is not set: the test mail has no recipients")
     for recipient in recipients:
         check_address("to" if given else "MAIL_RECIPIENTS", recipient)
     return recipients
 
 
-handler = serve("send-test-mail", send_test)
+def compose(context: Context, transport: Transport, recipient: str) -> Message:
+    sender = sender_of(context.config)
+    moment = f"{context.now.astimezone(UTC):%d %B %Y at %H:%M} UTC"
+    paragraphs = (
+        "This is a test mail that somebody requested. You are reading it, so mail works.",
+        f"It came through {transport}, on {moment}, from {context.config.stack_name}.",
+        "The daily summary is sent in the same way. You do not need to do anything.",
+        f"Run {context.run_id}",
+    )
+    return Message(
+        sender=sender,
+        sender_name=context.config.mail_sender_name,
+        recipient=recipient,
+        subject=SUBJECT,
+        text="\n\n".join(paragraphs) + "\n",
+        html="".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in paragraphs),
+        message_id=make_message_id(sender, "send-test-mail", context.run_id, recipient),
+    )
+
+
+handler = serve("send-test-mail", send_test_mail)

@@ -2,8 +2,8 @@ from slowmatch.jobs import Addresses, Job
 
 JOB = Job(
     name="send-test-mail",
-    description="Sends a test mail the way the summary goes, and shows what the provider answers.",
-    payload={"to": Addresses("who gets it instead of MAIL_RECIPIENTS")},
+    description="Sends a test mail in the same way as the daily summary, and shows the provider's answer.",
+    payload={"to": Addresses("recipients in place of MAIL_RECIPIENTS")},
     max_running=None,
     max_attempts=1,
     role="admin",

@@ -35,7 +35,7 @@ from local.template.model import Template
 if TYPE_CHECKING:
     from local.services.aws_client import Aws
     from local.services.outbox import Outbox
-    from local.services.smtp import Catcher
+    from local.services.smtp import MailServer
 
 T = TypeVar("T")
 
@@ -125,12 +125,12 @@ def _destinations(file: Path) -> Any:
         raise StackError(f"{file} cannot be read: {error}") from error
 
 
-async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "Catcher"]:
+async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "MailServer"]:
     from local.services.outbox import Outbox
-    from local.services.smtp import Catcher
+    from local.services.smtp import MailServer
 
     outbox = Outbox(plan.folders.outbox)
-    catcher = Catcher(outbox, plan.ports.smtp)
+    catcher = MailServer(outbox, plan.ports.smtp)
     stack.push_async_callback(catcher.stop)
     await catcher.start()
     return outbox, catcher
@@ -140,7 +140,7 @@ async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "Cat
 class Services:
     aws: "Aws"
     outbox: "Outbox"
-    catcher: "Catcher"
+    catcher: "MailServer"
     database: Postgres
     moto: asyncio.subprocess.Process
 

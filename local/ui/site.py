@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from local.services.outbox import Outbox
-from local.services.smtp import MEANINGS, Catcher
+from local.services.smtp import MEANINGS, MailServer
 from local.ui import pages
 
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'"
@@ -19,7 +19,7 @@ class Site:
     """`state` gives the document of /local/state."""
 
     def __init__(
-        self, outbox: Outbox, catcher: Catcher, state: Callable[[], Awaitable[dict[str, Any]]]
+        self, outbox: Outbox, catcher: MailServer, state: Callable[[], Awaitable[dict[str, Any]]]
     ) -> None:
         self._outbox = outbox
         self._catcher = catcher

@@ -1,4 +1,4 @@
-"""A job that fails on the running stack, and a receiver that is told: signed, once, and folded."""
+"""A job that fails on the running stack, and a receiver of signed notifications, each once, and a digest."""
 
 import json
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from slowmatch.notifications.formats import signature
-from tests.receiver import Post, Receiver, receiving
+from slowmatch.notifications.message import signature
+from tests.receiver import ReceivedPost, Receiver, receiving
 from tests.stack_process import Stack, running, until
 
 KEY = "a key of sixteen or more"
@@ -23,7 +23,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def stack(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own: who is told is read when it starts."""
+    """A separate stack, because the destinations are read when it starts."""
     folder = tmp_path_factory.mktemp("notify")
     destinations = [
         {
@@ -48,7 +48,7 @@ def fail(stack: Stack) -> str:
     return run_id
 
 
-def told(receiver: Receiver, number: int, path: str = "/hook") -> list[Post]:
+def received(receiver: Receiver, number: int, path: str = "/hook") -> list[ReceivedPost]:
     return list(until(lambda: receiver.at(path), lambda posts: len(posts) >= number))
 
 
@@ -77,21 +77,21 @@ def nothing_is_on_its_way(stack: Stack) -> bool:
     return bool(waiting == queue["waiting"] == queue["in_flight"] == queue["delayed"] == 0)
 
 
-def test_a_failing_job_is_told_signed_once_folded_and_then_its_recovery(
+def test_failures_are_sent_once_signed_and_digested_and_then_the_recovery(
     stack: Stack, receiver: Receiver
 ) -> None:
     assert stack.call("PUT", "/outbox/mode", {"mode": "reject-recipient"})[0] < 300
     runs = [fail(stack) for _ in range(7)]
 
-    posts = told(receiver, 3)
+    posts = received(receiver, 3)
     topic = "arn:aws:sns:us-east-1:000000000000:slowmatch-notify"
     for notification_id in {post.json["id"] for post in posts}:
         stack.aws("sns").publish(TopicArn=topic, Message=json.dumps({"notification": notification_id}))
     stack.dispatch()
     until(lambda: nothing_is_on_its_way(stack), bool)
-    posts = told(receiver, 3)
-    singly = {post.json["run_id"] for post in posts}
-    assert len(posts) == len(singly) == 3 and singly < set(runs)  # any three: SNS keeps no order
+    posts = received(receiver, 3)
+    single = {post.json["run_id"] for post in posts}
+    assert len(posts) == len(single) == 3 and single < set(runs)  # any three: SNS keeps no order
     for post in posts:
         timestamp = post.headers["Slowmatch-Timestamp"]
         assert post.headers["Slowmatch-Signature"] == f"sha256={signature(KEY, timestamp, post.body)}"
@@ -102,26 +102,26 @@ def test_a_failing_job_is_told_signed_once_folded_and_then_its_recovery(
         stack, "UPDATE notification_delivery SET due_at = now() - interval '1 s' WHERE state = 'waiting'"
     )
     stack.dispatch()
-    count = told(receiver, 4)[-1].json
+    count = received(receiver, 4)[-1].json
     assert count["count"] == 4 and count["title"].startswith("4 more within an hour: daily-summary failed")
 
     assert stack.call("PUT", "/outbox/mode", {"mode": "accept"})[0] < 300
     stack.wait(stack.trigger("daily-summary", payload={"resend": True})["id"], "succeeded")
-    assert told(receiver, 5)[-1].json["event"] == "recovered"
-    (slack,) = told(receiver, 1, "/slack")
+    assert received(receiver, 5)[-1].json["event"] == "recovered"
+    (slack,) = received(receiver, 1, "/slack")
     assert slack.json["blocks"][0]["text"]["text"] == "✅ daily-summary works again"
-    (teams,) = told(receiver, 1, "/teams")
+    (teams,) = received(receiver, 1, "/teams")
     assert teams.json["attachments"][0]["content"]["actions"][0]["url"].startswith(f"{stack.address}/runs/")
     until(lambda: nothing_is_on_its_way(stack), bool)
     assert len(receiver.posts) == 7
 
 
-def test_a_dead_letter_is_told(stack: Stack, receiver: Receiver) -> None:
+def test_a_dead_letter_sends_a_notification(stack: Stack, receiver: Receiver) -> None:
     url = stack.sqs().get_queue_url(QueueName="slowmatch-daily-summary-dead")["QueueUrl"]
     stack.sqs().send_message(QueueUrl=url, MessageBody="x")
     before = len(receiver.at("/hook"))
     until(stack.dispatch, lambda _: len(receiver.at("/hook")) > before)
-    assert receiver.at("/hook")[before].json["title"] == "1 dead letter of daily-summary"
+    assert receiver.at("/hook")[before].json["title"] == "daily-summary has 1 dead letter"
 
 
 def test_what_is_in_force_and_a_test_message(stack: Stack, receiver: Receiver) -> None:
@@ -140,7 +140,7 @@ def test_a_wrong_list_is_one_clear_error_in_the_log_and_no_address_is_ever_in_it
     secrets.put_secret_value(SecretId="slowmatch/notify", SecretString=wrong)
     try:
         said = stack.invoke("NotifierFunction", {})["errorMessage"]
-        assert "slowmatch/notify, destination 1 (hook): the key 'url' is missing or malformed" in said
+        assert "slowmatch/notify, destination 1 (hook): the key 'url' is invalid" in said
     finally:
         secrets.put_secret_value(SecretId="slowmatch/notify", SecretString=right)
     log = (stack.data / "logs" / "notifier.log").read_text()

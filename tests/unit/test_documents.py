@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.mail.config import PRESETS
+from slowmatch.mail.transport import PRESETS
 from tests.sam import template, watching
 from tests.sam.evaluated import Stack
 from tests.sam.template import ROOT

@@ -172,7 +172,7 @@ def test_a_check_that_fails_is_not_and_the_others_are_asked_all_the_same(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(health, "trouble", fail)
+    monkeypatch.setattr(health, "find_problem", fail)
     answer = ask()
     assert unwell(answer) == ["notifications"] and answer[1]["notifications"]["detail"] == said
     assert answer[1]["clock"]["ok"]

@@ -6,11 +6,8 @@ import pytest
 
 import dispatcher.app
 import migrate.app
-from notifier import events
 from slowmatch.http import envelope
 from slowmatch.jobs.worker import events as messages
-
-DEEP = "[" * 100_000
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
@@ -23,18 +20,6 @@ def test_a_time_that_utc_does_not_have_is_no_occurrence(time: str) -> None:
 def test_records_of_another_shape_are_no_batch(records: Any) -> None:
     with pytest.raises(messages.EventError, match="list of objects"):
         messages.parse_records({"Records": records})
-    with pytest.raises(messages.EventError, match="accepts events of SNS"):
-        events.parse({"Records": records})
-
-
-@pytest.mark.parametrize("sns", [None, [None], "text", 5])
-def test_a_record_whose_sns_is_no_object_is_not_told(sns: Any) -> None:
-    assert isinstance(events.parse({"Records": [{"Sns": sns}]}), events.Deliveries)
-
-
-def test_a_message_that_is_nested_too_deeply_leaves_its_neighbours_alone() -> None:
-    told = events.parse({"Records": [{"Sns": {"Message": DEEP}}, {"Sns": {"Message": "{}"}}]})
-    assert isinstance(told, events.Told) and [message.body for message in told.messages] == [DEEP, {}]
 
 
 @pytest.mark.parametrize(

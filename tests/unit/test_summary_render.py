@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -6,14 +7,22 @@ from pathlib import Path
 import pytest
 
 from daily_summary.render import Rendered, Summary, render
-from slowmatch.mail import Message, Refused
+from slowmatch.mail.errors import Refused
+from slowmatch.mail.message import Message
 
 END = datetime(2025, 3, 4, 6, 0, tzinfo=UTC)
 VOID = {"meta", "br"}
 
 
 def a_summary(total: int = 1_284_032, created: int = 4_210, expired: int = 318) -> Summary:
-    return Summary(date(2025, 3, 4), END - timedelta(hours=24), END, total, created, expired)
+    return Summary(
+        day=date(2025, 3, 4),
+        window_start=END - timedelta(hours=24),
+        window_end=END,
+        total=total,
+        created=created,
+        expired=expired,
+    )
 
 
 def overridden(folder: Path, **templates: str) -> Rendered:
@@ -91,7 +100,7 @@ def test_the_page_has_colours_for_light_and_dark() -> None:
 
 
 @pytest.mark.parametrize("part", ["text", "html"])
-def test_no_records_at_all_is_said_in_words(part: str) -> None:
+def test_an_empty_table_is_explained(part: str) -> None:
     assert "New ones will be counted here." in getattr(render(a_summary(0, 0, 0), None), part)
     assert "New ones will be counted here." not in getattr(render(a_summary(1, 0, 0), None), part)
 
@@ -107,10 +116,7 @@ def test_billions_still_stand_in_one_column() -> None:
 
 def test_times_are_given_in_utc_whatever_offset_they_carry() -> None:
     there = timezone(timedelta(hours=-7))
-    summary = Summary(
-        date(2025, 3, 4), (END - timedelta(hours=24)).astimezone(there), END.astimezone(there), 3, 2, 1
-    )
-    rendered = render(summary, None)
+    rendered = render(replace(a_summary(), window_end=END.astimezone(there)), None)
     assert "4 March 2025, 06:00 UTC" in rendered.text
     assert "4 March 2025, 06:00 UTC" in rendered.html
 
@@ -140,7 +146,7 @@ def test_html_is_escaped_and_plain_text_is_not(tmp_path: Path) -> None:
     "source", ["Hello\r\nBcc: everyone@example.com", "Hello\nyou", "a\u2028b", "", "  \n"]
 )
 def test_a_subject_of_more_or_less_than_one_line_is_refused(tmp_path: Path, source: str) -> None:
-    with pytest.raises(Refused, match=r"^subject\.txt gives .*one line is needed.*MAIL_TEMPLATES_DIR"):
+    with pytest.raises(Refused, match=r"^subject\.txt renders .*it must be one line.*MAIL_TEMPLATES_DIR"):
         overridden(tmp_path, subject=source)
 
 
@@ -174,12 +180,12 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_the_result_makes_a_mail() -> None:
     rendered = render(a_summary(), None)
     message = Message(
-        "slowmatch@example.com",
-        "Slowmatch",
-        "one@example.com",
-        rendered.subject,
-        rendered.text,
-        rendered.html,
-        "<1@example.com>",
+        sender="slowmatch@example.com",
+        sender_name="Slowmatch",
+        recipient="one@example.com",
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id="<1@example.com>",
     )
     assert message.as_email()["Subject"] == rendered.subject

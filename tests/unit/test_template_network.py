@@ -6,8 +6,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from slowmatch.mail.config import transport_from
+from slowmatch.aws import secrets
 from slowmatch.mail.smtp import Smtp
+from slowmatch.mail.transport import transport_from
 from slowmatch.settings import Settings
 from tests.sam import aws_limits, template
 from tests.sam.evaluated import REGION, Stack
@@ -124,7 +125,7 @@ def test_the_functions_reach_https_and_the_database_and_nothing_else() -> None:
 @pytest.mark.parametrize("security", PARAMETERS["SmtpSecurity"]["AllowedValues"])
 @pytest.mark.parametrize("preset", PARAMETERS["SmtpPreset"]["AllowedValues"])
 def test_with_smtp_the_functions_reach_the_port_that_their_code_takes(
-    database: dict[str, str], port: str, security: str, preset: str
+    database: dict[str, str], port: str, security: str, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     smtp = {
         "MailTransport": "smtp",
@@ -134,7 +135,8 @@ def test_with_smtp_the_functions_reach_the_port_that_their_code_takes(
     stack = Stack(**database, **smtp, SmtpPort=port, SmtpSecurity=security, SmtpPreset=preset)
     variables = stack.resources["DailySummaryFunction"]["Properties"]["Environment"]["Variables"]
     settings = Settings.from_env({name: str(value) for name, value in variables.items()})
-    transport = transport_from(settings, lambda *_: {"username": "u", "password": "p"})
+    monkeypatch.setattr(secrets, "read", lambda *_: {"username": "u", "password": "p"})
+    transport = transport_from(settings)
     assert isinstance(transport, Smtp)
     without = {key: value for key, value in stack.parameters.items() if key != "MailTransport"}
     assert set(egress(stack)) == {*egress(Stack(**without)), (transport.port, ANYWHERE)}

@@ -18,13 +18,13 @@ APIS = set(template.api_functions())
 JOB_FUNCTIONS = template.job_functions()
 
 # How the code of a function looks when it makes a call, itself or by way of slowmatch.
-ENQUEUES = r"\bserve\(|\benqueue\(|\bdispatch\b"
+ENQUEUES = r"\bserve\(|\benqueue\(|\bredelivery\b"
 COUNTS_MESSAGES = r"\.depths\b|\breport_dead_letters\b"
-READS_DESTINATIONS = r"\bnotify\.read\("
+READS_DESTINATIONS = r"\bdestinations\.read\("
 READS_SCHEDULES = r"\bread_schedules\b"
-MAILS = r"from slowmatch\.mail import"
-PUBLISHES = r"\bserve\(|\bdispatch\b|\bnotify\.publish"
-SENDS_DELIVERIES = r"from slowmatch\.notify import .*\bqueue\b"
+MAILS = r"from slowmatch\.mail\.transport import"
+PUBLISHES = r"\bserve\(|\bpublishing\.publish"
+SENDS_DELIVERIES = r"\bdelivery\.send_"
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
 
@@ -64,7 +64,7 @@ def functions_with(code: str) -> set[str]:
         for name in FUNCTIONS
         if any(
             re.search(code, path.read_text(encoding="utf-8"))
-            for path in (ROOT / "functions" / template.folder(name)).glob("*.py")
+            for path in (ROOT / "functions" / template.folder(name)).rglob("*.py")
         )
     }
 

@@ -1,4 +1,4 @@
-"""Jobs that fail, a topic and a queue in moto whose messages the test carries, and a real receiver."""
+"""The notifier with a topic and a queue in moto, whose messages the test carries, and a real receiver."""
 
 import json
 from collections.abc import Iterator
@@ -10,10 +10,9 @@ import pytest
 
 from dispatcher import app as dispatcher
 from notifier.app import handler
-from slowmatch.aws import sqs
+from slowmatch.aws import sns, sqs
 from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.notifications import topic
 from slowmatch.settings import settings
 from tests.conftest import STACK
 from tests.receiver import Receiver, receiving
@@ -22,20 +21,20 @@ KEY = "a key of sixteen or more"
 
 
 @dataclass
-class Telling:
+class NotifierHarness:
     """SNS, SQS and the clock between the jobs and the receiver, each moved by the test."""
 
     con: Connection
     receiver: Receiver
     lambda_context: Any
     secret_arn: str
-    topic: str
+    topic_arn: str
     topic_queue: str
     url: str
-    seen: int = 0
+    sns_messages: int = 0
 
-    def to(self, *destinations: dict[str, Any]) -> None:
-        """Who is told from now on."""
+    def set_destinations(self, *destinations: dict[str, Any]) -> None:
+        """Write the list into the secret."""
         self.secret(json.dumps(list(destinations)))
 
     def secret(self, text: str) -> None:
@@ -48,33 +47,34 @@ class Telling:
         return handler(event, self.lambda_context)
 
     def published(self) -> list[str]:
-        """What SNS has for the notifier: taken from a queue that is subscribed to the topic."""
+        """What SNS has for the notifier, from a queue that is subscribed to the topic."""
         taken = self._take(self.topic_queue)
         return [json.loads(message["Body"])["Message"] for message in taken]
 
     def route(self, *messages: str) -> None:
         for message in messages or self.published():
-            self.seen += 1
-            self.sns(message, f"message-{self.seen}")
+            self.sns_messages += 1
+            self.sns(message, f"message-{self.sns_messages}")
 
     def sns(self, message: str, message_id: str) -> Any:
         return self.invoke({"Records": [{"Sns": {"MessageId": message_id, "Message": message}}]})
 
-    def bodies(self) -> list[str]:
+    def visible_messages(self) -> list[str]:
         """The messages that are visible in the notifier's queue now."""
         return [message["Body"] for message in self._take(self.url)]
 
     def deliver(self, *bodies: str) -> list[str]:
         """Deliver messages; the ids of those that SQS has to keep."""
         records = [
-            {"messageId": str(number), "body": body} for number, body in enumerate(bodies or self.bodies())
+            {"messageId": str(number), "body": body}
+            for number, body in enumerate(bodies or self.visible_messages())
         ]
         if not records:
             return []
         return [failed["itemIdentifier"] for failed in self.invoke({"Records": records})["batchItemFailures"]]
 
-    def tell(self) -> None:
-        """All the way: published, routed, delivered."""
+    def process_all(self) -> None:
+        """Route and deliver everything that is published."""
         self.route()
         self.deliver()
 
@@ -108,25 +108,32 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def telling(
+def notifier(
     con: Connection, receiver: Receiver, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Telling]:
-    queues, sns, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
+) -> Iterator[NotifierHarness]:
+    queues, topics, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
     for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify", "topic"):
         queues.create_queue(QueueName=f"{STACK}-{name}")
-    made = sns.create_topic(Name=f"{STACK}-notify")["TopicArn"]
+    topic_arn = topics.create_topic(Name=f"{STACK}-notify")["TopicArn"]
     url = queues.get_queue_url(QueueName=f"{STACK}-topic")["QueueUrl"]
     arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=made, Protocol="sqs", Endpoint=arn)
+    topics.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
     secret = secrets.create_secret(Name="notify", SecretString="[]")["ARN"]
-    monkeypatch.setenv("NOTIFY_TOPIC_ARN", made)
+    monkeypatch.setenv("NOTIFY_TOPIC_ARN", topic_arn)
     monkeypatch.setenv("NOTIFY_SECRET_ARN", secret)
     monkeypatch.setenv("CONSOLE_URL", "https://console.example.com")
-    for remembered in (settings, topic.sns, sqs.client):
-        remembered.cache_clear()
-    own = queues.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"]
-    yield Telling(con, receiver, lambda_context, secret, made, url, own)
-    sns.delete_topic(TopicArn=made)
+    for cached in (settings, sns.client, sqs.client):
+        cached.cache_clear()
+    yield NotifierHarness(
+        con=con,
+        receiver=receiver,
+        lambda_context=lambda_context,
+        secret_arn=secret,
+        topic_arn=topic_arn,
+        topic_queue=url,
+        url=queues.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"],
+    )
+    topics.delete_topic(TopicArn=topic_arn)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    for remembered in (settings, topic.sns, sqs.client):
-        remembered.cache_clear()
+    for cached in (settings, sns.client, sqs.client):
+        cached.cache_clear()

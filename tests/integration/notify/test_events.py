@@ -1,4 +1,4 @@
-"""What is told, whatever the way that it is noticed; and what is said when the list is wrong."""
+"""What sends a notification, and what an invalid list of destinations does."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,9 @@ from slowmatch.jobs.dispatcher import rescuer, retention, schedules
 from slowmatch.jobs.lifecycle import messages as jobs_queue
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.worker.events import EventError
-from slowmatch.notifications import publish_waiting
-from slowmatch.notifications.trouble import trouble
+from slowmatch.notifications.publishing import find_problem, publish_waiting
 from slowmatch.settings import settings
-from tests.integration.notify.conftest import Telling
+from tests.integration.notify.conftest import NotifierHarness
 from tests.integration.notify.test_notify import run
 
 EVENTS = Path(__file__).parents[3] / "events" / "notifier"
@@ -27,8 +26,10 @@ def rows(con: Connection) -> list[list[Any]]:
     return con.query("SELECT event, job, detail FROM notification ORDER BY at, event")
 
 
-def test_a_run_whose_worker_was_lost_for_the_last_time_is_told(telling: Telling, con: Connection) -> None:
-    telling.to(telling.webhook())
+def test_a_run_that_is_lost_in_its_last_attempt_sends_a_notification(
+    notifier: NotifierHarness, con: Connection
+) -> None:
+    notifier.set_destinations(notifier.webhook())
     enqueue(con, "db-cleanup")
     con.query(
         """
@@ -36,13 +37,15 @@ def test_a_run_whose_worker_was_lost_for_the_last_time_is_told(telling: Telling,
                lease_until = now() - interval '1 minute'
         """
     )
-    telling.dispatch()
-    telling.tell()
-    (post,) = telling.receiver.posts
+    notifier.dispatch()
+    notifier.process_all()
+    (post,) = notifier.receiver.posts
     assert post.json["title"] == "db-cleanup failed after 11 attempts" and "Lost" in post.json["text"]
 
 
-def test_an_attempt_that_is_tried_again_is_not_told(telling: Telling, con: Connection) -> None:
+def test_a_failed_attempt_with_a_retry_sends_no_notification(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     enqueue(con, "db-cleanup")
     con.query(
         """
@@ -54,22 +57,22 @@ def test_an_attempt_that_is_tried_again_is_not_told(telling: Telling, con: Conne
     assert rows(con) == []
 
 
-def test_a_requeued_run_that_succeeds_is_a_recovery(telling: Telling, con: Connection) -> None:
-    run(telling, "no")
-    run(telling, None)
+def test_a_requeued_run_that_succeeds_is_a_recovery(notifier: NotifierHarness, con: Connection) -> None:
+    run(notifier, "no")
+    run(notifier, None)
     (failed, recovered) = rows(con)
     assert failed[0] == "failed" and recovered[:2] == ["recovered", "record-expiry"]
     assert recovered[2].keys() == {"failed_at", "failed_run_id"}
 
 
-def test_a_job_s_recovery_is_its_own(telling: Telling, con: Connection) -> None:
-    run(telling, "no", job="db-cleanup")
-    run(telling, None, job="record-expiry")
+def test_a_job_s_recovery_is_its_own(notifier: NotifierHarness, con: Connection) -> None:
+    run(notifier, "no", job="db-cleanup")
+    run(notifier, None, job="record-expiry")
     assert [row[0] for row in rows(con)] == ["failed"]
 
 
-def test_a_missed_tick_is_told_once(telling: Telling, con: Connection) -> None:
-    telling.to(telling.webhook())
+def test_a_missed_occurrence_sends_one_notification(notifier: NotifierHarness, con: Connection) -> None:
+    notifier.set_destinations(notifier.webhook())
     con.query(
         """
         INSERT INTO job (name, schedule, ticks_checked_to)
@@ -80,18 +83,20 @@ def test_a_missed_tick_is_told_once(telling: Telling, con: Connection) -> None:
     assert schedules.report_missed(con, con.now()) == 0
     ((number,),) = con.query("SELECT count(*) FROM job_missed")
     assert [row[:2] for row in rows(con)] == [["missed", "record-expiry"]] * number
-    telling.dispatch()
-    telling.tell()
-    assert telling.receiver.posts[0].json["title"].startswith("record-expiry missed its run of 20")
+    notifier.dispatch()
+    notifier.process_all()
+    assert notifier.receiver.posts[0].json["title"].startswith("record-expiry missed its run at 20")
 
 
-def test_dead_letters_are_told_when_there_are_more_than_before(telling: Telling, con: Connection) -> None:
+def test_more_dead_letters_than_before_send_a_notification(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     dead = jobs_queue.queue_url("db-cleanup-dead")
     client = boto3.client("sqs")
 
     def look() -> list[Any]:
         queue_depths._read.clear()
-        telling.dispatch()
+        notifier.dispatch()
         return [row[2]["count"] for row in rows(con)]
 
     assert look() == []
@@ -105,13 +110,13 @@ def test_dead_letters_are_told_when_there_are_more_than_before(telling: Telling,
     assert look() == [1, 2, 1]
 
 
-def test_an_alarm_is_told_with_its_state_and_a_link_once(telling: Telling) -> None:
-    telling.to(telling.webhook())
+def test_an_alarm_sends_one_notification_with_its_state_and_a_link(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook())
     event = json.loads((EVENTS / "sns-alarm.json").read_text())
-    telling.invoke(event)
-    telling.invoke(event)
-    telling.deliver()
-    (post,) = telling.receiver.posts
+    notifier.invoke(event)
+    notifier.invoke(event)
+    notifier.deliver()
+    (post,) = notifier.receiver.posts
     assert post.json["title"] == "slowmatch-api-5xx: in alarm"
     assert post.json["text"].startswith("The HTTP API answers with server errors\nThreshold Crossed")
     assert post.json["url"] == (
@@ -119,10 +124,12 @@ def test_an_alarm_is_told_with_its_state_and_a_link_once(telling: Telling) -> No
     )
 
 
-def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(telling: Telling, con: Connection) -> None:
+def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     dimensions = [{"name": "job", "value": "db-cleanup"}]
     alarm = {"AlarmName": "a\u0000", "NewStateValue": "OK", "Trigger": {"Dimensions": dimensions}}
-    telling.sns(json.dumps(alarm), "one")
+    notifier.sns(json.dumps(alarm), "one")
     assert [row[:2] for row in rows(con)] == [["alarm", "db-cleanup"]]
 
 
@@ -132,55 +139,59 @@ def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(telling: Telling, c
     ids=ascii,
 )
 def test_an_alarm_may_say_what_postgresql_cannot_keep(
-    telling: Telling, con: Connection, text: str, kept: str
+    notifier: NotifierHarness, con: Connection, text: str, kept: str
 ) -> None:
     alarm = {"AlarmName": "a", "NewStateValue": "ALARM", "AlarmDescription": text}
-    telling.sns(json.dumps(alarm | {"Trigger": {"Dimensions": [{"name": "job", "value": text}]}}), "one")
+    notifier.sns(json.dumps(alarm | {"Trigger": {"Dimensions": [{"name": "job", "value": text}]}}), "one")
     ((_, job, detail),) = rows(con)
     assert (job, detail["description"]) == (kept, kept)
 
 
 @pytest.mark.parametrize(
-    "message", ["", "text", "[]", "{}", '{"notification": 7}', '{"AlarmName": "x"}', "null"]
+    "message",
+    ["", "text", "[]", "{}", '{"notification": 7}', '{"AlarmName": "x"}', "null", "[" * 100_000],
+    ids=lambda message: message[:20],
 )
-def test_what_somebody_else_publishes_is_left_alone(telling: Telling, con: Connection, message: str) -> None:
-    telling.sns(message, "one")
+def test_messages_of_other_publishers_are_ignored(
+    notifier: NotifierHarness, con: Connection, message: str
+) -> None:
+    notifier.sns(message, "one")
     assert rows(con) == []
 
 
-def test_only_what_a_destination_chose_goes_there(telling: Telling) -> None:
-    telling.to(
-        telling.webhook("a", events=["recovered"]),
-        telling.webhook("b", jobs=["db-cleanup"]),
-        telling.webhook("c"),
+def test_only_what_a_destination_chose_goes_there(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(
+        notifier.webhook("a", events=["recovered"]),
+        notifier.webhook("b", jobs=["db-cleanup"]),
+        notifier.webhook("c"),
     )
-    run(telling, "no")
-    run(telling, None)
-    telling.tell()
-    told = {name: [post.json["event"] for post in telling.receiver.at(f"/{name}")] for name in "abc"}
-    assert told == {"a": ["recovered"], "b": [], "c": ["failed", "recovered"]}
+    run(notifier, "no")
+    run(notifier, None)
+    notifier.process_all()
+    received = {name: [post.json["event"] for post in notifier.receiver.at(f"/{name}")] for name in "abc"}
+    assert received == {"a": ["recovered"], "b": [], "c": ["failed", "recovered"]}
 
 
-def test_storms_are_counted_for_each_job_event_and_destination(telling: Telling) -> None:
-    telling.to(telling.webhook("a"), telling.webhook("b", jobs=["db-cleanup"]))
+def test_notifications_are_counted_for_each_job_event_and_destination(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook("a"), notifier.webhook("b", jobs=["db-cleanup"]))
     for number in range(5):
-        run(telling, f"error {number}", job="db-cleanup")
-        run(telling, f"error {number}", job="record-expiry")
-    telling.tell()
-    assert len(telling.receiver.at("/a")) == 6 and len(telling.receiver.at("/b")) == 3
+        run(notifier, f"error {number}", job="db-cleanup")
+        run(notifier, f"error {number}", job="record-expiry")
+    notifier.process_all()
+    assert len(notifier.receiver.at("/a")) == 6 and len(notifier.receiver.at("/b")) == 3
 
 
-def test_a_storm_goes_on_being_counted_when_the_limit_is_changed_in_the_middle(
-    telling: Telling, monkeypatch: pytest.MonkeyPatch
+def test_the_count_continues_when_the_limit_changes(
+    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    telling.to(telling.webhook())
+    notifier.set_destinations(notifier.webhook())
     for limit in ("3", "1", "5"):
-        monkeypatch.setenv("NOTIFY_FOLD_AFTER", limit)
+        monkeypatch.setenv("NOTIFY_DIGEST_AFTER", limit)
         settings.cache_clear()
         for number in range(2):
-            run(telling, f"error {number}")
-        telling.tell()
-    assert sorted(row[1] for row in telling.deliveries()) == [
+            run(notifier, f"error {number}")
+        notifier.process_all()
+    assert sorted(row[1] for row in notifier.deliveries()) == [
         "folded",
         "sent",
         "sent",
@@ -190,67 +201,71 @@ def test_a_storm_goes_on_being_counted_when_the_limit_is_changed_in_the_middle(
     ]
 
 
-def test_the_next_hour_is_counted_anew(telling: Telling, con: Connection) -> None:
-    telling.to(telling.webhook())
+def test_the_count_starts_again_in_the_next_hour(notifier: NotifierHarness, con: Connection) -> None:
+    notifier.set_destinations(notifier.webhook())
     for number in range(4):
-        run(telling, f"error {number}")
-    telling.tell()
+        run(notifier, f"error {number}")
+    notifier.process_all()
     con.query("UPDATE notification_fold SET since = since - interval '61 minutes'")
     for _ in range(3):
-        run(telling, "one more")
-    telling.tell()
-    assert len(telling.receiver.posts) == 6
-    assert telling.receiver.posts[-1].json["text"].endswith("one more")
+        run(notifier, "one more")
+    notifier.process_all()
+    assert len(notifier.receiver.posts) == 6
+    assert notifier.receiver.posts[-1].json["text"].endswith("one more")
 
 
-def test_a_wrong_list_tells_nobody_says_why_and_all_is_told_once_it_is_mended(telling: Telling) -> None:
-    telling.to(telling.webhook(), telling.webhook("second") | {"url": "http://example.com/hidden"})
-    run(telling, "no")
-    with pytest.raises(SecretError, match=r"destination 2 \(second\): the key 'url'") as said:
-        telling.route()
-    assert "hidden" not in str(said.value) and telling.receiver.posts == []
-    telling.to(telling.webhook())
-    telling.dispatch()
-    telling.tell()
-    assert len(telling.receiver.posts) == 1
-
-
-def test_where_people_sign_in_no_receiver_of_this_machine_is_told(
-    telling: Telling, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_list_sends_nothing_until_it_is_corrected(
+    notifier: NotifierHarness,
 ) -> None:
-    telling.to(telling.webhook())
-    telling.invoke({})
+    notifier.set_destinations(
+        notifier.webhook(), notifier.webhook("second") | {"url": "http://example.com/hidden"}
+    )
+    run(notifier, "no")
+    with pytest.raises(SecretError, match=r"destination 2 \(second\): the key 'url'") as said:
+        notifier.route()
+    assert "hidden" not in str(said.value) and notifier.receiver.posts == []
+    notifier.set_destinations(notifier.webhook())
+    notifier.dispatch()
+    notifier.process_all()
+    assert len(notifier.receiver.posts) == 1
+
+
+def test_with_sign_in_no_receiver_on_this_machine_is_allowed(
+    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifier.set_destinations(notifier.webhook())
+    notifier.invoke({})
     monkeypatch.setenv("AUTH", "oidc")
     settings.cache_clear()
-    with pytest.raises(SecretError, match="the key 'url' is missing or malformed"):
-        telling.invoke({})
+    with pytest.raises(SecretError, match="the key 'url' is invalid"):
+        notifier.invoke({})
 
 
-def test_without_destinations_nothing_is_published_again(telling: Telling) -> None:
-    run(telling, "no")
-    telling.route()
-    telling.dispatch()
-    assert telling.published() == []
+def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:
+    run(notifier, "no")
+    notifier.route()
+    notifier.dispatch()
+    assert notifier.published() == []
 
 
-def test_what_sns_did_not_take_is_published_by_the_dispatcher(telling: Telling) -> None:
-    telling.to(telling.webhook())
-    run(telling, "no")
-    assert len(telling.published()) == 1  # and lost
-    telling.dispatch()
-    telling.tell()
-    assert len(telling.receiver.posts) == 1
+def test_what_sns_did_not_take_is_published_by_the_dispatcher(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook())
+    run(notifier, "no")
+    assert len(notifier.published()) == 1  # and lost
+    notifier.dispatch()
+    notifier.process_all()
+    assert len(notifier.receiver.posts) == 1
 
 
-def test_what_nobody_could_be_told_for_a_day_is_no_news(telling: Telling, con: Connection) -> None:
-    run(telling, "no")
-    telling.published()
+def test_notifications_older_than_a_day_are_not_published(notifier: NotifierHarness, con: Connection) -> None:
+    run(notifier, "no")
+    notifier.published()
     con.query("UPDATE notification SET at = now() - interval '25 hours'")
-    telling.dispatch()
-    assert telling.published() == [] and trouble(con, con.now()) is None
+    notifier.dispatch()
+    assert notifier.published() == [] and find_problem(con, con.now()) is None
 
 
-def test_a_tick_publishes_the_oldest_first(telling: Telling, con: Connection) -> None:
+def test_a_pass_publishes_the_oldest_first(notifier: NotifierHarness, con: Connection) -> None:
     rows = con.query(
         """
         INSERT INTO notification (at, event, key)
@@ -260,31 +275,31 @@ def test_a_tick_publishes_the_oldest_first(telling: Telling, con: Connection) ->
     )
     assert publish_waiting(con, con.now()) == 100
     (_newest,), *others = rows
-    assert {json.loads(message)["notification"] for message in telling.published()} == {
+    assert {json.loads(message)["notification"] for message in notifier.published()} == {
         other for (other,) in others
     }
 
 
-def test_a_test_message_says_what_the_receiver_said(telling: Telling) -> None:
-    telling.to(telling.webhook())
-    telling.receiver.answer("/hook", 403, body=b"invalid_token")
-    answer = telling.invoke({"payload": {"test": "hook"}})
+def test_a_test_message_says_what_the_receiver_said(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook())
+    notifier.receiver.answer("/hook", 403, body=b"invalid_token")
+    answer = notifier.invoke({"payload": {"test": "hook"}})
     assert answer == {"destination": "hook", "taken": False, "answer": "HTTP 403: invalid_token"}
-    with pytest.raises(EventError, match="there is no destination 'x'; there are: hook"):
-        telling.invoke({"payload": {"test": "x"}})
+    with pytest.raises(EventError, match="there is no destination 'x'; the destinations are: hook"):
+        notifier.invoke({"payload": {"test": "x"}})
     with pytest.raises(EventError, match="this function accepts"):
-        telling.invoke({"payload": {}})
+        notifier.invoke({"payload": {}})
 
 
-def test_what_is_in_force_is_shown_without_addresses(telling: Telling) -> None:
-    telling.to(telling.webhook(events=["failed"]))
-    (shown,) = telling.invoke({})["destinations"]
+def test_what_is_in_force_is_shown_without_addresses(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook(events=["failed"]))
+    (shown,) = notifier.invoke({})["destinations"]
     assert shown["name"] == "hook" and shown["events"] == ["failed"] and len(shown["jobs"]) >= 3
-    assert telling.receiver.url("") not in json.dumps(shown)
+    assert notifier.receiver.url("") not in json.dumps(shown)
 
 
 def test_a_success_costs_no_statement_more(
-    telling: Telling, con: Connection, monkeypatch: pytest.MonkeyPatch
+    notifier: NotifierHarness, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statements: list[str] = []
     query = con.query
@@ -294,7 +309,7 @@ def test_a_success_costs_no_statement_more(
         return query(sql, **params)
 
     monkeypatch.setattr(con, "query", noted)
-    run(telling, None)
+    run(notifier, None)
     assert [sql for sql in statements if "notification" in sql] == [
         sql for sql in statements if "finished AS" in sql
     ]
@@ -302,29 +317,31 @@ def test_a_success_costs_no_statement_more(
 
 
 def test_notifications_are_purged_with_failed_runs(
-    telling: Telling, con: Connection, environment: Any
+    notifier: NotifierHarness, con: Connection, environment: Any
 ) -> None:
-    telling.to(telling.webhook())
-    run(telling, "no")
-    telling.tell()
+    notifier.set_destinations(notifier.webhook())
+    run(notifier, "no")
+    notifier.process_all()
     con.query("UPDATE notification SET at = at - interval '91 days'")
     retention.purge_history(con, con.now(), settings=environment)
-    assert rows(con) == [] and telling.deliveries() == []
+    assert rows(con) == [] and notifier.deliveries() == []
 
 
-def test_the_health_check_tells_when_nobody_would_hear(telling: Telling, con: Connection) -> None:
+def test_the_health_check_reports_a_failing_notifier_or_destination(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     def said() -> Any:
-        return trouble(con, con.now())
+        return find_problem(con, con.now())
 
-    telling.to(telling.webhook())
-    run(telling, "no")
+    notifier.set_destinations(notifier.webhook())
+    run(notifier, "no")
     assert said() is None
     con.query("UPDATE notification SET at = at - interval '13 minutes'")
-    assert said() == "the notifier does not take what there is to tell; its log has the reason"
-    telling.receiver.answer("/hook", 410)
-    telling.tell()
+    assert said() == "the notifier fails to process notifications; its log has the reason"
+    notifier.receiver.answer("/hook", 410)
+    notifier.process_all()
     assert said() == "switched off after 410 Gone: hook"
-    telling.to(telling.webhook() | {"url": telling.receiver.url("/new")})
-    run(telling, "again")
-    telling.tell()
+    notifier.set_destinations(notifier.webhook() | {"url": notifier.receiver.url("/new")})
+    run(notifier, "again")
+    notifier.process_all()
     assert said() is None

@@ -1,4 +1,4 @@
-"""How many messages it takes to tell a receiver that is slow or in trouble, counted without waiting."""
+"""How many SQS messages a slow or failing receiver takes, counted on a simulated clock."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from notifier import deliver as delivering
 from slowmatch.aws import sqs
-from slowmatch.notifications import Destination, delivery, queue
-from slowmatch.notifications.sender import Answer
+from slowmatch.notifications import delivery
+from slowmatch.notifications.destinations import Destination
+from slowmatch.notifications.sender import Response
 from tests.conftest import LambdaContext
-from tests.integration.notify.conftest import Telling
+from tests.integration.notify.conftest import NotifierHarness
 
 SECOND = timedelta(seconds=1)
 TIMEOUT = timedelta(seconds=29)
@@ -24,9 +24,9 @@ TIMEOUT = timedelta(seconds=29)
 class SimulatedNotifier:
     """SQS, workers and a receiver on a clock of their own. While one worker posts, the others go on."""
 
-    telling: Telling
+    harness: NotifierHarness
     receiver_takes: timedelta
-    answer: Callable[[str], Answer] = lambda alarm: Answer(200, "HTTP 200")
+    answer: Callable[[str], Response] = lambda alarm: Response(200, "HTTP 200")
     at: datetime = datetime(2026, 11, 24, tzinfo=UTC)
     messages: list[tuple[datetime, str]] = field(default_factory=list)
     sent: int = 0
@@ -40,7 +40,7 @@ class SimulatedNotifier:
         self.sent += len(Entries)
         return {}
 
-    def post(self, url: str, body: bytes, headers: Any) -> Answer:
+    def post(self, url: str, body: bytes, headers: Any) -> Response:
         assert not self.posting, "a destination is sent one message at a time"
         self.posting += 1
         until = self.at + self.receiver_takes
@@ -62,14 +62,14 @@ class SimulatedNotifier:
         ends_at = self.at + TIMEOUT
         context = LambdaContext()
         context.get_remaining_time_in_millis = lambda: (ends_at - self.at) // timedelta(milliseconds=1)  # type: ignore[method-assign]
-        self.telling.lambda_context = context
-        self.telling.invoke(event)
+        self.harness.lambda_context = context
+        self.harness.invoke(event)
         assert self.at < ends_at, "Lambda would have ended it"
 
     def raise_alarms(self, *names: str) -> None:
         for name in names:
             alarm = json.dumps({"AlarmName": name, "NewStateValue": "ALARM"})
-            self.telling.sns(alarm, name)
+            self.harness.sns(alarm, name)
             self.at += timedelta(milliseconds=1)
 
     def work_until(self, **span: int) -> None:
@@ -79,24 +79,24 @@ class SimulatedNotifier:
             self.at += SECOND
 
     def dispatch(self) -> int:
-        return queue.send_waiting(self.telling.con, self.at)
+        return delivery.send_waiting(self.harness.con, self.at)
 
     def states(self) -> set[str]:
-        return {row[1] for row in self.telling.deliveries()}
+        return {row[1] for row in self.harness.deliveries()}
 
 
 ALARMS = [f"alarm {number:02}" for number in range(12)]
 
 
 @pytest.fixture
-def simulated(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedNotifier]:
-    notifier = SimulatedNotifier(telling, 8 * SECOND)
+def simulated(notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedNotifier]:
+    simulated = SimulatedNotifier(notifier, 8 * SECOND)
     with monkeypatch.context() as patched:
-        patched.setattr(telling.con, "now", lambda: notifier.at)
-        patched.setattr(sqs, "client", lambda: notifier)
-        patched.setattr(delivering, "post", notifier.post)
-        telling.to(telling.webhook())
-        yield notifier
+        patched.setattr(notifier.con, "now", lambda: simulated.at)
+        patched.setattr(sqs, "client", lambda: simulated)
+        patched.setattr("notifier.deliver.post", simulated.post)
+        notifier.set_destinations(notifier.webhook())
+        yield simulated
 
 
 def test_a_slow_receiver_takes_a_message_a_notification_and_one_an_invocation(
@@ -110,7 +110,7 @@ def test_a_slow_receiver_takes_a_message_a_notification_and_one_an_invocation(
 
 
 def test_a_receiver_in_trouble_is_sent_one_message_for_each_rest(simulated: SimulatedNotifier) -> None:
-    simulated.answer = lambda alarm: Answer(503, "HTTP 503")
+    simulated.answer = lambda alarm: Response(503, "HTTP 503")
     simulated.raise_alarms(*ALARMS)
     simulated.work_until(hours=2)
     assert len(simulated.posts) == 6 and simulated.sent == 12 + 5  # after 10, 20, 40, 80 and 160 s
@@ -119,8 +119,8 @@ def test_a_receiver_in_trouble_is_sent_one_message_for_each_rest(simulated: Simu
     assert len(simulated.posts) == 7 and simulated.sent == 12 + 6
 
 
-def test_a_receiver_that_works_again_is_told_everything(simulated: SimulatedNotifier) -> None:
-    simulated.answer = lambda alarm: Answer(200 if simulated.posts.count(alarm) > 1 else 503, "an answer")
+def test_a_receiver_that_works_again_receives_everything(simulated: SimulatedNotifier) -> None:
+    simulated.answer = lambda alarm: Response(200 if simulated.posts.count(alarm) > 1 else 503, "an answer")
     simulated.raise_alarms(*ALARMS[:3])
     simulated.work_until(minutes=10)
     assert simulated.states() == {"sent"} and simulated.posts[0] == ALARMS[0]
@@ -129,7 +129,7 @@ def test_a_receiver_that_works_again_is_told_everything(simulated: SimulatedNoti
 def test_a_notification_that_the_receiver_cannot_take_does_not_hold_up_the_others(
     simulated: SimulatedNotifier,
 ) -> None:
-    simulated.answer = lambda alarm: Answer(500 if alarm == ALARMS[0] else 200, "an answer")
+    simulated.answer = lambda alarm: Response(500 if alarm == ALARMS[0] else 200, "an answer")
     simulated.raise_alarms(*ALARMS)
     simulated.work_until(minutes=3)
     assert simulated.posts[0] == ALARMS[0] and set(ALARMS[1:]) < set(simulated.posts)
@@ -138,8 +138,8 @@ def test_a_notification_that_the_receiver_cannot_take_does_not_hold_up_the_other
 def test_a_long_rest_ends_with_one_message_however_much_arrives_meanwhile(
     simulated: SimulatedNotifier,
 ) -> None:
-    answers = iter([Answer(429, "HTTP 429", timedelta(minutes=20))])
-    simulated.answer = lambda alarm: next(answers, Answer(200, "HTTP 200"))
+    answers = iter([Response(429, "HTTP 429", timedelta(minutes=20))])
+    simulated.answer = lambda alarm: next(answers, Response(200, "HTTP 200"))
     simulated.raise_alarms(ALARMS[0])
     sent = []
     for alarm in ALARMS[1:5]:
@@ -153,8 +153,8 @@ def test_a_long_rest_ends_with_one_message_however_much_arrives_meanwhile(
 
 def test_a_worker_that_dies_is_followed_by_the_dispatcher(simulated: SimulatedNotifier) -> None:
     simulated.raise_alarms(*ALARMS[:3])
-    to = Destination("hook", "webhook", simulated.telling.receiver.url("/hook"))
-    assert delivery.claim(simulated.telling.con, to, simulated.at)
+    to = Destination("hook", "webhook", simulated.harness.receiver.url("/hook"))
+    assert delivery.claim(simulated.harness.con, to, simulated.at)
     simulated.work_until(minutes=9)
     assert simulated.posts == [] and simulated.dispatch() == 0
     simulated.work_until(minutes=2)

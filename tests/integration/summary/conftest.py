@@ -1,4 +1,4 @@
-"""A mail server on this machine."""
+"""A mail server on this machine, with faults by recipient."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from slowmatch.settings import settings
 
 
 class Mailbox:
-    """A real SMTP server that keeps what it takes, and refuses whom it is told to."""
+    """A real SMTP server that stores mail, except for the recipients in `refused`."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []

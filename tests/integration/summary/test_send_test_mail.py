@@ -12,10 +12,11 @@ from moto.ses.models import ses_backends
 from send_test_mail import app
 from send_test_mail.app import handler
 from slowmatch.db import Connection
+from slowmatch.jobs import Context
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.invocation import AttemptFailed
-from slowmatch.mail import Message, trial
+from slowmatch.mail.message import Message
 from slowmatch.settings import Settings, settings
 from tests.conftest import LambdaContext
 from tests.integration.summary.conftest import Mailbox
@@ -65,7 +66,7 @@ def test_without_an_address_it_goes_to_those_who_get_the_summary(mailbox: Mailbo
     assert list(run()["answers"]) == list(settings().mail_recipients)
 
 
-def test_nobody_to_send_to_says_which_setting(
+def test_missing_recipients_name_the_setting(
     mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_RECIPIENTS", "")
@@ -74,7 +75,7 @@ def test_nobody_to_send_to_says_which_setting(
         run()
 
 
-def test_a_refused_recipient_fails_the_run_in_the_server_s_words_and_the_others_get_theirs(
+def test_a_refused_recipient_fails_the_run_with_the_answer_and_the_others_get_theirs(
     mailbox: Mailbox, run: Any, con: Connection
 ) -> None:
     mailbox.refused["ann@example.com"] = "550 5.1.1 no such user"
@@ -112,7 +113,7 @@ def test_a_refused_password_says_which_secret(
 
 
 def test_something_that_is_no_address_is_refused_before_anything_is_sent(mailbox: Mailbox, run: Any) -> None:
-    with pytest.raises(AttemptFailed, match=r"to has 'jürgen@example\.com': an address such as"):
+    with pytest.raises(AttemptFailed, match=r"to has 'jürgen@example\.com': it must be an address such as"):
         run(to=["ann@example.com", "jürgen@example.com"])
     assert mailbox.taken == []
 
@@ -139,7 +140,7 @@ def test_through_ses_the_answer_is_the_id_that_ses_gave(ses: list[Any], run: Any
 
 
 def test_ses_that_does_not_know_the_sender_says_so(ses: list[Any], run: Any) -> None:
-    with pytest.raises(AttemptFailed, match=r"SES said: MessageRejected .*MAIL_SENDER.*no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"SES answered: MessageRejected .*MAIL_SENDER.*no retry follows"):
         run(to=["ann@example.com"])
 
 
@@ -154,7 +155,7 @@ def test_a_test_ends_in_time_and_says_who_was_not_tried(
     mailbox.take_time = take_time
     lambda_context.remaining = 120_000
     with pytest.raises(
-        AttemptFailed, match=r"r8@example\.com: not tried: the 60 seconds of a test were over"
+        AttemptFailed, match=r"r8@example\.com: not tried: the 60 seconds for a test were over"
     ):
         run(to=[f"r{number}@example.com" for number in range(10)])
     assert len(mailbox.taken) == 8
@@ -163,16 +164,16 @@ def test_a_test_ends_in_time_and_says_who_was_not_tried(
 def test_an_error_of_any_type_does_not_stop_the_other_test_mails(
     mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "trial", failing_for("ann@example.com", trial))
+    monkeypatch.setattr(app, "compose", failing_for("ann@example.com", app.compose))
     with pytest.raises(AttemptFailed, match=r"ann@example\.com: KeyError: 'odd'; no retry follows"):
         run(to=["ann@example.com", "bob@example.com"])
     assert mailbox.taken == ["bob@example.com"]
 
 
 def failing_for(recipient: str, function: Callable[..., Message]) -> Callable[..., Message]:
-    def fail(settings: Settings, transport: Any, to: str, *more: Any) -> Message:
+    def fail(context: Context, transport: Any, to: str) -> Message:
         if to == recipient:
             raise KeyError("odd")
-        return function(settings, transport, to, *more)
+        return function(context, transport, to)
 
     return fail

@@ -71,14 +71,14 @@ def test_a_day_ends_at_its_midnight_or_now(mailbox: Mailbox, run: Any, half_past
 def test_a_run_that_is_deleted_sends_no_more(
     mailbox: Mailbox, run: Any, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = sent_log.sent
+    mark_sent = sent_log.mark_sent
 
-    def sent_and_deleted(con: Connection, *mail: Any) -> None:
-        sent(con, *mail)
+    def mark_sent_and_delete(con: Connection, *mail: Any, now: datetime) -> None:
+        mark_sent(con, *mail, now=now)
         ((run_id,),) = con.query("SELECT id::text FROM job_run")
         actions.change(con, "delete", ids=[run_id], actor="ann")
 
-    monkeypatch.setattr(sent_log, "sent", sent_and_deleted)
+    monkeypatch.setattr(sent_log, "mark_sent", mark_sent_and_delete)
     run()
     assert mailbox.taken == ["one@example.com"]
 
@@ -92,7 +92,7 @@ def test_a_retry_sends_only_what_was_not_sent(mailbox: Mailbox, run: Any, con: C
     assert mailbox.taken == ["one@example.com", "two@example.com"]
 
 
-def test_a_retry_after_midnight_is_about_the_day_that_the_tick_was_for(
+def test_a_retry_after_midnight_is_about_the_day_of_the_occurrence(
     mailbox: Mailbox, lambda_context: Any, con: Connection
 ) -> None:
     tick = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
@@ -125,12 +125,12 @@ def test_a_retry_of_a_persons_run_is_about_the_day_on_which_it_began(
 
 
 @pytest.mark.parametrize("days", [1, 365])
-def test_a_day_to_come_is_refused_and_leaves_that_day_its_summary(
+def test_a_future_day_is_refused_and_keeps_its_summary(
     mailbox: Mailbox, run: Any, con: Connection, days: int
 ) -> None:
-    with pytest.raises(AttemptFailed, match=r"is still to come; no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"is in the future; no retry follows"):
         run(day=f"{con.now() + days * DAY:%Y-%m-%d}")
-    with pytest.raises(AttemptFailed, match=r"9999-12-31 is still to come; no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"9999-12-31 is in the future; no retry follows"):
         run(day="9999-12-31")
     assert con.query("SELECT count(*) FROM mail_outbox") == [[0]]
 
@@ -153,7 +153,7 @@ def test_a_broken_template_fails_at_once(
     assert mailbox.taken == []
 
 
-def test_nobody_to_send_to_says_which_setting(
+def test_missing_recipients_name_the_setting(
     mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_RECIPIENTS", "")

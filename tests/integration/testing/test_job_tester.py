@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from slowmatch.aws import secrets
 from slowmatch.jobs import Context, Continue, Integer, Job, PayloadError, Permanent, Secret, Text, enqueue
 from slowmatch.jobs.worker.handler import JobFunction
-from slowmatch.mail import message_from, open_transport, transport_from
+from slowmatch.mail.message import Message, sender_of
+from slowmatch.mail.transport import open_transport, transport_from
 from slowmatch.settings import SettingsError
 from slowmatch.testing import EnqueuedRun, JobTester
 
@@ -145,16 +145,17 @@ def test_failed_transaction_enqueues_nothing(job_tester: JobTester) -> None:
 
 def test_mails_are_those_of_the_attempt(job_tester: JobTester) -> None:
     def mail(context: Context) -> None:
-        with open_transport(transport_from(context.config, secrets.read), context.seconds_left) as post:
-            message = message_from(
-                context.config,
+        with open_transport(transport_from(context.config), context.seconds_left) as send:
+            message = Message(
+                sender=sender_of(context.config),
+                sender_name=context.config.mail_sender_name,
                 recipient="kim@example.com",
                 subject=f"Attempt {context.run_id}",
                 text="Grüße",
                 html="<p>Grüße</p>",
                 message_id=f"<{context.run_id}@example.com>",
             )
-            post(message)
+            send(message)
 
     for _ in range(2):
         attempt = job_tester.perform(plain(mail))

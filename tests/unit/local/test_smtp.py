@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from local.services.outbox import Outbox
-from local.services.smtp import Catcher, Mode
+from local.services.smtp import MailServer, Mode
 from tests.ports import free_ports
 from tests.unit.local.support import run
 
@@ -32,7 +32,7 @@ def talk(folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T]) ->
 
     async def test() -> T:
         port = free_ports()
-        catcher = Catcher(Outbox(folder), port)
+        catcher = MailServer(Outbox(folder), port)
         catcher.mode = mode
         await catcher.start()
 

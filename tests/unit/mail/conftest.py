@@ -1,15 +1,21 @@
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from slowmatch.mail import Message, message_id
+from slowmatch.mail.message import Message, Receipt, make_message_id
+from slowmatch.mail.transport import Transport, open_transport
 from tools import certificates
 from tools.certificates import Certificates
 
 SENDER = "slowmatch@example.com"
+
+
+def send(message: Message, transport: Transport) -> Receipt:
+    """Send one message over a connection of its own."""
+    with open_transport(transport) as send_one:
+        return send_one(message)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +38,7 @@ def trusted(made_certificates: Certificates, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def a_message() -> Callable[..., Message]:
-    """A good message, but for what a test changes."""
+    """Builds a valid message, except for what a test changes."""
 
     def build(**changes: Any) -> Message:
         values: dict[str, Any] = {
@@ -42,8 +48,7 @@ def a_message() -> Callable[..., Message]:
             "subject": "Records on 4 March 2025",
             "text": "Three records.\n",
             "html": "<p>Three records.</p>\n",
-            "message_id": message_id(SENDER, "daily-summary", "2025-03-04", "one@example.com"),
-            "date": datetime(2025, 3, 4, 6, 0, tzinfo=UTC),
+            "message_id": make_message_id(SENDER, "daily-summary", "2025-03-04", "one@example.com"),
         }
         return Message(**{**values, **changes})
 

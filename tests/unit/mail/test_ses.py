@@ -15,7 +15,12 @@ from botocore.exceptions import (
 from moto import mock_aws
 from moto.ses.models import ses_backends
 
-from slowmatch.mail import Message, Refused, Ses, Undelivered, open_transport, send, ses
+from slowmatch.mail import ses
+from slowmatch.mail.errors import Refused, Undelivered
+from slowmatch.mail.message import Message
+from slowmatch.mail.ses import Ses
+from slowmatch.mail.transport import open_transport
+from tests.unit.mail.conftest import send
 from tests.unit.mail.server import listening, talking
 
 Build = Callable[..., Message]
@@ -117,7 +122,7 @@ def test_what_a_person_has_to_change_is_refused(
     a_message: Build, answering: Callable[..., list[str]], code: str, look_at: str
 ) -> None:
     calls = answering(refusal(code))
-    with pytest.raises(Refused, match=rf"SES said: {code} No\. Look at .*{look_at}"):
+    with pytest.raises(Refused, match=rf"SES answered: {code} No\. Look at .*{look_at}"):
         send(a_message(), Ses())
     assert calls == ["SendEmail"]
 
@@ -151,7 +156,7 @@ def test_too_many_mails_in_a_second_wait_for_the_next(
     pauses: list[float] = []
     too_fast = refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)
     answering(too_fast, too_fast, {"MessageId": "0102"})
-    with ses.session(Ses(), sleep=pauses.append) as post:
+    with ses.open_session(Ses(), sleep=pauses.append) as post:
         assert post(a_message()).answer == "0102"
     assert pauses == [1, 1]
 
@@ -161,7 +166,10 @@ def test_a_provider_that_stays_too_busy_is_tried_again_later(
 ) -> None:
     pauses: list[float] = []
     answering(*[refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)] * 5)
-    with ses.session(Ses(), sleep=pauses.append) as post, pytest.raises(Undelivered, match="sending rate"):
+    with (
+        ses.open_session(Ses(), sleep=pauses.append) as post,
+        pytest.raises(Undelivered, match="sending rate"),
+    ):
         post(a_message())
     assert pauses == [1, 1, 2, 4]
 
@@ -213,9 +221,7 @@ def test_what_may_have_been_taken_over_is_not_sent_again_by_botocore_itself(
     assert len(requests) == 1
 
 
-def test_nobody_listening_means_that_nothing_was_sent(
-    a_message: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_port_means_that_nothing_was_sent(a_message: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     with talking() as port:
         pass
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")

@@ -6,9 +6,12 @@ from contextlib import suppress
 
 import pytest
 
+from local.services.smtp import STALL
 from slowmatch.deadline import hanging_up_after
-from slowmatch.mail import Message, Undelivered, open_transport
-from tests.unit.mail.server import STALL, serving
+from slowmatch.mail.errors import Undelivered
+from slowmatch.mail.message import Message
+from slowmatch.mail.transport import open_transport
+from tests.unit.mail.server import serving
 from tests.unit.mail.test_smtp import SHORT, plain
 
 
@@ -56,7 +59,7 @@ def test_the_mail_after_one_that_was_too_slow_has_a_connection_of_its_own(a_mess
     with serving({"RCPT": STALL}) as server, open_transport(plain(server.port), lambda: SHORT) as post:
         with pytest.raises(Undelivered):
             post(a_message())
-        server.behaviour.clear()
+        server.faults.clear()
         assert post(a_message()).answer.startswith("250")
     assert server.connections == 2
 

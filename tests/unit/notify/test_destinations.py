@@ -1,4 +1,4 @@
-"""The list of who is told, and what is said of one that is wrong."""
+"""The list of destinations, and the errors about an invalid one."""
 
 import json
 import uuid
@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from slowmatch.aws.secrets import SecretError
-from slowmatch.notifications import Destination, read
+from slowmatch.notifications.destinations import Destination, read
 
 pytestmark = pytest.mark.usefixtures("aws")
 JOBS = ("daily-summary", "db-cleanup")
@@ -26,7 +26,7 @@ def listed(*entries: Any, **options: Any) -> tuple[Destination, ...]:
     return reading(json.dumps(list(entries)), **options)
 
 
-def test_without_a_secret_nobody_is_told() -> None:
+def test_without_a_secret_there_are_no_destinations() -> None:
     assert read(None, JOBS) == ()
     assert listed() == ()
 
@@ -42,34 +42,34 @@ def test_each_destination_has_what_it_wants() -> None:
     ("entry", "said"),
     [
         ("text", "destination 1: it is not a JSON object"),
-        (SLACK | {"name": ""}, "destination 1: the key 'name' is missing or malformed"),
-        ({"kind": "slack"}, "destination 1: the key 'name' is missing; it needs"),
+        (SLACK | {"name": ""}, "destination 1: the key 'name' is invalid"),
+        ({"kind": "slack"}, "destination 1: the key 'name' is missing; it must be"),
         (SLACK | {"name": "a\nb"}, "destination 1: the key 'name'"),
         (
             SLACK | {"kind": "discord"},
-            r"destination 1 \(ops\): the key 'kind' is missing or malformed; it needs one",
+            r"destination 1 \(ops\): the key 'kind' is invalid; it must be one",
         ),
-        (SLACK | {"color": "red"}, r"destination 1 \(ops\): 'color' is no key"),
+        (SLACK | {"color": "red"}, r"destination 1 \(ops\): unknown key 'color'"),
         (
             SLACK | {"key": "0123456789abcdef"},
-            r"the key 'key' is missing or malformed; it needs nothing: slack",
+            r"\(ops\): remove the key 'key'; messages to slack are not signed",
         ),
         (
             HOOK | {"key": "short"},
-            r"destination 1 \(pager\): the key 'key' is missing or malformed; it needs a text",
+            r"destination 1 \(pager\): the key 'key' is invalid; it must be a text",
         ),
         (
             {name: HOOK[name] for name in ("name", "kind", "url")},
-            r"\(pager\): the key 'key' is missing; it needs",
+            r"\(pager\): the key 'key' is missing; it must be",
         ),
         (
             SLACK | {"events": ["Failed"]},
-            "the key 'events' is missing or malformed; it needs a list of any of failed",
+            "the key 'events' is invalid; it must be a list of some of failed",
         ),
         (SLACK | {"events": "failed"}, "the key 'events'"),
         (
             SLACK | {"jobs": ["nothing"]},
-            "the key 'jobs' is missing or malformed; it needs a list of any of daily-s",
+            "the key 'jobs' is invalid; it must be a list of some of daily-s",
         ),
     ],
 )
@@ -101,9 +101,7 @@ def test_a_wrong_entry_names_the_secret_the_destination_and_the_key(entry: Any, 
     ],
 )
 def test_an_address_that_is_not_https_is_refused_without_being_repeated(url: Any) -> None:
-    with pytest.raises(
-        SecretError, match="the key 'url' is missing or malformed; it needs an https"
-    ) as refused:
+    with pytest.raises(SecretError, match="the key 'url' is invalid; it must be an https") as refused:
         listed(SLACK | {"url": url})
     assert not url or str(url) not in str(refused.value)
 
@@ -116,7 +114,7 @@ def test_http_is_for_receivers_of_this_machine_under_auth_local() -> None:
 
 @pytest.mark.parametrize("port", [8443, 80, 4433])
 def test_a_port_that_the_functions_do_not_reach_is_refused_with_the_reason(port: int) -> None:
-    with pytest.raises(SecretError, match="needs an https address on port 443; the functions reach no other"):
+    with pytest.raises(SecretError, match="must be an https address on port 443 \\(functions cannot"):
         listed(SLACK | {"url": f"https://hooks.example.com:{port}/x"})
 
 

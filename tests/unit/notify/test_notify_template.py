@@ -1,7 +1,7 @@
 """What template.yaml promises about notifications."""
 
 from slowmatch.notifications.delivery import LEASE
-from slowmatch.notifications.sender import LIMIT_SECONDS
+from slowmatch.notifications.sender import TIMEOUT_SECONDS
 from tests.sam import template
 from tests.sam.template import of_type
 
@@ -23,7 +23,7 @@ def test_of_all_services_only_this_account_s_alarms_may_publish() -> None:
 
 
 def test_a_post_is_over_long_before_its_function_and_its_claim() -> None:
-    assert 2 * LIMIT_SECONDS < template.timeout("NotifierFunction") < LEASE.total_seconds()
+    assert 2 * TIMEOUT_SECONDS < template.timeout("NotifierFunction") < LEASE.total_seconds()
 
 
 def test_a_link_leads_to_the_console_of_the_same_stack() -> None:

@@ -1,4 +1,4 @@
-"""One mail to one person: what is in it, and how it looks on the wire."""
+"""One mail to one recipient: what it contains, and how it is encoded."""
 
 import hashlib
 import re
@@ -9,21 +9,21 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from slowmatch.mail.errors import Refused
+from slowmatch.settings import Settings
 
 # What RFC 5321 allows without quoting, in ASCII: quoted and international local parts are refused.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?=.{{1,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*\Z")
 _MESSAGE_ID = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*>\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A mail with a plain text and an HTML part. Raise Refused, naming the setting, for what cannot be sent.
+    """A mail with a plain text and an HTML part. Raises Refused, which names the setting, if it cannot be sent.
 
-    `date` carries an offset and is now when it is not given. `message_id` should be made by the
-    function of that name, so that a repeated mail can be recognised.
+    Make `message_id` with `make_message_id`, so that a mail that is sent again can be recognised.
     """
 
     sender: str
@@ -33,31 +33,28 @@ class Message:
     text: str
     html: str
     message_id: str
-    date: datetime | None = None
 
     def __post_init__(self) -> None:
         check_address("MAIL_SENDER", self.sender)
         check_address("MAIL_RECIPIENTS", self.recipient)
-        _check_line("MAIL_SENDER_NAME", self.sender_name)
-        _check_line("the subject", self.subject)
+        for name, line in (("MAIL_SENDER_NAME", self.sender_name), ("the subject", self.subject)):
+            if _CONTROL_CHARACTER.search(line):
+                raise Refused(f"{name} is {line!r}: line breaks and control characters are not allowed")
         if not self.subject.strip():
             raise Refused("the subject is empty")
         if not _MESSAGE_ID.match(self.message_id):
-            raise Refused(f"the message id is {self.message_id!r}: <unique@domain> is needed")
-        if self.date is not None and self.date.tzinfo is None:
-            raise Refused("the date of the mail has no offset")
+            raise Refused(f"the message id is {self.message_id!r}: it must be <unique@domain>")
 
     def as_email(self) -> EmailMessage:
         email = EmailMessage(policy=SMTP)
         email["From"] = Address(self.sender_name, addr_spec=self.sender)
         email["To"] = Address(addr_spec=self.recipient)
         email["Subject"] = self.subject
-        email["Date"] = self.date or datetime.now(UTC)
+        email["Date"] = datetime.now(UTC)
         email["Message-ID"] = self.message_id
-        # SES puts its own Message-ID in place of ours; this one stays.
-        email["X-Slowmatch-Id"] = self.message_id
-        email["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-        # Quoted-printable: 8-bit text and long lines pass every server in between unharmed.
+        email["X-Slowmatch-Id"] = self.message_id  # SES replaces the Message-ID
+        email["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+        # Every server on the way can handle quoted-printable, which has neither 8-bit characters nor long lines.
         email.set_content(self.text, cte="quoted-printable")
         email.add_alternative(self.html, subtype="html", cte="quoted-printable")
         return email
@@ -66,18 +63,26 @@ class Message:
         try:
             return self.as_email().as_bytes()
         except UnicodeEncodeError as error:
-            raise Refused(f"the mail holds a character that is not valid Unicode: {error}") from error
+            raise Refused(f"the mail contains a character that is not valid Unicode: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider took the mail over: SMTP's final reply, or the id that SES gave it."""
+    """The provider has accepted the mail: SMTP's final reply, or the id that SES assigned."""
 
     answer: str
 
 
-def message_id(sender: str, *parts: str) -> str:
-    """The same Message-ID for the same parts (a job, a day, a recipient), at the sender's domain."""
+def sender_of(settings: Settings) -> str:
+    """The address in MAIL_SENDER. Raises Refused if it is missing or invalid."""
+    if settings.mail_sender is None:
+        raise Refused("MAIL_SENDER is not set: set it to an address from which the provider lets you send")
+    check_address("MAIL_SENDER", settings.mail_sender)
+    return settings.mail_sender
+
+
+def make_message_id(sender: str, *parts: str) -> str:
+    """The same Message-ID for the same parts (a job, a day, a recipient), in the sender's domain."""
     check_address("MAIL_SENDER", sender)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return f"<{digest[:40]}@{sender.rpartition('@')[2]}>"
@@ -87,11 +92,6 @@ def check_address(setting: str, address: str) -> None:
     """Raise Refused, naming the setting, unless this is one plain address such as name@example.org."""
     if not _ADDRESS.match(address):
         raise Refused(
-            f"{setting} has {address!r}: an address such as name@example.org is needed, in ASCII"
+            f"{setting} has {address!r}: it must be an address such as name@example.org, in ASCII"
             " (a domain in another script as xn--...)"
         )
-
-
-def _check_line(name: str, value: str) -> None:
-    if _CONTROL.search(value):
-        raise Refused(f"{name} is {value!r}: line breaks and control characters are not allowed in it")

@@ -1,9 +1,9 @@
-"""Which mails were sent: a row per mail, day and recipient, so that a repeated run repeats no mail.
+"""The log of sent mail: one row for each kind, day and recipient, so that a repeated run does not repeat a mail.
 
-A mail can go out twice only when the provider's answer is lost, or the worker dies before `sent`.
+A mail is sent twice only if the provider's answer is lost, or the worker dies before `mark_sent`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from slowmatch.db import Connection
@@ -12,7 +12,7 @@ from slowmatch.text import clean
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The identity of one mail."""
+    """What identifies a mail; `edition` tells apart those that were sent again on request."""
 
     kind: str
     day: date
@@ -20,36 +20,31 @@ class Entry:
     edition: str = ""
 
 
-def is_pending(con: Connection, entry: Entry, now: datetime) -> bool:
-    """Enter the mail; False when it was sent already."""
+def is_unsent(con: Connection, entry: Entry, now: datetime) -> bool:
+    """Add the mail to the log; False if it was sent already."""
     rows = con.query(
         """
         INSERT INTO mail_outbox AS mail (kind, day, recipient, edition, created_at)
-        VALUES (:kind, CAST(:day AS date), :recipient, :edition, CAST(:now AS timestamptz))
+        VALUES (:kind, :day::date, :recipient, :edition, :now::timestamptz)
         ON CONFLICT (kind, day, recipient, edition) DO UPDATE SET created_at = mail.created_at
         WHERE mail.sent_at IS NULL
         RETURNING 1
         """,
-        kind=entry.kind,
-        day=entry.day,
-        recipient=entry.recipient,
-        edition=entry.edition,
+        **asdict(entry),
         now=now,
     )
     return bool(rows)
 
 
-def sent(con: Connection, entry: Entry, now: datetime, answer: str) -> None:
-    """Note that the provider took the mail over, whatever is in its answer."""
+def mark_sent(con: Connection, entry: Entry, answer: str, *, now: datetime) -> None:
+    """Record that the provider has accepted the mail, and its answer."""
     con.query(
         """
-        UPDATE mail_outbox SET sent_at = CAST(:now AS timestamptz), answer = :answer
-        WHERE kind = :kind AND day = CAST(:day AS date) AND recipient = :recipient AND edition = :edition
+        UPDATE mail_outbox
+        SET sent_at = :now::timestamptz, answer = :answer
+        WHERE kind = :kind AND day = :day::date AND recipient = :recipient AND edition = :edition
         """,
-        kind=entry.kind,
-        day=entry.day,
-        recipient=entry.recipient,
-        edition=entry.edition,
+        **asdict(entry),
         now=now,
         answer=clean(answer),
     )

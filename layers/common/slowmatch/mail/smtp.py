@@ -1,10 +1,10 @@
-"""SMTP through one connection, opened again when it is lost between two messages.
+"""SMTP through one connection, which is opened again if it is lost between two messages.
 
-A mail is handed over in three steps, and only the last reply makes it sent:
+A mail is sent in three steps, and only the last reply means that it was accepted:
 
-    MAIL FROM, RCPT TO    refused 5xx: Refused; 4xx or lost: Undelivered, nothing was sent
-    DATA and the content  refused 5xx: Refused; 4xx: Undelivered, nothing was sent
-    its final reply       lost: Undelivered with `outcome_unknown`
+    MAIL FROM, RCPT TO    5xx: Refused; 4xx or lost: Undelivered, nothing was sent
+    DATA and the content  5xx: Refused; 4xx: Undelivered, nothing was sent
+    the final reply       lost: Undelivered with `outcome_unknown`
 """
 
 import math
@@ -16,24 +16,27 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from slowmatch.deadline import hanging_up_after
-from slowmatch.mail.errors import Refused, Undelivered
+from slowmatch.mail.errors import MailError, Refused, Undelivered
 from slowmatch.mail.message import Message, Receipt
-from slowmatch.mail.smtp_errors import accepted, translated
 from slowmatch.settings import is_loopback
+from slowmatch.text import clean_line
 
 Security = Literal["starttls", "tls", "none"]
 QUIT_SECONDS = 5.0
-"""The goodbye comes after the last mail was taken: a server that does not answer it is not waited for."""
-SHORTEST_TIMEOUT_SECONDS = 0.1
-"""A time-out of 0 would mean a socket that does not wait."""
+"""For the server's answer to QUIT: every mail has been accepted by then."""
+MIN_TIMEOUT_SECONDS = 0.1
+"""A time-out of 0 would make the socket non-blocking."""
+MAX_REPLY_CHARACTERS = 500
+# OpenSSL's reasons when a server answers the first bytes in plain text.
+_PLAIN_TEXT_ANSWER = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Smtp:
-    """A server and how to talk to it. Raise Refused for a connection that would not be safe.
+    """A server and how to connect. Raises Refused for a connection that would not be safe.
 
-    `ehlo_name` is how this side introduces itself, best the sender's domain: some relays refuse
-    names such as localhost. `timeout_seconds` is for each reply, connecting included.
+    `ehlo_name` is how this side introduces itself, preferably the sender's domain: some relays refuse names such as
+    localhost. `timeout_seconds` is for connecting and for each reply.
     """
 
     host: str
@@ -47,71 +50,66 @@ class Smtp:
     def __post_init__(self) -> None:
         if self.security == "none" and not is_loopback(self.host):
             raise Refused(
-                f"SMTP_SECURITY: 'none' is allowed for a server on this machine only, and the server is"
+                f"SMTP_SECURITY: 'none' is allowed only for a server on this machine, and the server is"
                 f" {self.host}; use 'starttls' or 'tls'"
             )
         if (self.username is None) != (self.password is None):
             raise Refused("SMTP_SECRET_ARN: the secret needs both a username and a password")
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"{self.host}, port {self.port}"
 
 
 @contextmanager
-def session(smtp: Smtp, seconds_left: Callable[[], float] = lambda: math.inf) -> Iterator["_Session"]:
-    """Connect, authenticate, and yield what posts messages. Raise Refused or Undelivered."""
-    post = _Session(smtp, seconds_left)
-    try:
-        yield post
-    finally:
-        post.close()
+def open_session(
+    smtp: Smtp, seconds_left: Callable[[], float] = lambda: math.inf
+) -> Iterator[Callable[[Message], Receipt]]:
+    """Connect, authenticate, and yield a function that sends a message. Raises Refused or Undelivered."""
+    connection: smtplib.SMTP | None = _connect(smtp, seconds_left())
 
-
-class _Session:
-    def __init__(self, smtp: Smtp, seconds_left: Callable[[], float]) -> None:
-        self._smtp = smtp
-        self._seconds_left = seconds_left
-        self._connection: smtplib.SMTP | None = _connect(smtp, seconds_left())
-
-    def __call__(self, message: Message) -> Receipt:
+    def send(message: Message) -> Receipt:
+        nonlocal connection
         content = message.as_bytes()
-        if self._connection is None:
-            self._connection = _connect(self._smtp, self._seconds_left())
+        connection = connection or _connect(smtp, seconds_left())
         try:
-            with _time_limit(self._smtp, self._seconds_left(), self._connection):
-                return self._deliver(self._connection, message, content)
+            with _time_limit(smtp, seconds_left(), connection):
+                return _send(smtp, connection, message, content)
         except Exception:
-            self._forget(self._connection)
+            connection = _reset(connection)
             raise
 
-    def close(self) -> None:
-        if self._connection is not None:
-            goodbye = min(self._seconds_left(), QUIT_SECONDS)
-            with suppress(smtplib.SMTPException, OSError), hanging_up_after(goodbye, self._connection):
-                self._connection.quit()
-            self._connection.close()
-
-    def _deliver(self, connection: smtplib.SMTP, message: Message, content: bytes) -> Receipt:
-        server = str(self._smtp)
-        with translated(server, "MAIL_SENDER"):
-            accepted(connection.mail(message.sender))
-        with translated(server, "MAIL_RECIPIENTS"):
-            accepted(connection.rcpt(message.recipient))
-        with translated(server, "the content of the mail", outcome_unknown=True):
-            return Receipt(accepted(connection.data(content)))
-
-    def _forget(self, connection: smtplib.SMTP) -> None:
-        """One refused message must not stand in the way of the next."""
-        try:
-            connection.rset()
-        except (smtplib.SMTPException, OSError):
+    try:
+        yield send
+    finally:
+        if connection is not None:
+            seconds = min(seconds_left(), QUIT_SECONDS)
+            with suppress(smtplib.SMTPException, OSError), hanging_up_after(seconds, connection):
+                connection.quit()
             connection.close()
-            self._connection = None
+
+
+def _send(smtp: Smtp, connection: smtplib.SMTP, message: Message, content: bytes) -> Receipt:
+    with _translated_errors(smtp, "MAIL_SENDER"):
+        _check_reply(connection.mail(message.sender))
+    with _translated_errors(smtp, "MAIL_RECIPIENTS"):
+        _check_reply(connection.rcpt(message.recipient))
+    with _translated_errors(smtp, "the content of the mail", outcome_unknown=True):
+        return Receipt(_check_reply(connection.data(content)))
+
+
+def _reset(connection: smtplib.SMTP) -> smtplib.SMTP | None:
+    """The connection, ready for the next message after one that failed; None if it had to be closed."""
+    try:
+        connection.rset()
+    except (smtplib.SMTPException, OSError):
+        connection.close()
+        return None
+    return connection
 
 
 @contextmanager
 def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterator[None]:
-    """Hang up after `seconds`, and say so instead of that the line was lost."""
+    """Hang up after `seconds`; the error then says that the server was too slow, not that the connection was lost."""
     with hanging_up_after(seconds, connection) as hung_up:
         try:
             yield
@@ -119,44 +117,101 @@ def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterato
             if not hung_up.is_set():
                 raise
             raise Undelivered(
-                f"SMTP server {smtp} was too slow: {seconds:.0f} seconds were left for this mail",
+                f"SMTP server {smtp.host}:{smtp.port} was too slow: {seconds:.0f} seconds were left for this mail",
                 outcome_unknown=error.outcome_unknown,
             ) from error
 
 
 def _connect(smtp: Smtp, seconds_left: float) -> smtplib.SMTP:
-    server = str(smtp)
     context = ssl.create_default_context()
-    with translated(server, "SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
+    with _translated_errors(smtp, "SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
         connection = _open(smtp, context, seconds_left)
     try:
         with _time_limit(smtp, seconds_left, connection):
-            _introduce(smtp, server, context, connection)
+            with _translated_errors(smtp, "SMTP_PORT and SMTP_SECURITY"):
+                connection.ehlo_or_helo_if_needed()
+                if smtp.security == "starttls":
+                    connection.starttls(context=context)
+            with _translated_errors(smtp, "SMTP_SECRET_ARN"):
+                if smtp.username is not None and smtp.password is not None:
+                    connection.login(smtp.username, smtp.password)
+                connection.ehlo_or_helo_if_needed()
     except Exception:
         connection.close()
         raise
     return connection
 
 
-def _introduce(smtp: Smtp, server: str, context: ssl.SSLContext, connection: smtplib.SMTP) -> None:
-    with translated(server, "SMTP_PORT and SMTP_SECURITY"):
-        connection.ehlo_or_helo_if_needed()
-        if smtp.security == "starttls":
-            connection.starttls(context=context)
-    with translated(server, "SMTP_SECRET_ARN"):
-        if smtp.username is not None and smtp.password is not None:
-            connection.login(smtp.username, smtp.password)
-        connection.ehlo_or_helo_if_needed()
-
-
 def _open(smtp: Smtp, context: ssl.SSLContext, seconds_left: float) -> smtplib.SMTP:
-    """Connect within `seconds_left`. What follows has the time-out of each reply, and a limit from outside."""
-    to, timeout = (smtp.host, smtp.port, smtp.ehlo_name), min(smtp.timeout_seconds, seconds_left)
-    timeout = max(timeout, SHORTEST_TIMEOUT_SECONDS)
+    """Connect within `seconds_left`; after that, the time-out is that of each reply."""
+    timeout = max(min(smtp.timeout_seconds, seconds_left), MIN_TIMEOUT_SECONDS)
     if smtp.security == "tls":
-        connection: smtplib.SMTP = smtplib.SMTP_SSL(*to, timeout=timeout, context=context)
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(
+            smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout, context=context
+        )
     else:
-        connection = smtplib.SMTP(*to, timeout=timeout)
+        connection = smtplib.SMTP(smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout)
     if connection.sock is not None:
         connection.sock.settimeout(smtp.timeout_seconds)
     return connection
+
+
+def _check_reply(reply: tuple[int, bytes]) -> str:
+    """The reply as text if it is 2xx; else raise smtplib's own exception for it."""
+    code, text = reply
+    if not 200 <= code < 300:
+        raise smtplib.SMTPResponseException(code, text)
+    return f"{code} {clean_line(text, MAX_REPLY_CHARACTERS)}".rstrip()
+
+
+@contextmanager
+def _translated_errors(smtp: Smtp, look_at: str, *, outcome_unknown: bool = False) -> Iterator[None]:
+    """Raise Refused or Undelivered for what fails inside; the error names the settings `look_at`."""
+    server = f"SMTP server {smtp.host}:{smtp.port}"
+    try:
+        yield
+    except smtplib.SMTPResponseException as error:
+        raise _from_reply(error, server, look_at, outcome_unknown) from error
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:
+        raise _from_exception(error, server, look_at, outcome_unknown) from error
+
+
+def _from_reply(
+    error: smtplib.SMTPResponseException, server: str, look_at: str, outcome_unknown: bool
+) -> MailError:
+    code = error.smtp_code
+    problem = f"{server} answered: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
+    if 400 <= code < 500:
+        return Undelivered(problem)
+    is_too_long = isinstance(
+        error.smtp_error, str
+    )  # smtplib's own text in place of a reply that it did not read
+    if is_too_long or not 500 <= code < 600:
+        return Undelivered(f"{problem}, which is not a valid SMTP reply", outcome_unknown=outcome_unknown)
+    if isinstance(error, smtplib.SMTPAuthenticationError) or code == 535:
+        return Refused(
+            f"{problem}. Look at the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
+            " password, Outlook requires SMTP AUTH to be enabled for the mailbox"
+        )
+    if code == 530:
+        look_at = "SMTP_SECRET_ARN: the server requires a username and a password"
+    return Refused(f"{problem}. Look at {look_at}")
+
+
+def _from_exception(error: Exception, server: str, look_at: str, outcome_unknown: bool) -> MailError:
+    problem = f"{server}: {str(error) or type(error).__name__}. Look at {look_at}"
+    match error:
+        case ssl.SSLCertVerificationError():
+            return Refused(
+                f"{server} has a certificate that cannot be trusted: {error.verify_message}."
+                " Look at SMTP_HOST, which must be the name in the certificate"
+            )
+        case ssl.SSLError() if error.reason in _PLAIN_TEXT_ANSWER:
+            return Refused(f"{server} does not begin with TLS on this port. Look at {look_at}")
+        case smtplib.SMTPServerDisconnected():
+            return Undelivered(problem, outcome_unknown=outcome_unknown)
+        case smtplib.SMTPException() | UnicodeError():
+            # The server lacks STARTTLS or a way to authenticate, or the password is not ASCII.
+            return Refused(problem)
+        case _:
+            return Undelivered(problem, outcome_unknown=outcome_unknown)

@@ -1,17 +1,12 @@
-"""What people are told: a run failed for good or recovered, a tick was missed, dead letters, alarms.
+"""Notifications: a run failed for good or recovered, a schedule was missed, dead letters, alarms.
 
-    the statement that makes it happen --> notification (a row) --> SNS --> notifier
-    CloudWatch alarm ------------------------------------------------^        |
-                                                    one delivery row and one SQS message a destination
-                                                                              |
-                                           Slack, Teams or webhook <-- POST --+
+    the statement that changes the run --> notification (a row) --> SNS --> notifier
+    CloudWatch alarm -------------------------------------------------^        |
+                                             one delivery (a row) and one SQS message per destination
+                                                                               |
+                                            Slack, Teams or webhook <-- POST --+
 
-Rows are the truth and messages only point to them: what was not published, routed or sent is found by
-the dispatcher. A destination that has answered with success is not sent the same notification again.
-Without an answer (a time-out, a crash) it is, under the same event id.
+The rows are the source of truth, and messages only point to them: the dispatcher finds what was not published,
+routed or delivered. A destination that has confirmed a notification does not receive it again. Without a response
+(a time-out, a crash) it does, under the same event id.
 """
-
-from slowmatch.notifications.destinations import EVENTS, Destination, read
-from slowmatch.notifications.topic import publish, publish_waiting
-
-__all__ = ["EVENTS", "Destination", "publish", "publish_waiting", "read"]

@@ -1,4 +1,4 @@
-"""CloudWatch's alarms, as they come over SNS."""
+"""Alarms: those of CloudWatch, as SNS delivers them, and the notifier's own about a destination that is gone."""
 
 import json
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from slowmatch.db import Connection
+from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.routing import record
 from slowmatch.text import clean
 
@@ -15,16 +16,27 @@ def is_alarm(message: Any) -> bool:
 
 
 def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now: datetime) -> str | None:
-    """Note an alarm that changed its state; `message_id` is SNS's, so that a repetition is none."""
+    """Record that an alarm changed its state, once for each `message_id` of SNS."""
     name = _text(message["AlarmName"])
     detail = {
         "alarm": name,
         "state": _text(message["NewStateValue"]),
         "description": _text(message.get("AlarmDescription")),
         "reason": _text(message.get("NewStateReason")),
-        "url": _console(_text(message.get("AlarmArn")), name),
+        "url": _console_url(_text(message.get("AlarmArn")), name),
     }
-    return record(con, now, "alarm", message_id, json.dumps(detail), _job(message))
+    return record(con, now, "alarm", key=message_id, detail=json.dumps(detail), job=_job(message))
+
+
+def record_switched_off(con: Connection, destination: Destination, now: datetime) -> str | None:
+    """Record for the other destinations that this one is switched off, once for each address."""
+    detail = {
+        "alarm": f"Notifications to {destination.name}",
+        "state": "ALARM",
+        "reason": "It responded 410 Gone and is switched off. A new address in the secret switches it on again.",
+    }
+    key = f"switched off {destination.name} {destination.fingerprint}"
+    return record(con, now, "alarm", key=key, detail=json.dumps(detail))
 
 
 def _text(value: Any) -> str:
@@ -32,7 +44,7 @@ def _text(value: Any) -> str:
 
 
 def _job(message: dict[str, Any]) -> str | None:
-    """The metric's dimension `job`, where it has one."""
+    """The value of the metric's dimension `job`, if it has one."""
     trigger = message.get("Trigger")
     dimensions = trigger.get("Dimensions") if isinstance(trigger, dict) else None
     for dimension in dimensions if isinstance(dimensions, list) else []:
@@ -41,13 +53,10 @@ def _job(message: dict[str, Any]) -> str | None:
     return None
 
 
-def _console(arn: str, name: str) -> str | None:
-    """Where the AWS console shows it; ARNs are arn:partition:service:region:..."""
+def _console_url(arn: str, name: str) -> str | None:
+    """The alarm's page in the AWS console; an ARN is arn:partition:service:region:..."""
     parts = arn.split(":")
     if len(parts) < 7 or parts[1] != "aws":
         return None
-    region = parts[3]
-    return (
-        f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
-        f"#alarmsV2:alarm/{quote(name, safe='')}"
-    )
+    console = f"https://{parts[3]}.console.aws.amazon.com/cloudwatch/home?region={parts[3]}"
+    return f"{console}#alarmsV2:alarm/{quote(name, safe='')}"

@@ -1,228 +1,277 @@
-"""What waits for a destination, sent in order by one worker at a time.
+"""Delivery: what is waiting for a destination is sent in order, by one worker at a time.
 
-A worker claims the oldest delivery that is due, sends it, notes the answer and takes the next. A message that
-arrives meanwhile, or while the destination rests after a failure, ends there: the worker, or the message with
-which the rest ends, sees to all that waits.
+A worker claims the oldest delivery that is due, sends it, records the response and takes the next. A message that
+arrives meanwhile, or while the destination rests after a failure, has nothing to do: that worker, or the message at
+the end of the rest, takes care of everything that is waiting.
 """
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
+from slowmatch.deadline import NEVER, Deadline
 from slowmatch.notifications.destinations import Destination
-from slowmatch.notifications.routing import Notification, record
-from slowmatch.notifications.sender import Answer
+from slowmatch.notifications.message import Notification
+from slowmatch.settings import settings
 
+if TYPE_CHECKING:  # the dispatcher starts without http.client
+    from slowmatch.notifications.sender import Response
+
+QUEUE = "notify"
 LEASE = timedelta(seconds=30)
-"""After this long a worker that said nothing is taken for dead. Longer than any POST may take."""
-EARLY = timedelta(seconds=1)
-MOST_ATTEMPTS = 20
+"""A worker that is silent for this long is considered dead. No POST takes as long."""
+EARLY_BY = timedelta(seconds=1)
+"""A message may arrive this much before its delivery is due."""
+MAX_ATTEMPTS = 20
 """With the rests between them: over three hours."""
-LONGEST_REST = timedelta(hours=6)
-"""A Retry-After beyond this is not believed."""
+MAX_RETRY_AFTER = timedelta(hours=6)
 DISPATCHER_SENDS_AFTER = timedelta(minutes=5)
-"""A rest as long as this ends with a message of the dispatcher, which looks every five minutes.
+"""A longer rest ends with a message of the dispatcher, which looks every five minutes.
 
-So five failures in a row are the most that follow one another by messages that the notifier sends to itself.
+So the notifier sends messages to itself for at most five failures in a row.
 """
+RESEND_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """This worker alone may send `told` now; `folded` others are told of with it."""
+class DeliveryMessage:
+    """The SQS message that something, for example `notification_id`, waits for `destination` at `due_at`."""
 
-    told: Notification
+    notification_id: str
+    destination: str
+    due_at: datetime
+
+
+def send_messages(messages: Sequence[DeliveryMessage], now: datetime, deadline: Deadline = NEVER) -> int:
+    """Return how many messages SQS accepted by the deadline; the dispatcher finds the deliveries of the others."""
+    batch = [
+        sqs.Message(
+            str(number),
+            {"notification": message.notification_id, "destination": message.destination},
+            sqs.delay_seconds(message.due_at, now),
+        )
+        for number, message in enumerate(messages)
+    ]
+    return len(batch) - len(sqs.send(settings().queue_url_prefix + QUEUE, batch, deadline).ids)
+
+
+_NOTE_MESSAGES = """
+    WITH waiting AS (
+        SELECT delivery.*, known.rests_until
+        FROM notification_delivery AS delivery
+        LEFT JOIN notification_destination AS known ON known.name = delivery.destination
+        WHERE delivery.state = 'waiting'
+    ), due AS (
+        SELECT DISTINCT ON (destination) notification_id, destination, GREATEST(due_at, rests_until) AS at
+        FROM waiting
+        WHERE GREATEST(due_at, rests_until) <= :horizon::timestamptz
+          AND NOT EXISTS (
+              SELECT FROM waiting AS sent
+              WHERE sent.destination = waiting.destination
+                AND sent.message_at > :overdue::timestamptz
+                AND (sent.message_at < sent.rests_until) IS NOT TRUE
+          )
+        ORDER BY destination, due_at
+    )
+    UPDATE notification_delivery AS delivery SET message_at = GREATEST(due.at, :now::timestamptz)
+    FROM due
+    WHERE delivery.notification_id = due.notification_id AND delivery.destination = due.destination
+    RETURNING delivery.notification_id::text, delivery.destination, due.at
+"""
+
+
+def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
+    """Send one message to each destination for which something is due within SQS's delay.
+
+    No message is sent if one is on its way, unless that arrives before the end of the rest and so does nothing.
+    """
+    rows = con.query(
+        _NOTE_MESSAGES,
+        now=now,
+        horizon=now + timedelta(seconds=sqs.MAX_DELAY_SECONDS),
+        overdue=now - RESEND_AFTER,
+    )
+    return send_messages([DeliveryMessage(*row) for row in rows], now, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """The right to send `notification`, for which `digested` others wait, to `destination` now."""
+
+    notification: Notification
+    destination: str
     attempt: int
-    folded: int
+    digested: int
+
+
+_LOCK_DESTINATION = """
+    INSERT INTO notification_destination AS known (name, fingerprint)
+    VALUES (:name, :fingerprint)
+    ON CONFLICT (name) DO UPDATE SET
+        fingerprint = EXCLUDED.fingerprint,
+        rests_until = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.rests_until END,
+        failures = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.failures ELSE 0 END,
+        switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
+        reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
+    RETURNING switched_off_at IS NOT NULL,
+              GREATEST(rests_until - :early_by::interval, busy_until) > :now::timestamptz
+"""
+"""Returns whether the destination is switched off, and whether it is busy or rests. A new address starts afresh."""
+
+_OLDEST_DUE = """
+    SELECT id, destination
+    FROM notification_delivery JOIN notification ON id = notification_id
+    WHERE destination = :destination AND state = 'waiting' AND due_at <= :due_by::timestamptz
+    ORDER BY due_at, at, id
+    LIMIT 1
+"""
+"""A delivery that failed is due later than those that were waiting, so that it does not hold them up."""
+
+_CLAIM_OLDEST_DUE = f"""
+    WITH oldest AS ({_OLDEST_DUE}),
+    busy AS (
+        UPDATE notification_destination SET busy_until = :busy_until::timestamptz
+        FROM oldest
+        WHERE name = oldest.destination
+    )
+    UPDATE notification_delivery AS delivery SET attempts = attempts + 1
+    FROM oldest JOIN notification USING (id)
+    WHERE notification_id = id AND delivery.destination = oldest.destination
+    RETURNING attempts,
+              (SELECT count(*) FROM notification_delivery AS digested
+               WHERE digested.digest = id AND digested.destination = delivery.destination),
+              id::text, at, event, job, run_id::text, detail
+"""
+
+
+def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDelivery | None:
+    """Claim the oldest delivery that is due; None if there is none, or nothing may be sent now."""
+    with con.transaction():
+        ((is_off, is_busy),) = con.query(
+            _LOCK_DESTINATION,
+            name=destination.name,
+            fingerprint=destination.fingerprint,
+            now=now,
+            early_by=EARLY_BY,
+        )
+        if is_off:
+            give_up(con, destination.name, "the destination is switched off", now=now)
+        if is_off or is_busy:
+            return None
+        # Nobody is sending, so the last attempt ended without a response.
+        reason = f"no response to {MAX_ATTEMPTS} attempts"
+        give_up(con, destination.name, reason, now=now, min_attempts=MAX_ATTEMPTS)
+        rows = con.query(
+            _CLAIM_OLDEST_DUE,
+            destination=destination.name,
+            due_by=now + EARLY_BY,
+            busy_until=now + LEASE,
+        )
+    if not rows:
+        return None
+    attempt, digested, *notification = rows[0]
+    return ClaimedDelivery(Notification(*notification), destination.name, attempt, digested)
+
+
+def next_message(con: Connection, destination: str, now: datetime) -> list[DeliveryMessage]:
+    """The message for what is due next; none if nothing is."""
+    rows = con.query(_OLDEST_DUE, destination=destination, due_by=now + EARLY_BY)
+    return [DeliveryMessage(str(notification_id), name, now) for notification_id, name in rows]
+
+
+_FINISH = """
+    WITH released AS (
+        UPDATE notification_destination
+        SET busy_until = NULL,
+            rests_until = NULL,
+            failures = 0,
+            switched_off_at = :switched_off_at::timestamptz,
+            reason = :reason::text
+        WHERE name = :destination
+    )
+    UPDATE notification_delivery
+    SET state = :state, finished_at = :now::timestamptz, answer = :answer
+    WHERE notification_id = :id::uuid AND destination = :destination AND state = 'waiting'
+"""
+
+
+def finish(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime | None:
+    """Record the response; return when the next attempt is due, or None if the delivery is over.
+
+    After 410 Gone nothing is sent to the destination until the secret has another address for it.
+    """
+    with con.transaction():
+        if response.is_temporary and claimed.attempt < MAX_ATTEMPTS:
+            return _retry_later(con, claimed, response, now)
+        con.query(
+            _FINISH,
+            id=claimed.notification.id,
+            destination=claimed.destination,
+            state="sent" if response.is_success else "given_up",
+            answer=response.description,
+            now=now,
+            switched_off_at=now if response.is_gone else None,
+            reason=response.description if response.is_gone else None,
+        )
+        if response.is_gone:
+            give_up(con, claimed.destination, "the destination was switched off", now=now)
+        return None
+
+
+_RETRY_LATER = """
+    WITH rest AS (
+        UPDATE notification_destination SET rests_until = :due_at::timestamptz WHERE name = :destination
+    )
+    UPDATE notification_delivery
+    SET due_at = :due_at::timestamptz, message_at = :message_at::timestamptz, answer = :answer
+    WHERE notification_id = :id::uuid AND destination = :destination AND state = 'waiting'
+"""
+
+
+def _retry_later(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime:
+    ((failures,),) = con.query(
+        """
+        UPDATE notification_destination SET busy_until = NULL, failures = failures + 1
+        WHERE name = :destination
+        RETURNING failures
+        """,
+        destination=claimed.destination,
+    )
+    due_at = now + max(backoff(failures), min(response.retry_after, MAX_RETRY_AFTER))
+    con.query(
+        _RETRY_LATER,
+        id=claimed.notification.id,
+        destination=claimed.destination,
+        due_at=due_at,
+        message_at=due_at if notifier_sends(due_at, now) else None,
+        answer=response.description,
+    )
+    return due_at
 
 
 def backoff(failures: int) -> timedelta:
-    """The rest after failure number `failures` (1-based) in a row: 10 s, doubled, at most 15 minutes."""
+    """The rest after `failures` (1 or more) in a row: 10 s, doubled each time, at most 15 minutes."""
     return min(timedelta(seconds=10 * 2 ** min(failures - 1, 10)), timedelta(minutes=15))
 
 
-def claim(con: Connection, to: Destination, now: datetime) -> Claim | None:
-    """Claim the oldest delivery that is due; None if there is none, or nothing may be sent to `to` now."""
-    with con.transaction():
-        free, off = _locked(con, to, now)
-        if off:
-            give_up(con, to.name, now, "the destination is switched off")
-        while free and not off and (found := oldest_due(con, to.name, now)):
-            told, attempts, folded = found
-            if attempts < MOST_ATTEMPTS:
-                _hold(con, told.id, to.name, now)
-                return Claim(told, attempts + 1, folded)
-            # The last attempt ended without a word.
-            _close(con, told.id, to.name, "given_up", now, f"no answer to {attempts} attempts")
-        return None
+def notifier_sends(due_at: datetime, now: datetime) -> bool:
+    """Whether the notifier, not the dispatcher, sends the message at the end of the rest."""
+    return due_at - now < DISPATCHER_SENDS_AFTER
 
 
-def _locked(con: Connection, to: Destination, now: datetime) -> tuple[bool, bool]:
-    """Whether the destination neither is busy nor rests, and whether it is switched off; others wait for us."""
-    ((free, off),) = con.query(
-        """
-        INSERT INTO notification_destination AS known (name, fingerprint) VALUES (:name, :fingerprint)
-        ON CONFLICT (name) DO UPDATE SET
-            fingerprint = EXCLUDED.fingerprint,
-            rests_until = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.rests_until END,
-            failures = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.failures ELSE 0 END,
-            switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
-            reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
-        RETURNING (rests_until > CAST(:due_by AS timestamptz)) IS NOT TRUE
-                  AND (busy_until > CAST(:now AS timestamptz)) IS NOT TRUE,
-                  switched_off_at IS NOT NULL
-        """,
-        name=to.name,
-        fingerprint=to.fingerprint,
-        now=now,
-        due_by=now + EARLY,
-    )
-    return free, off
-
-
-def oldest_due(con: Connection, destination: str, now: datetime) -> tuple[Notification, int, int] | None:
-    """What is to be told next, the attempts so far, and how many others are told of with it.
-
-    One that failed is due later than what was waiting, so that it does not hold up the rest.
-    """
-    rows = con.query(
-        """
-        SELECT told.id::text, told.at, told.event, told.job, told.run_id::text, told.detail, delivery.attempts,
-               (SELECT count(*) FROM notification_delivery AS folded
-                WHERE folded.digest = told.id AND folded.destination = delivery.destination)
-        FROM notification_delivery AS delivery JOIN notification AS told ON told.id = delivery.notification_id
-        WHERE delivery.destination = :destination AND delivery.state = 'waiting'
-          AND delivery.due_at <= CAST(:due_by AS timestamptz)
-        ORDER BY delivery.due_at, told.at, told.id LIMIT 1
-        """,
-        destination=destination,
-        due_by=now + EARLY,
-    )
-    if not rows:
-        return None
-    *told, attempts, folded = rows[0]
-    return Notification(*told), attempts, folded
-
-
-def _hold(con: Connection, notification_id: str, destination: str, now: datetime) -> None:
-    con.query(
-        """
-        WITH held AS (
-            UPDATE notification_destination SET busy_until = CAST(:until AS timestamptz) WHERE name = :destination
-        )
-        UPDATE notification_delivery SET attempts = attempts + 1
-        WHERE notification_id = CAST(:id AS uuid) AND destination = :destination
-        """,
-        id=notification_id,
-        destination=destination,
-        until=now + LEASE,
-    )
-
-
-def note(con: Connection, claimed: Claim, destination: str, answer: Answer, now: datetime) -> datetime | None:
-    """Write down what came of it; when to try again, or None when this delivery is over."""
-    with con.transaction():
-        if answer.again and claimed.attempt < MOST_ATTEMPTS:
-            return _rest(con, claimed.told.id, destination, answer, now)
-        _release(con, destination, None, 0)
-        state = "sent" if answer.taken else "given_up"
-        _close(con, claimed.told.id, destination, state, now, answer.words)
-        if answer.gone:
-            _switch_off(con, destination, now, answer.words)
-        return None
-
-
-def _rest(con: Connection, notification_id: str, destination: str, answer: Answer, now: datetime) -> datetime:
-    """Let the destination alone for a while; until when."""
-    ((failures,),) = con.query(
-        "SELECT failures + 1 FROM notification_destination WHERE name = :name", name=destination
-    )
-    until = now + max(backoff(failures), min(answer.retry_after, LONGEST_REST))
-    _release(con, destination, until, failures)
+def give_up(con: Connection, destination: str, reason: str, *, now: datetime, min_attempts: int = 0) -> None:
+    """Give up every delivery that waits for the destination and has had `min_attempts`."""
     con.query(
         """
         UPDATE notification_delivery
-        SET due_at = CAST(:until AS timestamptz), message_at = CAST(:message_at AS timestamptz), answer = :answer
-        WHERE notification_id = CAST(:id AS uuid) AND destination = :destination AND state = 'waiting'
-        """,
-        id=notification_id,
-        destination=destination,
-        until=until,
-        message_at=until if sends_itself(now, until) else None,
-        answer=answer.words,
-    )
-    return until
-
-
-def sends_itself(now: datetime, until: datetime) -> bool:
-    """Whether the notifier sends the message with which a rest ends, and not the dispatcher."""
-    return until - now < DISPATCHER_SENDS_AFTER
-
-
-def _release(con: Connection, destination: str, rests_until: datetime | None, failures: int) -> None:
-    con.query(
-        """
-        UPDATE notification_destination
-        SET busy_until = NULL, rests_until = CAST(:until AS timestamptz), failures = CAST(:failures AS integer)
-        WHERE name = :name
-        """,
-        name=destination,
-        until=rests_until,
-        failures=failures,
-    )
-
-
-def give_up(con: Connection, destination: str, now: datetime, why: str) -> None:
-    """Make no further attempt to send what waits for a destination."""
-    con.query(
-        """
-        UPDATE notification_delivery
-        SET state = 'given_up', finished_at = CAST(:now AS timestamptz), answer = :why
-        WHERE destination = :destination AND state = 'waiting'
+        SET state = 'given_up', finished_at = :now::timestamptz, answer = :reason
+        WHERE destination = :destination AND state = 'waiting' AND attempts >= :min_attempts::integer
         """,
         destination=destination,
-        now=now,
-        why=why,
-    )
-
-
-def _close(
-    con: Connection, notification_id: str, destination: str, state: str, now: datetime, answer: str
-) -> None:
-    con.query(
-        """
-        UPDATE notification_delivery
-        SET state = :state, finished_at = CAST(:now AS timestamptz), answer = :answer
-        WHERE notification_id = CAST(:id AS uuid) AND destination = :destination AND state = 'waiting'
-        """,
-        id=notification_id,
-        destination=destination,
-        state=state,
-        now=now,
-        answer=answer,
-    )
-
-
-def _switch_off(con: Connection, destination: str, now: datetime, reason: str) -> None:
-    """Nothing goes there any more, until the secret has another address for it."""
-    con.query(
-        """
-        UPDATE notification_destination
-        SET switched_off_at = CAST(:now AS timestamptz), reason = :reason WHERE name = :name
-        """,
-        name=destination,
-        now=now,
         reason=reason,
+        now=now,
+        min_attempts=min_attempts,
     )
-    give_up(con, destination, now, "the destination was switched off")
-
-
-def tell_switched_off(con: Connection, to: Destination, now: datetime) -> str | None:
-    """Note for the others that `to` is switched off; once for each address."""
-    detail = {
-        "alarm": f"Notifications to {to.name}",
-        "state": "ALARM",
-        "reason": "It answered 410 Gone and is switched off. A new address in the secret switches it on again.",
-    }
-    return record(con, now, "alarm", f"switched off {to.name} {to.fingerprint}", json.dumps(detail))

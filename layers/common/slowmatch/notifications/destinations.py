@@ -1,4 +1,4 @@
-"""Who is told what: the destinations in the secret NOTIFY_SECRET_ARN, checked before anything is sent."""
+"""Destinations: which notifications go where, read from the secret NOTIFY_SECRET_ARN and checked as a whole."""
 
 import hashlib
 import re
@@ -9,19 +9,20 @@ from urllib.parse import urlsplit
 
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
+from slowmatch.db import Connection
 from slowmatch.settings import is_loopback
 
 EVENTS = ("failed", "recovered", "missed", "dead_letters", "alarm")
 KINDS = ("slack", "teams", "webhook")
-KEYS = {"name", "kind", "url", "key", "events", "jobs"}
-SHORTEST_KEY = 16
+KEYS = ("name", "kind", "url", "key", "events", "jobs")
+MIN_SIGNING_KEY_CHARACTERS = 16
 HTTPS_PORT = 443
 """The only port that the security group in template.yaml opens to receivers: on any other, requests time out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Empty `events` or `jobs` are all of them. What belongs to no job goes out whatever the jobs are."""
+    """Empty `events` or `jobs` mean all. Without a job, a notification goes out whatever the jobs are."""
 
     name: str
     kind: str
@@ -31,104 +32,99 @@ class Destination:
     jobs: tuple[str, ...] = ()
 
     def wants(self, event: str, job: str | None) -> bool:
-        return (not self.events or event in self.events) and (
-            not self.jobs or job is None or job in self.jobs
-        )
+        wants_job = not self.jobs or job is None or job in self.jobs
+        return wants_job and (not self.events or event in self.events)
 
     @property
     def fingerprint(self) -> str:
-        """Tells one address from another without giving it away."""
+        """Tells one address from another without revealing it."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
 def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> tuple[Destination, ...]:
-    """The destinations, none without a secret; `local` allows every port, and http on loopback.
+    """The destinations; none without a secret. `local` allows every port, and http on loopback.
 
-    Raise SecretError naming the secret, the destination and the key that is missing or malformed.
+    Raises SecretError, which names the secret, the destination and the key that is missing or invalid.
     """
     if arn is None:
         return ()
-    listed = secrets.document(arn)
-    if not isinstance(listed, list):
+    entries = secrets.document(arn)
+    if not isinstance(entries, list):
         raise SecretError(f'secret {arn} is not a JSON list of destinations: [{{"name": ..., ...}}]')
-    found: list[Destination] = []
-    for number, entry in enumerate(listed, 1):
-        destination = _Entry(arn, number, entry).destination(jobs, local)
-        if destination.name in {other.name for other in found}:
+    destinations: dict[str, Destination] = {}
+    for number, entry in enumerate(entries, 1):
+        destination = _parse(entry, f"secret {arn}, destination {number}", jobs, local)
+        if destination.name in destinations:
             raise SecretError(f"secret {arn}: two destinations have the name {destination.name!r}")
-        found.append(destination)
-    return tuple(found)
+        destinations[destination.name] = destination
+    return tuple(destinations.values())
 
 
-class _Entry:
-    """One member of the list. No message repeats an address or a key: they are secrets."""
+def switched_off(con: Connection) -> dict[str, str]:
+    """The name and the reason of each destination that is switched off."""
+    rows = con.query(
+        "SELECT name, reason FROM notification_destination WHERE switched_off_at IS NOT NULL ORDER BY name"
+    )
+    return dict(rows)
 
-    def __init__(self, arn: str, number: int, entry: Any) -> None:
-        self._where = f"secret {arn}, destination {number}"
-        if not isinstance(entry, dict):
-            raise SecretError(f"{self._where}: it is not a JSON object")
-        self._entry = entry
 
-    def destination(self, jobs: Collection[str], local: bool) -> Destination:
-        name = self._text(
-            "name", lambda text: re.fullmatch(r"[\w. -]{1,64}", text), "1 to 64 letters or digits"
-        )
-        self._where += f" ({name})"
-        unknown = sorted(self._entry.keys() - KEYS)
-        if unknown:
-            raise SecretError(f"{self._where}: {unknown[0]!r} is no key; there are {', '.join(sorted(KEYS))}")
-        kind = self._text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
-        return Destination(
-            name,
-            kind,
-            self._text(
-                "url",
-                lambda url: _is_address(url, local),
-                f"an https address on port {HTTPS_PORT}; the functions reach no other port",
-            ),
-            self._signing_key(kind),
-            self._names("events", EVENTS),
-            self._names("jobs", jobs),
-        )
+def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destination:
+    """Check one member of the list. No error repeats an address or a key: they are secrets."""
+    if not isinstance(entry, dict):
+        raise SecretError(f"{label}: it is not a JSON object")
 
-    def _signing_key(self, kind: str) -> str | None:
-        if kind != "webhook":
-            if "key" in self._entry:
-                raise self._wrong("key", f"nothing: {kind} takes no signature")
-            return None
-        return self._text(
-            "key",
-            lambda text: len(text) >= SHORTEST_KEY,
-            f"a text of {SHORTEST_KEY} characters or more, which signs what is sent",
-        )
-
-    def _text(self, key: str, fits: Callable[[str], Any], needed: str) -> str:
-        value = self._entry.get(key)
-        if not isinstance(value, str) or not fits(value):
-            raise self._wrong(key, needed)
+    def text(key: str, is_valid: Callable[[str], object], expected: str) -> str:
+        value = entry.get(key)
+        if not isinstance(value, str) or not is_valid(value):
+            raise _key_error(label, entry, key, expected)
         return value
 
-    def _names(self, key: str, allowed: Collection[str]) -> tuple[str, ...]:
-        value = self._entry.get(key, [])
+    def names(key: str, allowed: Collection[str]) -> tuple[str, ...]:
+        value = entry.get(key, [])
         if not isinstance(value, list) or not all(
             isinstance(name, str) and name in allowed for name in value
         ):
-            raise self._wrong(key, f"a list of any of {', '.join(allowed)}")
+            raise _key_error(label, entry, key, f"a list of some of {', '.join(allowed)}")
         return tuple(value)
 
-    def _wrong(self, key: str, needed: str) -> SecretError:
-        there = "is missing or malformed" if key in self._entry else "is missing"
-        return SecretError(f"{self._where}: the key {key!r} {there}; it needs {needed}")
+    name = text(
+        "name",
+        lambda value: re.fullmatch(r"[\w. -]{1,64}", value),
+        "1 to 64 letters, digits, spaces, or characters of _.-",
+    )
+    label = f"{label} ({name})"
+    if unknown := sorted(entry.keys() - set(KEYS)):
+        raise SecretError(f"{label}: unknown key {unknown[0]!r}; the keys are {', '.join(KEYS)}")
+    kind = text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
+    if kind != "webhook" and "key" in entry:
+        raise SecretError(f"{label}: remove the key 'key'; messages to {kind} are not signed")
+    address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports)"
+    signing_key = f"a text of at least {MIN_SIGNING_KEY_CHARACTERS} characters, which signs the messages"
+    return Destination(
+        name=name,
+        kind=kind,
+        url=text("url", lambda value: _is_allowed_address(value, local), address),
+        key=text("key", lambda value: len(value) >= MIN_SIGNING_KEY_CHARACTERS, signing_key)
+        if kind == "webhook"
+        else None,
+        events=names("events", EVENTS),
+        jobs=names("jobs", jobs),
+    )
 
 
-def _is_address(url: str, local: bool) -> bool:
+def _key_error(label: str, entry: dict[str, Any], key: str, expected: str) -> SecretError:
+    problem = "is invalid" if key in entry else "is missing"
+    return SecretError(f"{label}: the key {key!r} {problem}; it must be {expected}")
+
+
+def _is_allowed_address(url: str, local: bool) -> bool:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
         host.encode("idna")
     except ValueError:
         return False
-    plain = url.isascii() and url.isprintable() and " " not in url
-    secure = parts.scheme == "https" or (local and parts.scheme == "http" and is_loopback(host))
-    reachable = port != 0 if local else port in (None, HTTPS_PORT)
-    return plain and bool(host) and secure and reachable and parts.username is None
+    is_plain = url.isascii() and url.isprintable() and " " not in url and parts.username is None
+    is_secure = parts.scheme == "https" or (local and parts.scheme == "http" and is_loopback(host))
+    is_reachable = port != 0 if local else port in (None, HTTPS_PORT)
+    return is_plain and bool(host) and is_secure and is_reachable

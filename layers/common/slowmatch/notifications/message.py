@@ -1,95 +1,203 @@
-"""A notification in words: what every kind of destination makes its message of."""
+"""A notification, what its message says, and how Slack, Teams and a plain webhook receive it."""
 
+import hashlib
+import hmac
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from slowmatch.notifications.routing import Notification
+from slowmatch.notifications.destinations import Destination
 
-LONGEST = 500
+MAX_TEXT_CHARACTERS = 500
+MAX_SLACK_HEADER_CHARACTERS = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """`text` may be empty; `link` leads to the run, the job or the alarm. `good` is good news."""
+class Notification:
+    """One row of `notification`."""
 
+    id: str
+    at: datetime
+    event: str
+    job: str | None
+    run_id: str | None
+    detail: dict[str, Any]
+
+    @property
+    def subject(self) -> str:
+        """The job, or the alarm without one. Repetitions are counted for each event and subject."""
+        return self.job or str(self.detail.get("alarm", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageContent:
+    """What a message about `notification` says. `text` may be empty; `link` leads to the run, job or alarm.
+
+    `digested` above 1 is how many notifications of the same event and subject it stands for.
+    """
+
+    notification: Notification
     title: str
     text: str
     link: str | None
-    link_title: str
-    good: bool = False
+    link_label: str
+    stack: str
+    digested: int
+
+    @property
+    def is_good_news(self) -> bool:
+        return self.notification.event == "recovered" or self.notification.detail.get("state") == "OK"
 
 
-def story(told: Notification, folded: int, console_url: str | None) -> Story:
-    """The words for `told`; with `folded` above 1, for as many of its kind within the last hour."""
-    title, text = _WORDS[told.event](told)
-    if folded > 1:
-        title = f"{folded:,} more within an hour: {title}"
-        text = f"The first of them: {text}" if text else ""
-    link, link_title = _link(told, console_url)
-    return Story(title, _short(text), link, link_title, told.event == "recovered" or _is_ok(told.detail))
-
-
-def _failed(told: Notification) -> tuple[str, str]:
-    attempts = told.detail.get("attempt", 1)
-    tries = f"after {attempts} attempts" if attempts != 1 else "at the first attempt"
-    return f"{told.job} failed {tries}", str(told.detail.get("error", ""))
-
-
-def _recovered(told: Notification) -> tuple[str, str]:
-    return f"{told.job} works again", f"It had failed at {_time(told.detail.get('failed_at'))}."
-
-
-def _missed(told: Notification) -> tuple[str, str]:
-    occurrence = _time(told.detail.get("occurrence"))
-    return f"{told.job} missed its run of {occurrence}", "No run was made for this time of its schedule."
-
-
-def _dead_letters(told: Notification) -> tuple[str, str]:
-    number = told.detail.get("count", 0)
-    title = "1 dead letter" if number == 1 else f"{number:,} dead letters"
-    return (
-        f"{title} of {told.job}",
-        "Messages that its function could not work on wait in its dead-letter queue.",
+def compose(
+    notification: Notification, digested: int, *, console_url: str | None, stack: str
+) -> MessageContent:
+    title, text = _title_and_text(notification)
+    if digested > 1:
+        title = f"{digested:,} more within an hour: {title}"
+        text = f"The first one: {text}" if text else ""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        text = text[: MAX_TEXT_CHARACTERS - 1] + "…"
+    link, link_label = _link(notification, console_url)
+    return MessageContent(
+        notification=notification,
+        title=title,
+        text=text,
+        link=link,
+        link_label=link_label,
+        stack=stack,
+        digested=digested,
     )
 
 
-def _alarm(told: Notification) -> tuple[str, str]:
-    state = {"ALARM": "in alarm", "OK": "ok again"}.get(told.detail.get("state", ""), "without data")
-    known = (str(told.detail.get(part) or "") for part in ("description", "reason"))
-    return f"{told.detail.get('alarm')}: {state}", "\n".join(filter(None, known))
+def _title_and_text(notification: Notification) -> tuple[str, str]:
+    job, detail = notification.job, notification.detail
+    match notification.event:
+        case "failed":
+            attempts = detail.get("attempt", 1)
+            when = "on the first attempt" if attempts == 1 else f"after {attempts} attempts"
+            return f"{job} failed {when}", str(detail.get("error", ""))
+        case "recovered":
+            return f"{job} works again", f"It last failed at {_minute(detail.get('failed_at'))}."
+        case "missed":
+            title = f"{job} missed its run at {_minute(detail.get('occurrence'))}"
+            return title, "No run was created for this scheduled time."
+        case "dead_letters":
+            number = detail.get("count", 0)
+            letters = "1 dead letter" if number == 1 else f"{number:,} dead letters"
+            text = "Messages that its function could not process are in its dead-letter queue."
+            return f"{job} has {letters}", text
+        case _:
+            state = {"ALARM": "in alarm", "OK": "OK"}.get(detail.get("state", ""), "insufficient data")
+            parts = (str(detail.get(key) or "") for key in ("description", "reason"))
+            return f"{detail.get('alarm')}: {state}", "\n".join(filter(None, parts))
 
 
-_WORDS = {
-    "failed": _failed,
-    "recovered": _recovered,
-    "missed": _missed,
-    "dead_letters": _dead_letters,
-    "alarm": _alarm,
-}
-
-
-def _is_ok(detail: dict[str, Any]) -> bool:
-    return detail.get("state") == "OK"
-
-
-def _link(told: Notification, console_url: str | None) -> tuple[str | None, str]:
-    if told.event == "alarm":
-        return told.detail.get("url"), "Open the alarm"
-    if console_url is None:
-        return None, ""
-    if told.run_id is not None:
-        return f"{console_url}/runs/{told.run_id}", "Open the run"
-    return f"{console_url}/jobs/{quote(told.job or '', safe='')}", "Open the job"
-
-
-def _time(text: Any) -> str:
+def _minute(text: Any) -> str:
     try:
         return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return "an unknown time"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def _link(notification: Notification, console_url: str | None) -> tuple[str | None, str]:
+    if notification.event == "alarm":
+        return notification.detail.get("url"), "Open the alarm"
+    if console_url is None:
+        return None, ""
+    if notification.run_id is not None:
+        return f"{console_url}/runs/{notification.run_id}", "Open the run"
+    return f"{console_url}/jobs/{quote(notification.job or '', safe='')}", "Open the job"
+
+
+def format_for(
+    destination: Destination, content: MessageContent, now: datetime
+) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers of the POST to `destination`."""
+    formats = {"slack": format_slack, "teams": format_teams, "webhook": format_webhook}
+    body = json.dumps(formats[destination.kind](content), ensure_ascii=False).encode()
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "Slowmatch",
+        "Slowmatch-Event-Id": content.notification.id,
+    }
+    if destination.key is not None:
+        timestamp = str(int(now.timestamp()))
+        headers["Slowmatch-Timestamp"] = timestamp
+        headers["Slowmatch-Signature"] = f"sha256={signature(destination.key, timestamp, body)}"
+    return body, headers
+
+
+def signature(key: str, timestamp: str, body: bytes) -> str:
+    """HMAC-SHA256 over `timestamp.body`, in hexadecimal digits."""
+    return hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def format_slack(content: MessageContent) -> dict[str, Any]:
+    """Blocks of an incoming webhook: https://docs.slack.dev/reference/block-kit/blocks"""
+    title = f"{'✅' if content.is_good_news else '🔴'} {content.title}"
+    header = {"type": "plain_text", "text": title[:MAX_SLACK_HEADER_CHARACTERS], "emoji": True}
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
+    if content.text:
+        blocks.append({"type": "section", "text": {"type": "plain_text", "text": content.text}})
+    if content.link:
+        link = f"<{_escape_slack(content.link)}|{_escape_slack(content.link_label)}>"
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
+    at = content.notification.at
+    local_time = f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+    footer = {"type": "mrkdwn", "text": f"{_escape_slack(content.stack)} · {local_time}"}
+    blocks.append({"type": "context", "elements": [footer]})
+    return {"text": _escape_slack(title), "blocks": blocks}
+
+
+def _escape_slack(text: str) -> str:
+    """https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def format_teams(content: MessageContent) -> dict[str, Any]:
+    """An adaptive card in the envelope of a Teams workflow ("when a webhook request is received")."""
+    color = "Good" if content.is_good_news else "Attention"
+    body = [_teams_text(content.title, weight="Bolder", size="Medium", color=color)]
+    if content.text:
+        body.append(_teams_text(content.text))
+    footer = f"{content.stack} · {content.notification.at:%Y-%m-%d %H:%M} UTC"
+    body.append(_teams_text(footer, size="Small", isSubtle=True))
+    card: dict[str, Any] = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": body,
+    }
+    if content.link:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": content.link_label, "url": content.link}]
+    content_type = "application/vnd.microsoft.card.adaptive"
+    return {
+        "type": "message",
+        "attachments": [{"contentType": content_type, "contentUrl": None, "content": card}],
+    }
+
+
+def _teams_text(text: str, **style: Any) -> dict[str, Any]:
+    """Plain text: a TextBlock would read an error message as Markdown."""
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
+
+
+def format_webhook(content: MessageContent) -> dict[str, Any]:
+    notification = content.notification
+    return {
+        "id": notification.id,
+        "event": notification.event,
+        "at": notification.at.isoformat(),
+        "stack": content.stack,
+        "job": notification.job,
+        "run_id": notification.run_id,
+        "title": content.title,
+        "text": content.text,
+        "url": content.link,
+        "count": max(content.digested, 1),
+        "detail": notification.detail,
+    }

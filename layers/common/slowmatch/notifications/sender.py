@@ -1,4 +1,4 @@
-"""One POST: TLS verified, no redirect followed, over after ten seconds whatever the receiver does."""
+"""Sends one POST: TLS is verified, redirects are not followed, and it ends after ten seconds in any case."""
 
 import http.client
 import re
@@ -14,63 +14,66 @@ from urllib.parse import unquote, urlsplit
 from slowmatch.deadline import hanging_up_after
 from slowmatch.text import clean_line
 
-LIMIT_SECONDS = 10.0
-CONNECT_SECONDS = 4.0
+TIMEOUT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 4.0
 """For each of the host's addresses, and for the TLS handshake."""
-SHOWN = 200
-"""Of a refusal's body this much is worth a look."""
-_PARTS = re.compile(r"[:/?&=]")
+MAX_SHOWN_BYTES = 200
+"""How much of a rejection's body is logged."""
+NO_RESPONSE = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a receiver said, in `words` that give its address away to nobody. `status` 0: nothing."""
+class Response:
+    """The HTTP status, or NO_RESPONSE, and a `description` that does not reveal the receiver's address."""
 
     status: int
-    words: str
+    description: str
     retry_after: timedelta = timedelta(0)
 
     @property
-    def taken(self) -> bool:
+    def is_success(self) -> bool:
         return 200 <= self.status < 300
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         return self.status == 410
 
     @property
-    def again(self) -> bool:
-        """Whether another try may help: no answer, too many requests, trouble on the other side."""
-        return self.status in (0, 408, 425, 429) or self.status >= 500
+    def is_temporary(self) -> bool:
+        """Whether another attempt may succeed: no response, too many requests, an error of the server."""
+        return self.status in (NO_RESPONSE, 408, 425, 429) or self.status >= 500
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], limit_seconds: float = LIMIT_SECONDS) -> Answer:
-    """Never raises for what the network or the receiver does."""
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float = TIMEOUT_SECONDS
+) -> Response:
+    """Send `body`. Never raises for what the network or the receiver does."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     started = time.monotonic()
     connection = _connection(parts.scheme, parts.hostname or "", parts.port)
     try:
-        with hanging_up_after(limit_seconds, connection) as hung_up:
+        with hanging_up_after(timeout_seconds, connection) as hung_up:
             connection.connect()
             if hung_up.is_set():
-                raise TimeoutError  # there was no socket to shut down
-            connection.sock.settimeout(limit_seconds)
+                raise TimeoutError  # there was no socket yet to shut down
+            connection.sock.settimeout(timeout_seconds)
             connection.request("POST", path, body, dict(headers))
             response = connection.getresponse()
-            shown = "" if 200 <= response.status < 300 else _shown(response.read(SHOWN + len(url)), url)
-        retry = retry_after(response.getheader("Retry-After"))
-        return Answer(response.status, f"HTTP {response.status}{shown}", retry)
+            is_success = 200 <= response.status < 300
+            excerpt = "" if is_success else _redact(response.read(MAX_SHOWN_BYTES + len(url)), url)
+        description = f"HTTP {response.status}{excerpt}"
+        return Response(response.status, description, parse_retry_after(response.getheader("Retry-After")))
     except (OSError, http.client.HTTPException) as error:
-        if time.monotonic() - started >= limit_seconds:
-            return Answer(0, f"no answer within {limit_seconds:g} seconds")
-        return Answer(0, _trouble(error))
+        if time.monotonic() - started >= timeout_seconds:
+            return Response(NO_RESPONSE, f"no response within {timeout_seconds:g} seconds")
+        return Response(NO_RESPONSE, _describe(error))
     finally:
         connection.close()
 
 
-def retry_after(header: str | None) -> timedelta:
-    """RFC 9110, section 10.2.3: seconds or a date; nothing when it is neither."""
+def parse_retry_after(header: str | None) -> timedelta:
+    """RFC 9110, section 10.2.3: seconds or a date; zero for anything else."""
     if not header:
         return timedelta(0)
     if header.strip().isdecimal():
@@ -83,33 +86,37 @@ def retry_after(header: str | None) -> timedelta:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
 def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
     if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=_trust())
-    return http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+        return http.client.HTTPSConnection(
+            host, port, timeout=CONNECT_TIMEOUT_SECONDS, context=_tls_context()
+        )
+    return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_SECONDS)
 
 
-def _trouble(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its TLS certificate is not trusted, or is another host's"
+        return "its TLS certificate is not trusted, or belongs to another host"
     if isinstance(error, TimeoutError):
-        return "no connection in time"
+        return "the connection timed out"
     if isinstance(error, OSError):
         return f"no connection: {error.strerror or type(error).__name__}"
-    return f"an answer that is not HTTP: {type(error).__name__}"
+    return f"the response is not HTTP: {type(error).__name__}"
 
 
-def _shown(body: bytes, url: str) -> str:
-    """The beginning of a refusal, on one line, without any part of the address should it be repeated there."""
+def _redact(body: bytes, url: str) -> str:
+    """The beginning of a rejection on one line, without any part of `url`, in case the receiver repeats it."""
     text = clean_line(body, len(body))
     address = url.partition("://")[2]
-    parts = {part for said in (address, unquote(address)) for part in _PARTS.split(said) if len(part) > 3}
+    parts = {
+        part for form in (address, unquote(address)) for part in re.split("[:/?&=]", form) if len(part) > 3
+    }
     for secret in (url, *sorted(parts, key=len, reverse=True)):
         text = text.replace(secret, "...")
-    if len(body) == SHOWN + len(url):
-        text = text[: -len(url)]  # it may have been cut within the address
+    if len(body) == MAX_SHOWN_BYTES + len(url):
+        text = text[: -len(url)]  # the body may have been cut within the address
     return f": {text}" if text else ""

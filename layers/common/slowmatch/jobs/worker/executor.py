@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from slowmatch import notifications, telemetry
+from slowmatch import telemetry
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.definition import MAX_JSON_BYTES, Job
 from slowmatch.jobs.lifecycle import finish, messages
@@ -11,6 +11,7 @@ from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.jobs.lifecycle.finish import AttemptResult, Reports
 from slowmatch.jobs.retry import Permanent
 from slowmatch.jobs.worker.context import Cancelled, Context, Continue
+from slowmatch.notifications import publishing
 from slowmatch.text import to_json
 
 Handler = Callable[[Context], Any]
@@ -114,7 +115,7 @@ def _finish(context: Context, result: AttemptResult) -> None:
     if finished.messages:
         messages.send(con, finished.messages)
     if finished.notification_id:
-        notifications.publish([finished.notification_id])
+        publishing.publish([finished.notification_id])
     if result.state in METRICS:
         telemetry.count(METRICS[result.state], job=claimed.job)
     milliseconds = (now - claimed.started_at).total_seconds() * 1000

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.notifications import sender as posting
+from slowmatch.notifications import sender
 from slowmatch.notifications.delivery import backoff
-from slowmatch.notifications.sender import Answer, post, retry_after
+from slowmatch.notifications.sender import Response, parse_retry_after, post
 from tests.receiver import Receiver, receiving
 from tools import certificates
 
@@ -25,7 +25,7 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def sent(receiver: Receiver, path: str, limit: float = 5) -> Answer:
+def sent(receiver: Receiver, path: str, limit: float = 5) -> Response:
     return post(receiver.url(path), b"{}", {"Content-Type": "application/json"}, limit)
 
 
@@ -33,7 +33,7 @@ def sent(receiver: Receiver, path: str, limit: float = 5) -> Answer:
 def test_any_success_is_taken(receiver: Receiver, status: int) -> None:
     receiver.answer("/fine", status)
     answer = sent(receiver, "/fine")
-    assert answer.taken and answer.words == f"HTTP {status}"
+    assert answer.is_success and answer.description == f"HTTP {status}"
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_what_may_pass_is_tried_again_and_what_may_not_is_not(
 ) -> None:
     receiver.answer("/refuse", status)
     answer = sent(receiver, "/refuse")
-    assert not answer.taken and answer.again is again and answer.gone is (status == 410)
+    assert not answer.is_success and answer.is_temporary is again and answer.is_gone is (status == 410)
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     receiver.answer("/here", 307, Location=receiver.url("/there"))
-    assert not sent(receiver, "/here").again
+    assert not sent(receiver, "/here").is_temporary
     assert receiver.at("/there") == []
 
 
@@ -57,7 +57,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 def test_a_receiver_that_does_not_come_to_an_end_is_left(receiver: Receiver, path: str) -> None:
     started = time.monotonic()
     answer = sent(receiver, path, limit=0.3)
-    assert answer.again and answer.words == "no answer within 0.3 seconds"
+    assert answer.is_temporary and answer.description == "no response within 0.3 seconds"
     assert time.monotonic() - started < 3
 
 
@@ -72,10 +72,10 @@ def test_a_receiver_whose_connection_took_all_the_time_is_left_too(
         connect(connection)
 
     monkeypatch.setattr(http.client.HTTPConnection, "connect", late)
-    assert sent(receiver, "/dripping", limit=0.1).words == "no answer within 0.1 seconds"
+    assert sent(receiver, "/dripping", limit=0.1).description == "no response within 0.1 seconds"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = certificates.make(tmp_path)
@@ -83,19 +83,22 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
     context.load_cert_chain(made.chain)
     with receiving(context) as receiver:
         answer = post(receiver.url("/secret"), b"{}", {})
-        assert answer.again and answer.words == "its TLS certificate is not trusted, or is another host's"
+        assert (
+            answer.is_temporary
+            and answer.description == "its TLS certificate is not trusted, or belongs to another host"
+        )
         assert receiver.posts == []
         trusting = ssl.create_default_context(cafile=str(made.authority))
-        monkeypatch.setattr(posting, "_trust", lambda: trusting)
-        assert post(receiver.url("/secret"), b"{}", {}).taken
+        monkeypatch.setattr(sender, "_tls_context", lambda: trusting)
+        assert post(receiver.url("/secret"), b"{}", {}).is_success
         assert post(receiver.url("/secret").replace("127.0.0.1", "127.0.0.2"), b"{}", {}).status == 0
 
 
-def test_nobody_who_listens_is_no_connection() -> None:
+def test_a_closed_port_is_no_connection() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         answer = post(f"http://127.0.0.1:{bound.getsockname()[1]}/secret", b"", {})
-    assert answer.again and answer.words == "no connection: Connection refused"
+    assert answer.is_temporary and answer.description == "no connection: Connection refused"
 
 
 def test_what_is_not_http_is_tried_again_without_being_shown() -> None:
@@ -112,28 +115,28 @@ def test_what_is_not_http_is_tried_again_without_being_shown() -> None:
         thread.start()
         answer = post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"", {})
         thread.join()
-    assert answer.again and "secret" not in answer.words
+    assert answer.is_temporary and "secret" not in answer.description
 
 
 def test_a_refusal_is_shown_in_part_and_without_the_address(receiver: Receiver) -> None:
     body = f"no such hook {receiver.url('/services/T0SECRET')}\n".encode() + b"x" * 10_000
     receiver.answer("/services/T0SECRET", 404, body=body)
     answer = sent(receiver, "/services/T0SECRET")
-    assert answer.words.startswith("HTTP 404: no such hook ...") and len(answer.words) < 250
-    assert "T0SECRET" not in answer.words and "127.0.0.1" not in answer.words
+    assert answer.description.startswith("HTTP 404: no such hook ...") and len(answer.description) < 250
+    assert "T0SECRET" not in answer.description and "127.0.0.1" not in answer.description
 
 
 def test_a_key_in_the_address_s_query_is_not_shown_either(receiver: Receiver) -> None:
     path = "/workflows/0a1b/invoke?api-version=2016-06-01&sig=TheSignature"
     receiver.answer(path, 401, body=b"wrong: sp=/run, sig=TheSignature")
-    assert sent(receiver, path).words == "HTTP 401: wrong: sp=/run, sig=..."
+    assert sent(receiver, path).description == "HTTP 401: wrong: sp=/run, sig=..."
 
 
 @pytest.mark.parametrize("before", [100, 150, 190, 199])
 def test_no_beginning_of_the_address_is_shown_where_a_refusal_is_cut(receiver: Receiver, before: int) -> None:
     path = f"/services/T0SECRET/{before}"
     receiver.answer(path, 404, body=b"x" * before + receiver.url(path).encode() * 20)
-    assert re.fullmatch(r"HTTP 404: x+[.]*", sent(receiver, path).words)
+    assert re.fullmatch(r"HTTP 404: x+[.]*", sent(receiver, path).description)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +153,11 @@ def test_no_beginning_of_the_address_is_shown_where_a_refusal_is_cut(receiver: R
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: int) -> None:
-    assert retry_after(header) == timedelta(seconds=seconds)
+    assert parse_retry_after(header) == timedelta(seconds=seconds)
 
 
 def test_retry_after_may_be_a_date_to_come() -> None:
-    assert retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > timedelta(days=365)
+    assert parse_retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > timedelta(days=365)
 
 
 def test_the_rest_after_a_failure_doubles_up_to_a_quarter_of_an_hour() -> None:

@@ -17,9 +17,9 @@ def test_a_mail_that_was_sent_says_nothing_of_any_other(con: Connection) -> None
         replace(mail, recipient="bob@example.com"),
         replace(mail, edition="a run"),
     ]
-    assert all(sent_log.is_pending(con, each, NOW) for each in (mail, *others))
-    sent_log.sent(con, mail, NOW, "250 taken")
-    assert [sent_log.is_pending(con, each, NOW) for each in (mail, *others)] == [
+    assert all(sent_log.is_unsent(con, each, NOW) for each in (mail, *others))
+    sent_log.mark_sent(con, mail, "250 taken", now=NOW)
+    assert [sent_log.is_unsent(con, each, NOW) for each in (mail, *others)] == [
         False,
         True,
         True,

@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 from slowmatch.notifications.destinations import EVENTS, Destination
-from slowmatch.notifications.formats import Message, slack, teams, webhook, written
-from slowmatch.notifications.message import story
-from slowmatch.notifications.routing import Notification
+from slowmatch.notifications.message import (
+    MessageContent,
+    Notification,
+    compose,
+    format_for,
+    format_slack,
+    format_teams,
+    format_webhook,
+)
 
 AT = datetime(2026, 11, 24, 7, 0, 3, tzinfo=UTC)
 RUN = "01a20d25-5d63-70c1-974e-f133c2d38726"
@@ -36,43 +42,46 @@ DETAILS: dict[str, dict[str, Any]] = {
 TITLES = {
     "failed": "daily-summary failed after 11 attempts",
     "recovered": "daily-summary works again",
-    "missed": "daily-summary missed its run of 2026-11-24 02:00 UTC",
-    "dead_letters": "2 dead letters of daily-summary",
+    "missed": "daily-summary missed its run at 2026-11-24 02:00 UTC",
+    "dead_letters": "daily-summary has 2 dead letters",
     "alarm": "slowmatch-5xx: in alarm",
 }
 
 
-def message(event: str, folded: int = 0, console: str | None = CONSOLE, **detail: Any) -> Message:
-    job = None if event == "alarm" else "daily-summary"
-    run_id = RUN if event in ("failed", "recovered") else None
-    told = Notification(
-        "5b0e6c1e-3f6f-4c1a-9d64-2f1f2a7f0c55", AT, event, job, run_id, DETAILS[event] | detail
+def content(event: str, digested: int = 0, console: str | None = CONSOLE, **detail: Any) -> MessageContent:
+    notification = Notification(
+        id="5b0e6c1e-3f6f-4c1a-9d64-2f1f2a7f0c55",
+        at=AT,
+        event=event,
+        job=None if event == "alarm" else "daily-summary",
+        run_id=RUN if event in ("failed", "recovered") else None,
+        detail=DETAILS[event] | detail,
     )
-    return Message(told, story(told, folded, console), folded, "slowmatch")
+    return compose(notification, digested, console_url=console, stack="slowmatch")
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_event_has_a_title_and_a_link(event: str) -> None:
-    said = message(event).story
+    said = content(event)
     assert said.title == TITLES[event]
     links = {"failed": f"{CONSOLE}/runs/{RUN}", "recovered": f"{CONSOLE}/runs/{RUN}", "alarm": "https://aws"}
     assert said.link == links.get(event, f"{CONSOLE}/jobs/daily-summary")
 
 
 def test_a_count_says_how_many_more() -> None:
-    assert message("failed", folded=97).story.title == f"97 more within an hour: {TITLES['failed']}"
-    assert message("failed", folded=1).story.title == TITLES["failed"]
+    assert content("failed", digested=97).title == f"97 more within an hour: {TITLES['failed']}"
+    assert content("failed", digested=1).title == TITLES["failed"]
 
 
 def test_one_is_no_plural() -> None:
-    assert message("failed", attempt=1).story.title == "daily-summary failed at the first attempt"
-    assert message("failed", attempt=2).story.title == "daily-summary failed after 2 attempts"
-    assert message("dead_letters", count=1).story.title == "1 dead letter of daily-summary"
+    assert content("failed", attempt=1).title == "daily-summary failed on the first attempt"
+    assert content("failed", attempt=2).title == "daily-summary failed after 2 attempts"
+    assert content("dead_letters", count=1).title == "daily-summary has 1 dead letter"
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_slack_gets_blocks_within_its_limits_that_cannot_call_the_whole_channel(event: str) -> None:
-    body = slack(message(event, error="<!channel> " + "x" * 5000))
+    body = format_slack(content(event, error="<!channel> " + "x" * 5000))
     header, *others, _context = body["blocks"]
     assert header["text"]["type"] == "plain_text" and len(header["text"]["text"]) <= 150
     assert all(len(block["text"]["text"]) <= 3000 for block in others)
@@ -83,8 +92,8 @@ def test_slack_gets_blocks_within_its_limits_that_cannot_call_the_whole_channel(
 
 def test_nothing_that_slack_reads_as_marks_calls_the_whole_channel() -> None:
     call = "<!channel> & "
-    said = message("alarm", alarm=call + "x" * 150, url=f"https://aws/{call}")
-    body = slack(replace(said, stack=call))
+    said = content("alarm", alarm=call + "x" * 150, url=f"https://aws/{call}")
+    body = format_slack(replace(said, stack=call))
     (header, _, link, context) = body["blocks"]
     assert len(header["text"]["text"]) == 150
     for text in (body["text"], link["text"]["text"], context["elements"][0]["text"]):
@@ -93,7 +102,7 @@ def test_nothing_that_slack_reads_as_marks_calls_the_whole_channel() -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_teams_gets_a_card_in_a_workflow_s_envelope_whose_text_is_no_markdown(event: str) -> None:
-    body = teams(message(event))
+    body = format_teams(content(event))
     (attachment,) = body["attachments"]
     card = attachment["content"]
     assert body["type"] == "message"
@@ -104,9 +113,12 @@ def test_teams_gets_a_card_in_a_workflow_s_envelope_whose_text_is_no_markdown(ev
 
 
 def test_without_a_console_s_address_there_is_no_link() -> None:
-    said = message("failed", console=None)
-    assert webhook(said)["url"] is None and "actions" not in teams(said)["attachments"][0]["content"]
-    assert all("mrkdwn" not in json.dumps(block) for block in slack(said)["blocks"][:-1])
+    said = content("failed", console=None)
+    assert (
+        format_webhook(said)["url"] is None
+        and "actions" not in format_teams(said)["attachments"][0]["content"]
+    )
+    assert all("mrkdwn" not in json.dumps(block) for block in format_slack(said)["blocks"][:-1])
 
 
 def test_a_webhook_is_signed_as_the_document_s_example_verifies_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +128,7 @@ def test_a_webhook_is_signed_as_the_document_s_example_verifies_it(monkeypatch: 
     exec(example, scope)
     monkeypatch.setattr(scope["time"], "time", AT.timestamp)
     to = Destination("pager", "webhook", "https://pager.example.com", "0123456789abcdef")
-    body, headers = written(message("failed"), to, AT)
+    body, headers = format_for(to, content("failed"), AT)
     genuine = scope["is_genuine"]
     assert genuine(headers, body, "0123456789abcdef")
     assert headers["Slowmatch-Event-Id"] == json.loads(body)["id"]
@@ -131,5 +143,5 @@ def test_a_webhook_is_signed_as_the_document_s_example_verifies_it(monkeypatch: 
 
 def test_only_a_webhook_is_signed() -> None:
     for kind in ("slack", "teams"):
-        _, headers = written(message("failed"), Destination("ops", kind, "https://x.example.com"), AT)
+        _, headers = format_for(Destination("ops", kind, "https://x.example.com"), content("failed"), AT)
         assert "Slowmatch-Signature" not in headers

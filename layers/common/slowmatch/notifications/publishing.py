@@ -1,0 +1,56 @@
+"""Publishing: sends the ids of notifications by SNS to the notifier, which routes them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from slowmatch.aws import sns
+from slowmatch.db import Connection
+from slowmatch.deadline import NEVER, Deadline
+from slowmatch.notifications.destinations import switched_off
+from slowmatch.settings import settings
+
+PUBLISHED_FOR = timedelta(days=1)
+"""After this long the dispatcher no longer publishes what the notifier has not routed."""
+MAX_PUBLISHED_PER_PASS = 100
+"""With a wrong secret all of them fail, and are published again."""
+ROUTED_WITHIN = timedelta(minutes=12)
+"""Until then the dispatcher has published a notification twice; the notifier fails, for example over its secret."""
+
+
+def publish(ids: Sequence[str], deadline: Deadline = NEVER) -> int:
+    """Send notifications to the notifier; return how many SNS accepted by the deadline. Repetitions do no harm."""
+    topic_arn = settings().notify_topic_arn
+    if topic_arn is None:
+        return 0
+    return sns.publish(topic_arn, [{"notification": notification_id} for notification_id in ids], deadline)
+
+
+def publish_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
+    """Publish what is not routed: publishing failed, or the notifier did."""
+    rows = con.query(
+        f"""
+        SELECT id::text
+        FROM notification
+        WHERE routed_at IS NULL AND at > :oldest::timestamptz
+        ORDER BY at
+        LIMIT {MAX_PUBLISHED_PER_PASS}
+        """,
+        oldest=now - PUBLISHED_FOR,
+    )
+    return publish([row[0] for row in rows], deadline)
+
+
+def find_problem(con: Connection, now: datetime) -> str | None:
+    """Why notifications reach nobody, or not everybody, for the health check; None if they do."""
+    if names := switched_off(con):
+        return f"switched off after 410 Gone: {', '.join(names)}"
+    unrouted = con.query(
+        """
+        SELECT FROM notification
+        WHERE routed_at IS NULL AND at > :oldest::timestamptz AND at < :latest::timestamptz
+        LIMIT 1
+        """,
+        oldest=now - PUBLISHED_FOR,
+        latest=now - ROUTED_WITHIN,
+    )
+    return "the notifier fails to process notifications; its log has the reason" if unrouted else None
