@@ -5,17 +5,17 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jobs_api.models import State, Trigger
-from slowmatch.http.answer import Answer
+from slowmatch.http.fields import ResponseModel
 
 
-class Done(Answer):
+class Done(ResponseModel):
     """The runs that were changed; `after` goes on when more may match."""
 
     changed: list[str]
     after: str | None
 
 
-class ListedRun(Answer):
+class ListedRun(ResponseModel):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
 
     id: uuid.UUID
@@ -48,7 +48,7 @@ class Run(ListedRun):
     cut: dict[str, int]
 
 
-class Attempt(Answer):
+class Attempt(ResponseModel):
     """One try of a run; without an outcome it is at work."""
 
     number: int
@@ -62,7 +62,7 @@ class Attempt(Answer):
     traceback: str | None
 
 
-class Event(Answer):
+class Event(ResponseModel):
     """A change of a run's state: why, and by whom."""
 
     id: int
@@ -73,7 +73,7 @@ class Event(Answer):
     actor: str
 
 
-class LogLine(Answer):
+class LogLine(ResponseModel):
     id: int
     attempt: int
     at: datetime
@@ -96,40 +96,40 @@ class RunDetails(Run):
     log_earlier: int
 
 
-class RunPage(Answer):
+class RunPage(ResponseModel):
     items: list[ListedRun]
     next: str | None
 
 
-class AttemptPage(Answer):
+class AttemptPage(ResponseModel):
     """Attempts of a run, oldest first. A page may be shorter than asked for when its items are long."""
 
     items: list[Attempt]
     next: str | None
 
 
-class EventPage(Answer):
+class EventPage(ResponseModel):
     """Events of a run, oldest first."""
 
     items: list[Event]
     next: str | None
 
 
-class LogPage(Answer):
+class LogPage(ResponseModel):
     """Lines of a run's log, oldest first. A page may be shorter than asked for when its lines are long."""
 
     items: list[LogLine]
     next: str | None
 
 
-class TextPage(Answer):
+class TextPage(ResponseModel):
     """A piece of a JSON text: all pieces together are the JSON."""
 
     text: str
     next: str | None
 
 
-class JobField(Answer):
+class JobField(ResponseModel):
     """A field of a job's payload. `bounds` limits its values, by the names of JSON Schema: minimum, enum, ...
 
     A field that is left out has its `default`; one that is `required` has none.
@@ -142,7 +142,7 @@ class JobField(Answer):
     bounds: dict[str, Any]
 
 
-class Paused(Answer):
+class Paused(ResponseModel):
     """Since when a schedule is paused, by whom and why."""
 
     at: datetime
@@ -150,7 +150,7 @@ class Paused(Answer):
     note: str | None
 
 
-class LastRun(Answer):
+class LastRun(ResponseModel):
     id: uuid.UUID
     state: State
     created_at: datetime
@@ -158,7 +158,7 @@ class LastRun(Answer):
     finished_at: datetime | None
 
 
-class EndedRun(Answer):
+class EndedRun(ResponseModel):
     """`duration_ms` is the last attempt's, null for a run that never started."""
 
     id: uuid.UUID
@@ -167,14 +167,14 @@ class EndedRun(Answer):
     duration_ms: float | None
 
 
-class Depth(Answer):
+class Depth(ResponseModel):
     """How many; `capped` says that there are more."""
 
     number: int
     capped: bool
 
 
-class Job(Answer):
+class Job(ResponseModel):
     """A job of the catalog and what is known about its runs.
 
     A job that is not `scheduled` runs only when somebody with `role` starts it; this is null until the dispatcher
@@ -208,11 +208,11 @@ class Job(Answer):
     queue_depth: Depth
 
 
-class JobList(Answer):
+class JobList(ResponseModel):
     items: list[Job]
 
 
-class JobHour(Answer):
+class JobHour(ResponseModel):
     """What a job's runs did in the hour that starts at `hour`."""
 
     job: str
@@ -226,7 +226,7 @@ class JobHour(Answer):
     p95_ms: float | None
 
 
-class Stats(Answer):
+class Stats(ResponseModel):
     """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 1,000.
 
     `capped` names what there are more of.
@@ -241,13 +241,13 @@ class Stats(Answer):
     hours: list[JobHour]
 
 
-class HealthSummary(Answer):
+class HealthSummary(ResponseModel):
     """The answer without an identity, at most two seconds old."""
 
     ok: bool
 
 
-class Health(Answer):
+class Health(ResponseModel):
     """The answer for viewers: `ok` of each part and of all; a failing part has a `detail`."""
 
     ok: bool

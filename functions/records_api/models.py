@@ -5,9 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slowmatch.http.answer import Answer
-from slowmatch.http.fields import Timestamp
-from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
+from slowmatch.http.fields import ResponseModel, Timestamp
+from slowmatch.http.validation import without_nul
 from slowmatch.records import rules
 from slowmatch.records.model import TITLE_MAX
 
@@ -18,7 +17,6 @@ Title = Annotated[
     AfterValidator(without_nul),
     AfterValidator(rules.title),
 ]
-Search = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 
 
 class NewRecord(BaseModel):
@@ -45,7 +43,7 @@ class RecordChange(BaseModel):
         return self
 
 
-class Record(Answer):
+class Record(ResponseModel):
     """A record as it is answered; times are UTC."""
 
     id: int
@@ -55,7 +53,7 @@ class Record(Answer):
     is_expired: bool
 
 
-class RecordPage(Answer):
+class RecordPage(ResponseModel):
     """One page of records and the cursor of the next, null at the end."""
 
     items: list[Record]

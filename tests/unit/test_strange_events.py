@@ -7,7 +7,7 @@ import pytest
 import dispatcher.app
 import migrate.app
 from notifier import events
-from slowmatch.http import envelope
+from slowmatch.http import request
 from slowmatch.jobs.worker import events as messages
 
 DEEP = "[" * 100_000
@@ -80,6 +80,6 @@ REQUEST = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}, "stage"
     ],
 )
 def test_what_is_no_request_is_said_to_be_none(event: Any) -> None:
-    envelope.check(REQUEST)
-    with pytest.raises(envelope.EventError, match="payload format"):
-        envelope.check(event)
+    request.check_event(REQUEST)
+    with pytest.raises(request.EventError, match="payload format"):
+        request.check_event(event)

@@ -12,7 +12,7 @@ from console.views.run_lists import LISTS, Kind
 from console.web import render
 from console.web.request import Request
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.queries import overview, tries, waiting
 from slowmatch.jobs.queries import runs as store
 from slowmatch.jobs.run_filter import RunFilter

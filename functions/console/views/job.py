@@ -6,7 +6,7 @@ from typing import Any
 from console.forms import job as job_form
 from console.views.formatting import duration, parse, so_many_runs
 from slowmatch.db.counts import Count
-from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.auth.roles import job_role
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
 
@@ -18,7 +18,7 @@ def card(found: dict[str, Any]) -> dict[str, Any]:
     """What overview gives, with what the page adds."""
     return {
         **found,
-        "role": role_of(found["name"]),
+        "role": job_role(found["name"]),
         "form": _form_title(JOBS[found["name"]]),
         "queue_depth": Count(**found["queue_depth"]),
         "inputs": job_form.inputs(JOBS[found["name"]]),

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.lifecycle import messages

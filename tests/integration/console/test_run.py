@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import Cancelled, Context, Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import messages

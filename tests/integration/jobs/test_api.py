@@ -11,14 +11,14 @@ from pydantic import BaseModel
 from jobs_api import shapes
 from jobs_api.app import handler
 from slowmatch.db import Connection
-from slowmatch.http.auth.authentication import THIS_MACHINE
+from slowmatch.http.auth.roles import LOCAL_USER
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.queries import runs
 from tests.conftest import request_context
 from tests.integration.jobs.conftest import Queues, Work, put_waiting
 
-YOU = THIS_MACHINE.name
+YOU = LOCAL_USER.name
 
 
 @pytest.fixture

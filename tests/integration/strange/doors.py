@@ -11,7 +11,7 @@ import dispatcher.app
 import migrate.app
 import notifier.app
 from slowmatch.db import Connection
-from slowmatch.http import envelope
+from slowmatch.http import request
 from slowmatch.jobs import PayloadError, catalog
 from slowmatch.jobs.worker import events
 from slowmatch.jobs.worker.handler import AttemptFailed
@@ -32,7 +32,7 @@ REFUSALS = (
     PayloadError,
     AttemptFailed,
     migrate.app.EventError,
-    envelope.EventError,
+    request.EventError,
 )
 """How a function says in words that it does not take an event."""
 

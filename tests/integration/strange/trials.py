@@ -17,7 +17,7 @@ import records_api.app
 from console.web import flash, sign_in_attempts
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
-from slowmatch.http.auth.identity import Identity, Role
+from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs.catalog import JOBS as JOB_SPECS
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.notifications import queue as deliveries
@@ -82,7 +82,7 @@ class Trials:
     def cookies(self) -> None:
         """Under AUTH=oidc: a session's cookie that is not quite ours opens nothing."""
         who = Identity("ann@example.com", "1", Role.ADMIN)
-        good, other = sessions.issue(who), sessions.write(sessions.SIGN_IN, {"name": "ann", "role": 3})
+        good, other = sessions.issue(who), sessions.sign(sessions.SIGN_IN, {"name": "ann", "role": 3})
 
         def trial(value: str) -> None:
             event = _page("GET", "/dashboard", [f"__Host-session={value}", f"session={value}"])
@@ -94,8 +94,8 @@ class Trials:
 
     def sign_ins(self) -> None:
         """The cookie of a sign-in that is under way, and what the provider's page sends back."""
-        good = sessions.write(sessions.SIGN_IN, {"id": "i" * 22, "nonce": "n", "verifier": "v"})
-        state = sessions.write(sign_in_attempts.STATE, {"id": "i" * 22, "next": "/"})
+        good = sessions.sign(sessions.SIGN_IN, {"id": "i" * 22, "nonce": "n", "verifier": "v"})
+        state = sessions.sign(sign_in_attempts.STATE, {"id": "i" * 22, "next": "/"})
         names = st.sampled_from(["code", "error", "error_description", "iss", "next"])
 
         def trial(value: str, state: str, query: dict[str, str]) -> None:
