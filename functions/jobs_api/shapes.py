@@ -4,18 +4,19 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from jobs_api.models import State, Trigger
-from slowmatch.http.fields import ResponseModel
 
 
-class Done(ResponseModel):
+class Done(BaseModel):
     """The runs that were changed; `after` goes on when more may match."""
 
     changed: list[str]
     after: str | None
 
 
-class ListedRun(ResponseModel):
+class ListedRun(BaseModel):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
 
     id: uuid.UUID
@@ -48,7 +49,7 @@ class Run(ListedRun):
     cut: dict[str, int]
 
 
-class Attempt(ResponseModel):
+class Attempt(BaseModel):
     """One try of a run; without an outcome it is at work."""
 
     number: int
@@ -62,7 +63,7 @@ class Attempt(ResponseModel):
     traceback: str | None
 
 
-class Event(ResponseModel):
+class Event(BaseModel):
     """A change of a run's state: why, and by whom."""
 
     id: int
@@ -73,7 +74,7 @@ class Event(ResponseModel):
     actor: str
 
 
-class LogLine(ResponseModel):
+class LogLine(BaseModel):
     id: int
     attempt: int
     at: datetime
@@ -96,40 +97,40 @@ class RunDetails(Run):
     log_earlier: int
 
 
-class RunPage(ResponseModel):
+class RunPage(BaseModel):
     items: list[ListedRun]
     next: str | None
 
 
-class AttemptPage(ResponseModel):
+class AttemptPage(BaseModel):
     """Attempts of a run, oldest first. A page may be shorter than asked for when its items are long."""
 
     items: list[Attempt]
     next: str | None
 
 
-class EventPage(ResponseModel):
+class EventPage(BaseModel):
     """Events of a run, oldest first."""
 
     items: list[Event]
     next: str | None
 
 
-class LogPage(ResponseModel):
+class LogPage(BaseModel):
     """Lines of a run's log, oldest first. A page may be shorter than asked for when its lines are long."""
 
     items: list[LogLine]
     next: str | None
 
 
-class TextPage(ResponseModel):
+class TextPage(BaseModel):
     """A piece of a JSON text: all pieces together are the JSON."""
 
     text: str
     next: str | None
 
 
-class JobField(ResponseModel):
+class JobField(BaseModel):
     """A field of a job's payload. `bounds` limits its values, by the names of JSON Schema: minimum, enum, ...
 
     A field that is left out has its `default`; one that is `required` has none.
@@ -142,7 +143,7 @@ class JobField(ResponseModel):
     bounds: dict[str, Any]
 
 
-class Paused(ResponseModel):
+class Paused(BaseModel):
     """Since when a schedule is paused, by whom and why."""
 
     at: datetime
@@ -150,7 +151,7 @@ class Paused(ResponseModel):
     note: str | None
 
 
-class LastRun(ResponseModel):
+class LastRun(BaseModel):
     id: uuid.UUID
     state: State
     created_at: datetime
@@ -158,7 +159,7 @@ class LastRun(ResponseModel):
     finished_at: datetime | None
 
 
-class EndedRun(ResponseModel):
+class EndedRun(BaseModel):
     """`duration_ms` is the last attempt's, null for a run that never started."""
 
     id: uuid.UUID
@@ -167,14 +168,14 @@ class EndedRun(ResponseModel):
     duration_ms: float | None
 
 
-class Depth(ResponseModel):
+class Depth(BaseModel):
     """How many; `capped` says that there are more."""
 
     number: int
     capped: bool
 
 
-class Job(ResponseModel):
+class Job(BaseModel):
     """A job of the catalog and what is known about its runs.
 
     A job that is not `scheduled` runs only when somebody with `role` starts it; this is null until the dispatcher
@@ -208,11 +209,11 @@ class Job(ResponseModel):
     queue_depth: Depth
 
 
-class JobList(ResponseModel):
+class JobList(BaseModel):
     items: list[Job]
 
 
-class JobHour(ResponseModel):
+class JobHour(BaseModel):
     """What a job's runs did in the hour that starts at `hour`."""
 
     job: str
@@ -226,7 +227,7 @@ class JobHour(ResponseModel):
     p95_ms: float | None
 
 
-class Stats(ResponseModel):
+class Stats(BaseModel):
     """`succeeded`, `deleted` and `missed` count the hours asked for; the rest is counted as it is, up to 1,000.
 
     `capped` names what there are more of.
@@ -241,13 +242,13 @@ class Stats(ResponseModel):
     hours: list[JobHour]
 
 
-class HealthSummary(ResponseModel):
+class HealthSummary(BaseModel):
     """The answer without an identity, at most two seconds old."""
 
     ok: bool
 
 
-class Health(ResponseModel):
+class Health(BaseModel):
     """The answer for viewers: `ok` of each part and of all; a failing part has a `detail`."""
 
     ok: bool

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slowmatch.http.fields import ResponseModel, Timestamp
+from slowmatch.http.fields import Timestamp
 from slowmatch.http.validation import without_nul
 from slowmatch.records import rules
 from slowmatch.records.model import TITLE_MAX
@@ -43,7 +43,7 @@ class RecordChange(BaseModel):
         return self
 
 
-class Record(ResponseModel):
+class Record(BaseModel):
     """A record as it is answered; times are UTC."""
 
     id: int
@@ -53,7 +53,7 @@ class Record(ResponseModel):
     is_expired: bool
 
 
-class RecordPage(ResponseModel):
+class RecordPage(BaseModel):
     """One page of records and the cursor of the next, null at the end."""
 
     items: list[Record]

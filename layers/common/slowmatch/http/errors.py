@@ -55,23 +55,14 @@ class Problem(Exception):
         return cls(503, "Service unavailable", detail, headers=headers)
 
 
-def _not_found(_error: NotFoundError) -> Problem:
-    return Problem(404, "Not found", "there is nothing at this address for this method")
-
-
-def _unavailable(error: Unavailable) -> Problem:
+def _logged(error: Exception, problem: Problem) -> Problem:
     logger.error(str(error))
-    return Problem.unavailable("the database cannot be reached now; try again later")
-
-
-def _schema_missing(error: SchemaMissing) -> Problem:
-    logger.error(str(error))
-    return Problem.unavailable("the database schema is not migrated: invoke the migrate function")
+    return problem
 
 
 def _misconfigured(error: Exception) -> Problem:
-    logger.error(str(error))
-    return Problem(500, "Wrong configuration", "a setting is missing or wrong; the function's log names it")
+    detail = "a setting is missing or wrong; the function's log names it"
+    return _logged(error, Problem(500, "Wrong configuration", detail))
 
 
 def _unexpected(error: Exception) -> Problem:
@@ -82,9 +73,13 @@ def _unexpected(error: Exception) -> Problem:
 
 PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Problem: lambda problem: problem,
-    NotFoundError: _not_found,
-    Unavailable: _unavailable,
-    SchemaMissing: _schema_missing,
+    NotFoundError: lambda _: Problem(404, "Not found", "there is nothing at this address for this method"),
+    Unavailable: lambda error: _logged(
+        error, Problem.unavailable("the database cannot be reached now; try again later")
+    ),
+    SchemaMissing: lambda error: _logged(
+        error, Problem.unavailable("the database schema is not migrated: invoke the migrate function")
+    ),
     SettingsError: _misconfigured,
     SecretError: _misconfigured,
     Exception: _unexpected,

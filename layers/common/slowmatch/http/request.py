@@ -40,19 +40,19 @@ def _event_problem(event: Any) -> str | None:
     http = context.get("http") if isinstance(context, dict) else None
     if context is None or not isinstance(http, dict):
         return "requestContext.http is missing"
-    if not all(
-        isinstance(each, str) for each in (http.get("method"), context.get("stage"), event.get("rawPath"))
-    ):
+    if not _all_strings(http.get("method"), context.get("stage"), event.get("rawPath")):
         return "the method, stage or rawPath is not a string"
     for name, types in _OPTIONAL_FIELDS.items():
         if name in event and not isinstance(event[name], types):
             return f"{name} has the wrong type"
     headers, parameters = event.get("headers") or {}, event.get("queryStringParameters") or {}
-    if not all(
-        isinstance(each, str) for each in (*headers.values(), *parameters.values(), *event.get("cookies", ()))
-    ):
+    if not _all_strings(*headers.values(), *parameters.values(), *event.get("cookies", ())):
         return "a header, cookie or query parameter is not a string"
     return None
+
+
+def _all_strings(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def method(event: Event) -> str:
@@ -96,14 +96,12 @@ def query(event: Event, known: Collection[str]) -> Mapping[str, str | list[str]]
 def body(event: Event) -> bytes:
     """The body. Raise Problem 400 for invalid base64, 413 above MAX_BODY_BYTES."""
     text = event.get("body") or ""
-    try:
-        content = (
-            base64.b64decode(text, validate=True)
-            if event.get("isBase64Encoded")
-            else text.encode("utf-8", "surrogatepass")
-        )
-    except ValueError as error:
-        raise _malformed("it is not valid base64") from error
+    content: bytes = text.encode("utf-8", "surrogatepass")
+    if event.get("isBase64Encoded"):
+        try:
+            content = base64.b64decode(content, validate=True)
+        except ValueError as error:
+            raise _malformed("it is not valid base64") from error
     if len(content) > MAX_BODY_BYTES:
         raise Problem(413, "Content too large", f"a body may have at most {MAX_BODY_BYTES} bytes")
     return content

@@ -11,6 +11,8 @@ from typing import Any
 from slowmatch.http.errors import FieldError
 
 MAX_SEARCH_CHARACTERS = 200
+SIGNED_TEXT = re.compile(r"[A-Za-z0-9_.-]+")
+"""Signed cookies and tokens. base64 skips other characters, which would give one signature many spellings."""
 NO_NUL = {"pattern": r"^[^\x00]*$"}
 """JSON Schema for `without_nul`."""
 YEARS_PATTERN = r"^(19[7-9]\d|[2-9]\d{3})-"
@@ -51,20 +53,14 @@ def parse_timestamp(value: object) -> datetime:
     return time
 
 
-_STRING = "must be a single string"
 _INTEGER = "must be a single whole number"
-_NUMBER = "must be a number"
 _BOOLEAN = "must be true or false"
-_DATE = f"must be a date and time such as {_EXAMPLE}"
-_UUID = "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057"
 _OBJECT = "must be a JSON object"
-_CHOICE = "must be one of {expected}"
 
 MESSAGES = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
-    "string_type": _STRING,
-    "string_sub_type": _STRING,
+    "string_type": "must be a single string",
     "string_unicode": "must be valid Unicode: it contains half of a surrogate pair",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
@@ -73,23 +69,11 @@ MESSAGES = {
     "int_parsing": _INTEGER,
     "int_parsing_size": _INTEGER,
     "int_from_float": _INTEGER,
-    "float_type": _NUMBER,
-    "float_parsing": _NUMBER,
-    "finite_number": "must be a finite number",
     "bool_type": _BOOLEAN,
     "bool_parsing": _BOOLEAN,
-    "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
-    "literal_error": _CHOICE,
-    "enum": _CHOICE,
-    "datetime_type": _DATE,
-    "datetime_parsing": _DATE,
-    "datetime_from_date_parsing": _DATE,
-    "timezone_aware": _DATE,
-    "uuid_type": _UUID,
-    "uuid_parsing": _UUID,
+    "literal_error": "must be one of {expected}",
     "list_type": "must be a list",
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
@@ -98,7 +82,7 @@ MESSAGES = {
     "model_attributes_type": _OBJECT,
     "value_error": "{error}",
 }
-"""Message by pydantic's type of error; the names in braces are in the error's `ctx`."""
+"""Message by pydantic's type of error, for the types of fields in use; the names in braces are in its `ctx`."""
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:

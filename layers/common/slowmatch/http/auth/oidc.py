@@ -2,11 +2,16 @@
 
 import base64
 import json
+import urllib.error
+import urllib.request
 from dataclasses import dataclass, field
 from functools import cache
+from http.client import HTTPException
 from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlencode
+
+import jwt
 
 from slowmatch.aws import secrets
 from slowmatch.http.errors import Problem
@@ -96,8 +101,6 @@ def provider() -> Provider:
 
 def signing_keys(document: dict[str, Any]) -> dict[str, Any]:
     """The RSA keys of a JWKS document by id. Keys of other kinds are skipped, malformed ones logged."""
-    import jwt
-
     found = {}
     for key in document.get("keys") or []:
         is_signing = isinstance(key, dict) and key.get("kty") == "RSA" and key.get("use", "sig") == "sig"
@@ -109,15 +112,21 @@ def signing_keys(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would lead to an address that nobody checked."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 def _fetch_json(url: str, form: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """The JSON object at an https address, for which the caller vouches. `form` makes it a POST."""
-    import urllib.error
-    import urllib.request
-    from http.client import HTTPException
-
     request = urllib.request.Request(url, form, {"Accept": "application/json", **(headers or {})})  # noqa: S310
     try:
-        with _opener().open(request, timeout=TIMEOUT_SECONDS) as response:
+        with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as response:
             found = json.loads(response.read(MAX_RESPONSE_BYTES))
     except urllib.error.HTTPError as error:
         with error:
@@ -131,21 +140,7 @@ def _fetch_json(url: str, form: bytes | None = None, headers: dict[str, str] | N
     return found
 
 
-@cache
-def _opener() -> Any:
-    """Follows no redirects, which would lead to addresses that nobody checked."""
-    import urllib.request
-
-    class NoRedirects(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: Any, **__: Any) -> None:
-            return None
-
-    return urllib.request.build_opener(NoRedirects)
-
-
 def _error_message(error: Any) -> str:
-    from http.client import HTTPException
-
     try:
         answer = json.loads(error.read(MAX_RESPONSE_BYTES))
         return str(answer.get("error_description") or answer["error"])[:300]

@@ -4,23 +4,23 @@ They are signed, not encrypted: nothing in them is secret from the person who ha
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth.csrf import site_origin
 from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.http.request import Event
+from slowmatch.http.validation import SIGNED_TEXT
 from slowmatch.settings import SettingsError, settings
 
 SESSION = "session"
 SIGN_IN = "sign-in"
 MIN_KEY_CHARACTERS = 32
-SIGNED_TEXT = re.compile(r"[A-Za-z0-9_.-]+")
-"""Signed cookies and tokens. base64 skips other characters, which would give one signature many spellings."""
 
 
 class InvalidCookie(Exception):
@@ -58,8 +58,6 @@ def sign(kind: str, values: Mapping[str, Any]) -> str:
 
 def unsign(kind: str, value: str, max_age_seconds: int) -> dict[str, Any]:
     """The values that `sign` got at most `max_age_seconds` ago. Raise InvalidCookie."""
-    from itsdangerous import BadData, SignatureExpired
-
     if not SIGNED_TEXT.fullmatch(value):
         raise InvalidCookie("its signature is wrong")
     try:
@@ -110,8 +108,6 @@ def _is_https(event: Event) -> bool:
 @cache
 def serializer(kind: str, issuer: str | None) -> Any:
     """Signs cookies of `kind`. The issuer is part of the key: changing the provider ends all sessions."""
-    from itsdangerous import URLSafeTimedSerializer
-
     arn = settings().session_secret_arn
     if arn is None:
         raise SettingsError("SESSION_SECRET_ARN is not set: signing in requires it")

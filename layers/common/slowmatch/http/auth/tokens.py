@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import jwt
+
 from slowmatch.http.auth.oidc import ALGORITHM, provider
-from slowmatch.http.auth.sessions import SIGNED_TEXT
+from slowmatch.http.validation import SIGNED_TEXT
 from slowmatch.settings import settings
 
 LEEWAY_SECONDS = 30
@@ -65,8 +67,6 @@ def verify_id_token(token: str, nonce: str) -> dict[str, Any]:
 
 
 def _verify(token: str) -> dict[str, Any]:
-    import jwt
-
     if not SIGNED_TEXT.fullmatch(token):
         raise TokenError("it is not a signed token (JWT)")
     issuer = provider().issuer
@@ -93,8 +93,6 @@ def _verify(token: str) -> dict[str, Any]:
 
 
 def _key(token: str) -> Any:
-    import jwt
-
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError as error:
