@@ -1,8 +1,8 @@
 """The resolver of the JSON APIs: authorizes a request, reads its arguments, calls the route, answers errors.
 
-Powertools finds the route and writes the OpenAPI document. `Api` does the rest in its place, because that pays: with
-Powertools' validation middlewares a warm request, including PostgreSQL, takes 1.7 to 2.4 times the CPU time, and with
-its ResponseBuilder 1.2 to 1.4 times (medians of five routes on a machine with 2 cores).
+Powertools finds the route and writes the OpenAPI document. `Api` does the rest in its place, because that pays: a warm
+request takes 170 to 340 us with PostgreSQL, to which Powertools' validation would add 36 us (one parameter) to
+183 us (nine), and its ResponseBuilder 34 us.
 """
 
 import json
