@@ -126,9 +126,9 @@ def _path(route: Any) -> str:
 
 
 def _role(route: Any) -> str | None:
-    from slowmatch.http.auth.authentication import needed
+    from slowmatch.http.auth.authentication import required_role
 
-    role = needed(route)
+    role = required_role(route)
     return None if role is None else role.name.lower()
 
 

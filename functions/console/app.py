@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from console.pages import bulk_actions, dashboard, jobs, records, redirects, runs, sign_in, static_files
 from console.web import authorization, errors
-from slowmatch.http import envelope
+from slowmatch.http.request import check_event
 from slowmatch.telemetry import logger
 
 app = APIGatewayHttpResolver()
@@ -20,5 +20,5 @@ app.include_router(redirects.nowhere)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    envelope.check(event)
+    check_event(event)
     return app.resolve(event, context)

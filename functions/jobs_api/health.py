@@ -16,8 +16,8 @@ from jobs_api.answers import answer, documented
 from jobs_api.models import Hours
 from jobs_api.shapes import Health, HealthSummary, Stats
 from slowmatch.db import SchemaMissing, Unavailable, connection
-from slowmatch.http.auth.authentication import public, visitor
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.authentication import optional_identity, public
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.queries import health as judgement
 from slowmatch.jobs.queries import queue_depths
@@ -61,7 +61,7 @@ public_health = PublicHealth()
 @router.get("/api/health", summary="Whether all is well; for viewers, each part", responses=HEALTH)
 @public
 def health() -> Response[str]:
-    if not visitor(router.current_event.raw_event).may(Role.VIEWER):
+    if not optional_identity(router.current_event.raw_event).may(Role.VIEWER):
         return _answer(public_health.current(), {})
     parts = dict(_parts())
     return _answer(all(part["ok"] for part in parts.values()), parts)

@@ -13,8 +13,7 @@ from jobs_api.shapes import Job, JobList
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.identity import Role
-from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
@@ -41,7 +40,7 @@ def get_job(job: JobName) -> Response[str]:
 @allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con, event = connection(), router.current_event
-    authentication.require(router, role_of(job_spec(job).name))
+    authentication.require(router, job_role(job_spec(job).name))
     key = event.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_MAX:
         message = f"must have 1 to {KEY_MAX} characters"

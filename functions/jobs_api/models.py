@@ -6,8 +6,8 @@ from typing import Annotated, Any, Self
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from slowmatch.http.fields import PlainNumber, Timestamp
-from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
+from slowmatch.http.fields import PlainNumber, SearchText, Timestamp
+from slowmatch.http.validation import NO_NUL, without_nul
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle.actions import BULK
 from slowmatch.jobs.model import RunState, Trigger
@@ -16,7 +16,6 @@ from slowmatch.jobs.run_filter import RunFilter
 
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs lists them")]
-Text = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 YEAR_SECONDS = 366 * 24 * 3600
 
 
@@ -78,7 +77,7 @@ class Filter(Strict):
     trigger: Trigger | None = None
     created_from: Timestamp | None = None
     created_to: Timestamp | None = None
-    text: Text | None = None
+    text: SearchText | None = None
     retrying: Annotated[bool, Field(strict=True)] | None = None
 
     def as_filter(self) -> RunFilter:
@@ -106,5 +105,5 @@ OptionalState = Annotated[RunState | None, Query()]
 OptionalTrigger = Annotated[Trigger | None, Query()]
 OptionalJob = Annotated[Name | None, Query()]
 OptionalTime = Annotated[Timestamp | None, Query()]
-OptionalText = Annotated[Text | None, Query(description="Words of the error or payload, or a run's id")]
+OptionalText = Annotated[SearchText | None, Query(description="Words of the error or payload, or a run's id")]
 OptionalFlag = Annotated[bool | None, Query()]

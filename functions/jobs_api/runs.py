@@ -29,8 +29,7 @@ from slowmatch.db import connection
 from slowmatch.http import pagination
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.identity import Role
-from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Limit
 from slowmatch.jobs.ids import parse_run_id
@@ -55,7 +54,7 @@ def list_runs(
     text: OptionalText = None,
     retrying: OptionalFlag = None,
     cursor: Cursor = None,
-    limit: Limit = pagination.LIMIT_DEFAULT,
+    limit: Limit = pagination.DEFAULT_LIMIT,
 ) -> Response[str]:
     wanted = RunFilter(
         state=state,
@@ -86,7 +85,7 @@ def get_run(run_id: PathRunId) -> Response[str]:
     responses=documented(200, "A page of attempts", AttemptPage),
 )
 def list_attempts(
-    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.LIMIT_DEFAULT
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.DEFAULT_LIMIT
 ) -> Response[str]:
     return _part(str(run_id), "attempts", cursor, limit)
 
@@ -97,7 +96,7 @@ def list_attempts(
     responses=documented(200, "A page of events", EventPage),
 )
 def list_events(
-    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.LIMIT_DEFAULT
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.DEFAULT_LIMIT
 ) -> Response[str]:
     return _part(str(run_id), "events", cursor, limit)
 
@@ -108,7 +107,7 @@ def list_events(
     responses=documented(200, "A page of log lines", LogPage),
 )
 def read_log(
-    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.LIMIT_DEFAULT
+    run_id: PathRunId, cursor: Cursor = None, limit: Limit = pagination.DEFAULT_LIMIT
 ) -> Response[str]:
     return _part(str(run_id), "log", cursor, limit)
 
@@ -119,7 +118,7 @@ def read_log(
     responses=documented(200, "A piece of its JSON text", TextPage),
 )
 def read_json(run_id: PathRunId, field: JsonFieldName, cursor: Cursor = None) -> Response[str]:
-    start = pagination.decode(field, cursor, pagination.whole)[0] if cursor else 0
+    start = pagination.decode(field, cursor, pagination.bigint)[0] if cursor else 0
     page = run_details.json_text(connection(), str(run_id), field, start)
     if page is None:
         raise _unknown(str(run_id))
@@ -160,7 +159,7 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 
 def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -> Response[str]:
-    after = pagination.decode(name, cursor, pagination.whole)[0] if cursor else 0
+    after = pagination.decode(name, cursor, pagination.bigint)[0] if cursor else 0
     page = run_details.part(connection(), run_id, name, after=after, limit=limit)
     if page is None:
         raise _unknown(run_id)
@@ -173,7 +172,7 @@ def _one(action: str, run_id: str) -> Response[str]:
     before = runs.find(con, run_id)
     if before is None:
         raise _unknown(run_id)
-    authentication.require(router, role_of(before.job))
+    authentication.require(router, job_role(before.job))
     changed = actions.change(con, action, ids=[run_id], actor=who)
     run = runs.find(con, run_id)
     if run is None:

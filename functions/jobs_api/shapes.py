@@ -4,45 +4,46 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from slowmatch.http.answer import Answer
+from pydantic import BaseModel
+
 from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
 from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
-class Done(Answer):
+class Done(BaseModel):
     """The runs that were changed; with `after` the next call continues, if more may match."""
 
     changed: list[str]
     after: str | None
 
 
-class RunPage(Answer):
+class RunPage(BaseModel):
     items: list[ListedRun]
     next: str | None
 
 
-class AttemptPage(Answer):
+class AttemptPage(BaseModel):
     """Attempts of a run, oldest first. A page may be shorter than asked for when its items are long."""
 
     items: list[Attempt]
     next: str | None
 
 
-class EventPage(Answer):
+class EventPage(BaseModel):
     """Events of a run, oldest first."""
 
     items: list[Event]
     next: str | None
 
 
-class LogPage(Answer):
+class LogPage(BaseModel):
     """Lines of a run's log, oldest first. A page may be shorter than asked for when its lines are long."""
 
     items: list[LogLine]
     next: str | None
 
 
-class TextPage(Answer):
+class TextPage(BaseModel):
     """A piece of a JSON text: all pieces together are the JSON."""
 
     text: str
@@ -54,11 +55,11 @@ class Job(JobSummary):
     __doc__ = JobSummary.__doc__
 
 
-class JobList(Answer):
+class JobList(BaseModel):
     items: list[Job]
 
 
-class JobHour(Answer):
+class JobHour(BaseModel):
     """A job's runs in the hour that starts at `hour`."""
 
     job: str
@@ -72,7 +73,7 @@ class JobHour(Answer):
     p95_ms: float | None
 
 
-class Stats(Answer):
+class Stats(BaseModel):
     """`succeeded`, `deleted` and `missed` count the requested hours; the rest is counted as it is, up to 1,000.
 
     `capped` names the counts that stopped at 1,000.
@@ -87,13 +88,13 @@ class Stats(Answer):
     hours: list[JobHour]
 
 
-class HealthSummary(Answer):
+class HealthSummary(BaseModel):
     """The answer without an identity, at most two seconds old."""
 
     ok: bool
 
 
-class Health(Answer):
+class Health(BaseModel):
     """The answer for viewers: `ok` of each part and of all; a failing part has a `detail`."""
 
     ok: bool

@@ -6,15 +6,16 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange, Search
+from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange
 from slowmatch.db import connection
 from slowmatch.http import pagination
 from slowmatch.http.api import Api
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
-from slowmatch.http.fields import Cursor, Id, Limit
+from slowmatch.http.fields import Cursor, Id, Limit, SearchText
+from slowmatch.http.validation import parse_timestamp
 from slowmatch.records import queries, search
 from slowmatch.records.model import Position, Status
 from slowmatch.telemetry import logger
@@ -25,12 +26,12 @@ app = Api()
 @app.get("/api/records", summary="List and search records", responses=MANY)
 def list_records(
     status: Annotated[Status, Query()] = "all",
-    q: Annotated[Search, Query()] = "",
+    q: Annotated[SearchText, Query()] = "",
     cursor: Cursor = None,
-    limit: Limit = pagination.LIMIT_DEFAULT,
+    limit: Limit = pagination.DEFAULT_LIMIT,
 ) -> Response[str]:
     after = (
-        Position(*pagination.decode(status, cursor, pagination.whole, pagination.moment)) if cursor else None
+        Position(*pagination.decode(status, cursor, pagination.bigint, parse_timestamp)) if cursor else None
     )
     page = search.page(connection(), status, q=q, after=after, limit=limit)
     following = page.next and pagination.encode(status, *page.next)

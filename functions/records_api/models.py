@@ -5,9 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slowmatch.http.answer import Answer
 from slowmatch.http.fields import Timestamp
-from slowmatch.http.texts import NO_NUL, SEARCH_MAX, without_nul
+from slowmatch.http.validation import without_nul
 from slowmatch.records.model import TITLE_MAX, valid_title
 
 VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
@@ -17,7 +16,6 @@ Title = Annotated[
     AfterValidator(without_nul),
     AfterValidator(valid_title),
 ]
-Search = Annotated[str, Field(max_length=SEARCH_MAX, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 
 
 class NewRecord(BaseModel):
@@ -44,7 +42,7 @@ class RecordChange(BaseModel):
         return self
 
 
-class Record(Answer):
+class Record(BaseModel):
     """A record; times are UTC."""
 
     id: int
@@ -54,7 +52,7 @@ class Record(Answer):
     is_expired: bool
 
 
-class RecordPage(Answer):
+class RecordPage(BaseModel):
     """One page of records and the cursor of the next, null at the end."""
 
     items: list[Record]

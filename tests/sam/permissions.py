@@ -41,11 +41,11 @@ def tags(stack: Stack, arn: str) -> dict[str, str]:
 
 def statements(stack: Stack, function: str) -> Iterator[dict[str, Any]]:
     """Of the role's own policies, of those attached to it, and of those that name it."""
-    for document in _documents(stack, role_of(stack, function)):
+    for document in _documents(stack, job_role(stack, function)):
         yield from as_list(document["Statement"])
 
 
-def role_of(stack: Stack, function: str) -> str:
+def job_role(stack: Stack, function: str) -> str:
     role: str = stack.written[function]["Properties"]["Role"]["Fn::GetAtt"][0]
     return role
 

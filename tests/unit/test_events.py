@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from migrate.app import SWITCHES
-from slowmatch.http.auth.csrf import is_local
+from slowmatch.http.auth.authentication import is_local
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.worker.events import MessageError, OccurrenceDue, RestartRun, RunDue, StartRun, parse
 from tests.sam import routes, template

@@ -11,7 +11,7 @@ from jobs_api import health
 from jobs_api.app import handler
 from slowmatch.db import Connection, SchemaMissing, Unavailable
 from slowmatch.http.auth import sessions
-from slowmatch.http.auth.identity import Identity, Role
+from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs.catalog import FLAWS
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle.disabled_jobs import note_flaw

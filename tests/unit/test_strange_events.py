@@ -6,7 +6,7 @@ import pytest
 
 import dispatcher.app
 import migrate.app
-from slowmatch.http import envelope
+from slowmatch.http import request
 from slowmatch.jobs.worker import events as messages
 
 
@@ -65,6 +65,6 @@ REQUEST = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}, "stage"
     ],
 )
 def test_what_is_no_request_is_said_to_be_none(event: Any) -> None:
-    envelope.check(REQUEST)
-    with pytest.raises(envelope.EventError, match="payload format"):
-        envelope.check(event)
+    request.check_event(REQUEST)
+    with pytest.raises(request.EventError, match="payload format"):
+        request.check_event(event)

@@ -10,7 +10,7 @@ import pytest
 from tests.sam import aws_limits, template
 from tests.sam.aws_limits import LONGEST_STACK_NAME, Limit
 from tests.sam.evaluated import NESTED, Stack
-from tests.sam.permissions import role_of
+from tests.sam.permissions import job_role
 from tests.sam.template import ROOT
 
 LONGEST = "s" * LONGEST_STACK_NAME
@@ -101,7 +101,7 @@ def test_the_policies_of_a_role_are_small_and_few_enough(stack: Stack) -> None:
         for role in policy["Roles"]
     ]
     for function in template.functions():
-        role = role_of(stack, function)
+        role = job_role(stack, function)
         properties = stack.resources[role]["Properties"]
         inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         inline += [document for name, document in named_by if stack.arn(role).endswith(f"/{name}")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from console.forms import local_time
 from console.forms.local_time import Readings
-from slowmatch.http.auth.identity import Identity
+from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.fields import Field
 from slowmatch.settings import settings

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from slowmatch.http import timestamps
+from slowmatch.http.validation import parse_timestamp
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?", re.ASCII)
 _INSTANT = re.compile(r".+([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -65,12 +65,12 @@ def _read(values: Mapping[str, str], name: str) -> Reading:
     if not local:
         raise ValueError("is required")
     if _INSTANT.fullmatch(local):
-        at = timestamps.parse(local)
+        at = parse_timestamp(local)
         return Reading(at, f"{at:%Y-%m-%dT%H:%M}", "Z")
     if not _LOCAL.fullmatch(local):
         raise ValueError(f"must be a date and time such as {_EXAMPLE}")
     offsets = (values.get(f"{name}_offset") or "Z").split(",")[:2]
-    readings = [Reading(timestamps.parse(local + offset), local, offset) for offset in offsets]
+    readings = [Reading(parse_timestamp(local + offset), local, offset) for offset in offsets]
     comes_twice = readings[0].at < readings[-1].at
     if len(readings) == 2 and not comes_twice:
         readings = _neighbours(*readings)
@@ -101,7 +101,7 @@ def _neighbours(before: Reading, after: Reading) -> Readings:
 
 def _instant(text: str) -> datetime | None:
     try:
-        return timestamps.parse(text)
+        return parse_timestamp(text)
     except ValueError:
         return None
 

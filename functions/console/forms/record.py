@@ -7,7 +7,7 @@ from console.forms import local_time
 from console.forms.local_time import Readings
 from console.views.formatting import minute
 from console.web.request import Request
-from slowmatch.http.texts import without_nul
+from slowmatch.http.validation import without_nul
 from slowmatch.records.model import valid_title
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from console.forms import local_time
 from console.forms.local_time import Readings
-from slowmatch.http.texts import SEARCH_MAX, without_nul
+from slowmatch.http.validation import MAX_SEARCH_CHARACTERS, without_nul
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.run_filter import RunFilter
@@ -99,8 +99,8 @@ def _short(asked: Filter, name: str) -> str | None:
     value = asked.values.get(name)
     if value is None:
         return None
-    if len(value) > SEARCH_MAX:
-        asked.errors[name] = f"must have at most {SEARCH_MAX} characters"
+    if len(value) > MAX_SEARCH_CHARACTERS:
+        asked.errors[name] = f"must have at most {MAX_SEARCH_CHARACTERS} characters"
         return None
     try:
         return without_nul(value)

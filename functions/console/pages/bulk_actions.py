@@ -13,8 +13,8 @@ from console.views.run_lists import LISTS, Kind
 from console.web import render
 from console.web.request import Request, here
 from slowmatch.db import Connection, connection
-from slowmatch.http import timestamps
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import Problem
+from slowmatch.http.validation import parse_timestamp
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import runs
@@ -121,7 +121,7 @@ def _until(request: Request) -> datetime | None:
     if not text:
         return None
     try:
-        return timestamps.parse(text)
+        return parse_timestamp(text)
     except ValueError as error:
         raise Problem(422, "Not possible", f"until {error}") from error
 

@@ -10,7 +10,7 @@ from console.pages import analytics, audit_log, overview, recurring, run_list, w
 from console.views.run_lists import LISTS
 from console.web.request import Request, here
 from slowmatch.db import Connection, connection
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import Problem
 
 Page = Callable[[Request, Connection], Response[str]]
 PAGES: dict[str, Page] = {

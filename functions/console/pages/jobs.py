@@ -12,8 +12,7 @@ from console.web import authorization, render
 from console.web.request import Request, here
 from slowmatch.db import connection
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.identity import Role
-from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.lifecycle import pause
@@ -46,7 +45,7 @@ def job_page(job: str) -> Response[str]:
 def run_job(job: str) -> Response[str]:
     """Now or later, with the payload of the form; a form without any fields is Run now."""
     request, con, spec = here(router), connection(), job_spec(job)
-    authorization.require(router, role_of(job))
+    authorization.require(router, job_role(job))
     asked = job_form.read(request.form, spec, con.now())
     if asked.errors:
         return _job(job, asked.again(), 422)

@@ -15,9 +15,9 @@ from console.web.request import Request, here
 from slowmatch.db import Connection, connection
 from slowmatch.http import pagination
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.identity import Role
-from slowmatch.http.problem import Problem
-from slowmatch.http.texts import SEARCH_MAX
+from slowmatch.http.auth.roles import Role
+from slowmatch.http.errors import Problem
+from slowmatch.http.validation import MAX_SEARCH_CHARACTERS, parse_timestamp
 from slowmatch.records import queries, search
 from slowmatch.records.model import SOON_HOURS, Position, Status
 
@@ -91,10 +91,10 @@ def delete(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
 
 def _list(request: Request, form: RecordForm, status: int = 200) -> Response[str]:
     con, query = connection(), request.query
-    q = query.get("q", "").strip()[:SEARCH_MAX]
+    q = query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
     tab: Status = next((name for name in TABS if name == query.get("status")), "all")
     cursor = query.get("after", "")
-    page = search.page(con, tab, q=q, after=_position(tab, cursor), limit=pagination.LIMIT_DEFAULT)
+    page = search.page(con, tab, q=q, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
     return render.page(
         request,
         "records.html",
@@ -104,7 +104,7 @@ def _list(request: Request, form: RecordForm, status: int = 200) -> Response[str
         counts=None if q else queries.status_counts(con, con.now()),
         tab=tab,
         q=q,
-        search_max=SEARCH_MAX,
+        search_max=MAX_SEARCH_CHARACTERS,
         records=[record_story.with_standing(each, con.now()) for each in json.loads(page.items)],
         nothing=NOTHING.get(tab),
         first=address(tab, q),
@@ -127,7 +127,7 @@ def _position(tab: Status, cursor: str) -> Position | None:
     if not cursor:
         return None
     try:
-        return Position(*pagination.decode(tab, cursor, pagination.whole, pagination.moment))
+        return Position(*pagination.decode(tab, cursor, pagination.bigint, parse_timestamp))
     except Problem as problem:
         words = "this is no page of this list: start at the beginning of the records"
         raise Problem(422, "No such page", words) from problem
@@ -156,8 +156,8 @@ def _gone(request: Request, con: Connection, record_id: int) -> Response[str]:
 def _number(text: str) -> int:
     """The id in an address. Raises Problem 404 for what cannot be one."""
     number = (
-        int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(pagination.BIGINT_MAX)) else 0
+        int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(pagination.MAX_BIGINT)) else 0
     )
-    if not 1 <= number <= pagination.BIGINT_MAX:
+    if not 1 <= number <= pagination.MAX_BIGINT:
         raise Problem(404, "No such record", "no record can have this id: ids are whole numbers")
     return number

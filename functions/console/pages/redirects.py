@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import render
 from console.web.request import here
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import Problem
 
 DASHBOARD = "/dashboard"
 router = Router()  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from console.views.run_lists import LISTS, Kind
 from console.web import render
 from console.web.request import Request
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter

@@ -9,9 +9,8 @@ from console.web import authorization, render
 from console.web.request import here
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.identity import Role
-from slowmatch.http.auth.job_roles import role_of
-from slowmatch.http.problem import Problem
+from slowmatch.http.auth.roles import Role, job_role
+from slowmatch.http.errors import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.model import Run, RunDetails
@@ -62,7 +61,7 @@ def change_run(run_id: str, action: str) -> Response[str]:
     before = runs.find(con, _known(run_id))
     if before is None:
         raise _no_run(run_id)
-    authorization.require(router, role_of(before.job))
+    authorization.require(router, job_role(before.job))
     done = actions.change(con, action, actor=request.identity.name, ids=[before.id])
     said = _said(action, before) if done.ids else _too_late(con, action, before.id)
     page, back = f"/runs/{before.id}", request.value("back")

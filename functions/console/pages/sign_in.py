@@ -14,9 +14,9 @@ from console.web.sign_in_attempts import Attempt, State
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth import authentication, roles, sessions
 from slowmatch.http.auth.authentication import public
-from slowmatch.http.auth.csrf import origin
-from slowmatch.http.auth.identity import Identity
-from slowmatch.http.problem import Problem
+from slowmatch.http.auth.csrf import site_origin
+from slowmatch.http.auth.roles import Identity
+from slowmatch.http.errors import Problem
 from slowmatch.settings import SettingsError, settings
 from slowmatch.telemetry import logger
 
@@ -55,12 +55,13 @@ def callback() -> Response[str]:
         return render.redirect(HOME)
     state = sign_in_attempts.read_state(request.query.get("state", "")) or State("", HOME)
     attempt, ended = sign_in_attempts.find(request.event, state), sign_in_attempts.end(request.event, state)
-    if attempt is None and sessions.current(request.event):  # another tab signed in, or this one did before
+    # Another tab signed in, or this one did before.
+    if attempt is None and sessions.find_valid(request.event):
         return render.redirect(state.wanted, ended)
     try:
         who = _signed_in(request, attempt)
     except SignInError as error:
-        authentication.refused(request.event, error.status, f"sign-in: {error}")
+        authentication.refusal(request.event, error.status, f"sign-in: {error}")
         again = address(state.wanted)
         page = render.page(request, "sign_in_error.html", error.status, reason=str(error), again=again)
         page.cookies.append(ended)  # type: ignore[arg-type]
@@ -113,13 +114,13 @@ def _authorization(request: Request, state: str, attempt: Attempt) -> str:
         "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
         "code_challenge_method": "S256",
     }
-    return _with_query(provider().required("authorization_endpoint"), query)
+    return _with_query(provider().required_endpoint("authorization_endpoint"), query)
 
 
 def _signed_in(request: Request, attempt: Attempt | None) -> Identity:
     """Whom the provider's answer speaks of. Raises SignInError, and Problem 503 without the provider."""
     from slowmatch.http.auth import tokens
-    from slowmatch.http.auth.oidc import Refusal, provider
+    from slowmatch.http.auth.oidc import ProviderError, provider
 
     if attempt is None:
         raise SignInError(
@@ -133,8 +134,8 @@ def _signed_in(request: Request, attempt: Attempt | None) -> Identity:
         raise SignInError("another provider answered")
     try:
         answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri(request))
-        return roles.identity(tokens.verify_identity(str(answer.get("id_token")), attempt.nonce))
-    except Refusal as error:
+        return roles.identity_of_claims(tokens.verify_id_token(str(answer.get("id_token")), attempt.nonce))
+    except ProviderError as error:
         provider.cache_clear()  # its secret may be a new one
         raise SignInError(f"the provider says: {error}") from error
     except tokens.TokenError as error:
@@ -153,13 +154,13 @@ def _end_of_provider_session(request: Request) -> str | None:
         url, client_id = provider().endpoint("end_session_endpoint"), provider().client_id
     except (Problem, SettingsError, SecretError):
         return None
-    back = f"{origin(request.event)}/signed-out"
+    back = f"{site_origin(request.event)}/signed-out"
     query = {"client_id": client_id, "post_logout_redirect_uri": back, "logout_uri": back}
     return url and _with_query(url, query)
 
 
 def _redirect_uri(request: Request) -> str:
-    return f"{origin(request.event)}/sign-in/callback"
+    return f"{site_origin(request.event)}/sign-in/callback"
 
 
 def _with_query(url: str, query: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import render
 from slowmatch.http.auth.authentication import public
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import Problem
 
 router = Router()  # type: ignore[no-untyped-call]
 

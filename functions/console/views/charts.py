@@ -5,7 +5,7 @@ from typing import Any
 
 from console.web.request import Request
 from slowmatch.db import Connection
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import metrics
 
 WINDOW = "24h"

@@ -7,7 +7,7 @@ from typing import Any
 from console.forms import job as job_form
 from console.views.formatting import duration, so_many_runs
 from slowmatch.db.counts import CappedCount
-from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.auth.roles import job_role
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.queries.job_summaries import EndedRun, JobSummary
@@ -20,7 +20,7 @@ def card(found: JobSummary) -> dict[str, Any]:
     """The job summary, with what the page adds."""
     return {
         **asdict(found),
-        "role": role_of(found.name),
+        "role": job_role(found.name),
         "form": _form_title(JOBS[found.name]),
         "queue_depth": CappedCount(found.queue_depth.number, found.queue_depth.capped),
         "inputs": job_form.inputs(JOBS[found.name]),

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from console.views.formatting import between
-from slowmatch.http.auth.identity import Role
-from slowmatch.http.auth.job_roles import role_of
+from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.jobs.lifecycle.actions import ELIGIBLE
 from slowmatch.jobs.model import Attempt, Run, RunDetails
 
@@ -65,7 +64,7 @@ def actions(run: Run) -> list[Action]:
     """The buttons that fit the run's state."""
     delete = _DELETES.get(run.state, _DELETE)
     fitting = [each for each in (_RUN_NOW, _REQUEUE, delete) if run.state in ELIGIBLE[each.name]]
-    return [each._replace(admin=each.admin or role_of(run.job) == Role.ADMIN) for each in fitting]
+    return [each._replace(admin=each.admin or job_role(run.job) == Role.ADMIN) for each in fitting]
 
 
 def tries(run: Run) -> int:

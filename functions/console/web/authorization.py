@@ -10,9 +10,10 @@ from console.web import render
 from console.web.request import NO_ONE, Request, here
 from slowmatch.http import errors
 from slowmatch.http.auth import authentication, sessions
-from slowmatch.http.auth.csrf import SAFE_METHODS, method
-from slowmatch.http.auth.identity import Identity, Role
-from slowmatch.http.problem import Problem
+from slowmatch.http.auth.csrf import SAFE_METHODS
+from slowmatch.http.auth.roles import Identity, Role
+from slowmatch.http.errors import Problem
+from slowmatch.http.request import method
 from slowmatch.settings import settings
 
 _API = errors.handlers({})
@@ -20,25 +21,25 @@ _API = errors.handlers({})
 
 def guard(app: Any, next_middleware: Any) -> Any:
     """Middleware of every route: finds out who is asking and checks the role that the route asks for."""
-    event, role = app.current_event.raw_event, authentication.needed(app.context["_route"])
+    event, role = app.current_event.raw_event, authentication.required_role(app.context["_route"])
     request = Request(event, NO_ONE)
     app.append_context(request=request)
     if request.path.startswith("/api/"):
         return _no_api(app)
     if role is None:
-        authentication.check_origin(event, must_say=False)
+        authentication.check_origin(event, require_origin=False)
         return next_middleware(app)
     try:
         who = _visitor(event)
-    except sessions.BadCookie as error:
-        authentication.refused(event, 401, f"the session's cookie is not valid: {error}")
+    except sessions.InvalidCookie as error:
+        authentication.refusal(event, 401, f"the session's cookie is not valid: {error}")
         return _to_sign_in(request)
     if who is None:
-        authentication.refused(event, 401, "there is no session")
+        authentication.refusal(event, 401, "there is no session")
         return _to_sign_in(request)
     request = Request(event, who)
     app.append_context(request=request)
-    authentication.check_origin(event, must_say=not who.local)
+    authentication.check_origin(event, require_origin=not who.local)
     try:
         authentication.check_role(event, who, role)
     except Problem as problem:
@@ -55,14 +56,14 @@ def require(router: Any, role: Role) -> None:
 def _no_api(app: Any) -> Response[str]:
     """A program that mistyped an address hears it in the API's words, and is not led to a sign-in."""
     try:
-        authentication.admit(app)
+        authentication.authorize(app)
     except Problem as refusal:
         return _API[Problem](refusal)
     return _API[NotFoundError](NotFoundError())
 
 
 def _visitor(event: dict[str, Any]) -> Identity | None:
-    return authentication.on_this_machine(event) if settings().auth == "local" else sessions.find(event)
+    return authentication.local_user(event) if settings().auth == "local" else sessions.find(event)
 
 
 def _to_sign_in(request: Request) -> Response[str]:

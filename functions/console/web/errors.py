@@ -10,8 +10,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from console.web import render
 from console.web.assets import AssetsMissing
 from console.web.request import NO_ONE, Request
-from slowmatch.http.faults import FAULTS
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import PROBLEMS, Problem
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
 
@@ -50,7 +49,7 @@ def _no_schedule(error: NoSchedule) -> Problem:
 
 
 ANSWERS: dict[type[Exception], Callable[[Any], Problem]] = {
-    **FAULTS,
+    **PROBLEMS,
     NotFoundError: _not_found,
     UnknownJob: _unknown_job,
     NoSchedule: _no_schedule,

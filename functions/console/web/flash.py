@@ -23,7 +23,7 @@ def cookie(text: str, href: str = "", link: str = "") -> str:
     It is signed: a page says nothing in this site's name that somebody else put into the browser.
     """
     said = Notice(text=text, href=quote(href, safe="/?=&"), link=link)
-    return f"{COOKIE}={sessions.write(COOKIE, said)}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict"
+    return f"{COOKIE}={sessions.sign(COOKIE, said)}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict"
 
 
 def read(value: str | None) -> Notice | None:
@@ -31,8 +31,8 @@ def read(value: str | None) -> Notice | None:
     if not value:
         return None
     try:
-        found = sessions.read(COOKIE, value, SECONDS)
-    except sessions.BadCookie:
+        found = sessions.unsign(COOKIE, value, SECONDS)
+    except sessions.InvalidCookie:
         return None
     return Notice(text=found["text"], href=found["href"], link=found["link"])
 

@@ -14,8 +14,8 @@ from console.views import formatting
 from console.web import assets, flash
 from console.web.request import Request
 from slowmatch.db import Connection
-from slowmatch.http import answer_size
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.api import check_response_size
+from slowmatch.http.auth.roles import Role
 
 HTML = "text/html; charset=utf-8"
 POLICY = "; ".join(
@@ -124,7 +124,7 @@ def _sent(
     if len(body) >= _SMALL_BYTES and "gzip" in request.header("accept-encoding"):
         content = gzip.compress(body, 6, mtime=0)
         headers = headers | {"Content-Encoding": "gzip"}
-    answer_size.check(content)
+    check_response_size(content)
     return _answer(status, content, headers, cookies=cookies)
 
 

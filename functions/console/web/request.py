@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
-from slowmatch.http.auth.csrf import header
-from slowmatch.http.auth.identity import Identity
-from slowmatch.http.problem import Problem
+from slowmatch.http.auth.roles import Identity
+from slowmatch.http.errors import Problem
+from slowmatch.http.request import header
 
 FORM_LIMIT_BYTES = 256 * 1024
 FORM_FIELDS_MAX = 2000

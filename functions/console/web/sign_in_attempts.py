@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from slowmatch.http.auth import sessions
-from slowmatch.http.auth.csrf import Event
+from slowmatch.http.request import Event
 
 MAX_ATTEMPTS = 5  # a cookie has about 300 bytes, and API Gateway takes 10,240 bytes of headers
 ATTEMPT_SECONDS = 600
@@ -39,18 +39,18 @@ def begin(event: Event, wanted: str) -> tuple[str, Attempt, list[str]]:
     state = State(secrets.token_urlsafe(16), wanted)
     attempt = Attempt(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
     values = {"id": state.id, "nonce": attempt.nonce, "verifier": attempt.verifier}
-    kept = sessions.set_cookie(event, state.cookie, sessions.write(sessions.SIGN_IN, values), ATTEMPT_SECONDS)
+    kept = sessions.set_cookie(event, state.cookie, sessions.sign(sessions.SIGN_IN, values), ATTEMPT_SECONDS)
     # Browsers send the oldest cookie first (RFC 6265, 5.4).
-    others = [kind for kind in sessions.kinds(event) if _COOKIE.fullmatch(kind)]
+    others = [kind for kind in sessions.cookie_kinds(event) if _COOKIE.fullmatch(kind)]
     dropped = [sessions.set_cookie(event, kind, "", 0) for kind in others[: 1 - MAX_ATTEMPTS]]
-    return sessions.write(STATE, {"id": state.id, "next": wanted}), attempt, [kept, *dropped]
+    return sessions.sign(STATE, {"id": state.id, "next": wanted}), attempt, [kept, *dropped]
 
 
 def read_state(value: str) -> State | None:
     """What `begin` wrote; None for anything else."""
     try:
-        found = sessions.read(STATE, value, STATE_SECONDS)
-    except sessions.BadCookie:
+        found = sessions.unsign(STATE, value, STATE_SECONDS)
+    except sessions.InvalidCookie:
         return None
     return State(found["id"], found["next"])
 
@@ -59,8 +59,8 @@ def find(event: Event, state: State) -> Attempt | None:
     """The attempt, if it was begun in this browser in the last ten minutes and is not over."""
     value = sessions.cookie(event, state.cookie)
     try:
-        found = sessions.read(sessions.SIGN_IN, value or "", ATTEMPT_SECONDS)
-    except sessions.BadCookie:
+        found = sessions.unsign(sessions.SIGN_IN, value or "", ATTEMPT_SECONDS)
+    except sessions.InvalidCookie:
         return None
     return Attempt(found["nonce"], found["verifier"]) if found["id"] == state.id else None
 

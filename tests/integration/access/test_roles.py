@@ -11,7 +11,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
-from slowmatch.http.auth.identity import Identity, Role
+from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs import enqueue
 from tests.conftest import LambdaContext, request_context
 from tests.integration.access.conftest import HOST, PUBLIC_ADDRESS, rows
@@ -121,7 +121,7 @@ def test_the_open_routes_are_the_ones_that_a_sign_in_needs_and_health_and_static
     for folder in sorted(set(ROUTES.values())):
         app = importlib.import_module(f"{folder}.app").app
         known = app._static_routes + app._dynamic_routes
-        found = {route.rule.pattern for route in known if authentication.needed(route) is None}
+        found = {route.rule.pattern for route in known if authentication.required_role(route) is None}
         assert len(found) == len({route for route in OPEN if ROUTES[route] == folder}), found
 
 

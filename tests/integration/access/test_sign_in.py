@@ -99,14 +99,14 @@ Make = Callable[[Issuer, str], str]
 WRONG: dict[str, tuple[Make, str]] = {
     "another nonce": (lambda issuer, nonce: issuer.token(nonce="x" * 43), "nonce"),
     "no nonce": (lambda issuer, nonce: issuer.token(), "nonce"),
-    "another audience": (lambda issuer, nonce: issuer.token(nonce=nonce, aud="other"), "somebody else"),
+    "another audience": (lambda issuer, nonce: issuer.token(nonce=nonce, aud="other"), "another audience"),
     "no audience": (
         lambda issuer, nonce: issuer.token(nonce=nonce, aud=None, client_id=CLIENT_ID),
-        "somebody else",
+        "another audience",
     ),
     "made for another client": (
         lambda issuer, nonce: issuer.token(nonce=nonce, aud=[CLIENT_ID, "other"], azp="other"),
-        "somebody else",
+        "another audience",
     ),
     "another issuer": (
         lambda issuer, nonce: issuer.token(nonce=nonce, iss="https://evil.example.com"),
@@ -137,7 +137,7 @@ def test_a_wrong_identity_token_signs_nobody_in(
 def test_an_answer_that_nobody_asked_for_is_refused(browser: Browse, issuer: Issuer) -> None:
     asked = begin(browser)
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
-    for state in ("x" * 43, "", asked["state"] + "x", "é", sessions.write(sessions.SIGN_IN, {"id": "x"})):
+    for state in ("x" * 43, "", asked["state"] + "x", "é", sessions.sign(sessions.SIGN_IN, {"id": "x"})):
         page = come_back(browser, code="good", state=state)
         assert page.status == 400 and "not begun in this browser" in page.text
     assert issuer.forms == [] and "session" not in browser.cookies
@@ -223,7 +223,7 @@ def test_who_is_in_too_many_groups_is_told_who_can_help(
     linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
     page = sign_in(browser, issuer, **linked)
     assert page.status == 403 and browser.cookies == {}
-    assert "account ann@example.com is in more groups than the sign-in provider lists" in page.text
+    assert "account ann@example.com is in more groups than the sign-in provider includes" in page.text
     assert "An administrator has to switch from groups to app roles" in page.text
     assert log().count("account ann@example.com is in more groups") == 1
 

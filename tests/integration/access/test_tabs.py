@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from console.web.sign_in_attempts import MAX_ATTEMPTS
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from tests.integration.access.signing_in import begin, come_back, let_pass, sign_in
 from tests.integration.console.conftest import Browse, Page
 from tests.issuer import Issuer

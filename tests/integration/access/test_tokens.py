@@ -66,12 +66,12 @@ WRONG: dict[str, tuple[Make, str]] = {
     "a foreign issuer": (lambda issuer: issuer.access_token(iss="https://evil.example.com"), "issuer"),
     "an issuer that begins alike": (lambda issuer: issuer.access_token(iss=f"{issuer.url}/evil"), "issuer"),
     "an ID token": (lambda issuer: issuer.access_token(token_use="id", aud=CLIENT_ID), "not an access token"),
-    "another client": (lambda issuer: issuer.access_token(client_id="other"), "somebody else"),
+    "another client": (lambda issuer: issuer.access_token(client_id="other"), "another client"),
     "a client that begins alike": (
         lambda issuer: issuer.access_token(client_id=f"{CLIENT_ID}-2"),
-        "somebody else",
+        "another client",
     ),
-    "no client": (lambda issuer: issuer.access_token(client_id=None), "somebody else"),
+    "no client": (lambda issuer: issuer.access_token(client_id=None), "another client"),
     "no expiry": (lambda issuer: issuer.access_token(exp=None), "no exp"),
     "no issuer": (lambda issuer: issuer.access_token(iss=None), "no iss"),
     "no subject": (lambda issuer: issuer.access_token(sub=None), "no sub"),
@@ -158,9 +158,9 @@ def test_two_headers_that_differ_in_capitals_alone_hide_nothing(issuer: Issuer, 
 
 def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
     from slowmatch.http.auth import sessions
-    from slowmatch.http.auth.authentication import THIS_MACHINE
+    from slowmatch.http.auth.roles import LOCAL_USER
 
-    value = sessions.issue(THIS_MACHINE)
+    value = sessions.issue(LOCAL_USER)
     assert send({}, cookies=[f"__Host-session={value}", f"session={value}"]).status == 401
     assert send(bearer(value)).status == 401
 
@@ -228,10 +228,10 @@ def test_an_access_token_has_the_audience_of_the_api(
     [
         ({"aud": CLIENT_ID}, "an ID token"),
         ({"aud": [CLIENT_ID, API]}, "an ID token"),
-        ({"aud": f"{API}/2"}, "somebody else"),
-        ({"aud": "other", "client_id": API}, "somebody else"),
-        ({"aud": None, "client_id": CLIENT_ID}, "somebody else"),
-        ({"aud": None, "client_id": API}, "somebody else"),
+        ({"aud": f"{API}/2"}, "another audience"),
+        ({"aud": "other", "client_id": API}, "another audience"),
+        ({"aud": None, "client_id": CLIENT_ID}, "another audience"),
+        ({"aud": None, "client_id": API}, "another audience"),
         ({"aud": API, "token_use": "id"}, "not an access token"),
     ],
     ids=str,

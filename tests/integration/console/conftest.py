@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 
-from slowmatch.http.auth.identity import Identity, Role
+from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.settings import Settings, settings
 
 HOST = "127.0.0.1:8080"

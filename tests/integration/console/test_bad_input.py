@@ -6,7 +6,7 @@ import pytest
 
 from console.web import flash
 from slowmatch.http.auth import sessions
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from tests.integration.console.conftest import Browse
 
 OTHER_SITES = [
@@ -69,9 +69,9 @@ def test_a_notice_that_nobody_here_wrote_is_none(browse: Browse, content: str, s
 
 def test_another_signed_cookie_is_no_notice(browse: Browse) -> None:
     said = {"text": "Hi", "href": "", "link": ""}
-    browse.cookies[flash.COOKIE] = sessions.write(sessions.SIGN_IN, said)
+    browse.cookies[flash.COOKIE] = sessions.sign(sessions.SIGN_IN, said)
     assert 'class="notice"' not in browse.get("/records").text
-    browse.cookies[flash.COOKIE] = sessions.write(flash.COOKIE, said)
+    browse.cookies[flash.COOKIE] = sessions.sign(flash.COOKIE, said)
     assert 'class="notice"' in browse.get("/records").text
 
 

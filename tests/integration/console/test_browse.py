@@ -2,7 +2,7 @@
 
 import pytest
 
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from tests.integration.console.conftest import Browse
 
 

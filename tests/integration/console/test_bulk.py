@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle import messages
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse, Page

@@ -9,7 +9,7 @@ import pytest
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause

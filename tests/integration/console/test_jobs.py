@@ -9,7 +9,7 @@ import pytest
 
 from console.views import job as job_view
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import schedules

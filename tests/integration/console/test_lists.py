@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.catalog import JOBS
 from tests.integration.console import shelf
 from tests.integration.console.conftest import Browse
@@ -160,7 +160,7 @@ def test_times_are_read_in_the_zone_of_the_viewer(browse: Browse, con: Connectio
         ("state=sleeping", "Must be one of enqueued"),
         ("trigger=moon", "Must be one of schedule"),
         ("from=yesterday", "Must be a date and time"),
-        ("from=2026-02-30T10:00", "Must be a date and time that exist"),
+        ("from=2026-02-30T10:00", "Must be an existing date and time"),
         ("to=9999-99-99", "Must be a date and time"),
         ("from=2026-01-02T00:00&to=2026-01-01T00:00", "Must be later than"),
         ("from=-", "Must be a date and time"),

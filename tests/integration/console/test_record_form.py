@@ -52,7 +52,7 @@ def test_a_wrong_title_is_told_at_its_field(browse: Browse, con: Connection, typ
         ("", "Z", "Is required."),
         ("tomorrow", "+01:00", "Must be a date and time such as 2026-12-31T12:00."),
         ("2026-12-31", "+01:00", "Must be a date and time such as 2026-12-31T12:00."),
-        ("2026-02-30T12:00", "", "Must be a date and time that exist, such as 2026-12-31T12:00:00Z."),
+        ("2026-02-30T12:00", "", "Must be an existing date and time such as 2026-12-31T12:00:00Z."),
         ("1969-12-31T12:00", "", "Must be in the years 1970 to 9999 (UTC)."),
         ("1970-01-01T00:00", "+14:00", "Must be in the years 1970 to 9999 (UTC)."),
         ("9999-12-31T23:59", "-12:00", "Must be in the years 1970 to 9999 (UTC)."),

@@ -1,7 +1,7 @@
 """Who may do what to records."""
 
 from slowmatch.db import Connection
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.records import queries
 from tests.integration.console.conftest import Browse
 from tests.integration.console.record_pages import GOOD, add, find

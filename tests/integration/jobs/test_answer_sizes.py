@@ -8,7 +8,7 @@ import pytest
 
 from jobs_api.app import handler
 from slowmatch.db import Connection
-from slowmatch.http import answer_size
+from slowmatch.http import api
 from tests.conftest import request_context
 from tests.integration.jobs.runs_of_size import LAMBDA_BYTES, add_history, add_run
 
@@ -148,7 +148,7 @@ def test_only_payload_and_result_are_read_in_pieces(get: Get, con: Connection) -
 def test_an_answer_that_is_too_large_all_the_same_is_a_problem(
     get: Get, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answer_size, "MAX_BYTES", 100)
+    monkeypatch.setattr(api, "MAX_RESPONSE_BYTES", 100)
     status, problem = get("/api/stats")
-    assert (status, problem["title"]) == (500, "Answer too large")
+    assert (status, problem["title"]) == (500, "Response too large")
     assert "ask for less" in problem["detail"]

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from jobs_api import shapes
 from jobs_api.app import handler
 from slowmatch.db import Connection
-from slowmatch.http.auth.authentication import THIS_MACHINE
+from slowmatch.http.auth.roles import LOCAL_USER
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import heartbeat, rollup, schedules
 from slowmatch.jobs.model import Run, RunDetails
@@ -19,7 +19,7 @@ from slowmatch.jobs.queries import runs
 from tests.conftest import request_context
 from tests.integration.jobs.conftest import Queues, Work, put_waiting
 
-YOU = THIS_MACHINE.name
+YOU = LOCAL_USER.name
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A few trials of everything strange."""
+"""A fuzzer that sends a few examples of each kind."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from tests.integration.strange.trials import Trials, trying
+from tests.integration.strange.fuzzer import Fuzzer, running_fuzzer
 
 
 @pytest.fixture
-def trials(con: Connection, lambda_context: Any) -> Iterator[Trials]:
-    with trying(con, lambda_context, number=25) as trials:
-        yield trials
+def fuzzer(con: Connection, lambda_context: Any) -> Iterator[Fuzzer]:
+    with running_fuzzer(con, lambda_context, number=25) as fuzzer:
+        yield fuzzer

@@ -1,6 +1,6 @@
-"""Strategies that begin with something valid and make it strange: drop, replace, nest, retype, extremes.
+"""Strategies that mutate valid events: drop, replace, nest or retype parts, use extreme values.
 
-JSON inside of texts, as messages carry it, is looked into too.
+They also mutate JSON inside strings, as SQS messages have it.
 """
 
 import json
@@ -56,7 +56,7 @@ Path_ = tuple[Any, ...]
 
 
 class Text(str):
-    """A text that holds JSON; mutations go on inside of it."""
+    """A string that holds JSON, which is mutated too."""
 
 
 def samples(folder: str, *names: str) -> list[Any]:
@@ -67,7 +67,7 @@ def samples(folder: str, *names: str) -> list[Any]:
 
 @st.composite
 def mutated(draw: st.DrawFn, valid: list[Any]) -> Any:
-    """One of `valid` with one to three things wrong with it; sometimes something else altogether."""
+    """One of `valid` with one to three mutations; sometimes an unrelated value."""
     value = _opened(deepcopy(draw(st.sampled_from(valid))))
     for _ in range(draw(st.integers(1, 3))):
         paths = list(_paths(value))
@@ -78,9 +78,9 @@ def mutated(draw: st.DrawFn, valid: list[Any]) -> Any:
 
 @st.composite
 def broken(draw: st.DrawFn, text: str) -> str:
-    """A signed text that is no longer what it was: bits flipped, cut, parts swapped or doubled."""
+    """A signed string that was tampered with: bits flipped, cut, parts swapped or doubled."""
     parts = text.split(".")
-    at = draw(st.integers(0, len(text) - 2))  # the last character has bits that mean nothing
+    at = draw(st.integers(0, len(text) - 2))  # the last character has unused bits
     swapped = [*parts[1:], parts[0]]
     made: Callable[[], str] = draw(
         st.sampled_from(

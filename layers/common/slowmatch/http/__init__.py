@@ -1,1 +1,1 @@
-"""What the HTTP functions share: problem+json, who is asking, keyset paging."""
+"""The HTTP side of the APIs and the console: requests, validation, errors, pagination, sign-in."""

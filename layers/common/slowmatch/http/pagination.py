@@ -1,4 +1,4 @@
-"""Opaque keyset cursors: where a page ended, bound to the order of its list."""
+"""Opaque cursors for keyset pagination: the keys of a page's last row, bound to the order of the list."""
 
 import base64
 import json
@@ -6,30 +6,22 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from slowmatch.http import timestamps
-from slowmatch.http.problem import Problem
+from slowmatch.http.errors import Problem
 
-LIMIT_DEFAULT = 50
-LIMIT_MAX = 200
-BIGINT_MAX = 2**63 - 1
-
-_JSON = json.JSONEncoder(separators=(",", ":"))
-
-Reader = Callable[[Any], Any]
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_BIGINT = 2**63 - 1
 
 
 def encode(order: str, *keys: object) -> str:
-    """The cursor after the row with these keys; times are aware datetimes, everything else is text or int."""
+    """The cursor that continues after the row with these keys: aware datetimes, strings or integers."""
     plain = [key.isoformat() if isinstance(key, datetime) else key for key in keys]
-    text = _JSON.encode([order, *plain])
+    text = json.dumps([order, *plain], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(order: str, cursor: str, *readers: Reader) -> list[Any]:
-    """The keys in the cursor, each read by its reader.
-
-    Raises Problem 422 naming `cursor` when it is not one of `encode(order, ...)`.
-    """
+def decode(order: str, cursor: str, *readers: Callable[[Any], Any]) -> list[Any]:
+    """The keys in the cursor, each checked by its reader. Raise Problem 422 unless `encode(order, ...)` made it."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found, *keys = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
@@ -37,25 +29,12 @@ def decode(order: str, cursor: str, *readers: Reader) -> list[Any]:
             raise ValueError(found)
         return [read(key) for read, key in zip(readers, keys, strict=True)]
     except (ValueError, TypeError, RecursionError) as error:
-        message = "must be the `next` of an earlier page of this same list"
+        message = "must be the `next` of an earlier page of the same list"
         raise Problem.invalid([{"field": "cursor", "message": message}]) from error
 
 
-def whole(value: object) -> int:
+def bigint(value: object) -> int:
     """Read a positive bigint."""
-    if type(value) is not int or not 1 <= value <= BIGINT_MAX:
+    if type(value) is not int or not 1 <= value <= MAX_BIGINT:
         raise ValueError(value)
-    return value
-
-
-def moment(value: object) -> datetime:
-    """Read a time with an offset."""
-    return timestamps.parse(value)
-
-
-def text(value: object) -> str:
-    """Read a text without NUL."""
-    if not isinstance(value, str) or "\0" in value:
-        raise ValueError(value)
-    value.encode()  # half of a surrogate pair is a ValueError
     return value

@@ -1,90 +1,105 @@
-"""What pydantic found wrong, in words for people: what the field must be."""
+"""What request fields may contain, and the error messages for those that do not.
 
-from collections.abc import Callable, Mapping
+Nothing here imports pydantic: the console uses these checks and starts without it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from slowmatch.http.problem import FieldError
+from slowmatch.http.errors import FieldError
 
-Details = Mapping[str, Any]
+MAX_SEARCH_CHARACTERS = 200
+SIGNED_TEXT = re.compile(r"[A-Za-z0-9_.-]+")
+"""Signed cookies and tokens. base64 skips other characters, which would give one signature many spellings."""
+NO_NUL = {"pattern": r"^[^\x00]*$"}
+"""JSON Schema for `without_nul`."""
+YEARS_PATTERN = r"^(19[7-9]\d|[2-9]\d{3})-"
+"""JSON Schema pattern for the years that `parse_timestamp` accepts."""
 
-PLACES = ("body", "query", "path", "header", "cookie")
-
-
-def field_error(error: Mapping[str, Any]) -> FieldError:
-    """One of pydantic's errors as the field's name and what is allowed there."""
-    say = WORDS.get(error["type"], _unknown)
-    return {"field": _name(error["loc"]), "message": say(error.get("ctx") or {})}
-
-
-def _name(location: tuple[str | int, ...]) -> str:
-    inner = location[1:] if location[0] in PLACES and len(location) > 1 else location
-    return ".".join(str(part) for part in inner)
-
-
-def _constant(text: str) -> Callable[[Details], str]:
-    return lambda _details: text
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\d([Tt ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,9})?)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?",
+    re.ASCII,
+)
+_EXAMPLE = "2026-12-31T12:00:00Z"
 
 
-def _template(text: str) -> Callable[[Details], str]:
-    return lambda details: text.format_map(details)
+def without_nul(value: str) -> str:
+    """Raise ValueError for NUL, which PostgreSQL cannot store in text."""
+    if "\0" in value:
+        raise ValueError("must not contain NUL (U+0000)")
+    return value
 
 
-def _length(text: str, limit: str, thing: str) -> Callable[[Details], str]:
-    """A limit in so many things, one of which is no plural."""
+def parse_timestamp(value: object) -> datetime:
+    """An RFC 3339 timestamp with an offset, as UTC cut to microseconds. Raise ValueError with a message for people."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be a string such as {_EXAMPLE}")
+    form = _TIMESTAMP.fullmatch(value)
+    if form is None:
+        raise ValueError(f"must be a date and time such as {_EXAMPLE}")
+    if form["offset"] is None:
+        raise ValueError(f"has no UTC offset: write, for example, {_EXAMPLE}")
+    out_of_range = "must be in the years 1970 to 9999 (UTC)"
+    try:
+        time = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except ValueError as error:
+        raise ValueError(f"must be an existing date and time such as {_EXAMPLE}") from error
+    except OverflowError as error:
+        raise ValueError(out_of_range) from error
+    if time.year < 1970:
+        raise ValueError(out_of_range)
+    return time
 
-    def say(details: Details) -> str:
-        number = details[limit]
-        return f"{text} {number} {thing if number == 1 else thing + 's'}"
 
-    return say
+_INTEGER = "must be a single whole number"
+_BOOLEAN = "must be true or false"
+_OBJECT = "must be a JSON object"
 
-
-def _unknown(_details: Details) -> str:
-    return "has a value that is not allowed"
-
-
-_text = _constant("must be a text, given once")
-_number = _constant("must be a whole number, given once")
-_truth = _constant("must be true or false")
-_date = _constant("must be a date and time such as 2026-12-31T12:00:00Z")
-_uuid = _constant("must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")
-_object = _constant("must be a JSON object")
-
-WORDS: dict[str, Callable[[Details], str]] = {
-    "missing": _constant("is required"),
-    "extra_forbidden": _constant("is not a known field"),
-    "string_type": _text,
-    "string_sub_type": _text,
-    "string_unicode": _constant("must be valid Unicode: it has half of a surrogate pair"),
-    "string_too_short": _length("must have at least", "min_length", "character"),
-    "string_too_long": _length("must have at most", "max_length", "character"),
-    "string_pattern_mismatch": _template("must match {pattern}"),
-    "int_type": _number,
-    "int_parsing": _number,
-    "int_parsing_size": _number,
-    "int_from_float": _number,
-    "float_type": _constant("must be a number"),
-    "float_parsing": _constant("must be a number"),
-    "finite_number": _constant("must be a finite number"),
-    "bool_type": _truth,
-    "bool_parsing": _truth,
-    "greater_than": _template("must be greater than {gt}"),
-    "greater_than_equal": _template("must be at least {ge}"),
-    "less_than": _template("must be less than {lt}"),
-    "less_than_equal": _template("must be at most {le}"),
-    "literal_error": _template("must be one of {expected}"),
-    "enum": _template("must be one of {expected}"),
-    "datetime_type": _date,
-    "datetime_parsing": _date,
-    "datetime_from_date_parsing": _date,
-    "timezone_aware": _date,
-    "uuid_type": _uuid,
-    "uuid_parsing": _uuid,
-    "list_type": _constant("must be a list"),
-    "too_short": _length("must have at least", "min_length", "item"),
-    "too_long": _length("must have at most", "max_length", "item"),
-    "dict_type": _object,
-    "model_type": _object,
-    "model_attributes_type": _object,
-    "value_error": _template("{error}"),
+MESSAGES = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "string_type": "must be a single string",
+    "string_unicode": "must be valid Unicode: it contains half of a surrogate pair",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "int_type": _INTEGER,
+    "int_parsing": _INTEGER,
+    "int_parsing_size": _INTEGER,
+    "int_from_float": _INTEGER,
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of {expected}",
+    "list_type": "must be a list",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "value_error": "{error}",
 }
+"""Message by pydantic's type of error, for the types of fields in use; the names in braces are in its `ctx`."""
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """Pydantic's errors as fields and messages, each once: the members of a union may all report the same."""
+    found: list[FieldError] = []
+    for error in errors:
+        each = FieldError(field=_field_name(error["loc"]), message=_message(error))
+        if each not in found:
+            found.append(each)
+    return found
+
+
+def _field_name(location: tuple[str | int, ...]) -> str:
+    """`names.1` for ("body", "names", 1); the place alone for an error of the whole body."""
+    return ".".join(str(part) for part in location[1:] or location)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    template = MESSAGES.get(error["type"], "has a value that is not allowed")
+    return re.sub(r"\b1 (character|item)s$", r"1 \1", template.format_map(error.get("ctx") or {}))

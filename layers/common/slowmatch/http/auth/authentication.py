@@ -1,33 +1,33 @@
-"""May they: a request is refused unless this module lets it in.
+"""Decides who may call a route: nobody, unless this module lets them in.
 
-A route asks for VIEWER to look and for ADMIN to do anything else, unless its function is marked `@allow(role)`
-or `@public`. So a route that somebody forgets to think about is closed, not open.
+A route requires VIEWER for GET and HEAD and ADMIN for other methods, unless its function is marked `@allow(role)`
+or `@public`. A route that nobody thought about is therefore closed.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from slowmatch.http.auth.csrf import SAFE_METHODS, Event, foreign, header, is_local, method
-from slowmatch.http.auth.identity import Identity, Role
-from slowmatch.http.problem import Problem
-from slowmatch.settings import settings
+from slowmatch.http.auth.csrf import SAFE_METHODS, cross_site_reason
+from slowmatch.http.auth.roles import ANONYMOUS, LOCAL_USER, Identity, Role, TooManyGroups, identity_of_claims
+from slowmatch.http.errors import Problem
+from slowmatch.http.request import Event, header, headers, host_name, method
+from slowmatch.settings import is_loopback, settings
 from slowmatch.telemetry import logger
 
 CHALLENGE = 'Bearer realm="slowmatch"'
-NOWHERE = "^.*$"  # the rule of the route that Powertools makes up to answer 404
-THIS_MACHINE = Identity("you (this machine)", "local", Role.ADMIN, local=True)
-ANYBODY = Identity("", "", None)
-_MARK = "slowmatch_role"
-_SHOWN = 200
+NOT_FOUND_PATTERN = "^.*$"
+"""The rule of the route that Powertools makes up to answer 404."""
+MAX_LOGGED_CHARACTERS = 200
+_ROLE_ATTRIBUTE = "slowmatch_role"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def allow(role: Role) -> Callable[[F], F]:
-    """Mark a route's function: whoever has `role` may call it."""
+    """Mark a route's function: calling it requires `role`."""
 
     def mark(function: F) -> F:
-        setattr(function, _MARK, role)
+        setattr(function, _ROLE_ATTRIBUTE, role)
         return function
 
     return mark
@@ -35,92 +35,98 @@ def allow(role: Role) -> Callable[[F], F]:
 
 def public(function: F) -> F:
     """Mark a route's function: everybody may call it."""
-    setattr(function, _MARK, None)
+    setattr(function, _ROLE_ATTRIBUTE, None)
     return function
 
 
-def needed(route: Any) -> Role | None:
-    """The role that a route of Powertools asks for; None for one that is open to everybody."""
-    looks = route.method in SAFE_METHODS or route.rule.pattern == NOWHERE
-    role: Role | None = getattr(route.func, _MARK, Role.VIEWER if looks else Role.ADMIN)
+def required_role(route: Any) -> Role | None:
+    """The role that a route of Powertools requires; None for a public one."""
+    reads = route.method in SAFE_METHODS or route.rule.pattern == NOT_FOUND_PATTERN
+    role: Role | None = getattr(route.func, _ROLE_ATTRIBUTE, Role.VIEWER if reads else Role.ADMIN)
     return role
 
 
-def admit(app: Any) -> None:
-    """Let a request of the JSON API in, or raise Problem 401, 403 or 503. The identity goes into the context."""
-    event, role = app.current_event.raw_event, needed(app.context["_route"])
-    check_origin(event, must_say=False)
-    who = ANYBODY
-    if role is not None:
-        who = check_role(event, _caller(event), role)
-    app.context["identity"] = who
+def authorize(app: Any) -> None:
+    """Let a request to a JSON API in and put its identity into the context. Raise Problem 401, 403 or 503."""
+    event, role = app.current_event.raw_event, required_role(app.context["_route"])
+    check_origin(event, require_origin=False)
+    app.context["identity"] = ANONYMOUS if role is None else check_role(event, _caller(event), role)
 
 
 def identity(router: Any) -> Identity:
-    """Whom the request that `router` is answering comes from."""
+    """The sender of the request that `router` is answering."""
     found: Identity = router.context["identity"]
     return found
 
 
-def visitor(event: Event) -> Identity:
-    """For a @public route that tells more to those who may look: who is asking, ANYBODY without an identity.
+def optional_identity(event: Event) -> Identity:
+    """The sender of a request to a @public route, by bearer token or session cookie; ANONYMOUS without either.
 
-    A session's cookie counts here as a bearer token does. Raises Problem 401, 403 or 503 for a wrong token.
+    Raise Problem 401, 403 or 503 for an invalid token.
     """
     if settings().auth == "local":
-        return THIS_MACHINE if is_local(event) else ANYBODY
+        return LOCAL_USER if is_local(event) else ANONYMOUS
     if header(event, "authorization"):
         return _caller(event)
     from slowmatch.http.auth import sessions
 
-    return sessions.current(event) or ANYBODY
+    return sessions.find_valid(event) or ANONYMOUS
 
 
 def require(router: Any, role: Role) -> None:
-    """For a route whose jobs or actions need different roles. Raises Problem 403 unless the caller has `role`."""
+    """Raise Problem 403 unless the caller has `role`: for a route whose jobs or actions require different roles."""
     check_role(router.current_event.raw_event, identity(router), role)
 
 
-def check_origin(event: Event, must_say: bool) -> None:
-    """Raise Problem 403 for what another site's page makes a visitor's browser send."""
-    reason = foreign(event, must_say)
+def check_origin(event: Event, require_origin: bool) -> None:
+    """Raise Problem 403 for a request that another site's page made a browser send."""
+    reason = cross_site_reason(event, require_origin)
     if reason:
-        raise refused(event, 403, f"the request seems to come from another site: {reason}")
+        raise refusal(event, 403, f"the request seems to come from another site: {reason}")
 
 
-def check_role(event: Event, who: Identity, role: Role) -> Identity:
-    """Raise Problem 403 unless `who` has `role`."""
-    if who.role is None:
-        groups = ", ".join(_group(each) for each in Role)
-        raise refused(
-            event, 403, f"you are signed in as {who.name}, but are in none of the groups {groups}", who
-        )
-    if not who.may(role):
-        has = who.role.name.lower()
-        raise refused(event, 403, f"this needs the role {role.name.lower()}, and {who.name} has {has}", who)
-    return who
+def check_role(event: Event, sender: Identity, role: Role) -> Identity:
+    """Raise Problem 403 unless `sender` has `role`."""
+    if sender.role is None:
+        groups = ", ".join(each.group for each in Role)
+        reason = f"you are signed in as {sender.name}, but are in none of the groups {groups}"
+        raise refusal(event, 403, reason, sender)
+    if not sender.may(role):
+        reason = f"this requires the role {role.name.lower()}; {sender.name} has {sender.role.name.lower()}"
+        raise refusal(event, 403, reason, sender)
+    return sender
 
 
-def on_this_machine(event: Event) -> Identity:
-    """Under AUTH=local. Raise Problem 403 for a request that was not sent on this machine."""
+def local_user(event: Event) -> Identity:
+    """The identity under AUTH=local. Raise Problem 403 for a request that was not sent on this machine."""
     if not is_local(event):
-        raise refused(
-            event, 403, "AUTH=local lets in who is on this machine, at a loopback address, nobody else"
-        )
-    return THIS_MACHINE
+        raise refusal(event, 403, "AUTH=local accepts only requests from this machine to a loopback address")
+    return LOCAL_USER
 
 
-def refused(event: Event, status: int, reason: str, who: Identity | None = None) -> Problem:
-    """The problem to raise. It is logged, without anything that signs somebody in."""
-    context = event["requestContext"]
+def is_local(event: Event) -> bool:
+    """Whether a request was sent on this machine to this machine, without a proxy that reports another sender."""
+    context, given = event["requestContext"], headers(event)
+    hosts = [
+        host_name(str(context.get("domainName") or "")),
+        host_name(given.get("host") or "localhost"),
+        str(context["http"].get("sourceIp") or ""),
+    ]
+    if given.get("x-forwarded-for"):
+        hosts += [part.strip() for part in given["x-forwarded-for"].split(",")]
+    return all(map(is_loopback, hosts)) and not given.get("forwarded")
+
+
+def refusal(event: Event, status: int, reason: str, sender: Identity | None = None) -> Problem:
+    """The problem to raise for a refused request. Logs the refusal, without cookies and tokens."""
     logger.warning(
         "request refused",
         status=status,
         reason=reason,
         method=method(event),
-        path=str(event.get("rawPath"))[:_SHOWN],
-        source_ip=context["http"].get("sourceIp"),
-        who=who.name if who else None,
+        path=str(event.get("rawPath"))[:MAX_LOGGED_CHARACTERS],
+        source_ip=event["requestContext"]["http"].get("sourceIp"),
+        who=sender.name if sender else None,
     )
     if status == 401:
         return Problem(401, "Not signed in", reason, headers={"WWW-Authenticate": CHALLENGE})
@@ -129,19 +135,15 @@ def refused(event: Event, status: int, reason: str, who: Identity | None = None)
 
 def _caller(event: Event) -> Identity:
     if settings().auth == "local":
-        return on_this_machine(event)
-    from slowmatch.http.auth import roles, tokens
+        return local_user(event)
+    from slowmatch.http.auth import tokens  # PyJWT and cryptography take a third of an API's start
 
     scheme, _, token = header(event, "authorization").strip().partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise refused(event, 401, "send a token of the sign-in provider: Authorization: Bearer ...")
+        raise refusal(event, 401, "send a token of the sign-in provider: Authorization: Bearer ...")
     try:
-        return roles.identity(tokens.verify(token.strip()))
+        return identity_of_claims(tokens.verify_access_token(token.strip()))
     except tokens.TokenError as error:
-        raise refused(event, 401, f"the bearer token is refused: {error}") from error
-    except roles.TooManyGroups as error:
-        raise refused(event, 403, str(error)) from error
-
-
-def _group(role: Role) -> str:
-    return str(getattr(settings(), f"{role.name.lower()}_group"))
+        raise refusal(event, 401, f"the bearer token was rejected: {error}") from error
+    except TooManyGroups as error:
+        raise refusal(event, 403, str(error)) from error

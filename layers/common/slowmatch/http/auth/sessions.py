@@ -1,6 +1,6 @@
-"""Signed cookies: who is signed in on this browser, and sign-ins that are under way.
+"""Signed cookies: the session of a signed-in browser, sign-ins in progress, notices.
 
-They are signed, not encrypted: what is in them is nothing that the person may not know.
+They are signed, not encrypted: nothing in them is secret from the person who has them.
 """
 
 import hashlib
@@ -8,71 +8,74 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
-from slowmatch.http.auth.csrf import Event, origin
-from slowmatch.http.auth.identity import Identity, Role
-from slowmatch.http.texts import SIGNED
+from slowmatch.http.auth.csrf import site_origin
+from slowmatch.http.auth.roles import Identity, Role
+from slowmatch.http.request import Event
+from slowmatch.http.validation import SIGNED_TEXT
 from slowmatch.settings import SettingsError, settings
 
 SESSION = "session"
 SIGN_IN = "sign-in"
-KEY_MIN = 32
+MIN_KEY_CHARACTERS = 32
 
 
-class BadCookie(Exception):
-    """A cookie that is not, or not any more, one of ours; the message says in words why."""
+class InvalidCookie(Exception):
+    """The cookie is not ours, or not any more; the message says why."""
 
 
-def issue(who: Identity) -> str:
-    """The value of a session's cookie."""
-    return write(SESSION, {"name": who.name, "subject": who.subject, "role": who.role and int(who.role)})
+def issue(identity: Identity) -> str:
+    """The value of a session cookie."""
+    role = identity.role and int(identity.role)
+    return sign(SESSION, {"name": identity.name, "subject": identity.subject, "role": role})
 
 
 def find(event: Event) -> Identity | None:
-    """Who is signed in; None without a session's cookie. Raises BadCookie."""
+    """Who is signed in; None without a session cookie. Raise InvalidCookie."""
     value = cookie(event, SESSION)
     if value is None:
         return None
-    found = read(SESSION, value, settings().session_hours * 3600)
+    found = unsign(SESSION, value, settings().session_hours * 3600)
     return Identity(found["name"], found["subject"], Role(found["role"]) if found["role"] else None)
 
 
-def current(event: Event) -> Identity | None:
-    """Who is signed in; None also for a cookie that is not valid."""
+def find_valid(event: Event) -> Identity | None:
+    """Who is signed in; None also for an invalid cookie."""
     try:
         return find(event)
-    except BadCookie:
+    except InvalidCookie:
         return None
 
 
-def write(kind: str, values: Mapping[str, Any]) -> str:
+def sign(kind: str, values: Mapping[str, Any]) -> str:
+    """The value of a cookie that only `unsign` with the same `kind` accepts."""
     text: str | bytes = serializer(kind, settings().oidc_issuer).dumps(dict(values))
     return text if isinstance(text, str) else text.decode()
 
 
-def read(kind: str, value: str, seconds: int) -> dict[str, Any]:
-    """What `write` put in at most `seconds` ago. Raises BadCookie."""
-    from itsdangerous import BadData, SignatureExpired
-
-    if not SIGNED.fullmatch(value):
-        raise BadCookie("its signature is wrong")
+def unsign(kind: str, value: str, max_age_seconds: int) -> dict[str, Any]:
+    """The values that `sign` got at most `max_age_seconds` ago. Raise InvalidCookie."""
+    if not SIGNED_TEXT.fullmatch(value):
+        raise InvalidCookie("its signature is wrong")
     try:
-        found: dict[str, Any] = serializer(kind, settings().oidc_issuer).loads(value, max_age=seconds)
+        found: dict[str, Any] = serializer(kind, settings().oidc_issuer).loads(value, max_age=max_age_seconds)
     except SignatureExpired as error:
-        raise BadCookie("it has expired") from error
+        raise InvalidCookie("it has expired") from error
     except BadData as error:
-        raise BadCookie("its signature is wrong") from error
+        raise InvalidCookie("its signature is wrong") from error
     return found
 
 
 def cookie(event: Event, kind: str) -> str | None:
-    """The value that the browser sent; the first, which has the most specific path, should there be several."""
+    """The value that the browser sent. Of several, the first has the most specific path."""
     name = cookie_name(event, kind)
     return next((value for found, value in _cookies(event) if found == name), None)
 
 
-def kinds(event: Event) -> list[str]:
+def cookie_kinds(event: Event) -> list[str]:
     """The kinds of the cookies that the browser sent, in its order."""
     prefix = cookie_name(event, "")
     return [name.removeprefix(prefix) for name, _ in _cookies(event) if name.startswith(prefix)]
@@ -83,35 +86,35 @@ def _cookies(event: Event) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def set_cookie(event: Event, kind: str, value: str, seconds: int) -> str:
-    """A Set-Cookie value; 0 `seconds` take the cookie away.
+def set_cookie(event: Event, kind: str, value: str, max_age_seconds: int) -> str:
+    """A Set-Cookie value; an age of 0 removes the cookie.
 
-    Lax, since the provider's page leads back here: a link from elsewhere comes with the cookie, a form does not.
+    SameSite=Lax, because the provider's page leads back here: links from other sites carry the cookie, forms do not.
     """
-    secure = "; Secure" if _encrypted(event) else ""
+    secure = "; Secure" if _is_https(event) else ""
     pair = f"{cookie_name(event, kind)}={value}"
-    return f"{pair}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+    return f"{pair}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
 def cookie_name(event: Event, kind: str) -> str:
-    """__Host- lets no other host of the domain set it; browsers take such a cookie over https alone."""
-    return f"__Host-{kind}" if _encrypted(event) else kind
+    """With __Host- no other host of the domain can set the cookie; browsers accept the prefix only over https."""
+    return f"__Host-{kind}" if _is_https(event) else kind
 
 
-def _encrypted(event: Event) -> bool:
-    return origin(event).startswith("https:")
+def _is_https(event: Event) -> bool:
+    return site_origin(event).startswith("https:")
 
 
 @cache
 def serializer(kind: str, issuer: str | None) -> Any:
-    """Another provider's people are signed in no more: its name is part of the key."""
-    from itsdangerous import URLSafeTimedSerializer
-
+    """Signs cookies of `kind`. The issuer is part of the key: changing the provider ends all sessions."""
     arn = settings().session_secret_arn
     if arn is None:
-        raise SettingsError("SESSION_SECRET_ARN is not set: it is needed to sign people in")
+        raise SettingsError("SESSION_SECRET_ARN is not set: signing in requires it")
     key = secrets.read(arn, "key")["key"]
-    if len(key) < KEY_MIN:
-        raise SecretError(f"the key in secret {arn} is too short: at least {KEY_MIN} characters are needed")
+    if len(key) < MIN_KEY_CHARACTERS:
+        raise SecretError(
+            f"the key in secret {arn} is too short: it needs at least {MIN_KEY_CHARACTERS} characters"
+        )
     options = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     return URLSafeTimedSerializer(key, salt=f"{kind} {issuer}", signer_kwargs=options)

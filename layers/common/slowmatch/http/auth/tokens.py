@@ -1,74 +1,73 @@
-"""Tokens of the OpenID provider, verified: signature, algorithm, issuer, audience, times."""
+"""Verifies the OpenID provider's tokens: signature, algorithm, issuer, audience, times."""
 
 from typing import Any
 
-from slowmatch.http.auth.oidc import provider
-from slowmatch.http.texts import SIGNED
+import jwt
+
+from slowmatch.http.auth.oidc import ALGORITHM, provider
+from slowmatch.http.validation import SIGNED_TEXT
 from slowmatch.settings import settings
 
-ALGORITHM = "RS256"  # pinned: a token does not choose how it is checked
 LEEWAY_SECONDS = 30
 
 
 class TokenError(Exception):
-    """A token that proves nothing; the message says in words why."""
+    """The token proves nothing; the message says why."""
 
 
-def verify(token: str) -> dict[str, Any]:
-    """The claims of an API client's access token. Raises TokenError, and Problem 503 without the provider's keys.
+def verify_access_token(token: str) -> dict[str, Any]:
+    """The claims of an API client's access token. Raise TokenError, and Problem 503 without the provider's keys.
 
-    An ID token proves to the console who signed in and is no credential for the API. Cognito says in `token_use`
-    which one a token is. Other providers' access tokens are told by an audience of their own: an ID token is
-    always meant for the client (https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
+    An ID token proves to the console who signed in and is no credential for the API. In Cognito's tokens `token_use`
+    tells the two apart. Other providers' access tokens need an audience other than the client, because the client
+    is always the audience of an ID token (https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
     """
-    claims = _verified(token)
+    claims = _verify(token)
     if "token_use" in claims:
         _check_cognito(claims)
     else:
-        _check_audience(_list(claims.get("aud")))
+        _check_audience(_as_list(claims.get("aud")))
     return claims
 
 
 def _check_cognito(claims: dict[str, Any]) -> None:
-    """Cognito's access tokens have no audience; they name the client that they were made for."""
+    """Cognito's access tokens name their client instead of an audience."""
     if claims["token_use"] != "access":
         raise TokenError(
             "it is not an access token (token_use); send the access token instead of the ID token"
         )
     if claims.get("client_id") != (settings().oidc_audience or provider().client_id):
-        raise TokenError("it is meant for somebody else (client_id)")
+        raise TokenError("it was issued to another client (client_id)")
 
 
 def _check_audience(audiences: list[Any]) -> None:
     wanted, client_id = settings().oidc_audience, provider().client_id
     if wanted in (None, client_id):
         raise TokenError(
-            "this API accepts no bearer token until an administrator sets OidcAudience to an audience of its own,"
-            " other than the client id of the console; docs/security.md says how"
+            "this API accepts no bearer tokens until an administrator sets OidcAudience to an audience other than"
+            " the client id of the console; see docs/security.md"
         )
     if client_id in audiences:
         raise TokenError("it is an ID token: its audience (aud) is the console; send an access token")
     if wanted not in audiences:
-        raise TokenError("it is meant for somebody else (aud)")
+        raise TokenError("it was issued for another audience (aud)")
 
 
-def verify_identity(token: str, nonce: str) -> dict[str, Any]:
-    """The claims of an ID token that answers a sign-in with this nonce. Raises as `verify`.
+def verify_id_token(token: str, nonce: str) -> dict[str, Any]:
+    """The claims of an ID token for the sign-in with this nonce. Raise as `verify_access_token`.
 
     https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
     """
-    claims, client_id = _verified(token), provider().client_id
-    if client_id not in _list(claims.get("aud")) or claims.get("azp", client_id) != client_id:
-        raise TokenError("it is meant for somebody else (aud)")
+    claims, client_id = _verify(token), provider().client_id
+    if client_id not in _as_list(claims.get("aud")) or claims.get("azp", client_id) != client_id:
+        raise TokenError("it was issued for another audience (aud)")
     if claims.get("nonce") != nonce:
-        raise TokenError("it answers another sign-in (nonce)")
+        raise TokenError("it belongs to another sign-in (nonce)")
     return claims
 
 
-def _verified(token: str) -> dict[str, Any]:
-    import jwt
-
-    if not SIGNED.fullmatch(token):
+def _verify(token: str) -> dict[str, Any]:
+    if not SIGNED_TEXT.fullmatch(token):
         raise TokenError("it is not a signed token (JWT)")
     issuer = provider().issuer
     try:
@@ -94,8 +93,6 @@ def _verified(token: str) -> dict[str, Any]:
 
 
 def _key(token: str) -> Any:
-    import jwt
-
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError as error:
@@ -105,9 +102,9 @@ def _key(token: str) -> Any:
     kid = header.get("kid")
     key = provider().key(kid) if isinstance(kid, str) else None
     if key is None:
-        raise TokenError("it is signed with a key that the provider does not have")
+        raise TokenError("it is signed with a key that the provider does not publish")
     return key
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from slowmatch.http.auth.csrf import foreign, header, host_name, origin
+from slowmatch.http.auth.csrf import cross_site_reason, site_origin
+from slowmatch.http.request import header, host_name
 
 
 def event(domain: str = "console.example.com", method: str = "POST", **headers: str) -> dict[str, Any]:
@@ -26,11 +27,11 @@ def event(domain: str = "console.example.com", method: str = "POST", **headers: 
     ],
 )
 def test_a_site_has_https_but_on_loopback(domain: str, address: str) -> None:
-    assert origin(event(domain)) == address
+    assert site_origin(event(domain)) == address
 
 
 def test_a_forged_host_header_changes_no_address_of_the_cloud() -> None:
-    assert origin(event(host="evil.example.com")) == "https://console.example.com"
+    assert site_origin(event(host="evil.example.com")) == "https://console.example.com"
 
 
 @pytest.mark.parametrize(
@@ -42,9 +43,9 @@ def test_a_forged_host_header_changes_no_address_of_the_cloud() -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("must_say", [True, False])
-def test_a_page_of_this_site_may_send_forms(headers: dict[str, str], must_say: bool) -> None:
-    assert foreign(event(**headers), must_say) is None
+@pytest.mark.parametrize("require_origin", [True, False])
+def test_a_page_of_this_site_may_send_forms(headers: dict[str, str], require_origin: bool) -> None:
+    assert cross_site_reason(event(**headers), require_origin) is None
 
 
 @pytest.mark.parametrize(
@@ -60,13 +61,13 @@ def test_a_page_of_this_site_may_send_forms(headers: dict[str, str], must_say: b
     ids=str,
 )
 def test_another_page_may_not(headers: dict[str, str]) -> None:
-    assert foreign(event(**headers), must_say=False) is not None
-    assert foreign(event(method="GET", **headers), must_say=True) is None
+    assert cross_site_reason(event(**headers), require_origin=False) is not None
+    assert cross_site_reason(event(method="GET", **headers), require_origin=True) is None
 
 
 def test_a_program_that_is_no_browser_says_nothing() -> None:
-    assert foreign(event(), must_say=False) is None
-    assert foreign(event(), must_say=True) is not None
+    assert cross_site_reason(event(), require_origin=False) is None
+    assert cross_site_reason(event(), require_origin=True) is not None
 
 
 def test_headers_are_found_in_any_capitals_and_none_hides_another() -> None:

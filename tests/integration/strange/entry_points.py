@@ -1,4 +1,4 @@
-"""Where something strange can come in, and what must not come of it: a crash, or being let in."""
+"""The functions' entry points, and what strange input must not cause there: a crash, or access."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import dispatcher.app
 import migrate.app
 import notifier.app
 from slowmatch.db import Connection
-from slowmatch.http import envelope
+from slowmatch.http import request
 from slowmatch.jobs import PayloadError, catalog
 from slowmatch.jobs.worker import events
 from slowmatch.jobs.worker.invocation import AttemptFailed
@@ -21,7 +21,7 @@ Handler = Callable[[Any, Any], Any]
 JOBS: dict[str, Handler] = {
     job: import_module(f"{job.replace('-', '_')}.app").handler for job in catalog.JOBS
 }
-UPKEEP: dict[str, Handler] = {
+BACKGROUND_FUNCTIONS: dict[str, Handler] = {
     "notifier": notifier.app.handler,
     "dispatcher": dispatcher.app.handler,
     "migrate": migrate.app.handler,
@@ -32,13 +32,13 @@ REFUSALS = (
     PayloadError,
     AttemptFailed,
     migrate.app.EventError,
-    envelope.EventError,
+    request.EventError,
 )
-"""How a function says in words that it does not take an event."""
+"""What a function raises for an event that it does not accept."""
 
 
-def knock(handler: Handler, event: Any, lambda_context: Any) -> Any:
-    """The answer as Lambda sends it; None for a refusal. Whatever else is raised is a crash."""
+def invoke(handler: Handler, event: Any, lambda_context: Any) -> Any:
+    """The response as Lambda sends it; None if the function refused the event. Any other exception is a crash."""
     try:
         return json.loads(json.dumps(handler(event, lambda_context)))
     except REFUSALS:
@@ -50,7 +50,7 @@ def runs(con: Connection) -> list[Any]:
 
 
 def crashes(con: Connection) -> list[Any]:
-    """What a handler raised for an event that was let in, but for a mail server that is not there."""
+    """Errors of handlers in accepted events, except that the mail server cannot be reached."""
     return con.query(
         """
         SELECT job, error_type, error_message FROM job_attempt JOIN job_run ON id = run_id
@@ -60,20 +60,20 @@ def crashes(con: Connection) -> list[Any]:
 
 
 def may_start(job: str, event: Any) -> bool:
-    """Whether `job` may start a run for `event`, put as simply as the README does."""
+    """Whether `event` may start a run of `job`, by the rules in the README."""
     if event in ({}, None):
         return True
     if not isinstance(event, dict):
         return False
     if "Records" in event:
         records = event["Records"] if isinstance(event["Records"], list) else []
-        return any(_is_tick(job, record) for record in records)
+        return any(_is_scheduled_message(job, record) for record in records)
     return event.keys() == {"payload"} or (
         event.get("source") == "aws.events" and _is_time(event.get("time"))
     )
 
 
-def _is_tick(job: str, record: Any) -> bool:
+def _is_scheduled_message(job: str, record: Any) -> bool:
     try:
         body = json.loads(record["body"])
         return body.keys() == {"job", "occurrence"} and body["job"] == job and _is_time(body["occurrence"])
@@ -88,8 +88,8 @@ def _is_time(text: Any) -> bool:
         return False
 
 
-def check_answer(answer: Any, event: Any) -> None:
-    """An HTTP answer that is no server error, can be sent, and leads nowhere else."""
+def check_response(answer: Any, event: Any) -> None:
+    """Assert that a response is no server error, can be sent, and redirects to no other site."""
     if answer is None:
         return
     health = answer["statusCode"] == 503 and event["rawPath"] == "/api/health"
@@ -97,6 +97,6 @@ def check_answer(answer: Any, event: Any) -> None:
     (answer.get("body") or "").encode()
     headers = {**answer.get("headers", {}), "cookies": ";".join(answer.get("cookies") or [])}
     for value in headers.values():
-        assert "\r" not in str(value) and "\n" not in str(value), "no header of somebody else's"
+        assert "\r" not in str(value) and "\n" not in str(value), "no injected header"
     location = urlsplit(str(answer.get("headers", {}).get("Location", "")))
-    assert "evil" not in location.netloc and not location.path.startswith("//"), "no way to another site"
+    assert "evil" not in location.netloc and not location.path.startswith("//"), "no redirect to another site"

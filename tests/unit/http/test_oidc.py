@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from slowmatch.http.auth.oidc import Provider, Refusal, _usable
-from slowmatch.http.problem import Problem
+from slowmatch.http.auth.oidc import Provider, ProviderError, signing_keys
+from slowmatch.http.errors import Problem
 from slowmatch.telemetry import logger
 from tests.issuer import key, public
 
@@ -43,7 +43,7 @@ def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
     port, thread = answering(CUT_SHORT % b"400 Bad Request")
     issuer = f"http://127.0.0.1:{port}"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/token"}
-    with pytest.raises(Refusal, match=r"^status 400$"):
+    with pytest.raises(ProviderError, match=r"^status 400$"):
         Provider(issuer, "console", None, metadata).exchange("code", "verifier", f"{issuer}/callback")
     thread.join()
 
@@ -58,5 +58,5 @@ def test_only_keys_that_sign_are_used_and_the_others_are_no_trouble(
         good | {"kid": ""},
         {"kty": "EC", "kid": "c", "crv": "P-256"},
     ]
-    assert _usable({"keys": [good, *others]}).keys() == {"a"}
+    assert signing_keys({"keys": [good, *others]}).keys() == {"a"}
     assert caplog.records == []

@@ -1,4 +1,4 @@
-"""The trials of `make test` and `make chaos`: the same, a few of each or many."""
+"""Sends mutated events, requests, cookies and tokens to the functions; `make chaos` sends more than `make test`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,10 +18,18 @@ from console.web import flash, sign_in_attempts
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
-from slowmatch.http.auth.identity import Identity, Role
+from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs.catalog import JOBS as JOB_SPECS
 from tests.conftest import STACK, request_context
-from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, crashes, knock, may_start, runs
+from tests.integration.strange.entry_points import (
+    BACKGROUND_FUNCTIONS,
+    JOBS,
+    check_response,
+    crashes,
+    invoke,
+    may_start,
+    runs,
+)
 from tests.integration.strange.mutations import broken, mutated, samples, some_text
 from tests.issuer import Issuer, hs256, key, pem, unsigned
 
@@ -30,8 +38,8 @@ HOST = "localhost"
 
 
 @dataclass
-class Trials:
-    """`number` examples of each kind; `counts` says how many there were."""
+class Fuzzer:
+    """`number` examples of each kind; `counts` has how many were sent."""
 
     con: Connection
     lambda_context: Any
@@ -42,69 +50,69 @@ class Trials:
         for job, handler in JOBS.items():
             valid = samples(job.replace("-", "_"))
 
-            def trial(event: Any, job: str = job, handler: Any = handler) -> None:
+            def check(event: Any, job: str = job, handler: Any = handler) -> None:
                 before = runs(self.con)
-                answer = knock(handler, event, self.lambda_context)
+                answer = invoke(handler, event, self.lambda_context)
                 if not may_start(job, event):
-                    assert runs(self.con) == before, "what is no order starts nothing"
-                assert crashes(self.con) == [], "an order that is let in is one that the job can carry out"
+                    assert runs(self.con) == before, "an event that starts no job changes no run"
+                assert crashes(self.con) == [], "a job can carry out every event that it accepts"
                 if isinstance(event, dict) and "Records" in event and answer is not None:
                     assert answer.keys() == {"batchItemFailures"}
 
-            self.every("messages and events of jobs", mutated(valid), trial)
+            self.every("messages and events of jobs", mutated(valid), check)
 
-    def upkeep(self) -> None:
-        for folder, handler in UPKEEP.items():
+    def background_functions(self) -> None:
+        for folder, handler in BACKGROUND_FUNCTIONS.items():
 
-            def trial(event: Any, handler: Any = handler) -> None:
-                knock(handler, event, self.lambda_context)
+            def check(event: Any, handler: Any = handler) -> None:
+                invoke(handler, event, self.lambda_context)
 
-            self.every("events of the dispatcher, notifier and migrate", mutated(samples(folder)), trial)
+            self.every("events of the dispatcher, notifier and migrate", mutated(samples(folder)), check)
 
     def requests(self) -> None:
-        """Anybody on this machine: valid samples with something wrong anywhere in the event."""
+        """Valid requests to the JSON APIs, sent from this machine, with something wrong anywhere in the event."""
         for folder, handler in (("records_api", records_api.app.handler), ("jobs_api", jobs_api.app.handler)):
 
-            def trial(event: Any, handler: Any = handler) -> None:
-                check_answer(knock(handler, event, self.lambda_context), event)
+            def check(event: Any, handler: Any = handler) -> None:
+                check_response(invoke(handler, event, self.lambda_context), event)
 
-            self.every("requests of the API", mutated(samples(folder)), trial)
+            self.every("requests of the API", mutated(samples(folder)), check)
 
     def forms(self) -> None:
-        """What a browser sends to the console, with a notice that may have been tampered with."""
+        """Requests of a browser to the console, with a notice that may have been tampered with."""
 
-        def trial(event: Any) -> None:
-            check_answer(knock(console.app.handler, event, self.lambda_context), event)
+        def check(event: Any) -> None:
+            check_response(invoke(console.app.handler, event, self.lambda_context), event)
 
-        self.every("pages, forms and notices", mutated(_pages()), trial)
+        self.every("pages, forms and notices", mutated(_pages()), check)
 
     def cookies(self) -> None:
-        """Under AUTH=oidc: a session's cookie that is not quite ours opens nothing."""
+        """Under AUTH=oidc: a tampered session cookie lets nobody in."""
         who = Identity("ann@example.com", "1", Role.ADMIN)
-        good, other = sessions.issue(who), sessions.write(sessions.SIGN_IN, {"name": "ann", "role": 3})
+        good, other = sessions.issue(who), sessions.sign(sessions.SIGN_IN, {"name": "ann", "role": 3})
 
-        def trial(value: str) -> None:
+        def check(value: str) -> None:
             event = _page("GET", "/dashboard", [f"__Host-session={value}", f"session={value}"])
-            answer = knock(console.app.handler, event, self.lambda_context)
-            check_answer(answer, event)
+            answer = invoke(console.app.handler, event, self.lambda_context)
+            check_response(answer, event)
             assert answer["statusCode"] == 303 and answer["headers"]["Location"].startswith("/sign-in")
 
-        self.every("sessions' cookies", broken(good) | st.just(other), trial)
+        self.every("sessions' cookies", broken(good) | st.just(other), check)
 
     def sign_ins(self) -> None:
-        """The cookie of a sign-in that is under way, and what the provider's page sends back."""
-        good = sessions.write(sessions.SIGN_IN, {"id": "i" * 22, "nonce": "n", "verifier": "v"})
-        state = sessions.write(sign_in_attempts.STATE, {"id": "i" * 22, "next": "/"})
+        """The cookie of a sign-in in progress, and the query that the provider's page sends back."""
+        good = sessions.sign(sessions.SIGN_IN, {"id": "i" * 22, "nonce": "n", "verifier": "v"})
+        state = sessions.sign(sign_in_attempts.STATE, {"id": "i" * 22, "next": "/"})
         names = st.sampled_from(["code", "error", "error_description", "iss", "next"])
 
-        def trial(value: str, state: str, query: dict[str, str]) -> None:
+        def check(value: str, state: str, query: dict[str, str]) -> None:
             cookies = [f"sign-in-iiiiiiii={value}", f"__Host-sign-in-iiiiiiii={value}"]
             event = _page("GET", "/sign-in/callback", cookies)
             query = {"state": state, **query}
             event["rawQueryString"] = "&".join(f"{name}={text}" for name, text in query.items())
             event["queryStringParameters"] = query
-            answer = knock(console.app.handler, event, self.lambda_context)
-            check_answer(answer, event)
+            answer = invoke(console.app.handler, event, self.lambda_context)
+            check_response(answer, event)
             assert not any(
                 "session=" in each and "Max-Age=0" not in each for each in answer.get("cookies") or []
             )
@@ -114,11 +122,11 @@ class Trials:
             st.tuples(
                 broken(good), broken(state) | st.just(state), st.dictionaries(names, some_text, max_size=4)
             ),
-            lambda parts: trial(*parts),
+            lambda parts: check(*parts),
         )
 
     def tokens(self, issuer: Issuer) -> None:
-        """Bearer tokens that were tampered with, signed by others, unsigned, or not of this time."""
+        """Bearer tokens that are tampered with, signed by others, unsigned, expired or not valid yet."""
         good, stranger = issuer.access_token(), key("a stranger's")
         forged = [
             unsigned(good),
@@ -134,17 +142,17 @@ class Trials:
             issuer.access_token(sub=None),
         ]
 
-        def trial(token: str) -> None:
+        def check(token: str) -> None:
             event = _page("DELETE", "/api/records/1", [])
             event["headers"] = {"host": HOST, "authorization": f"Bearer {token}"}
-            answer = knock(records_api.app.handler, event, self.lambda_context)
-            check_answer(answer, event)
+            answer = invoke(records_api.app.handler, event, self.lambda_context)
+            check_response(answer, event)
             assert answer["statusCode"] == 401
 
-        self.every("bearer tokens", broken(good) | st.sampled_from(forged).flatmap(_or_broken), trial)
+        self.every("bearer tokens", broken(good) | st.sampled_from(forged).flatmap(_or_broken), check)
 
-    def every(self, kind: str, strategy: SearchStrategy[Any], trial: Any) -> None:
-        """Try `trial` with that many examples of `strategy`, the same ones every time."""
+    def every(self, kind: str, strategy: SearchStrategy[Any], check: Any) -> None:
+        """Call `check` with `number` examples of `strategy`, the same ones every time."""
 
         @seed(SEED)
         @settings(
@@ -153,18 +161,18 @@ class Trials:
         @given(strategy)
         def each(example: Any) -> None:
             self.counts[kind] += 1
-            trial(example)
+            check(example)
 
         each()
 
 
 @contextmanager
-def trying(con: Connection, lambda_context: Any, number: int) -> Iterator[Trials]:
-    """All that the functions need to be invoked is there; nobody listens for mail."""
+def running_fuzzer(con: Connection, lambda_context: Any, number: int) -> Iterator[Fuzzer]:
+    """A fuzzer with the queues that the functions need, and without a mail server."""
     for name in (*JOB_SPECS, *(f"{job}-dead" for job in JOB_SPECS), "notify"):
         boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
     sqs.client.cache_clear()
-    yield Trials(con, lambda_context, number)
+    yield Fuzzer(con, lambda_context, number)
     sqs.client.cache_clear()
 
 
@@ -187,7 +195,7 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 
 
 def _pages() -> list[dict[str, Any]]:
-    """Addresses and forms of the console, each with a notice."""
+    """Page requests and form submissions for the console, each with a notice."""
     notice = [flash.cookie("done", "/records", "look").partition(";")[0]]
     looks = [
         "/records",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from slowmatch.http.auth import roles
-from slowmatch.http.auth.identity import Role
+from slowmatch.http.auth.roles import Role
 from slowmatch.settings import Settings, settings
 from slowmatch.telemetry import logger
 
@@ -39,7 +39,7 @@ def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_name_is_the_first_that_says_who_it_is(
     environment: Settings, said: dict[str, Any], name: str
 ) -> None:
-    assert roles.identity({"sub": "1"} | said).name == name
+    assert roles.identity_of_claims({"sub": "1"} | said).name == name
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_name_is_the_first_that_says_who_it_is(
     ],
 )
 def test_the_role_is_the_highest_of_the_groups(environment: Settings, groups: Any, role: Role | None) -> None:
-    assert roles.identity({"sub": "1", "cognito:groups": groups}).role == role
+    assert roles.identity_of_claims({"sub": "1", "cognito:groups": groups}).role == role
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_the_role_is_the_highest_of_the_groups(environment: Settings, groups: An
 )
 def test_the_claim_of_the_groups_is_a_setting(groups_claim: Any, claim: str, said: dict[str, Any]) -> None:
     groups_claim(claim)
-    assert roles.identity({"sub": "1", "cognito:groups": ["viewer"]} | said).role is Role.ADMIN
-    assert roles.identity({"sub": "1", "cognito:groups": ["admin"]}).role is None
+    assert roles.identity_of_claims({"sub": "1", "cognito:groups": ["viewer"]} | said).role is Role.ADMIN
+    assert roles.identity_of_claims({"sub": "1", "cognito:groups": ["admin"]}).role is None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_claim_of_the_groups_is_a_setting(groups_claim: Any, claim: str, sai
 )
 def test_a_claim_of_another_form_is_no_group(groups_claim: Any, said: dict[str, Any]) -> None:
     groups_claim("realm_access.roles")
-    assert roles.identity({"sub": "1"} | said).role is None
+    assert roles.identity_of_claims({"sub": "1"} | said).role is None
 
 
 # groups that cannot be read
@@ -99,7 +99,7 @@ LINKED = {
 def test_a_link_in_place_of_the_groups_is_an_error(groups_claim: Any, said: dict[str, Any]) -> None:
     groups_claim("groups")
     with pytest.raises(roles.TooManyGroups, match=r"^the account ann is in more groups .* app roles"):
-        roles.identity({"sub": "1", "preferred_username": "ann"} | said)
+        roles.identity_of_claims({"sub": "1", "preferred_username": "ann"} | said)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_link_to_groups_that_are_not_needed_does_no_harm(
     groups_claim: Any, claim: str, said: dict[str, Any]
 ) -> None:
     groups_claim(claim)
-    assert roles.identity({"sub": "1"} | said).role is Role.ADMIN
+    assert roles.identity_of_claims({"sub": "1"} | said).role is Role.ADMIN
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_a_link_to_groups_that_are_not_needed_does_no_harm(
         ({}, "missing"),
         ({"groups": None}, "missing"),
         ({"_claim_names": "groups"}, "missing"),
-        ({"groups": {"admin": True}}, "not a list of texts"),
-        ({"groups": 5}, "not a list of texts"),
-        ({"groups": [{"name": "admin"}]}, "not a list of texts"),
-        ({"groups": ["viewer", 5]}, "not a list of texts"),
+        ({"groups": {"admin": True}}, "not a list of strings"),
+        ({"groups": 5}, "not a list of strings"),
+        ({"groups": [{"name": "admin"}]}, "not a list of strings"),
+        ({"groups": ["viewer", 5]}, "not a list of strings"),
     ],
     ids=str,
 )
@@ -137,7 +137,7 @@ def test_groups_that_cannot_be_read_are_logged(
     groups_claim: Any, caplog: pytest.LogCaptureFixture, said: dict[str, Any], reason: str
 ) -> None:
     groups_claim("groups")
-    roles.identity({"sub": "1"} | said)
+    roles.identity_of_claims({"sub": "1"} | said)
     (record,) = (vars(each) for each in caplog.records)
     assert reason in record["reason"] and record["claim"] == "groups" and record["subject"] == "1"
     assert record["token_has"] == sorted({"sub", *said})
@@ -148,7 +148,7 @@ def test_groups_that_can_be_read_are_not_logged(
     groups_claim: Any, caplog: pytest.LogCaptureFixture, groups: Any
 ) -> None:
     groups_claim("groups")
-    roles.identity({"sub": "1", "groups": groups})
+    roles.identity_of_claims({"sub": "1", "groups": groups})
     assert caplog.records == []
 
 
@@ -156,7 +156,7 @@ def test_groups_that_can_be_read_are_not_logged(
 
 
 def test_each_role_may_do_what_those_below_it_may() -> None:
-    from slowmatch.http.auth.identity import Identity
+    from slowmatch.http.auth.roles import Identity
 
     may = {role: [Identity("x", "1", role).may(each) for each in Role] for role in (None, *Role)}
     assert may[None] == [False, False, False]

@@ -1,0 +1,145 @@
+"""Reads requests as API Gateway's HTTP API sends them, payload format 2.0: event, headers, query, JSON body."""
+
+import base64
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from slowmatch.http.errors import FieldError, Problem
+
+MAX_BODY_BYTES = 64 * 1024
+MEDIA_TYPE = "application/json"
+
+Event = Mapping[str, Any]
+
+
+class EventError(ValueError):
+    """The event is not a request from API Gateway's HTTP API."""
+
+
+_OPTIONAL_FIELDS: dict[str, tuple[type, ...]] = {
+    "rawQueryString": (str,),
+    "headers": (dict,),
+    "cookies": (list,),
+    "queryStringParameters": (dict, type(None)),
+    "body": (str, type(None)),
+    "isBase64Encoded": (bool,),
+}
+
+
+def check_event(event: Any) -> None:
+    """Raise EventError unless the event is a request. The Lambda console's test events, for example, are not."""
+    problem = _event_problem(event)
+    if problem:
+        raise EventError(f"this function accepts requests of an HTTP API, payload format 2.0, but {problem}")
+
+
+def _event_problem(event: Any) -> str | None:
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    http = context.get("http") if isinstance(context, dict) else None
+    if context is None or not isinstance(http, dict):
+        return "requestContext.http is missing"
+    if not _all_strings(http.get("method"), context.get("stage"), event.get("rawPath")):
+        return "the method, stage or rawPath is not a string"
+    for name, types in _OPTIONAL_FIELDS.items():
+        if name in event and not isinstance(event[name], types):
+            return f"{name} has the wrong type"
+    headers, parameters = event.get("headers") or {}, event.get("queryStringParameters") or {}
+    if not _all_strings(*headers.values(), *parameters.values(), *event.get("cookies", ())):
+        return "a header, cookie or query parameter is not a string"
+    return None
+
+
+def _all_strings(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def method(event: Event) -> str:
+    return str(event["requestContext"]["http"]["method"]).upper()
+
+
+def headers(event: Event) -> dict[str, str]:
+    """The headers by lower-case name. Several of one name are joined, so that none can hide another."""
+    found: dict[str, str] = {}
+    for key, value in (event.get("headers") or {}).items():
+        name = key.lower()
+        found[name] = f"{found[name]},{value}" if name in found else str(value)
+    return found
+
+
+def header(event: Event, name: str) -> str:
+    """The header with this lower-case name; empty if it is missing."""
+    return headers(event).get(name, "")
+
+
+def host_name(host: str) -> str:
+    """The host without its port, an IPv6 address without its brackets; unchanged if it is not a host."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    name, _, port = host.partition(":")
+    return name if not port or port.isdigit() else host
+
+
+def query(event: Event, known: Collection[str]) -> Mapping[str, str | list[str]]:
+    """The query parameters, with a list for a repeated one. Raise Problem 422 for names that are not `known`."""
+    given: Mapping[str, str] = event.get("queryStringParameters") or {}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        allowed = f"the known ones are {', '.join(sorted(known))}" if known else "none is known here"
+        message = f"is not a known query parameter; {allowed}"
+        raise Problem.invalid([{"field": name, "message": message} for name in unknown])
+    values = parse_qs(event.get("rawQueryString") or "", keep_blank_values=True)
+    return {**given, **{name: texts for name, texts in values.items() if len(texts) > 1}}
+
+
+def body(event: Event) -> bytes:
+    """The body. Raise Problem 400 for invalid base64, 413 above MAX_BODY_BYTES."""
+    text = event.get("body") or ""
+    content: bytes = text.encode("utf-8", "surrogatepass")
+    if event.get("isBase64Encoded"):
+        try:
+            content = base64.b64decode(content, validate=True)
+        except ValueError as error:
+            raise _malformed("it is not valid base64") from error
+    if len(content) > MAX_BODY_BYTES:
+        raise Problem(413, "Content too large", f"a body may have at most {MAX_BODY_BYTES} bytes")
+    return content
+
+
+def json_object(event: Event, content: bytes) -> dict[str, Any] | None:
+    """The JSON object in the body `content`, None if it is empty. Raise Problem 400, 415 or 422."""
+    if not content:
+        return None
+    # A body without Content-Type is refused too: another site's page can send one without a preflight request.
+    content_type = header(event, "content-type")
+    if content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
+        given = f"not {content_type}" if content_type else "but there is no Content-Type"
+        raise Problem(415, "Unsupported media type", f"a body must be {MEDIA_TYPE}, {given}")
+    value = _parse_json(content)
+    if not isinstance(value, dict):
+        raise Problem.invalid([{"field": "body", "message": "must be a JSON object"}])
+    return value
+
+
+def _parse_json(content: bytes) -> object:
+    try:
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise _malformed(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+    except UnicodeDecodeError as error:
+        raise _malformed("it is not UTF-8") from error
+    except RecursionError as error:
+        raise _malformed("it is nested too deeply") from error
+    except ValueError as error:
+        raise _malformed("it has a number that JSON or this service does not allow") from error
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(name)
+
+
+def _malformed(reason: str) -> Problem:
+    errors = [FieldError(field="body", message=reason)]
+    return Problem(400, "Malformed body", f"the body is not valid JSON: {reason}", errors)
