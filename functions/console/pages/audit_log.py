@@ -22,7 +22,7 @@ def show(request: Request, con: Connection) -> Response[str]:
     start = run_filter.Filter({})
     return render.page(
         request,
-        "activity.html",
+        "audit_log.html",
         con=con,
         counts=runs.counts(con),
         items=found.items,

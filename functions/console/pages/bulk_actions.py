@@ -94,7 +94,7 @@ def _page(
     """The answer to a form has no address of its own, so the browser's address bar keeps the list's."""
     page = render.page(
         request,
-        "bulk.html",
+        "bulk_action.html",
         con=con,
         counts=runs.counts(con),
         heading=heading,

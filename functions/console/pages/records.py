@@ -149,7 +149,7 @@ def _page(
 
 def _gone(request: Request, con: Connection, record_id: int) -> Response[str]:
     events = store.history(con, record_id)
-    return render.page(request, "record_gone.html", 404, con=con, record_id=record_id, events=events)
+    return render.page(request, "record_not_found.html", 404, con=con, record_id=record_id, events=events)
 
 
 def _number(text: str) -> int:

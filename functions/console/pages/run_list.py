@@ -27,7 +27,7 @@ def show(request: Request, con: Connection, name: str) -> Response[str]:
     rows, last = _page(con, kind, asked)
     return render.page(
         request,
-        "runs.html",
+        "run_list.html",
         con=con,
         kind=kind,
         asked=asked,
