@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from local.environment import Folders, Ports
 from local.seed import records
 from tests.browser import chromium
-from tests.browser.past import Past
-from tests.browser.tabs import DEADLINE_MS, Tabs, complaining
+from tests.browser.run_factory import RunFactory
+from tests.browser.tabs import DEADLINE_MS, Tabs, assert_no_complaints
 from tests.stack_process import Stack, running
 
 LINES = (("INFO", "12 records are to go"), ("WARNING", "one of them is locked"))
@@ -40,21 +40,21 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="package")
-def past(stack: Stack) -> Iterator[Past]:
+def run_factory(stack: Stack) -> Iterator[RunFactory]:
     """Puts runs into the database as if they had come about before."""
     with records.connect(Ports(stack.port), Folders(stack.data)) as con:
-        yield Past(con)
+        yield RunFactory(con)
 
 
 @pytest.fixture(scope="package")
-def furnished(stack: Stack, past: Past) -> dict[str, Any]:
+def sample_data(stack: Stack, run_factory: RunFactory) -> dict[str, Any]:
     """Something of everything; the id of one record, and of one run in each state."""
     for number in range(30):
         stack.add_record(f"Contract no. {number}", timedelta(days=number * 3 - 10))
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
     record = stack.add_record("Certificate of a very long name " * 6, timedelta(hours=5))
     return {"record": record["id"]} | {
-        state: past.run(state, retries=2, lines=LINES, progress={"done": 3, "total": 9}, by="Ada")
+        state: run_factory.make(state, retries=2, lines=LINES, progress={"done": 3, "total": 9}, by="Ada")
         for state in ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted")
     }
 
@@ -67,7 +67,7 @@ def usual() -> dict[str, BrowserContext]:
 
 @pytest.fixture
 def tabs(browser: Browser, stack: Stack, usual: dict[str, BrowserContext]) -> Iterator[Tabs]:
-    with complaining(Tabs(browser, stack.address, usual)) as tabs:
+    with assert_no_complaints(Tabs(browser, stack.address, usual)) as tabs:
         yield tabs
 
 

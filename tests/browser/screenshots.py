@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from local.environment import Folders, Ports
 from local.seed import records
 from tests.browser import chromium
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, Tabs
 from tests.stack_process import ROOT, Stack, running
 
@@ -72,13 +72,13 @@ def furnish(stack: Stack) -> dict[str, str]:
     stack.add_record("Insurance of the van", timedelta(hours=3))
     stack.add_record("Certificate of status.example.com", timedelta(hours=20))
     with records.connect(Ports(stack.port), Folders(stack.data)) as con:
-        past = Past(con)
+        run_factory = RunFactory(con)
         error = "Unavailable: the server closed the connection unexpectedly"
         given = {"job": "db-cleanup", "error": error, "by": "ada@example.com", "lines": LOG}
-        failed = past.run(
+        failed = run_factory.make(
             "failed", retries=2, ago=timedelta(minutes=4), payload={"older_than_days": 30}, **given
         )
-        past.run(
+        run_factory.make(
             "processing", job="record-expiry", ago=timedelta(seconds=40), progress={"done": 61, "total": 96}
         )
     stack.dispatch()

@@ -74,7 +74,7 @@ class Tabs:
 
 
 @contextmanager
-def complaining(tabs: Tabs) -> Iterator[Tabs]:
+def assert_no_complaints(tabs: Tabs) -> Iterator[Tabs]:
     """Fails at the end when something went wrong that nobody expected."""
     yield tabs
     complaints = tabs.close()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.stack_process import Stack
 
 ME = "you (this machine)"
@@ -22,8 +22,8 @@ def test_the_old_addresses_lead_to_the_dashboard(page: Page) -> None:
         expect(page).to_have_url(re.compile("/dashboard$"))
 
 
-def test_the_first_screen_says_whether_anything_is_wrong(page: Page, past: Past) -> None:
-    past.run("failed", error="MailError: seen first")
+def test_the_first_screen_says_whether_anything_is_wrong(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make("failed", error="MailError: seen first")
     page.goto("/dashboard")
     verdict = page.get_by_role("region", name="Is anything wrong?")
     expect(verdict).to_contain_text(re.compile(r"\d+ runs? failed in the last 24 hours\."))
@@ -35,20 +35,20 @@ def test_the_first_screen_says_whether_anything_is_wrong(page: Page, past: Past)
     expect(page.locator("#runs")).to_contain_text("seen first")
 
 
-def test_the_rail_leads_to_every_page_and_counts(page: Page, past: Past) -> None:
-    past.run("failed")
+def test_the_sidebar_leads_to_every_page_and_counts(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make("failed")
     page.goto("/dashboard")
-    rail = page.get_by_role("navigation", name="Dashboard")
-    names = rail.get_by_role("link").all_inner_texts()
+    sidebar = page.get_by_role("navigation", name="Dashboard")
+    names = sidebar.get_by_role("link").all_inner_texts()
     assert [name.split("\n")[0].strip() for name in names] == [
         "Overview",
         *("Enqueued", "Scheduled", "Processing", "Succeeded", "Failed", "Deleted", "Retries", "All runs"),
         *("Recurring", "Workers", "Analytics", "Activity"),
     ]
-    expect(rail.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
+    expect(sidebar.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
     for name in ("Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
-        rail.get_by_role("link", name=name).click()
-        expect(rail.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
+        sidebar.get_by_role("link", name=name).click()
+        expect(sidebar.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
 
 
@@ -64,9 +64,9 @@ def test_the_real_time_graph_shows_what_just_ended(page: Page, stack: Stack) -> 
 
 @pytest.mark.parametrize("window", ["24 hours", "7 days", "30 days"])
 def test_the_history_covers_a_day_a_week_and_a_month(
-    page: Page, stack: Stack, past: Past, window: str
+    page: Page, stack: Stack, run_factory: RunFactory, window: str
 ) -> None:
-    past.run("succeeded", ago=timedelta(minutes=2))
+    run_factory.make("succeeded", ago=timedelta(minutes=2))
     stack.dispatch()
     page.goto("/dashboard")
     page.get_by_role("navigation", name="Time span").get_by_role("link", name=window).click()
@@ -115,8 +115,8 @@ def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) ->
     expect(page.get_by_role("status")).to_contain_text("goes on")
 
 
-def test_a_missed_tick_is_reported_and_never_caught_up(page: Page, past: Past) -> None:
-    past.missed("db-cleanup", timedelta(hours=3))
+def test_a_missed_tick_is_reported_and_never_caught_up(page: Page, run_factory: RunFactory) -> None:
+    run_factory.add_missed_occurrence("db-cleanup", timedelta(hours=3))
     page.goto("/dashboard")
     expect(page.get_by_role("region", name="Is anything wrong?")).to_contain_text(
         "1 scheduled run was missed"
@@ -126,16 +126,18 @@ def test_a_missed_tick_is_reported_and_never_caught_up(page: Page, past: Past) -
     expect(page.locator("#job-db-cleanup")).to_contain_text("1 missed")
 
 
-def test_a_tick_that_met_a_running_run_is_kept_with_the_reason(page: Page, past: Past) -> None:
-    run_id = past.skipped("record-expiry", "skipped: another run is processing")
+def test_a_tick_that_met_a_running_run_is_kept_with_the_reason(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make_skipped("record-expiry", "skipped: another run is processing")
     page.goto("/dashboard/deleted")
     page.locator(f"#run-{run_id}").get_by_role("link").first.click()
     expect(page.locator(".history")).to_contain_text("skipped: another run is processing")
 
 
-def test_workers_show_what_each_is_doing_and_the_clocks(page: Page, stack: Stack, past: Past) -> None:
+def test_workers_show_what_each_is_doing_and_the_clocks(
+    page: Page, stack: Stack, run_factory: RunFactory
+) -> None:
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
-    run_id = past.run("processing", ago=timedelta(minutes=1))
+    run_id = run_factory.make("processing", ago=timedelta(minutes=1))
     stack.dispatch()
     page.goto("/dashboard/workers")
     table = page.get_by_role("table").filter(has_text="Last seen")
@@ -145,15 +147,17 @@ def test_workers_show_what_each_is_doing_and_the_clocks(page: Page, stack: Stack
     expect(page.get_by_text(re.compile(r"^[+-]\d\.\d s$"))).to_be_visible()
 
 
-def test_work_that_nobody_claims_is_said_in_minutes(page: Page, past: Past) -> None:
-    with past.silence(timedelta(minutes=17)):
+def test_work_that_nobody_claims_is_said_in_minutes(page: Page, run_factory: RunFactory) -> None:
+    with run_factory.no_claims_for(timedelta(minutes=17)):
         page.goto("/dashboard/workers")
         expect(page.get_by_text("No worker has claimed a run, although runs are waiting.")).to_be_visible()
 
 
-def test_analytics_show_runs_durations_reasons_and_records(page: Page, stack: Stack, past: Past) -> None:
-    run_id = past.run("failed", job="daily-summary", error="QuotaError: too many mails")
-    past.run("succeeded", job="record-expiry")
+def test_analytics_show_runs_durations_reasons_and_records(
+    page: Page, stack: Stack, run_factory: RunFactory
+) -> None:
+    run_id = run_factory.make("failed", job="daily-summary", error="QuotaError: too many mails")
+    run_factory.make("succeeded", job="record-expiry")
     stack.add_record("Counted", timedelta(days=1))
     stack.dispatch()
     page.goto("/dashboard/analytics")

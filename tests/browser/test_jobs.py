@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.stack_process import Stack
 
@@ -27,9 +27,11 @@ def unpaused(stack: Stack) -> Iterator[None]:
 
 
 def test_a_card_says_what_a_job_does_when_it_is_due_and_how_it_went(
-    page: Page, stack: Stack, past: Past
+    page: Page, stack: Stack, run_factory: RunFactory
 ) -> None:
-    past.runs([{"state": "succeeded", "job": "record-expiry", "ago": timedelta(hours=n)} for n in (1, 2, 3)])
+    run_factory.make_many(
+        [{"state": "succeeded", "job": "record-expiry", "ago": timedelta(hours=n)} for n in (1, 2, 3)]
+    )
     stack.dispatch()
     page.goto("/jobs")
     shown = card(page, "record-expiry")
@@ -120,8 +122,8 @@ def test_a_pause_says_who_when_and_why_until_somebody_resumes(page: Page) -> Non
     expect(page.locator("#activity tr").filter(has_text="paused").first).to_contain_text(ME)
 
 
-def test_the_page_of_a_job_lists_its_runs_and_says_how_it_runs(page: Page, past: Past) -> None:
-    run_id = past.run("failed", job="record-expiry", error="DeadlockDetected: of two")
+def test_the_page_of_a_job_lists_its_runs_and_says_how_it_runs(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", job="record-expiry", error="DeadlockDetected: of two")
     page.goto("/jobs/record-expiry")
     expect(page.locator(f"#recent #run-{run_id}")).to_contain_text("DeadlockDetected: of two")
     expect(page.get_by_text("One run at a time.")).to_be_visible()

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local.environment import Folders, Ports
 from local.seed import records
-from tests.browser.past import Past
-from tests.browser.tabs import Tabs, complaining
+from tests.browser.run_factory import RunFactory
+from tests.browser.tabs import Tabs, assert_no_complaints
 from tests.stack_process import Stack, running
 
 NAMES = {"vera": "Vera Viewer", "otto": "Otto Operator", "ada": "Ada Admin", "nobody": "Nobody Atall"}
@@ -47,14 +47,14 @@ def there(guarded: Stack, token: Callable[[str], dict[str, str]]) -> dict[str, A
     _, record = guarded.call("POST", "/api/records", body, **ada)
     _, waits = guarded.call("POST", "/api/jobs/db-cleanup/runs", {"delay_seconds": 9000}, **ada)
     with records.connect(Ports(guarded.port), Folders(guarded.data)) as con:
-        past = Past(con)
-        failed = past.run("failed", job="record-expiry", ago=timedelta(minutes=9))
+        run_factory = RunFactory(con)
+        failed = run_factory.make("failed", job="record-expiry", ago=timedelta(minutes=9))
     return {"record": record["id"], "waits": waits["id"], "failed": failed}
 
 
 @pytest.fixture
 def tabs(browser: Browser, guarded: Stack, usual: dict[str, BrowserContext]) -> Iterator[Tabs]:
-    with complaining(Tabs(browser, guarded.address, usual)) as tabs:
+    with assert_no_complaints(Tabs(browser, guarded.address, usual)) as tabs:
         tabs.expect("favicon")  # the provider has none
         yield tabs
 

@@ -6,16 +6,18 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.stack_process import Stack, until
 
 ME = "you (this machine)"
 
 
-def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(page: Page, past: Past) -> None:
+def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(
+    page: Page, run_factory: RunFactory
+) -> None:
     error = "MailError: the server said 451"
-    run_id = past.run("failed", retries=2, error=error, payload={"dry_run": True}, by="Ada")
+    run_id = run_factory.make("failed", retries=2, error=error, payload={"dry_run": True}, by="Ada")
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="failed")).to_be_visible()
     expect(page.locator(".attempts > li")).to_have_count(3)
@@ -32,17 +34,17 @@ def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(pag
     expect(page.locator(f"#run-{run_id}")).to_be_visible()
 
 
-def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, past: Past) -> None:
-    run_id = past.run("scheduled", retries=3, error="Timeout: the server was silent")
+def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("scheduled", retries=3, error="Timeout: the server was silent")
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_text("Retry attempt 3 of 10, due")).to_be_visible()
     expect(page.get_by_text("after Timeout: the server was silent")).to_be_visible()
 
 
 def test_a_failed_run_is_requeued_and_its_history_names_who_did_it(
-    page: Page, stack: Stack, past: Past
+    page: Page, stack: Stack, run_factory: RunFactory
 ) -> None:
-    run_id = past.run("failed", job="record-expiry")
+    run_id = run_factory.make("failed", job="record-expiry")
     page.goto(f"/runs/{run_id}")
     page.get_by_role("button", name="Requeue").click()
     expect(page.get_by_role("status")).to_contain_text("is queued again.")
@@ -61,14 +63,16 @@ def test_a_waiting_run_is_deleted_after_a_question(page: Page, stack: Stack) -> 
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
 
 
-def test_progress_and_log_come_while_the_run_works(page: Page, past: Past) -> None:
-    run_id = past.run("processing", progress={"done": 20, "total": 80}, lines=(("INFO", "the first line"),))
+def test_progress_and_log_come_while_the_run_works(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make(
+        "processing", progress={"done": 20, "total": 80}, lines=(("INFO", "the first line"),)
+    )
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "25")
     expect(page.get_by_text("20 of 80")).to_be_visible()
     log = page.get_by_role("log")
     expect(log).to_contain_text("the first line")
-    past.report(run_id, {"done": 60, "total": 80}, "the second line")
+    run_factory.report_progress(run_id, {"done": 60, "total": 80}, "the second line")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "75")
     expect(log).to_contain_text("the second line")
 
@@ -86,8 +90,8 @@ def test_a_run_at_work_can_be_stopped(page: Page, stack: Stack, mailbox: Any) ->
     assert stack.run(run_id)["state"] == "deleted"
 
 
-def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, past: Past) -> None:
-    first = past.run("processing", job="db-cleanup", exclusive=True)
+def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, run_factory: RunFactory) -> None:
+    first = run_factory.make("processing", job="db-cleanup", exclusive=True)
     second = stack.trigger("db-cleanup", payload={"dry_run": True})["id"]
     try:
         page.goto(f"/runs/{second}")
@@ -100,9 +104,11 @@ def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, past
             stack.call("POST", f"/api/runs/{run_id}/delete")
 
 
-def test_a_run_whose_worker_vanished_is_found_and_tried_again(page: Page, stack: Stack, past: Past) -> None:
+def test_a_run_whose_worker_vanished_is_found_and_tried_again(
+    page: Page, stack: Stack, run_factory: RunFactory
+) -> None:
     over = datetime.now(UTC) - timedelta(minutes=2)
-    run_id = past.run("processing", ago=timedelta(minutes=20), lease_until=over)
+    run_id = run_factory.make("processing", ago=timedelta(minutes=20), lease_until=over)
     page.goto("/dashboard/processing")
     expect(page.locator(f"#run-{run_id}")).to_contain_text("its worker may be gone")
     stack.dispatch()
@@ -122,8 +128,8 @@ def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack:
     assert stack.run(run_id)["state"] == "deleted"
 
 
-def test_every_identifier_of_a_run_leads_somewhere(page: Page, past: Past) -> None:
-    run_id = past.run("succeeded")
+def test_every_identifier_of_a_run_leads_somewhere(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("succeeded")
     page.goto("/dashboard/succeeded")
     page.get_by_role("link", name=f"{run_id[:8]}…{run_id[-4:]}").click()
     expect(page).to_have_url(re.compile(run_id))
@@ -131,9 +137,11 @@ def test_every_identifier_of_a_run_leads_somewhere(page: Page, past: Past) -> No
     expect(page).to_have_url(re.compile("/jobs/db-cleanup$"))
 
 
-def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(page: Page, past: Past) -> None:
+def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(
+    page: Page, run_factory: RunFactory
+) -> None:
     everybody = [f"person-{number}@example.com" for number in range(200)]
-    page.goto(f"/runs/{past.run('succeeded', payload={'recipients': everybody})}")
+    page.goto(f"/runs/{run_factory.make('succeeded', payload={'recipients': everybody})}")
     payload = page.get_by_role("region", name="Payload")
     expect(payload).to_contain_text("person-199@example.com")
     expect(page.locator(".history")).to_be_in_viewport()

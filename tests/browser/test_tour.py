@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.tabs import Tabs, complaining
+from tests.browser.tabs import Tabs, assert_no_complaints
 from tests.stack_process import Stack, running, until
 
 
@@ -20,7 +20,7 @@ def untouched(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def page(browser: Browser, untouched: Stack) -> Iterator[Page]:
-    with complaining(Tabs(browser, untouched.address, {})) as tabs:
+    with assert_no_complaints(Tabs(browser, untouched.address, {})) as tabs:
         yield tabs.open(own=True)
 
 
@@ -136,11 +136,11 @@ def pauses_a_schedule_and_resumes_it(page: Page) -> None:
 def sees_it_all_in_the_figures(page: Page, untouched: Stack) -> None:
     untouched.dispatch()
     go(page, "Dashboard")
-    rail = page.get_by_role("navigation", name="Dashboard")
-    expect(rail.get_by_role("link", name="Succeeded")).to_contain_text("3")
-    rail.get_by_role("link", name="Analytics").click()
+    sidebar = page.get_by_role("navigation", name="Dashboard")
+    expect(sidebar.get_by_role("link", name="Succeeded")).to_contain_text("3")
+    sidebar.get_by_role("link", name="Analytics").click()
     runs = page.get_by_role("figure").filter(has=page.get_by_role("heading", name="Runs", exact=True))
     expect(runs).to_contain_text("3 succeeded, 1 failed, 1 deleted")
-    rail.get_by_role("link", name="Activity").click()
+    sidebar.get_by_role("link", name="Activity").click()
     for action in ("paused", "resumed", "requeued", "deleted", "created"):
         expect(page.locator("#activity").get_by_text(action, exact=True).first).to_be_visible()

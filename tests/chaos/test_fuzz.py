@@ -6,28 +6,28 @@ import pytest
 
 from slowmatch.db import Connection
 from tests.chaos.report import Figures
-from tests.integration.strange.trials import trying
+from tests.integration.fuzzing.fuzzer import fuzzing
 from tests.issuer import Issuer
 
 SUBJECT = "Strange input"
 
 
-@pytest.mark.parametrize("kind", ["jobs", "upkeep", "requests", "forms"])
+@pytest.mark.parametrize("kind", ["jobs", "system_functions", "requests", "forms"])
 def test_a_strange_event_is_refused_in_words(
     con: Connection, lambda_context: Any, short: bool, figures: Figures, kind: str
 ) -> None:
-    with trying(con, lambda_context, 60 if short else 1_000) as trials:
-        getattr(trials, kind)()
-    for what, times in trials.counts.items():
+    with fuzzing(con, lambda_context, 60 if short else 1_000) as fuzzer:
+        getattr(fuzzer, kind)()
+    for what, times in fuzzer.counts.items():
         figures.add(SUBJECT, what, times)
 
 
 def test_a_cookie_or_token_that_is_not_quite_ours_opens_nothing(
     con: Connection, issuer: Issuer, lambda_context: Any, short: bool, figures: Figures
 ) -> None:
-    with trying(con, lambda_context, 60 if short else 1_000) as trials:
-        trials.cookies()
-        trials.sign_ins()
-        trials.tokens(issuer)
-    for what, times in trials.counts.items():
+    with fuzzing(con, lambda_context, 60 if short else 1_000) as fuzzer:
+        fuzzer.cookies()
+        fuzzer.sign_ins()
+        fuzzer.tokens(issuer)
+    for what, times in fuzzer.counts.items():
         figures.add(SUBJECT, what, times)

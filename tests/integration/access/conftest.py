@@ -12,7 +12,7 @@ from records_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
-from tests.integration.console.conftest import Browse
+from tests.integration.console.conftest import FakeBrowser
 from tests.issuer import Issuer
 
 PUBLIC_ADDRESS = "203.0.113.7"
@@ -76,6 +76,6 @@ def rows(con: Connection) -> dict[str, list[Any]]:
 @pytest.fixture
 def browser(
     con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
-) -> Browse:
+) -> FakeBrowser:
     """Nobody is signed in on it."""
-    return Browse(console, lambda_context, monkeypatch)
+    return FakeBrowser(console, lambda_context, monkeypatch)

@@ -37,7 +37,7 @@ class Page:
 
 
 @dataclass
-class Browse:
+class FakeBrowser:
     """`headers` go along with every request; `event` may change the event just before it is sent."""
 
     handler: Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -105,12 +105,12 @@ class Browse:
 
 
 @pytest.fixture
-def browse(
+def browser(
     environment: Settings,
     session_secret: str,
     monkeypatch: pytest.MonkeyPatch,
     lambda_context: Any,
-) -> Browse:
+) -> FakeBrowser:
     """Signed in as the admin on this machine, until `sign_in` says otherwise."""
     from console.app import handler
 
@@ -122,14 +122,14 @@ def browse(
     }.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
-    return Browse(handler, lambda_context, monkeypatch)
+    return FakeBrowser(handler, lambda_context, monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def session_secret(aws: str) -> str:
     """The ARN of a secret with what a sign-in needs."""
     text = json.dumps({"client_id": "console", "key": "k" * 32})
-    arn: str = boto3.client("secretsmanager").create_secret(Name="browse", SecretString=text)["ARN"]
+    arn: str = boto3.client("secretsmanager").create_secret(Name="browser", SecretString=text)["ARN"]
     return arn
 
 

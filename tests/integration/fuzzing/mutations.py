@@ -1,6 +1,6 @@
-"""Strategies that begin with something valid and make it strange: drop, replace, nest, retype, extremes.
+"""Strategies that mutate valid input: drop, replace, nest, retype, extreme values.
 
-JSON inside of texts, as messages carry it, is looked into too.
+JSON inside texts, as in message bodies, is mutated too.
 """
 
 import json
@@ -141,18 +141,18 @@ def _changed(draw: st.DrawFn, value: Any, path: Path_) -> Any:
             if draw(st.booleans())
             else draw(some_value)
         )
-    holder = value
+    parent = value
     for key in path[:-1]:
-        holder = holder[key]
+        parent = parent[key]
     key, how = path[-1], draw(st.sampled_from(["drop", "replace", "nest", "retype", "add"]))
-    if how == "drop" and isinstance(holder, dict):
-        del holder[key]
+    if how == "drop" and isinstance(parent, dict):
+        del parent[key]
     elif how == "nest":
-        holder[key] = draw(st.sampled_from([[holder[key]], {"value": holder[key]}]))
+        parent[key] = draw(st.sampled_from([[parent[key]], {"value": parent[key]}]))
     elif how == "retype":
-        holder[key] = str(holder[key]) if not isinstance(holder[key], str) else draw(st.sampled_from(NUMBERS))
-    elif how == "add" and isinstance(holder, dict):
-        holder[draw(some_text)] = draw(some_value)
+        parent[key] = str(parent[key]) if not isinstance(parent[key], str) else draw(st.sampled_from(NUMBERS))
+    elif how == "add" and isinstance(parent, dict):
+        parent[draw(some_text)] = draw(some_value)
     else:
-        holder[key] = draw(some_value)
+        parent[key] = draw(some_value)
     return value

@@ -6,30 +6,30 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from itsdangerous import TimestampSigner
 
-from tests.integration.console.conftest import Browse, Page
+from tests.integration.console.conftest import FakeBrowser, Page
 from tests.issuer import Issuer
 
 CALLBACK = "http://127.0.0.1:8080/sign-in/callback"
 
 
-def begin(browser: Browse, wanted: str = "/records") -> dict[str, str]:
+def begin_sign_in(browser: FakeBrowser, wanted: str = "/records") -> dict[str, str]:
     """Go to the provider's page; what it was asked with."""
     page = browser.get(f"/sign-in?{urlencode({'next': wanted})}")
     assert page.status == 303
     return dict(parse_qsl(urlsplit(page.location).query))
 
 
-def come_back(browser: Browse, **answer: str) -> Page:
+def return_from_provider(browser: FakeBrowser, **answer: str) -> Page:
     return browser.get(f"/sign-in/callback?{urlencode(answer)}")
 
 
-def sign_in(browser: Browse, issuer: Issuer, **claims: Any) -> Page:
-    asked = begin(browser)
+def sign_in(browser: FakeBrowser, issuer: Issuer, **claims: Any) -> Page:
+    asked = begin_sign_in(browser)
     issuer.answer = (200, {"id_token": issuer.token(**({"nonce": asked["nonce"]} | claims))})
-    return come_back(browser, code="good", state=asked["state"])
+    return return_from_provider(browser, code="good", state=asked["state"])
 
 
-def let_pass(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+def age_cookies(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     """The cookies that were made become so much older."""
     real = TimestampSigner.get_timestamp
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: real(self) + seconds)

@@ -11,10 +11,10 @@ JOB = "record-expiry"
 TRACEBACK = 'Traceback (most recent call last):\n  File "app.py", line 7, in handler\nMailRefused: 421'
 
 
-def put(
-    con: Connection, state: str, ago: float = 0, tried: dict[str, Any] | None = None, **fields: Any
+def make_run(
+    con: Connection, state: str, ago: float = 0, attempt_fields: dict[str, Any] | None = None, **fields: Any
 ) -> str:
-    """A run created `ago` seconds ago; `fields` are columns, `tried` those of its present attempt."""
+    """A run created `ago` seconds ago; `fields` are columns, `attempt_fields` those of its present attempt."""
     now = con.now()
     at = now - timedelta(seconds=ago)
     row: dict[str, Any] = {
@@ -27,16 +27,16 @@ def put(
         "max_attempts": 11,
         "due_at": at,
         "created_at": at,
-        **_usual(state, at, now),
+        **_columns_of_state(state, at, now),
         **fields,
     }
     _insert(con, "job_run", row)
     if row.get("attempt"):
-        _insert(con, "job_attempt", _attempt(row, at, tried or {}))
+        _insert(con, "job_attempt", _attempt(row, at, attempt_fields or {}))
     return str(row["id"])
 
 
-def put_many(con: Connection, number: int, state: str = "deleted", job: str = JOB) -> None:
+def make_runs(con: Connection, number: int, state: str = "deleted", job: str = JOB) -> None:
     con.query(
         """
         INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at, finished_at)
@@ -49,16 +49,16 @@ def put_many(con: Connection, number: int, state: str = "deleted", job: str = JO
     )
 
 
-def states(con: Connection) -> dict[str, int]:
+def count_by_state(con: Connection) -> dict[str, int]:
     return dict(con.query("SELECT state, count(*) FROM job_run GROUP BY state"))
 
 
-def state_of(con: Connection, run_id: str) -> str:
+def run_state(con: Connection, run_id: str) -> str:
     ((state,),) = con.query("SELECT state FROM job_run WHERE id = CAST(:id AS uuid)", id=run_id)
     return str(state)
 
 
-def _usual(state: str, at: datetime, now: datetime) -> dict[str, Any]:
+def _columns_of_state(state: str, at: datetime, now: datetime) -> dict[str, Any]:
     """What the table asks for in that state."""
     known: dict[str, dict[str, Any]] = {
         "processing": {"attempt": 1, "started_at": at, "lease_until": now + timedelta(minutes=5)},

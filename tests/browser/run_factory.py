@@ -30,22 +30,22 @@ def local_minute(ago: timedelta, zone: str) -> str:
 
 
 @dataclass(frozen=True)
-class Past:
+class RunFactory:
     """`con` is a connection to the stack's database."""
 
     con: pg8000.native.Connection
 
-    def run(self, state: str, **given: Any) -> str:
+    def make(self, state: str, **given: Any) -> str:
         """A run in `state`; its id. See `rows` for what can be given."""
-        return self.runs([{"state": state} | given])[0]
+        return self.make_many([{"state": state} | given])[0]
 
-    def runs(self, wanted: list[dict[str, Any]]) -> list[str]:
+    def make_many(self, wanted: list[dict[str, Any]]) -> list[str]:
         made = [rows(**each) for each in wanted]
         for table in TABLES:
             self._insert(table, [row for tables in made for row in tables[table]])
         return [tables["job_run"][0]["id"] for tables in made]
 
-    def report(self, run_id: str, progress: dict[str, Any], line: str) -> None:
+    def report_progress(self, run_id: str, progress: dict[str, Any], line: str) -> None:
         """What a worker reports from a run that it is at."""
         self.con.run(
             "UPDATE job_run SET progress = CAST(:progress AS jsonb) WHERE id = CAST(:id AS uuid)",
@@ -55,14 +55,14 @@ class Past:
         row = {"run_id": run_id, "attempt": 1, "at": datetime.now(UTC), "level": "INFO", "message": line}
         self._insert("job_log", [row])
 
-    def missed(self, job: str, ago: timedelta) -> None:
+    def add_missed_occurrence(self, job: str, ago: timedelta) -> None:
         """A tick of a schedule that brought no run."""
         at = datetime.now(UTC) - ago
         self._insert("job_missed", [{"job": job, "occurrence": at, "noticed_at": datetime.now(UTC)}])
 
-    def skipped(self, job: str, reason: str) -> str:
+    def make_skipped(self, job: str, reason: str) -> str:
         """A tick that met a running run of its job."""
-        run_id = self.run("deleted", job=job)
+        run_id = self.make("deleted", job=job)
         self.con.run(
             "UPDATE job_event SET to_state = 'deleted', from_state = NULL, reason = :reason"
             " WHERE run_id = CAST(:id AS uuid)",
@@ -72,7 +72,7 @@ class Past:
         return run_id
 
     @contextmanager
-    def silence(self, lasts: timedelta) -> Iterator[None]:
+    def no_claims_for(self, lasts: timedelta) -> Iterator[None]:
         """Work waits, and nobody has started an attempt for so long."""
         since = datetime.now(UTC) - lasts
         self.con.run(
@@ -80,8 +80,8 @@ class Past:
             since=since,
         )
         self.con.run("DELETE FROM job_attempt WHERE started_at > CAST(:since AS timestamptz)", since=since)
-        self.run("succeeded", ago=lasts)
-        waiting = self.run("scheduled", ago=lasts, due=since)
+        self.make("succeeded", ago=lasts)
+        waiting = self.make("scheduled", ago=lasts, due=since)
         try:
             yield
         finally:

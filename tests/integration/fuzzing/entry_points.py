@@ -1,4 +1,4 @@
-"""Where something strange can come in, and what must not come of it: a crash, or being let in."""
+"""Where strange input can enter, and what must never follow: a crash, or unauthorized access."""
 
 import json
 from collections.abc import Callable
@@ -18,10 +18,10 @@ from slowmatch.jobs.worker.handler import AttemptFailed
 
 Handler = Callable[[Any, Any], Any]
 
-JOBS: dict[str, Handler] = {
+JOB_HANDLERS: dict[str, Handler] = {
     job: import_module(f"{job.replace('-', '_')}.app").handler for job in catalog.JOBS
 }
-UPKEEP: dict[str, Handler] = {
+SYSTEM_HANDLERS: dict[str, Handler] = {
     "notifier": notifier.app.handler,
     "dispatcher": dispatcher.app.handler,
     "migrate": migrate.app.handler,
@@ -34,11 +34,11 @@ REFUSALS = (
     migrate.app.EventError,
     envelope.EventError,
 )
-"""How a function says in words that it does not take an event."""
+"""How functions refuse an event."""
 
 
-def knock(handler: Handler, event: Any, lambda_context: Any) -> Any:
-    """The answer as Lambda sends it; None for a refusal. Whatever else is raised is a crash."""
+def invoke(handler: Handler, event: Any, lambda_context: Any) -> Any:
+    """The answer as Lambda sends it; None for a refusal. Any other exception is a crash."""
     try:
         return json.loads(json.dumps(handler(event, lambda_context)))
     except REFUSALS:
@@ -50,7 +50,7 @@ def runs(con: Connection) -> list[Any]:
 
 
 def crashes(con: Connection) -> list[Any]:
-    """What a handler raised for an event that was let in, but for a mail server that is not there."""
+    """What handlers raised for accepted events; a missing mail server is expected."""
     return con.query(
         """
         SELECT job, error_type, error_message FROM job_attempt JOIN job_run ON id = run_id
@@ -60,20 +60,20 @@ def crashes(con: Connection) -> list[Any]:
 
 
 def may_start(job: str, event: Any) -> bool:
-    """Whether `job` may start a run for `event`, put as simply as the README does."""
+    """Whether `job` may start a run for `event`, by the rules in the README."""
     if event in ({}, None):
         return True
     if not isinstance(event, dict):
         return False
     if "Records" in event:
         records = event["Records"] if isinstance(event["Records"], list) else []
-        return any(_is_tick(job, record) for record in records)
+        return any(_is_occurrence(job, record) for record in records)
     return event.keys() == {"payload"} or (
         event.get("source") == "aws.events" and _is_time(event.get("time"))
     )
 
 
-def _is_tick(job: str, record: Any) -> bool:
+def _is_occurrence(job: str, record: Any) -> bool:
     try:
         body = json.loads(record["body"])
         return body.keys() == {"job", "occurrence"} and body["job"] == job and _is_time(body["occurrence"])
@@ -89,7 +89,7 @@ def _is_time(text: Any) -> bool:
 
 
 def check_answer(answer: Any, event: Any) -> None:
-    """An HTTP answer that is no server error, can be sent, and leads nowhere else."""
+    """Assert that an HTTP answer is no server error, can be encoded, and redirects to no other site."""
     if answer is None:
         return
     health = answer["statusCode"] == 503 and event["rawPath"] == "/api/health"
@@ -97,6 +97,6 @@ def check_answer(answer: Any, event: Any) -> None:
     (answer.get("body") or "").encode()
     headers = {**answer.get("headers", {}), "cookies": ";".join(answer.get("cookies") or [])}
     for value in headers.values():
-        assert "\r" not in str(value) and "\n" not in str(value), "no header of somebody else's"
+        assert "\r" not in str(value) and "\n" not in str(value), "no injected header"
     location = urlsplit(str(answer.get("headers", {}).get("Location", "")))
-    assert "evil" not in location.netloc and not location.path.startswith("//"), "no way to another site"
+    assert "evil" not in location.netloc and not location.path.startswith("//"), "no redirect to another site"

@@ -1,4 +1,4 @@
-"""The trials of `make test` and `make chaos`: the same, a few of each or many."""
+"""Feeds mutated input to every entry point: a few examples in `make test`, many in `make chaos`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,10 +19,20 @@ from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.identity import Identity, Role
-from slowmatch.jobs.catalog import JOBS as JOB_SPECS
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.lifecycle import messages
+from slowmatch.notifications import queue as deliveries
 from tests.conftest import STACK, request_context
-from tests.integration.strange.doors import JOBS, UPKEEP, check_answer, crashes, knock, may_start, runs
-from tests.integration.strange.mutations import broken, mutated, samples, some_text
+from tests.integration.fuzzing.entry_points import (
+    JOB_HANDLERS,
+    SYSTEM_HANDLERS,
+    check_answer,
+    crashes,
+    invoke,
+    may_start,
+    runs,
+)
+from tests.integration.fuzzing.mutations import broken, mutated, samples, some_text
 from tests.issuer import Issuer, hs256, key, pem, unsigned
 
 SEED = 20261124
@@ -30,8 +40,8 @@ HOST = "localhost"
 
 
 @dataclass
-class Trials:
-    """`number` examples of each kind; `counts` says how many there were."""
+class Fuzzer:
+    """Tries `number` examples of each kind of input; `counts` has how many were tried."""
 
     con: Connection
     lambda_context: Any
@@ -39,71 +49,71 @@ class Trials:
     counts: Counter[str] = field(default_factory=Counter)
 
     def jobs(self) -> None:
-        for job, handler in JOBS.items():
+        for job, handler in JOB_HANDLERS.items():
             valid = samples(job.replace("-", "_"))
 
-            def trial(event: Any, job: str = job, handler: Any = handler) -> None:
+            def check(event: Any, job: str = job, handler: Any = handler) -> None:
                 before = runs(self.con)
-                answer = knock(handler, event, self.lambda_context)
+                answer = invoke(handler, event, self.lambda_context)
                 if not may_start(job, event):
-                    assert runs(self.con) == before, "what is no order starts nothing"
-                assert crashes(self.con) == [], "an order that is let in is one that the job can carry out"
+                    assert runs(self.con) == before, "an invalid event starts nothing"
+                assert crashes(self.con) == [], "the job can handle every event that it accepts"
                 if isinstance(event, dict) and "Records" in event and answer is not None:
                     assert answer.keys() == {"batchItemFailures"}
 
-            self.every("messages and events of jobs", mutated(valid), trial)
+            self.every("messages and events of jobs", mutated(valid), check)
 
-    def upkeep(self) -> None:
-        for folder, handler in UPKEEP.items():
+    def system_functions(self) -> None:
+        for folder, handler in SYSTEM_HANDLERS.items():
 
-            def trial(event: Any, handler: Any = handler) -> None:
-                knock(handler, event, self.lambda_context)
+            def check(event: Any, handler: Any = handler) -> None:
+                invoke(handler, event, self.lambda_context)
 
-            self.every("events of the dispatcher, notifier and migrate", mutated(samples(folder)), trial)
+            self.every("events of the dispatcher, notifier and migrate", mutated(samples(folder)), check)
 
     def requests(self) -> None:
-        """Anybody on this machine: valid samples with something wrong anywhere in the event."""
+        """API requests from this machine: valid samples, mutated anywhere in the event."""
         for folder, handler in (("records_api", records_api.app.handler), ("jobs_api", jobs_api.app.handler)):
 
-            def trial(event: Any, handler: Any = handler) -> None:
-                check_answer(knock(handler, event, self.lambda_context), event)
+            def check(event: Any, handler: Any = handler) -> None:
+                check_answer(invoke(handler, event, self.lambda_context), event)
 
-            self.every("requests of the API", mutated(samples(folder)), trial)
+            self.every("requests of the API", mutated(samples(folder)), check)
 
     def forms(self) -> None:
-        """What a browser sends to the console, with a notice that may have been tampered with."""
+        """Requests of a browser to the console, with a flash message that may have been tampered with."""
 
-        def trial(event: Any) -> None:
-            check_answer(knock(console.app.handler, event, self.lambda_context), event)
+        def check(event: Any) -> None:
+            check_answer(invoke(console.app.handler, event, self.lambda_context), event)
 
-        self.every("pages, forms and notices", mutated(_pages()), trial)
+        self.every("pages, forms and flash messages", mutated(_pages()), check)
 
     def cookies(self) -> None:
-        """Under AUTH=oidc: a session's cookie that is not quite ours opens nothing."""
+        """A tampered session cookie under AUTH=oidc."""
         who = Identity("ann@example.com", "1", Role.ADMIN)
         good, other = sessions.issue(who), sessions.write(sessions.SIGN_IN, {"name": "ann", "role": 3})
 
-        def trial(value: str) -> None:
+        def check(value: str) -> None:
             event = _page("GET", "/dashboard", [f"__Host-session={value}", f"session={value}"])
-            answer = knock(console.app.handler, event, self.lambda_context)
+            answer = invoke(console.app.handler, event, self.lambda_context)
             check_answer(answer, event)
             assert answer["statusCode"] == 303 and answer["headers"]["Location"].startswith("/sign-in")
 
-        self.every("sessions' cookies", broken(good) | st.just(other), trial)
+        self.every("sessions' cookies", broken(good) | st.just(other), check)
 
     def sign_ins(self) -> None:
-        """The cookie of a sign-in that is under way, and what the provider's page sends back."""
+        """The cookie of a pending sign-in, and what the provider sends back."""
         good = sessions.write(sessions.SIGN_IN, {"id": "i" * 22, "nonce": "n", "verifier": "v"})
         state = sessions.write(sign_in_attempts.STATE, {"id": "i" * 22, "next": "/"})
         names = st.sampled_from(["code", "error", "error_description", "iss", "next"])
 
-        def trial(value: str, state: str, query: dict[str, str]) -> None:
+        def check(value: str, state: str, query: dict[str, str]) -> None:
             cookies = [f"sign-in-iiiiiiii={value}", f"__Host-sign-in-iiiiiiii={value}"]
             event = _page("GET", "/sign-in/callback", cookies)
             query = {"state": state, **query}
             event["rawQueryString"] = "&".join(f"{name}={text}" for name, text in query.items())
             event["queryStringParameters"] = query
-            answer = knock(console.app.handler, event, self.lambda_context)
+            answer = invoke(console.app.handler, event, self.lambda_context)
             check_answer(answer, event)
             assert not any(
                 "session=" in each and "Max-Age=0" not in each for each in answer.get("cookies") or []
@@ -114,11 +124,11 @@ class Trials:
             st.tuples(
                 broken(good), broken(state) | st.just(state), st.dictionaries(names, some_text, max_size=4)
             ),
-            lambda parts: trial(*parts),
+            lambda parts: check(*parts),
         )
 
     def tokens(self, issuer: Issuer) -> None:
-        """Bearer tokens that were tampered with, signed by others, unsigned, or not of this time."""
+        """Bearer tokens that were tampered with, signed by others, unsigned, expired or not valid yet."""
         good, stranger = issuer.access_token(), key("a stranger's")
         forged = [
             unsigned(good),
@@ -134,17 +144,17 @@ class Trials:
             issuer.access_token(sub=None),
         ]
 
-        def trial(token: str) -> None:
+        def check(token: str) -> None:
             event = _page("DELETE", "/api/records/1", [])
             event["headers"] = {"host": HOST, "authorization": f"Bearer {token}"}
-            answer = knock(records_api.app.handler, event, self.lambda_context)
+            answer = invoke(records_api.app.handler, event, self.lambda_context)
             check_answer(answer, event)
             assert answer["statusCode"] == 401
 
-        self.every("bearer tokens", broken(good) | st.sampled_from(forged).flatmap(_or_broken), trial)
+        self.every("bearer tokens", broken(good) | st.sampled_from(forged).flatmap(_or_broken), check)
 
-    def every(self, kind: str, strategy: SearchStrategy[Any], trial: Any) -> None:
-        """Try `trial` with that many examples of `strategy`, the same ones every time."""
+    def every(self, kind: str, strategy: SearchStrategy[Any], check: Any) -> None:
+        """Run `check` on `number` examples of `strategy`, the same ones every time."""
 
         @seed(SEED)
         @settings(
@@ -153,19 +163,21 @@ class Trials:
         @given(strategy)
         def each(example: Any) -> None:
             self.counts[kind] += 1
-            trial(example)
+            check(example)
 
         each()
 
 
 @contextmanager
-def trying(con: Connection, lambda_context: Any, number: int) -> Iterator[Trials]:
-    """All that the functions need to be invoked is there; nobody listens for mail."""
-    for name in (*JOB_SPECS, *(f"{job}-dead" for job in JOB_SPECS), "notify"):
+def fuzzing(con: Connection, lambda_context: Any, number: int) -> Iterator[Fuzzer]:
+    """A fuzzer with all queues that the functions need, and no mail server."""
+    for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify"):
         boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
-    sqs.client.cache_clear()
-    yield Trials(con, lambda_context, number)
-    sqs.client.cache_clear()
+    for client in (messages.sqs, deliveries.sqs):
+        client.cache_clear()
+    yield Fuzzer(con, lambda_context, number)
+    for client in (messages.sqs, deliveries.sqs):
+        client.cache_clear()
 
 
 def _or_broken(token: str) -> SearchStrategy[str]:
@@ -187,9 +199,9 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 
 
 def _pages() -> list[dict[str, Any]]:
-    """Addresses and forms of the console, each with a notice."""
-    notice = [flash.cookie("done", "/records", "look").partition(";")[0]]
-    looks = [
+    """Requests for pages and forms of the console, each with a flash message."""
+    cookie = [flash.cookie("done", "/records", "look").partition(";")[0]]
+    paths = [
         "/records",
         "/jobs",
         "/jobs/db-cleanup",
@@ -203,5 +215,5 @@ def _pages() -> list[dict[str, Any]]:
         "/runs": "list=failed&action=requeue&all=on&sure=yes",
         "/jobs/db-cleanup/pause": "pause-note=why&back-to=recurring",
     }
-    events = [_page("GET", path, notice) | {"rawQueryString": "q=a&after=b&state=failed"} for path in looks]
-    return events + [_page("POST", path, notice) | {"body": body} for path, body in forms.items()]
+    events = [_page("GET", path, cookie) | {"rawQueryString": "q=a&after=b&state=failed"} for path in paths]
+    return events + [_page("POST", path, cookie) | {"body": body} for path, body in forms.items()]
