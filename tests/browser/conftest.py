@@ -1,4 +1,4 @@
-"""A real browser and the running stack, started once; a tab of its own for each test."""
+"""A Chromium and a running stack, started once, and a tab for each test."""
 
 import os
 from collections.abc import Iterator
@@ -34,21 +34,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Signs everybody on this machine in as admin."""
+    """A stack that signs in everybody on this machine as an admin."""
     with running(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 
 
 @pytest.fixture(scope="package")
 def run_factory(stack: Stack) -> Iterator[RunFactory]:
-    """Puts runs into the database as if they had come about before."""
+    """Makes runs in the database of the stack."""
     with records.connect(Ports(stack.port), Folders(stack.data)) as con:
         yield RunFactory(con)
 
 
 @pytest.fixture(scope="package")
 def sample_data(stack: Stack, run_factory: RunFactory) -> dict[str, Any]:
-    """Something of everything; the id of one record, and of one run in each state."""
+    """Records and runs in every state; the ids of a record and of a run in each state."""
     for number in range(30):
         stack.add_record(f"Contract no. {number}", timedelta(days=number * 3 - 10))
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
@@ -61,7 +61,7 @@ def sample_data(stack: Stack, run_factory: RunFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="package")
 def usual() -> dict[str, BrowserContext]:
-    """The context of usual tabs, by the address of their stack."""
+    """The browser context that ordinary tabs share, by the address of their stack."""
     return {}
 
 
@@ -78,7 +78,7 @@ def page(tabs: Tabs) -> Page:
 
 @pytest.fixture
 def mailbox(stack: Stack) -> Iterator[Any]:
-    """Sets how the mail server answers; in order again at the end."""
+    """Sets how the mail server answers, and resets it at the end."""
 
     def mode(name: str) -> None:
         assert stack.call("PUT", "/outbox/mode", {"mode": name})[0] < 300

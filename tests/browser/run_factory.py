@@ -1,4 +1,4 @@
-"""Runs as they would have come about before the test, written straight into the database."""
+"""Makes runs in any state by writing them into the database, as if they had happened before the test."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ TRACEBACK = """Traceback (most recent call last):
 
 
 def local_minute(ago: timedelta, zone: str) -> str:
-    """A time of the past as a date field in `zone` takes it."""
+    """A past time as the value of a date field in `zone`."""
     return f"{datetime.now(ZoneInfo(zone)) - ago:%Y-%m-%dT%H:%M}"
 
 
@@ -36,7 +36,7 @@ class RunFactory:
     con: pg8000.native.Connection
 
     def make(self, state: str, **given: Any) -> str:
-        """A run in `state`; its id. See `rows` for what can be given."""
+        """Make a run in `state` and return its id. See `rows` for what can be given."""
         return self.make_many([{"state": state} | given])[0]
 
     def make_many(self, wanted: list[dict[str, Any]]) -> list[str]:
@@ -46,7 +46,7 @@ class RunFactory:
         return [tables["job_run"][0]["id"] for tables in made]
 
     def report_progress(self, run_id: str, progress: dict[str, Any], line: str) -> None:
-        """What a worker reports from a run that it is at."""
+        """Report progress and log a line, as the run's worker does."""
         self.con.run(
             "UPDATE job_run SET progress = CAST(:progress AS jsonb) WHERE id = CAST(:id AS uuid)",
             progress=json.dumps(progress),
@@ -56,12 +56,12 @@ class RunFactory:
         self._insert("job_log", [row])
 
     def add_missed_occurrence(self, job: str, ago: timedelta) -> None:
-        """A tick of a schedule that brought no run."""
+        """Add a scheduled occurrence that started no run."""
         at = datetime.now(UTC) - ago
         self._insert("job_missed", [{"job": job, "occurrence": at, "noticed_at": datetime.now(UTC)}])
 
     def make_skipped(self, job: str, reason: str) -> str:
-        """A tick that met a running run of its job."""
+        """Make a scheduled run that was skipped because its job was running."""
         run_id = self.make("deleted", job=job)
         self.con.run(
             "UPDATE job_event SET to_state = 'deleted', from_state = NULL, reason = :reason"
@@ -73,7 +73,7 @@ class RunFactory:
 
     @contextmanager
     def no_claims_for(self, lasts: timedelta) -> Iterator[None]:
-        """Work waits, and nobody has started an attempt for so long."""
+        """Runs are waiting, but no worker has claimed one for so long."""
         since = datetime.now(UTC) - lasts
         self.con.run(
             "CREATE TABLE attempts_aside AS SELECT * FROM job_attempt WHERE started_at > CAST(:since AS timestamptz)",
@@ -119,8 +119,8 @@ def rows(
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of one run, by table.
 
-    It was created `ago`, or so that it has just ended, by the person `by` or by its schedule; each attempt
-    `took` so long. `retries` attempts failed before the last one; a scheduled run with retries waits for its next.
+    It was created `ago`, or so that it has just ended, by the person `by` or by its schedule. Each attempt `took`
+    that long. `retries` attempts failed before the last one; a scheduled run with retries waits for its next attempt.
     """
     lasted = took + retries * (took + RETRY_AFTER) + timedelta(seconds=0.3)
     created = datetime.now(UTC) - (lasted if ago is None else ago)
@@ -130,7 +130,7 @@ def rows(
     failed = state == "failed" or (state == "scheduled" and retries > 0)
     starts = [created + timedelta(seconds=0.2) + number * (took + RETRY_AFTER) for number in range(last)]
     ended = starts[-1] + took if starts else created
-    attempts = [_attempt(run_id, number + 1, at, took, error) for number, at in enumerate(starts)]
+    attempts = [_attempt(run_id, number + 1, at, took=took, error=error) for number, at in enumerate(starts)]
     if attempts and not failed:
         attempts[-1] |= {"outcome": "succeeded", "error_type": None, "error_message": None, "traceback": None}
     if state == "processing":
@@ -169,7 +169,7 @@ def rows(
     }
 
 
-def _attempt(run_id: str, number: int, at: datetime, took: timedelta, error: str) -> dict[str, Any]:
+def _attempt(run_id: str, number: int, at: datetime, *, took: timedelta, error: str) -> dict[str, Any]:
     kind, _, message = error.partition(": ")
     return {
         "run_id": run_id,
@@ -187,33 +187,33 @@ def _attempt(run_id: str, number: int, at: datetime, took: timedelta, error: str
 
 def _events(run: dict[str, Any], attempts: list[dict[str, Any]], ended: datetime) -> list[dict[str, Any]]:
     first = "scheduled" if run["state"] == "scheduled" and not attempts else "enqueued"
-    found = [_event(run, run["created_at"], None, first, f"created by {run['trigger']}", run["triggered_by"])]
+    actor, reason = run["triggered_by"], f"created by {run['trigger']}"
+    found = [_event(run, run["created_at"], (None, first), reason=reason, actor=actor)]
     state = first
     for attempt in attempts:
-        number = attempt["number"]
-        found.append(
-            _event(run, attempt["started_at"], state, "processing", f"attempt {number}", attempt["worker"])
-        )
+        number, started_at = attempt["number"], attempt["started_at"]
+        move = (state, "processing")
+        found.append(_event(run, started_at, move, reason=f"attempt {number}", actor=attempt["worker"]))
         state = "processing"
         if attempt["outcome"] == "failed" and number <= run["failures"] and number < run["max_attempts"]:
-            over = run["state"] == "failed" and attempt is attempts[-1]
-            state = "failed" if over else "scheduled"
-            why = (
-                f"permanent error: {run['error']}"
-                if over
-                else f"retry {number} of 10 in 30 s: {attempt['error_message']}"
-            )
-            found.append(_event(run, attempt["finished_at"], "processing", state, why, "worker"))
+            is_final = run["state"] == "failed" and attempt is attempts[-1]
+            state = "failed" if is_final else "scheduled"
+            retry = f"retry {number} of 10 in 30 s: {attempt['error_message']}"
+            reason = f"permanent error: {run['error']}" if is_final else retry
+            move = ("processing", state)
+            found.append(_event(run, attempt["finished_at"], move, reason=reason, actor="worker"))
     if run["state"] == "succeeded":
-        found.append(_event(run, ended, "processing", "succeeded", "the handler returned", "worker"))
+        move = ("processing", "succeeded")
+        found.append(_event(run, ended, move, reason="the handler returned", actor="worker"))
     if run["state"] == "deleted":
-        found.append(_event(run, ended, state, "deleted", "delete", run["triggered_by"]))
+        found.append(_event(run, ended, (state, "deleted"), reason="delete", actor=actor))
     return found
 
 
 def _event(
-    run: dict[str, Any], at: datetime, before: str | None, after: str, reason: str, actor: str
+    run: dict[str, Any], at: datetime, move: tuple[str | None, str], *, reason: str, actor: str
 ) -> dict[str, Any]:
+    before, after = move
     return {
         "run_id": run["id"],
         "at": at,

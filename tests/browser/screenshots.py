@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the console for the documents, from a stack of its own after a busy month."""
+"""`make screenshots`: screenshots of the console for the docs, from a separate stack after a busy month."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ LOG = (
 
 @dataclass(frozen=True)
 class Shot:
-    """`path` may name a run of `furnish`."""
+    """A screenshot. `path` may contain the name of a run from `make_data`."""
 
     name: str
     path: str
@@ -58,14 +58,14 @@ def main() -> int:
         running(Path(folder)) as stack,
         chromium.launched(path) as browser,
     ):
-        runs = furnish(stack)
+        runs = make_data(stack)
         for shot in SHOTS:
             take(browser, stack, shot, runs)
     return 0
 
 
-def furnish(stack: Stack) -> dict[str, str]:
-    """A busy month, and something that happens now; ids of runs by name."""
+def make_data(stack: Stack) -> dict[str, str]:
+    """Seed a busy month and start some runs now. Returns ids of runs by name."""
     rows = ["--rows", str(ROWS), "--runs", str(RUNS)]
     where = ["--port", str(stack.port), "--data", str(stack.data)]
     subprocess.run([sys.executable, "-m", "local", "seed", *where, *rows], cwd=ROOT, check=True)

@@ -68,14 +68,14 @@ def count(run_factory: RunFactory, run_id: str | None = None, **figures: int) ->
         )
 
 
-def test_a_run_that_ends_while_one_looks_shows_in_real_time(page: Page, stack: Stack) -> None:
+def test_a_run_that_ends_appears_in_real_time(page: Page, stack: Stack) -> None:
     page.goto("/dashboard")
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
-    expect(page.locator("#realtime-essence")).to_contain_text(re.compile(r"Last 60 seconds: \d+ succeeded"))
+    expect(page.locator("#realtime-summary")).to_contain_text(re.compile(r"Last 60 seconds: \d+ succeeded"))
     until(lambda: painted(page, "realtime", "succeeded"), drawn)
 
 
-def test_a_chart_is_an_image_that_says_in_words_what_it_shows(page: Page, run_factory: RunFactory) -> None:
+def test_a_chart_is_an_image_with_a_description(page: Page, run_factory: RunFactory) -> None:
     count(run_factory, succeeded=5)
     page.goto("/dashboard")
     name = re.compile(r"History 24 hours: \d+ succeeded, \d+ failed, \d+ deleted")
@@ -90,9 +90,9 @@ def test_the_table_behind_a_chart_opens_by_keyboard_and_stays_open_while_the_pag
     page.keyboard.press("Enter")
     table = page.get_by_role("region", name="History, as a table")
     expect(table.get_by_role("row")).to_have_count(25)
-    before = page.locator("#history-essence").inner_text()
+    before = page.locator("#history-summary").inner_text()
     count(run_factory, deleted=2)
-    expect(page.locator("#history-essence")).not_to_have_text(before)
+    expect(page.locator("#history-summary")).not_to_have_text(before)
     expect(table).to_be_visible()
 
 
@@ -137,7 +137,7 @@ def test_the_time_span_changes_in_place(page: Page, run_factory: RunFactory) -> 
     count(run_factory, succeeded=5)
     page.goto("/dashboard")
     page.get_by_role("link", name="7 days").click()
-    expect(page.locator("#history-essence")).to_contain_text("7 days: ")
+    expect(page.locator("#history-summary")).to_contain_text("7 days: ")
     until(lambda: painted(page, "history", "succeeded"), drawn)
     assert page.evaluate("document.querySelectorAll('.uplot').length") == 2
 

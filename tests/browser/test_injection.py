@@ -79,10 +79,10 @@ def test_what_stands_in_the_address_is_text(tabs: Tabs, path: str) -> None:
     assert page.evaluate("[window.pwned, document.querySelectorAll('#bold').length]") == [None, 0]
 
 
-def test_a_notice_that_somebody_else_wrote_is_text_and_leads_nowhere_else(tabs: Tabs, stack: Stack) -> None:
+def test_a_forged_flash_message_is_text_and_leads_nowhere_else(tabs: Tabs, stack: Stack) -> None:
     notices: list[dict[str, Any]] = [{"name": "notice", "value": "bm90IEpTT04=", "url": stack.address}]
     page = tabs.open()
     page.context.add_cookies(notices)  # type: ignore[arg-type]
     page.goto("/records")
     expect(page.get_by_role("heading", level=1)).to_have_text("Records")
-    expect(page.locator(".notice")).to_have_count(0)
+    expect(page.locator(".flash")).to_have_count(0)

@@ -73,7 +73,7 @@ def test_one_run_is_requeued_from_its_row(page: Page, run_factory: RunFactory, s
     run_id = run_factory.make("failed", job="record-expiry", error="MailError: requeue me")
     page.goto("/dashboard/failed")
     row(page, run_id).get_by_role("button", name="Requeue").click()
-    expect(page.locator(".notice")).to_contain_text("queued again")
+    expect(page.locator(".flash")).to_contain_text("was requeued")
     assert stack.wait(run_id, "succeeded")["failures"] == 0
 
 
@@ -84,7 +84,7 @@ def test_one_run_is_deleted_from_its_row_after_a_question(
     page.goto("/dashboard/scheduled")
     row(page, run_id).get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".notice")).to_contain_text("is deleted")
+    expect(page.locator(".flash")).to_contain_text("was deleted")
     expect(page).to_have_url(re.compile("/dashboard/scheduled$"))
     assert stack.run(run_id)["state"] == "deleted"
 
@@ -93,7 +93,7 @@ def test_one_run_that_waits_is_started_from_its_row(page: Page, stack: Stack) ->
     run_id = stack.trigger("db-cleanup", delay_seconds=3000, payload={"dry_run": True})["id"]
     page.goto("/dashboard/scheduled")
     row(page, run_id).get_by_role("button", name="Run now").click()
-    expect(page.locator(".notice")).to_be_visible()
+    expect(page.locator(".flash")).to_be_visible()
     stack.wait(run_id, "succeeded")
 
 
@@ -151,7 +151,7 @@ def test_a_long_list_has_pages(page: Page, run_factory: RunFactory) -> None:
     expect(page.locator("#runs tr")).to_have_count(20)
     page.get_by_role("link", name="Next page").click()
     expect(page.locator("#runs tr")).to_have_count(5)
-    page.get_by_role("link", name="Back to the start").click()
+    page.get_by_role("link", name="Back to the first page").click()
     expect(page.locator("#runs tr")).to_have_count(20)
 
 
@@ -160,7 +160,7 @@ def test_a_page_holds_as_many_runs_as_one_likes(page: Page, run_factory: RunFact
     page.goto("/dashboard/deleted?text=4712")
     expect(page.locator("#runs tr")).to_have_count(20)
     for size in (10, 50, 200):
-        sizes = page.get_by_role("navigation", name="Runs on a page")
+        sizes = page.get_by_role("navigation", name="Runs per page")
         sizes.get_by_role("link", name=str(size), exact=True).click()
         expect(page.locator("#runs tr")).to_have_count(min(size, 60))
 
@@ -187,7 +187,7 @@ def test_selected_runs_are_deleted_together_after_a_question_with_their_number(
     bar.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete 3 runs?")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".notice")).to_contain_text("3 runs deleted.")
+    expect(page.locator(".flash")).to_contain_text("3 runs deleted.")
     assert [stack.run(run_id)["state"] for run_id in ids] == ["deleted"] * 3 + ["failed"] * 2
 
 
@@ -199,7 +199,7 @@ def test_a_whole_page_is_requeued_at_once(page: Page, run_factory: RunFactory, s
     page.get_by_label("Select all on this page").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Requeue").click()
     page.get_by_role("dialog").get_by_role("button", name="Requeue").click()
-    expect(page.locator(".notice")).to_contain_text("4 runs requeued.")
+    expect(page.locator(".flash")).to_contain_text("4 runs requeued.")
     until(lambda: {stack.run(run_id)["state"] for run_id in ids}, lambda states: states == {"succeeded"})
 
 
@@ -213,7 +213,7 @@ def test_all_that_match_a_filter_are_deleted_on_every_page_and_nothing_else(
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete all 45 runs that match")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".notice")).to_contain_text("45 runs deleted.")
+    expect(page.locator(".flash")).to_contain_text("45 runs deleted.")
     assert {stack.run(run_id)["state"] for run_id in ids[::11]} == {"deleted"}
     assert stack.run(other)["state"] == "failed"
 
@@ -229,7 +229,7 @@ def test_waiting_runs_are_started_together(page: Page, stack: Stack) -> None:
     page.get_by_label("Select all on this page").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Run now").click()
     page.get_by_role("dialog").get_by_role("button", name="Run now").click()
-    expect(page.locator(".notice")).to_contain_text("3 runs queued to run now.")
+    expect(page.locator(".flash")).to_contain_text("3 runs queued to run now.")
     until(lambda: {stack.run(run_id)["state"] for run_id in ids}, lambda states: states == {"succeeded"})
 
 
@@ -242,7 +242,7 @@ def test_without_scripts_a_bulk_action_asks_on_a_page_of_its_own(
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1, name="Delete 1 run?", exact=True)).to_be_visible()
     page.get_by_role("button", name="Yes").click()
-    expect(page.locator(".notice")).to_contain_text("1 run deleted.")
+    expect(page.locator(".flash")).to_contain_text("1 run deleted.")
     assert stack.run(run_id)["state"] == "deleted"
 
 

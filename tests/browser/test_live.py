@@ -22,7 +22,7 @@ def look_again(page: Page) -> None:
     page.evaluate(HIDE, False)
 
 
-def test_a_page_with_nothing_new_asks_again_and_is_told_304(page: Page) -> None:
+def test_an_unchanged_page_polls_and_gets_304(page: Page) -> None:
     with page.expect_response(lambda answer: answer.status == 304):
         page.goto("/records")
 
@@ -93,7 +93,7 @@ def test_a_row_changes_in_place_and_one_that_left_is_dimmed(
     stack.call("POST", f"/api/runs/{run_id}/delete")
     look_again(page)
     expect(row).to_have_class(re.compile("gone"))
-    expect(page.locator("[data-held]")).to_contain_text("left this list")
+    expect(page.locator("[data-held]")).to_contain_text("no longer in this list")
 
 
 def test_the_counts_of_the_sidebar_follow(page: Page, run_factory: RunFactory) -> None:
@@ -118,7 +118,7 @@ def test_what_is_open_stays_open(page: Page, run_factory: RunFactory) -> None:
     expect(row.get_by_label("Traceback")).to_be_visible()
 
 
-def test_a_hidden_tab_rests_until_it_is_looked_at(tabs: Tabs) -> None:
+def test_a_hidden_tab_pauses_until_it_is_visible(tabs: Tabs) -> None:
     page, asked = tabs.open(own=True), []
     page.clock.install()
     page.goto("/dashboard")
@@ -130,7 +130,7 @@ def test_a_hidden_tab_rests_until_it_is_looked_at(tabs: Tabs) -> None:
         page.evaluate(HIDE, False)
 
 
-def test_times_are_worded_anew_while_one_looks(tabs: Tabs, run_factory: RunFactory) -> None:
+def test_relative_times_are_updated(tabs: Tabs, run_factory: RunFactory) -> None:
     page = tabs.open(own=True)
     page.clock.install()
     run_id = run_factory.make("succeeded", ago=timedelta(seconds=90), payload={"batch_size": 90210})

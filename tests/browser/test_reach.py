@@ -57,7 +57,7 @@ def stops(page: Page, most: int = 120) -> list[dict[str, Any]]:
 def test_every_stop_of_the_tab_key_is_seen(page: Page, sample_data: dict[str, Any], path: str) -> None:
     page.goto(path.format(**sample_data))
     found = stops(page)
-    assert found[0]["name"] == "Skip to the content"
+    assert found[0]["name"] == "Skip to content"
     assert len(found) > 5
     assert [stop["name"] for stop in found if not (stop["ringed"] and stop["visible"])] == []
 
@@ -83,7 +83,7 @@ def test_a_record_is_made_and_deleted_with_the_keyboard_alone(tabs: Tabs) -> Non
     page.keyboard.type("1200p")  # of the afternoon, where the browser counts to twelve
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
-    page.get_by_role("link", name="Look at it").press("Enter")
+    page.get_by_role("link", name="Open it").press("Enter")
     page.get_by_role("button", name="Delete").press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()

@@ -28,7 +28,7 @@ def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(
     history = page.locator(".history > li")
     expect(history).to_have_count(7)
     expect(history.last).to_contain_text("created by console · Ada")
-    expect(history.nth(1).get_by_title("Since the event before")).to_have_text("+30.0 s")
+    expect(history.nth(1).get_by_title("Since the previous event")).to_have_text("+30.0 s")
     page.get_by_role("link", name="Runs with the same error").click()
     expect(page).to_have_url(re.compile("error_type=MailError"))
     expect(page.locator(f"#run-{run_id}")).to_be_visible()
@@ -47,7 +47,7 @@ def test_a_failed_run_is_requeued_and_its_history_names_who_did_it(
     run_id = run_factory.make("failed", job="record-expiry")
     page.goto(f"/runs/{run_id}")
     page.get_by_role("button", name="Requeue").click()
-    expect(page.get_by_role("status")).to_contain_text("is queued again.")
+    expect(page.get_by_role("status")).to_contain_text("was requeued.")
     expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
     expect(page.locator(".history")).to_contain_text(f"requeue · {ME}")
 
@@ -57,7 +57,7 @@ def test_a_waiting_run_is_deleted_after_a_question(page: Page, stack: Stack) -> 
     page.goto(f"/runs/{run_id}")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_contain_text("is deleted.")
+    expect(page.get_by_role("status")).to_contain_text("was deleted.")
     expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
     expect(page.get_by_role("button", name="Requeue")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
@@ -77,16 +77,16 @@ def test_progress_and_log_come_while_the_run_works(page: Page, run_factory: RunF
     expect(log).to_contain_text("the second line")
 
 
-def test_a_run_at_work_can_be_stopped(page: Page, stack: Stack, mailbox: Any) -> None:
+def test_a_processing_run_can_be_stopped(page: Page, stack: Stack, mailbox: Any) -> None:
     mailbox("stall")
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="processing")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("while it works")
+    expect(page.get_by_role("dialog")).to_contain_text("while it is being processed")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
-    expect(page.get_by_text("Deleted while it worked.")).to_be_visible()
+    expect(page.get_by_text("Deleted while it was being processed.")).to_be_visible()
     assert stack.run(run_id)["state"] == "deleted"
 
 
@@ -96,7 +96,7 @@ def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, run_
     try:
         page.goto(f"/runs/{second}")
         expect(
-            page.get_by_text("This job runs one at a time, and another run of it is at work.")
+            page.get_by_text("It waits for another run, because this job runs one at a time.")
         ).to_be_visible()
         expect(page.get_by_role("heading", level=1, name="enqueued")).to_be_visible()
     finally:
@@ -110,7 +110,7 @@ def test_a_run_whose_worker_vanished_is_found_and_tried_again(
     over = datetime.now(UTC) - timedelta(minutes=2)
     run_id = run_factory.make("processing", ago=timedelta(minutes=20), lease_until=over)
     page.goto("/dashboard/processing")
-    expect(page.locator(f"#run-{run_id}")).to_contain_text("its worker may be gone")
+    expect(page.locator(f"#run-{run_id}")).to_contain_text("so the worker has probably died")
     stack.dispatch()
     page.goto(f"/runs/{run_id}")
     expect(page.locator(".attempts > li").last).to_contain_text("lost")
@@ -124,7 +124,7 @@ def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack:
     stack.call("POST", f"/api/runs/{run_id}/delete")
     page.unroute(f"**/runs/{run_id}")
     page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("status")).to_contain_text("Nothing was done: the run is deleted by now")
+    expect(page.get_by_role("status")).to_contain_text("Nothing was done: the run is now deleted")
     assert stack.run(run_id)["state"] == "deleted"
 
 
@@ -149,7 +149,7 @@ def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(
     expect(payload).to_be_focused()
 
 
-def test_a_run_that_is_not_there_is_said_kindly(tabs: Tabs) -> None:
+def test_an_unknown_run_is_a_friendly_page(tabs: Tabs) -> None:
     tabs.expect("status of 404")
     page = tabs.open("/runs/01a20d25-5d63-70c1-974e-f133c2d38726")
     expect(page.get_by_role("heading", level=1, name="No such run", exact=True)).to_be_visible()

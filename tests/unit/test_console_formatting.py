@@ -1,13 +1,13 @@
-"""How the console words a count."""
+"""How the console shows a count."""
 
 import pytest
 
-from console.views.formatting import counted
+from console.views.formatting import format_count
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
+    ("count", "text"),
     [
         (CappedCount(0, capped=False), "0"),
         (CappedCount(999, capped=False), "999"),
@@ -20,5 +20,5 @@ from slowmatch.db.counts import COUNT_CAP, CappedCount
         (CappedCount(COUNT_CAP, capped=True, about=1_234_567_890), "≈ 1,200 M"),
     ],
 )
-def test_a_count_is_exact_or_open_or_in_two_digits(count: CappedCount, words: str) -> None:
-    assert counted(count) == words
+def test_a_count_is_exact_or_open_or_in_two_digits(count: CappedCount, text: str) -> None:
+    assert format_count(count) == text

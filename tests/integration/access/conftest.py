@@ -1,4 +1,4 @@
-"""Requests of API clients and of browsers, and whether anything came of them."""
+"""Requests of API clients and browsers, and what they changed."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Send = Callable[..., Answer]
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """What was logged since the last look, every field of it."""
+    """Returns what was logged since the last call, with all fields."""
     monkeypatch.setattr(logger, "propagate", True)
 
     def log() -> str:
@@ -46,7 +46,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 @pytest.fixture
 def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str]) -> Send:
-    """Creates a record, from the internet, with these headers."""
+    """Sends a request from the internet that creates a record, with these headers."""
 
     def send(headers: dict[str, str], **parts: Any) -> Answer:
         context = request_context("POST", "/api/records", PUBLIC_ADDRESS) | {"domainName": HOST}
@@ -66,8 +66,8 @@ def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str])
     return send
 
 
-def rows(con: Connection) -> dict[str, list[Any]]:
-    """How many rows each table has, and a digest of them."""
+def table_digests(con: Connection) -> dict[str, list[Any]]:
+    """The number of rows of each table and a digest of them."""
     tables = con.query("SELECT relname::text FROM pg_stat_user_tables ORDER BY relname")
     digest = "SELECT count(*), md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {} AS t"
     return {table: con.query(digest.format(table))[0] for (table,) in tables}
@@ -77,5 +77,5 @@ def rows(con: Connection) -> dict[str, list[Any]]:
 def browser(
     con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
 ) -> FakeBrowser:
-    """Nobody is signed in on it."""
+    """A browser without a session."""
     return FakeBrowser(console, lambda_context, monkeypatch)

@@ -1,4 +1,4 @@
-"""A person at the provider's page, and back."""
+"""The steps of a sign-in at the provider."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,7 +13,7 @@ CALLBACK = "http://127.0.0.1:8080/sign-in/callback"
 
 
 def begin_sign_in(browser: FakeBrowser, wanted: str = "/records") -> dict[str, str]:
-    """Go to the provider's page; what it was asked with."""
+    """Go to the provider's page and return its query."""
     page = browser.get(f"/sign-in?{urlencode({'next': wanted})}")
     assert page.status == 303
     return dict(parse_qsl(urlsplit(page.location).query))
@@ -30,6 +30,6 @@ def sign_in(browser: FakeBrowser, issuer: Issuer, **claims: Any) -> Page:
 
 
 def age_cookies(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    """The cookies that were made become so much older."""
+    """Make all signed cookies that much older."""
     real = TimestampSigner.get_timestamp
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: real(self) + seconds)

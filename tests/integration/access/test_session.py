@@ -11,7 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.http.auth import sessions, tokens
 from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.settings import settings
-from tests.integration.access.conftest import rows
+from tests.integration.access.conftest import table_digests
 from tests.integration.access.sign_in_steps import age_cookies
 from tests.integration.console.conftest import FakeBrowser
 from tests.issuer import CLIENT_ID, Issuer
@@ -51,7 +51,7 @@ def test_a_session_ends_after_its_hours(
     assert "has expired" in log()
 
 
-def test_people_of_another_provider_are_signed_in_no_more(
+def test_sessions_of_another_provider_are_not_valid(
     browser: FakeBrowser, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser.sign_in(Role.ADMIN)
@@ -65,7 +65,7 @@ def test_a_bearer_token_signs_nobody_in_to_the_console(browser: FakeBrowser, iss
 
 
 @pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
-def test_a_script_is_told_that_the_session_is_over(
+def test_a_script_gets_401_when_the_session_is_over(
     browser: FakeBrowser, issuer: Issuer, headers: dict[str, str]
 ) -> None:
     page = browser.get("/records?q=x", **headers)
@@ -76,10 +76,10 @@ def test_a_script_is_told_that_the_session_is_over(
 def test_a_form_without_a_session_does_nothing_and_leads_nowhere(
     browser: FakeBrowser, issuer: Issuer, con: Connection
 ) -> None:
-    before = rows(con)
+    before = table_digests(con)
     page = browser.post("/records", {"title": "x"})
     assert page.status == 401 and "You are signed out" in page.text
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from console.app import handler
-from console.pages.sign_in import path_on_this_site
 from console.web import sign_in_attempts
+from console.web.request import path_on_this_site
 from slowmatch.aws import secrets
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
@@ -149,7 +149,7 @@ def test_an_answer_that_nobody_asked_for_is_refused(browser: FakeBrowser, issuer
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
     for state in ("x" * 43, "", asked["state"] + "x", "é", sessions.write(sessions.SIGN_IN, {"id": "x"})):
         page = return_from_provider(browser, code="good", state=state)
-        assert page.status == 400 and "not begun in this browser" in page.text
+        assert page.status == 400 and "did not begin in this browser" in page.text
     assert issuer.forms == [] and "session" not in browser.cookies
 
 
@@ -175,7 +175,7 @@ def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(
     assert return_from_provider(browser, code="good", state=asked["state"]).status == 303
     browser.cookies.clear()
     page = return_from_provider(browser, code="good", state=asked["state"])
-    assert page.status == 400 and "not begun in this browser" in page.text
+    assert page.status == 400 and "did not begin in this browser" in page.text
     issuer.answer = (400, {"error": "invalid_grant", "error_description": "The code was used <b>before</b>"})
     browser.cookies = stolen
     page = return_from_provider(browser, code="good", state=asked["state"])
@@ -206,7 +206,7 @@ def test_what_the_provider_says_is_said_on_a_page(browser: FakeBrowser, issuer: 
 def test_another_provider_s_answer_is_refused(browser: FakeBrowser, issuer: Issuer) -> None:
     asked = begin_sign_in(browser)
     page = return_from_provider(browser, code="good", state=asked["state"], iss="https://evil.example.com")
-    assert page.status == 400 and "Another provider" in page.text and issuer.forms == []
+    assert page.status == 400 and "The answer is from another provider" in page.text and issuer.forms == []
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/callback?code=x&state={}"])
@@ -221,7 +221,7 @@ def test_without_the_provider_the_page_says_so(browser: FakeBrowser, issuer: Iss
     assert page.headers["Retry-After"] == "5"
 
 
-def test_who_has_no_role_is_told_so_and_can_sign_out(browser: FakeBrowser, issuer: Issuer) -> None:
+def test_a_person_without_a_role_is_refused_and_can_sign_out(browser: FakeBrowser, issuer: Issuer) -> None:
     assert sign_in(browser, issuer, **{"cognito:groups": []}).status == 303
     page = browser.get("/records")
     assert page.status == 403
@@ -231,7 +231,7 @@ def test_who_has_no_role_is_told_so_and_can_sign_out(browser: FakeBrowser, issue
     assert browser.cookies == {}
 
 
-def test_who_is_in_too_many_groups_is_told_who_can_help(
+def test_a_person_in_too_many_groups_is_refused_with_the_reason(
     browser: FakeBrowser, issuer: Issuer, log: Callable[[], str]
 ) -> None:
     linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}

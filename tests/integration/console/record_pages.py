@@ -1,4 +1,4 @@
-"""Records to look at, and what their pages say."""
+"""Makes records, and reads the pages about them."""
 
 import json
 import re
@@ -13,7 +13,7 @@ GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_date_off
 
 
 def make_record(con: Connection, title: str = "Passport", **due: float) -> int:
-    """A record that expires in `due` from now, made by Robin."""
+    """Make a record that expires in `due` from now."""
     expiry_date = con.now() + timedelta(**(due or {"days": 30}))
     return store.create(con, title, expiry_date, "robin")[0]
 
@@ -27,13 +27,13 @@ def titles(page: Page) -> list[str]:
 
 
 def visible_text(page: Page) -> str:
-    """What is read, on one line."""
+    """The visible text of the page, on one line."""
     main = page.text.partition('<main id="main"')[2].partition("</main>")[0]
     return " ".join(re.sub(r"<[^>]+>", " ", main).split())
 
 
 def field_message(page: Page, field: str) -> str:
-    """What is said under a field of the form."""
+    """The message under a field of the form."""
     (found,) = re.findall(rf'<span id="{field}-help">(.*?)</span>\s*<', page.text, re.DOTALL)
     return re.sub(r"<[^>]+>", "", found).strip()
 
@@ -44,7 +44,7 @@ def field_value(page: Page, field: str) -> str:
 
 
 def form_values(page: Page) -> dict[str, str]:
-    """The form of the page as a browser in UTC sends it."""
+    """The form of the page as a browser in UTC submits it."""
     return {
         name: field_value(page, name)
         for name in ("title", "expiry_date", "expiry_date_at", "title_was", "expiry_was")

@@ -1,4 +1,4 @@
-"""Runs in any state, as a test wants to see them in a list."""
+"""Makes runs in any state by writing them into the database."""
 
 import json
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "app.py", line 7, in han
 def make_run(
     con: Connection, state: str, ago: float = 0, attempt_fields: dict[str, Any] | None = None, **fields: Any
 ) -> str:
-    """A run created `ago` seconds ago; `fields` are columns, `attempt_fields` those of its present attempt."""
+    """Make a run created `ago` seconds ago. `fields` are its columns, `attempt_fields` those of its last attempt."""
     now = con.now()
     at = now - timedelta(seconds=ago)
     row: dict[str, Any] = {
@@ -59,7 +59,7 @@ def run_state(con: Connection, run_id: str) -> str:
 
 
 def _columns_of_state(state: str, at: datetime, now: datetime) -> dict[str, Any]:
-    """What the table asks for in that state."""
+    """The columns that the table requires in that state."""
     known: dict[str, dict[str, Any]] = {
         "processing": {"attempt": 1, "started_at": at, "lease_until": now + timedelta(minutes=5)},
         "succeeded": {"attempt": 1, "started_at": at, "finished_at": at + timedelta(seconds=1.5)},

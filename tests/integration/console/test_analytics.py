@@ -57,9 +57,7 @@ def keep_failed_run(con: Connection) -> None:
     )
 
 
-def test_what_was_counted_is_said_in_words_and_stands_in_a_table(
-    con: Connection, browser: FakeBrowser
-) -> None:
+def test_counts_are_in_the_summary_and_in_a_table(con: Connection, browser: FakeBrowser) -> None:
     count(con, 5, succeeded=1204, failed=3, deleted=1, retried=7)
     page = browser.get("/dashboard/analytics")
     assert page.status == 200
@@ -93,7 +91,7 @@ def test_before_anything_was_counted_the_page_says_what_will_be_here(
     page = browser.get("/dashboard/analytics")
     assert page.status == 200
     assert "No run has ended yet" in page.text
-    assert "No attempt failed in these 24 hours" in page.text
+    assert "No attempt failed in the last 24 hours" in page.text
     assert "No record has been created, expired or deleted yet" in page.text
     assert "data-chart" not in page.text
 
@@ -106,14 +104,14 @@ def test_each_window_has_its_spans(con: Connection, browser: FakeBrowser, window
 
 
 @pytest.mark.parametrize("window", ["1h", "24H", "%00", "'", "x" * 5000, "💥"])
-def test_a_window_that_is_not_there_is_said_in_words(browser: FakeBrowser, window: str) -> None:
+def test_an_unknown_window_is_refused(browser: FakeBrowser, window: str) -> None:
     page = browser.get(f"/dashboard/analytics?window={window}")
     assert page.status == 422
     assert "Window must be one of 24h, 7d, 30d" in page.text
 
 
 @pytest.mark.parametrize("job", ["nothing", "x" * 5000, "%3Cscript%3E"])
-def test_a_job_that_is_not_there_is_said_in_words(browser: FakeBrowser, job: str) -> None:
+def test_an_unknown_job_is_not_found(browser: FakeBrowser, job: str) -> None:
     page = browser.get(f"/dashboard/analytics?job={job}")
     assert page.status == 404
     assert "There is no job" in page.text
@@ -139,16 +137,14 @@ def test_failures_of_one_type_are_one_row_with_all_its_jobs(con: Connection, bro
     fail(con, "TimeoutError", 2)
     fail(con, "TimeoutError", 3, job="db-cleanup")
     fail(con, "DiskFull", 4)
-    table = browser.get("/dashboard/analytics").text.partition('class="reasons"')[2].partition("</table>")[0]
+    table = browser.get("/dashboard/analytics").text.partition('class="errors"')[2].partition("</table>")[0]
     first, second = table.split("<tr>")[2:]
     assert (">TimeoutError<" in first, '<td class="number">5</td>' in first) == (True, True)
     assert ("/jobs/db-cleanup" in first, f"/jobs/{JOB}" in first) == (True, True)
     assert ">DiskFull<" in second
 
 
-def test_a_reason_leads_to_the_runs_that_failed_so_and_to_the_last_of_them(
-    con: Connection, browser: FakeBrowser
-) -> None:
+def test_an_error_leads_to_its_runs_and_to_the_last_of_them(con: Connection, browser: FakeBrowser) -> None:
     keep_failed_run(con)
     fail(con, "TimeoutError", 2)
     text = browser.get(f"/dashboard/analytics?job={JOB}").text

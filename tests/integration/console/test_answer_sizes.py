@@ -29,7 +29,7 @@ def test_a_run_with_a_huge_result_shows_its_beginning(
     run_id = add_run(con, result)
     page = text_of(browser, f"/runs/{run_id}")
     assert '{"rows": ["wide", "wide", ' in page
-    assert f"It has {len(json.dumps(result)):,} bytes; this is its beginning." in page
+    assert f"This is the beginning of {len(json.dumps(result)):,} bytes." in page
     assert f'href="/api/runs/{run_id}/json/result"' in page
 
 
@@ -40,12 +40,12 @@ def test_a_result_within_the_limit_may_still_be_too_long_to_show(
     for _ in range(200):
         nested = [nested, "x"]
     page = text_of(browser, f"/runs/{add_run(con, [nested] * 150)}")
-    assert "bytes; this is its beginning." in page
+    assert "This is the beginning of" in page
 
 
 def test_an_empty_result_is_shown(browser: FakeBrowser, con: Connection) -> None:
     page = text_of(browser, f"/runs/{add_run(con, {})}")
-    assert 'aria-label="Result">{}</pre>' in page and "Empty: the job's defaults." in page
+    assert 'aria-label="Result">{}</pre>' in page and "Empty: the job uses its defaults." in page
 
 
 @pytest.mark.parametrize("text", HARD_TO_ESCAPE)
@@ -54,7 +54,7 @@ def test_a_long_history_is_cut_and_the_page_says_so(browser: FakeBrowser, con: C
     add_history(con, run_id, attempts=1_000, events=3_000, lines=3_000, text=text)
     page = text_of(browser, f"/runs/{run_id}?log=all")
     for part in ("attempts", "events", "log"):
-        assert f'left out: <a href="/api/runs/{run_id}/{part}"' in page
+        assert f'not shown: <a href="/api/runs/{run_id}/{part}"' in page
     assert 'id="attempt-1000"' in page
 
 

@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from console.web import flash
+from console.web.flash import FlashMessage
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.identity import Role
 from tests.integration.console.conftest import FakeBrowser
@@ -24,7 +25,7 @@ def test_an_address_may_have_any_number_of_parameters(browser: FakeBrowser) -> N
     assert browser.get(f"/runs/none?{many}").status == 404
 
 
-def test_a_form_of_too_many_fields_is_refused_in_words(browser: FakeBrowser) -> None:
+def test_a_form_of_too_many_fields_is_refused(browser: FakeBrowser) -> None:
     page = browser.post("/records", {"title": ["a"] * 2001})
     assert page.status == 413
     assert "A form has at most 2,000 fields." in page.text
@@ -36,7 +37,7 @@ def test_a_form_of_too_many_fields_is_refused_in_words(browser: FakeBrowser) -> 
 def test_a_forged_mark_of_the_activity_leads_to_its_start(browser: FakeBrowser, mark: str) -> None:
     page = browser.get(f"/dashboard/activity?before={_quoted(mark)}")
     assert page.status == 200
-    assert "this is its start" in page.text
+    assert "so this is the first page" in page.text
 
 
 @pytest.mark.parametrize("field", ["text", "job", "error_type"])
@@ -60,23 +61,25 @@ def test_a_record_is_saved_whatever_the_form_says_it_was(browser: FakeBrowser, w
     "content", ["[" * 5000, '["Hi", "/records", "Go"]', '{"text": "Hi"}', "7", "\xff", ""]
 )
 @pytest.mark.parametrize("signature", ["", ".awXKAg.08PFDyN7_ueZGO80L3uiCb9W2MHgdt0_UFTtMnK3bN4"])
-def test_a_notice_that_nobody_here_wrote_is_none(browser: FakeBrowser, content: str, signature: str) -> None:
+def test_a_forged_flash_message_is_ignored(browser: FakeBrowser, content: str, signature: str) -> None:
     browser.cookies[flash.COOKIE] = base64.urlsafe_b64encode(content.encode()).decode() + signature
     page = browser.get("/records")
     assert page.status == 200
-    assert 'class="notice"' not in page.text
+    assert 'class="flash"' not in page.text
 
 
-def test_another_signed_cookie_is_no_notice(browser: FakeBrowser) -> None:
+def test_another_signed_cookie_is_no_flash_message(browser: FakeBrowser) -> None:
     said = {"text": "Hi", "href": "", "link": ""}
     browser.cookies[flash.COOKIE] = sessions.write(sessions.SIGN_IN, said)
-    assert 'class="notice"' not in browser.get("/records").text
+    assert 'class="flash"' not in browser.get("/records").text
     browser.cookies[flash.COOKIE] = sessions.write(flash.COOKIE, said)
-    assert 'class="notice"' in browser.get("/records").text
+    assert 'class="flash"' in browser.get("/records").text
 
 
-def test_a_notice_is_text_in_the_page(browser: FakeBrowser) -> None:
-    browser.cookies[flash.COOKIE] = flash.cookie("<b>Hi</b>").partition("=")[2].partition(";")[0]
+def test_a_flash_message_is_escaped(browser: FakeBrowser) -> None:
+    browser.cookies[flash.COOKIE] = (
+        flash.set_cookie(FlashMessage("<b>Hi</b>")).partition("=")[2].partition(";")[0]
+    )
     assert "&lt;b&gt;Hi&lt;/b&gt;" in browser.get("/records").text
 
 

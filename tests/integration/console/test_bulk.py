@@ -26,7 +26,7 @@ def hidden(page: Page) -> dict[str, Any]:
 
 def notice(browser: FakeBrowser, page: Page) -> str:
     assert page.status == 303
-    (said,) = re.findall(r'class="notice" role="status">([^<]*)', browser.get(page.location).text)
+    (said,) = re.findall(r'class="flash" role="status">([^<]*)', browser.get(page.location).text)
     return unescape(said).strip()
 
 
@@ -44,7 +44,7 @@ def test_runs_that_moved_on_meanwhile_stay_and_are_counted(browser: FakeBrowser,
     answer = browser.post("/runs", {"list": "scheduled", "action": "run-now", "id": [gone, there], **SURE})
     assert (
         notice(browser, answer)
-        == "1 run queued to run now. 1 run had changed meanwhile, and stays as before."
+        == "1 run queued to run now. 1 run had changed state in the meantime and was left as before."
     )
     assert run_factory.run_state(con, gone) == "processing"
 
@@ -95,7 +95,7 @@ def test_nothing_selected_changes_nothing_and_says_so(browser: FakeBrowser, con:
     run_factory.make_run(con, "failed")
     for ids in ([], ["x"], [""]):
         answer = browser.post("/runs", {"list": "failed", "action": "requeue", "id": ids, **SURE})
-        assert notice(browser, answer) == "Nothing was selected, so nothing was done."
+        assert notice(browser, answer) == "No run was selected, so nothing was done."
     assert run_factory.count_by_state(con) == {"failed": 1}
 
 

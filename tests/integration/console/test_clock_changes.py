@@ -95,7 +95,7 @@ def test_a_time_that_comes_twice_is_asked_about(browser: FakeBrowser, con: Conne
     time = case.local.partition("T")[2]
     assert (page.status, find_record(con, record_id)) == (422, before)
     assert field_message(page, "expiry_date") == (
-        f"{time} comes twice on that day, because the clocks go back: choose which one you mean."
+        f"{time} occurs twice on that day, because the clocks go back: choose which one you mean."
     )
     assert field_value(page, "expiry_date") == case.local
     offered = choices(page)
@@ -114,7 +114,7 @@ def test_a_time_that_does_not_exist_is_asked_about(
     time = case.local.partition("T")[2]
     assert page.status == 422 and con.query("SELECT FROM record") == []
     assert field_message(page, "expiry_date") == (
-        f"There is no {time} on that day, because the clocks go forward: choose another time."
+        f"{time} does not exist on that day, because the clocks go forward: choose another time."
     )
     found = choices(page)
     assert list(found) == offered
@@ -180,9 +180,9 @@ def test_the_times_of_a_filter_are_asked_about(browser: FakeBrowser, con: Connec
     run_id = run_factory.make_run(con, "deleted", (con.now() - at).total_seconds())
     address = "/dashboard/deleted?from=2026-10-25T02:30&from_offset=%2B02:00,%2B01:00"
     page = browser.get(address)
-    assert "02:30 comes twice on that day" in page.text and f'id="run-{run_id}"' in page.text
+    assert "02:30 occurs twice on that day" in page.text and f'id="run-{run_id}"' in page.text
     first, second = choices(page, "from").values()
     for chosen, is_found in ((first, True), (second, False)):
         page = browser.get(f"{address}&from_at={chosen.replace('+', '%2B')}")
         assert (f'id="run-{run_id}"' in page.text) == is_found
-        assert f'name="from_at" value="{chosen}"' in page.text and "comes twice" not in page.text
+        assert f'name="from_at" value="{chosen}"' in page.text and "occurs twice" not in page.text

@@ -76,16 +76,16 @@ def test_a_poll_with_nothing_new_costs_a_304(
     assert (again.status, again.text) == (304, "")
 
 
-def test_nothing_is_wrong(browser: FakeBrowser, con: Connection, queues: None) -> None:
+def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Connection, queues: None) -> None:
     tick(con)
     text = browser.get("/dashboard").text
-    assert "Nothing is wrong." in text
+    assert "No warnings." in text
     assert (
         box(text, "Failed, 24 h") == "0"
         and box(text, "Missed, 24 h") == "0"
         and box(text, "Dead letters") == "0"
     )
-    assert "Nothing runs at this moment." in text and "No run has failed." in text
+    assert "Nothing is running." in text and "No run has failed." in text
 
 
 def test_failures_are_said_and_shown_with_their_tracebacks(
@@ -94,13 +94,13 @@ def test_failures_are_said_and_shown_with_their_tracebacks(
     tick(con)
     made = [run_factory.make_run(con, "failed", ago) for ago in range(7)]
     text = browser.get("/dashboard").text
-    assert "7 runs failed in the last 24 hours." in text and "Nothing is wrong" not in text
+    assert "7 runs failed in the last 24 hours." in text and "No warnings." not in text
     assert box(text, "Failed, 24 h") == "7 bad"
     assert all(f'href="/runs/{run_id}"' in text for run_id in made[:5]) and f"/runs/{made[5]}" not in text
     assert "Traceback (most recent call last)" in text
 
 
-def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
+def test_missed_runs_dead_letters_and_a_late_dispatcher_are_warned_of(
     browser: FakeBrowser, con: Connection, queues: None
 ) -> None:
     tick(con, timedelta(hours=1))
@@ -122,22 +122,19 @@ def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
     )
     run_factory.make_run(con, "enqueued", job="old-job")
     text = browser.get("/dashboard").text
-    assert "The dispatcher cannot send due runs of db-cleanup, since <time datetime=" in text
-    assert "Its queue &lt;is gone&gt;." in text
-    assert (
-        "1 run waits for &#39;old-job&#39;, which is not deployed any more: delete them or deploy it" in text
-    )
+    assert "The dispatcher cannot send due runs of db-cleanup: its queue &lt;is gone&gt;. Since <time" in text
+    assert "1 run waits for &#39;old-job&#39;, which is no longer deployed: delete them or deploy it" in text
     assert 'href="/dashboard/runs?job=old-job"' in text
     text = browser.get("/dashboard/workers").text
     assert "The dispatcher cannot send due runs of db-cleanup" in text and "3 sent" in text
 
 
-def test_silence_is_said_in_minutes(browser: FakeBrowser, con: Connection, queues: None) -> None:
+def test_silence_of_the_workers_is_warned_of(browser: FakeBrowser, con: Connection, queues: None) -> None:
     tick(con)
     run_factory.make_run(con, "succeeded", 1000)
     run_factory.make_run(con, "enqueued", 900)
     for page in ("/dashboard", "/dashboard/workers"):
-        assert "No worker has claimed anything for 16 minutes, although work waits." in browser.get(page).text
+        assert "No worker has claimed a run, although runs are waiting. Since <time" in browser.get(page).text
 
 
 def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
@@ -166,10 +163,10 @@ def test_what_is_running_is_shown_with_its_progress(browser: FakeBrowser, con: C
 
 
 def test_paused_jobs_are_named_with_who_and_why(browser: FakeBrowser, con: Connection) -> None:
-    overview.pause(con, "db-cleanup", "ann", "audit <b>week</b>", con.now())
+    pause.pause(con, "db-cleanup", "ann", "audit <b>week</b>", now=con.now())
     text = browser.get("/dashboard").text
     assert box(text, "Paused jobs") == "1 notable"
-    assert "is paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
+    assert "was paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
 
 
 def test_a_page_that_is_not_there_says_so(browser: FakeBrowser) -> None:
@@ -177,7 +174,7 @@ def test_a_page_that_is_not_there_says_so(browser: FakeBrowser) -> None:
     assert answer.status == 404 and "The dashboard has no page &#39;nothing&#39;" in answer.text
 
 
-def test_recurring_jobs_say_when_they_run_in_words_and_as_written(
+def test_recurring_jobs_show_their_schedule_described_and_as_written(
     browser: FakeBrowser, con: Connection
 ) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
@@ -186,18 +183,18 @@ def test_recurring_jobs_say_when_they_run_in_words_and_as_written(
     assert "Every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
     assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
-    assert "One at a time: a tick meanwhile is skipped" in text
+    assert "Overlapping scheduled runs are skipped" in text
     assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
-    overview.pause(con, "db-cleanup", "ann", "audit", con.now())
+    pause.pause(con, "db-cleanup", "ann", "audit", now=con.now())
     text = browser.get("/dashboard/recurring").text
     assert '<span class="muted note">audit</span>' in text and 'action="/jobs/db-cleanup/resume"' in text
 
 
-def test_missed_ticks_are_named_with_their_times(browser: FakeBrowser, con: Connection) -> None:
+def test_missed_runs_are_listed_with_their_times(browser: FakeBrowser, con: Connection) -> None:
     for day in range(1, 6):
         con.query(f"INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-0{day}T02:00:00Z', now())")
     text = browser.get("/dashboard/recurring").text
-    assert "5 missed</span>, the last:" in text
+    assert "5 missed</span>, most recently:" in text
     assert re.findall(r"2026-01-0\d(?=T02:00:00Z)", text) == ["2026-01-05", "2026-01-04", "2026-01-03"]
 
 
@@ -221,16 +218,16 @@ def test_workers_say_what_they_do_and_since_when(browser: FakeBrowser, con: Conn
     )
     text = browser.get("/dashboard/workers").text
     assert "record-expiry/aaaa" in text and f"/runs/{run_id}" in text and "idle" in text
-    assert text.count("lease is over") == 1
-    assert "Dispatcher's last pass" in text and "Database's clock against this server's" in text
-    assert "No worker was here lately" not in text
+    assert text.count("lease expired") == 1
+    assert "Dispatcher's last pass" in text and "Database clock compared with this server's" in text
+    assert "No active workers" not in text
 
 
 def test_activity_names_who_did_what_to_what(browser: FakeBrowser, con: Connection) -> None:
     now = con.now()
     made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
     actions.change(con, "delete", actor="bob", ids=[made])
-    pause.pause(con, "db-cleanup", "cid", "audit", now)
+    pause.pause(con, "db-cleanup", "cid", "audit", now=now)
     records.create(con, "Passport", now + timedelta(days=9), "dee")
     text = browser.get("/dashboard/activity").text
     for who in ("ann", "bob", "cid", "dee"):
@@ -238,18 +235,17 @@ def test_activity_names_who_did_what_to_what(browser: FakeBrowser, con: Connecti
     assert text.count(f'href="/runs/{made}"') == 2 and "the schedule of" in text and ">Passport</a>" in text
 
 
-def test_activity_goes_on_page_by_page_and_ignores_a_mark_that_is_none(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_activity_has_pages_and_ignores_an_invalid_cursor(browser: FakeBrowser, con: Connection) -> None:
     for number in range(60):
-        overview.pause(con, "db-cleanup", f"person-{number:02}", None, con.now())
+        pause.pause(con, "db-cleanup", f"person-{number:02}", None, now=con.now())
     first = browser.get("/dashboard/activity").text
     (onward,) = re.findall(r'rel="next" href="([^"]*)"', first)
     second = browser.get(onward.replace("&amp;", "&")).text
     shown = [re.findall(r">(person-\d\d)<", text) for text in (first, second)]
     assert [len(names) for names in shown] == [50, 10] and not set(shown[0]) & set(shown[1])
     assert (
-        "There is nothing older." in browser.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
+        "There are no older actions."
+        in browser.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
     )
     for wrong in ("x", "2026-01-01", "%00", "2026-01-01T00:00:00%20x", "'--"):
         answer = browser.get(f"/dashboard/activity?before={wrong}")

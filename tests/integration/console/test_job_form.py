@@ -9,7 +9,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, Addresses, Boolean, Choice, Date, Integer, Job, Number, Text, Time
 from slowmatch.jobs.fields import Field, Secret
-from slowmatch.jobs.queries import overview
+from slowmatch.jobs.queries import job_summaries
 from tests.integration.console.conftest import FakeBrowser, Page
 
 KINDS: dict[str, Field] = {
@@ -69,7 +69,7 @@ def inputs(page: Page) -> dict[str, str]:
 
 def errors(page: Page) -> dict[str, str]:
     found = re.findall(
-        r'id="report-(\w+)"[^>]*aria-invalid="true".*?id="report-\1-help"><span class="wrong">(.*?)</span>',
+        r'id="report-(\w+)"[^>]*aria-invalid="true".*?id="report-\1-help"><span class="field-error">(.*?)</span>',
         page.text,
         re.S,
     )
@@ -158,7 +158,7 @@ def test_empty_fields_are_left_out(
 
 
 @pytest.mark.parametrize("field", [Boolean("x", default=True), Boolean("x", required=True)])
-def test_box_without_a_tick_says_no(
+def test_an_unchecked_box_sends_false(
     browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, field: Field
 ) -> None:
     define(monkeypatch, {"urgent": field})

@@ -18,6 +18,7 @@ from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle import finish, pause
 from slowmatch.jobs.model import Run, RunState
 from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.queries.job_summaries import EndedRun
 from tests.integration.console.conftest import FakeBrowser, Page
 
 NASTY = "<script>alert(1)</script>"
@@ -58,7 +59,7 @@ def card(page: Page, job: str = "db-cleanup") -> str:
 def wrong(page: Page) -> dict[str, str]:
     """The errors at the fields, by the field's name."""
     found = re.findall(
-        r'name="([\w-]+)"[^>]*aria-invalid="true".*?<span class="wrong">(.*?)</span>', page.text, re.S
+        r'name="([\w-]+)"[^>]*aria-invalid="true".*?<span class="field-error">(.*?)</span>', page.text, re.S
     )
     return dict(found)
 
@@ -70,13 +71,13 @@ def test_every_job_says_what_it_does(browser: FakeBrowser) -> None:
         assert spec.description in card(page, spec.name)
 
 
-def test_a_schedule_stands_in_words_and_as_written_with_its_next_five_firings(
+def test_a_schedule_is_described_and_shown_as_written_with_its_next_five_times(
     browser: FakeBrowser, con: Connection
 ) -> None:
     scheduled(con)
     page = browser.get("/jobs")
     assert "Every day at 02:00 UTC cron(0 2 * * ? *)" in card(page)
-    (firings,) = re.findall(r'<ol class="firings".*?</ol>', page.text, re.S)
+    (firings,) = re.findall(r'<ol class="next-times".*?</ol>', page.text, re.S)
     times = [datetime.fromisoformat(at) for at in re.findall(r'datetime="(.*?)"', firings)]
     assert len(times) == 5
     assert {(at.hour, at.minute) for at in times} == {(2, 0)}
@@ -84,7 +85,7 @@ def test_a_schedule_stands_in_words_and_as_written_with_its_next_five_firings(
 
 
 def test_a_schedule_that_nobody_read_yet_says_so(browser: FakeBrowser) -> None:
-    assert "Not known yet: the dispatcher reads it" in card(browser.get("/jobs"))
+    assert "Not known yet. The dispatcher reads it" in card(browser.get("/jobs"))
 
 
 def test_a_disabled_rule_is_named(browser: FakeBrowser, con: Connection) -> None:
@@ -133,10 +134,15 @@ ENDED: list[tuple[RunState, int | None]] = [
 
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
     recent = [EndedRun("an id", state, datetime(2026, 11, 24, 2, tzinfo=UTC), ms) for state, ms in ENDED]
-    assert [bar["place"]["height"] for bar in job_view.bars(recent)] == [16, 32, 32, job_view.LEAST]
+    assert [bar["rectangle"]["height"] for bar in job_view.bars(recent)] == [
+        16,
+        32,
+        32,
+        job_view.BAR_MIN_HEIGHT,
+    ]
 
 
-def test_figures_of_seven_days_missed_ticks_and_what_waits(browser: FakeBrowser, con: Connection) -> None:
+def test_figures_of_seven_days_missed_runs_and_waiting_runs(browser: FakeBrowser, con: Connection) -> None:
     con.query(
         """
         INSERT INTO job_hour (job, hour, succeeded, failed, p50_ms, p95_ms)
@@ -148,7 +154,7 @@ def test_figures_of_seven_days_missed_ticks_and_what_waits(browser: FakeBrowser,
     said = card(browser.get("/jobs"))
     assert "Success, 7 days 75.0 %" in said
     assert "p50 / p95 840 ms / 3.2 s" in said
-    assert "Missed ticks 1" in said
+    assert "Missed runs 1" in said
     assert "Waiting 1" in said
 
 
@@ -164,8 +170,8 @@ def test_run_now_takes_one_click_and_links_to_the_run(browser: FakeBrowser, con:
         "kim@example.com",
     )
     page = browser.get(answer.location)
-    short = f"{made['id'][:8]}…{made['id'][-4:]}"
-    assert f'Run {short} of db-cleanup started. <a href="/runs/{made["id"]}">Watch it</a>' in page.text
+    short = f"{made.id[:8]}…{made.id[-4:]}"
+    assert f'Run {short} of db-cleanup started. <a href="/runs/{made.id}">Watch it</a>' in page.text
 
 
 def test_from_the_list_one_comes_back_to_the_list(browser: FakeBrowser) -> None:
@@ -211,7 +217,7 @@ def test_the_form_becomes_the_payload(
     browser: FakeBrowser, con: Connection, job: str, form: dict[str, str], payload: dict[str, Any]
 ) -> None:
     assert browser.post(f"/jobs/{job}/run", form).status == 303
-    assert (run(con)["payload"], run(con)["state"]) == (payload, "enqueued")
+    assert (run(con).payload, run(con).state) == (payload, "enqueued")
 
 
 @pytest.mark.parametrize(
@@ -226,8 +232,8 @@ def test_the_form_becomes_the_payload(
         ("db-cleanup", "delay-minutes", "0", "Must be a whole number from 1 to 527,040."),
         ("db-cleanup", "delay-minutes", "soon", "Must be a whole number from 1 to 527,040."),
         ("db-cleanup", "run-at", "tomorrow", "Must be a date and time such as 2026-12-31T12:00."),
-        ("db-cleanup", "run-at", "2020-01-01T00:00", "Must lie in the future, a year from now at most."),
-        ("db-cleanup", "run-at", "9000-01-01T00:00", "Must lie in the future, a year from now at most."),
+        ("db-cleanup", "run-at", "2020-01-01T00:00", "Must be in the future, and at most a year from now."),
+        ("db-cleanup", "run-at", "9000-01-01T00:00", "Must be in the future, and at most a year from now."),
     ],
 )
 def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_nothing(
@@ -241,7 +247,7 @@ def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_not
     assert page.headers["HX-Push-Url"] == f"/jobs/{job}"
 
 
-def test_all_wrong_fields_are_named_at_once_and_a_tick_is_kept(browser: FakeBrowser) -> None:
+def test_all_wrong_fields_are_named_and_a_checked_box_stays_checked(browser: FakeBrowser) -> None:
     page = browser.post(
         "/jobs/db-cleanup/run", {"dry_run": "true", "older_than_days": "x", "delay-minutes": "y"}
     )
@@ -258,8 +264,8 @@ def test_minutes_and_a_date_together_are_refused(browser: FakeBrowser, con: Conn
 def test_run_later_in_minutes(browser: FakeBrowser, con: Connection) -> None:
     answer = browser.post("/jobs/db-cleanup/run", {"delay-minutes": "90"})
     made = run(con)
-    ahead = datetime.fromisoformat(made["due_at"]) - datetime.fromisoformat(made["created_at"])
-    assert (made["state"], round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
+    ahead = made.due_at - made.created_at
+    assert (made.state, round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
     assert "of db-cleanup starts in 90 minutes." in browser.get(answer.location).text
 
 
@@ -269,7 +275,7 @@ def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
 ) -> None:
     day = (con.now() + timedelta(days=3)).date()
     browser.post("/jobs/db-cleanup/run", {"run-at": f"{day}T12:00", "run-at_offset": offset})
-    due = datetime.fromisoformat(run(con)["due_at"]).astimezone(UTC)
+    due = run(con).due_at.astimezone(UTC)
     assert (due.date(), due.hour, due.minute) == (day, hour, 30 if offset else 0)
 
 
@@ -280,7 +286,7 @@ def test_pause_says_who_when_and_why_and_resume_ends_it(browser: FakeBrowser, co
     page = browser.get(answer.location)
     assert re.search(r"Paused .* by kim@example\.com disk <script>alert\(1\)</script>", card(page))
     assert NASTY not in page.text
-    assert "Fires again when it is resumed" in card(page)
+    assert "It starts no runs until it is resumed." in card(page)
     browser.sign_in(Role.OPERATOR, "lee@example.com")
     answer = browser.post("/jobs/db-cleanup/resume", {"back-to": "jobs"})
     assert "Paused" not in card(browser.get(answer.location))
@@ -291,14 +297,14 @@ def test_pause_says_who_when_and_why_and_resume_ends_it(browser: FakeBrowser, co
     ]
 
 
-def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
+def test_the_page_of_a_job_lists_its_last_five_pauses_with_who_when_and_why(
     browser: FakeBrowser, con: Connection
 ) -> None:
     assert "Pauses" not in browser.get("/jobs/db-cleanup").text
-    overview.pause(con, "record-expiry", "ann", "elsewhere", con.now())
+    pause.pause(con, "record-expiry", "ann", "elsewhere", now=con.now())
     for week in range(3):
-        overview.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", con.now())
-        overview.resume(con, "db-cleanup", "lee@example.com", con.now())
+        pause.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", now=con.now())
+        pause.resume(con, "db-cleanup", "lee@example.com", con.now())
     page = browser.get("/jobs/db-cleanup").text
     told = re.findall(
         r'<tr id="pause-event-\d+"><td class="nowrap">(\w+)</td><td><time .*?</td>'
@@ -320,7 +326,7 @@ def test_a_note_that_is_too_long_is_refused_at_its_field(browser: FakeBrowser, c
     page = browser.post("/jobs/db-cleanup/pause", {"pause-note": "x" * 501})
     assert (page.status, wrong(page)) == (
         422,
-        {"pause-note": "Must have at most 500 characters, this has 501."},
+        {"pause-note": "Must have at most 500 characters, but has 501."},
     )
     assert con.query("SELECT FROM schedule_event") == []
 
@@ -376,7 +382,7 @@ def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_wi
 ) -> None:
     schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
     shown = card(browser.get("/jobs"), "send-test-mail")
-    assert "None: it runs when somebody starts it." in shown
+    assert "None: people and API clients start it." in shown
     assert "Send a test mail" in shown
     assert [word for word in ("Pause", "Run now", "Missed") if word in shown] == []
     assert 'id="job-send-test-mail"' not in browser.get("/dashboard/recurring").text
@@ -384,9 +390,7 @@ def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_wi
     assert "One attempt" in browser.get("/jobs/send-test-mail").text
 
 
-def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_a_test_mail_goes_to_its_sender_by_default(browser: FakeBrowser, con: Connection) -> None:
     assert 'name="to" type="text" value=""' in browser.get("/jobs/send-test-mail").text
     browser.sign_in(Role.ADMIN, "ada@example.com")
     assert (
@@ -395,7 +399,7 @@ def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
     )
     assert 'name="to" type="text" value="ada@example.com"' in browser.get("/jobs/send-test-mail").text
     assert browser.post("/jobs/send-test-mail/run", {"to": "ada@example.com, ops@example.com"}).status == 303
-    assert run(con)["payload"] == {"to": ["ada@example.com", "ops@example.com"]}
+    assert run(con).payload == {"to": ["ada@example.com", "ops@example.com"]}
 
 
 def test_only_admins_send_a_test_mail_or_send_it_again(browser: FakeBrowser, con: Connection) -> None:

@@ -73,7 +73,7 @@ def test_retries_are_those_that_failed_before_with_the_reason(browser: FakeBrows
     text = browser.get("/dashboard/retries").text
     assert rows(text) == [run_id]
     assert "Retry attempt 2 of 10: <b>Unavailable</b>: the database is away" in row(text, run_id)
-    assert "Put off by kim@example.com" in browser.get("/dashboard/scheduled").text
+    assert "Delayed by kim@example.com" in browser.get("/dashboard/scheduled").text
 
 
 def test_a_failed_run_opens_to_its_message_and_traceback(browser: FakeBrowser, con: Connection) -> None:
@@ -88,7 +88,7 @@ def test_a_run_in_processing_whose_lease_is_over_is_marked(browser: FakeBrowser,
     late = run_factory.make_run(con, "processing", 900, lease_until=con.now())
     fine = run_factory.make_run(con, "processing", progress={"done": 3, "total": None})
     text = browser.get("/dashboard/processing").text
-    assert "Lease is over since" in row(text, late) and "Lease is over" not in row(text, fine)
+    assert "Its lease expired" in row(text, late) and "lease expired" not in row(text, fine)
     assert "record-expiry/0123abcd" in row(text, fine) and "3 done" in row(text, fine)
 
 
@@ -107,9 +107,7 @@ def test_a_figure_that_there_is_not_has_no_word_before_it(browser: FakeBrowser, 
     assert 'data-label="Created"' in row and 'data-label="Took"' not in row
 
 
-def test_enqueued_runs_are_told_apart_by_queue_with_each_length(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_enqueued_runs_are_counted_by_queue(browser: FakeBrowser, con: Connection) -> None:
     lengths = {"record-expiry": 2, "db-cleanup": 1}
     for job, length in lengths.items():
         for _ in range(length):
@@ -176,8 +174,8 @@ def test_times_are_read_in_the_zone_of_the_viewer(browser: FakeBrowser, con: Con
         ("from=-", "Must be a date and time"),
         ("text=" + "x" * 201, "Must have at most 200 characters"),
         ("job=" + "x" * 201, "Must have at most 200 characters"),
-        ("size=7", "The number of runs on a page must be one of 10, 20, 50, 100, 200"),
-        ("before=x", "This link is not a page of this list"),
+        ("size=7", "The number of runs per page must be one of 10, 20, 50, 100, 200"),
+        ("before=x", "This link is not valid, so this is the first page"),
     ],
 )
 def test_a_wrong_filter_has_its_error_and_narrows_nothing(
@@ -218,7 +216,7 @@ def test_pages_follow_each_other_without_gap_and_keep_the_filter(
 def test_an_empty_list_teaches_and_an_empty_search_leads_back(browser: FakeBrowser) -> None:
     for name in HEADINGS:
         text = browser.get(f"/dashboard/{name}").text
-        assert "Nothing here" in text and "stand" in text and 'href="/jobs"' in text
+        assert "No runs" in text and "listed here" in text and 'href="/jobs"' in text
     text = browser.get("/dashboard/failed?text=nowhere").text
     assert "No run matches" in text and 'href="/dashboard/runs?text=nowhere"' in text
 
@@ -252,7 +250,7 @@ def test_a_button_in_a_list_leads_back_to_the_list_as_it_was(browser: FakeBrowse
     assert 'name="back" value="/dashboard/failed?text=421"' in text
     answer = browser.post(f"/runs/{run_id}/requeue", {"back": "/dashboard/failed?text=421"})
     assert (answer.status, answer.location) == (303, "/dashboard/failed?text=421")
-    assert f'href="/runs/{run_id}">Open it</a>' in browser.get(answer.location).text
+    assert f'href="/runs/{run_id}">Open the run</a>' in browser.get(answer.location).text
     for elsewhere in ("https://evil.example", "//evil.example/dashboard/", "/dashboard/\r\nSet-Cookie: a=b"):
         answer = browser.post(f"/runs/{run_id}/delete", {"back": elsewhere})
         assert answer.location in (f"/runs/{run_id}", "/dashboard")

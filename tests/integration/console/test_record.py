@@ -24,9 +24,9 @@ def test_a_record_shows_itself_and_its_history(browser: FakeBrowser, con: Connec
     browser.post(f"/records/{record_id}", GOOD | {"title": "Renamed"})
     page = browser.get(f"/records/{record_id}")
     assert page.status == 200
-    assert '<h1 class="record-words"><bdi>Renamed</bdi></h1>' in page.text
+    assert '<h1 class="record-title"><bdi>Renamed</bdi></h1>' in page.text
     said = visible_text(page)
-    assert "Changed by you (this machine) Title was “ Passport ”, became “ Renamed ”" in said
+    assert "Changed by you (this machine) Title changed from “ Passport ” to “ Renamed ”" in said
     assert "Created by robin" in said
     assert said.index("Changed by") < said.index("Created by")
 
@@ -52,7 +52,7 @@ def test_a_date_that_was_past_when_it_was_set_came_with_the_change(
 
 def test_a_record_whose_date_has_passed_says_who_will_mark_it(browser: FakeBrowser, con: Connection) -> None:
     record_id = make_record(con, "Passport", minutes=-1)
-    assert "Its date has passed. The job record-expiry comes by" in visible_text(
+    assert "Its date has passed. The job record-expiry marks it" in visible_text(
         browser.get(f"/records/{record_id}")
     )
 
@@ -78,7 +78,7 @@ def test_saving_an_untouched_form_changes_nothing(browser: FakeBrowser, con: Con
     record_id, _ = store.create(con, "two\nlines", datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC), "robin")
     before = find_record(con, record_id)
     answer = browser.post(f"/records/{record_id}", form_values(browser.get(f"/records/{record_id}")))
-    assert "Nothing to save" in visible_text(browser.get(answer.location))
+    assert "There were no changes to save." in visible_text(browser.get(answer.location))
     assert find_record(con, record_id) == before
     assert len(store.history(con, record_id)) == 1
 
@@ -101,7 +101,7 @@ def test_two_people_edit_two_fields_of_one_record(browser: FakeBrowser, con: Con
     assert (changed["title"], changed["expiry_date"]) == ("Theirs", "2050-01-01T00:00:00Z")
 
 
-def test_a_wrong_edit_is_told_at_the_field_and_keeps_what_was_typed(
+def test_a_wrong_edit_has_its_error_at_the_field_and_keeps_what_was_typed(
     browser: FakeBrowser, con: Connection
 ) -> None:
     record_id = make_record(con)
@@ -113,7 +113,7 @@ def test_a_wrong_edit_is_told_at_the_field_and_keeps_what_was_typed(
     assert (page.status, field_message(page, "title")) == (422, "Is required.")
     assert field_value(page, "expiry_date") == "2050-01-01T00:00"
     assert field_value(page, "title_was") == "Passport"
-    assert '<h1 class="record-words"><bdi>Passport</bdi></h1>' in page.text
+    assert '<h1 class="record-title"><bdi>Passport</bdi></h1>' in page.text
 
 
 def test_markup_in_a_title_is_text(browser: FakeBrowser, con: Connection) -> None:
@@ -130,17 +130,17 @@ def test_markup_in_a_title_is_text(browser: FakeBrowser, con: Connection) -> Non
 def test_a_record_is_deleted_when_somebody_is_sure(browser: FakeBrowser, con: Connection) -> None:
     record_id = make_record(con)
     asked = browser.post(f"/records/{record_id}/delete")
-    assert (asked.status, f"Delete record {record_id} for good?" in visible_text(asked)) == (200, True)
+    assert (asked.status, f"Delete record {record_id} permanently?" in visible_text(asked)) == (200, True)
     assert find_record(con, record_id)
     answer = browser.post(f"/records/{record_id}/delete", {"sure": "yes"})
     assert (answer.status, answer.location) == (303, "/records")
-    assert f"Record {record_id} deleted." in visible_text(browser.get("/records"))
+    assert f"Record {record_id} was deleted." in visible_text(browser.get("/records"))
     assert find_record(con, record_id) is None
 
 
 def test_the_page_asks_before_it_deletes(browser: FakeBrowser, con: Connection) -> None:
     record_id = make_record(con)
-    assert f'hx-confirm="Delete record {record_id} for good?"' in browser.get(f"/records/{record_id}").text
+    assert f'hx-confirm="Delete record {record_id} permanently?"' in browser.get(f"/records/{record_id}").text
 
 
 def test_deleting_twice_says_that_it_was_gone(browser: FakeBrowser, con: Connection) -> None:
@@ -148,7 +148,7 @@ def test_deleting_twice_says_that_it_was_gone(browser: FakeBrowser, con: Connect
     store.delete(con, record_id, "robin")
     for form in ({"sure": "yes"}, {}):
         assert browser.post(f"/records/{record_id}/delete", form).status == 303
-        assert f"Record {record_id} was gone already." in visible_text(browser.get("/records"))
+        assert f"Record {record_id} had already been deleted." in visible_text(browser.get("/records"))
 
 
 def test_a_deleted_record_says_who_deleted_it(browser: FakeBrowser, con: Connection) -> None:

@@ -15,7 +15,7 @@ def test_a_record_is_created_with_the_viewers_time(browser: FakeBrowser, con: Co
     assert (answer.status, answer.location) == (303, "/records")
     page = browser.get("/records")
     assert "Record created." in visible_text(page)
-    (link,) = re.findall(r'<a href="/records/(\d+)">Look at it</a>', page.text)
+    (link,) = re.findall(r'<a href="/records/(\d+)">Open it</a>', page.text)
     created = find_record(con, int(link))
     assert (created["title"], created["expiry_date"]) == ("Passport", "2099-12-31T11:00:00Z")
 
@@ -39,7 +39,7 @@ def test_without_a_script_the_time_is_utc_and_the_label_says_so(
         ("x" * 501, "Must have at most 500 characters."),
     ],
 )
-def test_a_wrong_title_is_told_at_its_field(
+def test_a_wrong_title_has_its_error_at_the_field(
     browser: FakeBrowser, con: Connection, typed: str, said: str
 ) -> None:
     page = browser.post("/records", GOOD | {"title": typed})
@@ -63,7 +63,9 @@ def test_a_wrong_title_is_told_at_its_field(
         ("2026-12-31T12:00", "Mars", "Must be a date and time such as 2026-12-31T12:00:00Z."),
     ],
 )
-def test_a_wrong_date_is_told_at_its_field(browser: FakeBrowser, typed: str, offset: str, said: str) -> None:
+def test_a_wrong_date_has_its_error_at_the_field(
+    browser: FakeBrowser, typed: str, offset: str, said: str
+) -> None:
     page = browser.post("/records", GOOD | {"expiry_date": typed, "expiry_date_offset": offset})
     assert page.status == 422
     assert field_message(page, "expiry_date") == said

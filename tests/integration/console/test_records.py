@@ -30,7 +30,7 @@ def test_the_list_says_how_each_record_stands(browser: FakeBrowser, con: Connect
     ]
 
 
-def test_times_are_there_for_the_browser_to_word(browser: FakeBrowser, con: Connection) -> None:
+def test_times_are_elements_for_the_browser_to_format(browser: FakeBrowser, con: Connection) -> None:
     store.create(con, "a", datetime(2099, 12, 31, 12, tzinfo=UTC), "robin")
     page = browser.get("/records")
     relative, exact = re.findall(
@@ -93,16 +93,16 @@ def test_a_later_page_leads_back_to_the_start(browser: FakeBrowser, con: Connect
     for number in range(51):
         make_record(con, f"record {number}")
     first = browser.get("/records")
-    assert "Back to the start" not in first.text
+    assert "Back to the first page" not in first.text
     following = re.findall(r'rel="next" href="([^"]+)"', first.text)[0]
-    assert '<a class="button" href="/records">Back to the start</a>' in browser.get(following).text
+    assert '<a class="button" href="/records">Back to the first page</a>' in browser.get(following).text
 
 
 @pytest.mark.parametrize("cursor", ["x", "%00x", "WyJhY3RpdmUiLDEsMl0", "é", "a" * 5000])
-def test_a_page_that_was_never_there_is_refused_in_words(browser: FakeBrowser, cursor: str) -> None:
+def test_an_invalid_page_link_is_refused(browser: FakeBrowser, cursor: str) -> None:
     page = browser.get(f"/records?after={cursor}")
     assert page.status == 422
-    assert "This is no page of this list" in visible_text(page)
+    assert "This link is not a page of this list: start" in visible_text(page)
 
 
 def test_a_page_whose_records_are_gone_leads_back(browser: FakeBrowser, con: Connection) -> None:
@@ -110,7 +110,7 @@ def test_a_page_whose_records_are_gone_leads_back(browser: FakeBrowser, con: Con
         make_record(con, f"record {number}")
     following = re.findall(r'rel="next" href="([^"]+)"', browser.get("/records").text)[0]
     con.query("DELETE FROM record")
-    assert "The list ends here" in visible_text(browser.get(following))
+    assert "End of the list" in visible_text(browser.get(following))
 
 
 def test_an_unchanged_list_is_not_sent_again(browser: FakeBrowser, con: Connection) -> None:

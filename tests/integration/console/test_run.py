@@ -12,8 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.identity import Role
 from slowmatch.jobs import Cancelled, Context, Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.queries import runs
+from slowmatch.jobs.lifecycle import actions
 from tests.integration.console.conftest import FakeBrowser, Page
 from tests.integration.jobs.conftest import Queues, Work
 
@@ -42,7 +41,7 @@ def buttons(page: Page, run_id: str) -> list[str]:
 
 
 def look(browser: FakeBrowser, work: Work) -> Page:
-    return browser.get(f"/runs/{work.run()['id']}")
+    return browser.get(f"/runs/{work.run().id}")
 
 
 def failing(message: str, kind: type[Exception] = RuntimeError) -> Any:
@@ -83,7 +82,7 @@ def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browser: Fake
     run = work.run()
     work.make_due(run.id)
     work.handler = failing("still no disk", Permanent)
-    work.deliver({"run_id": run["id"], "attempt": 2})
+    work.deliver({"run_id": run.id, "attempt": 2})
     page = look(browser, work)
     opened = re.findall(r'<details id="error-(\d+)"( open)?>', page.text)
     assert opened == [("2", " open"), ("1", "")]
@@ -97,8 +96,8 @@ def test_a_run_that_waits_for_its_retry_says_which_and_when(browser: FakeBrowser
     work.tick()
     page = look(browser, work)
     assert re.search(r"Retry attempt 1 of 10, due .* UTC after RuntimeError: no disk", visible_text(page))
-    assert f'datetime="{work.run()["due_at"][:19]}' in page.text
-    assert buttons(page, work.run()["id"]) == ["run-now", "delete"]
+    assert f'datetime="{work.run().due_at.isoformat()[:19]}' in page.text
+    assert buttons(page, work.run().id) == ["run-now", "delete"]
 
 
 def test_progress_is_shown_while_it_runs(browser: FakeBrowser, work: Work) -> None:
@@ -114,11 +113,11 @@ def test_progress_is_shown_while_it_runs(browser: FakeBrowser, work: Work) -> No
     said = visible_text(seen[0])
     assert '<progress max="100" value="42"' in seen[0].text
     assert "42 % 42,000 of 100,000" in said
-    assert "live, follows the end" in said
+    assert "live; it follows the end" in said
     assert "<progress" not in look(browser, work).text
 
 
-def test_a_run_deleted_while_it_works_says_that_its_handler_is_told_at_the_next_checkpoint(
+def test_a_run_deleted_while_processing_says_that_its_handler_stops_at_the_next_checkpoint(
     browser: FakeBrowser, work: Work
 ) -> None:
     stopped = []
@@ -133,16 +132,16 @@ def test_a_run_deleted_while_it_works_says_that_its_handler_is_told_at_the_next_
     work.tick()
     assert stopped[0].status == 303
     page = look(browser, work)
-    assert "is deleted. Its handler is told at its next checkpoint." in visible_text(page)
-    assert "Deleted while it worked." in visible_text(page)
-    assert work.events(work.run()["id"])[-1] == ["processing", "deleted", "delete", "you (this machine)"]
+    assert "was deleted. Its handler stops at its next checkpoint." in visible_text(page)
+    assert "Deleted while it was being processed." in visible_text(page)
+    assert work.events(work.run().id)[-1] == ["processing", "deleted", "delete", "you (this machine)"]
 
 
 def test_a_worker_that_is_over_its_time_is_pointed_out(browser: FakeBrowser, work: Work) -> None:
     work.be_killed()
-    assert "takes it for lost" not in visible_text(look(browser, work))
-    work.end_lease(work.run()["id"])
-    assert "takes it for lost" in visible_text(look(browser, work))
+    assert "the worker has probably died" not in visible_text(look(browser, work))
+    work.end_lease(work.run().id)
+    assert "the worker has probably died" in visible_text(look(browser, work))
 
 
 @pytest.mark.parametrize(
@@ -187,10 +186,10 @@ def in_state(work: Work, state: str) -> str:
 @pytest.mark.parametrize(
     ("state", "action", "role", "becomes", "told"),
     [
-        ("failed", "requeue", Role.OPERATOR, "enqueued", "is queued again."),
+        ("failed", "requeue", Role.OPERATOR, "enqueued", "was requeued."),
         ("scheduled", "run-now", Role.OPERATOR, "enqueued", "starts now."),
-        ("enqueued", "delete", Role.ADMIN, "deleted", "is deleted."),
-        ("failed", "delete", Role.ADMIN, "deleted", "is deleted."),
+        ("enqueued", "delete", Role.ADMIN, "deleted", "was deleted."),
+        ("failed", "delete", Role.ADMIN, "deleted", "was deleted."),
     ],
 )
 def test_an_action_is_done_said_and_noted_with_the_person(
@@ -202,7 +201,7 @@ def test_an_action_is_done_said_and_noted_with_the_person(
     assert (answer.status, answer.location) == (303, f"/runs/{run_id}")
     page = browser.get(answer.location)
     assert f"of record-expiry {told}" in visible_text(page)
-    assert work.run()["state"] == becomes
+    assert work.run().state == becomes
     assert work.events(run_id)[-1] == [state, becomes, action, "kim@example.com"]
 
 
@@ -212,12 +211,12 @@ def test_an_action_is_done_said_and_noted_with_the_person(
         (
             "succeeded",
             "run-now",
-            "Nothing was done: the run is succeeded by now, and run now is for runs that are scheduled.",
+            "Nothing was done: the run is now succeeded, and this action needs a run that is scheduled.",
         ),
         (
             "enqueued",
             "requeue",
-            "Nothing was done: the run is enqueued by now, and requeue is for runs that are succeeded or failed"
+            "Nothing was done: the run is now enqueued, and this action needs a run that is succeeded or failed"
             " or deleted.",
         ),
     ],
@@ -247,9 +246,9 @@ def test_an_action_above_ones_role_is_refused(
 
 def test_a_wrong_or_unknown_run_is_a_page_that_says_so(browser: FakeBrowser) -> None:
     for address, said in (
-        ("/runs/nonsense", "is not the identifier of a run"),
+        ("/runs/nonsense", "is not the id of a run"),
         (f"/runs/{UNKNOWN}", f"There is no run {UNKNOWN}"),
-        ("/runs/%3Cscript%3E", "is not the identifier of a run"),
+        ("/runs/%3Cscript%3E", "is not the id of a run"),
     ):
         page = browser.get(address)
         assert (page.status, said in visible_text(page)) == (404, True)
@@ -294,7 +293,7 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browser: FakeBrowser, wo
 
     work.handler = handler
     work.tick()
-    run_id = work.run()["id"]
+    run_id = work.run().id
     page, whole = browser.get(f"/runs/{run_id}"), browser.get(f"/runs/{run_id}?log=all")
     more = re.search(rf'<a href="/runs/{run_id}\?log=all">(\d+) earlier lines</a>', page.text)
     assert more is not None
@@ -315,9 +314,9 @@ def test_the_whole_log_is_a_thousand_lines_and_says_how_many_it_leaves_out(
         SELECT id, 1, created_at, 'INFO', 'line ' || number FROM job_run, generate_series(1, 1230) AS number
         """
     )
-    page = browser.get(f"/runs/{work.run()['id']}?log=all")
+    page = browser.get(f"/runs/{work.run().id}?log=all")
     assert page.text.count('id="line-') == 1000
-    assert "230 earlier lines are left out" in page.text
+    assert "230 earlier lines are not shown" in page.text
 
 
 def test_what_has_not_changed_costs_a_304(browser: FakeBrowser, work: Work) -> None:

@@ -20,8 +20,6 @@ from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.identity import Identity, Role
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import messages
-from slowmatch.notifications import queue as deliveries
 from tests.conftest import STACK, request_context
 from tests.integration.fuzzing.entry_points import (
     JOB_HANDLERS,
@@ -173,11 +171,9 @@ def fuzzing(con: Connection, lambda_context: Any, number: int) -> Iterator[Fuzze
     """A fuzzer with all queues that the functions need, and no mail server."""
     for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify"):
         boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
-    for client in (messages.sqs, deliveries.sqs):
-        client.cache_clear()
+    sqs.client.cache_clear()
     yield Fuzzer(con, lambda_context, number)
-    for client in (messages.sqs, deliveries.sqs):
-        client.cache_clear()
+    sqs.client.cache_clear()
 
 
 def _or_broken(token: str) -> SearchStrategy[str]:
@@ -200,7 +196,7 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 
 def _pages() -> list[dict[str, Any]]:
     """Requests for pages and forms of the console, each with a flash message."""
-    cookie = [flash.cookie("done", "/records", "look").partition(";")[0]]
+    cookie = [flash.set_cookie(flash.FlashMessage("done", "/records", "look")).partition(";")[0]]
     paths = [
         "/records",
         "/jobs",

@@ -1,4 +1,4 @@
-// A form that was refused comes back with its first error in focus.
+// Focuses the first invalid field of a refused form.
 (() => {
   document.addEventListener("htmx:afterSettle", () => document.querySelector("[aria-invalid='true']")?.focus());
 })();

@@ -1,12 +1,12 @@
-// Quick picks for a date: <span data-picks="id of the input"><button data-pick="days:30">.
+// Shortcuts for a date: <span data-picks="id of the input"><button data-pick="days:30">.
 (() => {
-  const HOUR = 3600000;
+  const HOUR_MS = 3600000;
 
   function pick(button) {
     const input = document.getElementById(button.closest("[data-picks]").dataset.picks);
     const at = input.form.elements[`${input.name}_at`];
     const [unit, number] = button.dataset.pick.split(":");
-    const moment = new Date(Date.now() + (unit === "hours" ? number * HOUR : 0));
+    const moment = new Date(Date.now() + (unit === "hours" ? number * HOUR_MS : 0));
     moment.setSeconds(0, 0);
     if (unit === "days") moment.setDate(moment.getDate() + Number(number));
     const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
@@ -16,10 +16,10 @@
     input.focus();
   }
 
-  const wrong = () => document.querySelector(".record-fields [aria-invalid]");
+  const firstInvalid = () => document.querySelector(".record-fields [aria-invalid]");
 
-  // Without this script they would do nothing, so they come hidden.
-  function offer() {
+  // They are hidden until this script runs, since they need it.
+  function showPicks() {
     document.querySelectorAll("[data-picks]").forEach((picks) => { picks.hidden = false; });
   }
 
@@ -28,8 +28,8 @@
     if (button) pick(button);
   });
   document.addEventListener("toggle", ({ target }) => {
-    if (target.id === "new" && target.open) (wrong() ?? target.querySelector("input")).focus();
+    if (target.id === "new" && target.open) (firstInvalid() ?? target.querySelector("input")).focus();
   }, true);
-  document.addEventListener("DOMContentLoaded", offer);
-  document.addEventListener("htmx:afterSettle", () => { offer(); wrong()?.focus(); });
+  document.addEventListener("DOMContentLoaded", showPicks);
+  document.addEventListener("htmx:afterSettle", () => { showPicks(); firstInvalid()?.focus(); });
 })();

@@ -1,6 +1,6 @@
-// The run's log: times in the viewer's zone, and the end in view unless the reader has scrolled up.
+// The log of a run: times in the viewer's zone, and scrolled to the end unless somebody scrolled up.
 (() => {
-  const NEAR = 24;
+  const NEAR_END_PX = 24;
   const clock = new Intl.DateTimeFormat("en-GB", {
     hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
   });
@@ -29,7 +29,7 @@
 
   document.addEventListener("scroll", ({ target }) => {
     if (target instanceof Element && target.matches("[data-follow]")) {
-      following = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR;
+      following = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_END_PX;
     }
   }, true);
   document.addEventListener("live:morphed", show);

@@ -1,4 +1,4 @@
-// On a phone the sidebar is a strip that scrolls: bring the present page into sight.
+// On a phone the sidebar is a strip that scrolls: center the current page in it.
 (() => {
   function center() {
     const sidebar = document.querySelector(".sidebar");
