@@ -1,4 +1,4 @@
-"""The Chromium of this machine, as tests and screenshots drive it."""
+"""Finds and starts the Chromium of this machine, for tests and screenshots."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A real browser and the running stack, started once; a tab of its own for each test."""
+"""A Chromium and a running stack, started once, and a tab for each test."""
 
 import os
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from local.environment import Folders, Ports
 from local.seed import records
 from tests.browser import chromium
-from tests.browser.past import Past
-from tests.browser.tabs import DEADLINE_MS, Tabs, complaining
+from tests.browser.run_factory import RunFactory
+from tests.browser.tabs import DEADLINE_MS, Tabs, assert_no_complaints
 from tests.stack_process import Stack, running
 
 LINES = (("INFO", "12 records are to go"), ("WARNING", "one of them is locked"))
@@ -34,40 +34,40 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Signs everybody on this machine in as admin."""
+    """A stack that signs in everybody on this machine as an admin."""
     with running(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 
 
 @pytest.fixture(scope="package")
-def past(stack: Stack) -> Iterator[Past]:
-    """Puts runs into the database as if they had come about before."""
+def run_factory(stack: Stack) -> Iterator[RunFactory]:
+    """Makes runs in the database of the stack."""
     with records.connect(Ports(stack.port), Folders(stack.data)) as con:
-        yield Past(con)
+        yield RunFactory(con)
 
 
 @pytest.fixture(scope="package")
-def furnished(stack: Stack, past: Past) -> dict[str, Any]:
-    """Something of everything; the id of one record, and of one run in each state."""
+def sample_data(stack: Stack, run_factory: RunFactory) -> dict[str, Any]:
+    """Records and runs in every state; the ids of a record and of a run in each state."""
     for number in range(30):
         stack.add_record(f"Contract no. {number}", timedelta(days=number * 3 - 10))
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
     record = stack.add_record("Certificate of a very long name " * 6, timedelta(hours=5))
     return {"record": record["id"]} | {
-        state: past.run(state, retries=2, lines=LINES, progress={"done": 3, "total": 9}, by="Ada")
+        state: run_factory.make(state, retries=2, lines=LINES, progress={"done": 3, "total": 9}, by="Ada")
         for state in ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted")
     }
 
 
 @pytest.fixture(scope="package")
 def usual() -> dict[str, BrowserContext]:
-    """The context of usual tabs, by the address of their stack."""
+    """The browser context that ordinary tabs share, by the address of their stack."""
     return {}
 
 
 @pytest.fixture
 def tabs(browser: Browser, stack: Stack, usual: dict[str, BrowserContext]) -> Iterator[Tabs]:
-    with complaining(Tabs(browser, stack.address, usual)) as tabs:
+    with assert_no_complaints(Tabs(browser, stack.address, usual)) as tabs:
         yield tabs
 
 
@@ -78,7 +78,7 @@ def page(tabs: Tabs) -> Page:
 
 @pytest.fixture
 def mailbox(stack: Stack) -> Iterator[Any]:
-    """Sets how the mail server answers; in order again at the end."""
+    """Sets how the mail server answers, and resets it at the end."""
 
     def mode(name: str) -> None:
         assert stack.call("PUT", "/outbox/mode", {"mode": name})[0] < 300

@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the console for the documents, from a stack of its own after a busy month."""
+"""`make screenshots`: screenshots of the console for the docs, from a separate stack after a busy month."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from local.environment import Folders, Ports
 from local.seed import records
 from tests.browser import chromium
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, Tabs
 from tests.stack_process import ROOT, Stack, running
 
@@ -29,7 +29,7 @@ LOG = (
 
 @dataclass(frozen=True)
 class Shot:
-    """`path` may name a run of `furnish`."""
+    """A screenshot. `path` may contain the name of a run from `make_data`."""
 
     name: str
     path: str
@@ -58,27 +58,27 @@ def main() -> int:
         running(Path(folder)) as stack,
         chromium.launched(path) as browser,
     ):
-        runs = furnish(stack)
+        runs = make_data(stack)
         for shot in SHOTS:
             take(browser, stack, shot, runs)
     return 0
 
 
-def furnish(stack: Stack) -> dict[str, str]:
-    """A busy month, and something that happens now; ids of runs by name."""
+def make_data(stack: Stack) -> dict[str, str]:
+    """Seed a busy month and start some runs now. Returns ids of runs by name."""
     rows = ["--rows", str(ROWS), "--runs", str(RUNS)]
     where = ["--port", str(stack.port), "--data", str(stack.data)]
     subprocess.run([sys.executable, "-m", "local", "seed", *where, *rows], cwd=ROOT, check=True)
     stack.add_record("Insurance of the van", timedelta(hours=3))
     stack.add_record("Certificate of status.example.com", timedelta(hours=20))
     with records.connect(Ports(stack.port), Folders(stack.data)) as con:
-        past = Past(con)
+        run_factory = RunFactory(con)
         error = "Unavailable: the server closed the connection unexpectedly"
         given = {"job": "db-cleanup", "error": error, "by": "ada@example.com", "lines": LOG}
-        failed = past.run(
+        failed = run_factory.make(
             "failed", retries=2, ago=timedelta(minutes=4), payload={"older_than_days": 30}, **given
         )
-        past.run(
+        run_factory.make(
             "processing", job="record-expiry", ago=timedelta(seconds=40), progress={"done": 61, "total": 96}
         )
     stack.dispatch()

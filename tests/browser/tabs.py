@@ -1,4 +1,4 @@
-"""Tabs of the browser that complain: about errors in the console, in scripts, and about what the policy forbids."""
+"""Browser tabs that collect errors: of the browser's console, of scripts and of the content security policy."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ PHONE: ViewportSize = {"width": 360, "height": 740}
 
 @dataclass
 class Tabs:
-    """Opens tabs at `address`, and knows what went wrong in them.
+    """Opens tabs at `address` and collects what goes wrong in them.
 
-    Usual tabs share the context in `usual` of their address, for the sake of its cache; its cookies go at the end.
+    Ordinary tabs share the context of their address in `usual`, with its cache; its cookies are cleared at the end.
     """
 
     browser: Browser
@@ -28,7 +28,7 @@ class Tabs:
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str = "", *, own: bool = False, **options: Any) -> Page:
-        """A tab at `path`. With `own` or `options`, those of playwright's new_context, it shares nothing."""
+        """Open a tab at `path`. With `own`, or `options` for playwright's new_context, it shares no context."""
         page = (self._private(**options) if own or options else self._shared()).new_page()
         page.on("console", self._note_console)
         page.on("pageerror", self._note_error)
@@ -37,11 +37,11 @@ class Tabs:
         return page
 
     def expect(self, *patterns: str) -> None:
-        """Complaints that match one of these are what the test is about."""
+        """Ignore complaints that match one of these patterns: the test provokes them."""
         self.expected += patterns
 
     def close(self) -> list[str]:
-        """Close all tabs, forget all cookies; the complaints that nobody expected."""
+        """Close all tabs, clear all cookies, and return the unexpected complaints."""
         for each in self.own:
             each.close()
         if self.address in self.usual:
@@ -74,8 +74,8 @@ class Tabs:
 
 
 @contextmanager
-def complaining(tabs: Tabs) -> Iterator[Tabs]:
-    """Fails at the end when something went wrong that nobody expected."""
+def assert_no_complaints(tabs: Tabs) -> Iterator[Tabs]:
+    """Assert at the end that nothing unexpected went wrong."""
     yield tabs
     complaints = tabs.close()
     assert complaints == [], "\n".join(complaints)

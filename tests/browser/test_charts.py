@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, Tabs
 from tests.stack_process import Stack, until
 
@@ -42,11 +42,11 @@ def drawn(pixels: int) -> bool:
     return pixels > 0
 
 
-def count(past: Past, run_id: str | None = None, **figures: int) -> None:
+def count(run_factory: RunFactory, run_id: str | None = None, **figures: int) -> None:
     """Figures of an hour that is over in every time span drawn by hours, as the dispatcher would have counted them."""
     given = {"succeeded": 0, "failed": 0, "deleted": 0} | figures
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=7)
-    past.con.run(
+    run_factory.con.run(
         """
         INSERT INTO job_hour (job, hour, succeeded, failed, deleted, p50_ms, p95_ms)
         VALUES ('daily-summary', :hour, :succeeded, :failed, :deleted, 840, 3200)
@@ -58,7 +58,7 @@ def count(past: Past, run_id: str | None = None, **figures: int) -> None:
         **given,
     )
     if run_id:
-        past.con.run(
+        run_factory.con.run(
             """
             INSERT INTO job_hour_error (job, hour, error_type, count, last_run_id, last_at)
             VALUES ('daily-summary', :hour, 'Unheard', 4, CAST(:run_id AS uuid), :hour)
@@ -68,36 +68,36 @@ def count(past: Past, run_id: str | None = None, **figures: int) -> None:
         )
 
 
-def test_a_run_that_ends_while_one_looks_shows_in_real_time(page: Page, stack: Stack) -> None:
+def test_a_run_that_ends_appears_in_real_time(page: Page, stack: Stack) -> None:
     page.goto("/dashboard")
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
-    expect(page.locator("#realtime-essence")).to_contain_text(re.compile(r"Last 60 seconds: \d+ succeeded"))
+    expect(page.locator("#realtime-summary")).to_contain_text(re.compile(r"Last 60 seconds: \d+ succeeded"))
     until(lambda: painted(page, "realtime", "succeeded"), drawn)
 
 
-def test_a_chart_is_an_image_that_says_in_words_what_it_shows(page: Page, past: Past) -> None:
-    count(past, succeeded=5)
+def test_a_chart_is_an_image_with_a_description(page: Page, run_factory: RunFactory) -> None:
+    count(run_factory, succeeded=5)
     page.goto("/dashboard")
     name = re.compile(r"History 24 hours: \d+ succeeded, \d+ failed, \d+ deleted")
     expect(page.get_by_role("img", name=name)).to_be_visible()
 
 
 def test_the_table_behind_a_chart_opens_by_keyboard_and_stays_open_while_the_page_refreshes(
-    page: Page, past: Past
+    page: Page, run_factory: RunFactory
 ) -> None:
     page.goto("/dashboard")
     page.locator("#history summary").focus()
     page.keyboard.press("Enter")
     table = page.get_by_role("region", name="History, as a table")
     expect(table.get_by_role("row")).to_have_count(25)
-    before = page.locator("#history-essence").inner_text()
-    count(past, deleted=2)
-    expect(page.locator("#history-essence")).not_to_have_text(before)
+    before = page.locator("#history-summary").inner_text()
+    count(run_factory, deleted=2)
+    expect(page.locator("#history-summary")).not_to_have_text(before)
     expect(table).to_be_visible()
 
 
-def test_a_bar_says_its_figures_when_pointed_at(page: Page, past: Past) -> None:
-    count(past, succeeded=5)
+def test_a_bar_says_its_figures_when_pointed_at(page: Page, run_factory: RunFactory) -> None:
+    count(run_factory, succeeded=5)
     page.goto("/dashboard")
     plot = page.locator("#history .u-over")
     expect(page.locator("#history .span")).to_have_text("Runs in each hour")
@@ -106,24 +106,26 @@ def test_a_bar_says_its_figures_when_pointed_at(page: Page, past: Past) -> None:
     expect(page.locator("#history [data-of=succeeded]")).to_have_text(re.compile(r"\d+"))
 
 
-def test_hours_before_the_first_count_are_marked_and_so_is_the_present_one(page: Page, past: Past) -> None:
-    count(past, succeeded=5)
+def test_hours_before_the_first_count_are_marked_and_so_is_the_present_one(
+    page: Page, run_factory: RunFactory
+) -> None:
+    count(run_factory, succeeded=5)
     page.goto("/dashboard?window=30d")
     key = page.locator("#history .key")
     expect(key).to_contain_text("not collected")
     expect(key).to_contain_text("still counting")
 
 
-def test_a_chart_is_drawn_again_when_the_theme_changes(page: Page, past: Past) -> None:
-    count(past, succeeded=5)
+def test_a_chart_is_drawn_again_when_the_theme_changes(page: Page, run_factory: RunFactory) -> None:
+    count(run_factory, succeeded=5)
     page.goto("/dashboard")
     until(lambda: painted(page, "history", "succeeded"), drawn)
     page.emulate_media(color_scheme="dark")
     until(lambda: painted(page, "history", "succeeded"), drawn)
 
 
-def test_a_chart_fits_its_page_after_the_window_has_changed(page: Page, past: Past) -> None:
-    count(past, succeeded=5)
+def test_a_chart_fits_its_page_after_the_window_has_changed(page: Page, run_factory: RunFactory) -> None:
+    count(run_factory, succeeded=5)
     page.goto("/dashboard")
     until(lambda: painted(page, "history", "succeeded"), drawn)
     page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
@@ -131,17 +133,17 @@ def test_a_chart_fits_its_page_after_the_window_has_changed(page: Page, past: Pa
     assert painted(page, "history", "succeeded") > 0
 
 
-def test_the_time_span_changes_in_place(page: Page, past: Past) -> None:
-    count(past, succeeded=5)
+def test_the_time_span_changes_in_place(page: Page, run_factory: RunFactory) -> None:
+    count(run_factory, succeeded=5)
     page.goto("/dashboard")
     page.get_by_role("link", name="7 days").click()
-    expect(page.locator("#history-essence")).to_contain_text("7 days: ")
+    expect(page.locator("#history-summary")).to_contain_text("7 days: ")
     until(lambda: painted(page, "history", "succeeded"), drawn)
     assert page.evaluate("document.querySelectorAll('.uplot').length") == 2
 
 
-def test_a_time_of_day_is_the_viewer_s(tabs: Tabs, past: Past) -> None:
-    count(past, succeeded=5)
+def test_a_time_of_day_is_the_viewer_s(tabs: Tabs, run_factory: RunFactory) -> None:
+    count(run_factory, succeeded=5)
     offsets = {"Asia/Kolkata": "30", "UTC": "00"}
     for zone, minutes in offsets.items():
         page = tabs.open("/dashboard", timezone_id=zone)
@@ -150,9 +152,11 @@ def test_a_time_of_day_is_the_viewer_s(tabs: Tabs, past: Past) -> None:
         expect(page.locator("#history .span")).to_have_text(re.compile(rf":{minutes} to \d\d:{minutes}"))
 
 
-def test_analytics_shows_how_long_each_job_took_and_why_attempts_failed(page: Page, past: Past) -> None:
-    run_id = past.run("failed", job="daily-summary", error="Unheard: of")
-    count(past, run_id, failed=1)
+def test_analytics_shows_how_long_each_job_took_and_why_attempts_failed(
+    page: Page, run_factory: RunFactory
+) -> None:
+    run_id = run_factory.make("failed", job="daily-summary", error="Unheard: of")
+    count(run_factory, run_id, failed=1)
     page.goto("/dashboard/analytics")
     expect(
         page.get_by_role("img", name=re.compile(r"daily-summary p50 [\d.]+ m?s, p95 [\d.]+ m?s"))

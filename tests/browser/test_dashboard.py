@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.stack_process import Stack
 
 ME = "you (this machine)"
@@ -22,33 +22,33 @@ def test_the_old_addresses_lead_to_the_dashboard(page: Page) -> None:
         expect(page).to_have_url(re.compile("/dashboard$"))
 
 
-def test_the_first_screen_says_whether_anything_is_wrong(page: Page, past: Past) -> None:
-    past.run("failed", error="MailError: seen first")
+def test_the_first_screen_says_whether_anything_is_wrong(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make("failed", error="MailError: seen first")
     page.goto("/dashboard")
-    verdict = page.get_by_role("region", name="Is anything wrong?")
+    verdict = page.get_by_role("region", name="Warnings")
     expect(verdict).to_contain_text(re.compile(r"\d+ runs? failed in the last 24 hours\."))
     for label in ("Failed, 24 h", "Retrying", "Missed, 24 h", "Oldest waiting", "Dead letters", "Dispatcher"):
         expect(box(page, label)).to_be_visible()
     expect(box(page, "Dead letters")).to_contain_text("0")
-    verdict.get_by_role("link", name="See why").click()
+    verdict.get_by_role("link", name="See the errors").click()
     expect(page).to_have_url(re.compile("/dashboard/failed$"))
     expect(page.locator("#runs")).to_contain_text("seen first")
 
 
-def test_the_rail_leads_to_every_page_and_counts(page: Page, past: Past) -> None:
-    past.run("failed")
+def test_the_sidebar_leads_to_every_page_and_counts(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make("failed")
     page.goto("/dashboard")
-    rail = page.get_by_role("navigation", name="Dashboard")
-    names = rail.get_by_role("link").all_inner_texts()
+    sidebar = page.get_by_role("navigation", name="Dashboard")
+    names = sidebar.get_by_role("link").all_inner_texts()
     assert [name.split("\n")[0].strip() for name in names] == [
         "Overview",
         *("Enqueued", "Scheduled", "Processing", "Succeeded", "Failed", "Deleted", "Retries", "All runs"),
         *("Recurring", "Workers", "Analytics", "Activity"),
     ]
-    expect(rail.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
+    expect(sidebar.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
     for name in ("Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
-        rail.get_by_role("link", name=name).click()
-        expect(rail.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
+        sidebar.get_by_role("link", name=name).click()
+        expect(sidebar.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
 
 
@@ -64,9 +64,9 @@ def test_the_real_time_graph_shows_what_just_ended(page: Page, stack: Stack) -> 
 
 @pytest.mark.parametrize("window", ["24 hours", "7 days", "30 days"])
 def test_the_history_covers_a_day_a_week_and_a_month(
-    page: Page, stack: Stack, past: Past, window: str
+    page: Page, stack: Stack, run_factory: RunFactory, window: str
 ) -> None:
-    past.run("succeeded", ago=timedelta(minutes=2))
+    run_factory.make("succeeded", ago=timedelta(minutes=2))
     stack.dispatch()
     page.goto("/dashboard")
     page.get_by_role("navigation", name="Time span").get_by_role("link", name=window).click()
@@ -89,7 +89,7 @@ def test_the_queues_show_what_waits_and_what_is_dead(page: Page) -> None:
     expect(queue.get_by_role("cell").nth(4)).to_have_text("0")
 
 
-def test_recurring_jobs_show_cron_in_words_next_and_last(page: Page, stack: Stack) -> None:
+def test_recurring_jobs_show_schedule_next_and_last_run(page: Page, stack: Stack) -> None:
     run_id = stack.wait(stack.trigger("record-expiry")["id"], "succeeded")["id"]
     stack.dispatch()
     page.goto("/dashboard/recurring")
@@ -106,36 +106,36 @@ def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) ->
     page.goto("/dashboard/recurring")
     job = page.locator("#job-db-cleanup")
     job.get_by_text("Pause", exact=True).click()
-    job.get_by_label("Why").fill("an audit")
+    job.get_by_label("Reason").fill("an audit")
     job.get_by_role("button", name="Pause db-cleanup").click()
     expect(page.get_by_role("status")).to_contain_text("is paused")
     page.goto("/dashboard/recurring")
     expect(job).to_contain_text(f"by {ME}: an audit")
     job.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("status")).to_contain_text("goes on")
+    expect(page.get_by_role("status")).to_contain_text("was resumed")
 
 
-def test_a_missed_tick_is_reported_and_never_caught_up(page: Page, past: Past) -> None:
-    past.missed("db-cleanup", timedelta(hours=3))
+def test_a_missed_run_is_reported_and_never_started_later(page: Page, run_factory: RunFactory) -> None:
+    run_factory.add_missed_occurrence("db-cleanup", timedelta(hours=3))
     page.goto("/dashboard")
-    expect(page.get_by_role("region", name="Is anything wrong?")).to_contain_text(
-        "1 scheduled run was missed"
-    )
+    expect(page.get_by_role("region", name="Warnings")).to_contain_text("1 scheduled run was missed")
     expect(box(page, "Missed, 24 h")).to_contain_text("1")
     page.goto("/dashboard/recurring")
     expect(page.locator("#job-db-cleanup")).to_contain_text("1 missed")
 
 
-def test_a_tick_that_met_a_running_run_is_kept_with_the_reason(page: Page, past: Past) -> None:
-    run_id = past.skipped("record-expiry", "skipped: another run is processing")
+def test_a_skipped_scheduled_run_is_listed_with_the_reason(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make_skipped("record-expiry", "skipped: another run is processing")
     page.goto("/dashboard/deleted")
     page.locator(f"#run-{run_id}").get_by_role("link").first.click()
     expect(page.locator(".history")).to_contain_text("skipped: another run is processing")
 
 
-def test_workers_show_what_each_is_doing_and_the_clocks(page: Page, stack: Stack, past: Past) -> None:
+def test_workers_show_what_each_is_doing_and_the_clocks(
+    page: Page, stack: Stack, run_factory: RunFactory
+) -> None:
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
-    run_id = past.run("processing", ago=timedelta(minutes=1))
+    run_id = run_factory.make("processing", ago=timedelta(minutes=1))
     stack.dispatch()
     page.goto("/dashboard/workers")
     table = page.get_by_role("table").filter(has_text="Last seen")
@@ -145,15 +145,17 @@ def test_workers_show_what_each_is_doing_and_the_clocks(page: Page, stack: Stack
     expect(page.get_by_text(re.compile(r"^[+-]\d\.\d s$"))).to_be_visible()
 
 
-def test_work_that_nobody_claims_is_said_in_minutes(page: Page, past: Past) -> None:
-    with past.silence(timedelta(minutes=17)):
+def test_work_that_nobody_claims_is_said_in_minutes(page: Page, run_factory: RunFactory) -> None:
+    with run_factory.no_claims_for(timedelta(minutes=17)):
         page.goto("/dashboard/workers")
         expect(page.get_by_text("No worker has claimed a run, although runs are waiting.")).to_be_visible()
 
 
-def test_analytics_show_runs_durations_reasons_and_records(page: Page, stack: Stack, past: Past) -> None:
-    run_id = past.run("failed", job="daily-summary", error="QuotaError: too many mails")
-    past.run("succeeded", job="record-expiry")
+def test_analytics_show_runs_durations_errors_and_records(
+    page: Page, stack: Stack, run_factory: RunFactory
+) -> None:
+    run_id = run_factory.make("failed", job="daily-summary", error="QuotaError: too many mails")
+    run_factory.make("succeeded", job="record-expiry")
     stack.add_record("Counted", timedelta(days=1))
     stack.dispatch()
     page.goto("/dashboard/analytics")
@@ -197,4 +199,4 @@ def test_the_foot_says_which_database_answered_and_how_its_clock_goes(page: Page
     foot = page.get_by_role("contentinfo")
     expect(foot).to_contain_text(re.compile(r"PostgreSQL 1\d"))
     expect(foot).to_contain_text(re.compile(r"Database clock [+-]\d+\.\d+ s"))
-    expect(foot).to_contain_text(re.compile(r"Made in \d+ ms"))
+    expect(foot).to_contain_text(re.compile(r"Rendered in \d+ ms"))

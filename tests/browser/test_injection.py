@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.stack_process import Stack
 
@@ -31,8 +31,8 @@ def test_a_title_is_text_everywhere(page: Page, stack: Stack) -> None:
     harmless(page)
 
 
-def test_an_error_message_and_a_payload_are_text_everywhere(page: Page, past: Past) -> None:
-    run_id = past.run(
+def test_an_error_message_and_a_payload_are_text_everywhere(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make(
         "failed",
         job="daily-summary",
         error=f"EvilError: {EVIL}",
@@ -64,9 +64,9 @@ def test_a_note_is_text_everywhere(page: Page, stack: Stack) -> None:
         stack.call("POST", "/api/jobs/db-cleanup/resume", {})
 
 
-def test_what_comes_by_a_refresh_is_text_too(page: Page, past: Past) -> None:
+def test_what_comes_by_a_refresh_is_text_too(page: Page, run_factory: RunFactory) -> None:
     page.goto("/dashboard/failed?text=RefreshError")
-    past.run("failed", error=f"RefreshError: {EVIL}")
+    run_factory.make("failed", error=f"RefreshError: {EVIL}")
     expect(page.locator("#runs tr")).to_have_count(1)
     harmless(page)
 
@@ -79,10 +79,10 @@ def test_what_stands_in_the_address_is_text(tabs: Tabs, path: str) -> None:
     assert page.evaluate("[window.pwned, document.querySelectorAll('#bold').length]") == [None, 0]
 
 
-def test_a_notice_that_somebody_else_wrote_is_text_and_leads_nowhere_else(tabs: Tabs, stack: Stack) -> None:
+def test_a_forged_flash_message_is_text_and_leads_nowhere_else(tabs: Tabs, stack: Stack) -> None:
     notices: list[dict[str, Any]] = [{"name": "notice", "value": "bm90IEpTT04=", "url": stack.address}]
     page = tabs.open()
     page.context.add_cookies(notices)  # type: ignore[arg-type]
     page.goto("/records")
     expect(page.get_by_role("heading", level=1)).to_have_text("Records")
-    expect(page.locator(".notice")).to_have_count(0)
+    expect(page.locator(".flash")).to_have_count(0)

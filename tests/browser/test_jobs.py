@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.stack_process import Stack
 
@@ -27,16 +27,18 @@ def unpaused(stack: Stack) -> Iterator[None]:
 
 
 def test_a_card_says_what_a_job_does_when_it_is_due_and_how_it_went(
-    page: Page, stack: Stack, past: Past
+    page: Page, stack: Stack, run_factory: RunFactory
 ) -> None:
-    past.runs([{"state": "succeeded", "job": "record-expiry", "ago": timedelta(hours=n)} for n in (1, 2, 3)])
+    run_factory.make_many(
+        [{"state": "succeeded", "job": "record-expiry", "ago": timedelta(hours=n)} for n in (1, 2, 3)]
+    )
     stack.dispatch()
     page.goto("/jobs")
     shown = card(page, "record-expiry")
     expect(shown).to_contain_text("Marks the records whose expiry date has passed.")
     expect(shown).to_contain_text(re.compile("every hour", re.IGNORECASE))
     expect(shown.locator("code")).to_have_text("cron(0 * * * ? *)")
-    expect(shown.get_by_role("list", name="Next firings").get_by_role("listitem")).to_have_count(5)
+    expect(shown.get_by_role("list", name="Next scheduled times").get_by_role("listitem")).to_have_count(5)
     expect(shown.get_by_text("succeeded", exact=True).first).to_be_visible()
     expect(shown.get_by_text(re.compile(r"took \d"))).to_be_visible()
     expect(shown.get_by_text(re.compile(r"^\d+\.\d %$"))).to_be_visible()
@@ -91,7 +93,7 @@ def test_a_run_for_later_waits_in_scheduled_until_somebody_starts_it(page: Page)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("starts at 2027-06-01 08:00 (UTC+02:00).")
     page.get_by_role("link", name="Watch it").click()
-    expect(page.get_by_text("Starts in")).to_be_visible()
+    expect(page.get_by_text("Due in")).to_be_visible()
     run_id = page.url.rpartition("/")[2]
     page.goto("/dashboard/scheduled?job=db-cleanup")
     expect(page.locator(f"#run-{run_id}")).to_be_visible()
@@ -105,26 +107,26 @@ def test_a_pause_says_who_when_and_why_until_somebody_resumes(page: Page) -> Non
     page.goto("/jobs")
     shown = card(page, "daily-summary")
     shown.get_by_text("Pause the schedule").click()
-    shown.get_by_label("Why").fill("the mail server moves")
+    shown.get_by_label("Reason").fill("the mail server moves")
     shown.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("The schedule of daily-summary is paused.")
     expect(shown.get_by_text("Paused", exact=True)).to_be_visible()
     expect(shown).to_contain_text(f"by {ME}")
     expect(shown.get_by_text("the mail server moves")).to_be_visible()
     page.goto("/dashboard")
-    expect(page.get_by_text(f"is paused by {ME}")).to_contain_text("the mail server moves")
+    expect(page.get_by_text(f"was paused by {ME}")).to_contain_text("the mail server moves")
     page.goto("/jobs/daily-summary")
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("status")).to_contain_text("The schedule of daily-summary goes on.")
+    expect(page.get_by_role("status")).to_contain_text("The schedule of daily-summary was resumed.")
     page.goto("/dashboard/activity")
     expect(page.locator("#activity tr").filter(has_text="paused").first).to_contain_text(ME)
 
 
-def test_the_page_of_a_job_lists_its_runs_and_says_how_it_runs(page: Page, past: Past) -> None:
-    run_id = past.run("failed", job="record-expiry", error="DeadlockDetected: of two")
+def test_the_page_of_a_job_lists_its_runs_and_says_how_it_runs(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", job="record-expiry", error="DeadlockDetected: of two")
     page.goto("/jobs/record-expiry")
     expect(page.locator(f"#recent #run-{run_id}")).to_contain_text("DeadlockDetected: of two")
     expect(page.get_by_text("One run at a time.")).to_be_visible()
-    expect(page.get_by_text("11 attempts at most")).to_be_visible()
-    page.get_by_role("link", name=re.compile("runs? of this job|list of runs")).click()
+    expect(page.get_by_text("At most 11 attempts")).to_be_visible()
+    page.get_by_role("link", name=re.compile("runs? of this job|List of runs")).click()
     expect(page).to_have_url(re.compile(r"/dashboard/runs\?job=record-expiry"))

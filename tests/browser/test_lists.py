@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.past import Past, local_minute
+from tests.browser.run_factory import RunFactory, local_minute
 from tests.browser.tabs import Tabs
 from tests.stack_process import Stack, until
 
@@ -44,43 +44,47 @@ def row(page: Page, run_id: str) -> Locator:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_has_its_columns_and_each_row_its_buttons(page: Page, past: Past, name: str) -> None:
+def test_a_list_has_its_columns_and_each_row_its_buttons(
+    page: Page, run_factory: RunFactory, name: str
+) -> None:
     wanted, columns, buttons = LISTS[name]
-    run_id = past.run(**wanted, ago=timedelta(0))
+    run_id = run_factory.make(**wanted, ago=timedelta(0))
     page.goto(f"/dashboard/{name}")
     headings = [text for text in page.get_by_role("columnheader").all_inner_texts() if text]
     assert [text for text in headings if text != "Actions"] == columns
     assert row(page, run_id).get_by_role("button").all_inner_texts() == buttons
 
 
-def test_a_failed_run_opens_to_its_traceback_in_the_list(page: Page, past: Past) -> None:
-    run_id = past.run("failed", error="MailError: the list shows this")
+def test_a_failed_run_opens_to_its_traceback_in_the_list(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", error="MailError: the list shows this")
     page.goto("/dashboard/failed")
     row(page, run_id).locator("summary").click()
     expect(row(page, run_id).get_by_label("Traceback")).to_contain_text("most recent call last")
 
 
-def test_a_retry_says_which_it_is_and_why(page: Page, past: Past) -> None:
-    run_id = past.run("scheduled", retries=4, error="Timeout: silence")
+def test_a_retry_says_which_it_is_and_why(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("scheduled", retries=4, error="Timeout: silence")
     page.goto("/dashboard/retries")
     expect(row(page, run_id)).to_contain_text("Retry attempt 4 of 10: Timeout: silence")
     expect(row(page, run_id).locator(".c-due")).to_contain_text("in ")
 
 
-def test_one_run_is_requeued_from_its_row(page: Page, past: Past, stack: Stack) -> None:
-    run_id = past.run("failed", job="record-expiry", error="MailError: requeue me")
+def test_one_run_is_requeued_from_its_row(page: Page, run_factory: RunFactory, stack: Stack) -> None:
+    run_id = run_factory.make("failed", job="record-expiry", error="MailError: requeue me")
     page.goto("/dashboard/failed")
     row(page, run_id).get_by_role("button", name="Requeue").click()
-    expect(page.locator(".notice")).to_contain_text("queued again")
+    expect(page.locator(".flash")).to_contain_text("was requeued")
     assert stack.wait(run_id, "succeeded")["failures"] == 0
 
 
-def test_one_run_is_deleted_from_its_row_after_a_question(page: Page, past: Past, stack: Stack) -> None:
-    run_id = past.run("scheduled")
+def test_one_run_is_deleted_from_its_row_after_a_question(
+    page: Page, run_factory: RunFactory, stack: Stack
+) -> None:
+    run_id = run_factory.make("scheduled")
     page.goto("/dashboard/scheduled")
     row(page, run_id).get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".notice")).to_contain_text("is deleted")
+    expect(page.locator(".flash")).to_contain_text("was deleted")
     expect(page).to_have_url(re.compile("/dashboard/scheduled$"))
     assert stack.run(run_id)["state"] == "deleted"
 
@@ -89,13 +93,13 @@ def test_one_run_that_waits_is_started_from_its_row(page: Page, stack: Stack) ->
     run_id = stack.trigger("db-cleanup", delay_seconds=3000, payload={"dry_run": True})["id"]
     page.goto("/dashboard/scheduled")
     row(page, run_id).get_by_role("button", name="Run now").click()
-    expect(page.locator(".notice")).to_be_visible()
+    expect(page.locator(".flash")).to_be_visible()
     stack.wait(run_id, "succeeded")
 
 
-def test_runs_are_found_by_id_error_payload_job_and_trigger(page: Page, past: Past) -> None:
-    one = past.run("failed", error="OddError: the quokka escaped", by="Ada")
-    two = past.run("succeeded", job="record-expiry", payload={"batch_size": 31337})
+def test_runs_are_found_by_id_error_payload_job_and_trigger(page: Page, run_factory: RunFactory) -> None:
+    one = run_factory.make("failed", error="OddError: the quokka escaped", by="Ada")
+    two = run_factory.make("succeeded", job="record-expiry", payload={"batch_size": 31337})
     for text, found in ((one, one), ("quokka", one), ("31337", two)):
         page.goto("/dashboard/runs")
         page.get_by_label("Search", exact=True).fill(text)
@@ -114,8 +118,8 @@ def test_runs_are_found_by_id_error_payload_job_and_trigger(page: Page, past: Pa
     expect(row(page, one)).to_be_visible()
 
 
-def test_runs_are_found_by_when_they_were_created(page: Page, past: Past) -> None:
-    old = past.run("succeeded", ago=timedelta(days=20))
+def test_runs_are_found_by_when_they_were_created(page: Page, run_factory: RunFactory) -> None:
+    old = run_factory.make("succeeded", ago=timedelta(days=20))
     page.goto("/dashboard/runs")
     page.get_by_label("Created from").fill("2020-01-01T00:00")
     page.get_by_label(re.compile(r"^to \(")).fill(local_minute(timedelta(days=19), "Europe/Berlin"))
@@ -125,8 +129,8 @@ def test_runs_are_found_by_when_they_were_created(page: Page, past: Past) -> Non
     assert page.locator("#runs tr").count() < 5
 
 
-def test_the_search_of_the_top_bar_finds_runs_from_everywhere(page: Page, past: Past) -> None:
-    run_id = past.run("failed", error="OddError: the wombat escaped")
+def test_the_search_of_the_top_bar_finds_runs_from_everywhere(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", error="OddError: the wombat escaped")
     page.goto("/jobs")
     page.get_by_role("searchbox").fill("wombat")
     page.keyboard.press("Enter")
@@ -141,37 +145,39 @@ def test_any_text_is_a_normal_search(page: Page, text: str) -> None:
     expect(page.get_by_role("heading", name="No run matches")).to_be_visible()
 
 
-def test_a_long_list_has_pages(page: Page, past: Past) -> None:
-    past.runs([{"state": "deleted", "payload": {"batch_size": 4711}} for _ in range(25)])
+def test_a_long_list_has_pages(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make_many([{"state": "deleted", "payload": {"batch_size": 4711}} for _ in range(25)])
     page.goto("/dashboard/deleted?text=4711&size=20")
     expect(page.locator("#runs tr")).to_have_count(20)
     page.get_by_role("link", name="Next page").click()
     expect(page.locator("#runs tr")).to_have_count(5)
-    page.get_by_role("link", name="Back to the start").click()
+    page.get_by_role("link", name="Back to the first page").click()
     expect(page.locator("#runs tr")).to_have_count(20)
 
 
-def test_a_page_holds_as_many_runs_as_one_likes(page: Page, past: Past) -> None:
-    past.runs([{"state": "deleted", "payload": {"batch_size": 4712}} for _ in range(60)])
+def test_a_page_holds_as_many_runs_as_one_likes(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make_many([{"state": "deleted", "payload": {"batch_size": 4712}} for _ in range(60)])
     page.goto("/dashboard/deleted?text=4712")
     expect(page.locator("#runs tr")).to_have_count(20)
     for size in (10, 50, 200):
-        sizes = page.get_by_role("navigation", name="Runs on a page")
+        sizes = page.get_by_role("navigation", name="Runs per page")
         sizes.get_by_role("link", name=str(size), exact=True).click()
         expect(page.locator("#runs tr")).to_have_count(min(size, 60))
 
 
 @pytest.mark.parametrize(("name", "days"), [("succeeded", 30), ("deleted", 30), ("failed", 90)])
-def test_a_list_says_how_long_its_runs_are_kept(page: Page, past: Past, name: str, days: int) -> None:
-    past.run(name)
+def test_a_list_says_how_long_its_runs_are_kept(
+    page: Page, run_factory: RunFactory, name: str, days: int
+) -> None:
+    run_factory.make(name)
     page.goto(f"/dashboard/{name}")
     expect(page.get_by_role("main")).to_contain_text(f"kept for {days} days")
 
 
 def test_selected_runs_are_deleted_together_after_a_question_with_their_number(
-    page: Page, past: Past, stack: Stack
+    page: Page, run_factory: RunFactory, stack: Stack
 ) -> None:
-    ids = past.runs([{"state": "failed", "error": "BulkError: page"} for _ in range(5)])
+    ids = run_factory.make_many([{"state": "failed", "error": "BulkError: page"} for _ in range(5)])
     page.goto("/dashboard/failed?text=BulkError+page")
     bar = page.get_by_role("form", name="Bulk actions")
     expect(bar.get_by_role("button", name="Delete")).to_be_disabled()
@@ -181,33 +187,33 @@ def test_selected_runs_are_deleted_together_after_a_question_with_their_number(
     bar.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete 3 runs?")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".notice")).to_contain_text("3 runs deleted.")
+    expect(page.locator(".flash")).to_contain_text("3 runs deleted.")
     assert [stack.run(run_id)["state"] for run_id in ids] == ["deleted"] * 3 + ["failed"] * 2
 
 
-def test_a_whole_page_is_requeued_at_once(page: Page, past: Past, stack: Stack) -> None:
-    ids = past.runs(
+def test_a_whole_page_is_requeued_at_once(page: Page, run_factory: RunFactory, stack: Stack) -> None:
+    ids = run_factory.make_many(
         [{"state": "failed", "job": "record-expiry", "error": "BulkError: whole"} for _ in range(4)]
     )
     page.goto("/dashboard/failed?text=BulkError+whole")
     page.get_by_label("Select all on this page").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Requeue").click()
     page.get_by_role("dialog").get_by_role("button", name="Requeue").click()
-    expect(page.locator(".notice")).to_contain_text("4 runs requeued.")
+    expect(page.locator(".flash")).to_contain_text("4 runs requeued.")
     until(lambda: {stack.run(run_id)["state"] for run_id in ids}, lambda states: states == {"succeeded"})
 
 
 def test_all_that_match_a_filter_are_deleted_on_every_page_and_nothing_else(
-    page: Page, past: Past, stack: Stack
+    page: Page, run_factory: RunFactory, stack: Stack
 ) -> None:
-    ids = past.runs([{"state": "failed", "error": "BulkError: everywhere"} for _ in range(45)])
-    other = past.run("failed", error="BulkError: elsewhere")
+    ids = run_factory.make_many([{"state": "failed", "error": "BulkError: everywhere"} for _ in range(45)])
+    other = run_factory.make("failed", error="BulkError: elsewhere")
     page.goto("/dashboard/failed?text=BulkError+everywhere&size=20")
     page.get_by_label(re.compile("that match, on every page")).check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete all 45 runs that match")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".notice")).to_contain_text("45 runs deleted.")
+    expect(page.locator(".flash")).to_contain_text("45 runs deleted.")
     assert {stack.run(run_id)["state"] for run_id in ids[::11]} == {"deleted"}
     assert stack.run(other)["state"] == "failed"
 
@@ -223,25 +229,28 @@ def test_waiting_runs_are_started_together(page: Page, stack: Stack) -> None:
     page.get_by_label("Select all on this page").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Run now").click()
     page.get_by_role("dialog").get_by_role("button", name="Run now").click()
-    expect(page.locator(".notice")).to_contain_text("3 runs queued to run now.")
+    expect(page.locator(".flash")).to_contain_text("3 runs queued to run now.")
     until(lambda: {stack.run(run_id)["state"] for run_id in ids}, lambda states: states == {"succeeded"})
 
 
 def test_without_scripts_a_bulk_action_asks_on_a_page_of_its_own(
-    tabs: Tabs, past: Past, stack: Stack
+    tabs: Tabs, run_factory: RunFactory, stack: Stack
 ) -> None:
-    run_id = past.run("failed", error="BulkError: bare")
+    run_id = run_factory.make("failed", error="BulkError: bare")
     page = tabs.open("/dashboard/failed?text=BulkError+bare", java_script_enabled=False)
     row(page, run_id).get_by_role("checkbox").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1, name="Delete 1 run?", exact=True)).to_be_visible()
     page.get_by_role("button", name="Yes").click()
-    expect(page.locator(".notice")).to_contain_text("1 run deleted.")
+    expect(page.locator(".flash")).to_contain_text("1 run deleted.")
     assert stack.run(run_id)["state"] == "deleted"
 
 
-def test_the_enqueued_runs_are_shown_per_queue(page: Page, past: Past) -> None:
-    one, other = past.run("enqueued", job="db-cleanup"), past.run("enqueued", job="daily-summary")
+def test_the_enqueued_runs_are_shown_per_queue(page: Page, run_factory: RunFactory) -> None:
+    one, other = (
+        run_factory.make("enqueued", job="db-cleanup"),
+        run_factory.make("enqueued", job="daily-summary"),
+    )
     page.goto("/dashboard/enqueued")
     page.get_by_role("navigation", name="Queues").get_by_role("link", name="daily-summary").click()
     expect(row(page, other)).to_be_visible()

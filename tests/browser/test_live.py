@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.ports import free_ports
 from tests.stack_process import Stack, running
@@ -22,7 +22,7 @@ def look_again(page: Page) -> None:
     page.evaluate(HIDE, False)
 
 
-def test_a_page_with_nothing_new_asks_again_and_is_told_304(page: Page) -> None:
+def test_an_unchanged_page_polls_and_gets_304(page: Page) -> None:
     with page.expect_response(lambda answer: answer.status == 304):
         page.goto("/records")
 
@@ -47,13 +47,13 @@ def test_what_is_typed_selected_focused_and_scrolled_survives_a_refresh(page: Pa
     assert page.evaluate("scrollY") == scrolled > 0
 
 
-def test_text_half_typed_into_a_search_keeps_its_caret(page: Page, past: Past) -> None:
-    past.run("failed", error="MailError: before")  # the first row of a list does not wait
+def test_text_half_typed_into_a_search_keeps_its_caret(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make("failed", error="MailError: before")  # the first row of a list does not wait
     page.goto("/dashboard/failed")
     search = page.get_by_label("Search", exact=True)
     search.fill("half typed")
     search.evaluate("element => element.setSelectionRange(2, 6)")
-    past.run("failed", error="MailError: meanwhile")
+    run_factory.make("failed", error="MailError: meanwhile")
     look_again(page)
     expect(page.locator("[data-held]")).to_contain_text("new")
     expect(search).to_be_focused()
@@ -64,11 +64,13 @@ def test_text_half_typed_into_a_search_keeps_its_caret(page: Page, past: Past) -
     ]
 
 
-def test_new_runs_wait_behind_a_button_and_selected_rows_stay_selected(page: Page, past: Past) -> None:
-    old = past.run("failed", error="HeldError: the old one")
+def test_new_runs_wait_behind_a_button_and_selected_rows_stay_selected(
+    page: Page, run_factory: RunFactory
+) -> None:
+    old = run_factory.make("failed", error="HeldError: the old one")
     page.goto("/dashboard/failed?text=HeldError")
     page.locator(f"#run-{old}").get_by_role("checkbox").check()
-    new = past.runs([{"state": "failed", "error": "HeldError: a new one"} for _ in range(4)])
+    new = run_factory.make_many([{"state": "failed", "error": "HeldError: a new one"} for _ in range(4)])
     held = page.get_by_role("button", name="4 new")
     expect(held).to_be_visible()
     expect(page.locator("#runs tr")).to_have_count(1)
@@ -79,42 +81,44 @@ def test_new_runs_wait_behind_a_button_and_selected_rows_stay_selected(page: Pag
     expect(held).to_be_hidden()
 
 
-def test_a_row_changes_in_place_and_one_that_left_is_dimmed(page: Page, past: Past, stack: Stack) -> None:
-    run_id = past.run("processing", progress={"done": 1, "total": 10})
+def test_a_row_changes_in_place_and_one_that_left_is_dimmed(
+    page: Page, run_factory: RunFactory, stack: Stack
+) -> None:
+    run_id = run_factory.make("processing", progress={"done": 1, "total": 10})
     page.goto("/dashboard/processing")
     row = page.locator(f"#run-{run_id}")
     expect(row).to_contain_text("1 of 10")
-    past.report(run_id, {"done": 7, "total": 10}, "seven")
+    run_factory.report_progress(run_id, {"done": 7, "total": 10}, "seven")
     expect(row).to_contain_text("7 of 10")
     stack.call("POST", f"/api/runs/{run_id}/delete")
     look_again(page)
     expect(row).to_have_class(re.compile("gone"))
-    expect(page.locator("[data-held]")).to_contain_text("left this list")
+    expect(page.locator("[data-held]")).to_contain_text("no longer in this list")
 
 
-def test_the_counts_of_the_rail_follow(page: Page, past: Past) -> None:
+def test_the_counts_of_the_sidebar_follow(page: Page, run_factory: RunFactory) -> None:
     page.goto("/dashboard/workers")
     count = (
         page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Deleted").locator(".count")
     )
     before = int(count.inner_text().replace(",", ""))
-    past.run("deleted")
+    run_factory.make("deleted")
     look_again(page)
     expect(count).to_have_text(f"{before + 1:,}")
 
 
-def test_what_is_open_stays_open(page: Page, past: Past) -> None:
-    run_id = past.run("failed", retries=1, error="MailError: open me")
+def test_what_is_open_stays_open(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", retries=1, error="MailError: open me")
     page.goto("/dashboard/failed?text=open+me")
     row = page.locator(f"#run-{run_id}")
     row.locator("summary").click()
-    past.run("failed", error="MailError: open me, too")
+    run_factory.make("failed", error="MailError: open me, too")
     look_again(page)
     expect(page.locator("[data-held]")).to_contain_text("1 new")
     expect(row.get_by_label("Traceback")).to_be_visible()
 
 
-def test_a_hidden_tab_rests_until_it_is_looked_at(tabs: Tabs) -> None:
+def test_a_hidden_tab_pauses_until_it_is_visible(tabs: Tabs) -> None:
     page, asked = tabs.open(own=True), []
     page.clock.install()
     page.goto("/dashboard")
@@ -126,10 +130,10 @@ def test_a_hidden_tab_rests_until_it_is_looked_at(tabs: Tabs) -> None:
         page.evaluate(HIDE, False)
 
 
-def test_times_are_worded_anew_while_one_looks(tabs: Tabs, past: Past) -> None:
+def test_relative_times_are_updated(tabs: Tabs, run_factory: RunFactory) -> None:
     page = tabs.open(own=True)
     page.clock.install()
-    run_id = past.run("succeeded", ago=timedelta(seconds=90), payload={"batch_size": 90210})
+    run_id = run_factory.make("succeeded", ago=timedelta(seconds=90), payload={"batch_size": 90210})
     page.goto("/dashboard/succeeded?text=90210")
     at = page.locator(f"#run-{run_id} .c-finished time")
     expect(at).to_have_text("1 min ago")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
-from tests.browser.tabs import PHONE, Tabs, complaining
+from tests.browser.tabs import PHONE, Tabs, assert_no_complaints
 from tests.stack_process import ROOT, Stack
 
 AXE = ROOT / ".venv" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -54,25 +54,25 @@ class Visit:
 
 
 @pytest.fixture(params=PAGES)
-def path(request: pytest.FixtureRequest, furnished: dict[str, Any]) -> str:
-    return str(request.param).format(**furnished)
+def path(request: pytest.FixtureRequest, sample_data: dict[str, Any]) -> str:
+    return str(request.param).format(**sample_data)
 
 
 @pytest.fixture(params=LIVE)
-def live_path(request: pytest.FixtureRequest, furnished: dict[str, Any]) -> str:
-    return str(request.param).format(**furnished)
+def live_path(request: pytest.FixtureRequest, sample_data: dict[str, Any]) -> str:
+    return str(request.param).format(**sample_data)
 
 
 @pytest.fixture(scope="module", params=PAGES)
 def visit(
-    request: pytest.FixtureRequest, browser: Browser, stack: Stack, furnished: dict[str, Any]
+    request: pytest.FixtureRequest, browser: Browser, stack: Stack, sample_data: dict[str, Any]
 ) -> Iterator[Visit]:
     """One visit for all tests of a page. It goes past the policy, since axe is no script of this site."""
-    with complaining(Tabs(browser, stack.address, {})) as tabs:
+    with assert_no_complaints(Tabs(browser, stack.address, {})) as tabs:
         tabs.expect("status of 404")
         page, requests = tabs.open(bypass_csp=True), list[Request]()
         page.on("requestfinished", lambda request: requests.append(request))  # playwright marks its handlers
-        page.goto(str(request.param).format(**furnished), wait_until="load")
+        page.goto(str(request.param).format(**sample_data), wait_until="load")
         page.evaluate(AXE.read_text(encoding="utf-8"))
         yield Visit(page, requests.copy())
 

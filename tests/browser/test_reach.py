@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, WIDE, Tabs
 from tests.stack_process import Stack
 
@@ -54,10 +54,10 @@ def stops(page: Page, most: int = 120) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", ["/records", "/jobs", "/dashboard", "/dashboard/failed", "/runs/{failed}"])
-def test_every_stop_of_the_tab_key_is_seen(page: Page, furnished: dict[str, Any], path: str) -> None:
-    page.goto(path.format(**furnished))
+def test_every_stop_of_the_tab_key_is_seen(page: Page, sample_data: dict[str, Any], path: str) -> None:
+    page.goto(path.format(**sample_data))
     found = stops(page)
-    assert found[0]["name"] == "Skip to the content"
+    assert found[0]["name"] == "Skip to content"
     assert len(found) > 5
     assert [stop["name"] for stop in found if not (stop["ringed"] and stop["visible"])] == []
 
@@ -83,7 +83,7 @@ def test_a_record_is_made_and_deleted_with_the_keyboard_alone(tabs: Tabs) -> Non
     page.keyboard.type("1200p")  # of the afternoon, where the browser counts to twelve
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
-    page.get_by_role("link", name="Look at it").press("Enter")
+    page.get_by_role("link", name="Open it").press("Enter")
     page.get_by_role("button", name="Delete").press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
@@ -119,8 +119,8 @@ def test_what_stands_in_an_empty_field_is_readable_in_the_dark(tabs: Tabs) -> No
     assert page.get_by_label("Batch size").evaluate(colour) == "rgb(163, 157, 147)"
 
 
-def test_a_state_has_its_word_and_another_colour_in_the_dark(page: Page, furnished: dict[str, Any]) -> None:
-    page.goto(f"/runs/{furnished['failed']}")
+def test_a_state_has_its_word_and_another_colour_in_the_dark(page: Page, sample_data: dict[str, Any]) -> None:
+    page.goto(f"/runs/{sample_data['failed']}")
     state = page.get_by_role("heading", level=1).locator(".state")
     colour = "element => getComputedStyle(element).color"
     light = state.evaluate(colour)
@@ -135,8 +135,8 @@ def test_a_phone_can_do_everything(tabs: Tabs, stack: Stack) -> None:
     page.get_by_role("link", name="Watch it").tap()
     expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
     page.get_by_role("link", name="Dashboard").tap()
-    rail = page.get_by_role("navigation", name="Dashboard")
-    rail.get_by_role("link", name="Activity").tap()
+    sidebar = page.get_by_role("navigation", name="Dashboard")
+    sidebar.get_by_role("link", name="Activity").tap()
     expect(page.get_by_role("heading", level=1, name="Activity", exact=True)).to_be_visible()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
 
@@ -148,12 +148,14 @@ def test_text_of_twice_the_size_overflows_nothing(tabs: Tabs, stack: Stack) -> N
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_long_words_stay_in_their_place(tabs: Tabs, stack: Stack, past: Past, size: ViewportSize) -> None:
+def test_long_words_stay_in_their_place(
+    tabs: Tabs, stack: Stack, run_factory: RunFactory, size: ViewportSize
+) -> None:
     """Of a title, an error, a note: they make no page wider, and take no room from the short words beside them."""
     word = "W" * 450
     record = stack.add_record(word, timedelta(days=2))
     given = {"error": f"{word}: {word}", "ago": timedelta(minutes=1)}
-    failed, processing = (past.run(state, **given) for state in ("failed", "processing"))
+    failed, processing = (run_factory.make(state, **given) for state in ("failed", "processing"))
     stack.call("POST", "/api/jobs/db-cleanup/pause", {"note": word})
     page = tabs.open(viewport=size)
     for path in (*PAGES, f"/records/{record['id']}", f"/runs/{failed}", f"/runs/{processing}"):

@@ -22,7 +22,7 @@ def test_a_record_is_created_changed_and_deleted(tabs: Tabs) -> None:
     page = tabs.open()
     create(page, "Passport of Ada")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
-    page.get_by_role("link", name="Look at it").click()
+    page.get_by_role("link", name="Open it").click()
     expect(page.get_by_role("heading", level=1, name="Passport of Ada", exact=True)).to_be_visible()
     page.get_by_label("Title", exact=True).fill("Passport of Ada Lovelace")
     page.get_by_role("button", name="Save changes").click()
@@ -30,7 +30,7 @@ def test_a_record_is_created_changed_and_deleted(tabs: Tabs) -> None:
     expect(page.get_by_role("heading", level=1, name="Passport of Ada Lovelace", exact=True)).to_be_visible()
     page.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("for good?")
+    expect(dialog).to_contain_text("permanently?")
     dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status")).to_contain_text("deleted.")
     expect(page.get_by_role("link", name="Passport of Ada Lovelace")).to_have_count(0)
@@ -63,7 +63,7 @@ def test_an_error_stands_at_its_field_and_the_input_is_kept(tabs: Tabs) -> None:
 def test_a_date_is_typed_and_shown_in_the_viewer_s_zone_and_stored_in_utc(tabs: Tabs, stack: Stack) -> None:
     page = tabs.open(timezone_id="Asia/Kolkata")
     create(page, "Visa for Kolkata", "2031-07-01T12:00")
-    page.get_by_role("link", name="Look at it").click()
+    page.get_by_role("link", name="Open it").click()
     expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
     assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T06:30:00Z"
@@ -79,7 +79,7 @@ def test_a_date_of_summer_and_one_of_winter_each_have_their_own_offset(tabs: Tab
         ("2031-01-01T12:00", "2031-01-01T11:00:00Z"),
     ):
         create(page, f"Season {date}", date)
-        page.get_by_role("link", name="Look at it").click()
+        page.get_by_role("link", name="Open it").click()
         expect(page.get_by_role("heading", level=1, name=f"Season {date}", exact=True)).to_be_visible()
         number = page.url.rpartition("/")[2]
         assert stack.get(f"/api/records/{number}")["expiry_date"] == stored
@@ -97,7 +97,7 @@ def test_records_are_searched_filtered_and_paged(page: Page, stack: Stack) -> No
     expect(rows).to_have_count(50)
     page.get_by_role("link", name="Next page").click()
     expect(rows).to_have_count(3)
-    page.get_by_role("link", name="Back to the start").click()
+    page.get_by_role("link", name="Back to the first page").click()
     page.get_by_role("navigation", name="Status").get_by_role("link", name="Expiring soon").click()
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Paged, soon over")
@@ -115,12 +115,12 @@ def test_a_search_that_finds_nothing_says_how_to_search(page: Page) -> None:
 
 def test_the_history_of_a_record_names_who_did_what(page: Page) -> None:
     create(page, "Storied")
-    page.get_by_role("link", name="Look at it").click()
+    page.get_by_role("link", name="Open it").click()
     page.get_by_label("Title", exact=True).fill("Storied twice")
     page.get_by_role("button", name="Save changes").click()
     story = page.get_by_role("region", name="History").get_by_role("listitem")
     expect(story).to_have_count(2)
-    expect(story.first).to_contain_text("Title was “Storied”, became “Storied twice”")
+    expect(story.first).to_contain_text("Title changed from “Storied” to “Storied twice”")
     expect(story.first).to_contain_text("you (this machine)")
     expect(story.last).to_contain_text("Created")
 
@@ -152,11 +152,11 @@ def test_without_scripts_a_record_is_made_and_deleted_all_the_same(tabs: Tabs, s
     page.get_by_label("Title", exact=True).fill("Without scripts")
     page.get_by_label("Expires").fill("2031-07-01T12:00")
     page.get_by_role("button", name="Create record").click()
-    page.get_by_role("link", name="Look at it").click()
+    page.get_by_role("link", name="Open it").click()
     expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
     assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T12:00:00Z"
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", level=1, name="for good?")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="permanently?")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status")).to_contain_text("deleted.")

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local.environment import Folders, Ports
 from local.seed import records
-from tests.browser.past import Past
-from tests.browser.tabs import Tabs, complaining
+from tests.browser.run_factory import RunFactory
+from tests.browser.tabs import Tabs, assert_no_complaints
 from tests.stack_process import Stack, running
 
 NAMES = {"vera": "Vera Viewer", "otto": "Otto Operator", "ada": "Ada Admin", "nobody": "Nobody Atall"}
@@ -47,14 +47,14 @@ def there(guarded: Stack, token: Callable[[str], dict[str, str]]) -> dict[str, A
     _, record = guarded.call("POST", "/api/records", body, **ada)
     _, waits = guarded.call("POST", "/api/jobs/db-cleanup/runs", {"delay_seconds": 9000}, **ada)
     with records.connect(Ports(guarded.port), Folders(guarded.data)) as con:
-        past = Past(con)
-        failed = past.run("failed", job="record-expiry", ago=timedelta(minutes=9))
+        run_factory = RunFactory(con)
+        failed = run_factory.make("failed", job="record-expiry", ago=timedelta(minutes=9))
     return {"record": record["id"], "waits": waits["id"], "failed": failed}
 
 
 @pytest.fixture
 def tabs(browser: Browser, guarded: Stack, usual: dict[str, BrowserContext]) -> Iterator[Tabs]:
-    with complaining(Tabs(browser, guarded.address, usual)) as tabs:
+    with assert_no_complaints(Tabs(browser, guarded.address, usual)) as tabs:
         tabs.expect("favicon")  # the provider has none
         yield tabs
 
@@ -81,11 +81,11 @@ def test_who_has_no_session_signs_in_and_is_led_to_where_they_wanted(tabs: Tabs)
     assert (session["httpOnly"], session["sameSite"]) == (True, "Lax")  # and Secure, where there is TLS
 
 
-def test_who_does_not_want_to_sign_in_is_told_what_came_of_it(tabs: Tabs) -> None:
+def test_a_refused_sign_in_shows_the_reason(tabs: Tabs) -> None:
     tabs.expect("status of 400")
     page = tabs.open("/jobs")
     page.get_by_role("button", name="Do not sign in").click()
-    expect(page.get_by_role("heading", level=1, name="Signing in failed", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Sign-in failed", exact=True)).to_be_visible()
     page.get_by_role("link", name="Try again").click()
     page.get_by_role("button", name=NAMES["ada"]).click()
     expect(page).to_have_url(re.compile("/jobs$"))
@@ -127,7 +127,7 @@ def test_an_admin_also_deletes_and_acts_in_bulk(tabs: Tabs, there: dict[str, Any
     assert {"/records/*/delete", "/runs/*/delete", "/runs"} <= seen
 
 
-def test_who_is_in_no_group_is_told_which_there_are(tabs: Tabs) -> None:
+def test_a_person_in_no_group_sees_which_groups_there_are(tabs: Tabs) -> None:
     tabs.expect("status of 403")
     page = sign_in(tabs, "nobody")
     expect(page.get_by_role("heading", level=1, name="Not allowed", exact=True)).to_be_visible()
@@ -185,7 +185,7 @@ def test_a_post_from_another_site_is_refused(tabs: Tabs, guarded: Stack, there: 
 def test_every_action_carries_the_person_s_name(tabs: Tabs) -> None:
     page = sign_in(tabs, "otto", "/jobs/db-cleanup")
     page.get_by_text("Pause the schedule").click()
-    page.get_by_label("Why").fill("an audit")
+    page.get_by_label("Reason").fill("an audit")
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("by otto@example.com")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
@@ -206,7 +206,7 @@ def test_signing_out_ends_the_session(tabs: Tabs) -> None:
     expect(page.get_by_role("button", name=NAMES["ada"])).to_be_visible()
 
 
-def test_a_session_that_ends_while_one_looks_is_said(tabs: Tabs) -> None:
+def test_an_open_page_says_when_the_session_ends(tabs: Tabs) -> None:
     tabs.expect("status of 401")
     page = sign_in(tabs, "vera")
     page.context.clear_cookies()

@@ -6,16 +6,18 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.past import Past
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.stack_process import Stack, until
 
 ME = "you (this machine)"
 
 
-def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(page: Page, past: Past) -> None:
+def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(
+    page: Page, run_factory: RunFactory
+) -> None:
     error = "MailError: the server said 451"
-    run_id = past.run("failed", retries=2, error=error, payload={"dry_run": True}, by="Ada")
+    run_id = run_factory.make("failed", retries=2, error=error, payload={"dry_run": True}, by="Ada")
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="failed")).to_be_visible()
     expect(page.locator(".attempts > li")).to_have_count(3)
@@ -26,26 +28,26 @@ def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(pag
     history = page.locator(".history > li")
     expect(history).to_have_count(7)
     expect(history.last).to_contain_text("created by console · Ada")
-    expect(history.nth(1).get_by_title("Since the event before")).to_have_text("+30.0 s")
+    expect(history.nth(1).get_by_title("Since the previous event")).to_have_text("+30.0 s")
     page.get_by_role("link", name="Runs with the same error").click()
     expect(page).to_have_url(re.compile("error_type=MailError"))
     expect(page.locator(f"#run-{run_id}")).to_be_visible()
 
 
-def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, past: Past) -> None:
-    run_id = past.run("scheduled", retries=3, error="Timeout: the server was silent")
+def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("scheduled", retries=3, error="Timeout: the server was silent")
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_text("Retry attempt 3 of 10, due")).to_be_visible()
     expect(page.get_by_text("after Timeout: the server was silent")).to_be_visible()
 
 
 def test_a_failed_run_is_requeued_and_its_history_names_who_did_it(
-    page: Page, stack: Stack, past: Past
+    page: Page, stack: Stack, run_factory: RunFactory
 ) -> None:
-    run_id = past.run("failed", job="record-expiry")
+    run_id = run_factory.make("failed", job="record-expiry")
     page.goto(f"/runs/{run_id}")
     page.get_by_role("button", name="Requeue").click()
-    expect(page.get_by_role("status")).to_contain_text("is queued again.")
+    expect(page.get_by_role("status")).to_contain_text("was requeued.")
     expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
     expect(page.locator(".history")).to_contain_text(f"requeue · {ME}")
 
@@ -55,44 +57,46 @@ def test_a_waiting_run_is_deleted_after_a_question(page: Page, stack: Stack) -> 
     page.goto(f"/runs/{run_id}")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_contain_text("is deleted.")
+    expect(page.get_by_role("status")).to_contain_text("was deleted.")
     expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
     expect(page.get_by_role("button", name="Requeue")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
 
 
-def test_progress_and_log_come_while_the_run_works(page: Page, past: Past) -> None:
-    run_id = past.run("processing", progress={"done": 20, "total": 80}, lines=(("INFO", "the first line"),))
+def test_progress_and_log_come_while_the_run_works(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make(
+        "processing", progress={"done": 20, "total": 80}, lines=(("INFO", "the first line"),)
+    )
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "25")
     expect(page.get_by_text("20 of 80")).to_be_visible()
     log = page.get_by_role("log")
     expect(log).to_contain_text("the first line")
-    past.report(run_id, {"done": 60, "total": 80}, "the second line")
+    run_factory.report_progress(run_id, {"done": 60, "total": 80}, "the second line")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "75")
     expect(log).to_contain_text("the second line")
 
 
-def test_a_run_at_work_can_be_stopped(page: Page, stack: Stack, mailbox: Any) -> None:
+def test_a_processing_run_can_be_stopped(page: Page, stack: Stack, mailbox: Any) -> None:
     mailbox("stall")
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="processing")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("while it works")
+    expect(page.get_by_role("dialog")).to_contain_text("while it is being processed")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
-    expect(page.get_by_text("Deleted while it worked.")).to_be_visible()
+    expect(page.get_by_text("Deleted while it was being processed.")).to_be_visible()
     assert stack.run(run_id)["state"] == "deleted"
 
 
-def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, past: Past) -> None:
-    first = past.run("processing", job="db-cleanup", exclusive=True)
+def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, run_factory: RunFactory) -> None:
+    first = run_factory.make("processing", job="db-cleanup", exclusive=True)
     second = stack.trigger("db-cleanup", payload={"dry_run": True})["id"]
     try:
         page.goto(f"/runs/{second}")
         expect(
-            page.get_by_text("This job runs one at a time, and another run of it is at work.")
+            page.get_by_text("It waits for another run, because this job runs one at a time.")
         ).to_be_visible()
         expect(page.get_by_role("heading", level=1, name="enqueued")).to_be_visible()
     finally:
@@ -100,11 +104,13 @@ def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, past
             stack.call("POST", f"/api/runs/{run_id}/delete")
 
 
-def test_a_run_whose_worker_vanished_is_found_and_tried_again(page: Page, stack: Stack, past: Past) -> None:
+def test_a_run_whose_worker_vanished_is_found_and_tried_again(
+    page: Page, stack: Stack, run_factory: RunFactory
+) -> None:
     over = datetime.now(UTC) - timedelta(minutes=2)
-    run_id = past.run("processing", ago=timedelta(minutes=20), lease_until=over)
+    run_id = run_factory.make("processing", ago=timedelta(minutes=20), lease_until=over)
     page.goto("/dashboard/processing")
-    expect(page.locator(f"#run-{run_id}")).to_contain_text("its worker may be gone")
+    expect(page.locator(f"#run-{run_id}")).to_contain_text("so the worker has probably died")
     stack.dispatch()
     page.goto(f"/runs/{run_id}")
     expect(page.locator(".attempts > li").last).to_contain_text("lost")
@@ -118,12 +124,12 @@ def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack:
     stack.call("POST", f"/api/runs/{run_id}/delete")
     page.unroute(f"**/runs/{run_id}")
     page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("status")).to_contain_text("Nothing was done: the run is deleted by now")
+    expect(page.get_by_role("status")).to_contain_text("Nothing was done: the run is now deleted")
     assert stack.run(run_id)["state"] == "deleted"
 
 
-def test_every_identifier_of_a_run_leads_somewhere(page: Page, past: Past) -> None:
-    run_id = past.run("succeeded")
+def test_every_identifier_of_a_run_leads_somewhere(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("succeeded")
     page.goto("/dashboard/succeeded")
     page.get_by_role("link", name=f"{run_id[:8]}…{run_id[-4:]}").click()
     expect(page).to_have_url(re.compile(run_id))
@@ -131,9 +137,11 @@ def test_every_identifier_of_a_run_leads_somewhere(page: Page, past: Past) -> No
     expect(page).to_have_url(re.compile("/jobs/db-cleanup$"))
 
 
-def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(page: Page, past: Past) -> None:
+def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(
+    page: Page, run_factory: RunFactory
+) -> None:
     everybody = [f"person-{number}@example.com" for number in range(200)]
-    page.goto(f"/runs/{past.run('succeeded', payload={'recipients': everybody})}")
+    page.goto(f"/runs/{run_factory.make('succeeded', payload={'recipients': everybody})}")
     payload = page.get_by_role("region", name="Payload")
     expect(payload).to_contain_text("person-199@example.com")
     expect(page.locator(".history")).to_be_in_viewport()
@@ -141,7 +149,7 @@ def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(pag
     expect(payload).to_be_focused()
 
 
-def test_a_run_that_is_not_there_is_said_kindly(tabs: Tabs) -> None:
+def test_an_unknown_run_is_a_friendly_page(tabs: Tabs) -> None:
     tabs.expect("status of 404")
     page = tabs.open("/runs/01a20d25-5d63-70c1-974e-f133c2d38726")
     expect(page.get_by_role("heading", level=1, name="No such run", exact=True)).to_be_visible()

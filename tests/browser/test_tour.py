@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.tabs import Tabs, complaining
+from tests.browser.tabs import Tabs, assert_no_complaints
 from tests.stack_process import Stack, running, until
 
 
@@ -20,7 +20,7 @@ def untouched(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def page(browser: Browser, untouched: Stack) -> Iterator[Page]:
-    with complaining(Tabs(browser, untouched.address, {})) as tabs:
+    with assert_no_complaints(Tabs(browser, untouched.address, {})) as tabs:
         yield tabs.open(own=True)
 
 
@@ -44,7 +44,7 @@ def card(page: Page, job: str) -> Any:
 
 
 def said(page: Page) -> Any:
-    return page.locator(".notice")
+    return page.locator(".flash")
 
 
 def finds_an_empty_console_that_says_what_to_do(page: Page) -> None:
@@ -53,7 +53,7 @@ def finds_an_empty_console_that_says_what_to_do(page: Page) -> None:
     who = page.get_by_text("you (this machine) · admin")
     expect(who).to_have_attribute("title", "Requests from this machine are signed in without a password")
     page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Failed").click()
-    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="No runs")).to_be_visible()
     page.get_by_role("link", name="Go to the jobs").click()
     expect(card(page, "record-expiry")).to_contain_text("None yet.")
     go(page, "Records")
@@ -62,7 +62,7 @@ def finds_an_empty_console_that_says_what_to_do(page: Page) -> None:
 
 
 def makes_a_record_that_has_expired_already(page: Page) -> None:
-    page.get_by_role("link", name="Create the first one").click()
+    page.get_by_role("link", name="Create the first record").click()
     page.get_by_label("Title", exact=True).fill("Old contract")
     page.get_by_label("Expires").fill("2026-01-31T12:00")
     page.get_by_role("button", name="Create record").click()
@@ -99,11 +99,11 @@ def sends_a_mail_that_is_refused_and_mends_that(page: Page, untouched: Stack) ->
     expect(page.get_by_text("you@example.com").first).to_be_visible()
     untouched.call("PUT", "/outbox/mode", {"mode": "accept"})
     go(page, "Dashboard")
-    verdict = page.get_by_role("region", name="Is anything wrong?")
+    verdict = page.get_by_role("region", name="Warnings")
     expect(verdict).to_contain_text("1 run failed in the last 24 hours.")
-    verdict.get_by_role("link", name="See why").click()
+    verdict.get_by_role("link", name="See the errors").click()
     page.locator("#runs").get_by_role("button", name="Requeue").click()
-    expect(said(page)).to_contain_text("is queued again")
+    expect(said(page)).to_contain_text("was requeued")
     until(lambda: untouched.get("/api/runs?job=daily-summary&state=succeeded")["items"], bool)
     page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Succeeded").click()
     expect(page.locator("#runs tr").filter(has_text="daily-summary")).to_be_visible()
@@ -126,21 +126,21 @@ def puts_a_run_off_and_changes_their_mind(page: Page) -> None:
 def pauses_a_schedule_and_resumes_it(page: Page) -> None:
     go(page, "Jobs")
     card(page, "db-cleanup").get_by_text("Pause the schedule").click()
-    card(page, "db-cleanup").get_by_label("Why").fill("nothing may go while we look")
+    card(page, "db-cleanup").get_by_label("Reason").fill("nothing may go while we look")
     card(page, "db-cleanup").get_by_role("button", name="Pause", exact=True).click()
     expect(card(page, "db-cleanup")).to_contain_text("nothing may go while we look")
     card(page, "db-cleanup").get_by_role("button", name="Resume").click()
-    expect(card(page, "db-cleanup").get_by_role("list", name="Next firings")).to_be_visible()
+    expect(card(page, "db-cleanup").get_by_role("list", name="Next scheduled times")).to_be_visible()
 
 
 def sees_it_all_in_the_figures(page: Page, untouched: Stack) -> None:
     untouched.dispatch()
     go(page, "Dashboard")
-    rail = page.get_by_role("navigation", name="Dashboard")
-    expect(rail.get_by_role("link", name="Succeeded")).to_contain_text("3")
-    rail.get_by_role("link", name="Analytics").click()
+    sidebar = page.get_by_role("navigation", name="Dashboard")
+    expect(sidebar.get_by_role("link", name="Succeeded")).to_contain_text("3")
+    sidebar.get_by_role("link", name="Analytics").click()
     runs = page.get_by_role("figure").filter(has=page.get_by_role("heading", name="Runs", exact=True))
     expect(runs).to_contain_text("3 succeeded, 1 failed, 1 deleted")
-    rail.get_by_role("link", name="Activity").click()
+    sidebar.get_by_role("link", name="Activity").click()
     for action in ("paused", "resumed", "requeued", "deleted", "created"):
         expect(page.locator("#activity").get_by_text(action, exact=True).first).to_be_visible()

@@ -6,17 +6,17 @@ import pytest
 
 from slowmatch.db import Connection
 from tests.chaos.report import Figures
-from tests.integration.strange.fuzzer import running_fuzzer
+from tests.integration.fuzzing.fuzzer import fuzzing
 from tests.issuer import Issuer
 
 SUBJECT = "Strange input"
 
 
-@pytest.mark.parametrize("kind", ["jobs", "background_functions", "requests", "forms"])
-def test_a_strange_event_is_refused(
+@pytest.mark.parametrize("kind", ["jobs", "system_functions", "requests", "forms"])
+def test_a_strange_event_is_refused_in_words(
     con: Connection, lambda_context: Any, short: bool, figures: Figures, kind: str
 ) -> None:
-    with running_fuzzer(con, lambda_context, 60 if short else 1_000) as fuzzer:
+    with fuzzing(con, lambda_context, 60 if short else 1_000) as fuzzer:
         getattr(fuzzer, kind)()
     for what, times in fuzzer.counts.items():
         figures.add(SUBJECT, what, times)
@@ -25,7 +25,7 @@ def test_a_strange_event_is_refused(
 def test_a_tampered_cookie_or_token_lets_nobody_in(
     con: Connection, issuer: Issuer, lambda_context: Any, short: bool, figures: Figures
 ) -> None:
-    with running_fuzzer(con, lambda_context, 60 if short else 1_000) as fuzzer:
+    with fuzzing(con, lambda_context, 60 if short else 1_000) as fuzzer:
         fuzzer.cookies()
         fuzzer.sign_ins()
         fuzzer.tokens(issuer)

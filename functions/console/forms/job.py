@@ -1,6 +1,6 @@
-"""The form that runs a job: made from the catalog's fields, read back into a payload and a time.
+"""The form that runs a job: its inputs, made of the fields of the job's payload, and what a person typed.
 
-The names of its own inputs have a hyphen, so that they differ from every field of a payload.
+The names of the form's own inputs have a hyphen, which no field of a payload has.
 """
 
 from collections.abc import Mapping
@@ -9,41 +9,48 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.forms import local_time
-from console.forms.local_time import Readings
+from console.forms.form import Form
 from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.fields import Field
 from slowmatch.settings import settings
 
-FURTHEST = timedelta(days=366)
+MAX_DELAY = timedelta(days=366)
+MAX_DELAY_MINUTES = int(MAX_DELAY / timedelta(minutes=1))
 _INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "time": "time"}
-MINUTES_MAX = int(FURTHEST / timedelta(minutes=1))
-
-
-def empty(who: Identity, job: str | None = None) -> dict[str, Any]:
-    """The form as it is first seen: a test mail goes to whoever asks for it, where the sign-in names an address."""
-    values = {"to": who.name} if job == "send-test-mail" and "@" in who.name else {}
-    return {"values": values, "errors": {}, "choices": {}}
 
 
 @dataclass
-class Asked:
-    """What the form says. `values` are as typed; `errors` are words by the field's name in the form."""
+class JobForm(Form):
+    """A request to run a job, which counts only without errors. `due_at` is None for now."""
 
-    values: dict[str, str]
     payload: dict[str, Any] = field(default_factory=dict)
     due_at: datetime | None = None
-    said: str = "started"
-    errors: dict[str, str] = field(default_factory=dict)
-    choices: dict[str, Readings] = field(default_factory=dict)
-
-    def again(self) -> dict[str, Any]:
-        """The form with what was typed, the errors, and what an unclear time may mean."""
-        return {"values": self.values, "errors": self.errors, "choices": self.choices}
+    confirmation: str = "started"
 
 
-def inputs(spec: Job) -> list[dict[str, Any]]:
-    """One input for each field of the job's payload. The placeholder is what counts when it stays empty."""
+def empty(identity: Identity, job: str) -> JobForm:
+    """The form before anything is typed. A test mail goes to the person who sends it, if the sign-in has an address."""
+    return JobForm({"to": identity.name} if job == "send-test-mail" and "@" in identity.name else {})
+
+
+def read(fields: Mapping[str, list[str]], job: Job, now: datetime) -> JobForm:
+    form = JobForm({name: typed[-1].strip() for name, typed in fields.items() if typed})
+    for name, each in job.payload.items():
+        if text := form.values.get(name):
+            value = each.from_text(text)
+            if problem := each.problem(value):
+                form.errors[name] = problem
+            else:
+                form.payload[name] = value
+        elif each.required:
+            form.errors[name] = "is required"
+    _read_due_time(form, now)
+    return form
+
+
+def inputs(job: Job) -> list[dict[str, Any]]:
+    """One input for each field of the payload. The placeholder is the value used if it stays empty."""
     return [
         {
             "name": name,
@@ -52,16 +59,16 @@ def inputs(spec: Job) -> list[dict[str, Any]]:
             "help": each.description[:1].upper() + each.description[1:],
             "type": _INPUT_TYPES.get(each.kind, "text"),
             "choices": each.bounds.get("enum", ()),
-            "attributes": _attributes(each) | {"placeholder": _placeholder(spec.name, name)},
+            "attributes": _attributes(each) | {"placeholder": _placeholder(job.name, name)},
             "default": "" if each.default is None else each.to_text(each.default),
-            "says_no": each.kind == "boolean" and (each.required or each.default is True),
+            "needs_false": each.kind == "boolean" and (each.required or each.default is True),
         }
-        for name, each in spec.payload.items()
+        for name, each in job.payload.items()
     ]
 
 
 def _attributes(each: Field) -> dict[str, Any]:
-    """What the browser checks, as HTML's attributes. None leaves an attribute out."""
+    """HTML attributes for the browser's own checks; it leaves out those that are None."""
     bounds = each.bounds
     return {
         "min": bounds.get("minimum"),
@@ -73,66 +80,37 @@ def _attributes(each: Field) -> dict[str, Any]:
     }
 
 
-def read(form: Mapping[str, list[str]], spec: Job, now: datetime) -> Asked:
-    """What was asked for; with errors nothing of it is to be done."""
-    values = {name: typed[-1].strip() for name, typed in form.items() if typed}
-    asked = Asked(values)
-    for name, each in spec.payload.items():
-        if text := values.get(name):
-            _take(asked, name, each, text)
-        elif each.required:
-            asked.errors[name] = "is required"
-    _time(asked, now)
-    return asked
-
-
-def _take(asked: Asked, name: str, each: Field, text: str) -> None:
-    value = each.from_text(text)
-    problem = each.problem(value)
-    if problem:
-        asked.errors[name] = problem
-    else:
-        asked.payload[name] = value
-
-
-def _time(asked: Asked, now: datetime) -> None:
-    minutes, date = asked.values.get("delay-minutes"), asked.values.get("run-at")
+def _read_due_time(form: JobForm, now: datetime) -> None:
+    minutes, date = form.values.get("delay-minutes"), form.values.get("run-at")
     if minutes and date:
-        asked.errors["run-at"] = "give minutes or a date, not both"
+        form.errors["run-at"] = "give minutes or a date, not both"
     elif minutes:
-        _after(asked, minutes, now)
-    elif date:
-        _at(asked, now)
-
-
-def _after(asked: Asked, text: str, now: datetime) -> None:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MINUTES_MAX):
-        asked.errors["delay-minutes"] = f"must be a whole number from 1 to {MINUTES_MAX:,}"
-        return
-    asked.due_at = now + timedelta(minutes=int(text))
-    asked.said = f"starts in {text} minute{'s' if int(text) > 1 else ''}"
-
-
-def _at(asked: Asked, now: datetime) -> None:
-    due = local_time.read(asked, "run-at")
-    if due is None:
-        return
-    if not now < due.at <= now + FURTHEST:
-        asked.errors["run-at"] = "must lie in the future, a year from now at most"
-        return
-    asked.due_at = due.at
-    asked.said = f"starts at {due.words}"
+        if (
+            minutes.isascii()
+            and minutes.isdigit()
+            and len(minutes) < 10
+            and 1 <= int(minutes) <= MAX_DELAY_MINUTES
+        ):
+            form.due_at = now + timedelta(minutes=int(minutes))
+            form.confirmation = f"starts in {minutes} minute{'s' if int(minutes) > 1 else ''}"
+        else:
+            form.errors["delay-minutes"] = f"must be a whole number from 1 to {MAX_DELAY_MINUTES:,}"
+    elif date and (due := local_time.read(form, "run-at")):
+        if now < due.at <= now + MAX_DELAY:
+            form.due_at = due.at
+            form.confirmation = f"starts at {due.text}"
+        else:
+            form.errors["run-at"] = "must be in the future, and at most a year from now"
 
 
 def _placeholder(job: str, name: str) -> str | None:
-    """What a job of Slowmatch takes from the stack's settings when the field stays empty."""
-    configured = settings()
+    """The setting that one of Slowmatch's own jobs uses if the field stays empty."""
     match job, name:
         case "record-expiry", "batch_size":
-            return str(configured.batch_size)
+            return str(settings().batch_size)
         case "db-cleanup", "older_than_days":
-            return str(configured.record_retention_days)
+            return str(settings().record_retention_days)
         case ("daily-summary", "recipients") | ("send-test-mail", "to"):
-            return ", ".join(configured.mail_recipients) or None
+            return ", ".join(settings().mail_recipients) or None
         case _:
             return None

@@ -1,16 +1,16 @@
-"""A local time as a person types it, read as the instant that it means.
+"""A local time as a person typed it, converted to the instant that it means.
 
-Only the browser knows the person's time zone, so beside the local time `<name>` a form sends `<name>_offset`: the
-offset that the zone has then, or, around a change of the clocks that makes the time come twice or never, the offsets
-before and after it. Without scripts it is empty, and the time is in UTC. `<name>_at` is the instant that the field was
-filled with, or the one that was chosen when the form asked.
+Only the browser knows the person's time zone. So beside the local time `<name>` a form sends `<name>_offset`: the UTC
+offset of the zone at that time, or both offsets if the clocks change so that the time occurs twice or never. Without
+scripts it is empty, and the time is UTC. `<name>_at` is the instant that the field was filled with, or the one that
+the person chose when the form asked.
 """
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from datetime import UTC, datetime
 
+from console.forms.form import Form, Reading
 from slowmatch.http.validation import parse_timestamp
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?", re.ASCII)
@@ -18,46 +18,32 @@ _INSTANT = re.compile(r".+([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EXAMPLE = "2026-12-31T12:00"
 
 
-class Reading(NamedTuple):
-    """An instant, with the local time and the offset that show it."""
+class _AmbiguousTime(ValueError):
+    """A local time that occurs twice, or never, because the clocks change; the form offers the `readings`."""
 
-    at: datetime
-    local: str
-    offset: str
-
-    @property
-    def words(self) -> str:
-        return f"{self.local.replace('T', ' ')} ({'UTC' if self.offset == 'Z' else f'UTC{self.offset}'})"
-
-
-Readings = list[Reading]
-
-
-class Form(Protocol):
-    """`choices` are what the form offers beside the error of an unclear time."""
-
-    values: dict[str, str]
-    errors: dict[str, str]
-    choices: dict[str, Readings]
-
-
-class _UnclearTime(ValueError):
-    """A local time that comes twice, or never, because the clocks change. `readings` are offered instead."""
-
-    def __init__(self, message: str, readings: Readings) -> None:
+    def __init__(self, message: str, readings: list[Reading]) -> None:
         super().__init__(message)
         self.readings = readings
 
 
 def read(form: Form, name: str) -> Reading | None:
-    """What the field `name` means; None when it is wrong or unclear, which `errors` and `choices` then say."""
+    """The time in the field `name`; None if it is wrong or ambiguous, with an entry in `errors` and `choices`."""
     try:
         return _read(form.values, name)
     except ValueError as error:
         form.errors[name] = str(error)
-        if isinstance(error, _UnclearTime):
+        if isinstance(error, _AmbiguousTime):
             form.choices[name] = error.readings
         return None
+
+
+def input_value(value: datetime | str) -> str:
+    """A time as the value of <input type=datetime-local>, in UTC; empty for what is not a time."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _read(values: Mapping[str, str], name: str) -> Reading:
@@ -71,25 +57,25 @@ def _read(values: Mapping[str, str], name: str) -> Reading:
         raise ValueError(f"must be a date and time such as {_EXAMPLE}")
     offsets = (values.get(f"{name}_offset") or "Z").split(",")[:2]
     readings = [Reading(parse_timestamp(local + offset), local, offset) for offset in offsets]
-    comes_twice = readings[0].at < readings[-1].at
-    if len(readings) == 2 and not comes_twice:
-        readings = _neighbours(*readings)
-    known = _instant(values.get(f"{name}_at", ""))
+    occurs_twice = readings[0].at < readings[-1].at
+    if len(readings) == 2 and not occurs_twice:
+        readings = _readings_of_skipped_time(*readings)
+    chosen = _instant(values.get(f"{name}_at", ""))
     for reading in readings:
-        if known is not None and _minute(known) == _minute(reading.at):
-            return reading._replace(at=known)
+        if chosen is not None and _minute(chosen) == _minute(reading.at):
+            return reading._replace(at=chosen)
     if len(readings) == 1:
         return readings[0]
     time = local.partition("T")[2]
-    if comes_twice:
-        message = f"{time} comes twice on that day, because the clocks go back: choose which one you mean"
+    if occurs_twice:
+        message = f"{time} occurs twice on that day, because the clocks go back: choose which one you mean"
     else:
-        message = f"there is no {time} on that day, because the clocks go forward: choose another time"
-    raise _UnclearTime(message, readings)
+        message = f"{time} does not exist on that day, because the clocks go forward: choose another time"
+    raise _AmbiguousTime(message, readings)
 
 
-def _neighbours(before: Reading, after: Reading) -> Readings:
-    """A skipped time read with the offset before the change is a time after it, and the other way round."""
+def _readings_of_skipped_time(before: Reading, after: Reading) -> list[Reading]:
+    """The times before and after the clocks go forward that have the two offsets."""
     skipped = before.at - after.at
     local = datetime.fromisoformat(before.local)
     try:
@@ -107,5 +93,5 @@ def _instant(text: str) -> datetime | None:
 
 
 def _minute(at: datetime) -> datetime:
-    """Fields of forms show no seconds."""
+    """The fields show no seconds."""
     return at.replace(second=0, microsecond=0)

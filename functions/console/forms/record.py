@@ -1,41 +1,41 @@
-"""The form of a record: what was typed, what is wrong with it, what of it is new."""
+"""The form that creates or edits a record."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from console.forms import local_time
-from console.forms.local_time import Readings
-from console.views.formatting import minute
+from console.forms.form import Form
 from console.web.request import Request
 from slowmatch.http.validation import without_nul
 from slowmatch.records.model import valid_title
 
+FIELDS = ("title", "expiry_date", "expiry_date_offset", "expiry_date_at", "title_was", "expiry_was")
+
 
 @dataclass
-class RecordForm:
-    """`values` are shown again when there are `errors`: words by field. `choices` are what an unclear time may mean."""
-
-    values: dict[str, str]
-    errors: dict[str, str] = field(default_factory=dict)
-    choices: dict[str, Readings] = field(default_factory=dict)
+class RecordForm(Form):
+    """`title_was` and `expiry_was` are the values that the form was filled with."""
 
     @classmethod
-    def sent(cls, request: Request) -> "RecordForm":
-        names = ("title", "expiry_date", "expiry_date_offset", "expiry_date_at", "title_was", "expiry_was")
-        return cls({name: request.value(name) for name in names})
+    def submitted(cls, request: Request) -> "RecordForm":
+        return cls({name: request.value(name) for name in FIELDS})
+
+    @classmethod
+    def of_record(cls, title: str, expiry_date: str) -> "RecordForm":
+        return cls({"title": title, "title_was": title, "expiry_was": expiry_date})
 
     def read(self) -> tuple[str, datetime] | None:
-        """Title and date, or None when one of them is wrong."""
+        """Title and expiry date; None if one of them is wrong."""
         title, expiry_date = self._title(), local_time.read(self, "expiry_date")
         return None if title is None or expiry_date is None else (title, expiry_date.at)
 
     def changes(self, title: str, expiry_date: datetime) -> tuple[str | None, datetime | None]:
-        """What differs from what the form was filled with, so that it overwrites nobody else's change.
+        """Only what the person changed, so that saving does not overwrite the changes of others.
 
-        The field has one line and whole minutes, which a record made elsewhere may not have.
+        The inputs have one line and whole minutes, but a record that was made elsewhere may have more.
         """
         same_title = _one_line(title) == _one_line(self.values["title_was"])
-        same_date = minute(expiry_date) == minute(self.values["expiry_was"])
+        same_date = local_time.input_value(expiry_date) == local_time.input_value(self.values["expiry_was"])
         return None if same_title else title, None if same_date else expiry_date
 
     def _title(self) -> str | None:
@@ -44,15 +44,6 @@ class RecordForm:
         except ValueError as error:
             self.errors["title"] = str(error)
             return None
-
-
-def blank() -> RecordForm:
-    return RecordForm({})
-
-
-def filled(title: str, expiry_date: str) -> RecordForm:
-    """For a record as it is now."""
-    return RecordForm({"title": title, "title_was": title, "expiry_was": expiry_date})
 
 
 def _one_line(text: str) -> str:

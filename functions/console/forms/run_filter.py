@@ -1,132 +1,116 @@
-"""The filter of a list of runs: as it stands in the URL, in the form above the list and in bulk actions."""
+"""The filter of a list of runs: in the address, in the form above the list and in bulk actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 from console.forms import local_time
-from console.forms.local_time import Readings
+from console.forms.form import Form
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS, without_nul
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import parse_run_id
+from slowmatch.jobs.model import RunState, Trigger
 from slowmatch.jobs.run_filter import RunFilter
 
-STATES = ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted")
-TRIGGERS = ("schedule", "api", "console", "direct")
+STATES: tuple[str, ...] = get_args(RunState)
+TRIGGERS: tuple[str, ...] = get_args(Trigger)
 SIZES = (10, 20, 50, 100, 200)
-SIZE = 20
-FIELDS = (
-    *("text", "state", "job", "trigger", "error_type"),
-    *("from", "from_offset", "from_at", "to", "to_offset", "to_at"),
-)
+DEFAULT_SIZE = 20
+_TIME_FIELDS = ("from", "from_offset", "from_at", "to", "to_offset", "to_at")
+FIELDS = ("text", "state", "job", "trigger", "error_type", *_TIME_FIELDS)
 
 
 @dataclass
-class Filter:
-    """What was asked for: `values` as typed, `errors` in words by field, `wanted` as it counts.
+class RunFilterForm(Form):
+    """`run_filter` is what the valid fields select; a wrong field selects nothing and has an error."""
 
-    `choices` are what an unclear time may mean.
-    """
-
-    values: dict[str, str]
-    errors: dict[str, str] = field(default_factory=dict)
-    choices: dict[str, Readings] = field(default_factory=dict)
-    size: int = SIZE
+    size: int = DEFAULT_SIZE
     before: str | None = None
-    wanted: RunFilter = field(default_factory=RunFilter)
     created_from: datetime | None = None
     created_to: datetime | None = None
+    run_filter: RunFilter = field(default_factory=RunFilter)
 
     @property
-    def narrows(self) -> bool:
-        """Whether the person asked for less than the whole list."""
-        return any(self.values.values())
+    def is_empty(self) -> bool:
+        return not any(self.values.values())
 
     def address(self, path: str, **changes: Any) -> str:
-        """`path` with this filter; `changes` replace fields, None leaves one out, and the page begins anew."""
-        kept: dict[str, Any] = {**self.values, "size": self.size if self.size != SIZE else None, **changes}
-        query = urlencode({name: value for name, value in kept.items() if value})
+        """The first page of this filter at `path`, with some fields changed or, if they are None, left out."""
+        fields = {**self.values, "size": self.size, **changes}
+        query = urlencode({name: value for name, value in fields.items() if value and value != DEFAULT_SIZE})
         return f"{path}?{query}" if query else path
 
+    def options(self) -> dict[str, tuple[str, ...]]:
+        """The choices of each select, with a job that is no longer in the catalog if it is selected."""
+        job = self.values.get("job")
+        removed = () if job is None or job in JOBS else (job,)
+        return {"job": (*JOBS, *removed), "trigger": TRIGGERS, "state": STATES}
 
-def read(found: Mapping[str, str], *, state: str | None = None, retrying: bool | None = None) -> Filter:
-    """The filter in a query or form. `state` and `retrying` are the list's own, and no field of it.
 
-    A wrong value narrows nothing and has its error.
-    """
-    values = {name: text for name in FIELDS if (text := found.get(name, "").strip())}
+def read(
+    fields: Mapping[str, str], *, state: str | None = None, retrying: bool | None = None
+) -> RunFilterForm:
+    """The filter in a query or form; `state` and `retrying` are those of the list."""
+    form = RunFilterForm({name: text for name in FIELDS if (text := fields.get(name, "").strip())})
     if state:
-        values.pop("state", None)
-    asked = Filter(values)
-    asked.created_from = _moment(asked, "from")
-    asked.created_to = _moment(asked, "to")
-    if asked.created_from and asked.created_to and asked.created_from >= asked.created_to:
-        asked.errors["to"] = "must be later than the time before it"
-        asked.created_to = None
-    asked.size = _size(asked, found.get("size", ""))
-    asked.before = _before(asked, found.get("before", ""))
-    asked.wanted = RunFilter(
-        state=state or _one_of(asked, "state", STATES),
-        job=_short(asked, "job"),
-        trigger=_one_of(asked, "trigger", TRIGGERS),
-        created_from=asked.created_from,
-        created_to=asked.created_to,
-        text=_short(asked, "text"),
+        form.values.pop("state", None)
+    form.created_from, form.created_to = _time(form, "from"), _time(form, "to")
+    if form.created_from and form.created_to and form.created_from >= form.created_to:
+        form.errors["to"] = "must be later than the time before it"
+        form.created_to = None
+    form.size = _size(form, fields.get("size", ""))
+    form.before = _before(form, fields.get("before", ""))
+    form.run_filter = RunFilter(
+        state=state or _one_of(form, "state", STATES),
+        job=_text(form, "job"),
+        trigger=_one_of(form, "trigger", TRIGGERS),
+        created_from=form.created_from,
+        created_to=form.created_to,
+        text=_text(form, "text"),
         retrying=retrying,
-        error_type=_short(asked, "error_type"),
+        error_type=_text(form, "error_type"),
     )
-    return asked
+    return form
 
 
-def choices(asked: Filter) -> dict[str, tuple[str, ...]]:
-    """What the form offers; a job that is in the catalog no more stays chosen."""
-    job = asked.values.get("job")
-    jobs = (*JOBS, *([job] if job and job not in JOBS else []))
-    return {"job": jobs, "trigger": TRIGGERS, "state": STATES}
-
-
-def _one_of(asked: Filter, name: str, allowed: tuple[str, ...]) -> str | None:
-    value = asked.values.get(name)
+def _one_of(form: Form, name: str, allowed: tuple[str, ...]) -> str | None:
+    value = form.values.get(name)
     if value is None or value in allowed:
         return value
-    asked.errors[name] = f"must be one of {', '.join(allowed)}"
+    form.errors[name] = f"must be one of {', '.join(allowed)}"
     return None
 
 
-def _short(asked: Filter, name: str) -> str | None:
-    value = asked.values.get(name)
+def _text(form: Form, name: str) -> str | None:
+    value = form.values.get(name)
     if value is None:
         return None
     if len(value) > MAX_SEARCH_CHARACTERS:
-        asked.errors[name] = f"must have at most {MAX_SEARCH_CHARACTERS} characters"
+        form.errors[name] = f"must have at most {MAX_SEARCH_CHARACTERS} characters"
         return None
     try:
         return without_nul(value)
     except ValueError as error:
-        asked.errors[name] = str(error)
+        form.errors[name] = str(error)
         return None
 
 
-def _moment(asked: Filter, name: str) -> datetime | None:
-    if name not in asked.values:
-        return None
-    reading = local_time.read(asked, name)
+def _time(form: Form, name: str) -> datetime | None:
+    reading = local_time.read(form, name) if name in form.values else None
     return reading and reading.at
 
 
-def _size(asked: Filter, text: str) -> int:
-    if not text:
-        return SIZE
-    if text in map(str, SIZES):
-        return int(text)
-    asked.errors["size"] = f"must be one of {', '.join(map(str, SIZES))}"
-    return SIZE
+def _size(form: Form, text: str) -> int:
+    if text and text not in map(str, SIZES):
+        form.errors["size"] = f"must be one of {', '.join(map(str, SIZES))}"
+        return DEFAULT_SIZE
+    return int(text) if text else DEFAULT_SIZE
 
 
-def _before(asked: Filter, text: str) -> str | None:
-    found = parse_run_id(text)
-    if text and found is None:
-        asked.errors["before"] = "is not a page of this list; this is its start"
-    return found
+def _before(form: Form, text: str) -> str | None:
+    run_id = parse_run_id(text)
+    if text and run_id is None:
+        form.errors["before"] = "is not valid, so this is the first page"
+    return run_id

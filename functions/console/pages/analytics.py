@@ -1,53 +1,53 @@
-"""GET /dashboard/analytics: how runs went over time, how long they took, why they failed, what became of records."""
+"""The analytics page: runs over time, durations, errors by type, and records over time."""
 
 from collections import defaultdict
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.views import charts
 from console.web import render
-from console.web.request import Request
-from slowmatch.db import Connection
+from console.web.render import Page
+from console.web.request import current_request
+from slowmatch.db import connection
 from slowmatch.jobs import JOBS, UnknownJob
 from slowmatch.jobs.queries import metrics, runs
 
+router = Router()  # type: ignore[no-untyped-call]
 
-def show(request: Request, con: Connection) -> Response[str]:
-    span, job, now = charts.window(request), _job(request), con.now()
-    history = charts.history(con, now, span, job)
+
+@router.get("/dashboard/analytics")
+def analytics_page() -> Page:
+    """All jobs, or the one in the query. Raises UnknownJob."""
+    request, con = current_request(router), connection()
+    window, job, now = charts.window(request), request.query.get("job"), con.now()
+    if job is not None and job not in JOBS:
+        raise UnknownJob(job[:80])
+    history = charts.runs(con, now, window, job)
     return render.page(
         request,
         "analytics.html",
         con=con,
         counts=runs.counts(con),
-        window=span,
+        window=window,
         job=job,
         jobs=list(JOBS),
         runs=history,
-        rate=_success_rate(history),
-        durations=_durations(metrics.durations(con, now, span), job),
-        reasons=_reasons(metrics.failure_reasons(con, now, span), job),
-        records=[] if job else charts.records(con, now, span),
+        success_rate=_success_rate(history),
+        durations=_durations(metrics.durations(con, now, window), job),
+        errors=_errors(metrics.failure_reasons(con, now, window), job),
+        records=[] if job else charts.records(con, now, window),
     )
 
 
-def _job(request: Request) -> str | None:
-    """The job to look at, None for all. Raises UnknownJob."""
-    name = request.query.get("job")
-    if name is not None and name not in JOBS:
-        raise UnknownJob(name[:80])
-    return name
-
-
 def _success_rate(runs: charts.Rows) -> float | None:
-    """The part of the runs that ended by themselves and ended well, 0..1."""
+    """The share of runs that succeeded, 0..1, of those that succeeded or failed."""
     succeeded, failed = (sum(row[name] or 0 for row in runs) for name in ("succeeded", "failed"))
     return succeeded / (succeeded + failed) if succeeded + failed else None
 
 
 def _durations(found: dict[str, charts.Rows], job: str | None) -> dict[str, dict[str, Any]]:
-    """By job: its rows with p50 and p95, and the last of them in which something ended."""
+    """By job: its rows with p50 and p95, and the last row that has them."""
     series = {}
     for name, rows in found.items():
         if job in (None, name):
@@ -57,22 +57,22 @@ def _durations(found: dict[str, charts.Rows], job: str | None) -> dict[str, dict
     return series
 
 
-def _reasons(found: charts.Rows, job: str | None) -> list[dict[str, Any]]:
-    """Error types, the most frequent first, each with its count in all and its jobs."""
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _errors(found: charts.Rows, job: str | None) -> list[dict[str, Any]]:
+    """Error types, the most frequent first, each with its jobs and its last run."""
+    by_type: dict[str, charts.Rows] = defaultdict(list)
     for row in found:
         if job in (None, row["job"]):
-            groups[row["error_type"]].append(row)
-    reasons = [_reason(name, rows) for name, rows in groups.items()]
-    return sorted(reasons, key=lambda reason: (-reason["count"], reason["error_type"]))
-
-
-def _reason(error_type: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    latest = max(rows, key=lambda row: row["last_at"])
-    return {
-        "error_type": error_type,
-        "count": sum(row["count"] for row in rows),
-        "jobs": {row["job"]: row["count"] for row in rows},
-        "last_at": latest["last_at"],
-        "last_run_id": latest["last_run_id"],
-    }
+            by_type[row["error_type"]].append(row)
+    errors = []
+    for error_type, rows in by_type.items():
+        latest = max(rows, key=lambda row: row["last_at"])
+        errors.append(
+            {
+                "error_type": error_type,
+                "count": sum(row["count"] for row in rows),
+                "jobs": {row["job"]: row["count"] for row in rows},
+                "last_at": latest["last_at"],
+                "last_run_id": latest["last_run_id"],
+            }
+        )
+    return sorted(errors, key=lambda error: (-error["count"], error["error_type"]))

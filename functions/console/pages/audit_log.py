@@ -1,32 +1,34 @@
-"""The audit trail: who did what, and when."""
+"""The audit log: what people and API clients did, and when."""
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console.forms import run_filter
+from console.forms.run_filter import RunFilterForm
 from console.web import render
-from console.web.request import Request
-from slowmatch.db import Connection
+from console.web.render import Page
+from console.web.request import current_request
+from slowmatch.db import connection
 from slowmatch.jobs.queries import audit_log, runs
 
-SIZE = 50
+PAGE_SIZE = 50
 CURSOR_MAX = 1_000
+router = Router()  # type: ignore[no-untyped-call]
 
 
-def show(request: Request, con: Connection) -> Response[str]:
+@router.get("/dashboard/activity")
+def audit_log_page() -> Page:
+    request, con = current_request(router), connection()
     before = request.query.get("before", "")[:CURSOR_MAX]
-    wrong = False
     try:
-        found = audit_log.page(con, before or None, SIZE)
+        is_valid, page = True, audit_log.page(con, before or None, PAGE_SIZE)
     except ValueError:
-        before, wrong, found = "", True, audit_log.page(con, None, SIZE)
-    start = run_filter.Filter({})
+        is_valid, page = False, audit_log.page(con, None, PAGE_SIZE)
     return render.page(
         request,
-        "activity.html",
+        "audit_log.html",
         con=con,
         counts=runs.counts(con),
-        items=found.items,
-        on_first=not before,
-        wrong=wrong,
-        next=start.address(request.path, before=found.next) if found.next else None,
+        actions=page.items,
+        is_first=not before or not is_valid,
+        is_valid=is_valid,
+        next=RunFilterForm().address(request.path, before=page.next) if page.next else None,
     )

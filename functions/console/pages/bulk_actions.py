@@ -1,17 +1,18 @@
-"""Requeue, run now or delete many runs at once: those selected, or all that match a filter."""
+"""Requeue, run or delete many runs: those that are selected, or all that match a filter."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.forms import run_filter
-from console.forms.run_filter import Filter
-from console.views.formatting import counted, number, so_many_runs
-from console.views.run_lists import LISTS, Kind
+from console.forms.run_filter import RunFilterForm
+from console.views.formatting import format_count, number, plural_runs
+from console.views.run_lists import RUN_LISTS
 from console.web import render
-from console.web.request import Request, here
+from console.web.render import Page
+from console.web.request import Request, current_request
 from slowmatch.db import Connection, connection
 from slowmatch.http.errors import Problem
 from slowmatch.http.validation import parse_timestamp
@@ -20,121 +21,122 @@ from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import runs
 
 DONE = {"requeue": "requeued", "run-now": "queued to run now", "delete": "deleted"}
-ASKED = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
+QUESTIONS = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
 router = Router()  # type: ignore[no-untyped-call]
 
 
+@dataclass(frozen=True, slots=True)
+class BulkAction:
+    """A submitted bulk action: `form` is the filter of the list at `list_address`."""
+
+    request: Request
+    con: Connection
+    name: str
+    form: RunFilterForm
+    list_address: str
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.request.value("sure") == "yes"
+
+    def apply(self, **which: Any) -> actions.Changed:
+        return actions.change(self.con, self.name, actor=self.request.identity.name, **which)
+
+    def finish(self, text: str) -> Page:
+        return render.redirect(self.list_address, flash_message=text)
+
+
 @router.post("/runs")
-def change_runs() -> Response[str]:
-    """For administrators: the route is not marked otherwise. Without `sure` it asks, and changes nothing."""
-    request, con = here(router), connection()
-    kind = LISTS.get(request.value("list"))
-    action = request.value("action")
-    if kind is None or action not in kind.actions:
-        raise Problem(422, "Not possible", "this action fits no run of this list, so nothing was done")
-    asked = run_filter.read(_fields(request), state=kind.state, retrying=kind.retrying)
-    if asked.errors:
+def change_runs() -> Page:
+    """For administrators, since the route has no other mark. Unless it is confirmed, it asks and changes nothing."""
+    request = current_request(router)
+    run_list, name = RUN_LISTS.get(request.value("list")), request.value("action")
+    if run_list is None or name not in run_list.actions:
+        raise Problem(422, "Not possible", "this action applies to no run of this list, so nothing was done")
+    fields = {field: values[-1] for field, values in request.form.items()}
+    form = run_filter.read(fields, state=run_list.state, retrying=run_list.retrying)
+    if form.errors:
         raise Problem(
-            422, "Not possible", "the filter is not valid, so nothing was done; go back and mend it"
+            422, "Not possible", "the filter is not valid, so nothing was done; go back and correct it"
         )
-    if request.value("all") == "yes":
-        return _matching(request, con, kind, action, asked)
-    return _selected(request, con, kind, action, asked)
+    list_address = form.address(f"/dashboard/{run_list.name}")
+    action = BulkAction(request, connection(), name, form, list_address=list_address)
+    return _change_matching(action) if request.value("all") == "yes" else _change_selected(action)
 
 
-def _selected(request: Request, con: Connection, kind: Kind, action: str, asked: Filter) -> Response[str]:
-    chosen = sorted({found for each in request.form.get("id", []) if (found := parse_run_id(each))})
-    back = asked.address(f"/dashboard/{kind.name}")
-    if not chosen:
-        return render.redirect(back, notice="Nothing was selected, so nothing was done.")
-    if len(chosen) > actions.BULK:
+def _change_selected(action: BulkAction) -> Page:
+    ids = sorted({run_id for text in action.request.form.get("id", []) if (run_id := parse_run_id(text))})
+    if not ids:
+        return action.finish("No run was selected, so nothing was done.")
+    if len(ids) > actions.BULK:
         raise Problem(422, "Too many", f"select at most {actions.BULK:,} runs, or all that match the filter")
-    if request.value("sure") != "yes":
-        question = ASKED[action].format(so_many_runs(number(len(chosen))))
-        return _ask(request, con, question, {**_carried(request), "id": chosen}, back)
-    done = actions.change(con, action, actor=request.identity.name, ids=chosen)
-    return render.redirect(back, notice=_outcome(action, len(done.ids), len(chosen)))
+    selected = plural_runs(number(len(ids)))
+    if not action.is_confirmed:
+        return _ask(action, selected, id=ids)
+    changed = len(action.apply(ids=ids).ids)
+    text = f"{plural_runs(number(changed))} {DONE[action.name]}."
+    if changed < len(ids):
+        left = plural_runs(number(len(ids) - changed))
+        text += f" {left} had changed state in the meantime and {'was' if left == '1 run' else 'were'} left as before."
+    return action.finish(text)
 
 
-def _matching(request: Request, con: Connection, kind: Kind, action: str, asked: Filter) -> Response[str]:
-    """One slice of all that match; then a page that asks for the next by itself while there is one."""
-    back = asked.address(f"/dashboard/{kind.name}")
-    until = _until(request) or asked.created_to or con.now()  # what comes into being meanwhile was not meant
-    wanted = replace(asked.wanted, created_to=until)
-    if request.value("sure") != "yes":
-        count = actions.bulk_count(con, wanted, action)
-        question = ASKED[action].format(f"all {so_many_runs(counted(count))} that match")
-        return _ask(request, con, question, {**_carried(request), "all": ["yes"]}, back)
-    total = _whole(request, "total") or actions.bulk_count(con, wanted, action).number
-    after = parse_run_id(request.value("after"))
-    part = actions.change(con, action, actor=request.identity.name, wanted=wanted, after=after)
-    done = _whole(request, "done") + len(part.ids)
-    if part.last is None:
-        return render.redirect(back, notice=_outcome(action, done, done))
-    fields = {**_carried(request), "all": ["yes"], "sure": ["yes"], "until": [until.isoformat()]}
-    fields |= {"after": [part.last], "done": [str(done)], "total": [str(max(total, done))]}
-    so_far = {"done": done, "total": max(total, done)}
-    return _page(request, con, f"{number(done)} {DONE[action]} so far", fields, back, so_far)
+def _change_matching(action: BulkAction) -> Page:
+    """Change a batch of all runs that match, then show a page that requests the next batch, until none is left."""
+    request, con = action.request, action.con
+    until = _until(request) or action.form.created_to or con.now()  # not the runs that are created meanwhile
+    matching = replace(action.form.run_filter, created_to=until)
+    if not action.is_confirmed:
+        count = actions.bulk_count(con, matching, action.name)
+        return _ask(action, f"all {plural_runs(format_count(count))} that match", all=["yes"])
+    total = _whole_number(request, "total") or actions.bulk_count(con, matching, action.name).number
+    changed = action.apply(wanted=matching, after=parse_run_id(request.value("after")))
+    done = _whole_number(request, "done") + len(changed.ids)
+    heading = f"{number(done)} {DONE[action.name]} so far"
+    if changed.last is None:
+        return action.finish(f"{plural_runs(number(done))} {DONE[action.name]}.")
+    total = max(total, done)
+    fields = {"until": until.isoformat(), "after": changed.last, "done": done, "total": total}
+    return _page(
+        action,
+        heading,
+        {"all": ["yes"], **{name: [str(value)] for name, value in fields.items()}},
+        progress={"done": done, "total": total},
+    )
 
 
-def _ask(
-    request: Request, con: Connection, question: str, fields: dict[str, list[str]], back: str
-) -> Response[str]:
-    return _page(request, con, question, {**fields, "sure": ["yes"]}, back, None)
+def _ask(action: BulkAction, which: str, **fields: list[str]) -> Page:
+    return _page(action, QUESTIONS[action.name].format(which), fields)
 
 
 def _page(
-    request: Request,
-    con: Connection,
-    heading: str,
-    fields: dict[str, list[str]],
-    back: str,
-    so_far: dict[str, int] | None,
-) -> Response[str]:
-    """The answer to a form has no address of its own, so the browser's address bar keeps the list's."""
-    page = render.page(
-        request,
-        "bulk.html",
-        con=con,
-        counts=runs.counts(con),
-        heading=heading,
-        fields=fields,
-        back=back,
-        so_far=so_far,
-    )
-    page.headers["HX-Push-Url"] = "false"
-    return page
-
-
-def _fields(request: Request) -> dict[str, str]:
-    return {name: values[-1] for name, values in request.form.items()}
-
-
-def _carried(request: Request) -> dict[str, list[str]]:
-    """What the next form has to say again."""
+    action: BulkAction, heading: str, fields: dict[str, list[str]], *, progress: dict[str, int] | None = None
+) -> Page:
+    """A page whose form submits the confirmed action with `fields`."""
     names = ("list", "action", "size", *run_filter.FIELDS)
-    return {name: [request.value(name)] for name in names if request.value(name)}
+    same = {name: [value] for name in names if (value := action.request.value(name))}
+    page = render.page(
+        action.request,
+        "bulk_action.html",
+        con=action.con,
+        counts=runs.counts(action.con),
+        heading=heading,
+        fields={**same, **fields, "sure": ["yes"]},
+        list_address=action.list_address,
+        progress=progress,
+    )
+    page.headers["HX-Push-Url"] = "false"  # the address bar keeps the address of the list
+    return page
 
 
 def _until(request: Request) -> datetime | None:
     text = request.value("until")
-    if not text:
-        return None
     try:
-        return parse_timestamp(text)
+        return parse_timestamp(text) if text else None
     except ValueError as error:
         raise Problem(422, "Not possible", f"until {error}") from error
 
 
-def _whole(request: Request, name: str) -> int:
+def _whole_number(request: Request, name: str) -> int:
     text = request.value(name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def _outcome(action: str, changed: int, chosen: int) -> str:
-    said = f"{so_many_runs(number(changed))} {DONE[action]}."
-    left = chosen - changed
-    if not left:
-        return said
-    stays = "stays" if left == 1 else "stay"
-    return f"{said} {so_many_runs(number(left))} had changed meanwhile, and {stays} as before."

@@ -1,24 +1,26 @@
-"""The dashboard's first screen: is anything wrong, what waits, what failed, what runs."""
+"""The dashboard's first page, which shows whether anything is wrong, and the page of workers and queues."""
 
-from dataclasses import asdict
-from typing import Any
-
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.views import charts, warnings
+from console.views.formatting import number
+from console.views.run_lists import find_rows
 from console.web import render
-from console.web.request import Request
-from slowmatch.db import Connection
-from slowmatch.jobs.model import RunState
-from slowmatch.jobs.queries import health, queue_depths, runs
+from console.web.render import Page
+from console.web.request import current_request
+from slowmatch.db import connection
+from slowmatch.jobs.queries import health, queue_depths, runs, workers
 from slowmatch.jobs.run_filter import RunFilter
 
-FAILURES = 5
-RUNNING = 10
+FAILED_ROWS = 5
+RUNNING_ROWS = 10
+router = Router()  # type: ignore[no-untyped-call]
 
 
-def show(request: Request, con: Connection) -> Response[str]:
-    now, span = con.now(), charts.window(request)
+@router.get("/dashboard")
+def overview_page() -> Page:
+    request, con = current_request(router), connection()
+    now, window = con.now(), charts.window(request)
     facts, depths = health.facts(con, now), queue_depths.depths()
     return render.page(
         request,
@@ -27,18 +29,35 @@ def show(request: Request, con: Connection) -> Response[str]:
         counts=runs.counts(con),
         paused=facts.paused_jobs,
         boxes=warnings.boxes(facts, depths, now),
-        wrong=warnings.links(health.problems(facts, depths, con.clock_offset, now)),
+        warnings=list(map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))),
         realtime=charts.realtime(con, now),
-        history=charts.history(con, now, span),
-        window=span,
+        history=charts.runs(con, now, window),
+        window=window,
         depths=depths,
         queues=queue_depths.waiting_runs(con, now),
-        failures=_runs(con, "failed", FAILURES),
-        running=_runs(con, "processing", RUNNING),
+        failed=find_rows(con, RunFilter(state="failed"), FAILED_ROWS)[0],
+        running=find_rows(con, RunFilter(state="processing"), RUNNING_ROWS)[0],
     )
 
 
-def _runs(con: Connection, state: RunState, limit: int) -> list[dict[str, Any]]:
-    found = runs.page(con, RunFilter(state=state), limit=limit).items
-    attempts = runs.last_attempts(con, [run.id for run in found])
-    return [{**asdict(run), "tried": attempts.get(run.id), "late": False} for run in found]
+@router.get("/dashboard/workers")
+def workers_page() -> Page:
+    request, con = current_request(router), connection()
+    now = con.now()
+    facts, depths = health.facts(con, now), queue_depths.depths()
+    shown = map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))
+    return render.page(
+        request,
+        "workers.html",
+        con=con,
+        counts=runs.counts(con),
+        workers=workers.workers(con, now),
+        warnings=[warning for warning in shown if warning["href"] == request.path],
+        last_pass=facts.dispatcher.at,
+        last_pass_did=[
+            f"{number(count)} {name}" for name, count in sorted(facts.dispatcher.did.items()) if count
+        ],
+        clock_seconds=round(con.clock_offset.total_seconds(), 1) + 0.0,  # no -0.0
+        depths=depths,
+        queues=queue_depths.waiting_runs(con, now),
+    )

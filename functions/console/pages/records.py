@@ -1,17 +1,17 @@
-"""Pages about records."""
+"""The pages of records: list, search, create, edit, delete."""
 
 import json
 from typing import Any
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console.forms import record as record_form
 from console.forms.record import RecordForm
-from console.views import record as record_story
+from console.views import record as record_view
 from console.web import render
-from console.web.request import Request, here
+from console.web.flash import FlashMessage
+from console.web.render import Page
+from console.web.request import current_request
 from slowmatch.db import Connection, connection
 from slowmatch.http import pagination
 from slowmatch.http.auth.authentication import allow
@@ -23,102 +23,101 @@ from slowmatch.records.model import SOON_HOURS, Position, Status
 
 HOME = "/records"
 TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
-NOTHING: dict[Status, tuple[str, str]] = {
-    "active": ("No active record", "What expires in the future would be here."),
-    "soon": ("Nothing expires soon", f"What expires in the next {SOON_HOURS} hours would be here."),
-    "expired": ("Nothing has expired", "What the hourly job has marked as expired would be here."),
+IF_EMPTY: dict[Status, tuple[str, str]] = {
+    "active": ("No active records", "Records that expire in the future are listed here."),
+    "soon": ("Nothing expires soon", f"Records that expire in the next {SOON_HOURS} hours are listed here."),
+    "expired": ("Nothing has expired", "Records that the hourly job has marked as expired are listed here."),
 }
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/records")
-def records() -> Response[str]:
-    return _list(here(router), record_form.blank())
+def records() -> Page:
+    return _list(RecordForm())
 
 
 @router.post("/records")
 @allow(Role.OPERATOR)
-def create() -> Response[str]:
-    request, form = here(router), RecordForm.sent(here(router))
-    read = form.read()
-    if read is None:
-        return _list(request, form, 422)
-    record_id, _ = queries.create(connection(), *read, actor=request.identity.name)
-    return render.redirect(HOME, notice="Record created.", href=f"{HOME}/{record_id}", link="Look at it")
+def create() -> Page:
+    request = current_request(router)
+    form = RecordForm.submitted(request)
+    values = form.read()
+    if values is None:
+        return _list(form, 422)
+    record_id, _ = queries.create(connection(), *values, actor=request.identity.name)
+    message = FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
+    return render.redirect(HOME, flash_message=message)
 
 
-@router.get("/records/<id>")
-def record(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
-    request, con, record_id = here(router), connection(), _number(id)
-    text = queries.get(con, record_id)
-    if text is None:
-        return _gone(request, con, record_id)
-    found = json.loads(text)
-    return _page(request, con, found, record_form.filled(found["title"], found["expiry_date"]))
+@router.get("/records/<record_id>")
+def record(record_id: str) -> Page:
+    con, key = connection(), _parse_id(record_id)
+    found = _find(con, key)
+    if found is None:
+        return _not_found(con, key)
+    return _page(con, found, RecordForm.of_record(found["title"], found["expiry_date"]))
 
 
-@router.post("/records/<id>")
+@router.post("/records/<record_id>")
 @allow(Role.OPERATOR)
-def change(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
-    request, con, record_id = here(router), connection(), _number(id)
-    form = RecordForm.sent(request)
-    text, read = queries.get(con, record_id), form.read()
-    if text is None:
-        return _gone(request, con, record_id)
-    if read is None:
-        return _page(request, con, json.loads(text), form, 422)
-    changes = form.changes(*read)
-    (title, expiry_date), actor = changes, request.identity.name
-    if changes == (None, None):
-        return render.redirect(f"{HOME}/{record_id}", notice="Nothing to save: the record is as it was.")
-    if queries.update(con, record_id, con.now(), title=title, expiry_date=expiry_date, actor=actor) is None:
-        return _gone(request, con, record_id)
-    return render.redirect(f"{HOME}/{record_id}", notice="Changes saved.", href=HOME, link="All records")
+def change(record_id: str) -> Page:
+    request, con, key = current_request(router), connection(), _parse_id(record_id)
+    form, found = RecordForm.submitted(request), _find(con, key)
+    values = form.read()
+    if found is None:
+        return _not_found(con, key)
+    if values is None:
+        return _page(con, found, form, 422)
+    title, expiry_date = form.changes(*values)
+    if title is None and expiry_date is None:
+        return render.redirect(f"{HOME}/{key}", flash_message="There were no changes to save.")
+    actor = request.identity.name
+    if not queries.update(con, key, con.now(), title=title, expiry_date=expiry_date, actor=actor):
+        return _not_found(con, key)
+    message = FlashMessage("Changes saved.", HOME, "All records")
+    return render.redirect(f"{HOME}/{key}", flash_message=message)
 
 
-@router.post("/records/<id>/delete")
-def delete(id: str) -> Response[str]:  # noqa: A002 - as the template calls it
-    """Asked in a dialog; without scripts, on a page of its own."""
-    request, con, record_id = here(router), connection(), _number(id)
-    if request.value("sure") != "yes":
-        text = queries.get(con, record_id)
-        if text is not None:
-            return render.page(request, "record_delete.html", con=con, record=json.loads(text))
-    if queries.delete(con, record_id, request.identity.name):
-        return render.redirect(HOME, notice=f"Record {record_id} deleted.")
-    return render.redirect(HOME, notice=f"Record {record_id} was gone already.")
+@router.post("/records/<record_id>/delete")
+def delete(record_id: str) -> Page:
+    """The page asks in a dialog; without scripts, a page of its own asks."""
+    request, con, key = current_request(router), connection(), _parse_id(record_id)
+    if request.value("sure") != "yes" and (found := _find(con, key)):
+        return render.page(request, "record_delete.html", con=con, record=found)
+    was_deleted = queries.delete(con, key, request.identity.name)
+    text = f"Record {key} was deleted." if was_deleted else f"Record {key} had already been deleted."
+    return render.redirect(HOME, flash_message=text)
 
 
-def _list(request: Request, form: RecordForm, status: int = 200) -> Response[str]:
-    con, query = connection(), request.query
-    q = query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
-    tab: Status = next((name for name in TABS if name == query.get("status")), "all")
-    cursor = query.get("after", "")
-    page = search.page(con, tab, q=q, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
+def _list(form: RecordForm, status: int = 200) -> Page:
+    request, con = current_request(router), connection()
+    text = request.query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
+    tab: Status = next((name for name in TABS if name == request.query.get("status")), "all")
+    cursor = request.query.get("after", "")
+    page = search.page(con, tab, q=text, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
     return render.page(
         request,
         "records.html",
         status,
         con=con,
-        tabs=[(name, words, address(name, q)) for name, words in TABS.items()],
-        counts=None if q else queries.status_counts(con, con.now()),
+        tabs=[(name, label, _list_address(name, text)) for name, label in TABS.items()],
+        counts=None if text else queries.status_counts(con, con.now()),
         tab=tab,
-        q=q,
+        search=text,
         search_max=MAX_SEARCH_CHARACTERS,
-        records=[record_story.with_standing(each, con.now()) for each in json.loads(page.items)],
-        nothing=NOTHING.get(tab),
-        first=address(tab, q),
-        cleared=address(tab, ""),
-        on_first=not cursor,
-        next=page.next and address(tab, q, pagination.encode(tab, *page.next)),
+        records=[record_view.with_status(each, con.now()) for each in json.loads(page.items)],
+        if_empty=IF_EMPTY.get(tab),
+        first=_list_address(tab, text),
+        without_search=_list_address(tab, ""),
+        is_first=not cursor,
+        next=page.next and _list_address(tab, text, pagination.encode(tab, *page.next)),
         form=form,
-        open=bool(form.errors or query.get("new")),
+        is_form_open=bool(form.errors or request.query.get("new")),
     )
 
 
-def address(tab: Status, q: str, after: str = "") -> str:
-    """Of a list of records, without what goes without saying."""
-    values = {"status": "" if tab == "all" else tab, "q": q, "after": after}
+def _list_address(tab: Status, text: str, cursor: str = "") -> str:
+    values = {"status": "" if tab == "all" else tab, "q": text, "after": cursor}
     query = urlencode({name: value for name, value in values.items() if value})
     return f"{HOME}?{query}" if query else HOME
 
@@ -129,35 +128,44 @@ def _position(tab: Status, cursor: str) -> Position | None:
     try:
         return Position(*pagination.decode(tab, cursor, pagination.bigint, parse_timestamp))
     except Problem as problem:
-        words = "this is no page of this list: start at the beginning of the records"
-        raise Problem(422, "No such page", words) from problem
+        reason = "this link is not a page of this list: start again at the first page"
+        raise Problem(422, "No such page", reason) from problem
 
 
-def _page(
-    request: Request, con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200
-) -> Response[str]:
-    events = queries.history(con, record["id"])
+def _page(con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200) -> Page:
     return render.page(
-        request,
+        current_request(router),
         "record.html",
         status,
         con=con,
-        record=record_story.with_standing(record, con.now()),
-        story=record_story.tell(record, events),
+        record=record_view.with_status(record, con.now()),
+        history=record_view.history(record, queries.history(con, record["id"])),
         form=form,
     )
 
 
-def _gone(request: Request, con: Connection, record_id: int) -> Response[str]:
-    events = queries.history(con, record_id)
-    return render.page(request, "record_gone.html", 404, con=con, record_id=record_id, events=events)
+def _find(con: Connection, record_id: int) -> dict[str, Any] | None:
+    text = queries.get(con, record_id)
+    found: dict[str, Any] | None = json.loads(text) if text else None
+    return found
 
 
-def _number(text: str) -> int:
-    """The id in an address. Raises Problem 404 for what cannot be one."""
-    number = (
-        int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(pagination.MAX_BIGINT)) else 0
+def _not_found(con: Connection, record_id: int) -> Page:
+    """404 with what is known of a record that was deleted."""
+    return render.page(
+        current_request(router),
+        "record_not_found.html",
+        404,
+        con=con,
+        record_id=record_id,
+        history=queries.history(con, record_id),
     )
+
+
+def _parse_id(text: str) -> int:
+    """The id in an address. Raises Problem 404 for what cannot be one."""
+    is_short = len(text) <= len(str(pagination.MAX_BIGINT))
+    number = int(text) if text.isascii() and text.isdigit() and is_short else 0
     if not 1 <= number <= pagination.MAX_BIGINT:
-        raise Problem(404, "No such record", "no record can have this id: ids are whole numbers")
+        raise Problem(404, "No such record", "this cannot be the id of a record: ids are whole numbers")
     return number

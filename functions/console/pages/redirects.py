@@ -1,38 +1,29 @@
-"""The short ways in, and the address that is none."""
+"""Short addresses of the dashboard, and addresses that do not exist."""
 
 from urllib.parse import quote
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from console.web import render
-from console.web.request import here
-from slowmatch.http.errors import Problem
+from console.web.render import Page
+from console.web.request import HOME, current_request
 
-DASHBOARD = "/dashboard"
 router = Router()  # type: ignore[no-untyped-call]
-nowhere = Router()  # type: ignore[no-untyped-call]
+fallback = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/")
-def home() -> Response[str]:
-    return render.redirect(DASHBOARD)
-
-
 @router.get("/hangfire")
-def hangfire() -> Response[str]:
-    return render.redirect(DASHBOARD)
-
-
 @router.get("/hangfire/.+")
-def hangfire_page() -> Response[str]:
-    return render.redirect(DASHBOARD)
+def dashboard() -> Page:
+    return render.redirect(HOME)
 
 
-@nowhere.get("/<path>.*")  # with a parameter it is tried after all others
-def no_page(path: str) -> Response[str]:  # noqa: ARG001 - a parameter stops at a slash
-    """Leads an address with a slash too many to its page. Raises Problem 404 for all others."""
-    address = here(nowhere).path
+@fallback.get("/<path>.*")  # a route with a parameter is tried after those without
+def no_page(path: str) -> Page:  # noqa: ARG001 - a parameter ends at a slash
+    """Redirect an address with a slash at the end to the page without it; 404 for all others."""
+    address = current_request(fallback).path
     if address.endswith("/"):
         return render.redirect(f"/{quote(address.strip('/'))}")
-    raise Problem(404, "Not found", "there is no page at this address")
+    raise NotFoundError

@@ -1,73 +1,59 @@
-"""Lists of runs by state, with search, filter, pages and what can be done to many at once."""
+"""The lists of runs by state: filter, pages and bulk actions."""
 
-from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.forms import run_filter
-from console.forms.run_filter import Filter
-from console.views.run_lists import LISTS, Kind
+from console.views.run_lists import RUN_LISTS, RunList, find_rows
 from console.web import render
-from console.web.request import Request
-from slowmatch.db import Connection
+from console.web.render import Page
+from console.web.request import Request, current_request
+from slowmatch.db import Connection, connection
 from slowmatch.http.auth.roles import Role
+from slowmatch.http.errors import Problem
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.settings import settings
 
-WITH_ATTEMPT = {"worker", "progress", "started", "since", "error", "reason", "duration"}
-"""Columns that need to know about the run's present or last attempt."""
+router = Router()  # type: ignore[no-untyped-call]
 
 
-def show(request: Request, con: Connection, name: str) -> Response[str]:
-    kind = LISTS[name]
-    asked = run_filter.read(request.query, state=kind.state, retrying=kind.retrying)
-    rows, last = _page(con, kind, asked)
+@router.get("/dashboard/<name>")
+def run_list_page(name: str) -> Page:
+    if name not in RUN_LISTS:
+        raise Problem(404, "Not found", f"the dashboard has no page {name!r}")
+    request, con, shown = current_request(router), connection(), RUN_LISTS[name]
+    form = run_filter.read(request.query, state=shown.state, retrying=shown.retrying)
+    rows, last = find_rows(con, form.run_filter, form.size, before=form.before, columns=shown.columns)
     return render.page(
         request,
-        "runs.html",
+        "run_list.html",
         con=con,
-        kind=kind,
-        asked=asked,
-        offers=run_filter.choices(asked),
-        runs=rows,
-        next=asked.address(request.path, before=last) if last else None,
+        run_list=shown,
+        form=form,
+        sizes=run_filter.SIZES,
+        rows=rows,
+        next=form.address(request.path, before=last) if last else None,
         counts=runs.counts(con),
         queues=queue_depths.waiting_runs(con, con.now()) if name == "enqueued" else None,
-        kept_days=_kept_days(kind),
-        bulk=_bulk(request, con, kind, asked.wanted, more=bool(last or asked.before)),
+        retention_days=_retention_days(shown),
+        bulk_actions=_bulk_actions(request, con, shown, form.run_filter if last or form.before else None),
     )
 
 
-def _kept_days(kind: Kind) -> int | None:
-    """How long runs of this list stay; None for those that are not over."""
-    known = {"failed": settings().failed_run_retention_days}
-    known |= dict.fromkeys(("succeeded", "deleted"), settings().run_retention_days)
-    return known.get(kind.name)
+def _retention_days(run_list: RunList) -> int | None:
+    """How long the runs of this list are kept; None if they have not ended."""
+    days = {"failed": settings().failed_run_retention_days}
+    days |= dict.fromkeys(("succeeded", "deleted"), settings().run_retention_days)
+    return days.get(run_list.name)
 
 
-def _page(con: Connection, kind: Kind, asked: Filter) -> tuple[list[dict[str, Any]], str | None]:
-    found = runs.page(con, asked.wanted, asked.before, asked.size)
-    with_attempt = [run.id for run in found.items] if WITH_ATTEMPT & set(kind.columns) else []
-    attempts, now = runs.last_attempts(con, with_attempt), con.now()
-    rows = [
-        {
-            **asdict(run),
-            "tried": attempts.get(run.id),
-            "late": run.lease_until is not None and run.lease_until < now,
-            "actions": [name for name, states in actions.ELIGIBLE.items() if run.state in states],
-        }
-        for run in found.items
-    ]
-    return rows, found.last
-
-
-def _bulk(
-    request: Request, con: Connection, kind: Kind, wanted: RunFilter, *, more: bool
+def _bulk_actions(
+    request: Request, con: Connection, run_list: RunList, all_pages: RunFilter | None
 ) -> dict[str, Any] | None:
-    """The actions of this list; with how many runs of all pages each would change, when there are more pages."""
+    """The bulk actions of this list, each with how many runs of all pages it would change if there are several."""
     if not request.identity.may(Role.ADMIN):
         return None
-    return {name: actions.bulk_count(con, wanted, name) if more else None for name in kind.actions}
+    return {name: all_pages and actions.bulk_count(con, all_pages, name) for name in run_list.actions}

@@ -1,12 +1,12 @@
-"""A run's own page, and what a person may do with one run."""
+"""The page of a run, and the actions on a single run."""
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console.pages.sign_in import path_on_this_site
 from console.views import run as run_view
 from console.web import authorization, render
-from console.web.request import here
+from console.web.flash import FlashMessage
+from console.web.render import Page
+from console.web.request import current_request, path_on_this_site
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
@@ -17,94 +17,84 @@ from slowmatch.jobs.model import Run, RunDetails
 from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200
-"""How many lines of the log the page shows unless it is asked for the whole."""
-DONE = {
-    "requeue": "is queued again.",
-    "run-now": "starts now.",
-    "delete": "is deleted.",
-}
+"""How many lines of the log the page shows unless the whole log is requested."""
+DONE = {"requeue": "was requeued", "run-now": "starts now", "delete": "was deleted"}
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/runs/<run_id>")
-def run_page(run_id: str) -> Response[str]:
-    request, con = here(router), connection()
-    is_long = request.query.get("log") == "all"
-    run = _details(con, run_id, run_details.LOG_LINES if is_long else LOG_LINES)
+def run_page(run_id: str) -> Page:
+    request, con = current_request(router), connection()
+    is_whole_log = request.query.get("log") == "all"
+    run = run_details.details(con, _parse_id(run_id), run_details.LOG_LINES if is_whole_log else LOG_LINES)
+    if run is None:
+        raise _not_found(run_id)
     return render.page(
         request,
         "run.html",
         con=con,
         run=run,
-        log=run.log,
-        log_earlier=run.log_earlier,
         payload=_json(con, run, "payload"),
         result=_json(con, run, "result"),
-        is_long=is_long,
-        attempts=run_view.attempts(run),
-        history=run_view.history(run),
-        figures=run_view.figures(run, con.now()),
-        actions=run_view.actions(run),
+        is_whole_log=is_whole_log,
         ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
+        **run_view.page_data(run, con.now()),
     )
 
 
 @router.post("/runs/<run_id>/<action>")
 @allow(Role.OPERATOR)
-def change_run(run_id: str, action: str) -> Response[str]:
-    """Requeue, run now or delete, unless the run's state has changed so that there is nothing to do."""
+def change_run(run_id: str, action: str) -> Page:
+    """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in DONE:
         raise Problem(404, "Not found", f"a run has no action {action!r}; there are {', '.join(DONE)}")
     if action == "delete":
-        authorization.require(router, Role.ADMIN)
-    request, con = here(router), connection()
-    before = runs.find(con, _known(run_id))
-    if before is None:
-        raise _no_run(run_id)
-    authorization.require(router, job_role(before.job))
-    done = actions.change(con, action, actor=request.identity.name, ids=[before.id])
-    said = _said(action, before) if done.ids else _too_late(con, action, before.id)
-    page, back = f"/runs/{before.id}", request.value("back")
-    if back.startswith("/dashboard/"):  # the button stood in a list
-        return render.redirect(path_on_this_site(back), notice=said, href=page, link="Open it")
-    return render.redirect(page, notice=said)
-
-
-def _details(con: Connection, run_id: str, log_lines: int) -> RunDetails:
-    found = run_details.details(con, _known(run_id), log_lines)
-    if found is None:
-        raise _no_run(run_id)
-    return found
+        authorization.require_role(router, Role.ADMIN)
+    request, con = current_request(router), connection()
+    run = runs.find(con, _parse_id(run_id))
+    if run is None:
+        raise _not_found(run_id)
+    authorization.require_role(router, job_role(run.job))
+    changed = actions.change(con, action, actor=request.identity.name, ids=[run.id])
+    text = _confirmation(action, run) if changed.ids else _explanation(con, action, run.id)
+    page, back = f"/runs/{run.id}", request.value("back")
+    if back.startswith("/dashboard/"):  # the button was in a list
+        message = FlashMessage(text, page, "Open the run")
+        return render.redirect(path_on_this_site(back), flash_message=message)
+    return render.redirect(page, flash_message=text)
 
 
 def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run_view.JsonText | None:
-    """What the page shows of a payload or result; None when there is none."""
+    """What the page shows of a payload or result; None without one."""
     value, size = getattr(run, field), run.cut.get(field)
     if size is None:
-        return None if value is None else run_view.pretty(value)
+        return None if value is None else run_view.format_json(value)
     beginning = run_details.json_text(con, run.id, field)
-    return run_view.JsonText(beginning.text[: run_view.JSON_SHOWN] if beginning else "", size)
+    return run_view.JsonText(beginning.text[: run_view.JSON_MAX_CHARACTERS] if beginning else "", size)
 
 
-def _known(run_id: str) -> str:
-    found = parse_run_id(run_id)
-    if found is None:
-        raise Problem(404, "No such run", f"{run_id[:60]!r} is not the identifier of a run")
-    return found
+def _parse_id(text: str) -> str:
+    run_id = parse_run_id(text)
+    if run_id is None:
+        raise Problem(404, "No such run", f"{text[:60]!r} is not the id of a run")
+    return run_id
 
 
-def _no_run(run_id: str) -> Problem:
-    return Problem(404, "No such run", f"there is no run {run_id}; old runs are removed after a while")
+def _not_found(run_id: str) -> Problem:
+    return Problem(
+        404, "No such run", f"there is no run {run_id}; old runs are deleted after their retention"
+    )
 
 
-def _said(action: str, before: Run) -> str:
-    if action == "delete" and before.state == "processing":
-        return f"Run {run_view.short(before.id)} is deleted. Its handler is told at its next checkpoint."
-    return f"Run {run_view.short(before.id)} of {before.job} {DONE[action]}"
+def _confirmation(action: str, run: Run) -> str:
+    text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
+    if action == "delete" and run.state == "processing":
+        text += " Its handler stops at its next checkpoint."
+    return text
 
 
-def _too_late(con: Connection, action: str, run_id: str) -> str:
+def _explanation(con: Connection, action: str, run_id: str) -> str:
+    """Why the action changed nothing."""
     run = runs.find(con, run_id)
-    state = run.state if run else "gone"
-    named, allowed = action.replace("-", " "), " or ".join(actions.ELIGIBLE[action])
-    return f"Nothing was done: the run is {state} by now, and {named} is for runs that are {allowed}."
+    state, states = run.state if run else "gone", " or ".join(actions.ELIGIBLE[action])
+    return f"Nothing was done: the run is now {state}, and this action needs a run that is {states}."

@@ -1,15 +1,14 @@
-"""Sign in and out, by OpenID Connect's authorization code flow with PKCE."""
+"""Sign in and out by OpenID Connect: the authorization code flow with PKCE."""
 
 import base64
 import hashlib
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import render, sign_in_attempts
-from console.web.paths import is_path
-from console.web.request import Request, here
+from console.web.render import Page
+from console.web.request import HOME, Request, current_request, path_on_this_site, sign_in_address
 from console.web.sign_in_attempts import Attempt, State
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth import authentication, roles, sessions
@@ -20,14 +19,12 @@ from slowmatch.http.errors import Problem
 from slowmatch.settings import SettingsError, settings
 from slowmatch.telemetry import logger
 
-HOME = "/dashboard"
-SAID_MAX = 300
-WANTED_MAX = 1000  # it goes along in the address of the provider's page, and servers often take 2,048 bytes
+PROVIDER_ERROR_MAX = 300
 router = Router()  # type: ignore[no-untyped-call]
 
 
 class SignInError(Exception):
-    """A sign-in that failed; the message says why, `status` is that of the page."""
+    """A failed sign-in: the message is the reason, `status` the status of the page."""
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -36,71 +33,59 @@ class SignInError(Exception):
 
 @router.get("/sign-in")
 @public
-def sign_in() -> Response[str]:
-    """To the provider's page, with a cookie that its answer is checked against."""
-    request = here(router)
-    wanted = path_on_this_site(request.query.get("next", ""))
+def sign_in() -> Page:
+    """Redirect to the provider's page, with a cookie that its answer is checked against."""
+    request = current_request(router)
+    path = path_on_this_site(request.query.get("next", ""))
     if settings().auth == "local":
-        return render.redirect(wanted)
-    state, attempt, cookies = sign_in_attempts.begin(request.event, wanted)
-    return render.redirect(_authorization(request, state, attempt), *cookies)
+        return render.redirect(path)
+    state, attempt, cookies = sign_in_attempts.begin(request.event, path)
+    return render.redirect(_provider_page(request, state, attempt), *cookies)
 
 
 @router.get("/sign-in/callback")
 @public
-def callback() -> Response[str]:
-    """Back from the provider's page. The attempt is over after it, whatever came of it."""
-    request = here(router)
+def callback() -> Page:
+    """Where the provider's page leads back to. It ends the attempt, whether it succeeded or not."""
+    request = current_request(router)
+    event = request.event
     if settings().auth == "local":
         return render.redirect(HOME)
     state = sign_in_attempts.read_state(request.query.get("state", "")) or State("", HOME)
-    attempt, ended = sign_in_attempts.find(request.event, state), sign_in_attempts.end(request.event, state)
-    # Another tab signed in, or this one did before.
-    if attempt is None and sessions.find_valid(request.event):
-        return render.redirect(state.wanted, ended)
+    attempt, end_attempt = sign_in_attempts.find(event, state), sign_in_attempts.end(event, state)
+    if attempt is None and sessions.find_valid(event):  # signed in already, in this tab or another
+        return render.redirect(state.path, end_attempt)
     try:
-        who = _signed_in(request, attempt)
+        identity = _verify(request, attempt)
     except SignInError as error:
-        authentication.refusal(request.event, error.status, f"sign-in: {error}")
-        again = address(state.wanted)
-        page = render.page(request, "sign_in_error.html", error.status, reason=str(error), again=again)
-        page.cookies.append(ended)  # type: ignore[arg-type]
+        authentication.refusal(event, error.status, f"sign-in: {error}")
+        retry = sign_in_address(state.path)
+        page = render.page(request, "sign_in_error.html", error.status, reason=str(error), retry=retry)
+        page.cookies.append(end_attempt)  # type: ignore[arg-type]
         return page
-    logger.info("signed in", who=who.name, subject=who.subject, role=who.role and who.role.name.lower())
+    role = identity.role and identity.role.name.lower()
+    logger.info("signed in", who=identity.name, subject=identity.subject, role=role)
     seconds = settings().session_hours * 3600
-    session = sessions.set_cookie(request.event, sessions.SESSION, sessions.issue(who), seconds)
-    return render.redirect(state.wanted, ended, session)
+    session = sessions.set_cookie(event, sessions.SESSION, sessions.issue(identity), seconds)
+    return render.redirect(state.path, end_attempt, session)
 
 
 @router.post("/sign-out")
 @public
-def sign_out() -> Response[str]:
-    cookie = sessions.set_cookie(here(router).event, sessions.SESSION, "", 0)
+def sign_out() -> Page:
+    cookie = sessions.set_cookie(current_request(router).event, sessions.SESSION, "", 0)
     return render.redirect("/signed-out", cookie)
 
 
 @router.get("/signed-out")
 @public
-def signed_out() -> Response[str]:
-    """The provider still knows the browser; its own sign-out is a link from here."""
-    request = here(router)
-    return render.page(request, "signed_out.html", provider=_end_of_provider_session(request))
+def signed_out() -> Page:
+    """The browser is still signed in at the provider; a link leads to the provider's own sign-out."""
+    request = current_request(router)
+    return render.page(request, "signed_out.html", provider=_provider_sign_out(request))
 
 
-def address(wanted: str) -> str:
-    """Where to sign in, to be led back to `wanted`."""
-    return f"/sign-in?next={quote(wanted, safe='/')}"
-
-
-def path_on_this_site(wanted: str) -> str:
-    """`wanted`, if a browser takes it for a path of this site and nothing else; the dashboard otherwise."""
-    if not is_path(wanted) or wanted.startswith(("/sign-in", "/sign-out", "/signed-out")):
-        return HOME
-    path = quote(wanted, safe="/?&=%#+,:;@!$'()*~.-_[]")
-    return path if len(path) <= WANTED_MAX else HOME
-
-
-def _authorization(request: Request, state: str, attempt: Attempt) -> str:
+def _provider_page(request: Request, state: str, attempt: Attempt) -> str:
     from slowmatch.http.auth.oidc import provider
 
     digest = hashlib.sha256(attempt.verifier.encode()).digest()
@@ -117,26 +102,26 @@ def _authorization(request: Request, state: str, attempt: Attempt) -> str:
     return _with_query(provider().required_endpoint("authorization_endpoint"), query)
 
 
-def _signed_in(request: Request, attempt: Attempt | None) -> Identity:
-    """Whom the provider's answer speaks of. Raises SignInError, and Problem 503 without the provider."""
+def _verify(request: Request, attempt: Attempt | None) -> Identity:
+    """The identity in the provider's answer. Raises SignInError, and Problem 503 if the provider is unreachable."""
     from slowmatch.http.auth import tokens
     from slowmatch.http.auth.oidc import ProviderError, provider
 
     if attempt is None:
         raise SignInError(
-            "the sign-in was not begun in this browser, took longer than ten minutes, or is over already"
+            "the sign-in did not begin in this browser, took longer than ten minutes, or has already ended"
         )
     query = request.query
     if "error" in query:
-        said = query.get("error_description") or query["error"]
-        raise SignInError(f"the provider says: {said[:SAID_MAX]}")
+        reason = query.get("error_description") or query["error"]
+        raise SignInError(f"the provider says: {reason[:PROVIDER_ERROR_MAX]}")
     if query.get("iss", provider().issuer) != provider().issuer:  # RFC 9207
-        raise SignInError("another provider answered")
+        raise SignInError("the answer is from another provider")
     try:
         answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri(request))
         return roles.identity_of_claims(tokens.verify_id_token(str(answer.get("id_token")), attempt.nonce))
     except ProviderError as error:
-        provider.cache_clear()  # its secret may be a new one
+        provider.cache_clear()  # the client secret may have changed
         raise SignInError(f"the provider says: {error}") from error
     except tokens.TokenError as error:
         raise SignInError(f"the provider's token is not valid: {error}") from error
@@ -144,8 +129,8 @@ def _signed_in(request: Request, attempt: Attempt | None) -> Identity:
         raise SignInError(str(error), 403) from error
 
 
-def _end_of_provider_session(request: Request) -> str | None:
-    """Cognito wants logout_uri, everybody else post_logout_redirect_uri; None without such an address."""
+def _provider_sign_out(request: Request) -> str | None:
+    """The address that ends the provider's session; None without one."""
     from slowmatch.http.auth.oidc import provider
 
     if settings().auth == "local":
@@ -155,6 +140,7 @@ def _end_of_provider_session(request: Request) -> str | None:
     except (Problem, SettingsError, SecretError):
         return None
     back = f"{site_origin(request.event)}/signed-out"
+    # Cognito expects logout_uri, all others post_logout_redirect_uri.
     query = {"client_id": client_id, "post_logout_redirect_uri": back, "logout_uri": back}
     return url and _with_query(url, query)
 

@@ -1,66 +1,73 @@
-"""A job's card as it is drawn: the form's inputs, and the sparkline of its last runs."""
+"""A job summary as the pages show it: with its form's inputs and a sparkline of its last runs."""
 
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 from console.forms import job as job_form
-from console.views.formatting import duration, so_many_runs
+from console.views.formatting import duration, plural_runs
 from slowmatch.db.counts import CappedCount
 from slowmatch.http.auth.roles import job_role
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.queries.job_summaries import EndedRun, JobSummary
 
-SLOTS, STEP, WIDTH, HEIGHT, LEAST = 20, 8, 6, 32, 3
-"""The sparkline in SVG units: bars, their distance and width, the height of the longest and the shortest."""
+BARS = 20
+BAR_STEP, BAR_WIDTH, BAR_MAX_HEIGHT, BAR_MIN_HEIGHT = 8, 6, 32, 3
+"""In the sparkline's SVG units."""
 
 
-def card(found: JobSummary) -> dict[str, Any]:
-    """The job summary, with what the page adds."""
+def with_view(summary: JobSummary) -> dict[str, Any]:
+    """The summary from the database with what the page adds."""
+    job, recent = JOBS[summary.name], summary.recent
+    failed = [run.id for run in recent if run.state == "failed"]
     return {
-        **asdict(found),
-        "role": job_role(found.name),
-        "form": _form_title(JOBS[found.name]),
-        "queue_depth": CappedCount(found.queue_depth.number, found.queue_depth.capped),
-        "inputs": job_form.inputs(JOBS[found.name]),
-        "bars": bars(found.recent),
-        "last_failed": next((run.id for run in reversed(found.recent) if run.state == "failed"), None),
-        "recent_words": words(found.recent),
+        **asdict(summary),
+        "role": job_role(job.name),
+        "form_title": _form_title(job),
+        "queue_depth": CappedCount(summary.queue_depth.number, summary.queue_depth.capped),
+        "inputs": job_form.inputs(job),
+        "bars": bars(recent),
+        "bars_description": _describe_bars(recent),
+        "last_failed": failed[-1] if failed else None,
     }
 
 
 def _form_title(job: Job) -> str:
-    """The title of a form that must be seen before the job is started; empty for a job that one click starts."""
+    """The title of a form that must be seen before the job starts; empty for a job that one click starts."""
     return job.form or ("Run with payload" if job.required else "")
 
 
 def bars(recent: list[EndedRun]) -> list[dict[str, Any]]:
-    """A bar for each run, oldest first, at the right end; its height is the duration.
+    """A bar for each run, oldest first and aligned to the right, as high as the run was long.
 
-    A run that somebody deleted says nothing about how long the job takes, so it does not dwarf the others.
+    Deleted runs do not count for the scale: their durations say nothing about the job.
     """
-    runs = recent[-SLOTS:]
-    carried_out = [run for run in runs if run.state != "deleted"] or runs
-    longest = max((run.duration_ms or 0 for run in carried_out), default=0) or 1
-    first = SLOTS - len(runs)
+    runs = recent[-BARS:]
+    scale = max((run.duration_ms or 0 for run in runs if run.state != "deleted"), default=0)
+    scale = scale or max((run.duration_ms or 0 for run in runs), default=0) or 1
     drawn = []
-    for number, run in enumerate(runs, first):
-        share = min((run.duration_ms or 0) / longest, 1)
-        height = max(LEAST, round(HEIGHT * share, 1))
-        place = {"x": number * STEP, "y": round(HEIGHT - height, 1), "width": WIDTH, "height": height}
-        drawn.append({"state": run.state, "title": _title(run), "place": place})
+    for slot, run in enumerate(runs, BARS - len(runs)):
+        share = min((run.duration_ms or 0) / scale, 1)
+        height = max(BAR_MIN_HEIGHT, round(BAR_MAX_HEIGHT * share, 1))
+        rectangle = {
+            "x": slot * BAR_STEP,
+            "y": round(BAR_MAX_HEIGHT - height, 1),
+            "width": BAR_WIDTH,
+            "height": height,
+        }
+        drawn.append({"state": run.state, "title": _bar_title(run), "rectangle": rectangle})
     return drawn
 
 
-def words(recent: list[EndedRun]) -> str:
-    """The sparkline for those who cannot see it."""
-    counts = Counter(run.state for run in recent)
-    ended = ", ".join(f"{number} {state}" for state, number in counts.most_common())
-    longest = max((run.duration_ms or 0 for run in recent), default=0)
-    return f"Last {so_many_runs(str(len(recent)))}: {ended}; the longest took {duration(longest)}"
-
-
-def _title(run: EndedRun) -> str:
+def _bar_title(run: EndedRun) -> str:
     took = f", {duration(run.duration_ms)}" if run.duration_ms is not None else ""
     return f"{run.state}{took}, {run.created_at:%d %b %Y, %H:%M} UTC"
+
+
+def _describe_bars(recent: list[EndedRun]) -> str:
+    """The sparkline in words, for screen readers."""
+    counts = Counter(run.state for run in recent)
+    states = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    longest = max((run.duration_ms or 0 for run in recent), default=0)
+    return f"Last {plural_runs(str(len(recent)))}: {states}; the longest took {duration(longest)}"

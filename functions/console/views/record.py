@@ -1,4 +1,4 @@
-"""What a record has been through, as its page tells it."""
+"""A record's status and history as the pages show them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,11 +7,16 @@ from console.views.formatting import parse
 from slowmatch.records.model import SOON_HOURS
 
 EXPIRY_JOB = "record-expiry"
-STANDINGS = {"active": "active", "soon": "expiring soon", "due": "due", "expired": "expired"}
+STATUS_LABELS = {"active": "active", "soon": "expiring soon", "due": "due", "expired": "expired"}
 
 
-def standing(record: dict[str, Any], now: datetime) -> str:
-    """active, soon, due (its date has passed, the hourly job has not come by yet) or expired."""
+def with_status(record: dict[str, Any], now: datetime) -> dict[str, Any]:
+    status = _status(record, now)
+    return {**record, "status": status, "status_label": STATUS_LABELS[status]}
+
+
+def _status(record: dict[str, Any], now: datetime) -> str:
+    """active, soon, expired, or due: its date has passed, but the hourly job has not marked it yet."""
     expiry_date = parse(record["expiry_date"])
     if record["is_expired"]:
         return "expired"
@@ -20,27 +25,23 @@ def standing(record: dict[str, Any], now: datetime) -> str:
     return "soon" if expiry_date <= now + timedelta(hours=SOON_HOURS) else "active"
 
 
-def with_standing(record: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """`standing` is a name of colour, `standing_words` what is read."""
-    found = standing(record, now)
-    return {**record, "standing": found, "standing_words": STANDINGS[found]}
+def history(record: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Newest first: the kept events, and those that follow from the record itself.
 
-
-def tell(record: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Newest first: what people did, and what follows from the record itself.
-
-    Jobs note a batch, not each record of it; a record may be older than its history.
+    Jobs log a whole batch, not each of its records, and a record may be older than the history.
     """
-    story = [*events]
+    found = [*events]
     if record["is_expired"]:
-        story.append({"at": _came(record, events), "action": "expired", "actor": EXPIRY_JOB, "detail": {}})
+        found.append(
+            {"at": _expired_at(record, events), "action": "expired", "actor": EXPIRY_JOB, "detail": {}}
+        )
     if not any(event["action"] == "created" for event in events):
-        story.append({"at": record["created_at"], "action": "created", "actor": None, "detail": {}})
-    return sorted(story, key=lambda event: (parse(event["at"]), event["action"] == "expired"), reverse=True)
+        found.append({"at": record["created_at"], "action": "created", "actor": None, "detail": {}})
+    return sorted(found, key=lambda event: (parse(event["at"]), event["action"] == "expired"), reverse=True)
 
 
-def _came(record: dict[str, Any], events: list[dict[str, Any]]) -> str:
-    """When the date had come: not before somebody set it."""
+def _expired_at(record: dict[str, Any], events: list[dict[str, Any]]) -> str:
+    """The expiry date, or when it was set, if that was later."""
     set_at = [event["at"] for event in events if "expiry_date" in event["detail"].get("before", {})]
-    moments: list[str] = [record["expiry_date"], record["created_at"], *set_at[:1]]
-    return max(moments, key=parse)
+    times: list[str] = [record["expiry_date"], record["created_at"], *set_at[:1]]
+    return max(times, key=parse)

@@ -1,6 +1,6 @@
-"""Static files under names that carry a hash of their content, so that browsers may keep them for a year.
+"""Static files, under names with a hash of their content so that browsers may keep them for a year.
 
-Our own style sheets and scripts are one file each for the browser; the libraries in static/lib come from
+All our style sheets are one file for the browser, and all our scripts another. The libraries in static/lib come from
 npm when the console is built (`make assets`) and are not in the repository.
 """
 
@@ -10,73 +10,71 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1]
-STATIC = FOLDER / "static"
+CONSOLE = Path(__file__).parents[1]
+STATIC = CONSOLE / "static"
 LIBRARIES = ("htmx.min.js", "idiomorph.min.js", "uPlot.iife.min.js", "uPlot.min.css")
-_KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
 class AssetsMissing(Exception):
-    """The libraries from npm are not there."""
+    """The libraries from npm are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent: `zipped` is its content under gzip."""
+    """A static file as it is sent, compressed by gzip; `name` has the hash."""
 
     name: str
-    kind: str
-    zipped: bytes
+    content_type: str
+    gzipped: bytes
 
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Every file by its plain name, such as app.css."""
-    files = {
-        "app.css": _joined("css", "*.css"),
-        "app.js": _joined("js", "*.js"),
-        **{name: _library(name) for name in LIBRARIES},
+    """Every static file by its plain name, such as app.css."""
+    contents = {"app.css": _joined("css"), "app.js": _joined("js")} | {
+        name: _library(name) for name in LIBRARIES
     }
-    return {name: _asset(name, content) for name, content in files.items()}
+    return {name: _asset(Path(name), content) for name, content in contents.items()}
 
 
 def url(name: str) -> str:
-    """The address of the file's present content."""
+    """The address of a file, by its plain name."""
     return f"/static/{assets()[name].name}"
 
 
-def find(file: str) -> tuple[Asset, bool] | None:
-    """The asset asked for, and whether its content is the one that the name promises."""
+def find(hashed_name: str) -> Asset | None:
+    """The file for a name with any hash: a page from before a deployment still asks for the old one."""
     for name, asset in assets().items():
-        stem, dot, suffix = name.rpartition(".")
-        if file.startswith(f"{stem}-") and file.endswith(f"{dot}{suffix}"):
-            return asset, file == asset.name
+        path = Path(name)
+        if hashed_name.startswith(f"{path.stem}-") and hashed_name.endswith(path.suffix):
+            return asset
     return None
 
 
 @cache
 def release() -> str:
-    """Changes whenever a template or a static file does."""
+    """A hash that changes whenever a template or a static file does."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted((FOLDER / "templates").rglob("*.html")):
+    for path in sorted((CONSOLE / "templates").rglob("*.html")):
         digest.update(path.read_bytes())
     for asset in assets().values():
         digest.update(asset.name.encode())
     return digest.hexdigest()
 
 
-def _joined(folder: str, pattern: str) -> bytes:
-    return b"\n".join(path.read_bytes() for path in sorted((STATIC / folder).glob(pattern)))
+def _joined(kind: str) -> bytes:
+    return b"\n".join(path.read_bytes() for path in sorted((STATIC / kind).glob(f"*.{kind}")))
 
 
 def _library(name: str) -> bytes:
     try:
         return (STATIC / "lib" / name).read_bytes()
     except FileNotFoundError as error:
-        raise AssetsMissing(f"static/lib/{name} is not there: build the console with make assets") from error
+        raise AssetsMissing(f"static/lib/{name} is missing: build the console with make assets") from error
 
 
-def _asset(name: str, content: bytes) -> Asset:
-    stem, dot, suffix = name.rpartition(".")
+def _asset(path: Path, content: bytes) -> Asset:
     digest = hashlib.blake2b(content, digest_size=8).hexdigest()
-    return Asset(f"{stem}-{digest}{dot}{suffix}", _KINDS[dot + suffix], gzip.compress(content, 9, mtime=0))
+    name = f"{path.stem}-{digest}{path.suffix}"
+    return Asset(name, _CONTENT_TYPES[path.suffix], gzip.compress(content, 9, mtime=0))

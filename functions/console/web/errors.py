@@ -1,4 +1,4 @@
-"""Errors as pages, from the same table as the JSON APIs' problems."""
+"""Errors as pages, from the same table as the problems of the JSON APIs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,48 +9,32 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from console.web import render
 from console.web.assets import AssetsMissing
-from console.web.request import NO_ONE, Request
+from console.web.render import Page
+from console.web.request import Request
 from slowmatch.http.errors import PROBLEMS, Problem
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
 
-PLAIN = "text/plain; charset=utf-8"
+PAGE_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    **PROBLEMS,
+    NotFoundError: lambda _: Problem(404, "Not found", "there is no page at this address"),
+    UnknownJob: lambda error: Problem(404, "Not found", str(error)),
+    NoSchedule: lambda error: Problem(409, "Nothing to pause", str(error)),
+}
 
 
 def install(app: APIGatewayHttpResolver) -> None:
-    """Make `app` answer every exception with a page that says what was wrong and what to do."""
-    for kind, answer in ANSWERS.items():
-        app.exception_handler(kind)(partial(_respond, app, answer))
+    """Make `app` answer every exception with a page that says what is wrong and what to do."""
+    for exception, problem_of in PAGE_PROBLEMS.items():
+        app.exception_handler(exception)(partial(_respond, app, problem_of))
 
 
-def _respond(
-    app: APIGatewayHttpResolver, answer: Callable[[Any], Problem], error: Exception
-) -> Response[str]:
-    problem = answer(error)
-    request = app.context.get("request") or Request(app.current_event.raw_event, NO_ONE)
+def _respond(app: APIGatewayHttpResolver, problem_of: Callable[[Any], Problem], error: Exception) -> Page:
+    problem = problem_of(error)
+    request = app.context.get("request") or Request(app.current_event.raw_event)
     try:
         page = render.page(request, "error.html", problem.status, problem=problem)
     except AssetsMissing as missing:
-        return Response(503, PLAIN, f"{missing}\n")
+        return Response(503, "text/plain; charset=utf-8", f"{missing}\n")
     page.headers.update(problem.headers)
     return page
-
-
-def _not_found(_error: NotFoundError) -> Problem:
-    return Problem(404, "Not found", "there is no page at this address")
-
-
-def _unknown_job(error: UnknownJob) -> Problem:
-    return Problem(404, "Not found", str(error))
-
-
-def _no_schedule(error: NoSchedule) -> Problem:
-    return Problem(409, "Nothing to pause", str(error))
-
-
-ANSWERS: dict[type[Exception], Callable[[Any], Problem]] = {
-    **PROBLEMS,
-    NotFoundError: _not_found,
-    UnknownJob: _unknown_job,
-    NoSchedule: _no_schedule,
-}

@@ -1,41 +1,36 @@
-"""What an action did, said on the page that follows it."""
+"""Flash messages: what an action did, shown on the next page."""
 
-from typing import TypedDict
+from typing import NamedTuple
 from urllib.parse import quote
 
 from slowmatch.http.auth import sessions
 
 COOKIE = "notice"
-SECONDS = 20
+MAX_AGE_SECONDS = 20
 
 
-class Notice(TypedDict):
-    """`href` is a path of the console, with `link` as its text; both are empty without a next step."""
+class FlashMessage(NamedTuple):
+    """A sentence, and a link to the next step: a path of the console and its text, both empty without one."""
 
     text: str
-    href: str
-    link: str
+    href: str = ""
+    link: str = ""
 
 
-def cookie(text: str, href: str = "", link: str = "") -> str:
-    """A Set-Cookie value that carries the notice to the next page.
-
-    It is signed: a page says nothing in this site's name that somebody else put into the browser.
-    """
-    said = Notice(text=text, href=quote(href, safe="/?=&"), link=link)
-    return f"{COOKIE}={sessions.sign(COOKIE, said)}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict"
+def set_cookie(message: FlashMessage) -> str:
+    """The Set-Cookie value that carries the message. It is signed: nobody else can make a page say something."""
+    signed = sessions.sign(COOKIE, message._replace(href=quote(message.href, safe="/?=&"))._asdict())
+    return f"{COOKIE}={signed}; Path=/; Max-Age={MAX_AGE_SECONDS}; HttpOnly; SameSite=Strict"
 
 
-def read(value: str | None) -> Notice | None:
-    """The notice in the cookie; None for none, and for one that nobody here wrote just now."""
-    if not value:
-        return None
+def read(value: str | None) -> FlashMessage | None:
+    """The message in the cookie; None without one, and for one that is forged or too old."""
     try:
-        found = sessions.unsign(COOKIE, value, SECONDS)
+        return FlashMessage(**sessions.unsign(COOKIE, value, MAX_AGE_SECONDS)) if value else None
     except sessions.InvalidCookie:
         return None
-    return Notice(text=found["text"], href=found["href"], link=found["link"])
 
 
-def forget() -> str:
+def clear_cookie() -> str:
+    """The Set-Cookie value that removes the message."""
     return f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"

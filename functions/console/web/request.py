@@ -1,32 +1,36 @@
-"""What a page needs to know about the request it answers."""
+"""The request that a page answers, and the addresses that it may redirect to."""
 
 import base64
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from slowmatch.http.auth.roles import Identity
 from slowmatch.http.errors import Problem
 from slowmatch.http.request import header
 
-FORM_LIMIT_BYTES = 256 * 1024
-FORM_FIELDS_MAX = 2000
-NO_ONE = Identity(name="", subject="", role=None)
+FORM_MAX_BYTES = 256 * 1024
+FORM_MAX_FIELDS = 2000
+PATH_MAX = (
+    1000  # the provider's sign-in page gets it in its own address, and servers often accept 2,048 bytes
+)
+HOME = "/dashboard"
+NOBODY = Identity(name="", subject="", role=None)
 
 
 @dataclass(frozen=True)
 class Request:
-    """`identity` is NO_ONE on the few pages that are open to everybody."""
+    """`identity` is NOBODY on public pages."""
 
     event: dict[str, Any]
-    identity: Identity
+    identity: Identity = NOBODY
     began: float = field(default_factory=time.perf_counter)
 
     @property
     def spent_ms(self) -> float:
-        """Milliseconds since this request came."""
+        """Milliseconds since this request arrived."""
         return (time.perf_counter() - self.began) * 1000
 
     @property
@@ -35,54 +39,68 @@ class Request:
 
     @property
     def address(self) -> str:
-        """Path and query, as the browser's address bar has them."""
+        """Path and query, as in the browser's address bar."""
         query = self.event.get("rawQueryString")
         return f"{self.path}?{query}" if query else self.path
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The last value of each parameter that has one."""
+        """The last value of each query parameter that has one."""
         found = parse_qs(self.event.get("rawQueryString") or "", errors="replace")
         return {name: values[-1].replace("\0", "") for name, values in found.items()}
 
     @cached_property
     def form(self) -> dict[str, list[str]]:
-        """The fields of a submitted form. Raises Problem 413 or 422 for a body that is none."""
+        """The fields of a submitted form. Raises Problem 413 for one that is too large, 422 for another body."""
         body = self.event.get("body") or ""
-        if len(body) > FORM_LIMIT_BYTES:
-            raise Problem(413, "Form too large", f"a form has at most {FORM_LIMIT_BYTES // 1024} KB")
+        if len(body) > FORM_MAX_BYTES:
+            raise Problem(413, "Form too large", f"a form has at most {FORM_MAX_BYTES // 1024} KB")
         try:
             text = base64.b64decode(body).decode() if self.event.get("isBase64Encoded") else body
             fields = parse_qs(text, keep_blank_values=True, errors="strict")
         except ValueError as error:
-            raise Problem(422, "Not a form", "the form's content is not readable") from error
-        if sum(map(len, fields.values())) > FORM_FIELDS_MAX:
-            raise Problem(413, "Form too large", f"a form has at most {FORM_FIELDS_MAX:,} fields")
+            raise Problem(422, "Not a form", "the form cannot be read") from error
+        if sum(map(len, fields.values())) > FORM_MAX_FIELDS:
+            raise Problem(413, "Form too large", f"a form has at most {FORM_MAX_FIELDS:,} fields")
         return fields
 
     @property
     def has_stack_page(self) -> bool:
-        """Whether /local is there: `make run` serves it, neither `sam local start-api` nor the cloud does."""
+        """Whether /local exists: `make run` serves it, `sam local start-api` and the cloud do not."""
         return bool(self.event["requestContext"].get("apiId") == "local")
 
     def value(self, name: str) -> str:
-        """The last value of a form's field, without spaces at its ends; empty when it is not there."""
+        """The last value of a form field, stripped; empty without one."""
         return self.form.get(name, [""])[-1].strip()
 
     def header(self, name: str) -> str:
-        """By its name in lower case; `sam local start-api` writes names as the browser did."""
+        """A header by its lower-case name."""
         return header(self.event, name)
 
     def cookie(self, name: str) -> str | None:
-        """The first cookie of that name: the browser sends the one with the longest path first."""
-        for cookie in self.event.get("cookies", []):
-            found, _, value = cookie.partition("=")
-            if found == name:
-                return str(value)
-        return None
+        """The first cookie of that name: browsers send the one with the longest path first."""
+        pairs = (cookie.partition("=") for cookie in self.event.get("cookies", []))
+        return next((str(value) for found, _, value in pairs if found == name), None)
 
 
-def here(router: Any) -> Request:
+def current_request(router: Any) -> Request:
     """The request that `router` is answering."""
     found: Request = router.context["request"]
     return found
+
+
+def sign_in_address(path: str) -> str:
+    """Where to sign in, and come back to `path` afterwards."""
+    return f"/sign-in?next={quote(path, safe='/')}"
+
+
+def path_on_this_site(text: str) -> str:
+    """`text` if a browser takes it for a path of this site, else the dashboard.
+
+    It comes from an address, a form or a cookie, so it may try to lead to another site.
+    """
+    is_path = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    if not is_path or text.startswith(("/sign-in", "/sign-out", "/signed-out")):
+        return HOME
+    path = quote(text, safe="/?&=%#+,:;@!$'()*~.-_[]")
+    return path if len(path) <= PATH_MAX else HOME

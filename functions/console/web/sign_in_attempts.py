@@ -1,4 +1,4 @@
-"""Sign-ins that are under way. Each has a cookie of its own, so that several tabs can sign in at the same time."""
+"""Pending sign-ins. Each has its own cookie, so that several tabs can sign in at the same time."""
 
 import re
 import secrets
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from slowmatch.http.auth import sessions
 from slowmatch.http.request import Event
 
-MAX_ATTEMPTS = 5  # a cookie has about 300 bytes, and API Gateway takes 10,240 bytes of headers
+MAX_ATTEMPTS = 5  # a cookie has about 300 bytes, and API Gateway accepts 10,240 bytes of headers
 ATTEMPT_SECONDS = 600
 STATE = "sign-in-state"
 STATE_SECONDS = 24 * 3600
@@ -16,10 +16,10 @@ _COOKIE = re.compile(r"sign-in-[A-Za-z0-9_-]{8}")
 
 @dataclass(frozen=True)
 class State:
-    """What the provider sends back unchanged: which attempt its answer belongs to, where the person wanted to go."""
+    """What the provider returns unchanged: which attempt it answers, and the path that the person wanted."""
 
     id: str
-    wanted: str
+    path: str
 
     @property
     def cookie(self) -> str:
@@ -34,29 +34,30 @@ class Attempt:
     verifier: str
 
 
-def begin(event: Event, wanted: str) -> tuple[str, Attempt, list[str]]:
-    """The `state` for the provider, and the Set-Cookie values. The oldest attempts make way for this one."""
-    state = State(secrets.token_urlsafe(16), wanted)
+def begin(event: Event, path: str) -> tuple[str, Attempt, list[str]]:
+    """The `state` for the provider, the attempt, and Set-Cookie values. It replaces the oldest beyond MAX_ATTEMPTS."""
+    state = State(secrets.token_urlsafe(16), path)
     attempt = Attempt(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
     values = {"id": state.id, "nonce": attempt.nonce, "verifier": attempt.verifier}
-    kept = sessions.set_cookie(event, state.cookie, sessions.sign(sessions.SIGN_IN, values), ATTEMPT_SECONDS)
+    signed = sessions.sign(sessions.SIGN_IN, values)
+    cookies = [sessions.set_cookie(event, state.cookie, signed, ATTEMPT_SECONDS)]
     # Browsers send the oldest cookie first (RFC 6265, 5.4).
-    others = [kind for kind in sessions.cookie_kinds(event) if _COOKIE.fullmatch(kind)]
-    dropped = [sessions.set_cookie(event, kind, "", 0) for kind in others[: 1 - MAX_ATTEMPTS]]
-    return sessions.sign(STATE, {"id": state.id, "next": wanted}), attempt, [kept, *dropped]
+    pending = [kind for kind in sessions.cookie_kinds(event) if _COOKIE.fullmatch(kind)]
+    cookies += [sessions.set_cookie(event, kind, "", 0) for kind in pending[: 1 - MAX_ATTEMPTS]]
+    return sessions.sign(STATE, {"id": state.id, "next": path}), attempt, cookies
 
 
-def read_state(value: str) -> State | None:
-    """What `begin` wrote; None for anything else."""
+def read_state(text: str) -> State | None:
+    """The state that `begin` wrote; None for anything else."""
     try:
-        found = sessions.unsign(STATE, value, STATE_SECONDS)
+        found = sessions.unsign(STATE, text, STATE_SECONDS)
     except sessions.InvalidCookie:
         return None
     return State(found["id"], found["next"])
 
 
 def find(event: Event, state: State) -> Attempt | None:
-    """The attempt, if it was begun in this browser in the last ten minutes and is not over."""
+    """The attempt, if it began in this browser in the last ten minutes and has not ended."""
     value = sessions.cookie(event, state.cookie)
     try:
         found = sessions.unsign(sessions.SIGN_IN, value or "", ATTEMPT_SECONDS)

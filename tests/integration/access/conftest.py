@@ -1,4 +1,4 @@
-"""Requests of API clients and of browsers, and whether anything came of them."""
+"""Requests of API clients and browsers, and what they changed."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from records_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
-from tests.integration.console.conftest import Browse
+from tests.integration.console.conftest import FakeBrowser
 from tests.issuer import Issuer
 
 PUBLIC_ADDRESS = "203.0.113.7"
@@ -33,7 +33,7 @@ Send = Callable[..., Answer]
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """What was logged since the last look, every field of it."""
+    """Returns what was logged since the last call, with all fields."""
     monkeypatch.setattr(logger, "propagate", True)
 
     def log() -> str:
@@ -46,7 +46,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 @pytest.fixture
 def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str]) -> Send:
-    """Creates a record, from the internet, with these headers."""
+    """Sends a request from the internet that creates a record, with these headers."""
 
     def send(headers: dict[str, str], **parts: Any) -> Answer:
         context = request_context("POST", "/api/records", PUBLIC_ADDRESS) | {"domainName": HOST}
@@ -66,8 +66,8 @@ def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str])
     return send
 
 
-def rows(con: Connection) -> dict[str, list[Any]]:
-    """How many rows each table has, and a digest of them."""
+def table_digests(con: Connection) -> dict[str, list[Any]]:
+    """The number of rows of each table and a digest of them."""
     tables = con.query("SELECT relname::text FROM pg_stat_user_tables ORDER BY relname")
     digest = "SELECT count(*), md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {} AS t"
     return {table: con.query(digest.format(table))[0] for (table,) in tables}
@@ -76,6 +76,6 @@ def rows(con: Connection) -> dict[str, list[Any]]:
 @pytest.fixture
 def browser(
     con: Connection, issuer: Issuer, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch
-) -> Browse:
-    """Nobody is signed in on it."""
-    return Browse(console, lambda_context, monkeypatch)
+) -> FakeBrowser:
+    """A browser without a session."""
+    return FakeBrowser(console, lambda_context, monkeypatch)

@@ -7,14 +7,14 @@ import pytest
 from console.app import handler
 from slowmatch.db import Connection
 from tests.conftest import LambdaContext
-from tests.integration.access.conftest import rows
-from tests.integration.console.conftest import Browse
+from tests.integration.access.conftest import table_digests
+from tests.integration.console.conftest import FakeBrowser
 
 
 @pytest.fixture
-def browse(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> Browse:
+def browser(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> FakeBrowser:
     """Under AUTH=local."""
-    return Browse(handler, lambda_context, monkeypatch)
+    return FakeBrowser(handler, lambda_context, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def browse(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.M
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_auth_local_lets_in_nobody_who_is_elsewhere(
-    browse: Browse, con: Connection, log: Callable[[], str], change: dict[str, str], method: str
+    browser: FakeBrowser, con: Connection, log: Callable[[], str], change: dict[str, str], method: str
 ) -> None:
-    before = rows(con)
-    event = browse.event(method, "/records", "title=x" if method == "POST" else None, {})
+    before = table_digests(con)
+    event = browser.event(method, "/records", "title=x" if method == "POST" else None, {})
     for name, value in change.items():
         if name == "sourceIp":
             event["requestContext"]["http"][name] = value
@@ -47,22 +47,22 @@ def test_auth_local_lets_in_nobody_who_is_elsewhere(
             event["requestContext"][name] = value
         else:
             event["headers"][name] = value
-    answer = handler(event, browse.context)
+    answer = handler(event, browser.context)
     assert answer["statusCode"] == 403
-    assert rows(con) == before and "AUTH=local" in log()
+    assert table_digests(con) == before and "AUTH=local" in log()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:9000"])
-def test_auth_local_signs_in_who_is_on_this_machine(browse: Browse, address: str, host: str) -> None:
-    event = browse.event("GET", "/", None, {})
+def test_auth_local_signs_in_who_is_on_this_machine(browser: FakeBrowser, address: str, host: str) -> None:
+    event = browser.event("GET", "/", None, {})
     event["requestContext"]["http"]["sourceIp"] = address
     event["requestContext"]["domainName"] = event["headers"]["host"] = host
-    answer = handler(event, browse.context)
+    answer = handler(event, browser.context)
     assert (answer["statusCode"], answer["headers"]["Location"]) == (303, "/dashboard")
 
 
-def test_auth_local_has_nothing_to_sign_in_to(browse: Browse) -> None:
-    assert browse.get("/sign-in?next=/jobs").location == "/jobs"
-    assert browse.get("/sign-in?next=//evil.example.com").location == "/dashboard"
-    assert browse.get("/sign-in/callback?code=x&state=y").location == "/dashboard"
+def test_auth_local_has_nothing_to_sign_in_to(browser: FakeBrowser) -> None:
+    assert browser.get("/sign-in?next=/jobs").location == "/jobs"
+    assert browser.get("/sign-in?next=//evil.example.com").location == "/dashboard"
+    assert browser.get("/sign-in/callback?code=x&state=y").location == "/dashboard"

@@ -14,7 +14,7 @@ from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs import enqueue
 from tests.conftest import LambdaContext, request_context
-from tests.integration.access.conftest import HOST, PUBLIC_ADDRESS, rows
+from tests.integration.access.conftest import HOST, PUBLIC_ADDRESS, table_digests
 from tests.issuer import Issuer
 from tests.sam import routes
 
@@ -36,7 +36,7 @@ OPERATORS = {
     "POST /api/runs/{run_id}/requeue",
     "POST /api/runs/{run_id}/run-now",
     "POST /records",
-    "POST /records/{id}",
+    "POST /records/{record_id}",
     "POST /jobs/{job}/run",
     "POST /jobs/{job}/pause",
     "POST /jobs/{job}/resume",
@@ -48,7 +48,7 @@ ADMINS = {
     "POST /api/runs/requeue",
     "POST /api/runs/run-now",
     "POST /api/runs/delete",
-    "POST /records/{id}/delete",
+    "POST /records/{record_id}/delete",
     "POST /runs",
 }
 ROUTES = {str(route): folder for folder, route in routes.all_of_code()}
@@ -127,43 +127,43 @@ def test_the_open_routes_are_the_ones_that_a_sign_in_needs_and_health_and_static
 
 @pytest.mark.parametrize("route", CLOSED)
 def test_nobody_gets_in_without_an_identity(con: Connection, call: Call, route: str) -> None:
-    before = rows(con)
+    before = table_digests(con)
     answer = call(route, None, signed_in=False)
     if ROUTES[route] == "console" and route.startswith("GET "):
         assert answer["statusCode"] == 303
         assert answer["headers"]["Location"].startswith("/sign-in?next=/")
     else:
         assert answer["statusCode"] == 401
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 @pytest.mark.parametrize("route", CLOSED)
 def test_who_has_no_role_may_do_nothing(con: Connection, call: Call, route: str) -> None:
-    before = rows(con)
+    before = table_digests(con)
     assert call(route, None)["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 @pytest.mark.parametrize("route", CHANGING)
 def test_a_viewer_changes_nothing(con: Connection, call: Call, route: str) -> None:
-    before = rows(con)
+    before = table_digests(con)
     answer = call(route, Role.VIEWER)
     assert answer["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 @pytest.mark.parametrize("route", sorted(ADMINS))
 def test_an_operator_does_nothing_that_is_for_admins(con: Connection, call: Call, route: str) -> None:
-    before = rows(con)
+    before = table_digests(con)
     assert call(route, Role.OPERATOR)["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 def test_an_operator_deletes_no_run_on_its_page(con: Connection, call: Call) -> None:
-    before = rows(con)
+    before = table_digests(con)
     route = "POST /runs/{run_id}/{action}"
     assert call(route, Role.OPERATOR, action="delete")["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
     assert call(route, Role.ADMIN, action="delete")["statusCode"] == 303
 
 
@@ -179,9 +179,9 @@ def test_an_operator_deletes_no_run_on_its_page(con: Connection, call: Call) -> 
 )
 def test_an_operator_starts_no_job_that_is_for_admins(con: Connection, call: Call, route: str) -> None:
     run_id = enqueue(con, "send-test-mail", due_at=con.now() + timedelta(hours=1)).run_id
-    before = rows(con)
+    before = table_digests(con)
     assert call(route, Role.OPERATOR, job="send-test-mail", run=run_id)["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
     answer = call(route, Role.ADMIN, job="send-test-mail", run=run_id)
     assert answer["statusCode"] in (202, 303, 409)  # 409: a run that waits cannot be requeued
 
@@ -211,16 +211,16 @@ def test_who_has_the_role_gets_in(call: Call, route: str) -> None:
 def test_what_another_site_s_page_sends_is_refused(
     con: Connection, call: Call, route: str, headers: dict[str, str]
 ) -> None:
-    before = rows(con)
+    before = table_digests(con)
     answer = call(route, Role.ADMIN, **headers)
     assert answer["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 def test_a_form_that_says_nothing_of_where_it_comes_from_is_refused(con: Connection, call: Call) -> None:
-    before = rows(con)
+    before = table_digests(con)
     assert call("POST /runs/{run_id}/{action}", Role.ADMIN, origin="")["statusCode"] == 403
-    assert rows(con) == before
+    assert table_digests(con) == before
     said = call(
         "POST /runs/{run_id}/{action}",
         Role.ADMIN,

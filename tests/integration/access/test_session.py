@@ -11,15 +11,15 @@ from slowmatch.db import Connection
 from slowmatch.http.auth import sessions, tokens
 from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.settings import settings
-from tests.integration.access.conftest import rows
-from tests.integration.access.signing_in import let_pass
-from tests.integration.console.conftest import Browse
+from tests.integration.access.conftest import table_digests
+from tests.integration.access.sign_in_steps import age_cookies
+from tests.integration.console.conftest import FakeBrowser
 from tests.issuer import CLIENT_ID, Issuer
 
 
 @pytest.mark.parametrize("change", ["x", "é\udce9", "", "signature", "payload", "flow", "another key"])
 def test_a_cookie_that_is_not_ours_lets_nobody_in(
-    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
+    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     browser.sign_in(Role.VIEWER)
     value = browser.cookies["session"]
@@ -42,17 +42,17 @@ def test_a_cookie_that_is_not_ours_lets_nobody_in(
 
 
 def test_a_session_ends_after_its_hours(
-    browser: Browse, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser.sign_in(Role.VIEWER)
     assert browser.get("/").location == "/dashboard"
-    let_pass(monkeypatch, 8 * 3600 + 1)
+    age_cookies(monkeypatch, 8 * 3600 + 1)
     assert browser.get("/").location == "/sign-in?next=/"
     assert "has expired" in log()
 
 
-def test_people_of_another_provider_are_signed_in_no_more(
-    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+def test_sessions_of_another_provider_are_not_valid(
+    browser: FakeBrowser, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser.sign_in(Role.ADMIN)
     monkeypatch.setenv("OIDC_ISSUER", "https://other.example.com")
@@ -60,13 +60,13 @@ def test_people_of_another_provider_are_signed_in_no_more(
     assert browser.get("/").location == "/sign-in?next=/"
 
 
-def test_a_bearer_token_signs_nobody_in_to_the_console(browser: Browse, issuer: Issuer) -> None:
+def test_a_bearer_token_signs_nobody_in_to_the_console(browser: FakeBrowser, issuer: Issuer) -> None:
     assert browser.get("/records", authorization=f"Bearer {issuer.access_token()}").status == 303
 
 
 @pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
-def test_a_script_is_told_that_the_session_is_over(
-    browser: Browse, issuer: Issuer, headers: dict[str, str]
+def test_a_script_gets_401_when_the_session_is_over(
+    browser: FakeBrowser, issuer: Issuer, headers: dict[str, str]
 ) -> None:
     page = browser.get("/records?q=x", **headers)
     assert page.status == 401 and page.headers["HX-Redirect"] == "/sign-in?next=/records%3Fq%3Dx"
@@ -74,12 +74,12 @@ def test_a_script_is_told_that_the_session_is_over(
 
 
 def test_a_form_without_a_session_does_nothing_and_leads_nowhere(
-    browser: Browse, issuer: Issuer, con: Connection
+    browser: FakeBrowser, issuer: Issuer, con: Connection
 ) -> None:
-    before = rows(con)
+    before = table_digests(con)
     page = browser.post("/records", {"title": "x"})
     assert page.status == 401 and "You are signed out" in page.text
-    assert rows(con) == before
+    assert table_digests(con) == before
 
 
 def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:
@@ -93,14 +93,14 @@ def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:
         assert sessions.find(event) == who
 
 
-def test_nobody_is_signed_out_by_another_site(browser: Browse, issuer: Issuer) -> None:
+def test_nobody_is_signed_out_by_another_site(browser: FakeBrowser, issuer: Issuer) -> None:
     browser.sign_in(Role.VIEWER)
     assert browser.post("/sign-out", origin="https://evil.example.com").status == 403
     assert browser.get("/").location == "/dashboard"
 
 
 def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
-    browser: Browse, issuer: Issuer
+    browser: FakeBrowser, issuer: Issuer
 ) -> None:
     page = browser.get("/signed-out")
     assert 'href="/sign-in"' in page.text
@@ -111,7 +111,7 @@ def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
     assert expected in page.text
 
 
-def test_without_the_provider_signing_out_works_all_the_same(browser: Browse, issuer: Issuer) -> None:
+def test_without_the_provider_signing_out_works_all_the_same(browser: FakeBrowser, issuer: Issuer) -> None:
     issuer.down = True
     assert browser.get("/signed-out").status == 200
 

@@ -9,18 +9,26 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from console.app import handler
-from console.pages.sign_in import path_on_this_site
 from console.web import sign_in_attempts
+from console.web.request import path_on_this_site
 from slowmatch.aws import secrets
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from tests.conftest import LambdaContext
-from tests.integration.access.signing_in import CALLBACK, begin, come_back, let_pass, sign_in
-from tests.integration.console.conftest import Browse
+from tests.integration.access.sign_in_steps import (
+    CALLBACK,
+    age_cookies,
+    begin_sign_in,
+    return_from_provider,
+    sign_in,
+)
+from tests.integration.console.conftest import FakeBrowser
 from tests.issuer import CLIENT_ID, Issuer, hs256, key, pem, unsigned
 
 
-def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(browser: Browse, issuer: Issuer) -> None:
+def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(
+    browser: FakeBrowser, issuer: Issuer
+) -> None:
     page = browser.get("/sign-in?next=/records")
     assert page.location.startswith(f"{issuer.url}/authorize?")
     asked = parse_qs(urlsplit(page.location).query)
@@ -33,12 +41,14 @@ def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(browser: Bro
     assert all(again[name] != value for name, value in secret.items())
 
 
-def test_a_person_signs_in_and_is_led_to_the_page_that_was_asked_for(browser: Browse, issuer: Issuer) -> None:
+def test_a_person_signs_in_and_is_led_to_the_page_that_was_asked_for(
+    browser: FakeBrowser, issuer: Issuer
+) -> None:
     wanted = browser.get("/records?q=x").location
     assert wanted == "/sign-in?next=/records%3Fq%3Dx"
     asked = dict(parse_qsl(urlsplit(browser.get(wanted).location).query))
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
-    page = come_back(browser, code="good", state=asked["state"], iss=issuer.url)
+    page = return_from_provider(browser, code="good", state=asked["state"], iss=issuer.url)
     assert (page.status, page.location) == (303, "/records?q=x")
     assert set(browser.cookies) == {"session"}
     (form,) = issuer.forms
@@ -54,7 +64,7 @@ POSTED = ["client_secret_basic", "client_secret_post"]
 
 @pytest.mark.parametrize("methods", [None, ["client_secret_basic"], POSTED], ids=str)
 def test_a_client_with_a_secret_says_it_the_way_the_provider_takes_it(
-    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, methods: list[str] | None
+    browser: FakeBrowser, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, methods: list[str] | None
 ) -> None:
     def read(arn: str, *keys: str) -> dict[str, str]:
         return {"client_id": CLIENT_ID, "client_secret": "s:cret/", "key": "k" * 64}
@@ -85,7 +95,7 @@ def test_the_session_is_only_for_this_site_s_requests(
     assert browser.get("/").location == "/dashboard"
 
 
-class Cloud(Browse):
+class Cloud(FakeBrowser):
     """Browses the console at an address of the cloud's."""
 
     def event(self, *request: Any) -> dict[str, Any]:
@@ -122,82 +132,86 @@ WRONG: dict[str, tuple[Make, str]] = {
 
 @pytest.mark.parametrize(("make", "reason"), WRONG.values(), ids=WRONG)
 def test_a_wrong_identity_token_signs_nobody_in(
-    browser: Browse, issuer: Issuer, log: Callable[[], str], make: Make, reason: str
+    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str], make: Make, reason: str
 ) -> None:
-    asked = begin(browser)
+    asked = begin_sign_in(browser)
     token = make(issuer, asked["nonce"])
     issuer.answer = (200, {"id_token": token})
-    page = come_back(browser, code="good", state=asked["state"])
+    page = return_from_provider(browser, code="good", state=asked["state"])
     assert page.status == 400 and reason in page.text
     assert browser.cookies == {}
     text = log()
     assert "request refused" in text and (not token or token not in text)
 
 
-def test_an_answer_that_nobody_asked_for_is_refused(browser: Browse, issuer: Issuer) -> None:
-    asked = begin(browser)
+def test_an_answer_that_nobody_asked_for_is_refused(browser: FakeBrowser, issuer: Issuer) -> None:
+    asked = begin_sign_in(browser)
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
     for state in ("x" * 43, "", asked["state"] + "x", "é", sessions.sign(sessions.SIGN_IN, {"id": "x"})):
-        page = come_back(browser, code="good", state=state)
-        assert page.status == 400 and "not begun in this browser" in page.text
+        page = return_from_provider(browser, code="good", state=state)
+        assert page.status == 400 and "did not begin in this browser" in page.text
     assert issuer.forms == [] and "session" not in browser.cookies
 
 
-def test_an_answer_to_another_browser_s_sign_in_is_refused(browser: Browse, issuer: Issuer) -> None:
-    elsewhere = begin(browser)
+def test_an_answer_to_another_browser_s_sign_in_is_refused(browser: FakeBrowser, issuer: Issuer) -> None:
+    elsewhere = begin_sign_in(browser)
     browser.cookies.clear()
-    asked = begin(browser)
+    asked = begin_sign_in(browser)
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
     (value,) = browser.cookies.values()
     state = sign_in_attempts.read_state(elsewhere["state"])
     assert state is not None
     browser.cookies[state.cookie] = value
-    page = come_back(browser, code="good", state=elsewhere["state"])
+    page = return_from_provider(browser, code="good", state=elsewhere["state"])
     assert page.status == 400 and issuer.forms == [] and "session" not in browser.cookies
 
 
-def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(browser: Browse, issuer: Issuer) -> None:
-    asked = begin(browser)
+def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(
+    browser: FakeBrowser, issuer: Issuer
+) -> None:
+    asked = begin_sign_in(browser)
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
     stolen = dict(browser.cookies)
-    assert come_back(browser, code="good", state=asked["state"]).status == 303
+    assert return_from_provider(browser, code="good", state=asked["state"]).status == 303
     browser.cookies.clear()
-    page = come_back(browser, code="good", state=asked["state"])
-    assert page.status == 400 and "not begun in this browser" in page.text
+    page = return_from_provider(browser, code="good", state=asked["state"])
+    assert page.status == 400 and "did not begin in this browser" in page.text
     issuer.answer = (400, {"error": "invalid_grant", "error_description": "The code was used <b>before</b>"})
     browser.cookies = stolen
-    page = come_back(browser, code="good", state=asked["state"])
+    page = return_from_provider(browser, code="good", state=asked["state"])
     assert page.status == 400 and "The code was used &lt;b&gt;before" in page.text
     assert "session" not in browser.cookies
 
 
 def test_a_sign_in_takes_ten_minutes_at_most(
-    browser: Browse, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    browser: FakeBrowser, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = begin(browser)
-    let_pass(monkeypatch, 601)
-    page = come_back(browser, code="good", state=asked["state"])
+    asked = begin_sign_in(browser)
+    age_cookies(monkeypatch, 601)
+    page = return_from_provider(browser, code="good", state=asked["state"])
     assert page.status == 400 and "took longer than ten minutes" in page.text
 
 
-def test_what_the_provider_says_is_said_on_a_page(browser: Browse, issuer: Issuer) -> None:
-    asked = begin(browser)
+def test_what_the_provider_says_is_said_on_a_page(browser: FakeBrowser, issuer: Issuer) -> None:
+    asked = begin_sign_in(browser)
     said = "Ann <script>does</script> not want to"
-    page = come_back(browser, error="access_denied", error_description=said, state=asked["state"])
+    page = return_from_provider(browser, error="access_denied", error_description=said, state=asked["state"])
     assert page.status == 400 and "&lt;script&gt;does&lt;/script&gt; not want to" in page.text
-    page = come_back(browser, error="access_denied", error_description="Call EVIL now", state="forged")
+    page = return_from_provider(
+        browser, error="access_denied", error_description="Call EVIL now", state="forged"
+    )
     assert page.status == 400 and "EVIL" not in page.text
 
 
-def test_another_provider_s_answer_is_refused(browser: Browse, issuer: Issuer) -> None:
-    asked = begin(browser)
-    page = come_back(browser, code="good", state=asked["state"], iss="https://evil.example.com")
-    assert page.status == 400 and "Another provider" in page.text and issuer.forms == []
+def test_another_provider_s_answer_is_refused(browser: FakeBrowser, issuer: Issuer) -> None:
+    asked = begin_sign_in(browser)
+    page = return_from_provider(browser, code="good", state=asked["state"], iss="https://evil.example.com")
+    assert page.status == 400 and "The answer is from another provider" in page.text and issuer.forms == []
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/callback?code=x&state={}"])
-def test_without_the_provider_the_page_says_so(browser: Browse, issuer: Issuer, path: str) -> None:
-    state = begin(browser)["state"] if "callback" in path else ""
+def test_without_the_provider_the_page_says_so(browser: FakeBrowser, issuer: Issuer, path: str) -> None:
+    state = begin_sign_in(browser)["state"] if "callback" in path else ""
     from slowmatch.http.auth.oidc import provider
 
     provider.cache_clear()
@@ -207,7 +221,7 @@ def test_without_the_provider_the_page_says_so(browser: Browse, issuer: Issuer, 
     assert page.headers["Retry-After"] == "5"
 
 
-def test_who_has_no_role_is_told_so_and_can_sign_out(browser: Browse, issuer: Issuer) -> None:
+def test_a_person_without_a_role_is_refused_and_can_sign_out(browser: FakeBrowser, issuer: Issuer) -> None:
     assert sign_in(browser, issuer, **{"cognito:groups": []}).status == 303
     page = browser.get("/records")
     assert page.status == 403
@@ -217,8 +231,8 @@ def test_who_has_no_role_is_told_so_and_can_sign_out(browser: Browse, issuer: Is
     assert browser.cookies == {}
 
 
-def test_who_is_in_too_many_groups_is_told_who_can_help(
-    browser: Browse, issuer: Issuer, log: Callable[[], str]
+def test_a_person_in_too_many_groups_is_refused_with_the_reason(
+    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str]
 ) -> None:
     linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
     page = sign_in(browser, issuer, **linked)
@@ -271,14 +285,16 @@ def test_pages_of_this_site_are_led_to(wanted: str, led: str) -> None:
     assert path_on_this_site(wanted) == led
 
 
-def test_a_program_that_mistyped_an_address_is_not_led_to_a_sign_in(browser: Browse, issuer: Issuer) -> None:
+def test_a_program_that_mistyped_an_address_is_not_led_to_a_sign_in(
+    browser: FakeBrowser, issuer: Issuer
+) -> None:
     answer = browser.get("/api/nope")
     assert (answer.status, answer.headers["Content-Type"]) == (401, "application/problem+json")
     answer = browser.get("/api/nope", authorization=f"Bearer {issuer.access_token()}")
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_the_way_back_is_checked_when_the_sign_in_begins(browser: Browse, issuer: Issuer) -> None:
-    asked = begin(browser, "//evil.example.com")
+def test_the_way_back_is_checked_when_the_sign_in_begins(browser: FakeBrowser, issuer: Issuer) -> None:
+    asked = begin_sign_in(browser, "//evil.example.com")
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
-    assert come_back(browser, code="good", state=asked["state"]).location == "/dashboard"
+    assert return_from_provider(browser, code="good", state=asked["state"]).location == "/dashboard"

@@ -12,7 +12,7 @@ from slowmatch.http.auth import oidc as provider_module
 from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import settings
 from tests.conftest import request_context
-from tests.integration.access.conftest import Send, rows
+from tests.integration.access.conftest import Send, table_digests
 from tests.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, public, unsigned
 
 Make = Callable[[Issuer], str]
@@ -111,11 +111,11 @@ WRONG: dict[str, tuple[Make, str]] = {
 def test_a_wrong_token_is_refused_logged_and_does_nothing(
     issuer: Issuer, con: Connection, send: Send, make: Make, reason: str
 ) -> None:
-    before, token = rows(con), make(issuer)
+    before, token = table_digests(con), make(issuer)
     answer = send(bearer(token))
     assert answer.status == 401 and reason in answer.detail
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    assert rows(con) == before
+    assert table_digests(con) == before
     assert "'request refused'" in answer.log and "'path': '/api/records'" in answer.log
     assert token not in answer.log
 
@@ -165,14 +165,14 @@ def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
     assert send(bearer(value)).status == 401
 
 
-def test_who_is_in_no_group_is_told_so(issuer: Issuer, con: Connection, send: Send) -> None:
+def test_a_person_in_no_group_is_refused_with_the_reason(issuer: Issuer, con: Connection, send: Send) -> None:
     claims: dict[str, Any] = {"cognito:groups": ["tennis"]}
     answer = send(bearer(issuer.access_token(**claims)))
     assert answer.status == 403 and "none of the groups viewer, operator, admin" in answer.detail
     assert "ann@example.com" in answer.log and con.query("SELECT count(*) FROM record") == [[0]]
 
 
-def test_who_is_in_too_many_groups_is_told_who_can_help(issuer: Issuer, send: Send) -> None:
+def test_a_person_in_too_many_groups_is_refused_with_the_reason(issuer: Issuer, send: Send) -> None:
     linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
     answer = send(bearer(issuer.access_token(**linked)))
     assert answer.status == 403 and "account ann@example.com is in more groups" in answer.detail

@@ -1,4 +1,4 @@
-"""A browser without eyes: sends what browsers send through API Gateway, keeps cookies, follows nothing."""
+"""A fake browser: sends requests as browsers do through API Gateway and keeps cookies, but follows no redirects."""
 
 import base64
 import gzip
@@ -23,7 +23,7 @@ Form = Mapping[str, str | list[str]]
 
 @dataclass
 class Page:
-    """What the browser was sent; `cookies` are the Set-Cookie values."""
+    """The answer to the browser; `cookies` are the Set-Cookie values."""
 
     status: int
     headers: dict[str, str]
@@ -32,13 +32,13 @@ class Page:
 
     @property
     def location(self) -> str:
-        """Where a redirection leads."""
+        """The target of a redirect."""
         return self.headers["Location"]
 
 
 @dataclass
-class Browse:
-    """`headers` go along with every request; `event` may change the event just before it is sent."""
+class FakeBrowser:
+    """Sends requests to `handler`, with `headers` in every request."""
 
     handler: Callable[[dict[str, Any], Any], dict[str, Any]]
     context: Any
@@ -66,7 +66,7 @@ class Browse:
     def event(
         self, method: str, address: str, body: str | None, headers: Mapping[str, str]
     ) -> dict[str, Any]:
-        """API Gateway's event, version 2.0: form bodies come in base64, cookies in a list of their own."""
+        """An event of API Gateway in version 2.0: bodies of forms are in base64, cookies in a list."""
         parts = urlsplit(address)
         named = {name.replace("_", "-"): value for name, value in {**self.headers, **headers}.items()}
         return {
@@ -86,7 +86,7 @@ class Browse:
         }
 
     def sign_in(self, role: Role | None, name: str = "kim@example.com") -> None:
-        """From now on a session's cookie says who this is, and nobody is let in for being on this machine."""
+        """Switch to AUTH=oidc and send a session cookie with this role from now on."""
         from slowmatch.http.auth import sessions
 
         self.monkeypatch.setenv("AUTH", "oidc")
@@ -105,13 +105,13 @@ class Browse:
 
 
 @pytest.fixture
-def browse(
+def browser(
     environment: Settings,
     session_secret: str,
     monkeypatch: pytest.MonkeyPatch,
     lambda_context: Any,
-) -> Browse:
-    """Signed in as the admin on this machine, until `sign_in` says otherwise."""
+) -> FakeBrowser:
+    """Signed in as the admin on this machine until `sign_in` is called."""
     from console.app import handler
 
     for name, value in {
@@ -122,14 +122,14 @@ def browse(
     }.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
-    return Browse(handler, lambda_context, monkeypatch)
+    return FakeBrowser(handler, lambda_context, monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def session_secret(aws: str) -> str:
-    """The ARN of a secret with what a sign-in needs."""
+    """The ARN of a secret with all that a sign-in needs."""
     text = json.dumps({"client_id": "console", "key": "k" * 32})
-    arn: str = boto3.client("secretsmanager").create_secret(Name="browse", SecretString=text)["ARN"]
+    arn: str = boto3.client("secretsmanager").create_secret(Name="browser", SecretString=text)["ARN"]
     return arn
 
 

@@ -14,8 +14,8 @@ from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause
 from slowmatch.records import queries as records
-from tests.integration.console import shelf
-from tests.integration.console.conftest import Browse
+from tests.integration.console import run_factory
+from tests.integration.console.conftest import FakeBrowser
 
 PAGES = ["runs", "enqueued", "scheduled", "processing", "succeeded", "failed", "deleted", "retries"]
 PAGES += ["recurring", "workers", "analytics", "activity"]
@@ -51,60 +51,62 @@ def box(text: str, label: str) -> str:
 
 
 @pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
-def test_every_page_has_the_rail_and_marks_itself_in_it(page: str, browse: Browse, con: Connection) -> None:
-    shelf.put(con, "failed")
-    answer = browse.get(f"/dashboard{page}")
+def test_every_page_has_the_sidebar_and_marks_itself_in_it(
+    page: str, browser: FakeBrowser, con: Connection
+) -> None:
+    run_factory.make_run(con, "failed")
+    answer = browser.get(f"/dashboard{page}")
     assert answer.status == 200
-    (rail,) = re.findall(r'<nav class="rail".*?</nav>', answer.text, re.S)
-    assert f'href="/dashboard{page}" aria-current="page"' in rail and rail.count("aria-current") == 1
-    assert re.search(r'href="/dashboard/failed".*?<span class="count failed">1</span>', rail, re.S)
-    assert len(re.findall("<li>", rail)) == 13
+    (sidebar,) = re.findall(r'<nav class="sidebar".*?</nav>', answer.text, re.S)
+    assert f'href="/dashboard{page}" aria-current="page"' in sidebar and sidebar.count("aria-current") == 1
+    assert re.search(r'href="/dashboard/failed".*?<span class="count failed">1</span>', sidebar, re.S)
+    assert len(re.findall("<li>", sidebar)) == 13
 
 
 @pytest.mark.usefixtures("half_past")
 @pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
 def test_a_poll_with_nothing_new_costs_a_304(
-    page: str, browse: Browse, con: Connection, queues: None
+    page: str, browser: FakeBrowser, con: Connection, queues: None
 ) -> None:
     tick(con)
-    shelf.put(con, "failed", 60)
-    shelf.put(con, "processing", 60)
-    first = browse.get(f"/dashboard{page}")
-    again = browse.get(f"/dashboard{page}", if_none_match=first.headers["ETag"])
+    run_factory.make_run(con, "failed", 60)
+    run_factory.make_run(con, "processing", 60)
+    first = browser.get(f"/dashboard{page}")
+    again = browser.get(f"/dashboard{page}", if_none_match=first.headers["ETag"])
     assert (again.status, again.text) == (304, "")
 
 
-def test_nothing_is_wrong(browse: Browse, con: Connection, queues: None) -> None:
+def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Connection, queues: None) -> None:
     tick(con)
-    text = browse.get("/dashboard").text
-    assert "Nothing is wrong." in text
+    text = browser.get("/dashboard").text
+    assert "No warnings." in text
     assert (
         box(text, "Failed, 24 h") == "0"
         and box(text, "Missed, 24 h") == "0"
         and box(text, "Dead letters") == "0"
     )
-    assert "Nothing runs at this moment." in text and "No run has failed." in text
+    assert "Nothing is running." in text and "No run has failed." in text
 
 
 def test_failures_are_said_and_shown_with_their_tracebacks(
-    browse: Browse, con: Connection, queues: None
+    browser: FakeBrowser, con: Connection, queues: None
 ) -> None:
     tick(con)
-    made = [shelf.put(con, "failed", ago) for ago in range(7)]
-    text = browse.get("/dashboard").text
-    assert "7 runs failed in the last 24 hours." in text and "Nothing is wrong" not in text
+    made = [run_factory.make_run(con, "failed", ago) for ago in range(7)]
+    text = browser.get("/dashboard").text
+    assert "7 runs failed in the last 24 hours." in text and "No warnings." not in text
     assert box(text, "Failed, 24 h") == "7 bad"
     assert all(f'href="/runs/{run_id}"' in text for run_id in made[:5]) and f"/runs/{made[5]}" not in text
     assert "Traceback (most recent call last)" in text
 
 
-def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
-    browse: Browse, con: Connection, queues: None
+def test_missed_runs_dead_letters_and_a_late_dispatcher_are_warned_of(
+    browser: FakeBrowser, con: Connection, queues: None
 ) -> None:
     tick(con, timedelta(hours=1))
     con.query("INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-01T02:00:00Z', now())")
     boto3.client("sqs").send_message(QueueUrl=messages.queue_url("db-cleanup-dead"), MessageBody="{}")
-    text = browse.get("/dashboard").text
+    text = browser.get("/dashboard").text
     assert "1 scheduled run was missed in the last 24 hours." in text
     assert "1 message is in a dead-letter queue." in text
     assert "The dispatcher has not finished a pass for more than 12 minutes" in text
@@ -113,26 +115,26 @@ def test_missed_ticks_dead_letters_and_a_late_dispatcher_are_said(
 
 
 def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
-    browse: Browse, con: Connection, queues: None
+    browser: FakeBrowser, con: Connection, queues: None
 ) -> None:
     heartbeat.store_pass(
         con, con.now(), {"sent": 3, "lost": 0}, {"send due runs of db-cleanup": "its queue <is gone>"}
     )
-    shelf.put(con, "enqueued", job="old-job")
-    text = browse.get("/dashboard").text
+    run_factory.make_run(con, "enqueued", job="old-job")
+    text = browser.get("/dashboard").text
     assert "The dispatcher cannot send due runs of db-cleanup: its queue &lt;is gone&gt;. Since <time" in text
     assert "1 run waits for &#39;old-job&#39;, which is no longer deployed: delete them or deploy it" in text
     assert 'href="/dashboard/runs?job=old-job"' in text
-    text = browse.get("/dashboard/workers").text
+    text = browser.get("/dashboard/workers").text
     assert "The dispatcher cannot send due runs of db-cleanup" in text and "3 sent" in text
 
 
-def test_silence_is_said_in_minutes(browse: Browse, con: Connection, queues: None) -> None:
+def test_silence_of_the_workers_is_warned_of(browser: FakeBrowser, con: Connection, queues: None) -> None:
     tick(con)
-    shelf.put(con, "succeeded", 1000)
-    shelf.put(con, "enqueued", 900)
+    run_factory.make_run(con, "succeeded", 1000)
+    run_factory.make_run(con, "enqueued", 900)
     for page in ("/dashboard", "/dashboard/workers"):
-        assert "No worker has claimed a run, although runs are waiting. Since <time" in browse.get(page).text
+        assert "No worker has claimed a run, although runs are waiting. Since <time" in browser.get(page).text
 
 
 def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
@@ -141,103 +143,110 @@ def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None
     assert attempts * (config.connect_timeout + config.read_timeout) <= 10  # of 29
 
 
-def test_queues_that_cannot_be_read_are_said_and_the_rest_is_shown(browse: Browse, con: Connection) -> None:
+def test_queues_that_cannot_be_read_are_said_and_the_rest_is_shown(
+    browser: FakeBrowser, con: Connection
+) -> None:
     tick(con)
-    shelf.put(con, "enqueued")
+    run_factory.make_run(con, "enqueued")
     for page in ("/dashboard", "/dashboard/workers"):
-        answer = browse.get(page)
+        answer = browser.get(page)
         assert answer.status == 200 and "The queues cannot be read" in answer.text
         assert re.search(r'href="/dashboard/enqueued\?job=record-expiry">1</a>', answer.text)
-    assert box(browse.get("/dashboard").text, "Dead letters") == "? bad"
+    assert box(browser.get("/dashboard").text, "Dead letters") == "? bad"
 
 
-def test_what_is_running_is_shown_with_its_progress(browse: Browse, con: Connection) -> None:
-    run_id = shelf.put(con, "processing", progress={"done": 340000, "total": 1000000})
-    text = browse.get("/dashboard").text
+def test_what_is_running_is_shown_with_its_progress(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "processing", progress={"done": 340000, "total": 1000000})
+    text = browser.get("/dashboard").text
     assert f"/runs/{run_id}" in text and "340,000 of 1,000,000" in text
     assert '<progress max="100" value="34"' in text and "34 %" in text
 
 
-def test_paused_jobs_are_named_with_who_and_why(browse: Browse, con: Connection) -> None:
+def test_paused_jobs_are_named_with_who_and_why(browser: FakeBrowser, con: Connection) -> None:
     pause.pause(con, "db-cleanup", "ann", "audit <b>week</b>", now=con.now())
-    text = browse.get("/dashboard").text
+    text = browser.get("/dashboard").text
     assert box(text, "Paused jobs") == "1 notable"
-    assert "is paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
+    assert "was paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
 
 
-def test_a_page_that_is_not_there_says_so(browse: Browse) -> None:
-    answer = browse.get("/dashboard/nothing")
+def test_a_page_that_is_not_there_says_so(browser: FakeBrowser) -> None:
+    answer = browser.get("/dashboard/nothing")
     assert answer.status == 404 and "The dashboard has no page &#39;nothing&#39;" in answer.text
 
 
-def test_recurring_jobs_say_when_they_run_in_words_and_as_written(browse: Browse, con: Connection) -> None:
+def test_recurring_jobs_show_their_schedule_described_and_as_written(
+    browser: FakeBrowser, con: Connection
+) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
-    run_id = shelf.put(con, "failed", job="db-cleanup")
-    text = browse.get("/dashboard/recurring").text
+    run_id = run_factory.make_run(con, "failed", job="db-cleanup")
+    text = browser.get("/dashboard/recurring").text
     assert "Every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
     assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
-    assert "One at a time: a tick meanwhile is skipped" in text
+    assert "Overlapping scheduled runs are skipped" in text
     assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
     pause.pause(con, "db-cleanup", "ann", "audit", now=con.now())
-    text = browse.get("/dashboard/recurring").text
+    text = browser.get("/dashboard/recurring").text
     assert '<span class="muted note">audit</span>' in text and 'action="/jobs/db-cleanup/resume"' in text
 
 
-def test_missed_ticks_are_named_with_their_times(browse: Browse, con: Connection) -> None:
+def test_missed_runs_are_listed_with_their_times(browser: FakeBrowser, con: Connection) -> None:
     for day in range(1, 6):
         con.query(f"INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-0{day}T02:00:00Z', now())")
-    text = browse.get("/dashboard/recurring").text
-    assert "5 missed</span>, the last:" in text
+    text = browser.get("/dashboard/recurring").text
+    assert "5 missed</span>, most recently:" in text
     assert re.findall(r"2026-01-0\d(?=T02:00:00Z)", text) == ["2026-01-05", "2026-01-04", "2026-01-03"]
 
 
 def test_the_buttons_of_recurring_jobs_lead_back_and_are_not_for_viewers(
-    browse: Browse, con: Connection
+    browser: FakeBrowser, con: Connection
 ) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
-    answer = browse.post("/jobs/db-cleanup/pause", {"back-to": "recurring", "pause-note": "audit"})
+    answer = browser.post("/jobs/db-cleanup/pause", {"back-to": "recurring", "pause-note": "audit"})
     assert (answer.status, answer.location) == (303, "/dashboard/recurring")
-    browse.sign_in(Role.VIEWER)
-    text = browse.get("/dashboard/recurring").text
+    browser.sign_in(Role.VIEWER)
+    text = browser.get("/dashboard/recurring").text
     assert "audit" in text and "/resume" not in text and "/run" not in re.sub("/runs", "", text)
 
 
-def test_workers_say_what_they_do_and_since_when(browse: Browse, con: Connection, queues: None) -> None:
+def test_workers_say_what_they_do_and_since_when(browser: FakeBrowser, con: Connection, queues: None) -> None:
     tick(con)
-    run_id = shelf.put(con, "processing", 30, tried={"worker": "record-expiry/aaaa"})
-    shelf.put(con, "succeeded", 60, tried={"worker": "record-expiry/bbbb"})
-    shelf.put(con, "processing", 700, job="db-cleanup", lease_until=con.now() - timedelta(minutes=1))
-    text = browse.get("/dashboard/workers").text
+    run_id = run_factory.make_run(con, "processing", 30, attempt_fields={"worker": "record-expiry/aaaa"})
+    run_factory.make_run(con, "succeeded", 60, attempt_fields={"worker": "record-expiry/bbbb"})
+    run_factory.make_run(
+        con, "processing", 700, job="db-cleanup", lease_until=con.now() - timedelta(minutes=1)
+    )
+    text = browser.get("/dashboard/workers").text
     assert "record-expiry/aaaa" in text and f"/runs/{run_id}" in text and "idle" in text
-    assert text.count("lease is over") == 1
-    assert "Dispatcher's last pass" in text and "Database's clock against this server's" in text
-    assert "No worker was here lately" not in text
+    assert text.count("lease expired") == 1
+    assert "Dispatcher's last pass" in text and "Database clock compared with this server's" in text
+    assert "No active workers" not in text
 
 
-def test_activity_names_who_did_what_to_what(browse: Browse, con: Connection) -> None:
+def test_activity_names_who_did_what_to_what(browser: FakeBrowser, con: Connection) -> None:
     now = con.now()
     made = enqueue(con, "db-cleanup", trigger="console", actor="ann").run_id
     actions.change(con, "delete", actor="bob", ids=[made])
     pause.pause(con, "db-cleanup", "cid", "audit", now=now)
     records.create(con, "Passport", now + timedelta(days=9), "dee")
-    text = browse.get("/dashboard/activity").text
+    text = browser.get("/dashboard/activity").text
     for who in ("ann", "bob", "cid", "dee"):
         assert f">{who}</span></td>" in text
     assert text.count(f'href="/runs/{made}"') == 2 and "the schedule of" in text and ">Passport</a>" in text
 
 
-def test_activity_goes_on_page_by_page_and_ignores_a_mark_that_is_none(
-    browse: Browse, con: Connection
-) -> None:
+def test_activity_has_pages_and_ignores_an_invalid_cursor(browser: FakeBrowser, con: Connection) -> None:
     for number in range(60):
         pause.pause(con, "db-cleanup", f"person-{number:02}", None, now=con.now())
-    first = browse.get("/dashboard/activity").text
+    first = browser.get("/dashboard/activity").text
     (onward,) = re.findall(r'rel="next" href="([^"]*)"', first)
-    second = browse.get(onward.replace("&amp;", "&")).text
+    second = browser.get(onward.replace("&amp;", "&")).text
     shown = [re.findall(r">(person-\d\d)<", text) for text in (first, second)]
     assert [len(names) for names in shown] == [50, 10] and not set(shown[0]) & set(shown[1])
-    assert "There is nothing older." in browse.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
+    assert (
+        "There are no older actions."
+        in browser.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
+    )
     for wrong in ("x", "2026-01-01", "%00", "2026-01-01T00:00:00%20x", "'--"):
-        answer = browse.get(f"/dashboard/activity?before={wrong}")
+        answer = browser.get(f"/dashboard/activity?before={wrong}")
         assert answer.status == 200 and "person-59" in answer.text

@@ -10,7 +10,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, Addresses, Boolean, Choice, Date, Integer, Job, Number, Text, Time
 from slowmatch.jobs.fields import Field, Secret
 from slowmatch.jobs.queries import job_summaries
-from tests.integration.console.conftest import Browse, Page
+from tests.integration.console.conftest import FakeBrowser, Page
 
 KINDS: dict[str, Field] = {
     "urgent": Boolean("whether it cannot wait"),
@@ -69,7 +69,7 @@ def inputs(page: Page) -> dict[str, str]:
 
 def errors(page: Page) -> dict[str, str]:
     found = re.findall(
-        r'id="report-(\w+)"[^>]*aria-invalid="true".*?id="report-\1-help"><span class="wrong">(.*?)</span>',
+        r'id="report-(\w+)"[^>]*aria-invalid="true".*?id="report-\1-help"><span class="field-error">(.*?)</span>',
         page.text,
         re.S,
     )
@@ -100,15 +100,15 @@ def test_every_kind_of_payload_has_a_form_field() -> None:
     ],
 )
 def test_each_kind_has_its_widget(
-    browse: Browse, monkeypatch: pytest.MonkeyPatch, name: str, attributes: str
+    browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch, name: str, attributes: str
 ) -> None:
     define(monkeypatch, KINDS)
-    assert attributes in inputs(browse.get("/jobs/report"))[name]
+    assert attributes in inputs(browser.get("/jobs/report"))[name]
 
 
-def test_defaults_are_filled_in(browse: Browse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_are_filled_in(browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     define(monkeypatch, WITH_DEFAULTS)
-    page = browse.get("/jobs/report")
+    page = browser.get("/jobs/report")
     found = inputs(page)
     values = {name: unescape(*re.findall(r'value="(.*?)"', found[name])) for name in found if name != "style"}
     assert values == {
@@ -124,17 +124,19 @@ def test_defaults_are_filled_in(browse: Browse, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_untouched_defaults_come_out_as_they_are(
-    browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     define(monkeypatch, WITH_DEFAULTS)
     typed = {name: field.to_text(field.default) for name, field in WITH_DEFAULTS.items()}
-    assert browse.post("/jobs/report/run", typed | {"urgent": ["false", "true"]}).status == 303
+    assert browser.post("/jobs/report/run", typed | {"urgent": ["false", "true"]}).status == 303
     assert payload(con) == DEFAULTS
 
 
-def test_what_is_typed_becomes_json(browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_typed_becomes_json(
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     define(monkeypatch, KINDS)
-    assert browse.post("/jobs/report/run", TYPED).status == 303
+    assert browser.post("/jobs/report/run", TYPED).status == 303
     assert payload(con) == {
         "urgent": True,
         "days": 30,
@@ -147,29 +149,31 @@ def test_what_is_typed_becomes_json(browse: Browse, con: Connection, monkeypatch
     }
 
 
-def test_empty_fields_are_left_out(browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_fields_are_left_out(
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     define(monkeypatch, KINDS)
-    assert browse.post("/jobs/report/run", dict.fromkeys(KINDS, "")).status == 303
+    assert browser.post("/jobs/report/run", dict.fromkeys(KINDS, "")).status == 303
     assert payload(con) == {}
 
 
 @pytest.mark.parametrize("field", [Boolean("x", default=True), Boolean("x", required=True)])
-def test_box_without_a_tick_says_no(
-    browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch, field: Field
+def test_an_unchecked_box_sends_false(
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, field: Field
 ) -> None:
     define(monkeypatch, {"urgent": field})
-    assert '<input type="hidden" name="urgent" value="false">' in browse.get("/jobs/report").text
-    browse.post("/jobs/report/run", {"urgent": "false"})
+    assert '<input type="hidden" name="urgent" value="false">' in browser.get("/jobs/report").text
+    browser.post("/jobs/report/run", {"urgent": "false"})
     assert payload(con) == {"urgent": False}
 
 
 @pytest.mark.parametrize("name", list(KINDS))
 def test_error_stands_at_its_field_and_keeps_what_was_typed(
-    browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch, name: str
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     define(monkeypatch, KINDS)
     typed, words = WRONG[name]
-    page = browse.post("/jobs/report/run", TYPED | {name: typed})
+    page = browser.post("/jobs/report/run", TYPED | {name: typed})
     assert (page.status, errors(page)) == (422, {name: words})
     kept = inputs(page)
     assert all(f'value="{TYPED[other]}"' in kept[other] for other in ("days", "day", "at") if other != name)
@@ -177,36 +181,38 @@ def test_error_stands_at_its_field_and_keeps_what_was_typed(
 
 
 def test_missing_required_fields_are_named(
-    browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     define(
         monkeypatch, {name: type(field)(**vars(field) | {"required": True}) for name, field in KINDS.items()}
     )
-    page = browse.post("/jobs/report/run")
+    page = browser.post("/jobs/report/run")
     assert errors(page) == dict.fromkeys(KINDS, "Is required.")
     assert con.query("SELECT FROM job_run") == []
 
 
 def test_job_with_a_required_field_is_started_by_its_form_alone(
-    browse: Browse, monkeypatch: pytest.MonkeyPatch
+    browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     define(monkeypatch, {"title": Text("what stands above it", required=True)})
-    page = browse.get("/jobs").text
+    page = browser.get("/jobs").text
     assert '<a class="button primary" href="/jobs/report">Run with payload</a>' in page
-    form = browse.get("/jobs/report").text
+    form = browser.get("/jobs/report").text
     assert re.search(r'id="report-title"[^>]* required=""', form) and ">Title (required)</label>" in form
 
 
 @pytest.mark.parametrize("name", ["due", "due_at", "back", "note", "delay_minutes"])
 def test_payload_may_use_the_names_of_the_form(
-    browse: Browse, con: Connection, monkeypatch: pytest.MonkeyPatch, name: str
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     define(monkeypatch, {name: Text("x")})
-    assert browse.post("/jobs/report/run", {name: "5"}).status == 303
+    assert browser.post("/jobs/report/run", {name: "5"}).status == 303
     assert payload(con) == {name: "5"}
 
 
-def test_api_describes_every_field(browse: Browse, monkeypatch: pytest.MonkeyPatch, con: Connection) -> None:
+def test_api_describes_every_field(
+    browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch, con: Connection
+) -> None:
     define(monkeypatch, WITH_DEFAULTS)
     fields = job_summaries.summary_of(con, "report", con.now()).to_json()["fields"]
     assert fields["days"] == {

@@ -18,15 +18,17 @@ from slowmatch.jobs.lifecycle import finish, pause
 from slowmatch.jobs.lifecycle.claim import Lease
 from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.model import Run, RunState
-from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.queries import runs as run_queries
 from slowmatch.jobs.queries.job_summaries import EndedRun
-from tests.integration.console.conftest import Browse, Page
+from tests.integration.console.conftest import FakeBrowser, Page
 
 NASTY = "<script>alert(1)</script>"
 
 
 def runs(con: Connection) -> list[Run]:
-    return [store.get(con, run_id) for (run_id,) in con.query("SELECT id::text FROM job_run ORDER BY id")]
+    return [
+        run_queries.get(con, run_id) for (run_id,) in con.query("SELECT id::text FROM job_run ORDER BY id")
+    ]
 
 
 def run(con: Connection) -> Run:
@@ -60,66 +62,68 @@ def card(page: Page, job: str = "db-cleanup") -> str:
 def wrong(page: Page) -> dict[str, str]:
     """The errors at the fields, by the field's name."""
     found = re.findall(
-        r'name="([\w-]+)"[^>]*aria-invalid="true".*?<span class="wrong">(.*?)</span>', page.text, re.S
+        r'name="([\w-]+)"[^>]*aria-invalid="true".*?<span class="field-error">(.*?)</span>', page.text, re.S
     )
     return dict(found)
 
 
-def test_every_job_says_what_it_does(browse: Browse) -> None:
-    page = browse.get("/jobs")
+def test_every_job_says_what_it_does(browser: FakeBrowser) -> None:
+    page = browser.get("/jobs")
     assert page.status == 200
     for spec in JOBS.values():
         assert spec.description in card(page, spec.name)
 
 
-def test_a_schedule_stands_in_words_and_as_written_with_its_next_five_firings(
-    browse: Browse, con: Connection
+def test_a_schedule_is_described_and_shown_as_written_with_its_next_five_times(
+    browser: FakeBrowser, con: Connection
 ) -> None:
     scheduled(con)
-    page = browse.get("/jobs")
+    page = browser.get("/jobs")
     assert "Every day at 02:00 UTC cron(0 2 * * ? *)" in card(page)
-    (firings,) = re.findall(r'<ol class="firings".*?</ol>', page.text, re.S)
+    (firings,) = re.findall(r'<ol class="next-times".*?</ol>', page.text, re.S)
     times = [datetime.fromisoformat(at) for at in re.findall(r'datetime="(.*?)"', firings)]
     assert len(times) == 5
     assert {(at.hour, at.minute) for at in times} == {(2, 0)}
     assert times == sorted(times)
 
 
-def test_a_schedule_that_nobody_read_yet_says_so(browse: Browse) -> None:
-    assert "Not known yet: the dispatcher reads it" in card(browse.get("/jobs"))
+def test_a_schedule_that_nobody_read_yet_says_so(browser: FakeBrowser) -> None:
+    assert "Not known yet. The dispatcher reads it" in card(browser.get("/jobs"))
 
 
-def test_a_disabled_rule_is_named(browse: Browse, con: Connection) -> None:
+def test_a_disabled_rule_is_named(browser: FakeBrowser, con: Connection) -> None:
     scheduled(con)
     con.query("UPDATE job SET schedule_enabled = false")
-    assert "Its rule is disabled in EventBridge" in card(browse.get("/jobs"))
+    assert "Its rule is disabled in EventBridge" in card(browser.get("/jobs"))
 
 
-def test_the_last_run_stands_with_state_duration_and_link(browse: Browse, con: Connection) -> None:
+def test_the_last_run_stands_with_state_duration_and_link(browser: FakeBrowser, con: Connection) -> None:
     run_id = finished(con, "db-cleanup", "succeeded", 3.2)
-    page = browse.get("/jobs")
+    page = browser.get("/jobs")
     assert f'href="/runs/{run_id}"' in page.text
     assert re.search(r"Last run succeeded .* took 3\.2 s", card(page))
 
 
-def test_the_last_error_leads_to_its_run(browse: Browse, con: Connection) -> None:
+def test_the_last_error_leads_to_its_run(browser: FakeBrowser, con: Connection) -> None:
     run_id = finished(con, "db-cleanup", "failed", error="Boom: the disk is full")
-    assert re.search(rf'href="/runs/{run_id}"[^>]*>Boom: the disk is full</a>', browse.get("/jobs").text)
+    assert re.search(rf'href="/runs/{run_id}"[^>]*>Boom: the disk is full</a>', browser.get("/jobs").text)
 
 
-def test_the_sparkline_has_a_bar_for_each_run_as_high_as_it_was_long(browse: Browse, con: Connection) -> None:
+def test_the_sparkline_has_a_bar_for_each_run_as_high_as_it_was_long(
+    browser: FakeBrowser, con: Connection
+) -> None:
     for state, seconds in (("succeeded", 1), ("failed", 2), ("succeeded", 4)):
         finished(con, "db-cleanup", state, seconds)
-    page = browse.get("/jobs")
+    page = browser.get("/jobs")
     bars = re.findall(r'<rect class="(\w+)"[^>]* height="([\d.]+)"', page.text)
     assert bars == [("succeeded", "8.0"), ("failed", "16.0"), ("succeeded", "32.0")]
     assert 'aria-label="Last 3 runs: 2 succeeded, 1 failed; the longest took 4.0 s"' in page.text
     assert "<title>failed, 2.0 s, " in page.text
 
 
-def test_one_run_is_not_said_to_be_many(browse: Browse, con: Connection) -> None:
+def test_one_run_is_not_said_to_be_many(browser: FakeBrowser, con: Connection) -> None:
     finished(con, "db-cleanup", "succeeded", 1)
-    page = browse.get("/jobs")
+    page = browser.get("/jobs")
     assert ">Last 1 run<" in page.text and 'aria-label="Last 1 run: ' in page.text
 
 
@@ -133,10 +137,15 @@ ENDED: list[tuple[RunState, int | None]] = [
 
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
     recent = [EndedRun("an id", state, datetime(2026, 11, 24, 2, tzinfo=UTC), ms) for state, ms in ENDED]
-    assert [bar["place"]["height"] for bar in job_view.bars(recent)] == [16, 32, 32, job_view.LEAST]
+    assert [bar["rectangle"]["height"] for bar in job_view.bars(recent)] == [
+        16,
+        32,
+        32,
+        job_view.BAR_MIN_HEIGHT,
+    ]
 
 
-def test_figures_of_seven_days_missed_ticks_and_what_waits(browse: Browse, con: Connection) -> None:
+def test_figures_of_seven_days_missed_runs_and_waiting_runs(browser: FakeBrowser, con: Connection) -> None:
     con.query(
         """
         INSERT INTO job_hour (job, hour, succeeded, failed, p50_ms, p95_ms)
@@ -145,16 +154,16 @@ def test_figures_of_seven_days_missed_ticks_and_what_waits(browse: Browse, con: 
     )
     con.query("INSERT INTO job_missed (job, occurrence, noticed_at) VALUES ('db-cleanup', now(), now())")
     enqueue(con, "db-cleanup")
-    said = card(browse.get("/jobs"))
+    said = card(browser.get("/jobs"))
     assert "Success, 7 days 75.0 %" in said
     assert "p50 / p95 840 ms / 3.2 s" in said
-    assert "Missed ticks 1" in said
+    assert "Missed runs 1" in said
     assert "Waiting 1" in said
 
 
-def test_run_now_takes_one_click_and_links_to_the_run(browse: Browse, con: Connection) -> None:
-    browse.sign_in(Role.OPERATOR, "kim@example.com")
-    answer = browse.post("/jobs/db-cleanup/run")
+def test_run_now_takes_one_click_and_links_to_the_run(browser: FakeBrowser, con: Connection) -> None:
+    browser.sign_in(Role.OPERATOR, "kim@example.com")
+    answer = browser.post("/jobs/db-cleanup/run")
     made = run(con)
     assert (answer.status, answer.location) == (303, "/jobs/db-cleanup")
     assert (made.state, made.payload, made.trigger, made.triggered_by) == (
@@ -163,20 +172,20 @@ def test_run_now_takes_one_click_and_links_to_the_run(browse: Browse, con: Conne
         "console",
         "kim@example.com",
     )
-    page = browse.get(answer.location)
+    page = browser.get(answer.location)
     short = f"{made.id[:8]}…{made.id[-4:]}"
     assert f'Run {short} of db-cleanup started. <a href="/runs/{made.id}">Watch it</a>' in page.text
 
 
-def test_from_the_list_one_comes_back_to_the_list(browse: Browse) -> None:
-    assert browse.post("/jobs/db-cleanup/run", {"back-to": "jobs"}).location == "/jobs"
+def test_from_the_list_one_comes_back_to_the_list(browser: FakeBrowser) -> None:
+    assert browser.post("/jobs/db-cleanup/run", {"back-to": "jobs"}).location == "/jobs"
     assert (
-        browse.post("/jobs/db-cleanup/run", {"back-to": "//evil.example.com"}).location == "/jobs/db-cleanup"
+        browser.post("/jobs/db-cleanup/run", {"back-to": "//evil.example.com"}).location == "/jobs/db-cleanup"
     )
 
 
-def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) -> None:
-    cleanup, summary = browse.get("/jobs/db-cleanup").text, browse.get("/jobs/daily-summary").text
+def test_the_form_has_an_input_of_the_right_kind_for_each_field(browser: FakeBrowser) -> None:
+    cleanup, summary = browser.get("/jobs/db-cleanup").text, browser.get("/jobs/daily-summary").text
     assert re.search(r'name="dry_run" type="checkbox"', cleanup)
     assert re.search(
         r'name="older_than_days" type="number"[^>]* min="1" max="3650"[^>]* placeholder="30"', cleanup
@@ -208,9 +217,9 @@ def test_the_form_has_an_input_of_the_right_kind_for_each_field(browse: Browse) 
     ],
 )
 def test_the_form_becomes_the_payload(
-    browse: Browse, con: Connection, job: str, form: dict[str, str], payload: dict[str, Any]
+    browser: FakeBrowser, con: Connection, job: str, form: dict[str, str], payload: dict[str, Any]
 ) -> None:
-    assert browse.post(f"/jobs/{job}/run", form).status == 303
+    assert browser.post(f"/jobs/{job}/run", form).status == 303
     assert (run(con).payload, run(con).state) == (payload, "enqueued")
 
 
@@ -226,14 +235,14 @@ def test_the_form_becomes_the_payload(
         ("db-cleanup", "delay-minutes", "0", "Must be a whole number from 1 to 527,040."),
         ("db-cleanup", "delay-minutes", "soon", "Must be a whole number from 1 to 527,040."),
         ("db-cleanup", "run-at", "tomorrow", "Must be a date and time such as 2026-12-31T12:00."),
-        ("db-cleanup", "run-at", "2020-01-01T00:00", "Must lie in the future, a year from now at most."),
-        ("db-cleanup", "run-at", "9000-01-01T00:00", "Must lie in the future, a year from now at most."),
+        ("db-cleanup", "run-at", "2020-01-01T00:00", "Must be in the future, and at most a year from now."),
+        ("db-cleanup", "run-at", "9000-01-01T00:00", "Must be in the future, and at most a year from now."),
     ],
 )
 def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_nothing(
-    browse: Browse, con: Connection, job: str, field: str, typed: str, words: str
+    browser: FakeBrowser, con: Connection, job: str, field: str, typed: str, words: str
 ) -> None:
-    page = browse.post(f"/jobs/{job}/run", {field: typed})
+    page = browser.post(f"/jobs/{job}/run", {field: typed})
     assert (page.status, wrong(page)) == (422, {field: words})
     (value,) = re.findall(rf'name="{field}"[^>]*? value="([^"]*)"', page.text)
     assert unescape(value) == typed
@@ -241,49 +250,49 @@ def test_a_wrong_field_is_named_in_its_place_keeps_what_was_typed_and_starts_not
     assert page.headers["HX-Push-Url"] == f"/jobs/{job}"
 
 
-def test_all_wrong_fields_are_named_at_once_and_a_tick_is_kept(browse: Browse) -> None:
-    page = browse.post(
+def test_all_wrong_fields_are_named_and_a_checked_box_stays_checked(browser: FakeBrowser) -> None:
+    page = browser.post(
         "/jobs/db-cleanup/run", {"dry_run": "true", "older_than_days": "x", "delay-minutes": "y"}
     )
     assert set(wrong(page)) == {"older_than_days", "delay-minutes"}
     assert re.search(r'name="dry_run" type="checkbox" value="true" checked', page.text)
 
 
-def test_minutes_and_a_date_together_are_refused(browse: Browse, con: Connection) -> None:
-    page = browse.post("/jobs/db-cleanup/run", {"delay-minutes": "5", "run-at": "2026-12-01T00:00"})
+def test_minutes_and_a_date_together_are_refused(browser: FakeBrowser, con: Connection) -> None:
+    page = browser.post("/jobs/db-cleanup/run", {"delay-minutes": "5", "run-at": "2026-12-01T00:00"})
     assert wrong(page) == {"run-at": "Give minutes or a date, not both."}
     assert runs(con) == []
 
 
-def test_run_later_in_minutes(browse: Browse, con: Connection) -> None:
-    answer = browse.post("/jobs/db-cleanup/run", {"delay-minutes": "90"})
+def test_run_later_in_minutes(browser: FakeBrowser, con: Connection) -> None:
+    answer = browser.post("/jobs/db-cleanup/run", {"delay-minutes": "90"})
     made = run(con)
     ahead = made.due_at - made.created_at
     assert (made.state, round(ahead / timedelta(minutes=1))) == ("scheduled", 90)
-    assert "of db-cleanup starts in 90 minutes." in browse.get(answer.location).text
+    assert "of db-cleanup starts in 90 minutes." in browser.get(answer.location).text
 
 
 @pytest.mark.parametrize(("offset", "hour"), [("+05:30", 6), ("", 12)])
 def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
-    browse: Browse, con: Connection, offset: str, hour: int
+    browser: FakeBrowser, con: Connection, offset: str, hour: int
 ) -> None:
     day = (con.now() + timedelta(days=3)).date()
-    browse.post("/jobs/db-cleanup/run", {"run-at": f"{day}T12:00", "run-at_offset": offset})
+    browser.post("/jobs/db-cleanup/run", {"run-at": f"{day}T12:00", "run-at_offset": offset})
     due = run(con).due_at.astimezone(UTC)
     assert (due.date(), due.hour, due.minute) == (day, hour, 30 if offset else 0)
 
 
-def test_pause_says_who_when_and_why_and_resume_ends_it(browse: Browse, con: Connection) -> None:
+def test_pause_says_who_when_and_why_and_resume_ends_it(browser: FakeBrowser, con: Connection) -> None:
     scheduled(con)
-    browse.sign_in(Role.OPERATOR, "kim@example.com")
-    answer = browse.post("/jobs/db-cleanup/pause", {"pause-note": f"disk {NASTY}"})
-    page = browse.get(answer.location)
+    browser.sign_in(Role.OPERATOR, "kim@example.com")
+    answer = browser.post("/jobs/db-cleanup/pause", {"pause-note": f"disk {NASTY}"})
+    page = browser.get(answer.location)
     assert re.search(r"Paused .* by kim@example\.com disk <script>alert\(1\)</script>", card(page))
     assert NASTY not in page.text
-    assert "Fires again when it is resumed" in card(page)
-    browse.sign_in(Role.OPERATOR, "lee@example.com")
-    answer = browse.post("/jobs/db-cleanup/resume", {"back-to": "jobs"})
-    assert "Paused" not in card(browse.get(answer.location))
+    assert "It starts no runs until it is resumed." in card(page)
+    browser.sign_in(Role.OPERATOR, "lee@example.com")
+    answer = browser.post("/jobs/db-cleanup/resume", {"back-to": "jobs"})
+    assert "Paused" not in card(browser.get(answer.location))
     events = con.query("SELECT action, actor, note FROM schedule_event ORDER BY id")
     assert events == [
         ["paused", "kim@example.com", f"disk {NASTY}"],
@@ -291,15 +300,15 @@ def test_pause_says_who_when_and_why_and_resume_ends_it(browse: Browse, con: Con
     ]
 
 
-def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
-    browse: Browse, con: Connection
+def test_the_page_of_a_job_lists_its_last_five_pauses_with_who_when_and_why(
+    browser: FakeBrowser, con: Connection
 ) -> None:
-    assert "Pauses" not in browse.get("/jobs/db-cleanup").text
+    assert "Pauses" not in browser.get("/jobs/db-cleanup").text
     pause.pause(con, "record-expiry", "ann", "elsewhere", now=con.now())
     for week in range(3):
         pause.pause(con, "db-cleanup", "kim@example.com", f"audit {week} {NASTY}", now=con.now())
         pause.resume(con, "db-cleanup", "lee@example.com", con.now())
-    page = browse.get("/jobs/db-cleanup").text
+    page = browser.get("/jobs/db-cleanup").text
     told = re.findall(
         r'<tr id="pause-event-\d+"><td class="nowrap">(\w+)</td><td><time .*?</td>'
         r'<td><span class="person".*?>(.*?)</span></td><td class="muted note">(.*?)</td>',
@@ -316,41 +325,45 @@ def test_the_page_of_a_job_tells_its_last_five_pauses_with_who_when_and_why(
     assert NASTY not in page and "elsewhere" not in page
 
 
-def test_a_note_that_is_too_long_is_refused_at_its_field(browse: Browse, con: Connection) -> None:
-    page = browse.post("/jobs/db-cleanup/pause", {"pause-note": "x" * 501})
+def test_a_note_that_is_too_long_is_refused_at_its_field(browser: FakeBrowser, con: Connection) -> None:
+    page = browser.post("/jobs/db-cleanup/pause", {"pause-note": "x" * 501})
     assert (page.status, wrong(page)) == (
         422,
-        {"pause-note": "Must have at most 500 characters, this has 501."},
+        {"pause-note": "Must have at most 500 characters, but has 501."},
     )
     assert con.query("SELECT FROM schedule_event") == []
 
 
-def test_a_note_with_what_postgresql_cannot_hold_is_kept_without_it(browse: Browse, con: Connection) -> None:
-    browse.post("/jobs/db-cleanup/pause", {"pause-note": "a\0b"})
+def test_a_note_with_what_postgresql_cannot_hold_is_kept_without_it(
+    browser: FakeBrowser, con: Connection
+) -> None:
+    browser.post("/jobs/db-cleanup/pause", {"pause-note": "a\0b"})
     assert con.query("SELECT pause_note FROM job") == [["a\ufffdb"]]
 
 
-def test_a_viewer_sees_no_buttons_and_is_refused_everywhere(browse: Browse, con: Connection) -> None:
-    browse.sign_in(Role.VIEWER)
+def test_a_viewer_sees_no_buttons_and_is_refused_everywhere(browser: FakeBrowser, con: Connection) -> None:
+    browser.sign_in(Role.VIEWER)
     for address in ("/jobs", "/jobs/db-cleanup"):
-        page = browse.get(address).text
+        page = browser.get(address).text
         assert "Run now" not in page
         assert 'action="/jobs' not in page
     for action in ("run", "pause", "resume"):
-        assert browse.post(f"/jobs/db-cleanup/{action}").status == 403
+        assert browser.post(f"/jobs/db-cleanup/{action}").status == 403
     assert runs(con) == []
 
 
-def test_a_job_that_is_not_in_the_catalog_is_a_page_that_says_so(browse: Browse) -> None:
+def test_a_job_that_is_not_in_the_catalog_is_a_page_that_says_so(browser: FakeBrowser) -> None:
     words = f"There is no job &#39;nightly&#39;; there are {', '.join(JOBS)}."
-    for page in (browse.get("/jobs/nightly"), browse.post("/jobs/nightly/run")):
+    for page in (browser.get("/jobs/nightly"), browser.post("/jobs/nightly/run")):
         assert (page.status, words in page.text) == (404, True)
 
 
-def test_the_page_of_a_job_lists_its_last_runs_and_leads_to_all(browse: Browse, con: Connection) -> None:
+def test_the_page_of_a_job_lists_its_last_runs_and_leads_to_all(
+    browser: FakeBrowser, con: Connection
+) -> None:
     made = [finished(con, "db-cleanup", "failed", error=f"Boom: {NASTY}") for _ in range(21)]
     other = finished(con, "record-expiry", "succeeded")
-    page = browse.get("/jobs/db-cleanup").text
+    page = browser.get("/jobs/db-cleanup").text
     assert re.findall(r'<tr id="run-(.*?)"', page) == sorted(made, reverse=True)[:20]
     assert other not in page
     assert '<a class="push" href="/dashboard/runs?job=db-cleanup">All runs of this job</a>' in page
@@ -359,50 +372,48 @@ def test_the_page_of_a_job_lists_its_last_runs_and_leads_to_all(browse: Browse, 
 
 @pytest.mark.usefixtures("half_past")
 @pytest.mark.parametrize("address", ["/jobs", "/jobs/db-cleanup"])
-def test_what_has_not_changed_costs_a_304(browse: Browse, con: Connection, address: str) -> None:
+def test_what_has_not_changed_costs_a_304(browser: FakeBrowser, con: Connection, address: str) -> None:
     finished(con, "db-cleanup", "succeeded")
-    tag = browse.get(address).headers["ETag"]
-    assert browse.get(address, if_none_match=tag).status == 304
+    tag = browser.get(address).headers["ETag"]
+    assert browser.get(address, if_none_match=tag).status == 304
     finished(con, "db-cleanup", "succeeded")
-    assert browse.get(address, if_none_match=tag).status == 200
+    assert browser.get(address, if_none_match=tag).status == 200
 
 
 def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_without_its_form(
-    browse: Browse, con: Connection
+    browser: FakeBrowser, con: Connection
 ) -> None:
     schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
-    shown = card(browse.get("/jobs"), "send-test-mail")
-    assert "None: it runs when somebody starts it." in shown
+    shown = card(browser.get("/jobs"), "send-test-mail")
+    assert "None: people and API clients start it." in shown
     assert "Send a test mail" in shown
     assert [word for word in ("Pause", "Run now", "Missed") if word in shown] == []
-    assert 'id="job-send-test-mail"' not in browse.get("/dashboard/recurring").text
-    assert browse.post("/jobs/send-test-mail/pause").status == 409
-    assert "One attempt" in browse.get("/jobs/send-test-mail").text
+    assert 'id="job-send-test-mail"' not in browser.get("/dashboard/recurring").text
+    assert browser.post("/jobs/send-test-mail/pause").status == 409
+    assert "One attempt" in browser.get("/jobs/send-test-mail").text
 
 
-def test_a_test_mail_goes_to_whoever_asks_for_it_unless_they_say_otherwise(
-    browse: Browse, con: Connection
-) -> None:
-    assert 'name="to" type="text" value=""' in browse.get("/jobs/send-test-mail").text
-    browse.sign_in(Role.ADMIN, "ada@example.com")
+def test_a_test_mail_goes_to_its_sender_by_default(browser: FakeBrowser, con: Connection) -> None:
+    assert 'name="to" type="text" value=""' in browser.get("/jobs/send-test-mail").text
+    browser.sign_in(Role.ADMIN, "ada@example.com")
     assert (
         '<a class="button primary" href="/jobs/send-test-mail">Send a test mail</a>'
-        in browse.get("/jobs").text
+        in browser.get("/jobs").text
     )
-    assert 'name="to" type="text" value="ada@example.com"' in browse.get("/jobs/send-test-mail").text
-    assert browse.post("/jobs/send-test-mail/run", {"to": "ada@example.com, ops@example.com"}).status == 303
+    assert 'name="to" type="text" value="ada@example.com"' in browser.get("/jobs/send-test-mail").text
+    assert browser.post("/jobs/send-test-mail/run", {"to": "ada@example.com, ops@example.com"}).status == 303
     assert run(con).payload == {"to": ["ada@example.com", "ops@example.com"]}
 
 
-def test_only_admins_send_a_test_mail_or_send_it_again(browse: Browse, con: Connection) -> None:
-    browse.sign_in(Role.OPERATOR)
-    for page in (browse.get("/jobs"), browse.get("/jobs/send-test-mail")):
+def test_only_admins_send_a_test_mail_or_send_it_again(browser: FakeBrowser, con: Connection) -> None:
+    browser.sign_in(Role.OPERATOR)
+    for page in (browser.get("/jobs"), browser.get("/jobs/send-test-mail")):
         assert "Send a test mail" not in page.text
-    assert browse.post("/jobs/send-test-mail/run", {"to": "kim@example.com"}).status == 403
+    assert browser.post("/jobs/send-test-mail/run", {"to": "kim@example.com"}).status == 403
     assert runs(con) == []
     run_id = finished(con, "send-test-mail", "failed")
-    assert "Requeue" not in browse.get(f"/runs/{run_id}").text
-    assert browse.post(f"/runs/{run_id}/requeue").status == 403
-    browse.sign_in(Role.ADMIN)
-    assert "Requeue" in browse.get(f"/runs/{run_id}").text
-    assert browse.post(f"/runs/{run_id}/requeue").status == 303
+    assert "Requeue" not in browser.get(f"/runs/{run_id}").text
+    assert browser.post(f"/runs/{run_id}/requeue").status == 403
+    browser.sign_in(Role.ADMIN)
+    assert "Requeue" in browser.get(f"/runs/{run_id}").text
+    assert browser.post(f"/runs/{run_id}/requeue").status == 303

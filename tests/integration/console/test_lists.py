@@ -9,8 +9,8 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.catalog import JOBS
-from tests.integration.console import shelf
-from tests.integration.console.conftest import Browse
+from tests.integration.console import run_factory
+from tests.integration.console.conftest import FakeBrowser
 
 STATES = ["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
 HEADINGS = {
@@ -35,122 +35,130 @@ def row(text: str, run_id: str) -> str:
     return str(found)
 
 
-def put_retry(con: Connection, **fields: Any) -> str:
+def make_retry(con: Connection, **fields: Any) -> str:
     error = "Unavailable: the database is away"
-    return shelf.put(
+    return run_factory.make_run(
         con,
         "scheduled",
-        tried={"outcome": "failed"},
+        attempt_fields={"outcome": "failed"},
         **{"failures": 2, "attempt": 2, "error": error, **fields},
     )
 
 
 @pytest.mark.parametrize("name", HEADINGS)
-def test_each_list_has_the_columns_that_its_users_know(name: str, browse: Browse, con: Connection) -> None:
+def test_each_list_has_the_columns_that_its_users_know(
+    name: str, browser: FakeBrowser, con: Connection
+) -> None:
     for state in STATES:
-        shelf.put(con, state)
-    put_retry(con)
-    headings = re.findall(r"<th[^>]*>([^<]+)</th>", browse.get(f"/dashboard/{name}").text)
+        run_factory.make_run(con, state)
+    make_retry(con)
+    headings = re.findall(r"<th[^>]*>([^<]+)</th>", browser.get(f"/dashboard/{name}").text)
     assert headings == HEADINGS[name]
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_list_shows_the_runs_of_its_state_newest_first(state: str, browse: Browse, con: Connection) -> None:
+def test_a_list_shows_the_runs_of_its_state_newest_first(
+    state: str, browser: FakeBrowser, con: Connection
+) -> None:
     for other in STATES:
-        shelf.put(con, other)
-    old, new = shelf.put(con, state, 100), shelf.put(con, state, -1)
-    found = rows(browse.get(f"/dashboard/{state}").text)
+        run_factory.make_run(con, other)
+    old, new = run_factory.make_run(con, state, 100), run_factory.make_run(con, state, -1)
+    found = rows(browser.get(f"/dashboard/{state}").text)
     assert (len(found), found[0], found[-1]) == (3, new, old)
 
 
-def test_retries_are_those_that_failed_before_with_the_reason(browse: Browse, con: Connection) -> None:
-    shelf.put(con, "scheduled")
-    run_id = put_retry(con)
-    text = browse.get("/dashboard/retries").text
+def test_retries_are_those_that_failed_before_with_the_reason(browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "scheduled")
+    run_id = make_retry(con)
+    text = browser.get("/dashboard/retries").text
     assert rows(text) == [run_id]
     assert "Retry attempt 2 of 10: <b>Unavailable</b>: the database is away" in row(text, run_id)
-    assert "Put off by kim@example.com" in browse.get("/dashboard/scheduled").text
+    assert "Delayed by kim@example.com" in browser.get("/dashboard/scheduled").text
 
 
-def test_a_failed_run_opens_to_its_message_and_traceback(browse: Browse, con: Connection) -> None:
-    run_id = shelf.put(con, "failed", error="MailRefused: <script>alert(1)</script>")
-    found = row(browse.get("/dashboard/failed").text, run_id)
-    assert "kept for 90 days" in browse.get("/dashboard/failed").text
+def test_a_failed_run_opens_to_its_message_and_traceback(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "failed", error="MailRefused: <script>alert(1)</script>")
+    found = row(browser.get("/dashboard/failed").text, run_id)
+    assert "kept for 90 days" in browser.get("/dashboard/failed").text
     assert "<summary><b>MailRefused</b>: &lt;script&gt;alert(1)&lt;/script&gt;</summary>" in found
     assert "Traceback (most recent call last)" in found and "<script>" not in found
 
 
-def test_a_run_in_processing_whose_lease_is_over_is_marked(browse: Browse, con: Connection) -> None:
-    late = shelf.put(con, "processing", 900, lease_until=con.now())
-    fine = shelf.put(con, "processing", progress={"done": 3, "total": None})
-    text = browse.get("/dashboard/processing").text
-    assert "Lease is over since" in row(text, late) and "Lease is over" not in row(text, fine)
+def test_a_run_in_processing_whose_lease_is_over_is_marked(browser: FakeBrowser, con: Connection) -> None:
+    late = run_factory.make_run(con, "processing", 900, lease_until=con.now())
+    fine = run_factory.make_run(con, "processing", progress={"done": 3, "total": None})
+    text = browser.get("/dashboard/processing").text
+    assert "Its lease expired" in row(text, late) and "lease expired" not in row(text, fine)
     assert "record-expiry/0123abcd" in row(text, fine) and "3 done" in row(text, fine)
 
 
-def test_a_succeeded_run_says_how_long_it_took_and_waited(browse: Browse, con: Connection) -> None:
-    run_id = shelf.put(con, "succeeded")
-    found = row(browse.get("/dashboard/succeeded").text, run_id)
+def test_a_succeeded_run_says_how_long_it_took_and_waited(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "succeeded")
+    found = row(browser.get("/dashboard/succeeded").text, run_id)
     assert re.findall(r"c-(duration|latency)[^>]*>([^<]*?)\s*<", found) == [
         ("duration", "1.5 s"),
         ("latency", "0 ms"),
     ]
 
 
-def test_a_figure_that_there_is_not_has_no_word_before_it(browse: Browse, con: Connection) -> None:
-    run_id = shelf.put(con, "enqueued")
-    (row,) = re.findall(rf'<tr id="run-{run_id}">.*?</tr>', browse.get("/dashboard/runs").text, re.S)
+def test_a_figure_that_there_is_not_has_no_word_before_it(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "enqueued")
+    (row,) = re.findall(rf'<tr id="run-{run_id}">.*?</tr>', browser.get("/dashboard/runs").text, re.S)
     assert 'data-label="Created"' in row and 'data-label="Took"' not in row
 
 
-def test_enqueued_runs_are_told_apart_by_queue_with_each_length(browse: Browse, con: Connection) -> None:
+def test_enqueued_runs_are_counted_by_queue(browser: FakeBrowser, con: Connection) -> None:
     lengths = {"record-expiry": 2, "db-cleanup": 1}
     for job, length in lengths.items():
         for _ in range(length):
-            shelf.put(con, "enqueued", job=job)
-    text = browse.get("/dashboard/enqueued").text
+            run_factory.make_run(con, "enqueued", job=job)
+    text = browser.get("/dashboard/enqueued").text
     (chips,) = re.findall(r'aria-label="Queues">.*?</nav>', text, re.S)
     assert re.findall(r'href="([^"]*)".*?>\s*([\w-]+) <span class="muted">(\d+)', chips) == [
         ("/dashboard/enqueued", "All", "3"),
         *((f"/dashboard/enqueued?job={job}", job, str(lengths.get(job, 0))) for job in JOBS),
     ]
-    assert len(rows(browse.get("/dashboard/enqueued?job=db-cleanup").text)) == 1
+    assert len(rows(browser.get("/dashboard/enqueued?job=db-cleanup").text)) == 1
 
 
-def test_search_finds_words_of_errors_and_payloads_ids_and_jobs(browse: Browse, con: Connection) -> None:
-    by_error = shelf.put(con, "failed", error="OutOfPaper: the tray is empty")
-    by_payload = shelf.put(con, "enqueued", payload={"recipients": ["zoe@example.com"]}, job="daily-summary")
-    by_id = shelf.put(con, "deleted")
+def test_search_finds_words_of_errors_and_payloads_ids_and_jobs(
+    browser: FakeBrowser, con: Connection
+) -> None:
+    by_error = run_factory.make_run(con, "failed", error="OutOfPaper: the tray is empty")
+    by_payload = run_factory.make_run(
+        con, "enqueued", payload={"recipients": ["zoe@example.com"]}, job="daily-summary"
+    )
+    by_id = run_factory.make_run(con, "deleted")
     for text, found in (
         ("tray", by_error),
         ("zoe@example.com", by_payload),
         (by_id, by_id),
         (by_id[:13], by_id),
     ):
-        assert found in rows(browse.get(f"/dashboard/runs?text={text}").text), text
-    assert rows(browse.get("/dashboard/runs?text=daily-summary").text) == [by_payload]
+        assert found in rows(browser.get(f"/dashboard/runs?text={text}").text), text
+    assert rows(browser.get("/dashboard/runs?text=daily-summary").text) == [by_payload]
 
 
-def test_filters_narrow_and_stand_in_the_form_again(browse: Browse, con: Connection) -> None:
+def test_filters_narrow_and_stand_in_the_form_again(browser: FakeBrowser, con: Connection) -> None:
     usual: dict[str, Any] = {"job": "db-cleanup", "trigger": "schedule", "error": "KeyError: 'x'"}
-    wanted = shelf.put(con, "failed", 60, **usual)
+    wanted = run_factory.make_run(con, "failed", 60, **usual)
     for name, value in (("job", "daily-summary"), ("trigger", "api"), ("error", "ValueError: y")):
-        shelf.put(con, "failed", 60, **{**usual, name: value})
-    text = browse.get("/dashboard/failed?job=db-cleanup&trigger=schedule&error_type=KeyError").text
+        run_factory.make_run(con, "failed", 60, **{**usual, name: value})
+    text = browser.get("/dashboard/failed?job=db-cleanup&trigger=schedule&error_type=KeyError").text
     assert rows(text) == [wanted]
     assert "<option selected>db-cleanup</option>" in text and "<option selected>schedule</option>" in text
     assert 'name="error_type" value="KeyError"' in text and 'href="/dashboard/failed">Clear</a>' in text
 
 
-def test_times_are_read_in_the_zone_of_the_viewer(browse: Browse, con: Connection) -> None:
+def test_times_are_read_in_the_zone_of_the_viewer(browser: FakeBrowser, con: Connection) -> None:
     noon = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
-    shelf.put(con, "deleted", (con.now() - noon).total_seconds())
+    run_factory.make_run(con, "deleted", (con.now() - noon).total_seconds())
     for offset, number in (("%2B01:00", 1), ("-05:00", 0), ("", 0)):
         span = f"from=2026-03-01T12:15&from_offset={offset}&to=2026-03-01T12:45&to_offset={offset}"
         address = f"/dashboard/deleted?{span}"
-        assert len(rows(browse.get(address).text)) == number, offset
+        assert len(rows(browser.get(address).text)) == number, offset
     assert (
-        'data-utc="2026-03-01T12:15:00+00:00"' in browse.get("/dashboard/deleted?from=2026-03-01T12:15").text
+        'data-utc="2026-03-01T12:15:00+00:00"' in browser.get("/dashboard/deleted?from=2026-03-01T12:15").text
     )
 
 
@@ -166,15 +174,15 @@ def test_times_are_read_in_the_zone_of_the_viewer(browse: Browse, con: Connectio
         ("from=-", "Must be a date and time"),
         ("text=" + "x" * 201, "Must have at most 200 characters"),
         ("job=" + "x" * 201, "Must have at most 200 characters"),
-        ("size=7", "The number of runs on a page must be one of 10, 20, 50, 100, 200"),
-        ("before=x", "This link is not a page of this list"),
+        ("size=7", "The number of runs per page must be one of 10, 20, 50, 100, 200"),
+        ("before=x", "This link is not valid, so this is the first page"),
     ],
 )
 def test_a_wrong_filter_has_its_error_and_narrows_nothing(
-    query: str, words: str, browse: Browse, con: Connection
+    query: str, words: str, browser: FakeBrowser, con: Connection
 ) -> None:
-    run_id = shelf.put(con, "failed")
-    answer = browse.get(f"/dashboard/runs?{query}")
+    run_id = run_factory.make_run(con, "failed")
+    answer = browser.get(f"/dashboard/runs?{query}")
     assert answer.status == 200 and words in answer.text
     assert rows(answer.text) == [run_id]
 
@@ -182,36 +190,38 @@ def test_a_wrong_filter_has_its_error_and_narrows_nothing(
 @pytest.mark.parametrize(
     "text", ["%25_%25", "'", '"', "%5C", "%00", "🦊", "a%20OR%20b", "x" * 200, "%ff", "(((", "سجل", "<b>"]
 )
-def test_any_search_text_has_a_normal_answer(text: str, browse: Browse, con: Connection) -> None:
-    shelf.put(con, "failed")
+def test_any_search_text_has_a_normal_answer(text: str, browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "failed")
     for page in ("runs", "failed", "retries"):
-        answer = browse.get(f"/dashboard/{page}?text={text}&job={text}")
+        answer = browser.get(f"/dashboard/{page}?text={text}&job={text}")
         assert answer.status == 200 and "<b></option>" not in answer.text
 
 
-def test_pages_follow_each_other_without_gap_and_keep_the_filter(browse: Browse, con: Connection) -> None:
-    made = [shelf.put(con, "deleted", ago) for ago in range(25)]
-    shelf.put(con, "deleted", job="db-cleanup")
+def test_pages_follow_each_other_without_gap_and_keep_the_filter(
+    browser: FakeBrowser, con: Connection
+) -> None:
+    made = [run_factory.make_run(con, "deleted", ago) for ago in range(25)]
+    run_factory.make_run(con, "deleted", job="db-cleanup")
     seen, address, pages = [], "/dashboard/deleted?job=record-expiry&size=10", 0
     while address:
-        text = browse.get(address).text
+        text = browser.get(address).text
         onward = re.findall(r'rel="next" href="([^"]*)"', text)
         assert "job=record-expiry&amp;size=10" in text
         address, pages = (onward[0].replace("&amp;", "&") if onward else ""), pages + 1
         seen += rows(text)
     assert (seen, pages) == (made, 3)
-    assert "There are no older runs." in browse.get(f"/dashboard/deleted?before={made[-1]}").text
+    assert "There are no older runs." in browser.get(f"/dashboard/deleted?before={made[-1]}").text
 
 
-def test_an_empty_list_teaches_and_an_empty_search_leads_back(browse: Browse) -> None:
+def test_an_empty_list_teaches_and_an_empty_search_leads_back(browser: FakeBrowser) -> None:
     for name in HEADINGS:
-        text = browse.get(f"/dashboard/{name}").text
-        assert "Nothing here" in text and "stand" in text and 'href="/jobs"' in text
-    text = browse.get("/dashboard/failed?text=nowhere").text
+        text = browser.get(f"/dashboard/{name}").text
+        assert "No runs" in text and "listed here" in text and 'href="/jobs"' in text
+    text = browser.get("/dashboard/failed?text=nowhere").text
     assert "No run matches" in text and 'href="/dashboard/runs?text=nowhere"' in text
 
 
-def test_what_is_offered_fits_the_state_and_the_role(browse: Browse, con: Connection) -> None:
+def test_what_is_offered_fits_the_state_and_the_role(browser: FakeBrowser, con: Connection) -> None:
     offered = {
         "enqueued": {"delete"},
         "scheduled": {"run-now", "delete"},
@@ -220,27 +230,27 @@ def test_what_is_offered_fits_the_state_and_the_role(browse: Browse, con: Connec
         "failed": {"requeue", "delete"},
         "deleted": {"requeue"},
     }
-    ids = {state: shelf.put(con, state) for state in STATES}
+    ids = {state: run_factory.make_run(con, state) for state in STATES}
     for role, may in (
         (Role.VIEWER, set()),
         (Role.OPERATOR, {"requeue", "run-now"}),
         (Role.ADMIN, {"requeue", "run-now", "delete"}),
     ):
-        browse.sign_in(role)
+        browser.sign_in(role)
         for state, actions in offered.items():
-            text = browse.get(f"/dashboard/{state}").text
+            text = browser.get(f"/dashboard/{state}").text
             found = re.findall(rf'action="/runs/{ids[state]}/([\w-]+)"', text)
             assert set(found) == actions & may, (role, state)
             assert ('id="bulk"' in text) == (role is Role.ADMIN)
 
 
-def test_a_button_in_a_list_leads_back_to_the_list_as_it_was(browse: Browse, con: Connection) -> None:
-    run_id = shelf.put(con, "failed")
-    text = browse.get("/dashboard/failed?text=421").text
+def test_a_button_in_a_list_leads_back_to_the_list_as_it_was(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "failed")
+    text = browser.get("/dashboard/failed?text=421").text
     assert 'name="back" value="/dashboard/failed?text=421"' in text
-    answer = browse.post(f"/runs/{run_id}/requeue", {"back": "/dashboard/failed?text=421"})
+    answer = browser.post(f"/runs/{run_id}/requeue", {"back": "/dashboard/failed?text=421"})
     assert (answer.status, answer.location) == (303, "/dashboard/failed?text=421")
-    assert f'href="/runs/{run_id}">Open it</a>' in browse.get(answer.location).text
+    assert f'href="/runs/{run_id}">Open the run</a>' in browser.get(answer.location).text
     for elsewhere in ("https://evil.example", "//evil.example/dashboard/", "/dashboard/\r\nSet-Cookie: a=b"):
-        answer = browse.post(f"/runs/{run_id}/delete", {"back": elsewhere})
+        answer = browser.post(f"/runs/{run_id}/delete", {"back": elsewhere})
         assert answer.location in (f"/runs/{run_id}", "/dashboard")

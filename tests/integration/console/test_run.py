@@ -13,7 +13,7 @@ from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import Cancelled, Context, Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import actions
-from tests.integration.console.conftest import Browse, Page
+from tests.integration.console.conftest import FakeBrowser, Page
 from tests.integration.jobs.conftest import Queues, Work
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -28,7 +28,7 @@ def work(con: Connection, lambda_context: Any) -> Iterator[Work]:
     sqs.client.cache_clear()
 
 
-def words(page: Page, start: str = "<main", end: str = "</main>") -> str:
+def visible_text(page: Page, start: str = "<main", end: str = "</main>") -> str:
     """The page as people read it, from `start` to `end`."""
     text = page.text[page.text.index(start) :]
     plain = re.sub(r"<[^>]+>", " ", text[: text.index(end)])
@@ -40,8 +40,8 @@ def buttons(page: Page, run_id: str) -> list[str]:
     return re.findall(rf'action="/runs/{run_id}/([\w-]+)"', page.text)
 
 
-def look(browse: Browse, work: Work) -> Page:
-    return browse.get(f"/runs/{work.run().id}")
+def look(browser: FakeBrowser, work: Work) -> Page:
+    return browser.get(f"/runs/{work.run().id}")
 
 
 def failing(message: str, kind: type[Exception] = RuntimeError) -> Any:
@@ -52,7 +52,7 @@ def failing(message: str, kind: type[Exception] = RuntimeError) -> Any:
 
 
 def test_a_run_that_succeeded_shows_payload_result_log_attempt_and_history(
-    browse: Browse, work: Work
+    browser: FakeBrowser, work: Work
 ) -> None:
     def handler(context: Context) -> dict[str, int]:
         context.logger.info("three records")
@@ -61,14 +61,14 @@ def test_a_run_that_succeeded_shows_payload_result_log_attempt_and_history(
     work.handler = handler
     made = enqueue(work.con, "record-expiry", {"batch_size": 7}, trigger="console", actor="kim@example.com")
     work.deliver({"run_id": made.run_id, "attempt": 1})
-    page = look(browse, work)
+    page = look(browser, work)
     assert page.status == 200
-    said = words(page)
+    said = visible_text(page)
     for part in ("record-expiry succeeded", '"batch_size": 7', '"expired": 3', "INFO three records"):
         assert part in said
     assert "Started by console kim@example.com" in said
     assert "Attempt 1 of 11" in said
-    history = words(page, '<ol class="history">', "</ol>")
+    history = visible_text(page, '<ol class="history">', "</ol>")
     assert re.search(
         r"^succeeded .* \+\S+ ms the handler returned .* processing .* \+\S+ ms attempt 1 .*"
         r" enqueued .* created by console · kim@example.com$",
@@ -76,54 +76,54 @@ def test_a_run_that_succeeded_shows_payload_result_log_attempt_and_history(
     )
 
 
-def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browse: Browse, work: Work) -> None:
+def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browser: FakeBrowser, work: Work) -> None:
     work.handler = failing("no disk")
     work.start_occurrence()
     run = work.run()
     work.make_due(run.id)
     work.handler = failing("still no disk", Permanent)
     work.deliver({"run_id": run.id, "attempt": 2})
-    page = look(browse, work)
+    page = look(browser, work)
     opened = re.findall(r'<details id="error-(\d+)"( open)?>', page.text)
     assert opened == [("2", " open"), ("1", "")]
-    assert "Permanent still no disk Runs with the same error" in words(page)
+    assert "Permanent still no disk Runs with the same error" in visible_text(page)
     assert 'href="/dashboard/runs?error_type=Permanent"' in page.text
-    assert "in handler raise kind(message)" in words(page)
+    assert "in handler raise kind(message)" in visible_text(page)
 
 
-def test_a_run_that_waits_for_its_retry_says_which_and_when(browse: Browse, work: Work) -> None:
+def test_a_run_that_waits_for_its_retry_says_which_and_when(browser: FakeBrowser, work: Work) -> None:
     work.handler = failing("no disk")
     work.start_occurrence()
-    page = look(browse, work)
-    assert re.search(r"Retry attempt 1 of 10, due .* UTC after RuntimeError: no disk", words(page))
+    page = look(browser, work)
+    assert re.search(r"Retry attempt 1 of 10, due .* UTC after RuntimeError: no disk", visible_text(page))
     assert f'datetime="{work.run().due_at.isoformat()[:19]}' in page.text
     assert buttons(page, work.run().id) == ["run-now", "delete"]
 
 
-def test_progress_is_shown_while_it_runs(browse: Browse, work: Work) -> None:
+def test_progress_is_shown_while_it_runs(browser: FakeBrowser, work: Work) -> None:
     seen = []
 
     def handler(context: Context) -> None:
         context.progress(42_000, 100_000)
         context.flush()
-        seen.append(look(browse, work))
+        seen.append(look(browser, work))
 
     work.handler = handler
     work.start_occurrence()
-    said = words(seen[0])
+    said = visible_text(seen[0])
     assert '<progress max="100" value="42"' in seen[0].text
     assert "42 % 42,000 of 100,000" in said
-    assert "live, follows the end" in said
-    assert "<progress" not in look(browse, work).text
+    assert "live; it follows the end" in said
+    assert "<progress" not in look(browser, work).text
 
 
-def test_a_run_deleted_while_it_works_says_that_its_handler_is_told_at_the_next_checkpoint(
-    browse: Browse, work: Work
+def test_a_run_deleted_while_processing_says_that_its_handler_stops_at_the_next_checkpoint(
+    browser: FakeBrowser, work: Work
 ) -> None:
     stopped = []
 
     def handler(context: Context) -> None:
-        stopped.append(browse.post(f"/runs/{context.run_id}/delete"))
+        stopped.append(browser.post(f"/runs/{context.run_id}/delete"))
         with pytest.raises(Cancelled):
             context.checkpoint()
         raise Cancelled
@@ -131,17 +131,17 @@ def test_a_run_deleted_while_it_works_says_that_its_handler_is_told_at_the_next_
     work.handler = handler
     work.start_occurrence()
     assert stopped[0].status == 303
-    page = look(browse, work)
-    assert "is deleted. Its handler is told at its next checkpoint." in words(page)
-    assert "Deleted while it worked." in words(page)
+    page = look(browser, work)
+    assert "was deleted. Its handler stops at its next checkpoint." in visible_text(page)
+    assert "Deleted while it was being processed." in visible_text(page)
     assert work.events(work.run().id)[-1] == ["processing", "deleted", "delete", "you (this machine)"]
 
 
-def test_a_worker_that_is_over_its_time_is_pointed_out(browse: Browse, work: Work) -> None:
+def test_a_worker_that_is_over_its_time_is_pointed_out(browser: FakeBrowser, work: Work) -> None:
     work.be_killed()
-    assert "takes it for lost" not in words(look(browse, work))
+    assert "the worker has probably died" not in visible_text(look(browser, work))
     work.end_lease(work.run().id)
-    assert "takes it for lost" in words(look(browse, work))
+    assert "the worker has probably died" in visible_text(look(browser, work))
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,11 @@ def test_a_worker_that_is_over_its_time_is_pointed_out(browse: Browse, work: Wor
     ],
 )
 def test_the_buttons_fit_the_state_and_the_role(
-    browse: Browse, work: Work, state: str, role: Role, offered: list[str]
+    browser: FakeBrowser, work: Work, state: str, role: Role, offered: list[str]
 ) -> None:
     run_id = in_state(work, state)
-    browse.sign_in(role)
-    assert buttons(browse.get(f"/runs/{run_id}"), run_id) == offered
+    browser.sign_in(role)
+    assert buttons(browser.get(f"/runs/{run_id}"), run_id) == offered
 
 
 def in_state(work: Work, state: str) -> str:
@@ -186,21 +186,21 @@ def in_state(work: Work, state: str) -> str:
 @pytest.mark.parametrize(
     ("state", "action", "role", "becomes", "told"),
     [
-        ("failed", "requeue", Role.OPERATOR, "enqueued", "is queued again."),
+        ("failed", "requeue", Role.OPERATOR, "enqueued", "was requeued."),
         ("scheduled", "run-now", Role.OPERATOR, "enqueued", "starts now."),
-        ("enqueued", "delete", Role.ADMIN, "deleted", "is deleted."),
-        ("failed", "delete", Role.ADMIN, "deleted", "is deleted."),
+        ("enqueued", "delete", Role.ADMIN, "deleted", "was deleted."),
+        ("failed", "delete", Role.ADMIN, "deleted", "was deleted."),
     ],
 )
 def test_an_action_is_done_said_and_noted_with_the_person(
-    browse: Browse, work: Work, state: str, action: str, role: Role, becomes: str, told: str
+    browser: FakeBrowser, work: Work, state: str, action: str, role: Role, becomes: str, told: str
 ) -> None:
     run_id = in_state(work, state)
-    browse.sign_in(role, "kim@example.com")
-    answer = browse.post(f"/runs/{run_id}/{action}")
+    browser.sign_in(role, "kim@example.com")
+    answer = browser.post(f"/runs/{run_id}/{action}")
     assert (answer.status, answer.location) == (303, f"/runs/{run_id}")
-    page = browse.get(answer.location)
-    assert f"of record-expiry {told}" in words(page)
+    page = browser.get(answer.location)
+    assert f"of record-expiry {told}" in visible_text(page)
     assert work.run().state == becomes
     assert work.events(run_id)[-1] == [state, becomes, action, "kim@example.com"]
 
@@ -211,56 +211,58 @@ def test_an_action_is_done_said_and_noted_with_the_person(
         (
             "succeeded",
             "run-now",
-            "Nothing was done: the run is succeeded by now, and run now is for runs that are scheduled.",
+            "Nothing was done: the run is now succeeded, and this action needs a run that is scheduled.",
         ),
         (
             "enqueued",
             "requeue",
-            "Nothing was done: the run is enqueued by now, and requeue is for runs that are succeeded or failed"
+            "Nothing was done: the run is now enqueued, and this action needs a run that is succeeded or failed"
             " or deleted.",
         ),
     ],
 )
 def test_an_action_that_comes_too_late_says_so_and_does_nothing(
-    browse: Browse, work: Work, state: str, action: str, said: str
+    browser: FakeBrowser, work: Work, state: str, action: str, said: str
 ) -> None:
     run_id = in_state(work, state)
     before = work.events(run_id)
-    answer = browse.post(f"/runs/{run_id}/{action}")
-    assert said in words(browse.get(answer.location))
+    answer = browser.post(f"/runs/{run_id}/{action}")
+    assert said in visible_text(browser.get(answer.location))
     assert work.events(run_id) == before
 
 
 @pytest.mark.parametrize(
     ("role", "action"), [(Role.VIEWER, "requeue"), (Role.VIEWER, "delete"), (Role.OPERATOR, "delete")]
 )
-def test_an_action_above_ones_role_is_refused(browse: Browse, work: Work, role: Role, action: str) -> None:
+def test_an_action_above_ones_role_is_refused(
+    browser: FakeBrowser, work: Work, role: Role, action: str
+) -> None:
     run_id = in_state(work, "enqueued" if action == "delete" else "failed")
     before = work.run()
-    browse.sign_in(role)
-    assert browse.post(f"/runs/{run_id}/{action}").status == 403
+    browser.sign_in(role)
+    assert browser.post(f"/runs/{run_id}/{action}").status == 403
     assert work.run() == before
 
 
-def test_a_wrong_or_unknown_run_is_a_page_that_says_so(browse: Browse) -> None:
+def test_a_wrong_or_unknown_run_is_a_page_that_says_so(browser: FakeBrowser) -> None:
     for address, said in (
-        ("/runs/nonsense", "is not the identifier of a run"),
+        ("/runs/nonsense", "is not the id of a run"),
         (f"/runs/{UNKNOWN}", f"There is no run {UNKNOWN}"),
-        ("/runs/%3Cscript%3E", "is not the identifier of a run"),
+        ("/runs/%3Cscript%3E", "is not the id of a run"),
     ):
-        page = browse.get(address)
-        assert (page.status, said in words(page)) == (404, True)
+        page = browser.get(address)
+        assert (page.status, said in visible_text(page)) == (404, True)
         assert "<script>" not in page.text
-    assert browse.post(f"/runs/{UNKNOWN}/requeue").status == 404
-    assert browse.post("/runs/nonsense/delete").status == 404
+    assert browser.post(f"/runs/{UNKNOWN}/requeue").status == 404
+    assert browser.post("/runs/nonsense/delete").status == 404
 
 
-def test_an_unknown_action_is_named(browse: Browse, work: Work) -> None:
-    page = browse.post(f"/runs/{in_state(work, 'failed')}/explode")
-    assert (page.status, "there are requeue, run-now, delete" in words(page)) == (404, True)
+def test_an_unknown_action_is_named(browser: FakeBrowser, work: Work) -> None:
+    page = browser.post(f"/runs/{in_state(work, 'failed')}/explode")
+    assert (page.status, "there are requeue, run-now, delete" in visible_text(page)) == (404, True)
 
 
-def test_markup_in_payload_log_result_error_and_names_stays_text(browse: Browse, work: Work) -> None:
+def test_markup_in_payload_log_result_error_and_names_stays_text(browser: FakeBrowser, work: Work) -> None:
     def handler(context: Context) -> dict[str, str]:
         context.logger.info("log %s", NASTY)
         return {"result": NASTY}
@@ -270,21 +272,21 @@ def test_markup_in_payload_log_result_error_and_names_stays_text(browse: Browse,
     made = enqueue(work.con, "daily-summary", payload, trigger="console", actor=f"kim {NASTY}")
     work.spec, work.handler = JOBS["daily-summary"], handler
     work.deliver({"run_id": made.run_id, "attempt": 1})
-    page = look(browse, work)
+    page = look(browser, work)
     assert "<img" not in page.text
     for part in (f"log {NASTY}", f'"result": "{NASTY}"', address, f"kim {NASTY}"):
         assert part in unescape(page.text)
 
 
-def test_markup_in_an_error_stays_text(browse: Browse, work: Work) -> None:
+def test_markup_in_an_error_stays_text(browser: FakeBrowser, work: Work) -> None:
     work.handler = failing(f"error {NASTY}", Permanent)
     work.start_occurrence()
-    page = look(browse, work)
+    page = look(browser, work)
     assert NASTY not in page.text
     assert f"error {NASTY}" in unescape(page.text)
 
 
-def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Work) -> None:
+def test_a_long_log_shows_its_end_and_leads_to_the_rest(browser: FakeBrowser, work: Work) -> None:
     def handler(context: Context) -> None:
         for number in range(230):
             context.logger.info("line <%s>", number)
@@ -292,7 +294,7 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Wo
     work.handler = handler
     work.start_occurrence()
     run_id = work.run().id
-    page, whole = browse.get(f"/runs/{run_id}"), browse.get(f"/runs/{run_id}?log=all")
+    page, whole = browser.get(f"/runs/{run_id}"), browser.get(f"/runs/{run_id}?log=all")
     more = re.search(rf'<a href="/runs/{run_id}\?log=all">(\d+) earlier lines</a>', page.text)
     assert more is not None
     assert page.text.count('id="line-') == 200
@@ -303,7 +305,7 @@ def test_a_long_log_shows_its_end_and_leads_to_the_rest(browse: Browse, work: Wo
 
 
 def test_the_whole_log_is_a_thousand_lines_and_says_how_many_it_leaves_out(
-    browse: Browse, work: Work
+    browser: FakeBrowser, work: Work
 ) -> None:
     work.start_occurrence()
     work.con.query(
@@ -312,15 +314,15 @@ def test_the_whole_log_is_a_thousand_lines_and_says_how_many_it_leaves_out(
         SELECT id, 1, created_at, 'INFO', 'line ' || number FROM job_run, generate_series(1, 1230) AS number
         """
     )
-    page = browse.get(f"/runs/{work.run().id}?log=all")
+    page = browser.get(f"/runs/{work.run().id}?log=all")
     assert page.text.count('id="line-') == 1000
-    assert "230 earlier lines are left out" in page.text
+    assert "230 earlier lines are not shown" in page.text
 
 
-def test_what_has_not_changed_costs_a_304(browse: Browse, work: Work) -> None:
+def test_what_has_not_changed_costs_a_304(browser: FakeBrowser, work: Work) -> None:
     run_id = in_state(work, "failed")
-    tag = browse.get(f"/runs/{run_id}").headers["ETag"]
-    assert browse.get(f"/runs/{run_id}", if_none_match=tag).status == 304
-    browse.post(f"/runs/{run_id}/requeue")
-    browse.get(f"/runs/{run_id}")
-    assert browse.get(f"/runs/{run_id}", if_none_match=tag).status == 200
+    tag = browser.get(f"/runs/{run_id}").headers["ETag"]
+    assert browser.get(f"/runs/{run_id}", if_none_match=tag).status == 304
+    browser.post(f"/runs/{run_id}/requeue")
+    browser.get(f"/runs/{run_id}")
+    assert browser.get(f"/runs/{run_id}", if_none_match=tag).status == 200

@@ -1,4 +1,4 @@
-// How uPlot paints a chart: axes, stacked bars, lines. `chart.model` is what ChartTable has read.
+// Draws a chart with uPlot: axes, stacked bars, lines. `chart.model` is the table that ChartTable has read.
 const ChartPaint = (() => {
   const FONT = "system-ui, sans-serif";
   const decades = (unit) => Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((digit) => digit * unit * 10 ** i)).flat();
@@ -33,7 +33,7 @@ const ChartPaint = (() => {
     ctx.restore();
   }
 
-  // Each series stands on those before it; one run among thousands is still seen.
+  // Each series is stacked on those before it; even one run among thousands is visible.
   function bars(plot, chart, index) {
     const { ctx } = plot;
     const ratio = devicePixelRatio;
@@ -53,7 +53,7 @@ const ChartPaint = (() => {
     ctx.restore();
   }
 
-  // A point between two gaps is no line, so it is a dot; and so is the span that is not over.
+  // A point between two gaps makes no line, so it is a dot, like the span that is not over yet.
   function dots(plot, chart, index) {
     const line = plot.data[index];
     const alone = (i) => chart.model.rows[i].open || (line[i - 1] == null && line[i + 1] == null);
@@ -68,9 +68,9 @@ const ChartPaint = (() => {
     return [rows[0].at, rows[rows.length - 1].at + step];
   }
 
-  function widest(plot, words) {
+  function widest(plot, labels) {
     plot.ctx.font = `${11.5 * devicePixelRatio}px ${FONT}`;
-    const widths = (words ?? []).map((each) => plot.ctx.measureText(each).width / devicePixelRatio);
+    const widths = (labels ?? []).map((each) => plot.ctx.measureText(each).width / devicePixelRatio);
     return 10 + Math.max(24, ...widths);
   }
 

@@ -1,6 +1,6 @@
-// What a chart's table says: <figure class="chart" data-chart="bars|lines" data-unit data-step>. A row is a span of
-// `step` seconds from its data-at on; a cell without a value is a gap; data-open: not over yet. With data-last the
-// x axis is the last so many seconds, and rows that are not there count as zero.
+// Reads the table of a chart: <figure class="chart" data-chart="bars|lines" data-unit data-step>. A row is a span of
+// `step` seconds from data-at; a cell without a value is a gap; data-open marks a span that is not over. With data-last
+// the x axis shows that many last seconds, and missing rows count as zero.
 const ChartTable = (() => {
   const format = (options) => new Intl.DateTimeFormat("en-GB", options);
   const day = format({ day: "numeric", month: "short" });
@@ -13,7 +13,7 @@ const ChartTable = (() => {
     const heads = [...figure.querySelectorAll("th[data-series]")];
     const table = {
       kind: chart, unit, step: +step, last: +last || 0,
-      series: heads.map((head) => ({ name: head.dataset.series, word: head.textContent.trim() })),
+      series: heads.map((head) => ({ name: head.dataset.series, label: head.textContent.trim() })),
       rows: [...figure.querySelectorAll("tbody tr[data-at]")].map(readRow),
     };
     return table.last ? lastSeconds(table) : table;
@@ -28,7 +28,7 @@ const ChartTable = (() => {
     };
   }
 
-  // The browser's clock moves the axis, but never a row out of sight: the server's clock may be another.
+  // The browser's clock moves the axis, but must not hide a row, since the server's clock may differ.
   function lastSeconds(table) {
     const { step, last, rows } = table;
     const oldest = Math.min(Math.floor(Date.now() / 1000 / step) * step, ...rows.map((row) => row.at + last));
@@ -39,7 +39,7 @@ const ChartTable = (() => {
     return { ...table, rows: all.map((at) => known.get(at) ?? { at, open: false, values: none }) };
   }
 
-  // Points lie in the middle of their span; bars are stacked, so that each has its upper end here.
+  // Points are in the middle of their span; for stacked bars, each value is the upper end of its bar.
   function columns({ rows, series, kind, step }) {
     const end = (values, i) => values.slice(0, i + 1).reduce((sum, each) => sum + each, 0);
     const line = (i) => rows.map(({ values }) => (values[i] === null || kind !== "bars" ? values[i] : end(values, i)));
@@ -60,7 +60,7 @@ const ChartTable = (() => {
     return `${moment.format(from)} to ${table.step < 86400 ? clock.format(to) : moment.format(to)}`;
   }
 
-  // A time below the x axis, whose marks are `apart` seconds apart.
+  // The label of a tick on the x axis, whose ticks are `apart` seconds apart.
   function mark(table, seconds, apart) {
     const at = new Date(seconds * 1000);
     if (table.step < 60) return second.format(at);

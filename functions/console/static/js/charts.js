@@ -1,6 +1,6 @@
-// Draws each chart from the table behind it, and again when the table, the theme or the width has changed.
+// Draws each chart from its table, and again when the table, the theme or the width changes.
 (() => {
-  const EVERY = 2000;
+  const REDRAW_MS = 2000;
   const drawn = new Map();
 
   function element(parent, name, text = "") {
@@ -13,10 +13,10 @@
   function makeKey({ series, kind, rows }) {
     const key = document.createElement("div");
     key.className = "key";
-    for (const { name, word } of series) {
+    for (const { name, label } of series) {
       const item = element(key, "item");
       element(item, `swatch ${kind}`).style.setProperty("--series", `var(--${name})`);
-      element(item, "word", word);
+      element(item, "label", label);
       element(item, "amount").dataset.of = name;
     }
     if (rows.some((row) => row.open)) element(element(key, "item"), "swatch open").after("still counting");
@@ -25,8 +25,8 @@
     return key;
   }
 
-  // The row that is pointed at, in words; without one, what the chart counts.
-  function word({ model, key, scope }, index) {
+  // Describes the row under the pointer; without one, what the chart counts.
+  function describe({ model, key, scope }, index) {
     const row = model.rows[index];
     const span = row && `${ChartTable.span(model, row)}${row.open ? ", still counting" : ""}`;
     key.querySelector(".span").textContent = span ?? scope;
@@ -51,10 +51,10 @@
     const canvas = document.createElement("div");
     canvas.className = "canvas";
     place.append(chart.key, canvas);
-    const options = ChartPaint.options(chart, canvas, (index) => word(chart, index));
+    const options = ChartPaint.options(chart, canvas, (index) => describe(chart, index));
     chart.plot = new uPlot(options, ChartTable.columns(model), canvas);
     drawn.set(place, chart);
-    word(chart, null);
+    describe(chart, null);
     watch.observe(canvas);
     return chart;
   }
@@ -67,33 +67,33 @@
   function update(chart, model) {
     chart.model = model;
     chart.plot.setData(ChartTable.columns(model));
-    word(chart, chart.plot.cursor.idx);
+    describe(chart, chart.plot.cursor.idx);
   }
 
-  // What needs another key or other axes, and not just other bars.
+  // Changes of these need a new legend or axes, not only new bars.
   function shape({ kind, unit, step, series, rows }) {
     return JSON.stringify([kind, unit, step, series, rows.length > 0, rows.some((row) => row.open), rows.some(ChartTable.isGap)]);
   }
 
-  function draw(figure, anew) {
+  function draw(figure, redraw) {
     const place = figure.querySelector(".plot");
     const model = ChartTable.read(figure);
     const print = JSON.stringify(model);
     let chart = drawn.get(place);
-    if (chart && !anew && chart.print === print) return;
-    if (chart && !anew && shape(chart.model) === shape(model)) update(chart, model);
+    if (chart && !redraw && chart.print === print) return;
+    if (chart && !redraw && shape(chart.model) === shape(model)) update(chart, model);
     else chart = build(place, model, figure.dataset.scope);
     if (chart) chart.print = print;
   }
 
-  function all(anew = false) {
+  function all(redraw = false) {
     for (const place of [...drawn.keys()]) if (!place.isConnected) forget(place);
-    document.querySelectorAll("figure[data-chart]").forEach((figure) => draw(figure, anew));
+    document.querySelectorAll("figure[data-chart]").forEach((figure) => draw(figure, redraw));
   }
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all(true));
   for (const event of ["DOMContentLoaded", "htmx:afterSettle", "live:morphed"]) document.addEventListener(event, () => all());
   setInterval(() => {
     if (!document.hidden) document.querySelectorAll("figure[data-last]").forEach((figure) => draw(figure));
-  }, EVERY);
+  }, REDRAW_MS);
 })();

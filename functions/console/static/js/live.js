@@ -1,34 +1,34 @@
-// Keeps #live up to date: asks for the page again every two seconds, and morphs what changed in place.
-// Rests while the tab is hidden; says so when the server is away; loses nothing that is typed or selected.
+// Keeps #live up to date: requests the page every two seconds and morphs what changed in place.
+// It pauses while the tab is hidden, says when the server is unreachable, and keeps what is typed or selected.
 (() => {
-  class Trouble extends Error {}
-  const EVERY = 2000;
-  const SLOWEST = 15000;
-  const PATIENCE = 12000; // the server itself gives up on its database after ten seconds
+  class ServerError extends Error {}
+  const INTERVAL_MS = 2000;
+  const MAX_INTERVAL_MS = 15000;
+  const TIMEOUT_MS = 12000; // the server itself gives up on its database after ten seconds
   let etag = null;
   let address = null;
-  let wait = EVERY;
+  let interval = INTERVAL_MS;
   let timer = null;
   let fetching = null;
-  let turn = 0; // grows when another page is asked for: what was fetched for the one before is not shown then
+  let pageNumber = 0; // grows with each request for another page, whose predecessor is then not shown
 
   const live = () => document.querySelector("#live");
-  const lost = () => document.querySelector("#lost");
+  const banner = () => document.querySelector("#connection-lost");
 
-  function dirty(node) {
+  function isDirty(node) {
     return node.matches?.("input, textarea, select") && (node.dataset.dirty || node === document.activeElement);
   }
 
-  function keep(old, fresh) {
+  function shouldMorph(old, fresh) {
     if (!(old instanceof Element)) return true;
     if (old.hasAttribute("data-keep")) return false;
     if (old.tagName === "TIME" && fresh.tagName === "TIME" && old.dateTime === fresh.dateTime) return false;
     if (old.tagName === "DETAILS" && fresh.tagName === "DETAILS") fresh.open = old.open;
-    return !dirty(old);
+    return !isDirty(old);
   }
 
-  // The last rows made room for those that arrive: they are on the next page, not gone.
-  function pushedOn(shown, coming, arrived) {
+  // The last rows, which new ones pushed to the next page: they are not gone.
+  function pushedToNextPage(shown, coming, arrived) {
     const moved = new Set();
     for (const row of [...shown].reverse()) {
       if (moved.size === arrived || coming.has(row.id)) break;
@@ -37,7 +37,7 @@
     return moved;
   }
 
-  // A list that is empty by now has no table: the one on the screen stays, with its rows dimmed.
+  // A list that became empty has no table: keep the one on the screen, with its rows dimmed.
   function rowsIn(fresh, body) {
     const found = fresh.querySelector(`#${body.id}`);
     const empty = fresh.querySelector(".empty");
@@ -48,8 +48,8 @@
     return kept;
   }
 
-  // Rows that arrive wait behind a button, rows that left are dimmed, so that nothing moves under the reader.
-  function hold(fresh) {
+  // New rows wait behind a button and removed rows are dimmed, so that nothing moves while somebody reads.
+  function holdRows(fresh) {
     for (const body of live().querySelectorAll("tbody[data-rows]")) {
       const shown = [...body.rows].filter((row) => row.id);
       const next = shown.length && rowsIn(fresh, body);
@@ -57,7 +57,7 @@
       const known = new Set(shown.map((row) => row.id));
       const arriving = [...next.rows].filter((row) => row.id && !known.has(row.id));
       const coming = new Set([...next.rows].map((row) => row.id));
-      const moved = pushedOn(shown, coming, arriving.length);
+      const moved = pushedToNextPage(shown, coming, arriving.length);
       const left = shown.filter((row) => !coming.has(row.id) && !moved.has(row));
       if (!arriving.length && !left.length) continue;
       const rows = shown.map((row) => {
@@ -72,80 +72,80 @@
       if (button) {
         const parts = [];
         if (arriving.length) parts.push(`${arriving.length} new`);
-        if (left.length) parts.push(`${left.length} left this list`);
+        if (left.length) parts.push(`${left.length} no longer in this list`);
         button.textContent = `${parts.join(", ")}: show`;
         button.hidden = false;
       }
     }
   }
 
-  function show(page, everything) {
+  function show(page, showNewRows) {
     const fresh = page.querySelector("#live");
     if (!fresh || !live()) return;
     document.title = page.title;
-    if (!everything) hold(fresh);
+    if (!showNewRows) holdRows(fresh);
     Idiomorph.morph(live(), fresh, {
       morphStyle: "outerHTML",
       ignoreActiveValue: true,
-      callbacks: { beforeNodeMorphed: keep },
+      callbacks: { beforeNodeMorphed: shouldMorph },
     });
     htmx.process(live());
     document.dispatchEvent(new CustomEvent("live:morphed"));
   }
 
-  const longer = () => Math.min(wait * 1.5, SLOWEST);
+  const longerInterval = () => Math.min(interval * 1.5, MAX_INTERVAL_MS);
 
-  // The first sentence of a page that tells of a failure: "The database cannot be reached now."
+  // The first sentence of an error page, such as "The database cannot be reached now."
   const reason = (page) => page.querySelector("[data-error] p")?.textContent.replace(/[;.].*/s, ".");
 
-  function say(text) {
-    const banner = lost();
-    if (!banner) return;
-    banner.hidden = !text;
-    if (banner.textContent !== text) banner.textContent = text;
+  function showBanner(text) {
+    const element = banner();
+    if (!element) return;
+    element.hidden = !text;
+    if (element.textContent !== text) element.textContent = text;
   }
 
-  async function poll(everything = false) {
+  async function poll(showNewRows = false) {
     if (!live() || document.hidden) return;
     if (document.querySelector("dialog[open]")) return;
-    const asked = location.pathname + location.search;
-    const mine = turn;
-    const isPast = () => mine !== turn || asked !== location.pathname + location.search;
-    if (asked !== address) { address = asked; etag = null; }
+    const requested = location.pathname + location.search;
+    const requestedFor = pageNumber;
+    const isOutdated = () => requestedFor !== pageNumber || requested !== location.pathname + location.search;
+    if (requested !== address) { address = requested; etag = null; }
     const headers = { "HX-Request": "true", "X-Live": "true" };
-    if (etag && !everything) headers["If-None-Match"] = etag;
+    if (etag && !showNewRows) headers["If-None-Match"] = etag;
     fetching = new AbortController();
-    const limit = setTimeout(() => fetching?.abort(), PATIENCE);
+    const limit = setTimeout(() => fetching?.abort(), TIMEOUT_MS);
     try {
-      const answer = await fetch(asked, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
+      const answer = await fetch(requested, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
       if (answer.status === 401 || answer.type === "opaqueredirect") {
-        say("You are signed out. Reload the page, or sign in in another tab if you want to keep what you typed.");
-        wait = SLOWEST;
+        showBanner("You are signed out. Reload the page, or sign in in another tab to keep what you typed.");
+        interval = MAX_INTERVAL_MS;
         return;
       }
       if (answer.status !== 304) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        if (isPast()) return;
-        if (answer.status >= 500 && !live().hasAttribute("data-error")) throw new Trouble(reason(page));
-        show(page, everything);
+        if (isOutdated()) return;
+        if (answer.status >= 500 && !live().hasAttribute("data-error")) throw new ServerError(reason(page));
+        show(page, showNewRows);
         etag = answer.headers.get("ETag");
       }
-      wait = answer.status < 400 ? EVERY : longer();
-      say("");
-    } catch (trouble) {
-      if (document.hidden || isPast()) return;
-      wait = longer();
-      const why = (trouble instanceof Trouble && trouble.message) || "The server does not answer.";
-      say(`${why} What you see is as of a moment ago; trying again.`);
+      interval = answer.status < 400 ? INTERVAL_MS : longerInterval();
+      showBanner("");
+    } catch (error) {
+      if (document.hidden || isOutdated()) return;
+      interval = longerInterval();
+      const why = (error instanceof ServerError && error.message) || "The server does not answer.";
+      showBanner(`${why} This page may be out of date; retrying.`);
     } finally {
       clearTimeout(limit);
     }
   }
 
-  async function tick() {
+  async function pollForever() {
     clearTimeout(timer);
     await poll();
-    timer = setTimeout(tick, wait);
+    timer = setTimeout(pollForever, interval);
   }
 
   document.addEventListener("input", ({ target }) => {
@@ -154,12 +154,12 @@
   document.addEventListener("click", ({ target }) => {
     if (target.closest?.("[data-held]")) poll(true);
   });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = EVERY; tick(); } });
-  for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(moment, () => { turn += 1; });
-  document.addEventListener("htmx:afterSettle", () => { etag = null; wait = EVERY; });
-  document.addEventListener("htmx:sendError", () => say("The server does not answer. Nothing was done; try again."));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { interval = INTERVAL_MS; pollForever(); } });
+  for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(moment, () => { pageNumber += 1; });
+  document.addEventListener("htmx:afterSettle", () => { etag = null; interval = INTERVAL_MS; });
+  document.addEventListener("htmx:sendError", () => showBanner("The server does not answer. Nothing was done. Try again."));
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (detail.xhr.status === 401) say("You are signed out, so nothing was done. Sign in in another tab, then send this again.");
+    if (detail.xhr.status === 401) showBanner("You are signed out, so nothing was done. Sign in in another tab, then submit this again.");
   });
-  document.addEventListener("DOMContentLoaded", () => { timer = setTimeout(tick, EVERY); });
+  document.addEventListener("DOMContentLoaded", () => { timer = setTimeout(pollForever, INTERVAL_MS); });
 })();

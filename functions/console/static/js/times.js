@@ -1,7 +1,7 @@
-// Words times in the viewer's own zone: "3 min ago" with the exact time as a tooltip, and says which zone.
+// Shows times in the viewer's zone: "3 min ago" with the exact time as a tooltip.
 (() => {
-  const MINUTE = 60000;
-  const DAY = 24 * 60 * MINUTE;
+  const MINUTE_MS = 60000;
+  const DAY_MS = 24 * 60 * MINUTE_MS;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const exact = new Intl.DateTimeFormat("en-GB", {
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
@@ -16,12 +16,12 @@
     const seconds = Math.round((moment - Date.now()) / 1000);
     const size = Math.abs(seconds);
     if (size < 2) return "now";
-    const [, unit, word] = steps.find(([limit]) => size < limit);
-    const text = `${Math.floor(size / unit)} ${word}`;
+    const [, unit, name] = steps.find(([limit]) => size < limit);
+    const text = `${Math.floor(size / unit)} ${name}`;
     return seconds < 0 ? `${text} ago` : `in ${text}`;
   }
 
-  function word(element) {
+  function format(element) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) return;
     const full = exact.format(moment);
@@ -39,19 +39,19 @@
     return `${offset < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
   }
 
-  // The offset of the viewer's zone at a local time. At a time that comes twice or never, because the clocks change,
-  // the offsets before and after the change: the server asks what is meant.
+  // The offset of the viewer's zone at a local time. If the time occurs twice or never because the clocks change,
+  // the offsets before and after the change: the server then asks which is meant.
   function offsets(local) {
     const utc = Date.parse(`${local}Z`);
     if (Number.isNaN(utc)) return "";
-    const [before, after] = [utc - DAY, utc + DAY].map(offsetAt);
-    const fitting = [before, after].filter((offset) => offsetAt(utc - offset * MINUTE) === offset);
-    if (before === after || fitting.length === 1) return asText(fitting[0] ?? before);
+    const [before, after] = [utc - DAY_MS, utc + DAY_MS].map(offsetAt);
+    const matching = [before, after].filter((offset) => offsetAt(utc - offset * MINUTE_MS) === offset);
+    if (before === after || matching.length === 1) return asText(matching[0] ?? before);
     return `${asText(before)},${asText(after)}`;
   }
 
   function localText(moment) {
-    const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * MINUTE);
+    const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * MINUTE_MS);
     return shifted.toISOString().slice(0, 16);
   }
 
@@ -62,7 +62,7 @@
     input.form.elements[`${input.name}_offset`].value = offsets(input.value);
   }
 
-  // Another time was typed: it is not the instant any more that the field was filled with.
+  // Another time was typed, so the instant that the field was filled with no longer counts.
   function changed(input) {
     prepare(input);
     input.closest(".field").querySelector(".readings")?.remove();
@@ -71,7 +71,7 @@
   }
 
   function all(root = document) {
-    root.querySelectorAll("time[datetime]").forEach(word);
+    root.querySelectorAll("time[datetime]").forEach(format);
     root.querySelectorAll("[data-zone]").forEach((label) => { label.textContent = zone; });
     root.querySelectorAll("input[data-local]").forEach(prepare);
   }

@@ -1,0 +1,26 @@
+"""What all forms of the console have in common."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Reading(NamedTuple):
+    """What a local time may mean: an instant, and the local time and UTC offset that show it."""
+
+    at: datetime
+    local: str
+    offset: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.local.replace('T', ' ')} ({'UTC' if self.offset == 'Z' else f'UTC{self.offset}'})"
+
+
+@dataclass
+class Form:
+    """The fields as typed, and by field what is wrong and what an ambiguous time may mean."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[Reading]] = field(default_factory=dict)

@@ -1,0 +1,35 @@
+// Shortcuts for a date: <span data-picks="id of the input"><button data-pick="days:30">.
+(() => {
+  const HOUR_MS = 3600000;
+
+  function pick(button) {
+    const input = document.getElementById(button.closest("[data-picks]").dataset.picks);
+    const at = input.form.elements[`${input.name}_at`];
+    const [unit, number] = button.dataset.pick.split(":");
+    const moment = new Date(Date.now() + (unit === "hours" ? number * HOUR_MS : 0));
+    moment.setSeconds(0, 0);
+    if (unit === "days") moment.setDate(moment.getDate() + Number(number));
+    const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+    input.value = local.toISOString().slice(0, 16);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    at.value = moment.toISOString();
+    input.focus();
+  }
+
+  const firstInvalid = () => document.querySelector(".record-fields [aria-invalid]");
+
+  // They are hidden until this script runs, since they need it.
+  function showPicks() {
+    document.querySelectorAll("[data-picks]").forEach((picks) => { picks.hidden = false; });
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest?.("[data-pick]");
+    if (button) pick(button);
+  });
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.id === "new" && target.open) (firstInvalid() ?? target.querySelector("input")).focus();
+  }, true);
+  document.addEventListener("DOMContentLoaded", showPicks);
+  document.addEventListener("htmx:afterSettle", () => { showPicks(); firstInvalid()?.focus(); });
+})();
