@@ -1,1 +1,1 @@
-"""One subject a module: `measure(stage)` yields figures, `guarantees(stage)` says what must hold at any speed."""
+"""One subject a module: `measure(bench)` yields figures, `guarantees(bench)` says what must hold at any speed."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from benchmarks.limits.bare import connect
+from benchmarks.floors.bare import connect
 from benchmarks.peers.protocol import seconds, serve
 
 COLUMNS = """

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.harness import Database, Stage
+from benchmarks.harness.bench import Bench, Database
 
 KINDS = "Certificate Contract Domain Insurance Licence Passport Permit Subscription Visa Warranty".split()
 
@@ -35,10 +35,10 @@ INDEXES = """
 """
 
 
-def records(stage: Stage, rows: int) -> Database:
+def records(bench: Bench, rows: int) -> Database:
     """A database with so many records, its indexes made after them, as a vacuum leaves it."""
-    stage.progress(f"{rows:,} records are put in")
-    database = stage.database()
+    bench.progress(f"{rows:,} records are put in")
+    database = bench.database()
     with closing(database.connect()) as con:
         without_indexes(con, ["record"], lambda: con.run(FILL, rows=rows, kinds=KINDS))
     return database

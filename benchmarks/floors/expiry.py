@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from benchmarks.limits.bare import connect
+from benchmarks.floors.bare import connect
 from benchmarks.peers.protocol import serve
 
 _CON = connect()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from benchmarks.harness import Contestant
+from benchmarks.harness.program import Program
 from local import ROOT
 
 PATH = "/api/records"
@@ -49,7 +49,7 @@ def signed(event: Event, token: str) -> Event:
 EVENTS = {"get": get(f"{PATH}/1"), "list": get(), "create": post(NEW)}
 
 
-def assert_alike(one: Contestant, other: Contestant) -> None:
+def assert_alike(one: Program, other: Program) -> None:
     """Both answer the same to what is right, and refuse the same of what is wrong."""
     for event in (
         get(f"{PATH}/1"),
@@ -92,9 +92,9 @@ def _wrong() -> Iterator[Event]:
         yield post(NEW | wrong)
 
 
-def _content(contestant: Contestant, event: Event) -> tuple[int, Any]:
-    """Status and JSON, without what is a contestant's own: its cursors, how many digits it writes of a second."""
-    answer = contestant.ask(do="answer", event=event)
+def _content(program: Program, event: Event) -> tuple[int, Any]:
+    """Status and JSON, without what is a program's own: its cursors, how many digits it writes of a second."""
+    answer = program.ask(do="answer", event=event)
     content = json.loads(answer["body"])
     if "next" in content:
         content["next"] = content["next"] is not None
@@ -104,26 +104,26 @@ def _content(contestant: Contestant, event: Event) -> tuple[int, Any]:
     return answer["statusCode"], content
 
 
-def _refusal(contestant: Contestant, event: Event) -> tuple[int, set[str]]:
+def _refusal(program: Program, event: Event) -> tuple[int, set[str]]:
     """Status and the fields that are named; each has words of its own."""
-    answer = contestant.ask(do="answer", event=event)
+    answer = program.ask(do="answer", event=event)
     return answer["statusCode"], {error["field"] for error in json.loads(answer["body"]).get("errors", ())}
 
 
-def _pages(contestant: Contestant) -> list[int]:
+def _pages(program: Program) -> list[int]:
     """The records of the first three pages."""
     found: list[int] = []
     query: dict[str, str] = {}
     for _ in range(3):
-        page = json.loads(contestant.ask(do="answer", event=get(**query))["body"])
+        page = json.loads(program.ask(do="answer", event=get(**query))["body"])
         found += [record["id"] for record in page["items"]]
         query = {"cursor": page["next"]}
     return found
 
 
-def _created(contestant: Contestant) -> tuple[int, Any]:
-    status, record = _content(contestant, EVENTS["create"])
-    _, again = _content(contestant, get(f"{PATH}/{record['id']}"))
+def _created(program: Program) -> tuple[int, Any]:
+    status, record = _content(program, EVENTS["create"])
+    _, again = _content(program, get(f"{PATH}/{record['id']}"))
     assert record == again, f"{record} was created and {again} read"
     del record["created_at"]
     return status, record

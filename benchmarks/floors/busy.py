@@ -1,11 +1,11 @@
-"""A program that keeps one processor busy and asks nothing of PostgreSQL: what the machine alone does to others."""
+"""A program that keeps one processor busy without using PostgreSQL: what the machine alone does to others."""
 
 from time import perf_counter
 
 from benchmarks.peers.protocol import serve
 
 
-def count(seconds: float) -> int:
+def work(seconds: float) -> int:
     end = perf_counter() + seconds
     turns = 0
     while perf_counter() < end:
@@ -14,4 +14,4 @@ def count(seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    serve({"count": count})
+    serve({"work": work})

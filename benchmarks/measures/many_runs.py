@@ -7,8 +7,8 @@ times, one after the other and as much faster, so that neighbours are as unlike 
 from contextlib import closing
 from typing import Any
 
-from benchmarks.harness import Database, Stage
-from benchmarks.measures.crowd import without_indexes
+from benchmarks.harness.bench import Bench, Database
+from benchmarks.measures.many_records import without_indexes
 from local.seed import runs as seed_runs
 from local.seed.progress import Progress
 
@@ -57,9 +57,9 @@ COPY = """
 """
 
 
-def runs(stage: Stage, database: Database, count: int, drawn: int) -> None:
+def runs(bench: Bench, database: Database, count: int, drawn: int) -> None:
     """So many, made of a history of `drawn` runs; the larger of both numbers is a multiple of the other."""
-    stage.progress(f"{count:,} runs are put in")
+    bench.progress(f"{count:,} runs are put in")
     with closing(database.connect()) as con:
         without_indexes(con, TABLES, lambda: _fill(con, count, drawn))
         assert con.run("SELECT count(*) FROM job_run") == [[count]]

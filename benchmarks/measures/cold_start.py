@@ -13,7 +13,7 @@ from typing import Any
 from local import ROOT
 from local.processes import inherited_environment
 
-PROBE = ROOT / "benchmarks" / "limits" / "imports_probe.py"
+PROBE = ROOT / "benchmarks" / "floors" / "imports_probe.py"
 
 
 class Start:

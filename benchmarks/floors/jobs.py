@@ -2,7 +2,7 @@
 
 import uuid
 
-from benchmarks.limits.bare import connect
+from benchmarks.floors.bare import connect
 from benchmarks.peers.protocol import seconds, serve
 
 _CON = connect()
