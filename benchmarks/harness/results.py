@@ -1,12 +1,10 @@
 """Measurements, their goals, and docs/performance.json."""
 
-import importlib.metadata
 import json
 import os
 import platform
 import re
 import statistics
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -135,7 +133,6 @@ def _rounded(value: Any) -> Any:
 def machine(postgresql: str) -> dict[str, Any]:
     """What a reader needs to compare figures: no name, no address."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    ours = ("pg8000", "aws-lambda-powertools", "pydantic")
     return {
         "cores": os.cpu_count(),
         "memory_gb": round(memory),
@@ -143,17 +140,19 @@ def machine(postgresql: str) -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "postgresql": postgresql.split()[0],
-        "versions": {name: importlib.metadata.version(name) for name in ours} | _peer_versions(),
+        "versions": locked_versions(),
     }
 
 
-def _peer_versions() -> dict[str, str]:
-    """Versions of what each peer's requirements.in asks for, if it is installed."""
-    script = "import sys, json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+def locked_versions() -> dict[str, str]:
+    """Versions of the layer's and the peers' direct requirements, by their locks."""
     found: dict[str, str] = {}
-    for wanted in sorted(ROOT.glob("benchmarks/peers/*/requirements.in")):
-        python = ROOT / ".venv-peers" / wanted.parent.name / "bin" / "python"
-        if python.exists():
-            names = re.findall(r"^[\w-]+", wanted.read_text(encoding="utf-8"), re.MULTILINE)
-            found |= json.loads(subprocess.check_output([python, "-c", script, *names]))
-    return dict(sorted(found.items()))
+    for wanted in [
+        ROOT / "layers" / "common" / "requirements.in",
+        *sorted(ROOT.glob("benchmarks/peers/*/requirements.in")),
+    ]:
+        names = re.findall(r"^[\w-]+", wanted.read_text(encoding="utf-8"), re.MULTILINE)
+        lock = wanted.with_suffix(".txt").read_text(encoding="utf-8")
+        versions = dict(re.findall(r"^([\w-]+)==([^\s;]+)", lock, re.MULTILINE))
+        found |= {name: versions[name] for name in names}
+    return found
