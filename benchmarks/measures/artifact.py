@@ -22,8 +22,8 @@ from local import ROOT
 Files = Mapping[str, Path]
 MB = 1_000_000
 NOT_DEPLOYED = ("requirements", "program")
-NEVER_STARTED = re.compile(r"^NEVER_STARTED := (\S+)$", re.MULTILINE)
-"""In the Makefile: what `make build` compiles nothing of."""
+UNUSED_MODULES = re.compile(r"^\w+ := (/\(pydantic\S+)$", re.MULTILINE)
+"""In the Makefile: the modules that `make build` does not compile."""
 
 LIST = """
 import importlib.metadata, json, sys
@@ -106,14 +106,14 @@ def peer(bench: Bench) -> Files:
 @contextmanager
 def deployed(bench: Bench, files: Files) -> Iterator[Files]:
     """The files, and beside them the bytecode that `make build` would put there."""
-    (never_started,) = NEVER_STARTED.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
+    (unused,) = UNUSED_MODULES.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
     with TemporaryDirectory() as folder:
         for name, file in files.items():
             link = Path(folder, name)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(file)
         compiling = "-m compileall -q -j 0 --invalidation-mode unchecked-hash -x".split()
-        subprocess.run([bench.python, *compiling, never_started, folder], check=True)
+        subprocess.run([bench.python, *compiling, unused, folder], check=True)
         yield {str(file.relative_to(folder)): file for file in Path(folder).rglob("*") if file.is_file()}
 
 
