@@ -68,8 +68,7 @@ def template_texts(source: str) -> Iterator[Text]:
 
 
 def _lines(match: re.Match[str]) -> str:
-    """Keeps the number of lines where something is taken out."""
-    return "\n" * match[0].count("\n")
+    return "\n" * match[0].count("\n")  # so that line numbers stay right
 
 
 def _expression(match: re.Match[str]) -> str:
@@ -119,4 +118,3 @@ def page() -> str:
 
 if __name__ == "__main__":
     DOCUMENT.write_text(page(), encoding="utf-8")
-    print(f"wrote {DOCUMENT.relative_to(ROOT)}")
