@@ -1,4 +1,4 @@
-"""pg8000 and nothing around it."""
+"""A bare pg8000 connection."""
 
 import os
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ import pg8000.native
 
 
 def connect() -> pg8000.native.Connection:
-    """To the database that DATABASE_URL names, as a peer is told."""
+    """Connect to the database in DATABASE_URL."""
     url = urlsplit(os.environ["DATABASE_URL"])
     return pg8000.native.Connection(
         url.username or "",

@@ -1,4 +1,4 @@
-"""The floor under the jobs on records: one statement for all of them, on a bare connection."""
+"""The floor of expiry and cleanup: one statement on a bare connection."""
 
 from time import perf_counter
 

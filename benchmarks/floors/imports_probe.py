@@ -1,9 +1,9 @@
-"""Run by a fresh interpreter: imports one module, calls its handler if there is an event, tells when each is done.
+"""Runs in a new interpreter: imports one module, calls its handler if there is an event, and prints the times.
 
     python -I -S imports_probe.py MODULE EVENT FOLDER ...
 
 EVENT is a file of JSON, or empty. Without site no .pth file of a virtual environment is read, as in Lambda;
-FOLDERs come first in sys.path. Only the standard library, and as little of it as can be, is imported here.
+FOLDERs come first in sys.path. It imports as little of the standard library as possible.
 """
 
 from time import perf_counter
@@ -16,7 +16,7 @@ from importlib import import_module  # noqa: E402
 
 
 class LambdaContext:
-    """What the Lambda runtime hands to a handler."""
+    """The context that the Lambda runtime passes to a handler."""
 
     function_name = "benchmark"
     memory_limit_in_mb = 1024
@@ -31,7 +31,7 @@ class LambdaContext:
 def main(module: str, event: str, *folders: str) -> None:
     sys.path[:0] = folders
     answers = os.dup(1)
-    os.dup2(2, 1)  # what a handler prints is no answer
+    os.dup2(2, 1)  # output of the handler is not an answer
     imported = import_module(module)
     os.write(answers, f"{perf_counter() - began}\n".encode())
     if event:
@@ -40,7 +40,7 @@ def main(module: str, event: str, *folders: str) -> None:
         with open(event, encoding="utf-8") as file:  # noqa: PTH123  (pathlib would be one more import)
             answer = imported.handler(json.load(file), LambdaContext())
         os.write(answers, json.dumps(answer).encode() + b"\n")
-    os._exit(0)  # how long it takes to end is of no interest
+    os._exit(0)  # the time to exit does not count
 
 
 main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The least that an API function on Powertools imports: its resolver."""
+"""The minimum that an API function with Powertools imports: the resolver."""
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 

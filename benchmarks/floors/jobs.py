@@ -1,4 +1,4 @@
-"""The floor under the bookkeeping of runs: bare statements, each a durable commit, on a bare connection."""
+"""The floor of bookkeeping and enqueueing: bare statements with durable commits on a bare connection."""
 
 import uuid
 
@@ -15,13 +15,13 @@ def install() -> None:
 
 
 def work(times: int, commits: int) -> float:
-    """So many updates of the only row for each run."""
+    """Update one row `commits` times for each run."""
     step = _CON.prepare("UPDATE counter SET runs = runs + CAST(:one AS integer)")
     return seconds(lambda: step.run(one=1), times * commits)
 
 
 def enqueue(times: int) -> float:
-    """A row for each run, and a queue that costs nothing."""
+    """Insert a row for each run, without a queue."""
     insert = _CON.prepare("INSERT INTO waiting VALUES (CAST(:id AS uuid), :job, now())")
     return seconds(lambda: insert.run(id=str(uuid.uuid4()), job="noop"), times)
 

@@ -1,4 +1,4 @@
-"""What no handler can do without: one round trip of pg8000, prepared, that brings the same JSON or commits the row."""
+"""The floor of the records API: one prepared statement that reads the same JSON or commits the row."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

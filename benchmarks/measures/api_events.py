@@ -1,4 +1,4 @@
-"""Requests to the records API as API Gateway sends them, and whether two handlers answer them alike."""
+"""API Gateway events for the records API, and a check that two handlers answer them alike."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from local import ROOT
 
 PATH = "/api/records"
 NEW: dict[str, object] = {"title": "Certificate", "expiry_date": "2031-01-01T00:00:00Z"}
-# What clients and API Gateway send along, beside what the sample events have.
+# Headers that clients and API Gateway add to those of the sample events.
 HEADERS = {
     "accept-encoding": "gzip, deflate, br",
     "accept-language": "en",
@@ -42,7 +42,7 @@ def post(body: Mapping[str, object]) -> Event:
 
 
 def signed(event: Event, token: str) -> Event:
-    """The same, from a client that was given a token."""
+    """The event with a bearer token."""
     return event | {"headers": event["headers"] | {"authorization": f"Bearer {token}"}}
 
 
@@ -50,7 +50,7 @@ EVENTS = {"get": get(f"{PATH}/1"), "list": get(), "create": post(NEW)}
 
 
 def assert_alike(one: Program, other: Program) -> None:
-    """Both answer the same to what is right, and refuse the same of what is wrong."""
+    """Both give the same answers to valid requests and refuse the same invalid ones."""
     for event in (
         get(f"{PATH}/1"),
         *(get(status=status, limit="7") for status in ("all", "active", "expired")),
@@ -93,7 +93,7 @@ def _wrong() -> Iterator[Event]:
 
 
 def _content(program: Program, event: Event) -> tuple[int, Any]:
-    """Status and JSON, without what is a program's own: its cursors, how many digits it writes of a second."""
+    """Status and JSON, without differences that do not matter: cursors and fractions of seconds."""
     answer = program.ask(do="answer", event=event)
     content = json.loads(answer["body"])
     if "next" in content:
@@ -105,13 +105,13 @@ def _content(program: Program, event: Event) -> tuple[int, Any]:
 
 
 def _refusal(program: Program, event: Event) -> tuple[int, set[str]]:
-    """Status and the fields that are named; each has words of its own."""
+    """Status and the named fields; the texts may differ."""
     answer = program.ask(do="answer", event=event)
     return answer["statusCode"], {error["field"] for error in json.loads(answer["body"]).get("errors", ())}
 
 
 def _pages(program: Program) -> list[int]:
-    """The records of the first three pages."""
+    """Ids of the records on the first three pages."""
     found: list[int] = []
     query: dict[str, str] = {}
     for _ in range(3):

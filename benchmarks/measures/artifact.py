@@ -1,7 +1,7 @@
-"""What a deployment carries: the layers against the zip that a peer of the same API would upload.
+"""The size of a deployment: the layers beside the zip file that a peer of the same API would upload.
 
-Counted alike on both sides: every file of every distribution in the lock, as pip installed it on this machine,
-but for what goes into bin/; the code beside it; and the bytecode of both, as `make build` compiles it.
+Both contain every file of every locked distribution, as pip installed it on this machine, except bin/; the code beside
+it; and the bytecode of both, as `make build` compiles it.
 """
 
 import io
@@ -42,7 +42,7 @@ print(json.dumps(found))
 
 
 def guarantees(bench: Bench) -> None:
-    """Each side is there whole, with the bytecode of what it starts and of nothing else, and neither carries pip."""
+    """Each side is complete, with bytecode only of modules that are used, and without pip."""
     with deployed(bench, layer(bench)) as ours, deployed(bench, peer(bench)) as theirs:
         for side, started in (
             (ours, ("slowmatch/settings.py", "pg8000/native.py", "pydantic/main.py")),
@@ -105,7 +105,7 @@ def peer(bench: Bench) -> Files:
 
 @contextmanager
 def deployed(bench: Bench, files: Files) -> Iterator[Files]:
-    """The files, and beside them the bytecode that `make build` would put there."""
+    """The files and their bytecode, as `make build` would compile them."""
     (unused,) = UNUSED_MODULES.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
     with TemporaryDirectory() as folder:
         for name, file in files.items():
@@ -130,7 +130,7 @@ def zipped(files: Files) -> float:
 
 
 def _installed(python: Path, folder: Path) -> Files:
-    """By their path in site-packages: the files of what the folder's lock pins, which this Python has."""
+    """The installed files of the folder's locked packages, by their path in site-packages."""
     lock = (folder / "requirements.txt").read_text(encoding="utf-8")
     pinned = ["".join(found) for found in re.findall(r"^([\w.-]+)==\S+ ?(;)?", lock, re.MULTILINE)]
     listed = subprocess.run([python, "-c", LIST, *pinned], check=True, stdout=subprocess.PIPE, text=True)

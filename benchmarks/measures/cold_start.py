@@ -1,4 +1,4 @@
-"""A process that is started afresh for every figure, and what it has done by when."""
+"""Cold starts: a new process for every figure."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ PROBE = ROOT / "benchmarks" / "floors" / "imports_probe.py"
 
 
 class Start:
-    """One way to start a process; what is asked of it returns milliseconds."""
+    """One way to start a process. Its methods return milliseconds."""
 
     def __init__(
         self,
@@ -34,15 +34,15 @@ class Start:
         self.answer: dict[str, Any] = {}
 
     def imported(self, *flags: str) -> float:
-        """Until the module is there."""
+        """Time until the module is imported."""
         return self._run(flags)[0]
 
     def answered(self) -> float:
-        """Until its handler has answered the event as well."""
+        """Time until the handler has answered the event."""
         return self._run(())[1]
 
     def without_bytecode(self) -> float:
-        """As in an artifact that has none, whose folders cannot be written to."""
+        """Time to import without bytecode, in folders that cannot be written to."""
         with tempfile.TemporaryDirectory() as nothing:
             return self.imported("-B", "-X", f"pycache_prefix={nothing}")
 
@@ -68,7 +68,7 @@ class Start:
 
 
 def layer(files: Mapping[str, Path], folder: Path) -> Path:
-    """The folder, filled with links to what a layer carries, and to nothing else that is installed here."""
+    """Fill the folder with links to the files of a layer."""
     for name in {Path(each).parts[0]: each for each in files}.values():
         file, depth = files[name], len(Path(name).parts) - 1
         (folder / Path(name).parts[0]).symlink_to([file, *file.parents][depth])
@@ -76,13 +76,13 @@ def layer(files: Mapping[str, Path], folder: Path) -> Path:
 
 
 def runtime(folder: Path) -> Path:
-    """The folder, filled with links to what Lambda's own runtime has beside Python: boto3 and its parts."""
+    """Fill the folder with links to what Lambda's runtime contains besides Python: boto3 and its dependencies."""
     for name in ("boto3", "botocore", "s3transfer", "urllib3"):
         (folder / name).symlink_to(Path(import_module(name).__path__[0]))
     return folder
 
 
 def packages(python: Path) -> Path:
-    """Where that virtual environment has its packages; all are made from the same version of Python."""
+    """The site-packages of a virtual environment with the same version of Python."""
     home = python.parent.parent
     return Path(sysconfig.get_path("purelib", "venv", {"base": str(home), "platbase": str(home)}))

@@ -10,7 +10,7 @@ from benchmarks.measures import many_records, many_runs
 
 FEW = 10_000
 MANY = 10_000_000
-"""So many records and so many runs, which come with attempts and events: four rows each."""
+"""Records, and as many runs, each with attempts and events: four rows."""
 DRAWN = 100_000
 SHORT_FEW, SHORT_MANY, SHORT_DRAWN = 1_000, 10_000, 5_000
 TIMES = 7

@@ -128,7 +128,7 @@ def _times(bench: Bench, row: Row) -> int:
 
 
 def _microseconds(program: Program, times: int, **asked: Any) -> Callable[[], float]:
-    """What one call takes."""
+    """Time of one call."""
     return lambda: float(program.ask(do="repeat", times=times, **asked)["seconds"]) / times * 1_000_000
 
 

@@ -1,7 +1,7 @@
-"""What a cold start costs before its first line of work: a fresh interpreter, and all that a module imports.
+"""Cold starts: a new interpreter imports a module.
 
-A figure is the time from starting the process to its module being there; how long it then takes to end does not
-count. Bytecode is compiled, as `make build` puts it beside the code; where it is not, the title says so.
+A figure is the time from starting the process until the module is imported. Bytecode is compiled, as by `make build`,
+unless the title says otherwise.
 """
 
 import json
@@ -30,7 +30,7 @@ INSERT = (
 
 
 def guarantees(bench: Bench) -> None:
-    """Ours and the peer answer the first request alike; a first run succeeds."""
+    """Slowmatch and the peer answer the first request alike; a first run succeeds."""
     with TemporaryDirectory() as folder:
         ours, theirs, run = Cold(bench, folder).first_calls()
         for start in (ours, theirs):
@@ -42,7 +42,7 @@ def guarantees(bench: Bench) -> None:
 
 
 def measure(bench: Bench) -> Iterator[Measure]:
-    # A start is short, and what else the machine does shows: more rounds than elsewhere.
+    # Starts are short and sensitive to disturbances, so there are more rounds than elsewhere.
     rounds = bench.rounds if bench.short else 3 * bench.rounds
     with TemporaryDirectory() as folder:
         cold = Cold(bench, folder)
@@ -53,7 +53,7 @@ def measure(bench: Bench) -> Iterator[Measure]:
 
 
 class Cold:
-    """Who starts: a function, its layer and the runtime, or a peer and its packages, as Lambda looks for them."""
+    """Starts of functions with layer and runtime, and of peers with their packages, in Lambda's search order."""
 
     def __init__(self, bench: Bench, folder: str) -> None:
         self.bench = bench
@@ -65,7 +65,7 @@ class Cold:
 
     def ours(self, function: str, event: Path | None = None) -> Start:
         functions = ROOT / "functions"
-        # By these the code knows where it is, and where the jobs are.
+        # These tell the code that it runs in Lambda, and where the jobs are.
         env = self._database.env | {"AWS_LAMBDA_RUNTIME_API": "there", "LAMBDA_TASK_ROOT": str(functions)}
         folders = [functions, self._layer, self._runtime]
         return Start(self.bench.python, f"{function}.app", folders, env, event)
@@ -80,7 +80,7 @@ class Cold:
         return Start(python, module, [PEERS / name, packages(python)], env, event)
 
     def first_calls(self) -> tuple[Start, Start, Start]:
-        """Reading record 1 with ours and with the peer, and one run of the expiry."""
+        """Reading record 1 with Slowmatch and with the peer, and one run of record-expiry."""
         create = "import tables; tables.Base.metadata.create_all(tables.engine)"
         env = inherited_environment() | {"DATABASE_URL": self._database.url}
         peer = self.bench.peer("fastapi_app")
@@ -167,6 +167,6 @@ def _first_answers(cold: Cold, rounds: int) -> Iterator[Measure]:
 
 
 def _inside(starts: Mapping[str, Start]) -> str:
-    """Without the interpreter's own start, which is the same for all."""
+    """The medians without the start of the interpreter."""
     medians = ", ".join(f"{name} {statistics.median(start.inside):.0f}" for name, start in starts.items())
     return f"From the process's first line on, in ms: {medians}."

@@ -1,4 +1,4 @@
-"""Millions of records as they may be after two years, and copies of them, so that every turn starts equal."""
+"""Databases with millions of records, and copies of them, so that every turn starts from the same state."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -9,8 +9,8 @@ from benchmarks.harness.bench import Bench, Database
 
 KINDS = "Certificate Contract Domain Insurance Licence Passport Permit Subscription Visa Warranty".split()
 
-# Of ten records one is due, one is stale, one is expired and kept, seven are active. Ids follow the time of
-# creation, the dates do not: what is due is scattered over the whole table.
+# Of ten records one is due, one is stale, one is expired and kept, seven are active. Ids follow the time of creation,
+# expiry dates are random, so due records are scattered over the whole table.
 FILL = """
     INSERT INTO record (title, created_at, expiry_date, is_expired)
     SELECT (CAST(:kinds AS text[]))[1 + mod(number * 7, 10)] || ' no. ' || mod(draw, 10000)
@@ -36,8 +36,8 @@ INDEXES = """
 
 
 def records(bench: Bench, rows: int) -> Database:
-    """A database with so many records, its indexes made after them, as a vacuum leaves it."""
-    bench.progress(f"{rows:,} records are put in")
+    """A database with `rows` records, vacuumed."""
+    bench.progress(f"{rows:,} records are inserted")
     database = bench.database()
     with closing(database.connect()) as con:
         without_indexes(con, ["record"], lambda: con.run(FILL, rows=rows, kinds=KINDS))
@@ -45,7 +45,7 @@ def records(bench: Bench, rows: int) -> Database:
 
 
 def without_indexes(con: Any, tables: list[str], fill: Callable[[], object]) -> None:
-    """Fill tables and make their indexes afterwards, which takes a fifth of the time."""
+    """Fill tables and create their indexes afterwards, which takes a fifth of the time."""
     con.run("SET maintenance_work_mem = '1GB'")
     indexes = con.run(INDEXES, tables=tables)
     for name, _ in indexes:
@@ -58,7 +58,7 @@ def without_indexes(con: Any, tables: list[str], fill: Callable[[], object]) -> 
 
 
 def copied(template: Database, name: str) -> Database:
-    """A copy under that name, in place of an earlier one."""
+    """A copy with this name, which replaces an earlier one."""
     copy = replace(template, name=name)
     with closing(replace(template, name="postgres").connect()) as con:
         con.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -1,7 +1,7 @@
-"""Runs of four weeks with attempts and events: however many there are, the same mix of all kinds, in the same time.
+"""Any number of runs with attempts and events, always with the same mix, spread over four weeks.
 
-What is drawn is one history. The smaller one is some of its runs; for the larger one each few hours of it happen many
-times, one after the other and as much faster, so that neighbours are as unlike as they were.
+One history is generated. A smaller one is a selection of its runs. A larger one repeats each few hours of it many
+times, in a correspondingly shorter time, so that neighbouring runs differ as before.
 """
 
 from contextlib import closing
@@ -15,7 +15,7 @@ from local.seed.progress import Progress
 TABLES = ["job_run", "job_attempt", "job_event"]
 
 SPELL = 5_000
-"""So many runs of the drawn history are repeated together."""
+"""Runs of the generated history that are repeated together."""
 
 DRAWN_RUNS = """
     CREATE TEMPORARY TABLE drawn_job_run ON COMMIT DROP AS
@@ -33,8 +33,8 @@ COLUMNS = """
     SELECT column_name, data_type FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = :table AND is_identity = 'NO' ORDER BY ordinal_position
 """
-# A copy is so much later or earlier than what it is of, also by its id, whose first twelve digits are its time in
-# milliseconds. A tick has one run.
+# A copy is moved in time, and so is its id, whose first twelve digits are its time in milliseconds. Occurrences stay
+# unique.
 COPIED = {
     "timestamp with time zone": "{column} + moved",
     "uuid": """CAST(
@@ -58,8 +58,8 @@ COPY = """
 
 
 def runs(bench: Bench, database: Database, count: int, drawn: int) -> None:
-    """So many, made of a history of `drawn` runs; the larger of both numbers is a multiple of the other."""
-    bench.progress(f"{count:,} runs are put in")
+    """Insert `count` runs, made from a history of `drawn` runs. The larger number is a multiple of the other."""
+    bench.progress(f"{count:,} runs are inserted")
     with closing(database.connect()) as con:
         without_indexes(con, TABLES, lambda: _fill(con, count, drawn))
         assert con.run("SELECT count(*) FROM job_run") == [[count]]
@@ -67,15 +67,15 @@ def runs(bench: Bench, database: Database, count: int, drawn: int) -> None:
 
 def _fill(con: Any, count: int, drawn: int) -> None:
     seed_runs.add(con, drawn, Progress(drawn, "runs"))
-    con.run("SET session_replication_role = replica")  # what refers to a run is copied with it
-    con.run("BEGIN")  # with what empties the tables: PostgreSQL then writes no log of what fills them
+    con.run("SET session_replication_role = replica")  # foreign keys need no check: everything is copied
+    con.run("BEGIN")  # in the transaction that truncates, so PostgreSQL writes no log for the rows
     _copy(con, max(1, drawn // count), max(1, count // drawn))
     con.run("COMMIT")
     con.run("SET session_replication_role = DEFAULT")
 
 
 def _copy(con: Any, share: int, copies: int) -> None:
-    """Of so many runs one remains, and of those that remain there are so many."""
+    """Keep one of `share` runs, and make `copies` of each."""
     con.run(DRAWN_RUNS.format(share=share))
     for table in TABLES[1:]:
         con.run(THEIR_PARTS.format(table=table))

@@ -1,4 +1,4 @@
-"""Somebody who creates records through the API's handler at a steady pace."""
+"""A writer that creates records through the API's handler at a steady pace."""
 
 import json
 import time
@@ -18,7 +18,7 @@ class LambdaContext:
 
 
 def write(times: int, every: float) -> dict[str, Any]:
-    """Milliseconds each write took, from the moment it was its turn, be the one before ready or not."""
+    """Milliseconds of each write from the moment it was due, even if the one before was not finished."""
     first = perf_counter()
     took = []
     for number in range(times):

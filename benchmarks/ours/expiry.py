@@ -1,4 +1,4 @@
-"""Slowmatch's jobs on records, as a message of their queue starts them, with a watch on their transactions."""
+"""Expiry and cleanup, started by a message, with a record of their longest transaction."""
 
 import json
 import resource
@@ -23,14 +23,14 @@ class LambdaContext:
 
 
 def expire() -> dict[str, float]:
-    """The hourly job."""
+    """Run the hourly job."""
     from record_expiry.app import handler
 
     return _run("record-expiry", handler)
 
 
 def clean_up() -> dict[str, float]:
-    """The daily job."""
+    """Run the daily job."""
     from db_cleanup.app import handler
 
     return _run("db-cleanup", handler)
@@ -50,7 +50,7 @@ def _run(job: str, handler: Callable[[Any, Any], Any]) -> dict[str, float]:
 
 
 class Watch:
-    """Times every transaction of every connection from its first word to its last."""
+    """Measures every transaction of every connection from BEGIN to the end."""
 
     def __init__(self) -> None:
         self.longest = 0.0

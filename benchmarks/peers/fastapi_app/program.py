@@ -1,4 +1,4 @@
-"""The peer, called by API Gateway's events as Lambda would call it."""
+"""The peer, called with API Gateway's events as Lambda would."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ GO_ON = "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM re
 
 
 def install() -> None:
-    """A table of its own, with what stands in Slowmatch's."""
+    """Create a table with the rows of Slowmatch's."""
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
         for sql in (COPY, GO_ON, "ANALYZE {table}"):

@@ -1,4 +1,4 @@
-"""PgQueuer's worker with a job that does nothing, as its documentation's quickstart has it."""
+"""PgQueuer's worker with a job that does nothing, as in the quickstart of its documentation."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ async def install(connection: asyncpg.Connection) -> None:
 
 
 async def fill(connection: asyncpg.Connection, times: int) -> None:
-    """Put jobs in, unmeasured."""
+    """Enqueue jobs, without measuring."""
     await Queries.from_asyncpg_connection(connection).enqueue(["noop"] * times, [None] * times, [0] * times)
 
 
 async def work(connection: asyncpg.Connection, batch: int) -> dict[str, float]:
-    """Do what is there, `batch` jobs at a time, with a worker that ends when nothing is left.
+    """Execute the waiting jobs, `batch` at a time, with a worker that ends when the queue is empty.
 
     The time ends with the last job, not with the worker: that may sleep a moment before it sees that
     nothing is left. What it still has to write down about its last batch then is left out in its favour.
@@ -34,7 +34,7 @@ async def work(connection: asyncpg.Connection, batch: int) -> dict[str, float]:
     last = began = perf_counter()
 
     @pgq.entrypoint("noop")
-    async def noop(job: Job) -> None:  # noqa: ARG001 - what a job is given
+    async def noop(job: Job) -> None:  # noqa: ARG001 - the signature of a job
         nonlocal last
         last = perf_counter()
 
@@ -43,7 +43,7 @@ async def work(connection: asyncpg.Connection, batch: int) -> dict[str, float]:
 
 
 def connected(action: Callable[..., Awaitable[object]]) -> Callable[..., object]:
-    """The action as a command: with a connection and an event loop of its own."""
+    """Make a command of the action, with its own connection and event loop."""
 
     async def run(**words: int) -> object:
         connection = await asyncpg.connect(os.environ["DATABASE_URL"])

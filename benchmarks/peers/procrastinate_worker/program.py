@@ -1,4 +1,4 @@
-"""procrastinate's worker and its `defer`, each as a process of its own would have them."""
+"""procrastinate's worker and its `defer`, as in a process that does only this."""
 
 import asyncio
 from time import perf_counter
@@ -15,13 +15,13 @@ def install() -> None:
 
 
 def fill(times: int) -> None:
-    """Put jobs in, unmeasured."""
+    """Enqueue jobs, without measuring."""
     with app.open():
         noop.batch_defer(*({"number": number} for number in range(times)))
 
 
 def work() -> dict[str, float]:
-    """Do what is there, one job at a time, with a worker that ends when nothing is left."""
+    """Execute the waiting jobs one at a time, with a worker that ends when the queue is empty."""
 
     async def drain() -> float:
         async with app.open_async():
