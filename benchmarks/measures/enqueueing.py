@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Iterator[Measure]:
         better="more",
         series=rates,
         goals=[times_better(rates, "procrastinate", 2, better="more")],
-        note="The queue accepts every message at once.",
+        note="The queue accepts every message immediately.",
     )
 
 

@@ -160,7 +160,7 @@ def _first_answers(cold: Cold, rounds: int) -> Iterator[Measure]:
         series=series,
         goals=[times_better(series, "FastAPI", 1)],
         note="Import, connecting and the answer. Slowmatch also fetches the password from Secrets Manager"
-        " (a stub that answers at once); the peer has it in its environment.",
+        " (a stub that answers immediately); the peer has it in its environment.",
     )
     series = in_turns(rounds, {"Slowmatch": run.answered})
     yield Measure("first_run", "cold start to the first run of a job ended", "ms", series=series)
