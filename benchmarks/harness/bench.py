@@ -144,7 +144,7 @@ class Bench:
 
 @contextmanager
 def secrets_manager(secret: dict[str, str]) -> Iterator[str]:
-    """The URL of a Secrets Manager that answers every request at once, with this secret."""
+    """The URL of a Secrets Manager that answers every request with this secret."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -74,7 +74,7 @@ def _figures(title: str, what: str, ours: list[Turn], statements: list[Turn]) ->
         "records/s",
         better="more",
         series=speeds,
-        goals=[within(speeds, "one statement", 0.9, better="more")],
+        goals=[within(speeds, "one statement", 0.75, better="more")],
     )
     longest = {
         "Slowmatch": [turn.longest for turn in ours],
