@@ -72,6 +72,9 @@ screenshots: .venv/.dev assets  ## take the pictures in docs/screenshots anew; n
 openapi: .venv/.run  ## write the OpenAPI document anew from the code
 	$(PY) -m tools.openapi
 
+strings: .venv/.run  ## list every text that people see in docs/reviews/strings.md, for proofreading
+	$(PY) -m tools.strings
+
 bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.made)  ## measure Slowmatch against its peers, side by side; ONLY="handlers imports" SHORT=1
 	@$(PY) -m benchmarks $(ONLY) $(if $(SHORT),--short,--record)
 
@@ -167,7 +170,7 @@ clean:  ## remove everything that was made, the local data included
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets job send-test-mail test lint format screenshots openapi bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
+.PHONY: help run services seed assets job send-test-mail test lint format screenshots openapi strings bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
 .DEFAULT_GOAL := help
 
 # How the virtual environments come about. A stamp that is newer than its lock file costs nothing.

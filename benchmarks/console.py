@@ -1,10 +1,10 @@
-"""How long each page of the console takes, warm: its handler, called in this process, on a stack's database.
+"""How long each page of the console takes: the warm handler, called in this process on a stack's database.
 
     make run & make seed ROWS=1000000 RUNS=1000000
     make bench-console
 
-A page is asked for ROUNDS times, in turn with all others, each time just after something was written, so
-that nothing kept from before may be used. A poll is the same page again, with the ETag it gave.
+Each page is requested ROUNDS times, in turn with the others, each time after a write, so that no cached answer is
+used. A poll requests the page again with its ETag.
 """
 
 import argparse
@@ -50,7 +50,7 @@ PAGES = [
 
 @dataclass
 class LambdaContext:
-    """What the Lambda runtime hands to a handler."""
+    """The context that the Lambda runtime passes to a handler."""
 
     function_name: str = "console"
     memory_limit_in_mb: int = 1024
@@ -130,7 +130,7 @@ def _p95(values: list[float]) -> float:
 
 
 def _write() -> None:
-    """Use up a transaction id: every snapshot after this one is another."""
+    """Use a transaction id, which changes every later snapshot."""
     from slowmatch.db import connection
 
     connection().query("SELECT pg_current_xact_id()")

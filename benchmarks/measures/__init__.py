@@ -1,1 +1,1 @@
-"""One subject a module: `measure(stage)` yields figures, `guarantees(stage)` says what must hold at any speed."""
+"""One module for each subject: `measure(bench)` yields measures, `guarantees(bench)` checks what always holds."""

@@ -1,7 +1,7 @@
-"""What a deployment carries: the layers against the zip that a peer of the same API would upload.
+"""The size of a deployment: the layers beside the zip file that a peer of the same API would upload.
 
-Counted alike on both sides: every file of every distribution in the lock, as pip installed it on this machine,
-but for what goes into bin/; the code beside it; and the bytecode of both, as `make build` compiles it.
+Both contain every file of every locked distribution, as pip installed it on this machine, except bin/; the code beside
+it; and the bytecode of both, as `make build` compiles it.
 """
 
 import io
@@ -15,14 +15,15 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.harness import Measure, Stage, at_most, times_better
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.results import Measure, at_most, times_better
 from local import ROOT
 
 Files = Mapping[str, Path]
 MB = 1_000_000
-NOT_DEPLOYED = ("requirements", "contestant")
-NEVER_STARTED = re.compile(r"^NEVER_STARTED := (\S+)$", re.MULTILINE)
-"""In the Makefile: what `make build` compiles nothing of."""
+NOT_DEPLOYED = ("requirements", "program")
+UNUSED_MODULES = re.compile(r"^\w+ := (/\(pydantic\S+)$", re.MULTILINE)
+"""In the Makefile: the modules that `make build` does not compile."""
 
 LIST = """
 import importlib.metadata, json, sys
@@ -40,9 +41,9 @@ print(json.dumps(found))
 """
 
 
-def guarantees(stage: Stage) -> None:
-    """Each side is there whole, with the bytecode of what it starts and of nothing else, and neither carries pip."""
-    with deployed(stage, layer(stage)) as ours, deployed(stage, peer(stage)) as theirs:
+def guarantees(bench: Bench) -> None:
+    """Each side is complete, with bytecode only of modules that are used, and without pip."""
+    with deployed(bench, layer(bench)) as ours, deployed(bench, peer(bench)) as theirs:
         for side, started in (
             (ours, ("slowmatch/settings.py", "pg8000/native.py", "pydantic/main.py")),
             (theirs, ("app.py", "fastapi/applications.py", "psycopg/connection.py", "mangum/adapter.py")),
@@ -51,11 +52,11 @@ def guarantees(stage: Stage) -> None:
             assert not [name for name in side if name.startswith(("pip/", "pydantic/v1/__pycache__/"))]
 
 
-def measure(stage: Stage) -> Iterator[Measure]:
+def measure(bench: Bench) -> Iterator[Measure]:
     with (
-        deployed(stage, layer(stage)) as ours,
-        deployed(stage, peer(stage)) as theirs,
-        deployed(stage, sign_in_layer(stage)) as sign_in,
+        deployed(bench, layer(bench)) as ours,
+        deployed(bench, peer(bench)) as theirs,
+        deployed(bench, sign_in_layer(bench)) as sign_in,
     ):
         series = _sizes(unzipped, ours, theirs)
         yield Measure(
@@ -63,7 +64,7 @@ def measure(stage: Stage) -> Iterator[Measure]:
             title="the layer, unzipped",
             unit="MB",
             series=series,
-            goals=[at_most(series, "slowmatch", 20, "MB"), times_better(series, "slowmatch", "fastapi", 2)],
+            goals=[at_most(series, 20, "MB"), times_better(series, "FastAPI", 2)],
             note="This is the layer that every function has.",
         )
         series = _sizes(zipped, ours, theirs)
@@ -72,7 +73,7 @@ def measure(stage: Stage) -> Iterator[Measure]:
             title="the layer, zipped",
             unit="MB",
             series=series,
-            goals=[times_better(series, "slowmatch", "fastapi", 2)],
+            goals=[times_better(series, "FastAPI", 2)],
         )
         yield Measure(
             name="artifact_with_sign_in",
@@ -85,34 +86,34 @@ def measure(stage: Stage) -> Iterator[Measure]:
 
 
 def _sizes(size: Callable[[Files], float], ours: Files, theirs: Files) -> dict[str, list[float]]:
-    return {"slowmatch": [size(ours)], "fastapi": [size(theirs)]}
+    return {"Slowmatch": [size(ours)], "FastAPI": [size(theirs)]}
 
 
-def layer(stage: Stage) -> Files:
+def layer(bench: Bench) -> Files:
     folder = ROOT / "layers" / "common"
-    return {**_installed(stage.python, folder), **_beside(folder, folder / "slowmatch")}
+    return {**_installed(bench.python, folder), **_beside(folder, folder / "slowmatch")}
 
 
-def sign_in_layer(stage: Stage) -> Files:
-    return _installed(stage.python, ROOT / "layers" / "sign_in")
+def sign_in_layer(bench: Bench) -> Files:
+    return _installed(bench.python, ROOT / "layers" / "sign_in")
 
 
-def peer(stage: Stage) -> Files:
+def peer(bench: Bench) -> Files:
     folder = ROOT / "benchmarks" / "peers" / "fastapi_app"
-    return {**_installed(stage.peer("fastapi_app"), folder), **_beside(folder, folder)}
+    return {**_installed(bench.peer("fastapi_app"), folder), **_beside(folder, folder)}
 
 
 @contextmanager
-def deployed(stage: Stage, files: Files) -> Iterator[Files]:
-    """The files, and beside them the bytecode that `make build` would put there."""
-    (never_started,) = NEVER_STARTED.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
+def deployed(bench: Bench, files: Files) -> Iterator[Files]:
+    """The files and their bytecode, as `make build` would compile them."""
+    (unused,) = UNUSED_MODULES.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
     with TemporaryDirectory() as folder:
         for name, file in files.items():
             link = Path(folder, name)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(file)
         compiling = "-m compileall -q -j 0 --invalidation-mode unchecked-hash -x".split()
-        subprocess.run([stage.python, *compiling, never_started, folder], check=True)
+        subprocess.run([bench.python, *compiling, unused, folder], check=True)
         yield {str(file.relative_to(folder)): file for file in Path(folder).rglob("*") if file.is_file()}
 
 
@@ -129,7 +130,7 @@ def zipped(files: Files) -> float:
 
 
 def _installed(python: Path, folder: Path) -> Files:
-    """By their path in site-packages: the files of what the folder's lock pins, which this Python has."""
+    """The installed files of the folder's locked packages, by their path in site-packages."""
     lock = (folder / "requirements.txt").read_text(encoding="utf-8")
     pinned = ["".join(found) for found in re.findall(r"^([\w.-]+)==\S+ ?(;)?", lock, re.MULTILINE)]
     listed = subprocess.run([python, "-c", LIST, *pinned], check=True, stdout=subprocess.PIPE, text=True)

@@ -1,10 +1,12 @@
-"""What a run costs beside its work: a job that does nothing, one message at a time, and ten a batch."""
+"""The cost of a run beside its work: a job that does nothing, with one message at a time and with ten."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
-from benchmarks.harness import Contestant, Measure, Stage, in_turns, times_better, within
-from benchmarks.measures.queues import contestants, slowmatch
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.program import Program
+from benchmarks.harness.results import Measure, in_turns, times_better, within
+from benchmarks.measures.job_queues import programs, slowmatch
 
 Play = Callable[[], float]
 
@@ -18,31 +20,31 @@ _OTHERWISE = """
 """
 
 
-def guarantees(stage: Stage) -> None:
-    """However messages come, every run succeeds in one attempt, and each of its steps is written down."""
-    database = stage.database()
-    with slowmatch(stage, database) as ours:
+def guarantees(bench: Bench) -> None:
+    """Every run succeeds in one attempt, and each of its transitions is recorded."""
+    database = bench.database()
+    with slowmatch(bench, database) as ours:
         for batch in (1, 10):
             _drain(ours, 25, batch=batch)()
     with closing(database.connect()) as con:
-        assert con.run(_OTHERWISE) == [[0]], "a run's rows are not as they have to be"
-    stage.drop(database)
+        assert con.run(_OTHERWISE) == [[0]], "a run's rows are wrong"
+    bench.drop(database)
 
 
-def measure(stage: Stage) -> Iterator[Measure]:
-    runs = 20 if stage.short else 1_000
+def measure(bench: Bench) -> Iterator[Measure]:
+    runs = 20 if bench.short else 1_000
     with ExitStack() as stack:
-        ours, procrastinate, pgqueuer, limit = contestants(stage, stack)
+        ours, procrastinate, pgqueuer, bare = programs(bench, stack)
         rates = in_turns(
-            stage.rounds,
+            bench.rounds,
             {
-                "one slowmatch": _drain(ours, runs, batch=1),
+                "one Slowmatch": _drain(ours, runs, batch=1),
                 "one procrastinate": _drain(procrastinate, runs),
                 "one PgQueuer": _drain(pgqueuer, runs, batch=1),
-                "one limit": _commits(limit, runs, 2),
-                "ten slowmatch": _drain(ours, runs, batch=10),
+                "one two bare commits": _commits(bare, runs, 2),
+                "ten Slowmatch": _drain(ours, runs, batch=10),
                 "ten PgQueuer": _drain(pgqueuer, runs, batch=10),
-                "ten limit": _commits(limit, runs, 1),
+                "ten one bare commit": _commits(bare, runs, 1),
             },
         )
     yield _one(_named(rates, "one "))
@@ -57,11 +59,11 @@ def _one(rates: dict[str, list[float]]) -> Measure:
         better="more",
         series=rates,
         goals=[
-            times_better(rates, "slowmatch", "procrastinate", 2.5, better="more"),
-            times_better(rates, "slowmatch", "PgQueuer", 1.5, better="more"),
-            within(rates, "slowmatch", "limit", 0.45, better="more"),
+            times_better(rates, "procrastinate", 2.5, better="more"),
+            times_better(rates, "PgQueuer", 1.5, better="more"),
+            within(rates, "two bare commits", 0.45, better="more"),
         ],
-        note="The limit is two bare commits a run. Slowmatch's claim and finish are one commit each.",
+        note="Slowmatch's claim and finish are one commit each.",
     )
 
 
@@ -72,26 +74,26 @@ def _ten(rates: dict[str, list[float]]) -> Measure:
         "runs/s",
         better="more",
         series=rates,
-        goals=[times_better(rates, "slowmatch", "PgQueuer", 1, better="more")],
-        note="The limit is one bare commit a run: a run that has finished stays finished through a crash."
-        " PgQueuer finishes ten runs with one commit, after all of them.",
+        goals=[times_better(rates, "PgQueuer", 1, better="more")],
+        note="In Slowmatch each run is on the disk before the next one begins. PgQueuer finishes ten runs with one"
+        " commit, after all of them.",
     )
 
 
-def _drain(contestant: Contestant, runs: int, **words: int) -> Play:
-    """Fill the queue, then time until it is empty. Every run that was put in has to be done."""
+def _drain(program: Program, runs: int, **options: int) -> Play:
+    """Fill the queue, then measure until it is empty. Every run has to be done."""
 
     def play() -> float:
-        contestant.ask(do="fill", times=runs)
-        answer = contestant.ask(do="work", **words)
-        assert answer["done"] == runs, f"{contestant.name} did {answer['done']} of {runs} runs"
+        program.ask(do="fill", times=runs)
+        answer = program.ask(do="work", **options)
+        assert answer["done"] == runs, f"{program.name} did {answer['done']} of {runs} runs"
         return runs / float(answer["seconds"])
 
     return play
 
 
-def _commits(limit: Contestant, runs: int, commits: int) -> Play:
-    return lambda: runs / float(limit.ask(do="work", times=runs, commits=commits)["seconds"])
+def _commits(bare: Program, runs: int, commits: int) -> Play:
+    return lambda: runs / float(bare.ask(do="work", times=runs, commits=commits)["seconds"])
 
 
 def _named(series: dict[str, list[float]], prefix: str) -> dict[str, list[float]]:

@@ -1,31 +1,37 @@
-"""Putting a run in: its row, durable, and its message."""
+"""Enqueueing a run: its durable row and its message."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
-from benchmarks.harness import Contestant, Measure, Stage, in_turns, times_better
-from benchmarks.measures.queues import contestants, slowmatch
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.program import Program
+from benchmarks.harness.results import Measure, in_turns, times_better
+from benchmarks.measures.job_queues import programs, slowmatch
 
 
-def guarantees(stage: Stage) -> None:
-    """Each run that was put in is there, waits for a worker, and has its first event."""
-    database = stage.database()
-    with slowmatch(stage, database) as ours:
+def guarantees(bench: Bench) -> None:
+    """Each run exists, waits for a worker, and has its first event."""
+    database = bench.database()
+    with slowmatch(bench, database) as ours:
         ours.ask(do="enqueue", times=20)
     with closing(database.connect()) as con:
         runs = con.run("SELECT count(*) FROM job_run WHERE state = 'enqueued' AND message_at IS NOT NULL")
         events = con.run("SELECT count(DISTINCT run_id) FROM job_event WHERE to_state = 'enqueued'")
-    assert runs == events == [[21]], "a run that was put in is missing"
-    stage.drop(database)
+    assert runs == events == [[21]], "an enqueued run is missing"
+    bench.drop(database)
 
 
-def measure(stage: Stage) -> Iterator[Measure]:
-    runs = 20 if stage.short else 1_000
+def measure(bench: Bench) -> Iterator[Measure]:
+    runs = 20 if bench.short else 1_000
     with ExitStack() as stack:
-        ours, procrastinate, _, limit = contestants(stage, stack)
+        ours, procrastinate, _, bare = programs(bench, stack)
         rates = in_turns(
-            stage.rounds,
-            {each.name: _enqueue(each, runs) for each in (ours, procrastinate, limit)},
+            bench.rounds,
+            {
+                "Slowmatch": _enqueue(ours, runs),
+                "procrastinate": _enqueue(procrastinate, runs),
+                "bare INSERT": _enqueue(bare, runs),
+            },
         )
     yield Measure(
         "enqueueing",
@@ -33,10 +39,10 @@ def measure(stage: Stage) -> Iterator[Measure]:
         "runs/s",
         better="more",
         series=rates,
-        goals=[times_better(rates, "slowmatch", "procrastinate", 2, better="more")],
-        note="The limit is a bare INSERT with its commit. The queue takes every message at once.",
+        goals=[times_better(rates, "procrastinate", 2, better="more")],
+        note="The queue accepts every message immediately.",
     )
 
 
-def _enqueue(contestant: Contestant, runs: int) -> Callable[[], float]:
-    return lambda: runs / float(contestant.ask(do="enqueue", times=runs)["seconds"])
+def _enqueue(program: Program, runs: int) -> Callable[[], float]:
+    return lambda: runs / float(program.ask(do="enqueue", times=runs)["seconds"])

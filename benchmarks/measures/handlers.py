@@ -1,6 +1,6 @@
-"""The records API, warm: its handler called by API Gateway's events as Lambda calls it, beside the peer's.
+"""The warm records API: its handler is called with API Gateway's events, beside that of the peer.
 
-Both get the same events and have the same rows, each in a table of its own, in one database.
+Both get the same events and have the same rows, in separate tables of one database.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.harness import Contestant, Database, Measure, Stage, in_turns, times_better, within
-from benchmarks.measures.requests import EVENTS, assert_alike, signed
+from benchmarks.harness.bench import Bench, Database
+from benchmarks.harness.program import Program
+from benchmarks.harness.results import Measure, in_turns, times_better, within
+from benchmarks.measures.api_events import EVENTS, assert_alike, signed
 from local import ROOT
 from tests.issuer import CLIENT_ID, serving
 
@@ -26,89 +28,90 @@ FILL = """
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what is asked so many times a round, how far ahead, and what the limit is."""
+    """A row of the table: the event, calls in a round, the factor to be ahead by, and the floor's name."""
 
     name: str
     title: str
     times: int
     ahead: float
-    note: str
+    floor: str
+    note: str = ""
 
 
 SHARES = 8
-"""Each round in so many: this machine may slow down in the middle of a long one, and then only one of them is hit."""
+"""Parts of a round: if the machine slows down, it affects one part instead of a long round."""
 ROWS = (
-    Row("get", "read one record", 80, 8, "The limit is a bare prepared SELECT of the same JSON by id."),
-    Row("list", "list 50 records", 40, 5, "The limit is a bare prepared SELECT of the same rows as JSON."),
+    Row("get", "read one record", 80, 8, "bare SELECT"),
+    Row("list", "list 50 records", 40, 5, "bare SELECT"),
     Row(
         "create",
         "create a record",
         40,
         5,
-        "The limit is a bare prepared INSERT with its commit. Slowmatch also notes who created it and emits a"
-        " metric.",
+        "bare INSERT",
+        "Slowmatch also records who created it and emits a metric.",
     ),
 )
 
 
 @dataclass(frozen=True)
-class Company:
-    """Processes on one database. `signed_in` is Slowmatch under AUTH=oidc, which `token` signs in to."""
+class Programs:
+    """Processes on one database. `signed_in` is Slowmatch under AUTH=oidc, `token` is valid for it."""
 
-    slowmatch: Contestant
-    fastapi: Contestant
-    limit: Contestant
-    signed_in: Contestant
+    slowmatch: Program
+    fastapi: Program
+    floor: Program
+    signed_in: Program
     token: str
 
 
-def measure(stage: Stage) -> Iterator[Measure]:
-    with _company(stage) as company:
+def measure(bench: Bench) -> Iterator[Measure]:
+    with _programs(bench) as programs:
         for row in ROWS:
-            yield _row(stage, company, row)
-        yield _signed_in(stage, company)
+            yield _row(bench, programs, row)
+        yield _signed_in(bench, programs)
 
 
-def guarantees(stage: Stage) -> None:
-    """Both answer alike, and the limit brings what they do."""
-    with _company(stage) as company:
-        assert_alike(company.slowmatch, company.fastapi)
-        ((record,),) = company.limit.ask(do="answer", trip="get")["rows"]
+def guarantees(bench: Bench) -> None:
+    """Both give the same answers, and the floor reads the same record."""
+    with _programs(bench) as programs:
+        assert_alike(programs.slowmatch, programs.fastapi)
+        ((record,),) = programs.floor.ask(do="answer", trip="get")["rows"]
         for each, event in (
-            (company.slowmatch, EVENTS["get"]),
-            (company.signed_in, signed(EVENTS["get"], company.token)),
+            (programs.slowmatch, EVENTS["get"]),
+            (programs.signed_in, signed(EVENTS["get"], programs.token)),
         ):
             found = each.ask(do="answer", event=event)["body"]
             assert found == record, f"{each.name} answers {found}, not {record}"
-        assert company.signed_in.ask(do="answer", event=EVENTS["get"])["statusCode"] == 401
+        assert programs.signed_in.ask(do="answer", event=EVENTS["get"])["statusCode"] == 401
 
 
-def _row(stage: Stage, company: Company, row: Row) -> Measure:
-    event, times = EVENTS[row.name], _times(stage, row)
+def _row(bench: Bench, programs: Programs, row: Row) -> Measure:
+    event, times = EVENTS[row.name], _times(bench, row)
     series = in_turns(
-        _rounds(stage),
+        _rounds(bench),
         {
-            "slowmatch": _microseconds(company.slowmatch, times, event=event),
-            "fastapi": _microseconds(company.fastapi, times, event=event),
-            "limit": _microseconds(company.limit, times, trip=row.name),
+            "Slowmatch": _microseconds(programs.slowmatch, times, event=event),
+            "FastAPI": _microseconds(programs.fastapi, times, event=event),
+            row.floor: _microseconds(programs.floor, times, trip=row.name),
         },
     )
     goals = [
-        times_better(series, "slowmatch", "fastapi", row.ahead),
-        within(series, "slowmatch", "limit", 1.5),
+        times_better(series, "FastAPI", row.ahead),
+        within(series, row.floor, 1.5),
     ]
     title = f"warm handler: {row.title}"
     return Measure(f"handler_{row.name}", title, "us", series=series, goals=goals, note=row.note)
 
 
-def _signed_in(stage: Stage, company: Company) -> Measure:
-    event, times = EVENTS["get"], _times(stage, ROWS[0])
-    with_token = signed(event, company.token)
+def _signed_in(bench: Bench, programs: Programs) -> Measure:
+    event, times = EVENTS["get"], _times(bench, ROWS[0])
+    with_token = signed(event, programs.token)
     series = in_turns(
-        _rounds(stage),
+        _rounds(bench),
         {
-            "slowmatch": _microseconds(company.signed_in, times, event=with_token),
-            "without sign-in": _microseconds(company.slowmatch, times, event=event),
+            "Slowmatch": _microseconds(programs.signed_in, times, event=with_token),
+            "without sign-in": _microseconds(programs.slowmatch, times, event=event),
         },
     )
     note = "Under AUTH=oidc the signature of the bearer token (RS256) is verified for every request."
@@ -116,47 +119,47 @@ def _signed_in(stage: Stage, company: Company) -> Measure:
     return Measure("handler_signed_in", title, "us", series=series, note=note)
 
 
-def _rounds(stage: Stage) -> int:
-    return stage.rounds if stage.short else SHARES * stage.rounds
+def _rounds(bench: Bench) -> int:
+    return bench.rounds if bench.short else SHARES * bench.rounds
 
 
-def _times(stage: Stage, row: Row) -> int:
-    return 5 if stage.short else row.times
+def _times(bench: Bench, row: Row) -> int:
+    return 5 if bench.short else row.times
 
 
-def _microseconds(contestant: Contestant, times: int, **asked: Any) -> Callable[[], float]:
-    """What one call takes."""
-    return lambda: float(contestant.ask(do="repeat", times=times, **asked)["seconds"]) / times * 1_000_000
+def _microseconds(program: Program, times: int, **asked: Any) -> Callable[[], float]:
+    """Time of one call."""
+    return lambda: float(program.ask(do="repeat", times=times, **asked)["seconds"]) / times * 1_000_000
 
 
 @contextmanager
-def _company(stage: Stage) -> Iterator[Company]:
-    database = _filled(stage)
+def _programs(bench: Bench) -> Iterator[Programs]:
+    database = _filled(bench)
     with serving() as issuer, ExitStack() as stack:
         issuer.reset()
 
-        def enter(name: str, python: Any, module: str, env: Mapping[str, str]) -> Contestant:
-            return stack.enter_context(Contestant(name, [python, "-m", f"benchmarks.{module}"], env))
+        def enter(name: str, python: Any, module: str, env: Mapping[str, str]) -> Program:
+            return stack.enter_context(Program(name, [python, "-m", f"benchmarks.{module}"], env))
 
         url = {"DATABASE_URL": database.url}
         paths = {"PYTHONPATH": f"{ROOT}:{PEER}"}
         oidc = {"AUTH": "oidc", "OIDC_ISSUER": issuer.url, "OIDC_AUDIENCE": CLIENT_ID}
-        company = Company(
-            enter("slowmatch", stage.python, "ours.records", database.env),
-            enter("fastapi", stage.peer("fastapi_app"), "peers.fastapi_app.contestant", url | paths),
-            enter("limit", stage.python, "limits.records", url),
-            enter("signed in", stage.python, "ours.records", database.env | oidc),
+        programs = Programs(
+            enter("Slowmatch", bench.python, "ours.records", database.env),
+            enter("FastAPI", bench.peer("fastapi_app"), "peers.fastapi_app.program", url | paths),
+            enter("floor", bench.python, "floors.records", url),
+            enter("signed in", bench.python, "ours.records", database.env | oidc),
             issuer.access_token(groups=["viewer"]),
         )
-        company.fastapi.ask(do="install")
-        yield company
-    stage.drop(database)
+        programs.fastapi.ask(do="install")
+        yield programs
+    bench.drop(database)
 
 
-def _filled(stage: Stage) -> Database:
-    database = stage.database()
+def _filled(bench: Bench) -> Database:
+    database = bench.database()
     con = database.connect()
-    con.run(FILL, count=400 if stage.short else 10_000)
+    con.run(FILL, count=400 if bench.short else 10_000)
     con.run("ANALYZE record")
     con.close()
     return database

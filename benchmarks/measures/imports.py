@@ -1,7 +1,7 @@
-"""What a cold start costs before its first line of work: a fresh interpreter, and all that a module imports.
+"""Cold starts: a new interpreter imports a module.
 
-A figure is the time from starting the process to its module being there; how long it then takes to end does not
-count. Bytecode is compiled, as `make build` puts it beside the code; where it is not, the title says so.
+A figure is the time from starting the process until the module is imported. Bytecode is compiled, as by `make build`,
+unless the title says otherwise.
 """
 
 import json
@@ -12,14 +12,15 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.harness import Measure, Stage, at_most_above, in_turns, times_better
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.results import Measure, at_most_above, in_turns, times_better
 from benchmarks.measures import artifact
-from benchmarks.measures.starts import Start, layer, packages, runtime
+from benchmarks.measures.cold_start import Start, layer, packages, runtime
 from local import ROOT
 from local.processes import inherited_environment
 
 PEERS = ROOT / "benchmarks" / "peers"
-LIMITS = ROOT / "benchmarks" / "limits"
+FLOORS = ROOT / "benchmarks" / "floors"
 EVENTS = ROOT / "events"
 OTHERS = "jobs_api console daily_summary db_cleanup send_test_mail dispatcher notifier migrate".split()
 TITLE = "the first record"
@@ -28,10 +29,10 @@ INSERT = (
 )
 
 
-def guarantees(stage: Stage) -> None:
-    """Ours and the peer answer the first request alike; a first run succeeds."""
+def guarantees(bench: Bench) -> None:
+    """Slowmatch and the peer answer the first request alike; a first run succeeds."""
     with TemporaryDirectory() as folder:
-        ours, theirs, run = Cold(stage, folder).first_calls()
+        ours, theirs, run = Cold(bench, folder).first_calls()
         for start in (ours, theirs):
             start.answered()
             assert start.answer["statusCode"] == 200, start.answer
@@ -40,11 +41,11 @@ def guarantees(stage: Stage) -> None:
         assert run.answer["state"] == "succeeded", run.answer
 
 
-def measure(stage: Stage) -> Iterator[Measure]:
-    # A start is short, and what else the machine does shows: more rounds than elsewhere.
-    rounds = stage.rounds if stage.short else 3 * stage.rounds
+def measure(bench: Bench) -> Iterator[Measure]:
+    # Starts are short and sensitive to disturbances, so there are more rounds than elsewhere.
+    rounds = bench.rounds if bench.short else 3 * bench.rounds
     with TemporaryDirectory() as folder:
-        cold = Cold(stage, folder)
+        cold = Cold(bench, folder)
         yield from _api(cold, rounds)
         yield from _job(cold, rounds)
         yield _others(cold)
@@ -52,37 +53,37 @@ def measure(stage: Stage) -> Iterator[Measure]:
 
 
 class Cold:
-    """Who starts: a function, its layer and the runtime, or a peer and its packages, as Lambda looks for them."""
+    """Starts of functions with layer and runtime, and of peers with their packages, in Lambda's search order."""
 
-    def __init__(self, stage: Stage, folder: str) -> None:
-        self.stage = stage
-        self._database = stage.database()
+    def __init__(self, bench: Bench, folder: str) -> None:
+        self.bench = bench
+        self._database = bench.database()
         places = [Path(folder) / name for name in ("layer", "runtime")]
         for place in places:
             place.mkdir()
-        self._layer, self._runtime = layer(artifact.layer(stage), places[0]), runtime(places[1])
+        self._layer, self._runtime = layer(artifact.layer(bench), places[0]), runtime(places[1])
 
     def ours(self, function: str, event: Path | None = None) -> Start:
         functions = ROOT / "functions"
-        # By these the code knows where it is, and where the jobs are.
+        # These tell the code that it runs in Lambda, and where the jobs are.
         env = self._database.env | {"AWS_LAMBDA_RUNTIME_API": "there", "LAMBDA_TASK_ROOT": str(functions)}
         folders = [functions, self._layer, self._runtime]
-        return Start(self.stage.python, f"{function}.app", folders, env, event)
+        return Start(self.bench.python, f"{function}.app", folders, env, event)
 
-    def limit(self, module: str) -> Start:
+    def floor(self, module: str) -> Start:
         env = {name: value for name, value in self._database.env.items() if name.startswith("POWERTOOLS_")}
-        return Start(self.stage.python, module, [LIMITS, self._layer], env)
+        return Start(self.bench.python, module, [FLOORS, self._layer], env)
 
     def peer(self, name: str, module: str, event: Path | None = None) -> Start:
-        python = self.stage.peer(name)
+        python = self.bench.peer(name)
         env = {"DATABASE_URL": self._database.url}
         return Start(python, module, [PEERS / name, packages(python)], env, event)
 
     def first_calls(self) -> tuple[Start, Start, Start]:
-        """Reading record 1 with ours and with the peer, and one run of the expiry."""
+        """Reading record 1 with Slowmatch and with the peer, and one run of record-expiry."""
         create = "import tables; tables.Base.metadata.create_all(tables.engine)"
         env = inherited_environment() | {"DATABASE_URL": self._database.url}
-        peer = self.stage.peer("fastapi_app")
+        peer = self.bench.peer("fastapi_app")
         subprocess.run([peer, "-c", create], cwd=PEERS / "fastapi_app", env=env, check=True)
         with closing(self._database.connect()) as connection:
             for table in ("record", "fastapi_record"):
@@ -95,9 +96,9 @@ class Cold:
 
 def _api(cold: Cold, rounds: int) -> Iterator[Measure]:
     starts = {
-        "slowmatch": cold.ours("records_api"),
-        "fastapi": cold.peer("fastapi_app", "app"),
-        "limit": cold.limit("imports_resolver"),
+        "Slowmatch": cold.ours("records_api"),
+        "FastAPI": cold.peer("fastapi_app", "app"),
+        "resolver alone": cold.floor("imports_resolver"),
     }
     series = in_turns(rounds, {name: start.imported for name, start in starts.items()})
     yield Measure(
@@ -105,18 +106,18 @@ def _api(cold: Cold, rounds: int) -> Iterator[Measure]:
         "cold import of the API function",
         "ms",
         series=series,
-        goals=[times_better(series, "slowmatch", "fastapi", 3)],
-        note=f"The limit is Powertools' resolver alone. {_inside(starts)}",
+        goals=[times_better(series, "FastAPI", 3)],
+        note=f"The resolver is that of Powertools. {_inside(starts)}",
     )
-    yield _no_bytecode(cold, {name: starts[name] for name in ("slowmatch", "fastapi")}, "API")
+    yield _no_bytecode(cold, {name: starts[name] for name in ("Slowmatch", "FastAPI")}, "API")
 
 
 def _job(cold: Cold, rounds: int) -> Iterator[Measure]:
     starts = {
-        "slowmatch": cold.ours("record_expiry"),
-        "celery": cold.peer("celery_job", "job"),
+        "Slowmatch": cold.ours("record_expiry"),
+        "Celery": cold.peer("celery_job", "job"),
         "procrastinate": cold.peer("procrastinate_worker", "job"),
-        "limit": cold.limit("pg8000.native"),
+        "Python with pg8000": cold.floor("pg8000.native"),
     }
     series = in_turns(rounds, {name: start.imported for name, start in starts.items()})
     yield Measure(
@@ -125,13 +126,13 @@ def _job(cold: Cold, rounds: int) -> Iterator[Measure]:
         "ms",
         series=series,
         goals=[
-            at_most_above(series, "slowmatch", "limit", 80, "ms"),
-            times_better(series, "slowmatch", "celery", 1),
-            times_better(series, "slowmatch", "procrastinate", 1),
+            at_most_above(series, "Python with pg8000", 80, "ms"),
+            times_better(series, "Celery", 1),
+            times_better(series, "procrastinate", 1),
         ],
-        note=f"The job is the expiry of records. The limit is Python with pg8000. {_inside(starts)}",
+        note=f"The job is record-expiry. {_inside(starts)}",
     )
-    yield _no_bytecode(cold, {"slowmatch": starts["slowmatch"], "celery": starts["celery"]}, "job")
+    yield _no_bytecode(cold, {"Slowmatch": starts["Slowmatch"], "Celery": starts["Celery"]}, "job")
 
 
 def _no_bytecode(cold: Cold, starts: Mapping[str, Start], what: str) -> Measure:
@@ -139,33 +140,33 @@ def _no_bytecode(cold: Cold, starts: Mapping[str, Start], what: str) -> Measure:
         f"imports_{what.lower()}_without_bytecode",
         f"the same of the {what} function, without bytecode",
         "ms",
-        series=in_turns(cold.stage.rounds, {name: start.without_bytecode for name, start in starts.items()}),
+        series=in_turns(cold.bench.rounds, {name: start.without_bytecode for name, start in starts.items()}),
     )
 
 
 def _others(cold: Cold) -> Measure:
     starts = {name: cold.ours(name) for name in OTHERS}
-    series = in_turns(cold.stage.rounds, {name: start.imported for name, start in starts.items()})
+    series = in_turns(cold.bench.rounds, {name: start.imported for name, start in starts.items()})
     return Measure("imports_others", "cold import of the other functions", "ms", series=series)
 
 
 def _first_answers(cold: Cold, rounds: int) -> Iterator[Measure]:
     ours, theirs, run = cold.first_calls()
-    series = in_turns(rounds, {"slowmatch": ours.answered, "fastapi": theirs.answered})
+    series = in_turns(rounds, {"Slowmatch": ours.answered, "FastAPI": theirs.answered})
     yield Measure(
         "first_request",
         "cold start to the first record read",
         "ms",
         series=series,
-        goals=[times_better(series, "slowmatch", "fastapi", 1)],
+        goals=[times_better(series, "FastAPI", 1)],
         note="Import, connecting and the answer. Slowmatch also fetches the password from Secrets Manager"
-        " (a stub that answers at once); the peer has it in its environment.",
+        " (a stub that answers immediately); the peer has it in its environment.",
     )
-    series = in_turns(rounds, {"slowmatch": run.answered})
+    series = in_turns(rounds, {"Slowmatch": run.answered})
     yield Measure("first_run", "cold start to the first run of a job ended", "ms", series=series)
 
 
 def _inside(starts: Mapping[str, Start]) -> str:
-    """Without the interpreter's own start, which is the same for all."""
+    """The medians without the start of the interpreter."""
     medians = ", ".join(f"{name} {statistics.median(start.inside):.0f}" for name, start in starts.items())
     return f"From the process's first line on, in ms: {medians}."

@@ -1,8 +1,8 @@
-"""How a contestant is spoken to: one JSON object a line in, one a line out. Standard library only.
+"""The protocol of measured programs: one JSON object a line in, one a line out. Standard library only.
 
     {"do": "get", "times": 200}  ->  {"seconds": 0.123}
 
-It runs in every peer's own virtual environment, so it may import nothing of this project.
+It runs in the virtual environment of each peer, so it imports nothing of this project.
 """
 
 import json
@@ -26,7 +26,7 @@ def serve(commands: Mapping[str, Callable[..., Answer]]) -> None:
         words = json.loads(line)
         try:
             answer: object = _as_object(commands[words.pop("do")](**words))
-        except Exception as error:  # noqa: BLE001  (the harness tells, and this process may go on)
+        except Exception as error:  # noqa: BLE001  (the harness reports it, and this process goes on)
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
@@ -34,7 +34,7 @@ def serve(commands: Mapping[str, Callable[..., Answer]]) -> None:
 
 
 def seconds(action: Callable[[], object], times: int) -> float:
-    """How long it takes to do it so many times."""
+    """How long it takes to do it that many times."""
     began = perf_counter()
     for _ in range(times):
         action()

@@ -83,10 +83,10 @@ class Storm:
     def skips_the_dispatcher(self, chance: random.Random) -> None:
         while not self.over.wait(DISPATCHER_TICK_SECONDS):
             self.stack.dispatch()
-            self.counts["dispatcher ticks"] += 1
+            self.counts["dispatcher passes"] += 1
             if chance.random() < 0.3:
                 skipped = chance.randint(2, 5)
-                self.counts["dispatcher ticks skipped"] += skipped
+                self.counts["dispatcher passes skipped"] += skipped
                 self.over.wait(skipped * DISPATCHER_TICK_SECONDS)
 
     def stops_the_database(self, stops: int, progress: Callable[[], float]) -> None:

@@ -49,3 +49,7 @@ def test_the_operator_s_page_says_what_each_alarm_means() -> None:
 def test_the_page_on_mail_has_each_preset_and_its_host(preset: str, host: str) -> None:
     page = (ROOT / "docs" / "mail.md").read_text(encoding="utf-8")
     assert re.search(rf"SmtpPreset = {preset} +\({re.escape(host)}, 587, STARTTLS\)", page)
+
+
+def test_the_architecture_stays_short() -> None:
+    assert (ROOT / "docs" / "architecture.md").stat().st_size <= 12 * 1024

@@ -50,10 +50,10 @@ def test_what_can_work_is_made(given: dict[str, str]) -> None:
         ({"DatabaseSecretArn": SECRET}, "DatabaseHost and DatabaseSecretArn"),
         ({"SubnetIds": SUBNETS} | SERVER, "SubnetIds and SecurityGroupIds"),
         ({"SecurityGroupIds": "sg-0123456789abcdef0"}, "SubnetIds and SecurityGroupIds"),
-        (VPC, "VpcId is given with"),
+        (VPC, "VpcId needs SubnetIds"),
         (
             NETWORK | SERVER | {"AvailabilityZones": "eu-west-1a,eu-west-1b"},
-            "AvailabilityZones is given without",
+            "AvailabilityZones cannot be combined",
         ),
         (NETWORK, "needs their VpcId"),
         ({"ApiConcurrency": "40"}, "DatabaseMaxCapacity of 4"),
@@ -74,7 +74,7 @@ def test_a_least_capacity_above_the_most_is_refused_whatever_the_two_are() -> No
         for most in parameters["DatabaseMaxCapacity"]["AllowedValues"]:
             reasons = refusals(DatabaseMinCapacity=str(least), DatabaseMaxCapacity=str(most))
             assert bool(reasons) == (float(least) > float(most)), (least, most)
-            assert not reasons or reasons == ["DatabaseMinCapacity is more than DatabaseMaxCapacity"]
+            assert not reasons or reasons == ["DatabaseMinCapacity is greater than DatabaseMaxCapacity"]
 
 
 @pytest.mark.parametrize(

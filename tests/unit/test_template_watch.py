@@ -126,13 +126,13 @@ def test_the_dashboard_begins_with_words_and_the_alarms_that_all_jobs_share() ->
     [
         "Runs that ended, by state",
         "Runs that failed for good, by job",
-        "Failed of the runs that ended (percent)",
+        "Failed runs (percent of ended runs)",
         "Duration of an attempt, median (ms)",
         "Duration of an attempt, p95 (ms)",
         "Duration of an attempt, p99 (ms)",
         "Records",
         "Mails",
-        "Messages that wait",
+        "Waiting messages",
         "Age of the oldest message (s)",
         "Dead letters",
         "Requests",
@@ -161,7 +161,7 @@ def test_functions_are_found_by_the_stack_s_name(title: str) -> None:
 def test_a_queue_is_shown_apart_from_its_dead_letters(name: str) -> None:
     queue, dead_letters = f"{STACK.name}-{name}", f"{STACK.name}-{name}-dead"
     for title, shown, others in (
-        ("Messages that wait", queue, dead_letters),
+        ("Waiting messages", queue, dead_letters),
         ("Age of the oldest message (s)", queue, dead_letters),
         ("Dead letters", dead_letters, queue),
     ):

@@ -1,4 +1,4 @@
-"""The records' API with FastAPI, SQLAlchemy's ORM and psycopg, for AWS Lambda by way of Mangum."""
+"""The records' API with FastAPI, SQLAlchemy's ORM and psycopg, for AWS Lambda behind Mangum."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What is asked and what is answered."""
+"""Requests and responses."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self

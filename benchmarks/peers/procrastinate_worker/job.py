@@ -26,7 +26,7 @@ app = App(connector=PsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
     pass_context=True,
     retry=RetryStrategy(max_attempts=10, exponential_wait=3),
 )
-# Every periodic task is told its timestamp.
+# Every periodic task gets its timestamp.
 def expire(context: JobContext, timestamp: int, batch_size: int = 10_000) -> int:  # noqa: ARG001
     expired = 0
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Leaves a marker for each run, by the recipe of docs/architecture.md, and dies or fails where it hurts most."""
+"""Leaves a marker for each run, by the recipe of docs/jobs.md, and dies or fails where it hurts most."""
 
 import os
 import signal

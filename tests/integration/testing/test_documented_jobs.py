@@ -40,7 +40,7 @@ def _blocks(language: str, text: str) -> list[str]:
 
 
 PYTHON = blocks("python")
-(JOB_FILE,), (APP_FILE,), (TEST_FILE, CONFTEST_FILE) = PYTHON["job.py"], PYTHON["app.py"], PYTHON["Test it"]
+(JOB_FILE,), (APP_FILE,), (TEST_FILE, CONFTEST_FILE) = PYTHON["job.py"], PYTHON["app.py"], PYTHON["Tests"]
 
 
 def execute(block: str, **known: Any) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def enqueued(job_tester: JobTester) -> list[Any]:
 
 
 def test_every_block_of_python_is_executed_here() -> None:
-    assert list(PYTHON) == ["job.py", "app.py", "Test it", "Enqueue from other code", "Long work", "Chains"]
+    assert list(PYTHON) == ["job.py", "app.py", "Tests", "Enqueue from other code", "Long work", "Chains"]
     assert sum(map(len, PYTHON.values())) == PAGE.count("```python\n") == 8
 
 
@@ -110,28 +110,28 @@ def test_run_is_enqueued_on_a_connection_of_other_code(
 def test_long_work_goes_on_where_its_time_was_up(job_tester: JobTester, job: Job) -> None:
     posted: list[Any] = []
     block = execute(PYTHON["Long work"][0], post=lambda url, token, rows: posted.extend(rows))
-    function = JobFunction(job, block["tell_all"])
+    function = JobFunction(job, block["post_all"])
     job_tester.query(
         "INSERT INTO record (title, expiry_date) SELECT n, now() FROM generate_series(1, 250) AS n"
     )
     settings = {"WEBHOOK_URL": "https://example.com", "WEBHOOK_TOKEN": "token"}
     first = job_tester.perform(function, settings=settings, secrets={"token": "s3cret"}, time_up_at=2)
-    assert (first.state, first.cursor) == ("enqueued", {"told": 200, "last": 200})
-    assert job_tester.resume(function, first).result == {"told": 250}
+    assert (first.state, first.cursor) == ("enqueued", {"posted": 200, "last": 200})
+    assert job_tester.resume(function, first).result == {"posted": 250}
     assert len(posted) == len({number for number, _ in posted}) == 250
 
 
 def test_repeated_link_of_a_chain_enqueues_nothing_twice(job_tester: JobTester, job: Job) -> None:
-    extend_and_tell = execute(PYTHON["Chains"][0])["extend_and_tell"]
+    extend_and_post = execute(PYTHON["Chains"][0])["extend_and_post"]
 
     def die_after_the_commit(context: Any) -> None:
-        extend_and_tell(context)
+        extend_and_post(context)
         raise RuntimeError("killed")
 
     settings = {"WEBHOOK_URL": "https://example.com", "WEBHOOK_TOKEN": "token"}
     first = job_tester.perform(JobFunction(job, die_after_the_commit), settings=settings)
     assert [run.payload for run in first.enqueued] == [{"days": 365}]
-    assert job_tester.resume(JobFunction(job, extend_and_tell), first).enqueued == []
+    assert job_tester.resume(JobFunction(job, extend_and_post), first).enqueued == []
 
 
 def test_row_fits_the_template_and_the_job(job: Job) -> None:
