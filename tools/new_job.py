@@ -117,7 +117,7 @@ def _files(name: str) -> dict[Path, str]:
         "direct-run": {"run_id": RUN_ID},
         "scheduled": _scheduled(name),
         "sqs-run": _queued(name, {"run_id": RUN_ID, "attempt": 1}),
-        "sqs-tick": _queued(name, {"job": name, "occurrence": OCCURRENCE}),
+        "sqs-occurrence": _queued(name, {"job": name, "occurrence": OCCURRENCE}),
     }
     return {
         functions / "__init__.py": "",
