@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local import ROOT
-from local.environment import HOST, Ports, local_values
-from local.services.cluster import USERNAME
+from local.environment import DATABASE_USER, HOST, Ports, local_values
 
 REGION = "us-east-1"
 
@@ -33,14 +32,14 @@ class Database:
 
     @property
     def url(self) -> str:
-        return f"postgresql://{USERNAME}:{self.password}@{HOST}:{self.port}/{self.name}"
+        return f"postgresql://{DATABASE_USER}:{self.password}@{HOST}:{self.port}/{self.name}"
 
     def connect(self) -> Any:
         """A pg8000 connection; the caller closes it."""
         import pg8000.native  # here, since what draws the charts does without a driver
 
         return pg8000.native.Connection(
-            USERNAME, password=self.password, host=HOST, port=self.port, database=self.name
+            DATABASE_USER, password=self.password, host=HOST, port=self.port, database=self.name
         )
 
 

@@ -17,9 +17,8 @@ from benchmarks.harness.aws import StubAws
 from benchmarks.harness.database import Database, aws_environment
 from benchmarks.harness.words import duration
 from local import ROOT
-from local.environment import HOST
+from local.environment import DATABASE_USER, HOST
 from local.errors import StackError
-from local.services.cluster import USERNAME, Cluster
 from local.services.postgres import Postgres
 
 ROUNDS = 9
@@ -49,11 +48,18 @@ class Stage:
             folder.chmod(0o711)  # as root, PostgreSQL runs as another user
             opening.callback(shutil.rmtree, folder, ignore_errors=True)
             self.aws = opening.enter_context(
-                StubAws({"username": USERNAME, "password": self._password, "client_id": "-", "key": "k" * 64})
+                StubAws(
+                    {"username": DATABASE_USER, "password": self._password, "client_id": "-", "key": "k" * 64}
+                )
             )
             runner = opening.enter_context(asyncio.Runner())
-            cluster = Cluster(folder / "postgres", self._password, self.progress)
-            server = Postgres(cluster, self._port, folder / "postgres.log")
+            server = Postgres(
+                folder / "postgres",
+                self._password,
+                port=self._port,
+                log=folder / "postgres.log",
+                report=self.progress,
+            )
             runner.run(server.start())
             opening.callback(lambda: runner.run(server.stop()))
             self._open = opening.pop_all()

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pg8000.native
 
-from local.environment import DATABASE, HOST, Folders, Ports
+from local.environment import DATABASE, DATABASE_USER, HOST, Folders, Ports
 from local.errors import StackError
 from local.seed import certificates
 from local.seed import runs as seed_runs
 from local.seed.certificates import Certificate
 from local.seed.progress import Progress
-from local.services.cluster import USERNAME, password
+from local.services.postgres import password
 
 CHUNK_ROWS = 50_000
 KINDS = "Certificate Contract Domain Insurance Licence Passport Permit Subscription Visa Warranty".split()
@@ -55,7 +55,7 @@ def connect(ports: Ports, folders: Folders) -> Iterator[pg8000.native.Connection
 
 def _open(ports: Ports, folders: Folders) -> pg8000.native.Connection:
     where = f"{HOST}:{ports.postgres}"
-    login = {"user": USERNAME, "password": password(folders.data), "database": DATABASE}
+    login = {"user": DATABASE_USER, "password": password(folders.data), "database": DATABASE}
     try:
         return pg8000.native.Connection(host=HOST, port=ports.postgres, **login)
     except pg8000.native.InterfaceError as error:

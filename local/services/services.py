@@ -17,6 +17,7 @@ from local.environment import (
     ACCOUNT,
     CLIENT_ID,
     DATABASE_SECRET,
+    DATABASE_USER,
     HOST,
     NOTIFY_SECRET,
     SESSION_SECRET,
@@ -28,8 +29,7 @@ from local.environment import (
 from local.errors import StackError
 from local.output import Output
 from local.services import job_secrets
-from local.services.cluster import USERNAME, Cluster, password
-from local.services.postgres import Postgres
+from local.services.postgres import Postgres, password
 from local.template.model import Template
 
 if TYPE_CHECKING:
@@ -63,9 +63,13 @@ async def services(plan: Plan) -> AsyncIterator["Services"]:
         moto = await _start_moto(plan)
         stack.push_async_callback(processes.stop, moto, (signal.SIGTERM, 2.0))
         secret = password(plan.folders.data)
-        log = plan.folders.logs / "postgres.log"
-        cluster = Cluster(plan.folders.postgres, secret, plan.output.note)
-        database = Postgres(cluster, plan.ports.postgres, log)
+        database = Postgres(
+            plan.folders.postgres,
+            secret,
+            port=plan.ports.postgres,
+            log=plan.folders.logs / "postgres.log",
+            report=plan.output.note,
+        )
         stack.push_async_callback(database.stop)
         async with asyncio.TaskGroup() as starting:
             starting.create_task(_step(plan, "PostgreSQL", plan.ports.postgres, database.start()))
@@ -110,7 +114,7 @@ def _secrets(database_password: str, plan: Plan) -> dict[str, Any]:
     if "OIDC_CLIENT_SECRET" in environ:
         client["client_secret"] = environ["OIDC_CLIENT_SECRET"]
     return {
-        DATABASE_SECRET: {"username": USERNAME, "password": database_password},
+        DATABASE_SECRET: {"username": DATABASE_USER, "password": database_password},
         SIGN_IN_SECRET: client,
         SESSION_SECRET: {"key": token_urlsafe(48)},
         NOTIFY_SECRET: _destinations(plan.folders.notify),

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.environment import DATABASE
-from local.services.cluster import USERNAME
+from local.environment import DATABASE, DATABASE_USER
 from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
 from slowmatch.jobs import enqueue
@@ -56,7 +55,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Post:
 def con(
     server: Database, environment: Settings, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Connection]:
-    login = {"username": USERNAME, "password": server._password}
+    login = {"username": DATABASE_USER, "password": server._password}
     monkeypatch.setattr(secrets, "read", lambda arn, *keys: login)
     config = dataclasses.replace(environment, db_port=server.port, db_name=DATABASE)
     with closing(Connection(config)) as con:

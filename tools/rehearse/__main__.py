@@ -15,7 +15,6 @@ from pathlib import Path
 
 from local import ROOT
 from local.errors import StackError
-from local.services.cluster import Cluster
 from local.services.postgres import Postgres
 from tools import certificates
 from tools.rehearse import internet, logs, template_copy
@@ -36,8 +35,13 @@ async def rehearse(build: Path, sam: Path, python: Path, home: Path) -> Counter[
             changes = template_copy.copy_build(build, home / ".aws-sam" / "build")
             made = certificates.make(home, hosts=internet.HOSTS)
             database = Database(free_port(), secrets.token_urlsafe(24))
-            cluster = Cluster(home / "postgres", database.password, lambda _: None)
-            postgres = Postgres(cluster, database.port, log_folder / "postgres.log")
+            postgres = Postgres(
+                home / "postgres",
+                database.password,
+                port=database.port,
+                log=log_folder / "postgres.log",
+                report=lambda _: None,
+            )
             stack.push_async_callback(postgres.stop)
             await postgres.start()
             ministack = Ministack(python, free_port(), home, log_folder / "ministack.log")

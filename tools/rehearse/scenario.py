@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.services.cluster import USERNAME
+from local.environment import DATABASE_USER
 from tools.rehearse import inventory
 from tools.rehearse.deployment import Deployment
 from tools.rehearse.http_api import HttpApi
@@ -89,7 +89,7 @@ class Scenario:
             "url": f"https://{WEBHOOK}/",
             "key": self._internet.key,
         }
-        database = {"username": USERNAME, "password": self._database.password}
+        database = {"username": DATABASE_USER, "password": self._database.password}
         manager = self._account.client("secretsmanager")
         arns = {
             name: manager.create_secret(Name=f"{SECRETS}/{name}", SecretString=json.dumps(content))["ARN"]

@@ -13,14 +13,13 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from local.environment import DATABASE
-from local.services.cluster import USERNAME, Cluster, PostgresError, password
-from local.services.postgres import Postgres
+from local.environment import DATABASE, DATABASE_USER
+from local.services.postgres import Postgres, PostgresUnavailable, password
 from tests.ports import free_ports
 from tests.unit.local.support import alive, run, settled
 
 
-class Bench:
+class ServerFolder:
     def __init__(self, folder: Path) -> None:
         self.data = folder
         self.port = free_ports()
@@ -29,11 +28,16 @@ class Bench:
 
     def another(self) -> Postgres:
         """A server on the same folder."""
-        cluster = Cluster(self.data / "postgres", self.secret, lambda _: None)
-        return Postgres(cluster, self.port, self.data / "log")
+        return Postgres(
+            self.data / "postgres",
+            self.secret,
+            port=self.port,
+            log=self.data / "log",
+            report=lambda _: None,
+        )
 
     def query(self, sql: str, **login: Any) -> Any:
-        login = {"user": USERNAME, "password": self.secret, "database": DATABASE} | login
+        login = {"user": DATABASE_USER, "password": self.secret, "database": DATABASE} | login
         with closing(pg8000.native.Connection(host="127.0.0.1", port=self.port, **login)) as connection:
             return connection.run(sql)
 
@@ -51,12 +55,12 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> ServerFolder:
     """A cluster that is made once, since that takes a second; each test starts it and stops it."""
-    return Bench(tmp_path_factory.mktemp("postgres"))
+    return ServerFolder(tmp_path_factory.mktemp("postgres"))
 
 
-def test_the_database_is_there_in_utf8_and_utc(bench: Bench) -> None:
+def test_the_database_is_there_in_utf8_and_utc(bench: ServerFolder) -> None:
     async def test() -> None:
         async with bench.running():
             [[encoding]] = await asyncio.to_thread(bench.query, "SHOW server_encoding")
@@ -68,7 +72,7 @@ def test_the_database_is_there_in_utf8_and_utc(bench: Bench) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_wrong_password_is_refused(bench: Bench) -> None:
+def test_a_wrong_password_is_refused(bench: ServerFolder) -> None:
     """pg8000 leaves its socket to the garbage collector when it is refused."""
 
     async def test() -> None:
@@ -80,14 +84,14 @@ def test_a_wrong_password_is_refused(bench: Bench) -> None:
     gc.collect()
 
 
-def test_the_password_is_kept_and_only_for_its_owner(bench: Bench) -> None:
+def test_the_password_is_kept_and_only_for_its_owner(bench: ServerFolder) -> None:
     file = bench.data / "postgres-password"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert password(bench.data) == bench.secret == file.read_text()
     assert len(bench.secret) >= 32
 
 
-def test_data_survives_a_clean_stop_and_a_kill(bench: Bench) -> None:
+def test_data_survives_a_clean_stop_and_a_kill(bench: ServerFolder) -> None:
     async def test() -> None:
         async with bench.running():
             await asyncio.to_thread(bench.query, "CREATE TABLE IF NOT EXISTS kept (n int)")
@@ -104,7 +108,7 @@ def test_data_survives_a_clean_stop_and_a_kill(bench: Bench) -> None:
     run(test())
 
 
-def test_a_server_that_was_left_behind_is_stopped_first(bench: Bench) -> None:
+def test_a_server_that_was_left_behind_is_stopped_first(bench: ServerFolder) -> None:
     async def test() -> None:
         left = bench.another()
         await left.start()
@@ -117,7 +121,7 @@ def test_a_server_that_was_left_behind_is_stopped_first(bench: Bench) -> None:
     run(test())
 
 
-def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(bench: Bench) -> None:
+def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(bench: ServerFolder) -> None:
     async def test() -> None:
         folder = bench.data / "postgres"
         other = await asyncio.create_subprocess_exec("sleep", "60")
@@ -134,10 +138,10 @@ def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(bench: 
     run(test())
 
 
-def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
+def test_a_half_made_cluster_is_made_again(tmp_path: Path) -> None:
     async def test() -> None:
         (tmp_path / "postgres.new" / "base").mkdir(parents=True)
-        bench = Bench(tmp_path)
+        bench = ServerFolder(tmp_path)
         async with bench.running():
             assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
         assert not (tmp_path / "postgres.new").exists()
@@ -146,11 +150,13 @@ def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
     run(test())
 
 
-def test_a_server_that_cannot_start_says_why(bench: Bench) -> None:
+def test_a_server_that_cannot_start_says_why(bench: ServerFolder) -> None:
     async def test() -> None:
         listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", bench.port)
         try:
-            with pytest.raises(PostgresError, match=r"(?s)did not start.*Address already in use") as refused:
+            with pytest.raises(
+                PostgresUnavailable, match=r"(?s)did not start.*Address already in use"
+            ) as refused:
                 await bench.server.start()
             assert "log" in str(refused.value)
         finally:
@@ -162,7 +168,7 @@ def test_a_server_that_cannot_start_says_why(bench: Bench) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_stopping_does_not_wait_for_clients(bench: Bench) -> None:
+def test_stopping_does_not_wait_for_clients(bench: ServerFolder) -> None:
     async def test() -> None:
         async with bench.running():
             waiting = asyncio.create_task(asyncio.to_thread(bench.query, "SELECT pg_sleep(60)"))

@@ -79,7 +79,13 @@ def test_an_edit_has_its_effect(
 
 @pytest.mark.parametrize(
     ("name", "is_watched"),
-    [("app.py", True), ("0002_new.sql", True), (".app.py.swp", False), (".hidden", False), ("app.pyc", False)],
+    [
+        ("app.py", True),
+        ("0002_new.sql", True),
+        (".app.py.swp", False),
+        (".hidden", False),
+        ("app.pyc", False),
+    ],
 )
 def test_hidden_files_and_caches_are_not_watched(name: str, is_watched: bool) -> None:
     assert VisibleFiles()(Change.modified, f"/project/functions/{name}") == is_watched

