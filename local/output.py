@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+_BAR_WIDTH = 30
+_PROGRESS_SECONDS = 5.0
 _COLOURS = {"ERROR": "31", "CRITICAL": "31", "WARNING": "33", "DEBUG": "2"}
 # Powertools says these on every line; they stay in the file.
 _EVERY_LINE = frozenset(
@@ -140,3 +142,40 @@ def _value(value: Any) -> str:
     if isinstance(value, str) and value and not any(character in value for character in ' "=\n'):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+class Progress:
+    """Progress of a long task: a bar on a terminal, elsewhere a line every five seconds."""
+
+    def __init__(self, total: int, unit: str, stream: TextIO | None = None) -> None:
+        self._total = total
+        self._unit = unit
+        self._stream = stream or sys.stdout
+        self._bar = self._stream.isatty()
+        self._began = time.monotonic()
+        self._last_line = self._began
+
+    def update(self, done: int) -> None:
+        now = time.monotonic()
+        finished = done >= self._total
+        if self._bar:
+            print(
+                f"\r{self._drawn(done)}{self._figures(done, now)}",
+                end="\n" if finished else "",
+                file=self._stream,
+            )
+        elif finished or now - self._last_line >= _PROGRESS_SECONDS:
+            self._last_line = now
+            print(self._figures(done, now), file=self._stream)
+        self._stream.flush()
+
+    def _drawn(self, done: int) -> str:
+        filled = _BAR_WIDTH * done // self._total
+        return f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] "
+
+    def _figures(self, done: int, now: float) -> str:
+        elapsed = max(now - self._began, 1e-6)
+        rate = done / elapsed
+        left = (self._total - done) / rate if rate else 0.0
+        when = f"done in {elapsed:.1f} s" if done >= self._total else f"{left:.0f} s left "
+        return f"{done:,} of {self._total:,} {self._unit}, {rate:,.0f}/s, {when}"

@@ -80,7 +80,7 @@ def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules)
     where = addresses(plan.ports, plan.environ)
     current = partial(state, services.aws, plan.template, plan.folders.data, where, functions, rules)
     site = Site(services.outbox, services.catcher, current)
-    others = (*site.routes(), *InvokeApi(functions).routes())
+    others = (*site.routes(), *InvokeApi(functions).routes(), *sns.routes(functions))
     return Gateway(plan.ports.gateway, plan.template, functions, site.start_page, others)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from local import ROOT
 from local.cli import port_number
 from local.errors import StackError
-from tools.stage import CONFIG, named
+from tools.deploy.stage import CONFIG, require_stage
 
 JOB, FUNCTION = "send-test-mail", "SendTestMailFunction"
 ENDS = ("succeeded", "failed", "deleted")
@@ -47,7 +47,7 @@ def here(port: int, data: Path, to: list[str]) -> dict[str, Any]:
 
 def in_cloud(sam: str, stage: str, to: list[str]) -> dict[str, Any]:
     """The run as the deployed function gives it. Raises NotAsked, StackError for a stage that is not there."""
-    stage = named(CONFIG, stage)
+    stage = require_stage(CONFIG, stage)
     event = json.dumps({"payload": {"to": to}})
     command = [sam, "remote", "invoke", FUNCTION, "--config-env", stage, "--event", event]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

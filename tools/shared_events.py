@@ -16,7 +16,7 @@ from typing import Any
 from local import ROOT
 from local.errors import StackError
 from local.template import files
-from tools.stage import CONFIG, named
+from tools.deploy.stage import CONFIG, require_stage
 
 
 def commands(sam: str, stage: str, template: dict[str, Any]) -> Iterator[list[str]]:
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stage", default="default", help="section of samconfig.toml")
     options = parser.parse_args(arguments)
     try:
-        stage = named(CONFIG, options.stage)
+        stage = require_stage(CONFIG, options.stage)
     except StackError as error:
         print(f"make test-events: {error}", file=sys.stderr)
         return 1

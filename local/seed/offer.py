@@ -7,7 +7,6 @@ import sys
 from local.environment import Folders, Ports
 from local.errors import StackError
 from local.output import Output
-from local.seed import certificates
 
 
 async def offer_records(ports: Ports, folders: Folders, output: Output) -> None:
@@ -44,7 +43,7 @@ def _load(ports: Ports, folders: Folders) -> int:
     from local.seed import records
 
     with records.connect(ports, folders) as connection:
-        return records.add_certificates(connection, certificates.bundle())
+        return records.add_certificates(connection, records.bundled_certificates())
 
 
 async def _answer() -> str:

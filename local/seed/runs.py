@@ -2,7 +2,7 @@
 
 import pg8000.native
 
-from local.seed.progress import Progress
+from local.output import Progress
 
 CHUNK_RUNS = 50_000
 DAYS = 28

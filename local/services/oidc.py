@@ -7,7 +7,9 @@ import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,16 +19,40 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.cross_origin import LOOPBACK_NAMES
 from local.environment import API_AUDIENCE, CLIENT_ID, HOST
+from local.http_pages import STYLESHEET, html, page, stylesheet, table
 from local.http_server import application
-from local.services.people import PEOPLE, Person
-from local.ui import pages
-from local.ui.site import html, stylesheet
 
 CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
 KID = "local"
 CALLBACK = "/sign-in/callback"
 SIGNED_OUT = "/signed-out"
+
+
+@dataclass(frozen=True)
+class Person:
+    key: str
+    name: str
+    may: str
+    groups: tuple[str, ...]
+
+    def claims(self) -> dict[str, Any]:
+        """The claims about this person in a token."""
+        email = f"{self.key}@example.com"
+        about = {"sub": self.key, "name": self.name, "email": email, "email_verified": True}
+        return about | {"groups": list(self.groups)}
+
+
+PEOPLE = {
+    person.key: person
+    for person in (
+        Person("vera", "Vera Viewer", "looks", ("viewer",)),
+        Person("otto", "Otto Operator", "triggers, requeues, pauses and edits records", ("operator",)),
+        Person("ada", "Ada Admin", "deletes and acts in bulk", ("admin",)),
+        Person("nobody", "Nobody Atall", "is in no group, and may do nothing", ()),
+    )
+}
+"""Who can sign in: one person for each role, and one without any."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +102,15 @@ class Provider:
         return jwt.encode(about | person.claims() | claims, self._key, "RS256", {"kid": KID})
 
     def _routes(self) -> web.RouteTableDef:
-        table = web.RouteTableDef()
-        table.get("/.well-known/openid-configuration")(self._discovery)
-        table.get("/jwks")(self._jwks)
-        table.get("/authorize")(self._authorize)
-        table.post("/token")(self._exchange)
-        table.get("/token")(self._token_for)
-        table.get("/end-session")(self._end_session)
-        table.get("/local/style.css")(stylesheet)
-        return table
+        routes = web.RouteTableDef()
+        routes.get("/.well-known/openid-configuration")(self._discovery)
+        routes.get("/jwks")(self._jwks)
+        routes.get("/authorize")(self._authorize)
+        routes.post("/token")(self._exchange)
+        routes.get("/token")(self._token_for)
+        routes.get("/end-session")(self._end_session)
+        routes.get(STYLESHEET)(stylesheet)
+        return routes
 
     async def _discovery(self, _: web.Request) -> web.Response:
         return web.json_response(
@@ -113,7 +139,7 @@ class Provider:
             return web.Response(status=400, text=f"{problem}\n")
         chosen = query.pop("person", None)
         if chosen is None:
-            return html(pages.people(PEOPLE.values(), query))
+            return html(_people_page(query))
         answer = {"state": query["state"], "iss": self._issuer}
         if chosen in PEOPLE:
             answer["code"] = self._code(PEOPLE[chosen], query)
@@ -173,6 +199,25 @@ class Provider:
         if back in self._signed_out:
             raise web.HTTPFound(back)
         return web.Response(text="You are signed out.\n")
+
+
+def _people_page(query: Mapping[str, str]) -> str:
+    """Ask who wants to sign in. `query`, the console's request, is sent along with the answer."""
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in query.items()
+    )
+    rows = (
+        [f'<button name="person" value="{person.key}">{escape(person.name)}</button>', escape(person.may)]
+        for person in PEOPLE.values()
+    )
+    return page(
+        "Sign in",
+        f'<form action="/authorize">{hidden}{table(("Person", "May"), rows, "")}'
+        '<p><button name="person" value="">Do not sign in</button></p></form>'
+        '<p class="muted">This provider exists on this machine only, and asks for no password.</p>',
+        links=False,
+    )
 
 
 def _belongs(grant: Grant, form: dict[str, str]) -> bool:

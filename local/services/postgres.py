@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from local import private_file, processes
+from local import processes
 from local.environment import DATABASE, DATABASE_USER
 from local.errors import StackError
 from slowmatch.postgres_server import Cluster, PostgresError
@@ -34,7 +34,8 @@ def password(data: Path) -> str:
     """The password of DATABASE_USER, generated once and kept in the stack's data folder."""
     file = data / "postgres-password"
     if not file.exists():
-        private_file.write(file, secrets.token_urlsafe(24))
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24), encoding="ascii")
     return file.read_text(encoding="ascii")
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from local.environment import ACCOUNT, HOST, REGION, STACK_NAME
-from local.template import events, files
+from local.template import files
 from local.template.intrinsics import Resolver, as_text
-from local.template.model import Function, Queue, Rule, Secret, Template, Topic
+from local.template.model import Function, Queue, QueueSource, Route, Rule, Secret, Target, Template, Topic
 from local.template.yaml_tags import TemplateError
 
 FUNCTION = "AWS::Serverless::Function"
+Properties = Mapping[str, Any]
 _QUEUE_ATTRIBUTES = (
     "DelaySeconds",
     "MaximumMessageSize",
@@ -119,9 +120,9 @@ class _Reader:
             reserved_concurrency=setting("ReservedConcurrentExecutions", None),
             retries=int((setting("EventInvokeConfig", None) or {}).get("MaximumRetryAttempts", 2)),
             environment=self._environment(logical_id),
-            routes=tuple(events.route(event) for event in events.of(started_by, "HttpApi")),
-            queues=tuple(events.queue_source(event) for event in events.of(started_by, "SQS")),
-            topics=tuple(str(event["Topic"]) for event in events.of(started_by, "SNS")),
+            routes=tuple(_route(event) for event in _events_of(started_by, "HttpApi")),
+            queues=tuple(_queue_source(event) for event in _events_of(started_by, "SQS")),
+            topics=tuple(str(event["Topic"]) for event in _events_of(started_by, "SNS")),
         )
 
     def _layers(self, logical_id: str) -> tuple[Path, ...]:
@@ -148,7 +149,7 @@ class _Reader:
         started_by = self._property(function.logical_id, "Events", {})
         for name, event in started_by.items():
             if event.get("Type") in ("Schedule", "ScheduleV2"):
-                yield events.schedule(function.logical_id + name, event.get("Properties") or {}, function.arn)
+                yield _schedule(function.logical_id + name, event.get("Properties") or {}, function.arn)
 
     # the other resources
 
@@ -171,5 +172,44 @@ class _Reader:
             name=self._name(logical_id),
             expression=self._property(logical_id, "ScheduleExpression"),
             enabled=self._property(logical_id, "State", "ENABLED") != "DISABLED",
-            targets=tuple(events.target(target) for target in self._property(logical_id, "Targets", [])),
+            targets=tuple(_target(target) for target in self._property(logical_id, "Targets", [])),
         )
+
+
+def _events_of(events: Mapping[str, Properties], kind: str) -> Iterator[Properties]:
+    """The properties of the events of one type."""
+    return (event.get("Properties") or {} for event in events.values() if event.get("Type") == kind)
+
+
+def _route(event: Properties) -> Route:
+    return Route(str(event.get("Method", "ANY")).upper(), str(event.get("Path", "$default")))
+
+
+def _queue_source(event: Properties) -> QueueSource:
+    return QueueSource(
+        queue_arn=str(event["Queue"]),
+        batch_size=int(event.get("BatchSize", 10)),
+        window=float(event.get("MaximumBatchingWindowInSeconds", 0)),
+        maximum_concurrency=(event.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+        reports_item_failures="ReportBatchItemFailures" in event.get("FunctionResponseTypes", []),
+        enabled=as_text(event.get("Enabled", True)) == "true",
+    )
+
+
+def _schedule(name: str, event: Properties, function_arn: str) -> Rule:
+    enabled = as_text(event.get("Enabled", True)) == "true" and event.get("State", "ENABLED") == "ENABLED"
+    return Rule(
+        logical_id=name,
+        name=str(event.get("Name", f"{STACK_NAME}-{name}")),
+        expression=str(event.get("Schedule") or event.get("ScheduleExpression")),
+        enabled=enabled,
+        targets=(Target(function_arn, event.get("Input"), None),),
+    )
+
+
+def _target(target: Properties) -> Target:
+    transformer = target.get("InputTransformer")
+    if transformer is None:
+        return Target(str(target["Arn"]), target.get("Input"), None)
+    paths = tuple((transformer.get("InputPathsMap") or {}).items())
+    return Target(str(target["Arn"]), str(transformer["InputTemplate"]), paths)

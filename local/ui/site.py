@@ -1,18 +1,16 @@
 """The stack's own addresses: start page, state, and the outbox with its fault switch."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from local.http_pages import STYLESHEET, html, stylesheet
 from local.services.outbox import Outbox
 from local.services.smtp import MEANINGS, Catcher
 from local.ui import pages
 
-_PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'"
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_STATIC = Path(__file__).parent / "static"
 
 
 class Site:
@@ -29,7 +27,7 @@ class Site:
         table = web.RouteTableDef()
         table.get("/local")(self.start_page)
         table.get("/local/state")(self._state_json)
-        table.get("/local/style.css")(stylesheet)
+        table.get(STYLESHEET)(stylesheet)
         table.get("/outbox")(self._outbox_page)
         table.delete("/outbox")(self._clear)
         table.get("/outbox.json")(self._outbox_json)
@@ -77,15 +75,6 @@ class Site:
         if mail is None or mail.html is None:
             return _message(404, "Not Found")
         return html(mail.html, _MAIL_POLICY)
-
-
-async def stylesheet(_: web.Request) -> web.FileResponse:
-    return web.FileResponse(_STATIC / "style.css")
-
-
-def html(text: str, policy: str = _PAGE_POLICY) -> web.Response:
-    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
 
 
 def _message(status: int, text: str) -> web.Response:

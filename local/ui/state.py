@@ -10,7 +10,6 @@ from local.environment import HOST, Ports, has_provider, local_values
 from local.event_sources.eventbridge import Rules
 from local.lambda_runtime.functions import Functions
 from local.services.aws_client import Aws
-from local.services.people import PEOPLE
 from local.template.model import Queue, Rule, Template
 
 
@@ -57,7 +56,11 @@ def _sign_in(ports: Ports, environ: Mapping[str, str]) -> str:
     values = local_values(ports, environ)
     if values["AUTH"] == "local":
         return "AUTH=local: whoever is on this machine is admin"
-    people = f" (pretended; {', '.join(PEOPLE)})" if has_provider(ports, environ) else ""
+    people = ""
+    if has_provider(ports, environ):
+        from local.services.oidc import PEOPLE  # which takes a tenth of a second
+
+        people = f" (simulated; {', '.join(PEOPLE)})"
     return f"AUTH=oidc: {values['OIDC_ISSUER']}{people}"
 
 

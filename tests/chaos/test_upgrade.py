@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.environment import DATABASE, DATABASE_USER
+from local.output import Progress
 from local.seed import records, runs
-from local.seed.progress import Progress
 from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
 from slowmatch.db.migrate import Migration

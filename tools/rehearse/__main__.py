@@ -16,7 +16,7 @@ from pathlib import Path
 from local import ROOT
 from local.errors import StackError
 from local.services.postgres import Postgres
-from tools import certificates
+from tools import tls_certificates
 from tools.rehearse import internet, logs, template_copy
 from tools.rehearse.deployment import Deployment
 from tools.rehearse.ministack import Ministack, free_port
@@ -33,7 +33,7 @@ async def rehearse(build: Path, sam: Path, python: Path, home: Path) -> Counter[
     async with AsyncExitStack() as stack:
         with step("copy the build, start PostgreSQL and ministack"):
             changes = template_copy.copy_build(build, home / ".aws-sam" / "build")
-            made = certificates.make(home, hosts=internet.HOSTS)
+            made = tls_certificates.make(home, hosts=internet.HOSTS)
             database = Database(free_port(), secrets.token_urlsafe(24))
             postgres = Postgres(
                 home / "postgres",

@@ -6,9 +6,9 @@ import pytest
 
 from local.errors import StackError
 from tests.sam import template
-from tools import parameter_overrides, stack_name, stage
+from tools.deploy import parameter_overrides, stack_name, stage
 
-LONGEST = stack_name.longest(template.all_resources())
+LONGEST = stack_name.length_limit(template.all_resources())
 
 
 def write(config: Path, overrides: str, name: str = "slowmatch") -> Path:
@@ -170,4 +170,4 @@ def test_the_longest_name_of_a_job_limits_the_stack_s(
 
 def test_the_database_cluster_limits_the_name_too() -> None:
     cluster = template.nested()["DatabaseStack"]["Resources"]["Database"]
-    assert stack_name.longest({"Database": cluster}) == (63, "AWS::RDS::DBCluster", "", 63)
+    assert stack_name.length_limit({"Database": cluster}) == (63, "AWS::RDS::DBCluster", "", 63)

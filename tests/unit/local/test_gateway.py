@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from local.event_sources import sns
 from local.event_sources.gateway import Gateway
 from local.lambda_runtime.invocation import Result
 from local.lambda_runtime.invoke_api import InvokeApi
@@ -49,7 +50,8 @@ async def gateway(template: Template) -> AsyncIterator[tuple[aiohttp.ClientSessi
 
     port, functions = free_ports(), Pretended(template)
     stand_in: Any = functions
-    server = Gateway(port, template, stand_in, start_page, list(InvokeApi(stand_in).routes()))
+    others = [*InvokeApi(stand_in).routes(), *sns.routes(stand_in)]
+    server = Gateway(port, template, stand_in, start_page, others)
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:

@@ -8,10 +8,9 @@ import pytest
 
 from local.cli import main
 from local.environment import Folders, Ports
-from local.seed import certificates, records, runs
-from local.seed.certificates import Certificate
-from local.seed.progress import Progress
-from local.seed.records import SeedError
+from local.output import Progress
+from local.seed import records, runs
+from local.seed.records import Certificate, SeedError
 from slowmatch.db.migration import migrations
 from tests.ports import free_ports
 from tests.unit.local.up import Up
@@ -67,7 +66,7 @@ def test_the_command_loads_certificates_and_synthetic_records(
     arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--rows", "120000"]
     assert main(arguments) == 0
     shown = capsys.readouterr().out
-    real = len(certificates.bundle())
+    real = len(records.bundled_certificates())
     assert f"{real} certificates of the CA bundle added" in shown
     assert "120,000 of 120,000 records" in shown
     assert f"{120_000 + real:,} records in all" in shown
@@ -90,7 +89,7 @@ def test_the_command_loads_certificates_and_synthetic_records(
 def test_the_command_adds_no_certificate_twice(
     services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    records.add_certificates(con, certificates.bundle())
+    records.add_certificates(con, records.bundled_certificates())
     assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
     assert "0 certificates of the CA bundle added as records: all were there" in capsys.readouterr().out
 

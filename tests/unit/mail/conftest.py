@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from slowmatch.mail import Message, message_id
-from tools import certificates
-from tools.certificates import Certificates
+from tools import tls_certificates
+from tools.tls_certificates import Certificates
 
 SENDER = "slowmatch@example.com"
 
 
 @pytest.fixture(scope="session")
 def made_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates.make(tmp_path_factory.mktemp("certificates"))
+    return tls_certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="session")
