@@ -1,4 +1,4 @@
-"""The whole: functions, gateway, queue pollers, cron rules, SNS, on top of the services."""
+"""Starts the whole stack: functions, gateway, queue pollers, rules and SNS on top of the services."""
 
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -28,12 +28,12 @@ Work = Coroutine[Any, Any, None]
 
 
 class StartError(StackError):
-    """Something that the stack needs to be ready failed; its log says more."""
+    """The start failed; the function's log has details."""
 
 
 async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[Work]:
-    """Start everything and let `stack` stop it in reverse. Returns what is to run until then."""
-    functions = Functions(plan.template, plan.ports, plan.folders, plan.environ, plan.output)
+    """Start everything, and let `stack` stop it in reverse order. Returns the work to run until then."""
+    functions = Functions(plan)
     stack.push_async_callback(functions.stop)
     await functions.start()
     async with plan.output.step("Database", "applying migrations"):
@@ -53,7 +53,7 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         await sns.subscribe(services.aws, plan.template, plan.ports)
-    async with plan.output.step("Queues", "sending again what waits in the database"):
+    async with plan.output.step("Queues", "sending the messages of waiting runs again"):
         result = await _invoke_if_there(functions, DISPATCHER, b'{"payload": {"resend": true}}')
         if result is not None and result.error:
             plan.output.note(f"the dispatcher failed: {result.document().get('errorMessage')}")
@@ -78,10 +78,24 @@ async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
 
 def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:
     where = addresses(plan.ports, plan.environ)
-    current = partial(state, services.aws, plan.template, plan.folders.data, where, functions, rules)
-    site = Site(services.outbox, services.catcher, current)
+    current = partial(
+        state,
+        aws=services.aws,
+        template=plan.template,
+        data=plan.folders.data,
+        addresses=where,
+        functions=functions,
+        rules=rules,
+    )
+    site = Site(services.outbox, services.mail_server, current)
     others = (*site.routes(), *InvokeApi(functions).routes(), *sns.routes(functions))
-    return Gateway(plan.ports.gateway, plan.template, functions, site.start_page, others)
+    return Gateway(
+        plan.ports.gateway,
+        functions=functions,
+        template=plan.template,
+        start_page=site.start_page,
+        others=others,
+    )
 
 
 def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Poller]:
@@ -94,7 +108,9 @@ def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Polle
                 plan.output.note(f"{function.logical_id}: no queue {source.queue_arn} in the template")
             elif source.enabled:
                 slots = min(source.maximum_concurrency or function.concurrency, function.concurrency)
-                pollers.append(Poller(services.aws, queue, source, slots, invoke, plan.output.note))
+                pollers.append(
+                    Poller(services.aws, queue, source, slots=slots, invoke=invoke, report=plan.output.note)
+                )
     return pollers
 
 

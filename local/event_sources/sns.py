@@ -14,7 +14,7 @@ PATH = "/local/sns/"
 
 
 async def subscribe(aws: Aws, template: Template, ports: Ports) -> None:
-    """One HTTP subscription for each function and topic; its path names the function."""
+    """Make an HTTP subscription for each function and topic; its path names the function."""
     for function in template.functions:
         for topic in function.topics:
             endpoint = f"{ports.gateway_url}{PATH}{function.logical_id}"

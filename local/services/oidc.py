@@ -1,6 +1,6 @@
-"""An OpenID provider for one machine: it asks nobody for a password, and is as strict as a real one else.
+"""An OpenID provider for one machine: without passwords, but otherwise as strict as a real one.
 
-Authorization code flow with PKCE (RFC 7636) for one public client; its keys live as long as it does.
+Authorization code flow with PKCE (RFC 7636) for one public client. Its key is generated at each start.
 """
 
 import base64
@@ -57,7 +57,7 @@ PEOPLE = {
 
 @dataclass(frozen=True)
 class Grant:
-    """What a code was given for; `expires` on the monotonic clock."""
+    """What a code stands for; `expires` on the monotonic clock."""
 
     person: Person
     redirect_uri: str
@@ -67,7 +67,7 @@ class Grant:
 
 
 class Provider:
-    """`console` is the port of the only site that it signs people in to."""
+    """`console` is the port of the only site that people can sign in to."""
 
     def __init__(self, port: int, console: int) -> None:
         sites = [f"http://{name}:{console}" for name in LOOPBACK_NAMES]
@@ -89,11 +89,11 @@ class Provider:
         await self._runner.cleanup()
 
     def id_token(self, person: Person, nonce: str | None) -> str:
-        """Tells the console who signed in."""
+        """A token that tells the console who signed in."""
         return self._token(person, aud=CLIENT_ID, nonce=nonce)
 
     def access_token(self, person: Person) -> str:
-        """Lets an API client in."""
+        """A token for an API client."""
         return self._token(person, aud=API_AUDIENCE)
 
     def _token(self, person: Person, **claims: Any) -> str:
@@ -133,9 +133,9 @@ class Provider:
         return web.json_response({"keys": [key | {"kid": KID, "use": "sig", "alg": "RS256"}]})
 
     async def _authorize(self, request: web.Request) -> web.Response:
-        """Without a person: the page that asks for one. With one, or a refusal: back to the console."""
+        """Show the page that asks for a person; once one is chosen, or none, redirect to the console."""
         query = dict(request.query)
-        if problem := self._wrong(query):
+        if problem := self._problem(query):
             return web.Response(status=400, text=f"{problem}\n")
         chosen = query.pop("person", None)
         if chosen is None:
@@ -147,8 +147,8 @@ class Provider:
             answer |= {"error": "access_denied", "error_description": "You did not want to sign in."}
         raise web.HTTPFound(f"{query['redirect_uri']}?{urlencode(answer)}")
 
-    def _wrong(self, query: dict[str, str]) -> str | None:
-        """What is wrong with a request to sign in; None if nothing is."""
+    def _problem(self, query: dict[str, str]) -> str | None:
+        """The problem of a request to sign in, None if it is valid."""
         wanted = {"client_id": CLIENT_ID, "response_type": "code", "code_challenge_method": "S256"}
         for name, value in wanted.items():
             if query.get(name) != value:
@@ -165,14 +165,19 @@ class Provider:
     def _code(self, person: Person, query: dict[str, str]) -> str:
         code = secrets.token_urlsafe(24)
         expires = time.monotonic() + CODE_SECONDS
-        grant = Grant(person, query["redirect_uri"], query["code_challenge"], query.get("nonce"), expires)
-        self._grants[code] = grant
+        self._grants[code] = Grant(
+            person=person,
+            redirect_uri=query["redirect_uri"],
+            challenge=query["code_challenge"],
+            nonce=query.get("nonce"),
+            expires=expires,
+        )
         return code
 
     async def _exchange(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        grant = self._grants.pop(form.get("code", ""), None)  # a code is good for one use
-        if grant is None or not _belongs(grant, form):
+        grant = self._grants.pop(form.get("code", ""), None)  # a code is valid once
+        if grant is None or not _matches(grant, form):
             said = {
                 "error": "invalid_grant",
                 "error_description": "The code is not valid, or not valid any more.",
@@ -188,7 +193,7 @@ class Provider:
         )
 
     async def _token_for(self, request: web.Request) -> web.Response:
-        """For API clients at the terminal: no real provider is that obliging."""
+        """Give an API client at the terminal a token, as no real provider would."""
         person = PEOPLE.get(request.query.get("user", ""))
         if person is None:
             return web.Response(status=400, text=f"?user= is one of {', '.join(PEOPLE)}\n")
@@ -220,7 +225,7 @@ def _people_page(query: Mapping[str, str]) -> str:
     )
 
 
-def _belongs(grant: Grant, form: dict[str, str]) -> bool:
+def _matches(grant: Grant, form: dict[str, str]) -> bool:
     digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     return (

@@ -1,4 +1,4 @@
-"""The SMTP catcher: takes mail into the outbox, or fails in the way it is told to."""
+"""The SMTP server: puts mail into the outbox, or fails in a chosen way."""
 
 import asyncio
 from typing import Any, AnyStr, Literal, get_args
@@ -11,19 +11,19 @@ from local.services.outbox import Outbox
 Mode = Literal["accept", "refuse", "reject-recipient", "reject-auth", "drop", "stall", "lose-answer"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 MEANINGS: dict[Mode, str] = {
-    "accept": "takes every message",
+    "accept": "accepts every message",
     "refuse": "answers 451 to MAIL FROM: try again later",
     "reject-recipient": "answers 550 to RCPT TO: no such mailbox",
     "reject-auth": "answers 535: user name or password not accepted",
     "drop": "closes the connection in the middle of DATA",
     "stall": "never answers DATA",
-    "lose-answer": "takes the message, and closes the connection without saying so",
+    "lose-answer": "accepts the message, but closes the connection without an answer",
 }
-_MAXIMUM_SIZE = 40 * 1024 * 1024
+_MAX_MESSAGE_BYTES = 40 * 1024 * 1024
 _AUTH_REFUSED = "535 5.7.8 Authentication credentials invalid"
 
 
-class Catcher:
+class MailServer:
     def __init__(self, outbox: Outbox, port: int) -> None:
         self.mode: Mode = "accept"
         self._outbox = outbox
@@ -42,7 +42,7 @@ class Catcher:
             self,
             hostname="outbox.local",
             ident="Slowmatch outbox",
-            data_size_limit=_MAXIMUM_SIZE,
+            data_size_limit=_MAX_MESSAGE_BYTES,
             enable_SMTPUTF8=True,
             auth_require_tls=False,
             authenticator=self._authenticate,
@@ -53,7 +53,7 @@ class Catcher:
             return AuthResult(success=False, handled=False, message=_AUTH_REFUSED)
         return AuthResult(success=True)
 
-    # aiosmtpd finds these by name; the text returned is the answer
+    # aiosmtpd calls these by name; they return the answer
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -85,10 +85,10 @@ class Catcher:
 
 
 class _Connection(SMTP):
-    """A connection that is closed if its first line is not SMTP.
+    """Closes the connection if the first line is not SMTP.
 
-    A web page can make a browser send an HTTP request here, with SMTP commands in its body. aiosmtpd alone would
-    skip a few lines that it does not know, and take the mail.
+    A web page can make a browser send an HTTP request with SMTP commands in its body. aiosmtpd alone would skip
+    unknown lines and accept the mail.
     """
 
     async def push(self, status: AnyStr) -> None:
@@ -96,7 +96,7 @@ class _Connection(SMTP):
         greeted = self.session is not None and self.session.host_name is not None
         if str(status).startswith("500 ") and not greeted and self.transport is not None:
             self.transport.close()
-            self.transport = None  # ends aiosmtpd's loop: what else has arrived is not read
+            self.transport = None  # ends aiosmtpd's loop, so that nothing more is read
 
 
 def _hang_up(server: SMTP) -> str:

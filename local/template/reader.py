@@ -19,7 +19,7 @@ _QUEUE_ATTRIBUTES = (
     "ReceiveMessageWaitTimeSeconds",
     "VisibilityTimeout",
 )
-# The property with a resource's own name, and how its ARN goes on after arn:aws:
+# The property with a resource's name, and the pattern of its ARN after arn:aws:
 _KINDS = {
     "AWS::SQS::Queue": ("QueueName", "sqs:{}:"),
     "AWS::SNS::Topic": ("TopicName", "sns:{}:"),
@@ -31,7 +31,7 @@ _KINDS = {
 
 
 def read(path: Path, aws_port: int, parameters: Mapping[str, str] | None = None) -> Template:
-    """Raises TemplateError, naming what is wrong, for a template that cannot run here."""
+    """Read the template. Raises TemplateError for one that cannot run here."""
     return _Reader(path.parent, files.load(path), aws_port, parameters or {}).read()
 
 
@@ -62,7 +62,7 @@ class _Reader:
             secrets=tuple(Secret(name, self._name(name)) for name in secrets),
         )
 
-    # what a resource is called
+    # names of resources
 
     def _all(self, kind: str) -> Iterator[str]:
         return (name for name, resource in self._resources.items() if resource.get("Type") == kind)
@@ -85,7 +85,7 @@ class _Reader:
         return f"arn:aws:{prefix.format(f'{REGION}:{ACCOUNT}')}{self._name(logical_id)}"
 
     def _attribute(self, logical_id: str, attribute: str | None) -> str:
-        """What GetAtt gives for a resource, or Ref when `attribute` is None."""
+        """The value of GetAtt, or with no `attribute` that of Ref."""
         kind = self._kind(logical_id)
         if kind == "AWS::SQS::Queue" and attribute in (None, "QueueUrl"):
             return f"http://{HOST}:{self._aws_port}/{ACCOUNT}/{self._name(logical_id)}"
@@ -126,7 +126,7 @@ class _Reader:
         )
 
     def _layers(self, logical_id: str) -> tuple[Path, ...]:
-        """Folders of the template's own layers; one given by ARN is not on this machine."""
+        """The folders of the template's layers; a layer given by ARN is not on this machine."""
         shared = self._resolver.member(self._shared.get("Function") or {}, "Layers", [])
         wanted = {*shared, *self._property(logical_id, "Layers", [])}
         return tuple(

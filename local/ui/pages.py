@@ -1,4 +1,4 @@
-"""The pages of the stack itself: the start page and the outbox. Plain HTML, rendered here."""
+"""Renders the pages of the stack itself: the start page and the outbox."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def _moment(moment: datetime | str | None) -> str:
 
 
 def start(state: Mapping[str, Any]) -> str:
-    """`state` is what /local/state gives as JSON."""
+    """`state` is the document of /local/state."""
     addresses = table(
         ("What", "Where"), ([escape(name), _address(where)] for name, where in state["addresses"].items()), ""
     )

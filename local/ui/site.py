@@ -1,4 +1,4 @@
-"""The stack's own addresses: start page, state, and the outbox with its fault switch."""
+"""The routes of the stack itself: start page, state, and the outbox with its fault switch."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,20 +7,20 @@ from aiohttp import web
 
 from local.http_pages import STYLESHEET, html, stylesheet
 from local.services.outbox import Outbox
-from local.services.smtp import MEANINGS, Catcher
+from local.services.smtp import MEANINGS, MailServer
 from local.ui import pages
 
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 
 class Site:
-    """`state` gives the document of /local/state."""
+    """`state` returns the document of /local/state."""
 
     def __init__(
-        self, outbox: Outbox, catcher: Catcher, state: Callable[[], Awaitable[dict[str, Any]]]
+        self, outbox: Outbox, mail_server: MailServer, state: Callable[[], Awaitable[dict[str, Any]]]
     ) -> None:
         self._outbox = outbox
-        self._catcher = catcher
+        self._mail_server = mail_server
         self._state = state
 
     def routes(self) -> web.RouteTableDef:
@@ -44,7 +44,7 @@ class Site:
         return web.json_response(await self._state())
 
     async def _outbox_page(self, request: web.Request) -> web.Response:
-        return html(pages.outbox(self._outbox.all(), self._catcher.mode, request.host))
+        return html(pages.outbox(self._outbox.all(), self._mail_server.mode, request.host))
 
     async def _outbox_json(self, _: web.Request) -> web.Response:
         return web.json_response([mail.as_json() for mail in self._outbox.all()])
@@ -53,7 +53,7 @@ class Site:
         return web.json_response({"removed": self._outbox.clear()})
 
     async def _get_mode(self, _: web.Request) -> web.Response:
-        return web.json_response({"mode": self._catcher.mode})
+        return web.json_response({"mode": self._mail_server.mode})
 
     async def _set_mode(self, request: web.Request) -> web.Response:
         try:
@@ -63,7 +63,7 @@ class Site:
         mode = document.get("mode") if isinstance(document, dict) else None
         if mode not in MEANINGS:
             return _message(400, f'send {{"mode": ...}} with one of {", ".join(MEANINGS)}')
-        self._catcher.mode = mode
+        self._mail_server.mode = mode
         return web.json_response({"mode": mode})
 
     async def _mail_page(self, request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ import pytest
 from local.environment import Folders, Ports
 from local.lambda_runtime.functions import Functions
 from local.output import Output
+from local.services.services import Plan
 from local.template.model import Template
 from tests.unit.local.support import alive, eventually, run
 
@@ -19,7 +20,15 @@ from tests.unit.local.support import alive, eventually, run
 async def functions(template: Template, folder: Path) -> AsyncIterator[Functions]:
     folders = Folders(folder)
     folders.create()
-    started = Functions(template, Ports(1), folders, {"SHARED": "from the shell"}, Output(io.StringIO()))
+    plan = Plan(
+        template_file=folder / "template.yaml",
+        template=template,
+        ports=Ports(1),
+        folders=folders,
+        environ={"SHARED": "from the shell"},
+        output=Output(io.StringIO()),
+    )
+    started = Functions(plan)
     await started.start()
     try:
         yield started

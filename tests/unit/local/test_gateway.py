@@ -21,7 +21,7 @@ from tests.ports import free_ports
 from tests.unit.local.support import run
 
 
-class Pretended:
+class FakeFunctions:
     """Stands for the functions; `answer` is what they do."""
 
     def __init__(self, template: Template) -> None:
@@ -48,10 +48,10 @@ async def gateway(template: Template) -> AsyncIterator[tuple[aiohttp.ClientSessi
     async def start_page(_: web.Request) -> web.Response:
         return web.Response(text="the start page")
 
-    port, functions = free_ports(), Pretended(template)
+    port, functions = free_ports(), FakeFunctions(template)
     stand_in: Any = functions
     others = [*InvokeApi(stand_in).routes(), *sns.routes(stand_in)]
-    server = Gateway(port, template, stand_in, start_page, others)
+    server = Gateway(port, template=template, functions=stand_in, start_page=start_page, others=others)
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:

@@ -38,7 +38,14 @@ def plan(tiny: Template, tmp_path: Path) -> Plan:
     file.write_text("Resources: {}")
     function: Function = replace(tiny.functions[0], code=code, layers=(layer,))
     template = replace(tiny, functions=(function,))
-    return Plan(file, template, Ports(1), Folders(tmp_path), {}, Output(io.StringIO()))
+    return Plan(
+        template_file=file,
+        template=template,
+        ports=Ports(1),
+        folders=Folders(tmp_path),
+        environ={},
+        output=Output(io.StringIO()),
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ ORPHANS = """
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """PostgreSQL as the stack has it; the tables are not there yet."""
+    """PostgreSQL as the stack has it; the tables are there are no tables yet."""
     started = Up(tmp_path_factory.mktemp("seed") / "data", "services")
     try:
         yield started.ready()
@@ -91,7 +91,7 @@ def test_the_command_adds_no_certificate_twice(
 ) -> None:
     records.add_certificates(con, records.bundled_certificates())
     assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
-    assert "0 certificates of the CA bundle added as records: all were there" in capsys.readouterr().out
+    assert "0 certificates of the CA bundle added as records: all of them exist" in capsys.readouterr().out
 
 
 def test_what_was_loaded_is_counted_in_the_hourly_figures(con: pg8000.native.Connection) -> None:
@@ -147,7 +147,7 @@ def test_without_a_stack_it_says_what_to_start(services: Up, capsys: pytest.Capt
 def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native.Connection) -> None:
     con.run("DROP TABLE record")
     with (
-        pytest.raises(SeedError, match="not there yet"),
+        pytest.raises(SeedError, match="there are no tables yet"),
         records.connect(Ports(services.port), Folders(services.folder)) as fresh,
     ):
         records.is_empty(fresh)
@@ -159,7 +159,7 @@ def test_the_postgresql_of_another_folder_is_not_touched(
 ) -> None:
     """pg8000 leaves its socket to the garbage collector when it is refused."""
     with (
-        pytest.raises(SeedError, match="is not the one of"),
+        pytest.raises(SeedError, match="does not belong to"),
         records.connect(Ports(services.port), Folders(tmp_path_factory.mktemp("other"))),
     ):
         pass

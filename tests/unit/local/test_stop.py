@@ -48,7 +48,7 @@ def left(home: Path) -> list[str]:
         r"PostgreSQL +ready",
         "applying migrations",
         r"Gateway +starting",
-        "sending again what waits",
+        "sending the messages of waiting runs",
         r"Queues +ready",
         "Ready after",
     ],

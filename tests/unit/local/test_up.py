@@ -149,7 +149,7 @@ def test_sam_local_gets_the_same_values_by_a_name_that_containers_know(up: Up) -
 
 
 def test_it_says_who_is_let_in(up: Up) -> None:
-    assert "AUTH=local: whoever is on this machine is admin" in up.log.read_text()
+    assert "AUTH=local: everybody on this machine is admin" in up.log.read_text()
 
 
 def test_with_auth_oidc_there_is_a_provider_for_the_secret_that_the_functions_read(tmp_path: Path) -> None:

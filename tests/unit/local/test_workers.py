@@ -320,6 +320,6 @@ def test_a_process_that_cannot_be_started_is_an_error_and_no_crash(
         async with running(replace(function, code=tmp_path / "gone"), log) as pool:
             error = await fail(pool)
             assert error["errorType"] == "Sandbox.StartFailed"
-            assert "no process can be started" in log.reported[0]
+            assert "cannot start a process" in log.reported[0]
 
     run(test())
