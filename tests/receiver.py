@@ -1,4 +1,4 @@
-"""A real HTTP receiver on loopback that keeps what it is sent and answers what it is told to."""
+"""An HTTP server on loopback that records requests and gives scripted answers."""
 
 import json
 import ssl
@@ -23,7 +23,7 @@ class Post:
 
 @dataclass
 class Receiver:
-    """`answers` are given in turn by path, and the last one for ever: (status, headers, body)."""
+    """`answers` by path are given in order, the last one repeatedly: (status, headers, body)."""
 
     port: int
     scheme: str = "http"

@@ -1,8 +1,7 @@
-"""`make test-events`: the samples in events/ become shareable test events of the Lambda console.
+"""`make test-events`: makes the samples in events/ shareable test events of the Lambda console.
 
-Only those that a person would start: the HTTP functions refuse a request without a token, and a message of
-a queue is found there by SQS. The events are EventBridge schemas of one registry for the whole account,
-`lambda-testevent-schemas`, which a stack could not make a second time; so the SAM CLI puts them.
+It leaves out requests, which the HTTP functions refuse without a token, and messages, which SQS delivers. The SAM CLI
+stores the events, because all stacks of an account share their registry, `lambda-testevent-schemas`.
 """
 
 import argparse
