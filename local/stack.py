@@ -12,7 +12,6 @@ from local.event_sources.eventbridge import Rules
 from local.event_sources.gateway import Gateway
 from local.event_sources.sqs_poller import Poller
 from local.lambda_runtime.functions import Functions
-from local.lambda_runtime.invocation import Result
 from local.lambda_runtime.invoke_api import InvokeApi
 from local.lambda_runtime.reload import reload
 from local.seed.offer import offer_records
@@ -37,14 +36,12 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
     stack.push_async_callback(functions.stop)
     await functions.start()
     async with plan.output.step("Database", "applying migrations"):
-        result = await _invoke_if_there(functions, MIGRATE, b"{}")
-        if result is not None and result.error:
-            raise StartError(f"the migrations failed: {result.document().get('errorMessage')}")
+        if error := await _invoke(functions, MIGRATE):
+            raise StartError(f"the migrations failed: {error}")
     if plan.folders.notify.exists():
         async with plan.output.step("Notifier", f"checking {plan.folders.notify}"):
-            result = await _invoke_if_there(functions, NOTIFIER, b"{}")
-            if result is not None and result.error:
-                raise StartError(f"{plan.folders.notify}: {result.document().get('errorMessage')}")
+            if error := await _invoke(functions, NOTIFIER):
+                raise StartError(f"{plan.folders.notify}: {error}")
     if has_provider(plan.ports, plan.environ):
         await _start_provider(plan, stack)
     rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
@@ -54,9 +51,8 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
         await gateway.start()
         await sns.subscribe(services.aws, plan.template, plan.ports)
     async with plan.output.step("Queues", "sending the messages of waiting runs again"):
-        result = await _invoke_if_there(functions, DISPATCHER, b'{"payload": {"resend": true}}')
-        if result is not None and result.error:
-            plan.output.note(f"the dispatcher failed: {result.document().get('errorMessage')}")
+        if error := await _invoke(functions, DISPATCHER, b'{"payload": {"resend": true}}'):
+            plan.output.note(f"the dispatcher failed: {error}")
     return [
         *(poller.run() for poller in _pollers(plan, services, functions)),
         rules.run(),
@@ -114,6 +110,8 @@ def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Polle
     return pollers
 
 
-async def _invoke_if_there(functions: Functions, name: str, payload: bytes) -> Result | None:
+async def _invoke(functions: Functions, name: str, payload: bytes = b"{}") -> object:
+    """Invoke the function if the template has it. Returns its error's message, None without an error."""
     function = functions.find(name)
-    return await functions.invoke(function, payload) if function else None
+    result = await functions.invoke(function, payload) if function else None
+    return result.document().get("errorMessage") if result and result.error else None

@@ -4,18 +4,14 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
 
 from local.event_sources import input_transformer
 from local.services.aws_client import Aws, AwsError
 from local.template.model import Function, Rule, Target, Template
+from slowmatch.jobs import cron
 
 # A limit to each sleep, so that a suspended laptop or a changed clock is noticed.
 _MAX_SLEEP_SECONDS = 20.0
-
-
-class Schedule(Protocol):
-    def next_after(self, moment: datetime) -> datetime | None: ...
 
 
 class Rules:
@@ -32,19 +28,19 @@ class Rules:
         self._template = template
         self._invoke_async = invoke_async
         self._report = report
-        self._schedules: dict[Rule, Schedule] = {}
+        self._schedules: dict[Rule, cron.Schedule] = {}
         self._next: dict[Rule, datetime | None] = {}
 
     def next_firing(self, rule: Rule) -> datetime | None:
         return self._next.get(rule)
 
-    def start(self, parse: Callable[[str], Schedule], now: datetime) -> None:
-        """Schedule from `now` on. An expression that `parse` refuses with ValueError is reported and never fires."""
+    def start(self, now: datetime) -> None:
+        """Schedule from `now` on. A rule with an invalid expression is reported and never fires."""
         for rule in self._template.rules:
             if rule.expression is None:
                 continue
             try:
-                self._schedules[rule] = parse(rule.expression)
+                self._schedules[rule] = cron.parse(rule.expression)
             except ValueError as error:
                 self._report(f"rule {rule.name} will not fire: {error}")
             else:
@@ -58,8 +54,8 @@ class Rules:
         return found
 
     async def run(self) -> None:
-        """Until cancelled."""
-        self.start(await asyncio.to_thread(_load_parser), datetime.now(UTC))
+        """Fire rules until cancelled."""
+        self.start(datetime.now(UTC))
         while True:
             moments = [at for at in self._next.values() if at is not None]
             left = (min(moments) - datetime.now(UTC)).total_seconds() if moments else _MAX_SLEEP_SECONDS
@@ -92,10 +88,3 @@ class Rules:
             self._report(
                 f"the template has no queue, function or topic {target.arn}, which should receive {text}"
             )
-
-
-def _load_parser() -> Callable[[str], Schedule]:
-    # The import takes a third of a second, so it waits until the stack is ready.
-    from slowmatch.jobs import cron
-
-    return cron.parse

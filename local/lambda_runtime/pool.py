@@ -71,10 +71,6 @@ class Pool:
             if worker.alive
         ]
 
-    @property
-    def busy(self) -> bool:
-        return any(worker.busy for worker in self._workers)
-
     def retire(self) -> None:
         """End every worker because the code has changed; a busy one after its invocation."""
         self._outdated |= self._workers

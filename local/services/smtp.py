@@ -1,7 +1,7 @@
 """The SMTP server: puts mail into the outbox, or fails in a chosen way."""
 
 import asyncio
-from typing import Any, AnyStr, Literal, get_args
+from typing import Any, AnyStr, Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -9,7 +9,6 @@ from local.environment import HOST
 from local.services.outbox import Outbox
 
 Mode = Literal["accept", "refuse", "reject-recipient", "reject-auth", "drop", "stall", "lose-answer"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 MEANINGS: dict[Mode, str] = {
     "accept": "accepts every message",
     "refuse": "answers 451 to MAIL FROM: try again later",

@@ -54,7 +54,10 @@ def test_a_level_of_the_log_that_there_is_not_is_said_with_those_that_there_are(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "loud")
     assert main(["up", "--data", str(tmp_path)]) == 2
-    assert "POWERTOOLS_LOG_LEVEL is 'loud': must be one of DEBUG, INFO, WARNING, ERROR" in capsys.readouterr().err
+    assert (
+        "POWERTOOLS_LOG_LEVEL is 'loud': must be one of DEBUG, INFO, WARNING, ERROR"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_port_for_root_only_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from local.services.aws_client import Aws
 from local.services.provision import provision
 from local.template import reader
 from local.template.model import Function, Rule, Target, Template
-from slowmatch.jobs import cron
 from tests.unit.local.support import TEMPLATE, run
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -59,7 +58,7 @@ def rules_of(*rules: Rule) -> Rules:
 def test_a_rule_is_due_at_its_minute_and_once() -> None:
     nightly = rule("cron(0 2 * * ? *)")
     rules = rules_of(nightly)
-    rules.start(cron.parse, MIDNIGHT)
+    rules.start(MIDNIGHT)
     assert rules.next_firing(nightly) == TWO
     assert rules.due(TWO - timedelta(seconds=1)) == []
     assert rules.due(TWO) == [(nightly, TWO)]
@@ -70,7 +69,7 @@ def test_a_rule_is_due_at_its_minute_and_once() -> None:
 def test_occurrences_missed_during_sleep_count_as_one() -> None:
     frequent = rule("rate(5 minutes)")
     rules = rules_of(frequent)
-    rules.start(cron.parse, MIDNIGHT)
+    rules.start(MIDNIGHT)
     assert len(rules.due(MIDNIGHT + timedelta(hours=3))) == 1
     assert rules.next_firing(frequent) == MIDNIGHT + timedelta(hours=3, minutes=5)
 
@@ -81,7 +80,7 @@ def test_an_expression_that_makes_no_sense_is_reported() -> None:
     waiting = rule(None, name="waits for events")
     template = Template(functions=(), queues=(), rules=(wrong, waiting), topics=(), secrets=())
     rules = Rules(Aws(None, ""), template, lambda *_: None, said.append)  # type: ignore[arg-type]
-    rules.start(cron.parse, MIDNIGHT)
+    rules.start(MIDNIGHT)
     assert "rule wrong will not fire" in said[0]
     assert rules.next_firing(wrong) is None
     assert rules.due(MIDNIGHT + timedelta(days=99)) == []

@@ -34,6 +34,10 @@ async def running(function: Function, log: Lines | None = None) -> AsyncIterator
         await api.stop()
 
 
+def is_busy(pool: Pool) -> bool:
+    return any(process["state"] == "busy" for process in pool.processes)
+
+
 async def call(pool: Pool, **event: Any) -> dict[str, Any]:
     result = await pool.invoke(json.dumps(event).encode())
     assert result.error is None, result
@@ -135,7 +139,7 @@ def test_a_process_killed_in_the_middle_is_lambdas_exit_error(function: Function
         async with running(function) as pool:
             await call(pool)
             invocation = asyncio.create_task(fail(pool, do="sleep", seconds=30))
-            await eventually(lambda: pool.busy)
+            await eventually(lambda: is_busy(pool))
             os.kill(int(str(pool.processes[0]["pid"])), signal.SIGKILL)
             error = await invocation
             assert error["errorType"] == "Runtime.ExitError"
@@ -189,7 +193,7 @@ def test_edited_code_is_used_after_the_present_invocation(editable: Function, tm
         async with running(editable) as pool:
             old = (await call(pool))["pid"]
             present = asyncio.create_task(call(pool, do="wait for", file=str(go)))
-            await eventually(lambda: pool.busy)
+            await eventually(lambda: is_busy(pool))
             (editable.code / "tiny" / "app.py").write_text(
                 "def handler(event, context):\n    return {'new': 1}\n"
             )
