@@ -91,16 +91,13 @@ class RuntimeApi:
         return web.Response(body=invocation.payload, headers=headers)
 
     async def _response(self, request: web.Request) -> web.Response:
-        client = await self._client(request)
-        client.succeeded(request.match_info["id"], await request.read())
+        (await self._client(request)).succeeded(request.match_info["id"], await request.read())
         return web.json_response(_RECEIVED, status=202)
 
     async def _error(self, request: web.Request) -> web.Response:
-        client = await self._client(request)
-        client.failed(request.match_info["id"], await request.read())
+        (await self._client(request)).failed(request.match_info["id"], await request.read())
         return web.json_response(_RECEIVED, status=202)
 
     async def _init_error(self, request: web.Request) -> web.Response:
-        client = await self._client(request)
-        client.init_failed(await request.read())
+        (await self._client(request)).init_failed(await request.read())
         return web.json_response(_RECEIVED, status=202)

@@ -79,12 +79,12 @@ def test_a_migration_that_goes_on_for_longer_than_the_sam_cli_waits_is_waited_fo
 
 
 @pytest.fixture
-def told(gives: Callable[[str], None]) -> None:
+def notified(gives: Callable[[str], None]) -> None:
     """The stage names a secret with destinations."""
     gives("NotifySecretArn=arn:aws:the-secret")
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("notified")
 def test_who_is_told_is_looked_at_after_the_migrations(
     run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,7 +97,7 @@ def test_who_is_told_is_looked_at_after_the_migrations(
     assert "Notifications go to: team (slack), old (slack, switched off: 410 Gone)" in said
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("notified")
 def test_a_list_of_destinations_that_cannot_be_read_ends_it_with_the_reason(
     run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:

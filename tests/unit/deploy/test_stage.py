@@ -51,7 +51,10 @@ def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Pat
         ('["MailSender=a@b.org"]', "lacks MailRecipients"),
         ('["MailSender=a@b.org", "MailRecipients=you@example.com"]', "MailRecipients is still the example"),
         ('"MailSender=jobs@example.com MailRecipients=c@b.org"', "MailSender is still the example"),
-        ('["MailSender=a@b.org", "MailRecipients=c@b.org", "MailSendr=x"]', "MailSendr, .*is not a parameter"),
+        (
+            '["MailSender=a@b.org", "MailRecipients=c@b.org", "MailSendr=x"]',
+            "MailSendr, .*is not a parameter",
+        ),
         (
             '["MailSender=a@b.org", "MailRecipients=c@b.org, d@b.org"]',
             "would set MailRecipients to 'c@b.org,'",

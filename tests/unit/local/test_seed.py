@@ -13,7 +13,7 @@ from local.seed import records, runs
 from local.seed.records import Certificate, SeedError
 from slowmatch.db.migration import migrations
 from tests.ports import free_ports
-from tests.unit.local.up import Up
+from tests.unit.local.local_stack import LocalStack
 
 OVER = datetime(2020, 1, 1, tzinfo=UTC)
 TO_COME = datetime(2040, 1, 1, tzinfo=UTC)
@@ -32,9 +32,9 @@ ORPHANS = """
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """PostgreSQL as the stack has it; the tables are there are no tables yet."""
-    started = Up(tmp_path_factory.mktemp("seed") / "data", "services")
+    started = LocalStack(tmp_path_factory.mktemp("seed") / "data", "services")
     try:
         yield started.ready()
     finally:
@@ -42,7 +42,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture
-def con(services: Up) -> Iterator[pg8000.native.Connection]:
+def con(services: LocalStack) -> Iterator[pg8000.native.Connection]:
     with records.connect(Ports(services.port), Folders(services.folder)) as connection:
         connection.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         for migration in migrations():
@@ -61,7 +61,7 @@ def test_certificates_become_records_once(con: pg8000.native.Connection) -> None
 
 
 def test_the_command_loads_certificates_and_synthetic_records(
-    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+    services: LocalStack, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--rows", "120000"]
     assert main(arguments) == 0
@@ -87,7 +87,7 @@ def test_the_command_loads_certificates_and_synthetic_records(
 
 
 def test_the_command_adds_no_certificate_twice(
-    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+    services: LocalStack, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     records.add_certificates(con, records.bundled_certificates())
     assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
@@ -103,7 +103,7 @@ def test_what_was_loaded_is_counted_in_the_hourly_figures(con: pg8000.native.Con
 
 
 def test_the_command_loads_runs_with_attempts_events_and_hourly_figures(
-    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+    services: LocalStack, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--runs", "20000"]
     assert main(arguments) == main(arguments) == 0
@@ -139,12 +139,14 @@ def test_a_number_of_rows_that_is_none_is_refused(number: str, capsys: pytest.Ca
     assert f"argument --rows: {number!r} is not a whole number such as 1000000" in capsys.readouterr().err
 
 
-def test_without_a_stack_it_says_what_to_start(services: Up, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_stack_it_says_what_to_start(
+    services: LocalStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["seed", "--port", str(free_ports()), "--data", str(services.folder)]) == 2
     assert "start the stack first (make run)" in capsys.readouterr().err
 
 
-def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native.Connection) -> None:
+def test_tables_that_are_not_there_yet_are_said(services: LocalStack, con: pg8000.native.Connection) -> None:
     con.run("DROP TABLE record")
     with (
         pytest.raises(SeedError, match="there are no tables yet"),
@@ -155,7 +157,7 @@ def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_postgresql_of_another_folder_is_not_touched(
-    services: Up, tmp_path_factory: pytest.TempPathFactory
+    services: LocalStack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """pg8000 leaves its socket to the garbage collector when it is refused."""
     with (
