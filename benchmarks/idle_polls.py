@@ -16,8 +16,8 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
+from local.output import Progress
 from local.seed import runs as seed
-from local.seed.progress import Progress
 from slowmatch.db import Connection, connection, snapshot_cache
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import heartbeat

@@ -1,6 +1,6 @@
-"""The project's template.yaml on one machine, without Docker: what AWS would do, on loopback.
+"""Runs template.yaml on one machine, without Docker: does on loopback what AWS would do.
 
-`cli` reads the command line, `stack` wires the parts; every other module is one of the parts.
+`cli` reads the command line and `stack` connects the parts.
 """
 
 from pathlib import Path

@@ -21,7 +21,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 after a clean stop, 1 when something failed, 2 when it was refused."""
+    """Exit status: 0 after a clean stop, 1 when something failed, 2 when the stack cannot start."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "seed":
@@ -38,14 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description=__doc__,
-        epilog="A variable of the functions (MAIL_RECIPIENTS, BATCH_SIZE, ...) that is set in the shell wins"
-        " over its value in template.yaml: MAIL_RECIPIENTS=me@example.com make run",
+        epilog="A variable of the functions (MAIL_RECIPIENTS, BATCH_SIZE, ...) that is set in the shell"
+        " overrides its value in template.yaml: MAIL_RECIPIENTS=me@example.com make run",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in {
         "up": "run the whole stack",
         "services": "run only PostgreSQL, AWS (moto) and SMTP, for tests and sam local",
-        "seed": "load records: certificates of the CA bundle, and synthetic ones; synthetic runs",
+        "seed": "load records: certificates of the CA bundle; optionally synthetic records and runs",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def port_number(text: str) -> int:
-    """For argparse, which says the message of its error."""
+    """A type for argparse, which prints the message of the error."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535, such as 9000")
     return int(text)
@@ -87,8 +87,8 @@ def _serve(options: argparse.Namespace) -> int:
         lock = FolderLock(folders.data)
     except OSError as error:
         raise StackError(
-            f"{folders.data} cannot hold the stack's data: {error}. If another user made it, start the stack"
-            f" as that user, or remove it to begin anew"
+            f"{folders.data} cannot hold the stack's data: {error}. If another user created it, start the"
+            f" stack as that user, or remove it to start with empty data"
         ) from error
     try:
         _check_log_level(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
@@ -99,32 +99,32 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _check_log_level(level: str) -> None:
-    """The one variable that is not read by the functions' settings, but by Powertools, which does not name it."""
+    """Check the one variable that Powertools reads, whose error would not name it."""
     if level.upper() not in LOG_LEVELS:
-        raise StackError(f"POWERTOOLS_LOG_LEVEL is {level!r}: one of {', '.join(LOG_LEVELS)} is needed")
+        raise StackError(f"POWERTOOLS_LOG_LEVEL is {level!r}: must be one of {', '.join(LOG_LEVELS)}")
 
 
 def _wants_provider(options: argparse.Namespace, ports: Ports) -> bool:
     chosen = local_values(ports, os.environ)["AUTH"]
     if chosen not in ("local", "oidc"):
-        raise StackError(f"AUTH is {chosen!r}: local (whoever is on this machine is admin) or oidc is needed")
+        raise StackError(f"AUTH is {chosen!r}: must be local (everybody on this machine is admin) or oidc")
     wanted = has_provider(ports, os.environ)
     if wanted and options.command == "services":
         raise StackError(
-            "AUTH=oidc needs a provider, and only make run has one; leave AUTH out for make services"
+            "AUTH=oidc needs a provider, which only make run starts: leave AUTH out for make services"
         )
     return wanted
 
 
 async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Folders) -> int:
-    """Run until one of STOP_SIGNALS, which may come at any moment of the start. Returns the exit status."""
+    """Run until one of STOP_SIGNALS, which may come during the start too. Returns the exit status."""
     output = Output()
     work = asyncio.create_task(_run(options, ports, folders, output))
     loop = asyncio.get_running_loop()
     stop_requested = asyncio.Event()
 
     def stop() -> None:
-        if not stop_requested.is_set():  # a second Ctrl-C does not disturb the first one's work
+        if not stop_requested.is_set():  # a second Ctrl-C does not interrupt the stop
             stop_requested.set()
             output.stopping()
             work.cancel()
@@ -132,7 +132,7 @@ async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Fol
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
     await asyncio.wait({work})
-    for number in STOP_SIGNALS:  # everything has ended; a late Ctrl-C must not interrupt the exit
+    for number in STOP_SIGNALS:  # a late Ctrl-C must not interrupt the exit
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_IGN)
     error = None if work.cancelled() else work.exception()
@@ -142,7 +142,7 @@ async def _until_stopped(options: argparse.Namespace, ports: Ports, folders: Fol
         output.line(f"slowmatch: {failure}")
     if (
         stop_requested.is_set()
-    ):  # even if something failed at that moment, such as a server that got the signal too
+    ):  # errors of that moment do not count: a server may have received the signal too
         output.line("stopped")
         return 0
     return 1
@@ -154,7 +154,14 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
 
     file = options.template.resolve()
     job_check.check(file)
-    plan = Plan(file, reader.read(file, ports.aws), ports, folders, os.environ, output)
+    plan = Plan(
+        template_file=file,
+        template=reader.read(file, ports.aws),
+        ports=ports,
+        folders=folders,
+        environ=os.environ,
+        output=output,
+    )
     output.line(f"Slowmatch on this machine, data in {folders.data}")
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(services(plan))
@@ -164,7 +171,7 @@ async def _run(options: argparse.Namespace, ports: Ports, folders: Folders, outp
             from local.services.docker_bridge import bridged
 
             if bridge := stack.enter_context(bridged(ports.services)):
-                output.line(f"Containers reach the services too, through Docker's bridge ({bridge})")
+                output.line(f"Containers can reach the services through Docker's bridge ({bridge})")
         else:
             from local.stack import start
             from local.ui import state

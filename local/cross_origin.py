@@ -1,8 +1,8 @@
-"""Decides which requests an HTTP port of the stack answers: those of programs and of the port's own pages.
+"""Refuses requests that pages of other sites send to the stack's HTTP ports.
 
-Anybody who can use such a port can do everything with it, and any web page can make its visitor's browser send
-requests to this machine. The browser says where they come from in Origin and Sec-Fetch-Site. A site whose name
-was pointed at this machine (DNS rebinding) shows in Host. Programs send neither Origin nor Sec-Fetch-Site.
+These ports need no password, and any web page can make its visitor's browser send requests to this machine. Browsers
+name the source in Origin and Sec-Fetch-Site, programs send neither. A site whose name was pointed at this machine
+(DNS rebinding) shows in Host.
 """
 
 import re
@@ -19,10 +19,7 @@ class Headers(Protocol):
 
 
 def refusal(method: str, headers: Headers, *, links: bool) -> str | None:
-    """Why a request is refused; None if it may come in.
-
-    `links`: the port has pages that a link on another site may lead to.
-    """
+    """Why a request is refused; None if it is allowed. With `links`, links on other sites may lead to this port."""
     host, origin, site = headers.get("Host"), headers.get("Origin"), headers.get("Sec-Fetch-Site")
     if host is None or not _LOOPBACK_HOST.fullmatch(host):
         return f"Host is {host!r}: use one of {', '.join(LOOPBACK_NAMES)}"
@@ -35,6 +32,6 @@ def refusal(method: str, headers: Headers, *, links: bool) -> str | None:
 
 
 def _follows_link(method: str, headers: Headers) -> bool:
-    """Whether the answer fills a tab of the browser, where the page that led here cannot read it."""
+    """Whether the browser shows the answer as a page, which the other site cannot read."""
     navigates = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
     return method == "GET" and navigates

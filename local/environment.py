@@ -1,4 +1,4 @@
-"""The one place that says where things are on this machine, and so what the functions' environment is."""
+"""Where everything is on this machine, and the environment of the functions that follows from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ ACCOUNT = "000000000000"
 STACK_NAME = "slowmatch"
 HOST = "127.0.0.1"
 DATABASE = "slowmatch"
+DATABASE_USER = "slowmatch"
 DATABASE_SECRET = f"{STACK_NAME}/database"
 SIGN_IN_SECRET = f"{STACK_NAME}/sign-in"
 SESSION_SECRET = f"{STACK_NAME}/session"
@@ -19,7 +20,7 @@ API_AUDIENCE = f"{STACK_NAME}-api"
 
 @dataclass(frozen=True)
 class Ports:
-    """Five neighbouring ports on loopback, counted from the gateway's; the last one serves AUTH=oidc."""
+    """Five consecutive ports on loopback, starting with the gateway's; the last one serves AUTH=oidc."""
 
     gateway: int
 
@@ -45,7 +46,7 @@ class Ports:
 
     @property
     def services(self) -> list[int]:
-        """The ports of what the functions need."""
+        """The ports of PostgreSQL, AWS and SMTP."""
         return [self.postgres, self.aws, self.smtp]
 
     @property
@@ -57,7 +58,7 @@ class Ports:
         return f"http://{HOST}:{self.gateway}"
 
     def purposes(self, provider: bool) -> dict[int, str]:
-        """What listens where; `provider` counts in the OpenID provider."""
+        """What listens on each port, with the OpenID provider or without."""
         always = {
             self.gateway: "the console, the HTTP API and the outbox",
             self.postgres: "PostgreSQL",
@@ -69,7 +70,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Folders:
-    """What the stack keeps, all below `data` (usually .slowmatch/)."""
+    """The stack's files, all below `data` (usually .slowmatch/)."""
 
     data: Path
 
@@ -83,12 +84,12 @@ class Folders:
 
     @property
     def notify(self) -> Path:
-        """Who is told of failures, as docs/notifications.md has it; nobody without the file."""
+        """The destinations of notifications, as in docs/notifications.md. The file may be missing."""
         return self.data / "notify.json"
 
     @property
     def job_secrets(self) -> Path:
-        """The secrets that the settings of jobs name, as docs/jobs.md has it."""
+        """The secrets that jobs' settings name, as in docs/jobs.md. The file may be missing."""
         return self.data / "job-secrets.json"
 
     @property
@@ -101,14 +102,14 @@ class Folders:
 
 
 def secret_arn(name: str) -> str:
-    """An ARN without Secrets Manager's random suffix: known before the secret exists, and accepted all the same."""
+    """An ARN without Secrets Manager's random suffix: it works, and is known before the secret exists."""
     return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
 
 
 def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
-    """Values that replace what the template gives the functions.
+    """Values that replace the template's in the functions' environment.
 
-    A variable of the same name in `environ` wins, except AWS_ENDPOINT_URL: nothing here may reach AWS.
+    Variables in `environ` override them, except AWS_ENDPOINT_URL: nothing here may reach AWS.
     """
     values = {
         "DB_HOST": HOST,
@@ -141,7 +142,7 @@ def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def has_provider(ports: Ports, environ: Mapping[str, str]) -> bool:
-    """Whether the people who sign in are asked who they are by a provider of this machine."""
+    """Whether people sign in at the OpenID provider of this machine."""
     values = local_values(ports, environ)
     return values["AUTH"] == "oidc" and values["OIDC_ISSUER"] == ports.provider_url
 
@@ -149,11 +150,9 @@ def has_provider(ports: Ports, environ: Mapping[str, str]) -> bool:
 def function_environment(
     declared: Mapping[str, str | None], ports: Ports, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the template declares, with the local values in place of the cloud's.
+    """The variables that the template declares, with local values where there are any, and AWS_ENDPOINT_URL.
 
-    As on Lambda, a variable that the template does not declare is not there; AWS_ENDPOINT_URL is the
-    exception, because on Lambda it must not be. A declared variable without a value (`None`, from
-    AWS::NoValue) is there only if it has a local one.
+    A declared variable that is `None` (AWS::NoValue) is set only if it has a local value.
     """
     local = local_values(ports, environ)
     resolved = {name: local.get(name, environ.get(name, value)) for name, value in declared.items()}

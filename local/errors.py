@@ -1,8 +1,8 @@
-"""What goes wrong here and is said in one line, without a traceback."""
+"""Errors that are reported in one line, without a traceback."""
 
 
 class StackError(Exception):
-    """The message says what is wrong, and what to do about it where that is known."""
+    """The message says what is wrong and, if known, what to do."""
 
 
 def leaves(error: BaseException) -> list[BaseException]:

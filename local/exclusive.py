@@ -1,4 +1,4 @@
-"""One stack in a folder, and four free ports: said before anything starts."""
+"""Checks before the start that no other stack uses the data folder, and that the ports are free."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ class Refused(StackError):
 
 
 class FolderLock:
-    """Held as long as this process lives: the kernel gives it back even after kill -9."""
+    """Held until this process ends, even by kill -9: the kernel releases it."""
 
     def __init__(self, data: Path) -> None:
         self._file = (data / "lock").open("a+", encoding="ascii")
@@ -25,7 +25,7 @@ class FolderLock:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise Refused(
-                f"a stack runs in {data} already: process {owner}. Stop it first (Ctrl-C there, or kill {owner})."
+                f"a stack already runs in {data}: process {owner}. Stop it first (Ctrl-C there, or kill {owner})."
             ) from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
@@ -37,7 +37,7 @@ class FolderLock:
 
 
 def check_ports(ports: Ports, provider: bool = False) -> None:
-    """Raises Refused naming the first port that somebody listens on."""
+    """Raises Refused for the first port that is taken or not allowed."""
     for port, purpose in ports.purposes(provider).items():
         if not 0 < port < 65536:
             raise Refused(
@@ -49,12 +49,12 @@ def check_ports(ports: Ports, provider: bool = False) -> None:
                 probe.bind((HOST, port))
             except PermissionError:
                 raise Refused(
-                    f"port {port} on {HOST}, needed for {purpose}, is for root only; choose one above 1023:"
+                    f"port {port} on {HOST}, needed for {purpose}, is reserved for root; choose one above 1023:"
                     " make run PORT=9000"
                 ) from None
             except OSError as error:
                 other = 9000 if ports.gateway != 9000 else 8080
                 raise Refused(
                     f"port {port} on {HOST}, needed for {purpose}, is taken ({error.strerror})."
-                    f" Stop what listens there, or choose other ports: make run PORT={other}"
+                    f" Stop the program that listens there, or choose other ports: make run PORT={other}"
                 ) from None

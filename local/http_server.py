@@ -1,4 +1,4 @@
-"""The web application that every HTTP server of the stack starts from, except moto's."""
+"""The base of all HTTP servers of the stack, except moto's."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +11,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(*, links: bool, **options: Any) -> web.Application:
-    """An application that refuses what other sites' pages send; `links` as in `cross_origin.refusal`."""
+    """An application that refuses requests of other sites' pages; `links` as in `cross_origin.refusal`."""
 
     @web.middleware
     async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:

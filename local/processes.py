@@ -1,4 +1,4 @@
-"""Child processes that never outlive this one."""
+"""Child processes that end with this process."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 5.0
-# Nothing else of this process's environment reaches a child: above all no AWS credentials.
+# A child gets nothing else of this process's environment, above all no AWS credentials.
 _INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
@@ -24,9 +24,9 @@ def inherited_environment() -> dict[str, str]:
 async def spawn(
     *command: str, die_with: signal.Signals = signal.SIGKILL, **options: Any
 ) -> asyncio.subprocess.Process:
-    """Start `command` in a process group of its own, so that Ctrl-C in the terminal is not for it.
+    """Start `command` in a new session, where Ctrl-C in the terminal does not reach it.
 
-    Linux sends it `die_with` should this process die. Elsewhere a child has to notice by itself.
+    On Linux it receives `die_with` if this process dies. Elsewhere the child has to notice.
     """
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
@@ -36,7 +36,7 @@ async def spawn(
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # asyncio would kill the process, but not what it has started by now.
+        # asyncio would kill the process, but not its children.
         await asyncio.wait({starting})
         if starting.exception() is None:
             await stop(starting.result(), (die_with, _STOP_SECONDS))
@@ -45,13 +45,13 @@ async def spawn(
 
 
 def kill_group(process: asyncio.subprocess.Process, number: signal.Signals = signal.SIGKILL) -> None:
-    """Signal `process` and what it started; nothing happens when it is gone."""
+    """Signal `process` and its children, if they still exist."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
 async def stop(process: asyncio.subprocess.Process, *signals: tuple[signal.Signals, float]) -> None:
-    """Send each signal in turn, waiting as many seconds as stand beside it; at last SIGKILL."""
+    """Send each signal, wait the seconds beside it for the end, and finally send SIGKILL."""
     for number, seconds in signals:
         if process.returncode is not None:
             return
@@ -65,8 +65,8 @@ async def stop(process: asyncio.subprocess.Process, *signals: tuple[signal.Signa
 
 
 def command_of(pid: str) -> str:
-    """The command line of a process; "" when there is none."""
-    if sys.platform == "linux":  # where a small image has no `ps`
+    """The command line of a process; "" if it does not exist."""
+    if sys.platform == "linux":  # small images have no `ps`
         with contextlib.suppress(OSError):
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         return ""

@@ -1,4 +1,4 @@
-"""The whole: functions, gateway, queue pollers, cron rules, SNS, on top of the services."""
+"""Starts the whole stack: functions, gateway, queue pollers, rules and SNS on top of the services."""
 
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -12,7 +12,6 @@ from local.event_sources.eventbridge import Rules
 from local.event_sources.gateway import Gateway
 from local.event_sources.sqs_poller import Poller
 from local.lambda_runtime.functions import Functions
-from local.lambda_runtime.invocation import Result
 from local.lambda_runtime.invoke_api import InvokeApi
 from local.lambda_runtime.reload import reload
 from local.seed.offer import offer_records
@@ -28,23 +27,21 @@ Work = Coroutine[Any, Any, None]
 
 
 class StartError(StackError):
-    """Something that the stack needs to be ready failed; its log says more."""
+    """The start failed; the function's log has details."""
 
 
 async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[Work]:
-    """Start everything and let `stack` stop it in reverse. Returns what is to run until then."""
-    functions = Functions(plan.template, plan.ports, plan.folders, plan.environ, plan.output)
+    """Start everything, and let `stack` stop it in reverse order. Returns the work to run until then."""
+    functions = Functions(plan)
     stack.push_async_callback(functions.stop)
     await functions.start()
     async with plan.output.step("Database", "applying migrations"):
-        result = await _invoke_if_there(functions, MIGRATE, b"{}")
-        if result is not None and result.error:
-            raise StartError(f"the migrations failed: {result.document().get('errorMessage')}")
+        if error := await _invoke(functions, MIGRATE):
+            raise StartError(f"the migrations failed: {error}")
     if plan.folders.notify.exists():
         async with plan.output.step("Notifier", f"checking {plan.folders.notify}"):
-            result = await _invoke_if_there(functions, NOTIFIER, b"{}")
-            if result is not None and result.error:
-                raise StartError(f"{plan.folders.notify}: {result.document().get('errorMessage')}")
+            if error := await _invoke(functions, NOTIFIER):
+                raise StartError(f"{plan.folders.notify}: {error}")
     if has_provider(plan.ports, plan.environ):
         await _start_provider(plan, stack)
     rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
@@ -53,10 +50,9 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         await sns.subscribe(services.aws, plan.template, plan.ports)
-    async with plan.output.step("Queues", "sending again what waits in the database"):
-        result = await _invoke_if_there(functions, DISPATCHER, b'{"payload": {"resend": true}}')
-        if result is not None and result.error:
-            plan.output.note(f"the dispatcher failed: {result.document().get('errorMessage')}")
+    async with plan.output.step("Queues", "sending the messages of waiting runs again"):
+        if error := await _invoke(functions, DISPATCHER, b'{"payload": {"resend": true}}'):
+            plan.output.note(f"the dispatcher failed: {error}")
     return [
         *(poller.run() for poller in _pollers(plan, services, functions)),
         rules.run(),
@@ -78,10 +74,24 @@ async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
 
 def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:
     where = addresses(plan.ports, plan.environ)
-    current = partial(state, services.aws, plan.template, plan.folders.data, where, functions, rules)
-    site = Site(services.outbox, services.catcher, current)
-    others = (*site.routes(), *InvokeApi(functions).routes())
-    return Gateway(plan.ports.gateway, plan.template, functions, site.start_page, others)
+    current = partial(
+        state,
+        aws=services.aws,
+        template=plan.template,
+        data=plan.folders.data,
+        addresses=where,
+        functions=functions,
+        rules=rules,
+    )
+    site = Site(services.outbox, services.mail_server, current)
+    others = (*site.routes(), *InvokeApi(functions).routes(), *sns.routes(functions))
+    return Gateway(
+        plan.ports.gateway,
+        functions=functions,
+        template=plan.template,
+        start_page=site.start_page,
+        others=others,
+    )
 
 
 def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Poller]:
@@ -94,10 +104,14 @@ def _pollers(plan: Plan, services: Services, functions: Functions) -> list[Polle
                 plan.output.note(f"{function.logical_id}: no queue {source.queue_arn} in the template")
             elif source.enabled:
                 slots = min(source.maximum_concurrency or function.concurrency, function.concurrency)
-                pollers.append(Poller(services.aws, queue, source, slots, invoke, plan.output.note))
+                pollers.append(
+                    Poller(services.aws, queue, source, slots=slots, invoke=invoke, report=plan.output.note)
+                )
     return pollers
 
 
-async def _invoke_if_there(functions: Functions, name: str, payload: bytes) -> Result | None:
+async def _invoke(functions: Functions, name: str, payload: bytes = b"{}") -> object:
+    """Invoke the function if the template has it. Returns its error's message, None without an error."""
     function = functions.find(name)
-    return await functions.invoke(function, payload) if function else None
+    result = await functions.invoke(function, payload) if function else None
+    return result.document().get("errorMessage") if result and result.error else None

@@ -1,4 +1,7 @@
-"""An OpenID provider in a thread, whose tokens may be as wrong as a test needs them."""
+"""An OpenID provider in a thread that can misbehave: wrong tokens, wrong documents, no answer.
+
+The provider of the local stack (local/services/oidc.py) is strict instead, and its flow is not scripted.
+"""
 
 import base64
 import hashlib
@@ -24,7 +27,7 @@ HOUR = 3600
 
 @dataclass
 class Issuer:
-    """`key` signs, `published` are the keys that it admits to; `asked` are the paths of all requests.
+    """`key` signs, `published` are the keys of /jwks; `asked` are the paths of all requests.
 
     `answer` is what the token endpoint gives, with its status; `down` answers everything with 503.
     """
@@ -40,7 +43,7 @@ class Issuer:
     down: bool = False
 
     def reset(self) -> None:
-        """As it was made."""
+        """Return to the state after the start."""
         self.key, self.published = key("first"), {"first": key("first")}
         self.asked, self.forms, self.document = [], [], {}
         self.answer, self.authorization, self.down = (400, {"error": "invalid_grant"}), None, False
@@ -125,12 +128,12 @@ def serving() -> Iterator[Issuer]:
 
 @cache
 def key(_name: str) -> rsa.RSAPrivateKey:
-    """Making one takes 0.1 s, so a name has one for the whole session."""
+    """A key by name; generating one takes 0.1 s."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def pem(private: rsa.RSAPrivateKey) -> bytes:
-    """The public key as text, which a careless verifier takes for a shared secret."""
+    """The public key as text, which a careless verifier uses as a shared secret."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return private.public_key().public_bytes(serialization.Encoding.PEM, form)
 

@@ -22,15 +22,15 @@ _LEFT_OUT = shutil.ignore_patterns(
 
 
 def copy_project(folder: Path) -> Path:
-    """Copies everything that is not made by a command into `folder`, which must not exist; returns it."""
+    """Copy the project without generated files into `folder`, which must not exist. Returns it."""
     shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 
 
 def run(project: Path, *command: str) -> None:
-    """Runs the command in the copy. Fails with what it printed."""
-    # The copy is none of this project's sources, whose coverage is measured.
+    """Run a command in the copy. Fails with its output."""
+    # The coverage of the copy is not measured.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
     environment["PYTHONPATH"] = os.pathsep.join(
         str(project / path) for path in ("layers/common", "functions", "")
@@ -40,7 +40,7 @@ def run(project: Path, *command: str) -> None:
 
 
 def run_tests(project: Path, *files: str) -> None:
-    """Runs these test files in the copy."""
+    """Run these test files in the copy."""
     temporary = project.with_name(f"{project.name}-tests")
     run(
         project,

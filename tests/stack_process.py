@@ -1,4 +1,4 @@
-"""The whole stack on this machine in a process of its own, in a folder and on ports of its own."""
+"""Runs the stack on one machine in a separate process, with its own folder and ports."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class Stack:
         return status, json.loads(text) if text else None
 
     def page(self, path: str, **headers: str) -> tuple[int, Message, str]:
-        """What a browser without scripts is sent: status, headers, text."""
+        """The status, headers and text of a page."""
         names = {key.replace("_", "-"): headers[key] for key in headers}
         request = urllib.request.Request(f"{self.address}{path}", headers=names)
         try:
@@ -113,7 +113,7 @@ class Stack:
 
 
 def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 30) -> Any:
-    """Look until it is good; the last look is what a failure shows."""
+    """Call `look` until `good` accepts the value, and return it. A failure shows the last value."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
@@ -128,7 +128,7 @@ def kill(pid: int) -> None:
 
 
 def with_timeouts(template: str, seconds: int, visibility: int) -> str:
-    """The text of the template, in which every job has this time-out and its queue this visibility."""
+    """The template with this time-out for every job and this visibility for its queue, in seconds."""
     text = re.sub(
         r"\bTimeout: [0-9]+, Visibility: [0-9]+", f"Timeout: {seconds}, Visibility: {visibility}", template
     )
@@ -140,7 +140,7 @@ def with_timeouts(template: str, seconds: int, visibility: int) -> str:
 def running(
     folder: Path, *, port: int = 0, template: Path = ROOT / "template.yaml", **environment: str
 ) -> Iterator[Stack]:
-    """A stack that is ready; what it said is in `folder`/log. It has to stop cleanly at the end."""
+    """A stack that is ready, with its output in `folder`/log. Fails if it does not stop cleanly."""
     port = port or free_ports()
     log = folder / "log"
     command = [sys.executable, "-m", "local", "up", "--port", str(port), "--data", str(folder / "data")]

@@ -1,150 +1,150 @@
-"""`make costs`: what a month on AWS costs. Prints the table for this stack, and writes those of docs/costs.md.
+"""`make costs`: computes what a month on AWS costs. Writes the table of docs/costs.md, and prints it for your jobs.
 
-What the template makes is counted in the template, the rest is in tools/bill.py. The document's tables are for
-DOCUMENTED_JOBS, so that they stay true when a job is added or removed.
+The prices are in the document's last table, which is kept by hand; the document also explains the quantities.
 """
 
-import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from typing import NamedTuple
 
 from local import ROOT
-from local.template import files, loops, yaml_tags
-from tools import prices
-from tools.bill import IDLE, LOADS, Stack, bill
-from tools.prices import Price
+from local.template import yaml_tags
 
 DOCUMENT = ROOT / "docs" / "costs.md"
-TEMPLATE = ROOT / "template.yaml"
 DOCUMENTED_JOBS = 4
-"""As many as come with the project."""
+HOURS = 730
+"""A month, as AWS counts."""
+SECONDS = HOURS * 3600
+_TABLE = re.compile(r"(?<=<!-- costs -->\n).*?(?=\n<!-- end of costs -->)", re.DOTALL)
+_PRICE = re.compile(r"^\| ([^|]+) \| ([\d.]+) \| ([\d,]+) \| [^|]+ \| ([\d,]*) \| \[", re.MULTILINE)
 
 
-_ROW = {"Name": "job", "Handler": "job.app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
+class Price(NamedTuple):
+    """US dollars for `per` units; `free` units a month cost nothing in every account."""
+
+    usd: float
+    per: int
+    free: int
 
 
-def stack_with(jobs: int) -> Stack:
-    """The template's stack with this many jobs, each with a schedule, in place of its own."""
-    written, whole = yaml_tags.load(TEMPLATE), files.load_whole(TEMPLATE)
-    own = loops.resources_of(written, dict.fromkeys(written["Mappings"]["Job"], _ROW))
-    others = {name: each for name, each in whole["Resources"].items() if name not in own}
-    made = loops.resources_of(written, {f"Job{number}": _ROW for number in range(jobs)})
-    return stack_of(whole | {"Resources": others | made})
+class Load(NamedTuple):
+    """A month: `runs`, how many of them a request triggers, and how often open pages of the console ask."""
+
+    name: str
+    runs: int
+    triggered: int
+    polls: int
 
 
-def stack_of(template: dict[str, Any]) -> Stack:
-    functions = list(_of_type(template, "AWS::Serverless::Function"))
-    clusters = list(_of_type(template, "AWS::RDS::DBCluster"))
-    memory = int(template["Globals"]["Function"]["MemorySize"])
-    by_http = [int(each.get("MemorySize", memory)) for each in functions if _has_event(each, "HttpApi")]
-    by_rds = sum("ManageMasterUserPassword" in each for each in clusters)
-    return Stack(
-        memory_gb=memory / 1024,
-        request_memory_gb=max(by_http) / 1024,
-        jobs=sum(_has_event(each, "SQS") and not _has_event(each, "SNS") for each in functions),
-        queues=sum(_has_event(each, "SQS") for each in functions),
-        nat_gateways=_count(template, "AWS::EC2::NatGateway"),
-        minimum_acu=float(template["Parameters"].get("DatabaseMinCapacity", {}).get("Default", 0)),
-        secrets=_count(template, "AWS::SecretsManager::Secret") + by_rds,
-        keys=_count(template, "AWS::KMS::Key"),
-        alarm_metrics=sum(map(_metrics_of, _of_type(template, "AWS::CloudWatch::Alarm"))),
-        dashboards=_count(template, "AWS::CloudWatch::Dashboard"),
+# A page asks every two seconds; a month has 22 working days.
+LOADS = (
+    Load("idle", 24 * 30 + 30 + 30, 0, 22 * 1800),
+    Load("1 million", 1_000_000, 1_000_000, 22 * 8 * 1800),
+    Load("100 million", 100_000_000, 100_000_000, 10 * 22 * 8 * 1800),
+)
+Line = tuple[str, str, dict[str, float]]
+"""The item, what is counted, and the units of each price."""
+
+
+def bill(jobs: int, load: Load) -> list[Line]:
+    """The month of a stack with its own network, database and user pool; every job has a schedule."""
+    runs, requests = load.runs, load.triggered + load.polls
+    passes = HOURS * 12  # of the dispatcher
+    invocations = runs + requests + passes
+    cold_starts = 0.005  # their share of the invocations; each takes 1.5 s more
+    queues, metrics, alarms = 1 + jobs, 10 + 6 * jobs, 13 + 6 * jobs
+    # 5 ms of a processor a run, 0.25 processors an ACU; four times that, since it is half busy at most and
+    # capacity stays a while after a peak.
+    acu = max(0.5, runs / SECONDS * 0.005 / 0.25 * 4)
+    stored_gb = 1 + runs * 1.5 / 1e6
+    job_seconds = runs * 0.1 + passes * 0.4 + (runs + passes) * cold_starts * 1.5
+    request_seconds = requests * (0.03 + cold_starts * 1.5)
+    logged_gb = (runs * 1.6 + requests * 1.0 + passes * 1.5) / 1e6
+    traces = sum(
+        min(calls, SECONDS) + 0.05 * max(0, calls - SECONDS)
+        for calls in (runs, load.triggered, load.polls, passes)
     )
-
-
-def _of_type(template: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    return (
-        each.get("Properties") or {} for each in template["Resources"].values() if each.get("Type") == kind
-    )
-
-
-def _count(template: dict[str, Any], kind: str) -> int:
-    return sum(1 for _ in _of_type(template, kind))
-
-
-def _has_event(function: dict[str, Any], kind: str) -> bool:
-    return any(event["Type"] == kind for event in (function.get("Events") or {}).values())
-
-
-def _metrics_of(alarm: dict[str, Any]) -> int:
-    return sum("MetricStat" in each for each in alarm.get("Metrics") or ()) or 1
-
-
-def costs_table(stack: Stack) -> str:
-    bills = [bill(stack, load) for load in LOADS]
-    rows = [
-        (lines[0].item, lines[0].counted, *(_dollars(line.cost) for line in lines))
-        for lines in zip(*bills, strict=True)
+    polls = queues * 5 * SECONDS / 20
+    return [
+        ("Aurora, capacity", "ACU-hours, the minimum at least", {"Aurora capacity": HOURS * acu}),
+        (
+            "Aurora, storage and I/O",
+            "1.5 KB and 12 I/Os a run; a backup of the same size",
+            {"Aurora storage": stored_gb, "backup": stored_gb, "Aurora I/O": runs * 12 + passes * 20},
+        ),
+        (
+            "NAT gateway",
+            "hours, its address, 4 KB a run",
+            {"NAT gateway": HOURS, "public address": HOURS, "NAT data": runs * 4 / 1e6},
+        ),
+        (
+            "Lambda",
+            "0.1 s of 512 MB a run, 0.03 s of 1024 MB a request",
+            {"Lambda requests": invocations, "Lambda compute": job_seconds * 0.5 + request_seconds * 1.0},
+        ),
+        ("API Gateway", "a request", {"HTTP API": requests}),
+        ("SQS", f"3 requests a run, and 5 pollers on each of {queues} queues", {"SQS": 3 * runs + polls}),
+        ("EventBridge", "occurrences of schedules", {"EventBridge": passes + LOADS[0].runs}),
+        ("CloudWatch logs", "1.6 KB a run, 1.0 KB a request", {"logs": logged_gb}),
+        ("CloudWatch metrics", f"at most {metrics}, 6 of them for each of {jobs} jobs", {"metrics": metrics}),
+        ("CloudWatch alarms", f"{alarms} metrics in them", {"alarms": alarms}),
+        (
+            "CloudWatch dashboard",
+            "one; its query reads a day of logs 220 times",
+            {"dashboard": 1, "log queries": 220 * logged_gb / 30},
+        ),
+        ("X-Ray", "one a second and function, and 5 % of the rest", {"X-Ray": traces}),
+        (
+            "Secrets Manager, KMS",
+            "3 secrets, read at cold starts; 1 key",
+            {"secrets": 3, "reads of secrets": 3 * cold_starts * invocations, "KMS key": 1},
+        ),
+        (
+            "Data transfer",
+            "to the other zone, and answers to the internet",
+            {"between zones": runs * 4 / 1e6, "internet": requests * 1.5 / 1e6},
+        ),
+        (
+            "SES, SNS, Cognito",
+            "30 mails, 100 notifications, 10 people",
+            {"SES": 30, "SNS": 100, "Cognito": 10},
+        ),
     ]
-    sums = [sum(line.cost for line in lines) for lines in bills]
-    free = [sum(line.allowance for line in lines) for lines in bills]
-    rest = [whole - less for whole, less in zip(sums, free, strict=True)]
-    rows.append(("**a month**", "", *(f"**{_dollars(each)}**" for each in sums)))
-    rows.append(
-        ("what is free in every account", "if nothing else uses it", *(_dollars(-each) for each in free))
-    )
-    rows.append(("**a month, with that**", "", *(f"**{_dollars(each)}**" for each in rest)))
-    return _table(("item", "what is counted", *(load.name for load in LOADS)), rows)
 
 
-def further_job() -> str:
-    """What one job more costs in a month without runs."""
-    lines = zip(
-        *(bill(stack_with(jobs), IDLE) for jobs in (DOCUMENTED_JOBS, DOCUMENTED_JOBS + 1)), strict=True
-    )
-    added = {less.item: more.cost - less.cost for less, more in lines if more.cost > less.cost}
-    parts = ", ".join(f"{_dollars(cost)} {item}" for item, cost in added.items())
-    return f"One job more adds {_dollars(sum(added.values()))} a month before its runs: {parts}."
+def read_prices(text: str) -> dict[str, Price]:
+    """The last table of the document."""
+    return {
+        name: Price(float(usd), int(per.replace(",", "")), int(free.replace(",", "") or 0))
+        for name, usd, per, free in _PRICE.findall(text)
+    }
 
 
-def prices_table() -> str:
-    rows = [
-        (f"{price.usd:.10f}".rstrip("0").rstrip("."), _per(price), _free(price), _link(price))
-        for price in prices.PRICES
+def costs_table(jobs: int, prices: dict[str, Price]) -> str:
+    def cost(line: Line, free: bool = False) -> float:
+        used = ((prices[name], units) for name, units in line[2].items())
+        return sum((min(units, each.free) if free else units) * each.usd / each.per for each, units in used)
+
+    bills = [bill(jobs, load) for load in LOADS]
+    totals = [sum(map(cost, lines)) for lines in bills]
+    free = [sum(cost(line, free=True) for line in lines) for lines in bills]
+    rows = [(*lines[0][:2], *(f"{cost(line):,.2f}" for line in lines)) for lines in zip(*bills, strict=True)]
+    rows += [
+        ("**a month**", "", *(f"**{each:,.2f}**" for each in totals)),
+        ("what is free in every account", "if nothing else uses it", *(f"{-each:,.2f}" for each in free)),
+        ("**a month, with that**", "", *(f"**{a - b:,.2f}**" for a, b in zip(totals, free, strict=True))),
     ]
-    return _table(("US dollars", "for", "free each month", "page"), rows)
+    head = ("item", "what is counted", *(load.name for load in LOADS))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
 
 
-def _dollars(amount: float) -> str:
-    return f"{amount:,.2f}"
-
-
-def _per(price: Price) -> str:
-    return price.unit if price.per == 1 else f"{price.per:,.0f} {price.unit}"
-
-
-def _free(price: Price) -> str:
-    return f"{price.free:,.0f}" if price.free else ""
-
-
-def _link(price: Price) -> str:
-    return f"[{price.page.removeprefix(prices.AWS).strip('/')}]({price.page})"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def document(text: str) -> str:
-    """The document with its tables as they are now."""
-    made = {"costs": costs_table(stack_with(DOCUMENTED_JOBS)), "job": further_job(), "prices": prices_table()}
-    for name, content in made.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        if begin in text:
-            before, _, rest = text.partition(begin)
-            text = f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}"
-    return text
-
-
-def main() -> int:
-    DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    stack = stack_of(files.load_whole(TEMPLATE))
-    print(f"US dollars a month with {stack.jobs} jobs, {prices.REGION}, prices of {prices.AS_OF}\n")
-    print(costs_table(stack))
-    print(f"\nwritten to {DOCUMENT.name}: the same for {DOCUMENTED_JOBS} jobs, each with a schedule")
-    return 0
+def updated(text: str) -> str:
+    """The document with its first table as it is now."""
+    return _TABLE.sub(lambda _: costs_table(DOCUMENTED_JOBS, read_prices(text)), text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    text = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(updated(text), encoding="utf-8")
+    jobs = len(yaml_tags.load(ROOT / "template.yaml")["Mappings"]["Job"])
+    print(f"US dollars a month with {jobs} jobs:\n\n{costs_table(jobs, read_prices(text))}")
+    print(f"\nWritten to docs/costs.md: the same for {DOCUMENTED_JOBS} jobs, each with a schedule.")

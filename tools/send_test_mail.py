@@ -1,6 +1,6 @@
-"""`make send-test-mail`: a test mail through the stack that runs here, or through a stage in the cloud.
+"""`make send-test-mail`: sends a test mail through the stack on this machine or through a deployed stage.
 
-Exit status: 0 when the provider took every mail, 1 when it refused one, 2 when it could not be asked.
+Exit status: 0 if the provider accepted every mail, 1 if it refused one, 2 if it was not asked.
 """
 
 import argparse
@@ -15,24 +15,24 @@ from typing import Any
 from local import ROOT
 from local.cli import port_number
 from local.errors import StackError
-from tools.stage import CONFIG, named
+from tools.deploy.stage import CONFIG, require_stage
 
 JOB, FUNCTION = "send-test-mail", "SendTestMailFunction"
 ENDS = ("succeeded", "failed", "deleted")
 WAIT_SECONDS = 150
-"""Longer than the function's time-out and a provider that is slow."""
+"""More than the function's time-out."""
 
 
 class NotAsked(Exception):
-    """The provider was not asked; the message says why."""
+    """The mail provider was not asked; the message says why."""
 
 
 def here(port: int, data: Path, to: list[str]) -> dict[str, Any]:
-    """The run, over, as the HTTP API of the stack with this data folder gives it. Raises NotAsked."""
+    """Send through the stack with this data folder. Returns the finished run as in the HTTP API; raises NotAsked."""
     found = _call(port, "GET", "/local/state").get("data")
     if found != str(data):
         raise NotAsked(
-            f"the stack on port {port} is not the one of {data}, but of {found}: say where this one listens"
+            f"the stack on port {port} belongs to {found}, not to {data}: give this one's port"
             " with PORT=9000, or start it with make run"
         )
     run = _call(port, "POST", f"/api/jobs/{JOB}/runs", {"payload": {"to": to}})
@@ -46,8 +46,8 @@ def here(port: int, data: Path, to: list[str]) -> dict[str, Any]:
 
 
 def in_cloud(sam: str, stage: str, to: list[str]) -> dict[str, Any]:
-    """The run as the deployed function gives it. Raises NotAsked, StackError for a stage that is not there."""
-    stage = named(CONFIG, stage)
+    """Send through a deployed stage. Returns the run; raises NotAsked, or StackError for an unknown stage."""
+    stage = require_stage(CONFIG, stage)
     event = json.dumps({"payload": {"to": to}})
     command = [sam, "remote", "invoke", FUNCTION, "--config-env", stage, "--event", event]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -60,7 +60,7 @@ def in_cloud(sam: str, stage: str, to: list[str]) -> dict[str, Any]:
 
 
 def report(run: dict[str, Any]) -> int:
-    """Print what the provider answered; the exit status."""
+    """Print the provider's answers. Returns the exit status."""
     if run["state"] != "succeeded":
         print(f"The test mail was not sent: {run['error'] or run['state']}", file=sys.stderr)
         return 1
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     to = [address.strip() for address in options.to.split(",") if address.strip()]
     try:
         if not to:
-            raise NotAsked("say whom to send it to: make send-test-mail TO=you@example.com")
+            raise NotAsked("the recipient is missing: make send-test-mail TO=you@example.com")
         if options.stage:
             return report(in_cloud(options.sam, options.stage, to))
         return report(here(options.port, options.data.resolve(), to))

@@ -1,8 +1,7 @@
-"""`make test-events`: the samples in events/ become shareable test events of the Lambda console.
+"""`make test-events`: makes the samples in events/ shareable test events of the Lambda console.
 
-Only those that a person would start: the HTTP functions refuse a request without a token, and a message of
-a queue is found there by SQS. The events are EventBridge schemas of one registry for the whole account,
-`lambda-testevent-schemas`, which a stack could not make a second time; so the SAM CLI puts them.
+It leaves out requests, which the HTTP functions refuse without a token, and messages, which SQS delivers. The SAM CLI
+stores the events, because all stacks of an account share their registry, `lambda-testevent-schemas`.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from typing import Any
 from local import ROOT
 from local.errors import StackError
 from local.template import files
-from tools.stage import CONFIG, named
+from tools.deploy.stage import CONFIG, require_stage
 
 
 def commands(sam: str, stage: str, template: dict[str, Any]) -> Iterator[list[str]]:
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stage", default="default", help="section of samconfig.toml")
     options = parser.parse_args(arguments)
     try:
-        stage = named(CONFIG, options.stage)
+        stage = require_stage(CONFIG, options.stage)
     except StackError as error:
         print(f"make test-events: {error}", file=sys.stderr)
         return 1

@@ -20,9 +20,8 @@ from typing import Self
 import pg8000.native
 
 from local import ROOT
-from local.environment import HOST, Ports, local_values
+from local.environment import DATABASE_USER, HOST, Ports, local_values
 from local.errors import StackError
-from local.services.cluster import USERNAME, Cluster
 from local.services.postgres import Postgres
 
 ROUNDS = 9
@@ -55,12 +54,12 @@ class Database:
 
     @property
     def url(self) -> str:
-        return f"postgresql://{USERNAME}:{self.password}@{HOST}:{self.port}/{self.name}"
+        return f"postgresql://{DATABASE_USER}:{self.password}@{HOST}:{self.port}/{self.name}"
 
     def connect(self) -> pg8000.native.Connection:
         """A connection that the caller closes."""
         return pg8000.native.Connection(
-            USERNAME, password=self.password, host=HOST, port=self.port, database=self.name
+            DATABASE_USER, password=self.password, host=HOST, port=self.port, database=self.name
         )
 
 
@@ -85,12 +84,17 @@ class Bench:
             opening.callback(shutil.rmtree, folder, ignore_errors=True)
             self._aws_url = opening.enter_context(
                 secrets_manager(
-                    {"username": USERNAME, "password": self._password, "client_id": "-", "key": "k" * 64}
+                    {"username": DATABASE_USER, "password": self._password, "client_id": "-", "key": "k" * 64}
                 )
             )
             runner = opening.enter_context(asyncio.Runner())
-            cluster = Cluster(folder / "postgres", self._password, self.progress)
-            server = Postgres(cluster, self._port, folder / "postgres.log")
+            server = Postgres(
+                folder / "postgres",
+                self._password,
+                port=self._port,
+                log=folder / "postgres.log",
+                report=self.progress,
+            )
             runner.run(server.start())
             opening.callback(lambda: runner.run(server.stop()))
             self._open = opening.pop_all()

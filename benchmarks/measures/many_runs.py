@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.harness.bench import Bench, Database
 from benchmarks.measures.many_records import without_indexes
+from local.output import Progress
 from local.seed import runs as seed_runs
-from local.seed.progress import Progress
 
 TABLES = ["job_run", "job_attempt", "job_event"]
 

@@ -1,4 +1,4 @@
-"""What listens on the main port: the HTTP API, Lambda's Invoke API, SNS deliveries, the outbox, the stack's pages."""
+"""The server on the main port: the HTTP API, and the routes that it is given (Invoke API, SNS, outbox, pages)."""
 
 import asyncio
 import json
@@ -14,17 +14,18 @@ from local.http_server import Handler, application
 from local.lambda_runtime.functions import Functions
 from local.template.model import Template
 
-MAXIMUM_BODY = 6 * 1024 * 1024
+MAX_BODY_BYTES = 6 * 1024 * 1024
 API_TIMEOUT_SECONDS = 30.0
 _CONNECTION_HEADERS = {"connection", "content-length", "transfer-encoding"}
 
 
 class Gateway:
-    """`start_page` answers `GET /` when the template has no such route."""
+    """`start_page` answers `GET /` if the template has no such route."""
 
     def __init__(
         self,
         port: int,
+        *,
         template: Template,
         functions: Functions,
         start_page: Handler,
@@ -34,7 +35,7 @@ class Gateway:
         self._routes = Routes(template.functions)
         self._functions = functions
         self._start_page = start_page
-        app = application(links=True, client_max_size=MAXIMUM_BODY)
+        app = application(links=True, client_max_size=MAX_BODY_BYTES)
         app.router.add_routes(others)
         app.router.add_route("*", "/{path:(?s:.*)}", self._api)
         self._runner = web.AppRunner(
@@ -61,10 +62,10 @@ class Gateway:
             payload = json.dumps(http_api.event(await _read(request), match)).encode()
         except web.HTTPRequestEntityTooLarge:
             payload = b""
-        if not 0 < len(payload) <= MAXIMUM_BODY:
+        if not 0 < len(payload) <= MAX_BODY_BYTES:
             return http_api.message(413, "Request Entity Too Large")
         try:
-            # As in the cloud, a function that takes longer goes on; only nobody waits for it.
+            # As on AWS, a function that takes longer continues, but its answer is lost.
             result = await asyncio.wait_for(
                 self._functions.invoke(match.function, payload), API_TIMEOUT_SECONDS
             )

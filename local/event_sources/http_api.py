@@ -1,4 +1,4 @@
-"""API Gateway's HTTP API: the event of payload format 2.0, and what a function's answer means."""
+"""API Gateway's HTTP API: makes events of payload format 2.0, and responses of functions' answers."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ _TEXT = re.compile(r"text/.*|application/(json|xml|javascript)|.*\+(json|xml)")
 
 @dataclass(frozen=True)
 class Request:
-    """`path` and `query` as they came, percent-encoded; header names in lower case, repeated ones kept."""
+    """`path` and `query` are percent-encoded; headers may repeat."""
 
     method: str
     path: str
@@ -110,12 +110,12 @@ def _body(body: bytes, content_type: str) -> tuple[str | None, bool]:
 
 
 def message(status: int, text: str) -> Response:
-    """API Gateway's own answers, when no function gives one."""
+    """A response of API Gateway itself."""
     return Response(status, (("content-type", "application/json"),), json.dumps({"message": text}).encode())
 
 
 def response(payload: bytes) -> Response:
-    """The function's answer, in the full format (with `statusCode`) or the short one (anything else)."""
+    """The response for a function's answer: the full format (with `statusCode`), or the short one (anything else)."""
     try:
         answer = json.loads(payload)
         if not isinstance(answer, Mapping) or "statusCode" not in answer:

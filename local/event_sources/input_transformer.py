@@ -1,4 +1,4 @@
-"""What EventBridge sends to a rule's target: the event, a constant, or an input template filled in."""
+"""What EventBridge sends to a rule's target: the event, a constant, or a filled-in input template."""
 
 import json
 import re
@@ -10,15 +10,15 @@ from local.environment import ACCOUNT, REGION
 from local.template.model import Target
 
 
-def scheduled_event(rule_arn: str, event_id: str, tick: datetime) -> dict[str, Any]:
-    """The event of a schedule at `tick` (UTC)."""
+def scheduled_event(rule_arn: str, event_id: str, occurrence: datetime) -> dict[str, Any]:
+    """The event of a scheduled occurrence (UTC)."""
     return {
         "version": "0",
         "id": event_id,
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": ACCOUNT,
-        "time": _timestamp(tick),
+        "time": _timestamp(occurrence),
         "region": REGION,
         "resources": [rule_arn],
         "detail": {},
@@ -26,9 +26,9 @@ def scheduled_event(rule_arn: str, event_id: str, tick: datetime) -> dict[str, A
 
 
 def target_input(event: Mapping[str, Any], target: Target, rule_name: str) -> str:
-    """The text that `target` gets for `event`.
+    """The text that `target` receives for `event`.
 
-    In an input template a `<name>` outside quotes becomes the value as JSON, one inside quotes its bare text:
+    In an input template `<name>` becomes the value as JSON, inside quotes its bare text:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """
     if target.input is None:
@@ -69,7 +69,7 @@ def _fill(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _at(event: Mapping[str, Any], path: str) -> Any:
-    """The value at a path such as `$.detail.items[0].name`; "" when it is not there."""
+    """The value at a path such as `$.detail.items[0].name`; "" if it is missing."""
     value: Any = event
     for name, index in re.findall(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]", path.removeprefix("$")):
         try:

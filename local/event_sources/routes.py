@@ -1,4 +1,4 @@
-"""Which route of the HTTP API a request takes."""
+"""Finds the route of the HTTP API for a request."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class Match:
 
 
 class Routes:
-    """The most specific route wins: literal segments before parameters, these before `{proxy+}`, then $default."""
+    """Prefers the most specific route: literal segments, then parameters, then `{proxy+}`, then $default."""
 
     def __init__(self, functions: Sequence[Function]) -> None:
         found = [(function, route) for function in functions for route in function.routes]

@@ -1,9 +1,12 @@
-"""SNS: moto posts each notification to the gateway, which hands it to the subscribed function."""
+"""SNS: moto posts each notification to the gateway, which invokes the subscribed function."""
 
 import json
 from typing import Any
 
+from aiohttp import web
+
 from local.environment import ACCOUNT, REGION, Ports
+from local.lambda_runtime.functions import Functions
 from local.services.aws_client import Aws
 from local.template.model import Template
 
@@ -11,17 +14,37 @@ PATH = "/local/sns/"
 
 
 async def subscribe(aws: Aws, template: Template, ports: Ports) -> None:
-    """One HTTP subscription for each function and topic; its path names the function."""
+    """Make an HTTP subscription for each function and topic; its path names the function."""
     for function in template.functions:
         for topic in function.topics:
             endpoint = f"{ports.gateway_url}{PATH}{function.logical_id}"
             await aws.query("sns", "Subscribe", TopicArn=topic, Protocol="http", Endpoint=endpoint)
 
 
-def event(notification: bytes) -> dict[str, Any] | None:
-    """Lambda's event for what SNS posts; None for what is no notification (a subscription's confirmation).
+def routes(functions: Functions) -> web.RouteTableDef:
+    """The route that moto delivers to."""
+    table = web.RouteTableDef()
 
-    Raises ValueError for what is not SNS's.
+    @table.post(PATH + "{name}")
+    async def deliver(request: web.Request) -> web.Response:
+        function = functions.find(request.match_info["name"])
+        if function is None:
+            return web.Response(status=404)
+        try:
+            found = event(await request.read())
+        except ValueError as error:
+            return web.Response(status=400, text=str(error))
+        if found is not None:
+            functions.invoke_async(function, json.dumps(found).encode())
+        return web.Response()
+
+    return table
+
+
+def event(notification: bytes) -> dict[str, Any] | None:
+    """Lambda's event for a notification of SNS; None for its other messages, such as a subscription's confirmation.
+
+    Raises ValueError if it is not a message of SNS.
     """
     message = json.loads(notification)
     if not isinstance(message, dict) or "Type" not in message:

@@ -1,4 +1,4 @@
-"""Messages of a queue as an event for a function, and which of them its answer lets go."""
+"""Makes events of SQS messages, and reads from the answer which messages failed."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ Message = dict[str, Any]
 
 
 def event(messages: Sequence[Message], queue_arn: str) -> dict[str, Any]:
-    """The event that Lambda's event source mapping makes of received messages."""
+    """The event for these messages, as Lambda's event source mapping makes it."""
     return {"Records": [_record(message, queue_arn) for message in messages]}
 
 
@@ -39,13 +39,13 @@ def _attribute(attribute: dict[str, Any]) -> dict[str, Any]:
 
 
 class MalformedAnswer(Exception):
-    """The answer does not say which items failed: Lambda takes the whole batch as failed."""
+    """The answer does not say which items failed, so the whole batch counts as failed."""
 
 
 def failed_items(payload: bytes, message_ids: Sequence[str]) -> set[str]:
-    """Ids of messages that stay in the queue, by the answer of a function that reports item failures.
+    """The ids of the failed messages, from the answer of a function that reports item failures.
 
-    Raises MalformedAnswer when the answer is not one of Lambda's:
+    Raises MalformedAnswer:
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     try:

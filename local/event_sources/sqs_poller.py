@@ -1,4 +1,4 @@
-"""Lambda's event source mapping: takes messages from a queue and gives them to a function in batches."""
+"""Lambda's event source mapping: receives messages of a queue and invokes a function with batches of them."""
 
 import asyncio
 import json
@@ -13,14 +13,14 @@ from local.template.model import Queue, QueueSource
 Invoke = Callable[[bytes], Awaitable[Result]]
 
 LONG_POLL_SECONDS = 20
-_LARGEST_RECEIVE = 10
-_PAUSE_AFTER_ERROR = 1.0
+_MAX_RECEIVED_MESSAGES = 10
+_ERROR_PAUSE_SECONDS = 1.0
 
 
 class Poller:
-    """One receiver, `slots` batches at a time.
+    """One receiver for at most `slots` concurrent batches.
 
-    A batch that failed stays in the queue: it is seen again when its visibility time-out is over.
+    A failed batch stays in the queue and becomes visible again after its visibility time-out.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class Poller:
         aws: Aws,
         queue: Queue,
         source: QueueSource,
+        *,
         slots: int,
         invoke: Invoke,
         report: Callable[[str], None],
@@ -40,7 +41,7 @@ class Poller:
         self._report = report
 
     async def run(self) -> None:
-        """Until cancelled; batches in flight are cancelled too."""
+        """Poll until cancelled; batches in flight are cancelled too."""
         async with asyncio.TaskGroup() as batches:
             while True:
                 await self._slots.acquire()
@@ -48,7 +49,7 @@ class Poller:
                     messages = await self._receive_batch()
                 except AwsError as error:
                     self._report(f"queue {self._queue.name}: {error}")
-                    await asyncio.sleep(_PAUSE_AFTER_ERROR)
+                    await asyncio.sleep(_ERROR_PAUSE_SECONDS)
                     messages = []
                 if not messages:
                     self._slots.release()
@@ -57,14 +58,16 @@ class Poller:
                 task.add_done_callback(lambda _: self._slots.release())
 
     async def _receive_batch(self) -> list[sqs_event.Message]:
-        """As many messages as one receive gives; with a batching window, what comes until it is full or over."""
-        messages = await self._receive(min(self._source.batch_size, _LARGEST_RECEIVE), LONG_POLL_SECONDS)
+        """The messages of one receive; with a batching window, those until the batch is full or the window ends."""
+        messages = await self._receive(
+            min(self._source.batch_size, _MAX_RECEIVED_MESSAGES), LONG_POLL_SECONDS
+        )
         if not messages or not self._source.window:
             return messages
         loop = asyncio.get_running_loop()
         end = loop.time() + self._source.window
         while len(messages) < self._source.batch_size and (left := end - loop.time()) > 0:
-            wanted = min(self._source.batch_size - len(messages), _LARGEST_RECEIVE)
+            wanted = min(self._source.batch_size - len(messages), _MAX_RECEIVED_MESSAGES)
             messages += await self._receive(wanted, max(1, min(int(left), LONG_POLL_SECONDS)))
         return messages
 
@@ -93,17 +96,15 @@ class Poller:
                     result.payload, [message["MessageId"] for message in messages]
                 )
             except sqs_event.MalformedAnswer as error:
-                self._report(
-                    f"its answer to a batch is malformed, the whole batch stays in the queue: {error}"
-                )
+                self._report(f"malformed answer to a batch, the whole batch stays in the queue: {error}")
                 return
         await self._delete([message for message in messages if message["MessageId"] not in failed])
 
     async def _delete(self, messages: Sequence[sqs_event.Message]) -> None:
-        for start in range(0, len(messages), _LARGEST_RECEIVE):
+        for start in range(0, len(messages), _MAX_RECEIVED_MESSAGES):
             entries: list[dict[str, Any]] = [
                 {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
-                for index, message in enumerate(messages[start : start + _LARGEST_RECEIVE])
+                for index, message in enumerate(messages[start : start + _MAX_RECEIVED_MESSAGES])
             ]
             try:
                 await self._aws.call("sqs", "DeleteMessageBatch", QueueUrl=self._queue.url, Entries=entries)

@@ -1,4 +1,4 @@
-"""One invocation of a function, and what comes of it."""
+"""An invocation of a function, and its result."""
 
 import json
 import secrets
@@ -6,7 +6,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-MAXIMUM_RESPONSE = 6 * 1024 * 1024 + 100
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Result:
-    """The function's answer, or with `error` Lambda's document about what went wrong."""
+    """The function's answer, or with `error` Lambda's document about the error."""
 
     payload: bytes
     error: str | None = None
 
     def document(self) -> dict[str, object]:
-        """The error document; {} when it is not one."""
+        """The payload if it is a JSON object, else {}."""
         try:
             document = json.loads(self.payload)
         except ValueError:
@@ -45,7 +45,7 @@ class Result:
 
 
 def error_result(kind: str, message: str, request_id: str) -> Result:
-    """The platform's own error documents: time-out, exit, too large. No `request_id`: before any invocation."""
+    """An error document of the platform. Without a `request_id` the error came before any invocation."""
     prefix = f"RequestId: {request_id} Error: " if request_id else ""
     document = {"errorType": kind, "errorMessage": prefix + message}
     return Result(json.dumps(document).encode(), "Unhandled")
@@ -56,7 +56,7 @@ def timed_out(request_id: str, seconds: float) -> Result:
 
 
 def exited(request_id: str, status: int | None) -> Result:
-    """`status` as subprocess gives it: negative for a signal."""
+    """`status` as of subprocess: negative for a signal."""
     how = f"signal: {_signal_name(-status)}" if status is not None and status < 0 else f"exit status {status}"
     return error_result("Runtime.ExitError", f"Runtime exited with error: {how}", request_id)
 
@@ -64,7 +64,7 @@ def exited(request_id: str, status: int | None) -> Result:
 def too_large(request_id: str, size: int) -> Result:
     return error_result(
         "Function.ResponseSizeTooLarge",
-        f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({MAXIMUM_RESPONSE} bytes).",
+        f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).",
         request_id,
     )
 

@@ -1,10 +1,9 @@
-"""Lambda's Invoke API, for `aws lambda invoke --endpoint-url` and boto3; and where SNS delivers."""
+"""Lambda's Invoke API, for `aws lambda invoke --endpoint-url` and boto3."""
 
 import json
 
 from aiohttp import web
 
-from local.event_sources import sns
 from local.lambda_runtime.functions import Functions
 from local.template.model import Function
 
@@ -16,7 +15,6 @@ class InvokeApi:
     def routes(self) -> web.RouteTableDef:
         table = web.RouteTableDef()
         table.post("/2015-03-31/functions/{name}/invocations")(self._invoke)
-        table.post(sns.PATH + "{name}")(self._notify)
         return table
 
     async def _invoke(self, request: web.Request) -> web.Response:
@@ -43,18 +41,6 @@ class InvokeApi:
         if result.error:
             headers["X-Amz-Function-Error"] = result.error
         return web.Response(body=result.payload, headers=headers)
-
-    async def _notify(self, request: web.Request) -> web.Response:
-        function = self._functions.find(request.match_info["name"])
-        if function is None:
-            return web.Response(status=404)
-        try:
-            event = sns.event(await request.read())
-        except ValueError as error:
-            return web.Response(status=400, text=str(error))
-        if event is not None:
-            self._functions.invoke_async(function, json.dumps(event).encode())
-        return web.Response()
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:

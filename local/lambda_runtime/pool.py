@@ -1,4 +1,4 @@
-"""The processes of one function: started when there is work, kept for the next, ended when idle or outdated."""
+"""The workers of one function: started when needed, reused, ended when idle or outdated."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ class ReportingLog(Log, Protocol):
 
 
 class Pool:
-    """At most `function.concurrency` processes; more invocations than that wait their turn."""
+    """Has at most `function.concurrency` workers; further invocations wait."""
 
     def __init__(
         self, function: Function, environment: Mapping[str, str], api: RuntimeApi, log: ReportingLog
@@ -34,13 +34,13 @@ class Pool:
         self._reported = b""
 
     async def invoke(self, payload: bytes) -> Result:
-        """What the function does wrong is in the result."""
+        """Invoke in an idle or a new worker. Errors of the function are in the result."""
         async with self._slots:
             while True:
                 try:
                     worker = self._take_idle() or await self._start()
                 except OSError as error:
-                    self._log.report(f"no process can be started: {error}")
+                    self._log.report(f"cannot start a process: {error}")
                     return error_result("Sandbox.StartFailed", str(error), "")
                 try:
                     result = await worker.invoke(payload)
@@ -49,11 +49,11 @@ class Pool:
                 finally:
                     self._give_back(worker)
                 if result.error:
-                    self._tell(worker, result)
+                    self._report(worker, result)
                 return result
 
     async def warm(self) -> None:
-        """Have one process that has imported the handler before the first invocation comes."""
+        """Start a worker and let it import the handler before the first invocation."""
         async with self._slots:
             if self._workers:
                 return
@@ -61,7 +61,7 @@ class Pool:
             failure = await worker.init_failure()
             self._give_back(worker)
             if failure:
-                self._tell(worker, failure)
+                self._report(worker, failure)
 
     @property
     def processes(self) -> list[dict[str, object]]:
@@ -71,23 +71,19 @@ class Pool:
             if worker.alive
         ]
 
-    @property
-    def busy(self) -> bool:
-        return any(worker.busy for worker in self._workers)
-
     def retire(self) -> None:
-        """The code has changed: end every process, a busy one after its invocation."""
+        """End every worker because the code has changed; a busy one after its invocation."""
         self._outdated |= self._workers
         self._reported = b""
         self._end(self._idle)
 
     def reap(self) -> None:
-        """End processes that were idle for long."""
+        """End workers that have been idle for IDLE_SECONDS."""
         now = time.monotonic()
         self._end([worker for worker in self._idle if now - worker.idle_since > IDLE_SECONDS])
 
     async def stop(self) -> None:
-        """End all processes, busy or not."""
+        """End all workers, even busy ones."""
         self._outdated |= self._workers
         await asyncio.gather(*(worker.stop() for worker in set(self._workers)))
 
@@ -121,8 +117,8 @@ class Pool:
         if worker in self._idle:
             self._idle.remove(worker)
 
-    def _tell(self, worker: Worker, result: Result) -> None:
-        """What the process could not log itself; the same failure to start only once."""
+    def _report(self, worker: Worker, result: Result) -> None:
+        """Log what the process could not log itself; the same failure to start only once."""
         document = result.document()
         kind, message = str(document.get("errorType")), str(document.get("errorMessage"))
         if worker.initialised:

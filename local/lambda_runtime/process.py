@@ -1,4 +1,4 @@
-"""How a function's process is started: awslambdaric, with the environment that Lambda gives it."""
+"""Starts a function's process: awslambdaric with the environment that Lambda sets."""
 
 import asyncio
 import importlib.util
@@ -14,17 +14,17 @@ from local.environment import REGION
 from local.template.model import Function
 
 LINE_LIMIT = 1024 * 1024
-_PORTABLE = Path(__file__).parent / "portable"
+_PURE_PYTHON_CLIENT = Path(__file__).parent / "portable"
 
 
 def has_native_client() -> bool:
-    """awslambdaric brings its native module for Linux only."""
+    """Whether awslambdaric has its native module, which exists for Linux only."""
     return importlib.util.find_spec("runtime_client") is not None
 
 
 def process_environment(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
-    """What Lambda sets, then the function's own variables."""
-    path = [function.code, *function.layers, *(() if has_native_client() else (_PORTABLE,))]
+    """The variables that Lambda sets, and the function's own."""
+    path = [function.code, *function.layers, *(() if has_native_client() else (_PURE_PYTHON_CLIENT,))]
     return processes.inherited_environment() | {
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
@@ -32,7 +32,7 @@ def process_environment(function: Function, variables: Mapping[str, str]) -> dic
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_SESSION_TOKEN": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # With this awslambdaric waits in a thread, so that the process hears SIGTERM.
+        # With this variable awslambdaric waits in a thread, so that the process can handle SIGTERM.
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
@@ -50,7 +50,7 @@ def process_environment(function: Function, variables: Mapping[str, str]) -> dic
 async def start(
     function: Function, environment: Mapping[str, str], runtime_api: str
 ) -> asyncio.subprocess.Process:
-    """`runtime_api` is host:port. Both output streams are one pipe, the log."""
+    """`runtime_api` is host:port. Both output streams go to one pipe, the log."""
     stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{os.urandom(16).hex()}"
     return await processes.spawn(
         *(sys.executable, "-m", "awslambdaric", function.handler),

@@ -1,24 +1,41 @@
-"""Edited code is used from the next invocation on, without a restart of the stack."""
+"""Makes the functions use edited code from the next invocation on, without a restart of the stack.
 
+Where the system reports no file events, as in some containers, WATCHFILES_FORCE_POLLING=true compares the files
+at intervals instead.
+"""
+
+import asyncio
 from pathlib import Path
+
+from watchfiles import Change, DefaultFilter, awatch
 
 from local.errors import StackError
 from local.lambda_runtime.functions import Functions
-from local.lambda_runtime.watch import watch
 from local.services.services import Plan
 from local.template import job_check
 
 
-async def reload(plan: Plan, functions: Functions, migrate: str) -> None:
-    """Retire processes when their code changes, and apply a new migration at once; until cancelled."""
-    code = {folder for function in plan.template.functions for folder in (function.code, *function.layers)}
+class VisibleFiles(DefaultFilter):
+    """Leaves out caches and the temporary files of editors, and also every hidden file."""
 
-    def changed(files: set[Path]) -> None:
-        names = ", ".join(sorted(file.name for file in files))
-        if files == {plan.template_file}:
-            plan.output.note(f"{names} has changed: restart the stack to use it")
-            return
-        plan.output.note(f"reloaded: {names}")
+    ignore_entity_patterns = (*DefaultFilter.ignore_entity_patterns, r"^\.")
+
+
+async def reload(plan: Plan, functions: Functions, migrate: str) -> None:
+    """Stop outdated processes when their code changes, and apply new migrations; until cancelled."""
+    try:
+        async with asyncio.TaskGroup() as watchers:
+            watchers.create_task(_watch_code(plan, functions, migrate))
+            watchers.create_task(_watch_template(plan))
+    except* OSError as error:
+        plan.output.note(f"edited code is not noticed, restart the stack to use it: {error.exceptions[0]}")
+
+
+async def _watch_code(plan: Plan, functions: Functions, migrate: str) -> None:
+    folders = {folder for function in plan.template.functions for folder in (function.code, *function.layers)}
+    async for changes in awatch(*folders, watch_filter=VisibleFiles()):
+        files = {Path(name) for _, name in changes}
+        plan.output.note(f"reloaded: {', '.join(sorted(file.name for file in files))}")
         functions.retire()
         if any(file.name == "job.py" for file in files):
             try:
@@ -29,4 +46,12 @@ async def reload(plan: Plan, functions: Functions, migrate: str) -> None:
         if function is not None and any(file.suffix == ".sql" for file in files):
             functions.invoke_async(function, b"{}")
 
-    await watch([*sorted(code), plan.template_file], changed)
+
+async def _watch_template(plan: Plan) -> None:
+    """Watch its folder: most editors save by renaming a new file, which a watch on the old one would miss."""
+
+    def is_template(_: Change, path: str) -> bool:
+        return Path(path) == plan.template_file
+
+    async for _ in awatch(plan.template_file.parent, recursive=False, watch_filter=is_template):
+        plan.output.note(f"{plan.template_file.name} has changed: restart the stack to use it")

@@ -1,6 +1,6 @@
-"""Lambda's Runtime API on loopback: where awslambdaric in a function's process fetches its invocations.
+"""Lambda's Runtime API on loopback, from which awslambdaric in a function's process fetches invocations.
 
-Every process has a listening port of its own, which tells it apart: the API has no other way to.
+Each process gets a separate port: the API's requests do not say which process sends them.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from local.http_server import application
 from local.lambda_runtime.invocation import Invocation
 
 _RECEIVED = {"status": "OK"}
-# Above Lambda's 6 MB, so that the answer which is too large is refused by name and not cut off.
-_LARGEST_ANSWER = 64 * 1024 * 1024
+# More than Lambda's 6 MB, so that a larger answer gets Lambda's error.
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 class Client(Protocol):
-    """What the API needs of the object that stands for a function's process."""
+    """What the API needs of a worker."""
 
     async def next_invocation(self) -> Invocation: ...
 
@@ -31,7 +31,7 @@ class Client(Protocol):
 
 
 class Endpoint:
-    """A listening port for one process; `client` is set once the process exists."""
+    """The port of one process; `client` is set once the process exists."""
 
     def __init__(self, site: web.SockSite, port: int) -> None:
         self.address = f"{HOST}:{port}"
@@ -45,7 +45,7 @@ class Endpoint:
 
 class RuntimeApi:
     def __init__(self) -> None:
-        app = application(links=False, client_max_size=_LARGEST_ANSWER)
+        app = application(links=False, client_max_size=_MAX_ANSWER_BYTES)
         app.router.add_get("/2018-06-01/runtime/invocation/next", self._next)
         app.router.add_post("/2018-06-01/runtime/invocation/{id}/response", self._response)
         app.router.add_post("/2018-06-01/runtime/invocation/{id}/error", self._error)
@@ -91,16 +91,13 @@ class RuntimeApi:
         return web.Response(body=invocation.payload, headers=headers)
 
     async def _response(self, request: web.Request) -> web.Response:
-        client = await self._client(request)
-        client.succeeded(request.match_info["id"], await request.read())
+        (await self._client(request)).succeeded(request.match_info["id"], await request.read())
         return web.json_response(_RECEIVED, status=202)
 
     async def _error(self, request: web.Request) -> web.Response:
-        client = await self._client(request)
-        client.failed(request.match_info["id"], await request.read())
+        (await self._client(request)).failed(request.match_info["id"], await request.read())
         return web.json_response(_RECEIVED, status=202)
 
     async def _init_error(self, request: web.Request) -> web.Response:
-        client = await self._client(request)
-        client.init_failed(await request.read())
+        (await self._client(request)).init_failed(await request.read())
         return web.json_response(_RECEIVED, status=202)

@@ -1,4 +1,4 @@
-"""One process of a function: awslambdaric with the handler, one invocation at a time."""
+"""A worker: a process with awslambdaric and the handler, for one invocation at a time."""
 
 import asyncio
 import signal
@@ -8,7 +8,14 @@ from typing import Any, Protocol
 
 from local import processes
 from local.lambda_runtime import process as function_process
-from local.lambda_runtime.invocation import MAXIMUM_RESPONSE, Invocation, Result, exited, timed_out, too_large
+from local.lambda_runtime.invocation import (
+    MAX_RESPONSE_BYTES,
+    Invocation,
+    Result,
+    exited,
+    timed_out,
+    too_large,
+)
 from local.lambda_runtime.runtime_api import Endpoint, RuntimeApi
 from local.template.model import Function
 
@@ -16,7 +23,7 @@ INIT_SECONDS = 20.0
 
 
 class Log(Protocol):
-    """`write` shows a line, `record` only keeps it."""
+    """`write` shows and keeps a line, `record` only keeps it."""
 
     def write(self, line: str) -> None: ...
 
@@ -24,7 +31,7 @@ class Log(Protocol):
 
 
 class NotDelivered(Exception):
-    """The process ended before it fetched the invocation: another one may have it."""
+    """The process ended before it fetched the invocation, so another one can take it."""
 
 
 class Worker:
@@ -37,7 +44,7 @@ class Worker:
         self.idle_since = time.monotonic()
         self._process = process
         self._log = log
-        self._held: list[str] = []
+        self._early_lines: list[str] = []
         self._inbox: asyncio.Queue[Invocation] = asyncio.Queue()
         self._init: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
         self._answer: asyncio.Future[Result] | None = None
@@ -50,7 +57,7 @@ class Worker:
     async def start(
         cls, function: Function, environment: Mapping[str, str], api: RuntimeApi, log: Log
     ) -> "Worker":
-        """Return as soon as there is a process; the first invocation waits for the handler's import."""
+        """Start a process without waiting for the import of the handler."""
         endpoint = await api.open()
         try:
             process = await function_process.start(function, environment, endpoint.address)
@@ -62,7 +69,7 @@ class Worker:
         return worker
 
     async def invoke(self, payload: bytes) -> Result:
-        """What the function does wrong is in the result. Raises NotDelivered."""
+        """Errors of the function are in the result. Raises NotDelivered."""
         self.busy = True
         try:
             return await self.init_failure() or await self._invoke(payload)
@@ -71,7 +78,7 @@ class Worker:
             self.idle_since = time.monotonic()
 
     async def init_failure(self) -> Result | None:
-        """None once the handler is imported, else why it is not."""
+        """Wait for the import of the handler. Returns the error if it failed."""
         await _first_of(self._init, self.ended, seconds=INIT_SECONDS)
         if self._init.done():
             return self._init.result()
@@ -101,11 +108,11 @@ class Worker:
         return exited(invocation.request_id, self.ended.result())
 
     def kill(self) -> None:
-        """At once, and with it whatever it started."""
+        """Kill the process and its children."""
         processes.kill_group(self._process)
 
     async def stop(self) -> None:
-        """Let it end by itself on SIGTERM, for half a second."""
+        """Send SIGTERM, and kill it half a second later."""
         await processes.stop(self._process, (signal.SIGTERM, 0.5))
         await self.ended
 
@@ -118,32 +125,32 @@ class Worker:
         return not self.ended.done()
 
     async def _follow(self) -> int:
-        """Pass the log on until the process ends; its status."""
-        log = asyncio.create_task(self._pass_log_on())
+        """Forward the log until the process ends. Returns its exit status."""
+        log = asyncio.create_task(self._forward_log())
         status = await self._process.wait()
-        self.kill()  # what it started must not live on, or hold its log open
+        self.kill()  # its children must not survive, or hold its log open
         await log
         self._release_log(failed=not self.initialised)
         if self._waiting is not None:
             self._waiting.cancel()
         return status
 
-    async def _pass_log_on(self) -> None:
+    async def _forward_log(self) -> None:
         stream = self._process.stdout
         while stream is not None and (line := await _read_line(stream)):
             text = line.decode(errors="replace").rstrip("\n")
             if self._init.done():
                 self._log.write(text)
             else:
-                self._held.append(text)
+                self._early_lines.append(text)
 
     def _release_log(self, failed: bool) -> None:
-        """Lines from before the handler was imported; if that failed it is said once, by the pool."""
-        for line in self._held:
+        """Log the lines of the import; the pool reports a failed import, and only once."""
+        for line in self._early_lines:
             (self._log.record if failed else self._log.write)(line)
-        self._held.clear()
+        self._early_lines.clear()
 
-    # what the process says through the Runtime API
+    # called by the Runtime API
 
     async def next_invocation(self) -> Invocation:
         if not self._init.done():
@@ -160,7 +167,7 @@ class Worker:
             self._init.set_result(Result(payload, "Unhandled"))
 
     def succeeded(self, request_id: str, payload: bytes) -> None:
-        large = len(payload) > MAXIMUM_RESPONSE
+        large = len(payload) > MAX_RESPONSE_BYTES
         self._finish(request_id, too_large(request_id, len(payload)) if large else Result(payload))
 
     def failed(self, request_id: str, payload: bytes) -> None:
@@ -176,7 +183,7 @@ async def _first_of(*futures: asyncio.Future[Any], seconds: float) -> None:
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:
-    """The next line; one longer than the limit comes in pieces, b"" at the end."""
+    """The next line, b"" at the end. A line above the limit comes in pieces."""
     try:
         return await stream.readuntil(b"\n")
     except asyncio.IncompleteReadError as error:

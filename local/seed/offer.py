@@ -1,4 +1,4 @@
-"""On the first run there is nothing to see: offers to load records."""
+"""Offers to load records when there are none."""
 
 import asyncio
 import contextlib
@@ -7,11 +7,10 @@ import sys
 from local.environment import Folders, Ports
 from local.errors import StackError
 from local.output import Output
-from local.seed import certificates
 
 
 async def offer_records(ports: Ports, folders: Folders, output: Output) -> None:
-    """Ask once when somebody sits at a terminal; otherwise only say what to do. Never a reason to stop."""
+    """Ask once on a terminal, else only mention `make seed`. An error does not stop the stack."""
     with contextlib.suppress(StackError):
         if await asyncio.to_thread(_is_empty, ports, folders):
             await _offer(ports, folders, output)
@@ -20,17 +19,15 @@ async def offer_records(ports: Ports, folders: Folders, output: Output) -> None:
 async def _offer(ports: Ports, folders: Folders, output: Output) -> None:
     asked = folders.data / "seed-offered"
     if not sys.stdin.isatty() or asked.exists():
-        output.announce("There are no records yet: `make seed` loads real ones that expire.")
+        output.announce("There are no records yet: `make seed` loads some.")
         return
     asked.touch()
-    output.announce(
-        "There are no records yet. Load the certificates of the CA bundle, which really expire? [Y/n]"
-    )
+    output.announce("There are no records yet. Load the certificates of the CA bundle as records? [Y/n]")
     if (await _answer()).strip().lower() in ("", "y", "yes"):
         added = await asyncio.to_thread(_load, ports, folders)
         output.announce(f"{added} records loaded: {ports.gateway_url}/api/records")
     else:
-        output.announce("`make seed` does it at any time.")
+        output.announce("You can run `make seed` at any time.")
 
 
 def _is_empty(ports: Ports, folders: Folders) -> bool:
@@ -44,11 +41,11 @@ def _load(ports: Ports, folders: Folders) -> int:
     from local.seed import records
 
     with records.connect(ports, folders) as connection:
-        return records.add_certificates(connection, certificates.bundle())
+        return records.add_certificates(connection, records.bundled_certificates())
 
 
 async def _answer() -> str:
-    """A line from the terminal, without a thread that would keep the process from ending."""
+    """Read a line from the terminal without a thread, which would keep the process from ending."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 

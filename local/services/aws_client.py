@@ -1,6 +1,6 @@
-"""A small asynchronous client for the AWS calls the stack makes: JSON over HTTP, to moto on loopback.
+"""A small asynchronous client for the AWS calls of the stack: JSON over HTTP, to moto on loopback.
 
-boto3 would do, in threads; it takes half a second to import and a thread for each waiting receiver.
+boto3 would take half a second to import, and a thread for each waiting receiver.
 """
 
 import json
@@ -20,7 +20,7 @@ _JSON_SERVICES = {
 
 
 class AwsError(StackError):
-    """A call was refused, or nothing answered."""
+    """A call was refused, or there was no answer."""
 
 
 class Aws:
@@ -29,19 +29,19 @@ class Aws:
         self._url = url
 
     async def call(self, service: str, action: str, **parameters: Any) -> Any:
-        """An action of a service with a JSON protocol. Raises AwsError."""
+        """Call a service with a JSON protocol. Raises AwsError."""
         target, version = _JSON_SERVICES[service]
         headers = {"X-Amz-Target": f"{target}.{action}", "Content-Type": f"application/x-amz-json-{version}"}
         text = await self._post(service, "/", json.dumps(parameters), headers)
         return json.loads(text) if text else {}
 
     async def query(self, service: str, action: str, **parameters: str) -> str:
-        """An action of a service with the query protocol (SNS); the answer is XML. Raises AwsError."""
+        """Call a service with the query protocol (SNS). Returns XML; raises AwsError."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._post(service, "/", urlencode({"Action": action} | parameters), headers)
 
     async def rest(self, service: str, path: str, **parameters: Any) -> str:
-        """A POST of a service with a REST protocol (SES v2). Raises AwsError."""
+        """Call a service with a REST protocol (SES v2) by POST. Raises AwsError."""
         return await self._post(service, path, json.dumps(parameters), {"Content-Type": "application/json"})
 
     async def _post(self, service: str, path: str, body: str, headers: dict[str, str]) -> str:

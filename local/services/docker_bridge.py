@@ -1,7 +1,7 @@
-"""Lets containers reach what listens on this machine's loopback, as Docker Desktop does by itself.
+"""Lets containers reach the services on this machine's loopback, as Docker Desktop does by itself.
 
-On Linux, `--add-host localhost:host-gateway` gives the name `localhost` a second address in the container:
-that of Docker's bridge. What is refused on the container's own loopback is tried there, and passed on here.
+On Linux, `--add-host localhost:host-gateway` gives the name `localhost` in a container a second address, that of
+Docker's bridge. Connections that the container's loopback refuses arrive there, and are forwarded to this loopback.
 """
 
 import contextlib
@@ -21,22 +21,22 @@ SIOCGIFADDR = 0x8915  # Linux, netdevice(7): an interface's address
 
 @contextmanager
 def bridged(ports: list[int]) -> Iterator[str | None]:
-    """Pass on connections to `ports` of Docker's bridge while the context lasts; its address, if there is one.
+    """Forward connections to `ports` of Docker's bridge. Yields its address, None without a bridge.
 
-    The bridge is an interface of this machine alone: its containers can connect, the network cannot.
+    Only containers of this machine can connect to the bridge, the network cannot.
     """
     address = bridge_address()
     places = [(address, port) for port in ports] if address is not None else []
     with ExitStack() as stack:
         for place in places:
-            server = stack.enter_context(_Server(place, _PassOn))
+            server = stack.enter_context(_Server(place, _Forward))
             Thread(target=server.serve_forever, name=f"bridge {place}", daemon=True).start()
             stack.callback(server.shutdown)
         yield address
 
 
 def bridge_address() -> str | None:
-    """This machine's address on Docker's bridge; None where that is elsewhere, as with Docker Desktop."""
+    """This machine's address on Docker's bridge; None without one, as with Docker Desktop."""
     with socket.socket() as probe:
         try:
             answer = fcntl.ioctl(probe, SIOCGIFADDR, struct.pack("256s", BRIDGE))
@@ -48,10 +48,10 @@ def bridge_address() -> str | None:
 class _Server(ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
-    block_on_close = False  # a container that was killed never says that it is gone
+    block_on_close = False  # a killed container never closes its connections
 
 
-class _PassOn(BaseRequestHandler):
+class _Forward(BaseRequestHandler):
     def handle(self) -> None:
         port = self.request.getsockname()[1]
         with contextlib.suppress(OSError), socket.create_connection((HOST, port)) as there:
@@ -62,7 +62,7 @@ class _PassOn(BaseRequestHandler):
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Until either side is gone; then both are."""
+    """Copy until either side closes, then close both."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

@@ -1,4 +1,4 @@
-"""The secrets of jobs on this machine, from a file that its owner writes: .slowmatch/job-secrets.json."""
+"""Reads the secrets of jobs on this machine from .slowmatch/job-secrets.json."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,9 @@ _EXAMPLE = '{"expiry-webhook/webhook-token": "the secret"}'
 
 
 def read(file: Path) -> dict[str, str]:
-    """The text of each secret, by its name in Secrets Manager; none without the file.
+    """The text of each secret by its name in Secrets Manager; {} without the file.
 
-    Raises StackError, which shows no text of the file: it is secret.
+    Raises StackError, whose message shows no text of the file.
     """
     if not file.exists():
         return {}
@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, str]:
 
 
 def _check(file: Path, number: int, key: str, text: Any) -> None:
-    """A wrong key is not shown either: key and text may have been mixed up."""
+    """Raise StackError without showing a wrong key: key and text may be swapped."""
     job, _, name = key.partition("/")
     if name_flaw(job) or not SECRET_NAME.fullmatch(name):
         raise StackError(

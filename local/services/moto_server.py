@@ -1,4 +1,4 @@
-"""moto's AWS on one port, in a process of its own: `python -m local.services.moto_server PORT OUTBOX`."""
+"""Serves moto's AWS on one port: `python -m local.services.moto_server PORT OUTBOX`, a separate process."""
 
 import importlib
 import json
@@ -22,14 +22,14 @@ _SERVICES = ("sqs", "events", "secretsmanager", "sns", "ses", "sesv2")
 
 
 def main(port: int, outbox: Path) -> None:
-    """Serve until the process is ended, or the one that started it has."""
+    """Serve until this process or its parent ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"  # moto reads it when it is imported
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"  # read when moto is imported
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    moto_patches.quicken_queues()
+    moto_patches.speed_up_queues()
     moto_patches.guard_queues()
     moto_patches.keep_mail(Outbox(outbox))
     for service in _SERVICES:
@@ -39,7 +39,7 @@ def main(port: int, outbox: Path) -> None:
 
 
 def refuse_other_sites(application: "WSGIApplication") -> "WSGIApplication":
-    """`application`, but 403 for requests that come from another site's page."""
+    """`application` with 403 for requests of other sites' pages."""
     from werkzeug.datastructures import EnvironHeaders
 
     def guarded(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -53,7 +53,7 @@ def refuse_other_sites(application: "WSGIApplication") -> "WSGIApplication":
 
 
 def _end_with_parent() -> None:
-    """Standard input is a pipe from the stack: it closes when the stack dies, however that is."""
+    """Standard input is a pipe from the stack, which closes whenever the stack ends."""
     sys.stdin.read()
     os._exit(0)
 

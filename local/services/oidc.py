@@ -1,13 +1,15 @@
-"""An OpenID provider for one machine: it asks nobody for a password, and is as strict as a real one else.
+"""An OpenID provider for one machine: without passwords, but otherwise as strict as a real one.
 
-Authorization code flow with PKCE (RFC 7636) for one public client; its keys live as long as it does.
+Authorization code flow with PKCE (RFC 7636) for one public client. Its key is generated at each start.
 """
 
 import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,10 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.cross_origin import LOOPBACK_NAMES
 from local.environment import API_AUDIENCE, CLIENT_ID, HOST
+from local.http_pages import STYLESHEET, html, page, stylesheet, table
 from local.http_server import application
-from local.services.people import PEOPLE, Person
-from local.ui import pages
-from local.ui.site import html, stylesheet
 
 CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
@@ -30,8 +30,34 @@ SIGNED_OUT = "/signed-out"
 
 
 @dataclass(frozen=True)
+class Person:
+    key: str
+    name: str
+    may: str
+    groups: tuple[str, ...]
+
+    def claims(self) -> dict[str, Any]:
+        """The claims about this person in a token."""
+        email = f"{self.key}@example.com"
+        about = {"sub": self.key, "name": self.name, "email": email, "email_verified": True}
+        return about | {"groups": list(self.groups)}
+
+
+PEOPLE = {
+    person.key: person
+    for person in (
+        Person("vera", "Vera Viewer", "looks", ("viewer",)),
+        Person("otto", "Otto Operator", "triggers, requeues, pauses and edits records", ("operator",)),
+        Person("ada", "Ada Admin", "deletes and acts in bulk", ("admin",)),
+        Person("nobody", "Nobody Atall", "is in no group, and may do nothing", ()),
+    )
+}
+"""Who can sign in: one person for each role, and one without any."""
+
+
+@dataclass(frozen=True)
 class Grant:
-    """What a code was given for; `expires` on the monotonic clock."""
+    """What a code stands for; `expires` on the monotonic clock."""
 
     person: Person
     redirect_uri: str
@@ -41,7 +67,7 @@ class Grant:
 
 
 class Provider:
-    """`console` is the port of the only site that it signs people in to."""
+    """`console` is the port of the only site that people can sign in to."""
 
     def __init__(self, port: int, console: int) -> None:
         sites = [f"http://{name}:{console}" for name in LOOPBACK_NAMES]
@@ -63,11 +89,11 @@ class Provider:
         await self._runner.cleanup()
 
     def id_token(self, person: Person, nonce: str | None) -> str:
-        """Tells the console who signed in."""
+        """A token that tells the console who signed in."""
         return self._token(person, aud=CLIENT_ID, nonce=nonce)
 
     def access_token(self, person: Person) -> str:
-        """Lets an API client in."""
+        """A token for an API client."""
         return self._token(person, aud=API_AUDIENCE)
 
     def _token(self, person: Person, **claims: Any) -> str:
@@ -76,15 +102,15 @@ class Provider:
         return jwt.encode(about | person.claims() | claims, self._key, "RS256", {"kid": KID})
 
     def _routes(self) -> web.RouteTableDef:
-        table = web.RouteTableDef()
-        table.get("/.well-known/openid-configuration")(self._discovery)
-        table.get("/jwks")(self._jwks)
-        table.get("/authorize")(self._authorize)
-        table.post("/token")(self._exchange)
-        table.get("/token")(self._token_for)
-        table.get("/end-session")(self._end_session)
-        table.get("/local/style.css")(stylesheet)
-        return table
+        routes = web.RouteTableDef()
+        routes.get("/.well-known/openid-configuration")(self._discovery)
+        routes.get("/jwks")(self._jwks)
+        routes.get("/authorize")(self._authorize)
+        routes.post("/token")(self._exchange)
+        routes.get("/token")(self._token_for)
+        routes.get("/end-session")(self._end_session)
+        routes.get(STYLESHEET)(stylesheet)
+        return routes
 
     async def _discovery(self, _: web.Request) -> web.Response:
         return web.json_response(
@@ -107,13 +133,13 @@ class Provider:
         return web.json_response({"keys": [key | {"kid": KID, "use": "sig", "alg": "RS256"}]})
 
     async def _authorize(self, request: web.Request) -> web.Response:
-        """Without a person: the page that asks for one. With one, or a refusal: back to the console."""
+        """Show the page that asks for a person; once one is chosen, or none, redirect to the console."""
         query = dict(request.query)
-        if problem := self._wrong(query):
+        if problem := self._problem(query):
             return web.Response(status=400, text=f"{problem}\n")
         chosen = query.pop("person", None)
         if chosen is None:
-            return html(pages.people(PEOPLE.values(), query))
+            return html(_people_page(query))
         answer = {"state": query["state"], "iss": self._issuer}
         if chosen in PEOPLE:
             answer["code"] = self._code(PEOPLE[chosen], query)
@@ -121,8 +147,8 @@ class Provider:
             answer |= {"error": "access_denied", "error_description": "You did not want to sign in."}
         raise web.HTTPFound(f"{query['redirect_uri']}?{urlencode(answer)}")
 
-    def _wrong(self, query: dict[str, str]) -> str | None:
-        """What is wrong with a request to sign in; None if nothing is."""
+    def _problem(self, query: dict[str, str]) -> str | None:
+        """The problem of a request to sign in, None if it is valid."""
         wanted = {"client_id": CLIENT_ID, "response_type": "code", "code_challenge_method": "S256"}
         for name, value in wanted.items():
             if query.get(name) != value:
@@ -139,14 +165,19 @@ class Provider:
     def _code(self, person: Person, query: dict[str, str]) -> str:
         code = secrets.token_urlsafe(24)
         expires = time.monotonic() + CODE_SECONDS
-        grant = Grant(person, query["redirect_uri"], query["code_challenge"], query.get("nonce"), expires)
-        self._grants[code] = grant
+        self._grants[code] = Grant(
+            person=person,
+            redirect_uri=query["redirect_uri"],
+            challenge=query["code_challenge"],
+            nonce=query.get("nonce"),
+            expires=expires,
+        )
         return code
 
     async def _exchange(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        grant = self._grants.pop(form.get("code", ""), None)  # a code is good for one use
-        if grant is None or not _belongs(grant, form):
+        grant = self._grants.pop(form.get("code", ""), None)  # a code is valid once
+        if grant is None or not _matches(grant, form):
             said = {
                 "error": "invalid_grant",
                 "error_description": "The code is not valid, or not valid any more.",
@@ -162,7 +193,7 @@ class Provider:
         )
 
     async def _token_for(self, request: web.Request) -> web.Response:
-        """For API clients at the terminal: no real provider is that obliging."""
+        """Give an API client at the terminal a token, as no real provider would."""
         person = PEOPLE.get(request.query.get("user", ""))
         if person is None:
             return web.Response(status=400, text=f"?user= is one of {', '.join(PEOPLE)}\n")
@@ -175,7 +206,26 @@ class Provider:
         return web.Response(text="You are signed out.\n")
 
 
-def _belongs(grant: Grant, form: dict[str, str]) -> bool:
+def _people_page(query: Mapping[str, str]) -> str:
+    """Ask who wants to sign in. `query`, the console's request, is sent along with the answer."""
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in query.items()
+    )
+    rows = (
+        [f'<button name="person" value="{person.key}">{escape(person.name)}</button>', escape(person.may)]
+        for person in PEOPLE.values()
+    )
+    return page(
+        "Sign in",
+        f'<form action="/authorize">{hidden}{table(("Person", "May"), rows, "")}'
+        '<p><button name="person" value="">Do not sign in</button></p></form>'
+        '<p class="muted">This provider exists on this machine only, and asks for no password.</p>',
+        links=False,
+    )
+
+
+def _matches(grant: Grant, form: dict[str, str]) -> bool:
     digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     return (

@@ -1,4 +1,4 @@
-"""The outbox: every message the SMTP catcher took, as a file of its own."""
+"""The outbox: each accepted message in a separate file."""
 
 import email
 import email.policy
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Mail:
-    """`sender` and `recipients` are the envelope's."""
+    """`sender` and `recipients` are those of the envelope."""
 
     id: str
     received_at: datetime
@@ -45,13 +45,13 @@ class Mail:
 
 
 class Outbox:
-    """Files in `folder`, named by the time of receipt, so that their order is that of arrival."""
+    """Files in `folder`, named by the time of receipt and so sorted by it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def add(self, sender: str, recipients: list[str], content: bytes) -> str:
-        """Keep a message; the envelope goes into two headers in front. Returns its id."""
+        """Save a message, with its envelope in two headers at the top. Returns its id."""
         moment = datetime.now(UTC)
         identifier = f"{moment:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(3)}"
         envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n"
@@ -69,7 +69,7 @@ class Outbox:
         return _read(file) if file else None
 
     def clear(self) -> int:
-        """Remove all; how many there were."""
+        """Remove all messages. Returns their number."""
         files = list(self._folder.glob("*.eml"))
         for file in files:
             file.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def _read(file: Path) -> Mail:
     recipients = tuple(
         part.strip() for part in str(message.get("X-Envelope-To", "")).split(",") if part.strip()
     )
-    return Mail(file.stem, received_at, sender, recipients, message)
+    return Mail(id=file.stem, received_at=received_at, sender=sender, recipients=recipients, message=message)
 
 
 def _part(message: EmailMessage, kind: str) -> str | None:

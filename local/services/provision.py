@@ -1,4 +1,4 @@
-"""Creates in moto what the template names, as CloudFormation would."""
+"""Creates the template's queues, rules, topics and secrets in moto, as CloudFormation would."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ from local.template.model import Queue, Rule, Template
 
 
 async def provision(aws: Aws, template: Template, secrets: Mapping[str, Any], sender: str) -> None:
-    """`secrets` have their values, by name, or their text; `sender` becomes a verified SES identity."""
+    """`secrets` are values or texts by name; `sender` becomes a verified SES identity."""
     dead_letters = {queue.dead_letter_arn for queue in template.queues}
-    # A redrive policy can only name a queue that exists.
+    # The queue of a redrive policy must exist.
     for queue in sorted(template.queues, key=lambda queue: queue.arn not in dead_letters):
         await _create_queue(aws, queue)
     known: dict[str, Any] = {secret.name: {} for secret in template.secrets} | dict(secrets)

@@ -1,4 +1,4 @@
-"""The backing services: PostgreSQL, AWS (moto) with what the template names, and the SMTP catcher."""
+"""Starts and supervises the services: PostgreSQL, AWS (moto) with the template's resources, and the SMTP server."""
 
 import asyncio
 import json
@@ -17,6 +17,7 @@ from local.environment import (
     ACCOUNT,
     CLIENT_ID,
     DATABASE_SECRET,
+    DATABASE_USER,
     HOST,
     NOTIFY_SECRET,
     SESSION_SECRET,
@@ -28,8 +29,7 @@ from local.environment import (
 from local.errors import StackError
 from local.output import Output
 from local.services import job_secrets
-from local.services.cluster import USERNAME, Cluster, password
-from local.services.postgres import Postgres
+from local.services.postgres import Postgres, password
 from local.template.model import Template
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that was decided before anything starts."""
+    """What to run, and where."""
 
     template_file: Path
     template: Template
@@ -53,29 +53,37 @@ class Plan:
 
 
 class ServiceEnded(StackError):
-    """PostgreSQL or moto ended by itself."""
+    """PostgreSQL or moto ended unexpectedly."""
 
 
 @asynccontextmanager
 async def services(plan: Plan) -> AsyncIterator["Services"]:
-    """All three start at once, in processes of their own; what is imported here is imported meanwhile."""
+    """Start all three concurrently; the imports of this process overlap with the start of the others."""
     async with AsyncExitStack() as stack:
         moto = await _start_moto(plan)
         stack.push_async_callback(processes.stop, moto, (signal.SIGTERM, 2.0))
         secret = password(plan.folders.data)
-        log = plan.folders.logs / "postgres.log"
-        cluster = Cluster(plan.folders.postgres, secret, plan.output.note)
-        database = Postgres(cluster, plan.ports.postgres, log)
+        database = Postgres(
+            plan.folders.postgres,
+            secret,
+            port=plan.ports.postgres,
+            log=plan.folders.logs / "postgres.log",
+            report=plan.output.note,
+        )
         stack.push_async_callback(database.stop)
         async with asyncio.TaskGroup() as starting:
             starting.create_task(_step(plan, "PostgreSQL", plan.ports.postgres, database.start()))
             provisioned = starting.create_task(
                 _step(plan, "AWS (moto)", plan.ports.aws, _provision(plan, stack, moto, secret))
             )
-            caught = starting.create_task(_step(plan, "SMTP", plan.ports.smtp, _catch_mail(plan, stack)))
+            outbox_started = starting.create_task(
+                _step(plan, "SMTP", plan.ports.smtp, _start_mail_server(plan, stack))
+            )
         write_sam_environment(plan)
-        outbox, catcher = caught.result()
-        yield Services(provisioned.result(), outbox, catcher, database, moto)
+        outbox, mail_server = outbox_started.result()
+        yield Services(
+            aws=provisioned.result(), outbox=outbox, mail_server=mail_server, database=database, moto=moto
+        )
 
 
 async def _step(plan: Plan, name: str, port: int, work: Awaitable[T]) -> T:
@@ -86,7 +94,7 @@ async def _step(plan: Plan, name: str, port: int, work: Awaitable[T]) -> T:
 async def _provision(
     plan: Plan, stack: AsyncExitStack, moto: asyncio.subprocess.Process, secret: str
 ) -> "Aws":
-    await asyncio.sleep(0)  # PostgreSQL first: it starts while this imports
+    await asyncio.sleep(0)  # PostgreSQL first, so that it starts during these imports
     import aiohttp
 
     from local.services.aws_client import Aws
@@ -101,16 +109,16 @@ async def _provision(
 
 
 def _secrets(database_password: str, plan: Plan) -> dict[str, Any]:
-    """Whoever restarts the stack signs in anew: the key of the sessions is another one then.
+    """The values by name. The key of the sessions is new at each start, so that everybody must sign in again.
 
-    A client that a real provider knows comes from the shell; who is told of failures is in a file.
+    The client of a real provider comes from the shell, the destinations of notifications from a file.
     """
     environ = plan.environ
     client = {"client_id": environ.get("OIDC_CLIENT_ID", CLIENT_ID)}
     if "OIDC_CLIENT_SECRET" in environ:
         client["client_secret"] = environ["OIDC_CLIENT_SECRET"]
     return {
-        DATABASE_SECRET: {"username": USERNAME, "password": database_password},
+        DATABASE_SECRET: {"username": DATABASE_USER, "password": database_password},
         SIGN_IN_SECRET: client,
         SESSION_SECRET: {"key": token_urlsafe(48)},
         NOTIFY_SECRET: _destinations(plan.folders.notify),
@@ -125,27 +133,27 @@ def _destinations(file: Path) -> Any:
         raise StackError(f"{file} cannot be read: {error}") from error
 
 
-async def _catch_mail(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "MailServer"]:
+async def _start_mail_server(plan: Plan, stack: AsyncExitStack) -> tuple["Outbox", "MailServer"]:
     from local.services.outbox import Outbox
     from local.services.smtp import MailServer
 
     outbox = Outbox(plan.folders.outbox)
-    catcher = MailServer(outbox, plan.ports.smtp)
-    stack.push_async_callback(catcher.stop)
-    await catcher.start()
-    return outbox, catcher
+    mail_server = MailServer(outbox, plan.ports.smtp)
+    stack.push_async_callback(mail_server.stop)
+    await mail_server.start()
+    return outbox, mail_server
 
 
 @dataclass(frozen=True)
 class Services:
     aws: "Aws"
     outbox: "Outbox"
-    catcher: "MailServer"
+    mail_server: "MailServer"
     database: Postgres
     moto: asyncio.subprocess.Process
 
     async def watch(self) -> None:
-        """Raises ServiceEnded should a server end."""
+        """Wait until a server ends. Raises ServiceEnded."""
         tasks = [asyncio.create_task(self.database.wait()), asyncio.create_task(self._moto_ended())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -199,9 +207,9 @@ def service_addresses(plan: Plan) -> dict[str, str]:
 
 
 def write_sam_environment(plan: Plan) -> None:
-    """For `sam local ... --env-vars`: the values that the functions get here, as a container has to say them.
+    """Write the local values of the functions' variables for `sam local ... --env-vars`.
 
-    A container's 127.0.0.1 is its own; its localhost is this machine, too (samconfig.toml: add_host).
+    In a container 127.0.0.1 is not this machine, but localhost is (samconfig.toml: add_host).
     """
     values = local_values(plan.ports, plan.environ)
     document = json.dumps({"Parameters": values}, indent=2).replace(HOST, "localhost")

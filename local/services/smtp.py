@@ -1,7 +1,7 @@
 """The SMTP server: puts mail into the outbox, or fails in a chosen way. Unit tests let it fail at any stage."""
 
 import asyncio
-from typing import Any, AnyStr, Literal, Protocol, cast, get_args
+from typing import Any, AnyStr, Literal, Protocol, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -14,7 +14,6 @@ _AUTH_REFUSED = "535 5.7.8 Authentication credentials invalid"
 _MAX_MESSAGE_BYTES = 40 * 1024 * 1024
 
 Mode = Literal["accept", "refuse", "reject-recipient", "reject-auth", "drop", "stall", "lose-answer"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 MEANINGS: dict[Mode, str] = {
     "accept": "accepts every message",
     "refuse": "answers 451 to MAIL FROM: try again later",

@@ -1,4 +1,4 @@
-"""template.yaml and the files of its nested stacks, without loops."""
+"""Loads template.yaml and the templates of its nested stacks, with the loops expanded."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def load_whole(path: Path) -> dict[str, Any]:
-    """A template with the resources of its nested stacks among its own; a test holds that their logical ids differ."""
+    """A template with the resources of its nested stacks; a test checks that all logical ids differ."""
     template = load(path)
     own: dict[str, Any] = template["Resources"]
     nested = [each["Properties"]["TemplateURL"] for each in own.values() if each["Type"] == NESTED]

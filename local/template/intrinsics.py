@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions, as far as a SAM template on one machine needs them."""
+"""Resolves CloudFormation's intrinsic functions, as far as the template needs them here."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ PSEUDO_PARAMETERS = {
 
 
 class NoValue:
-    """AWS::NoValue: the property that has it counts as absent."""
+    """AWS::NoValue: a property with this value counts as absent."""
 
 
 NO_VALUE = NoValue()
@@ -29,7 +29,7 @@ Attributes = Callable[[str, str | None], str]
 class Resolver:
     """Resolves intrinsics against parameters, mappings, conditions and resources.
 
-    `attribute(logical_id, name)` gives what Fn::GetAtt gives, and what Ref gives for `None`.
+    `attribute(logical_id, name)` returns the value of Fn::GetAtt, with the name None that of Ref.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Resolver:
         }
 
     def resolve(self, value: Any) -> Any:
-        """`value` with every intrinsic replaced by what it stands for; absent members are left out."""
+        """`value` with every intrinsic replaced by its value; absent members are left out."""
         if isinstance(value, list):
             return [item for item in map(self.resolve, value) if item is not NO_VALUE]
         if not isinstance(value, dict):
@@ -81,7 +81,7 @@ class Resolver:
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
     def member(self, properties: Mapping[str, Any], name: str, default: Any) -> Any:
-        """`properties[name]` resolved; `default` when it is not there or is AWS::NoValue."""
+        """`properties[name]` resolved; `default` if it is missing or AWS::NoValue."""
         value = self.resolve(properties[name]) if name in properties else NO_VALUE
         return default if value is NO_VALUE else value
 
@@ -107,7 +107,7 @@ class Resolver:
         return self._attribute(name, attribute)
 
     def _require(self, name: str) -> None:
-        # `ServerlessHttpApi` and the like are resources that SAM adds by itself.
+        # SAM adds resources such as `ServerlessHttpApi`.
         if name not in self._resources and not name.startswith("Serverless"):
             raise TemplateError(f"{name} is neither a parameter nor a resource of the template")
 

@@ -1,6 +1,6 @@
-"""Checks the jobs: each job.py, its row in template.yaml, and its name in the loops.
+"""Checks every job: its job.py, its row in template.yaml, and its name in the loops.
 
-`make lint` and the start of the stack on this machine call it, so that a mistake is named before anything runs.
+`make lint` and the start of the stack run these checks, so that mistakes are reported before anything runs.
 """
 
 import sys
@@ -19,29 +19,29 @@ from slowmatch.settings import SettingsError
 ALL, SCHEDULED = "Fn::ForEach::Jobs", "Fn::ForEach::ScheduledJobs"
 
 
-class WrongJobs(StackError):
-    """Jobs that are defined wrongly. The message has a line for each problem."""
+class InvalidJobs(StackError):
+    """Jobs have invalid definitions. The message has a line for each problem."""
 
 
 def logical_id(name: str) -> str:
-    """The key of the job's row, with which the logical ids of its resources begin."""
+    """The key of the job's row, and the prefix of its resources' logical ids."""
     return "".join(part.capitalize() for part in name.split("-"))
 
 
 def check(template: Path) -> None:
-    """Raises WrongJobs, and TemplateError for a template that cannot be read."""
+    """Raises InvalidJobs, and TemplateError for a template that cannot be read."""
     found = list(problems(template))
     if found:
-        raise WrongJobs("\n  ".join(["jobs are defined wrongly:", *found]))
+        raise InvalidJobs("\n  ".join(["the definitions of jobs are invalid:", *found]))
 
 
 def problems(template: Path) -> Iterator[str]:
-    """What is wrong with the jobs of the project around `template`, each with its file."""
+    """The problems of the jobs of the project around `template`, each with its file."""
     document, functions = yaml_tags.load(template), template.parent / "functions"
     rows: Mapping[str, Any] = (document.get("Mappings") or {}).get("Job") or {}
-    jobs, flaws = catalog.find(functions)
-    yield from flaws.values()
-    yield from _without_row({*jobs, *flaws}, rows)
+    jobs, errors = catalog.find(functions)
+    yield from errors.values()
+    yield from _without_row({*jobs, *errors}, rows)
     for key, row in rows.items():
         if not isinstance(row, dict):
             yield f"template.yaml: Job.{key} is {row!r}: must be a row such as {{ Name: ..., Handler: ... }}"
@@ -83,7 +83,7 @@ def _job_problems(row: Mapping[str, Any], jobs: Mapping[str, Job]) -> Iterator[s
         return
     settings = row.get("Settings", "{}")
     if not isinstance(settings, str):
-        yield "Settings must be text: JSON in single quotes, since a mapping holds no objects"
+        yield "Settings must be text: JSON in single quotes, because a mapping cannot contain objects"
     else:
         try:
             job.read_settings(settings)
@@ -113,11 +113,11 @@ def _loop_problems(document: Mapping[str, Any], rows: Mapping[str, Any]) -> Iter
             for resource in body:
                 made = str(resource).replace(f"${{{variable}}}", str(key))
                 if made in resources:
-                    yield f"the resource {made} exists already, and {name} makes another one: rename the job"
+                    yield f"{name} creates the resource {made}, which exists already: rename the job"
 
 
 def columns(document: Mapping[str, Any]) -> set[str]:
-    """What the template looks up in the mapping Job."""
+    """The columns of the mapping Job that the template uses."""
     found: set[str] = set()
 
     def look(value: Any) -> None:

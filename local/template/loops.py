@@ -1,4 +1,4 @@
-"""Expands Fn::ForEach as the transform AWS::LanguageExtensions does, before anything else reads the template."""
+"""Expands Fn::ForEach as the transform AWS::LanguageExtensions does."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ _LOOP = "Fn::ForEach::"
 
 
 def expand(template: Mapping[str, Any]) -> dict[str, Any]:
-    """`template` without loops. Raises TemplateError for a loop that cannot be read.
+    """`template` with its loops expanded. Raises TemplateError for a malformed loop.
 
-    In the bodies, what depends on the variable and the mappings alone is resolved; all else stays as it is.
+    In the bodies, only what depends on the variable and the mappings is resolved.
     """
     return {section: _Expander(template).section(content) for section, content in template.items()}
 
 
 def parts(name: str, loop: Any) -> tuple[str, list[str], dict[str, Any]]:
-    """The variable of the loop `name`, the list of names and the body. Raises TemplateError."""
+    """The variable, the names and the body of a loop. Raises TemplateError."""
     match loop:
         case [str(variable), [*items], dict(body)]:
             return variable, items, body
@@ -26,7 +26,7 @@ def parts(name: str, loop: Any) -> tuple[str, list[str], dict[str, Any]]:
 
 
 def resources_of(template: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
-    """What the loops make of jobs with these rows, which have the keys of the mapping Job, in place of its own."""
+    """The resources that the loops would create for these rows instead of those of the mapping Job."""
     looped = {
         name: [loop[0], list(rows), loop[2]]
         for name, loop in template["Resources"].items()
@@ -75,7 +75,7 @@ class _Expander:
         return self._reduced(resolved)
 
     def _reduced(self, value: dict[str, Any]) -> Any:
-        """A Sub without placeholders and a FindInMap with known keys, as what they stand for."""
+        """The value of a Sub without placeholders, or of a FindInMap with known keys."""
         match value:
             case {"Fn::Sub": str(text)} if "${" not in text:
                 return text

@@ -1,17 +1,17 @@
-"""What a template comes down to, once every intrinsic is resolved."""
+"""The parts of a template that run here, with every intrinsic resolved."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_CONCURRENCY = 4
-MOST_CONCURRENCY = 4 * (os.cpu_count() or 1)
-"""On Lambda every process has a processor of its own; here, more would only be in each other's way while they start."""
+MAX_CONCURRENCY = 4 * (os.cpu_count() or 1)
+"""Processes share this machine's processors: more would only slow down each other's start."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """`method` may be ANY; `path` is as in the template: `/api/records/{id}`, or `$default`."""
+    """`method` may be ANY; `path` as in the template: `/api/records/{id}`, or `$default`."""
 
     method: str
     path: str
@@ -35,9 +35,9 @@ class QueueSource:
 
 @dataclass(frozen=True)
 class Function:
-    """`timeout` in seconds, `memory` in MB; `environment` holds None for AWS::NoValue.
+    """`timeout` in seconds, `memory` in MB; `environment` has None for AWS::NoValue.
 
-    `retries`: how often a failed asynchronous invocation is tried again.
+    `retries` is the number of retries of a failed asynchronous invocation.
     """
 
     logical_id: str
@@ -58,11 +58,11 @@ class Function:
     @property
     def concurrency(self) -> int:
         wanted = DEFAULT_CONCURRENCY if self.reserved_concurrency is None else self.reserved_concurrency
-        return min(wanted, MOST_CONCURRENCY)
+        return min(wanted, MAX_CONCURRENCY)
 
     @property
     def label(self) -> str:
-        """The folder below functions/, which is what its author calls it."""
+        """The function's folder in functions/."""
         return self.handler.split(".")[0]
 
 
@@ -79,7 +79,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Target:
-    """`input` is a constant, or with `paths` (the InputPathsMap) an input template."""
+    """`input` is constant, or with `paths` (the InputPathsMap) an input template."""
 
     arn: str
     input: str | None
@@ -88,7 +88,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule without a schedule `expression` waits for events, which nothing sends here."""
+    """Without a schedule `expression` it never fires: nothing sends events here."""
 
     logical_id: str
     name: str
@@ -119,7 +119,7 @@ class Template:
     secrets: tuple[Secret, ...]
 
     def function(self, name: str) -> Function | None:
-        """By logical id, name or ARN, each as the Invoke API takes them."""
+        """The function with this logical id, name or ARN."""
         for function in self.functions:
             if name in (function.logical_id, function.name, function.arn):
                 return function

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from local.environment import ACCOUNT, HOST, REGION, STACK_NAME
-from local.template import events, files
+from local.template import files
 from local.template.intrinsics import Resolver, as_text
-from local.template.model import Function, Queue, Rule, Secret, Template, Topic
+from local.template.model import Function, Queue, QueueSource, Route, Rule, Secret, Target, Template, Topic
 from local.template.yaml_tags import TemplateError
 
 FUNCTION = "AWS::Serverless::Function"
+Properties = Mapping[str, Any]
 _QUEUE_ATTRIBUTES = (
     "DelaySeconds",
     "MaximumMessageSize",
@@ -18,7 +19,7 @@ _QUEUE_ATTRIBUTES = (
     "ReceiveMessageWaitTimeSeconds",
     "VisibilityTimeout",
 )
-# The property with a resource's own name, and how its ARN goes on after arn:aws:
+# The property with a resource's name, and the pattern of its ARN after arn:aws:
 _KINDS = {
     "AWS::SQS::Queue": ("QueueName", "sqs:{}:"),
     "AWS::SNS::Topic": ("TopicName", "sns:{}:"),
@@ -30,7 +31,7 @@ _KINDS = {
 
 
 def read(path: Path, aws_port: int, parameters: Mapping[str, str] | None = None) -> Template:
-    """Raises TemplateError, naming what is wrong, for a template that cannot run here."""
+    """Read the template. Raises TemplateError for one that cannot run here."""
     return _Reader(path.parent, files.load(path), aws_port, parameters or {}).read()
 
 
@@ -61,7 +62,7 @@ class _Reader:
             secrets=tuple(Secret(name, self._name(name)) for name in secrets),
         )
 
-    # what a resource is called
+    # names of resources
 
     def _all(self, kind: str) -> Iterator[str]:
         return (name for name, resource in self._resources.items() if resource.get("Type") == kind)
@@ -84,7 +85,7 @@ class _Reader:
         return f"arn:aws:{prefix.format(f'{REGION}:{ACCOUNT}')}{self._name(logical_id)}"
 
     def _attribute(self, logical_id: str, attribute: str | None) -> str:
-        """What GetAtt gives for a resource, or Ref when `attribute` is None."""
+        """The value of GetAtt, or with no `attribute` that of Ref."""
         kind = self._kind(logical_id)
         if kind == "AWS::SQS::Queue" and attribute in (None, "QueueUrl"):
             return f"http://{HOST}:{self._aws_port}/{ACCOUNT}/{self._name(logical_id)}"
@@ -119,13 +120,13 @@ class _Reader:
             reserved_concurrency=setting("ReservedConcurrentExecutions", None),
             retries=int((setting("EventInvokeConfig", None) or {}).get("MaximumRetryAttempts", 2)),
             environment=self._environment(logical_id),
-            routes=tuple(events.route(event) for event in events.of(started_by, "HttpApi")),
-            queues=tuple(events.queue_source(event) for event in events.of(started_by, "SQS")),
-            topics=tuple(str(event["Topic"]) for event in events.of(started_by, "SNS")),
+            routes=tuple(_route(event) for event in _events_of(started_by, "HttpApi")),
+            queues=tuple(_queue_source(event) for event in _events_of(started_by, "SQS")),
+            topics=tuple(str(event["Topic"]) for event in _events_of(started_by, "SNS")),
         )
 
     def _layers(self, logical_id: str) -> tuple[Path, ...]:
-        """Folders of the template's own layers; one given by ARN is not on this machine."""
+        """The folders of the template's layers; a layer given by ARN is not on this machine."""
         shared = self._resolver.member(self._shared.get("Function") or {}, "Layers", [])
         wanted = {*shared, *self._property(logical_id, "Layers", [])}
         return tuple(
@@ -148,7 +149,7 @@ class _Reader:
         started_by = self._property(function.logical_id, "Events", {})
         for name, event in started_by.items():
             if event.get("Type") in ("Schedule", "ScheduleV2"):
-                yield events.schedule(function.logical_id + name, event.get("Properties") or {}, function.arn)
+                yield _schedule(function.logical_id + name, event.get("Properties") or {}, function.arn)
 
     # the other resources
 
@@ -171,5 +172,44 @@ class _Reader:
             name=self._name(logical_id),
             expression=self._property(logical_id, "ScheduleExpression"),
             enabled=self._property(logical_id, "State", "ENABLED") != "DISABLED",
-            targets=tuple(events.target(target) for target in self._property(logical_id, "Targets", [])),
+            targets=tuple(_target(target) for target in self._property(logical_id, "Targets", [])),
         )
+
+
+def _events_of(events: Mapping[str, Properties], kind: str) -> Iterator[Properties]:
+    """The properties of the events of one type."""
+    return (event.get("Properties") or {} for event in events.values() if event.get("Type") == kind)
+
+
+def _route(event: Properties) -> Route:
+    return Route(str(event.get("Method", "ANY")).upper(), str(event.get("Path", "$default")))
+
+
+def _queue_source(event: Properties) -> QueueSource:
+    return QueueSource(
+        queue_arn=str(event["Queue"]),
+        batch_size=int(event.get("BatchSize", 10)),
+        window=float(event.get("MaximumBatchingWindowInSeconds", 0)),
+        maximum_concurrency=(event.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+        reports_item_failures="ReportBatchItemFailures" in event.get("FunctionResponseTypes", []),
+        enabled=as_text(event.get("Enabled", True)) == "true",
+    )
+
+
+def _schedule(name: str, event: Properties, function_arn: str) -> Rule:
+    enabled = as_text(event.get("Enabled", True)) == "true" and event.get("State", "ENABLED") == "ENABLED"
+    return Rule(
+        logical_id=name,
+        name=str(event.get("Name", f"{STACK_NAME}-{name}")),
+        expression=str(event.get("Schedule") or event.get("ScheduleExpression")),
+        enabled=enabled,
+        targets=(Target(function_arn, event.get("Input"), None),),
+    )
+
+
+def _target(target: Properties) -> Target:
+    transformer = target.get("InputTransformer")
+    if transformer is None:
+        return Target(str(target["Arn"]), target.get("Input"), None)
+    paths = tuple((transformer.get("InputPathsMap") or {}).items())
+    return Target(str(target["Arn"]), str(transformer["InputTemplate"]), paths)

@@ -1,47 +1,14 @@
-"""The pages of the stack itself: the start page and the outbox. Plain HTML, rendered here."""
+"""Renders the pages of the stack itself: the start page and the outbox."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from typing import Any
 
+from local.http_pages import page, table
 from local.services.outbox import Mail
-from local.services.people import Person
 from local.services.smtp import MEANINGS, Mode
-
-STYLESHEET = "/local/style.css"
-
-
-def _page(title: str, body: str, links: bool = True) -> str:
-    nav = '<nav><a href="/local">Stack</a> <a href="/outbox">Outbox</a></nav>' if links else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)} - Slowmatch</title>
-<link rel="stylesheet" href="{STYLESHEET}">
-</head>
-<body>
-<header><a class="name" href="/">Slowmatch</a> <span class="muted">on this machine</span>
-{nav}</header>
-<main>
-<h1>{escape(title)}</h1>
-{body}
-</main>
-</body>
-</html>
-"""
-
-
-def _table(headings: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> str:
-    """Cells are HTML already."""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-    if not body:
-        return f'<p class="muted">{empty}</p>'
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
 
 
 def _moment(moment: datetime | str | None) -> str:
@@ -53,11 +20,11 @@ def _moment(moment: datetime | str | None) -> str:
 
 
 def start(state: Mapping[str, Any]) -> str:
-    """`state` is what /local/state gives as JSON."""
-    addresses = _table(
+    """`state` is the document of /local/state."""
+    addresses = table(
         ("What", "Where"), ([escape(name), _address(where)] for name, where in state["addresses"].items()), ""
     )
-    functions = _table(
+    functions = table(
         ("Function", "Handler", "Processes", "Routes"),
         (
             [
@@ -70,7 +37,7 @@ def start(state: Mapping[str, Any]) -> str:
         ),
         "The template has no functions.",
     )
-    queues = _table(
+    queues = table(
         ("Queue", "Waiting", "Delayed", "In flight"),
         (
             [escape(q["name"]), str(q["waiting"]), str(q["delayed"]), str(q["in_flight"])]
@@ -78,7 +45,7 @@ def start(state: Mapping[str, Any]) -> str:
         ),
         "The template has no queues.",
     )
-    rules = _table(
+    rules = table(
         ("Rule", "Schedule", "Next firing"),
         (
             [escape(r["name"]), f"<code>{escape(r['schedule'] or '')}</code>", _next(r)]
@@ -86,7 +53,7 @@ def start(state: Mapping[str, Any]) -> str:
         ),
         "The template has no rules.",
     )
-    return _page(
+    return page(
         "Stack",
         f"{addresses}<h2>Functions</h2>{functions}<h2>Queues</h2>{queues}<h2>Rules</h2>{rules}"
         '<p class="muted">The same as JSON: <a href="/local/state">/local/state</a></p>',
@@ -114,25 +81,6 @@ def _next(rule: Mapping[str, Any]) -> str:
     return "disabled" if rule["state"] == "DISABLED" else _moment(rule["next"])
 
 
-def people(people: Iterable[Person], query: Mapping[str, str]) -> str:
-    """Who wants to sign in? `query` is what the console asked with, and goes along with the answer."""
-    hidden = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
-        for name, value in query.items()
-    )
-    rows = (
-        [f'<button name="person" value="{person.key}">{escape(person.name)}</button>', escape(person.may)]
-        for person in people
-    )
-    return _page(
-        "Sign in",
-        f'<form action="/authorize">{hidden}{_table(("Person", "May"), rows, "")}'
-        '<p><button name="person" value="">Do not sign in</button></p></form>'
-        '<p class="muted">This provider exists on this machine only, and asks for no password.</p>',
-        links=False,
-    )
-
-
 def outbox(mails: list[Mail], mode: Mode, host: str) -> str:
     rows = (
         [
@@ -149,12 +97,11 @@ def outbox(mails: list[Mail], mode: Mode, host: str) -> str:
     )
     other = json.dumps({"mode": "accept" if mode != "accept" else "refuse"})
     change = f"curl -X PUT http://{host}/outbox/mode -d '{other}'"
-    return _page(
+    return page(
         "Outbox",
         f'<p>The SMTP server is set to <strong class="mode-{mode}">{mode}</strong>: it {MEANINGS[mode]}. '
         f'<span class="muted">Change it: <code>{escape(change)}</code>. Messages as JSON: '
-        f'<a href="/outbox.json">/outbox.json</a></span></p>'
-        + _table(("Subject", "To", "When"), rows, empty),
+        f'<a href="/outbox.json">/outbox.json</a></span></p>' + table(("Subject", "To", "When"), rows, empty),
     )
 
 
@@ -165,12 +112,12 @@ def mail(mail: Mail) -> str:
         else '<p class="muted">none</p>'
     )
     text = f"<pre>{escape(mail.text)}</pre>" if mail.text is not None else '<p class="muted">none</p>'
-    headers = _table(
+    headers = table(
         ("Header", "Value"),
         ([escape(name), escape(str(value))] for name, value in mail.message.items()),
         "none",
     )
-    return _page(
+    return page(
         mail.subject or "(no subject)",
         f"<p>{escape(mail.sender)} to {escape(', '.join(mail.recipients))}, {_moment(mail.received_at)}</p>"
         f"<h2>HTML part</h2>{html}<h2>Text part</h2>{text}<h2>Headers</h2>{headers}",

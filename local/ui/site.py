@@ -1,35 +1,33 @@
-"""The stack's own addresses: start page, state, and the outbox with its fault switch."""
+"""The routes of the stack itself: start page, state, and the outbox with its fault switch."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from local.http_pages import STYLESHEET, html, stylesheet
 from local.services.outbox import Outbox
 from local.services.smtp import MEANINGS, MailServer
 from local.ui import pages
 
-_PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'"
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_STATIC = Path(__file__).parent / "static"
 
 
 class Site:
-    """`state` gives the document of /local/state."""
+    """`state` returns the document of /local/state."""
 
     def __init__(
-        self, outbox: Outbox, catcher: MailServer, state: Callable[[], Awaitable[dict[str, Any]]]
+        self, outbox: Outbox, mail_server: MailServer, state: Callable[[], Awaitable[dict[str, Any]]]
     ) -> None:
         self._outbox = outbox
-        self._catcher = catcher
+        self._mail_server = mail_server
         self._state = state
 
     def routes(self) -> web.RouteTableDef:
         table = web.RouteTableDef()
         table.get("/local")(self.start_page)
         table.get("/local/state")(self._state_json)
-        table.get("/local/style.css")(stylesheet)
+        table.get(STYLESHEET)(stylesheet)
         table.get("/outbox")(self._outbox_page)
         table.delete("/outbox")(self._clear)
         table.get("/outbox.json")(self._outbox_json)
@@ -46,7 +44,7 @@ class Site:
         return web.json_response(await self._state())
 
     async def _outbox_page(self, request: web.Request) -> web.Response:
-        return html(pages.outbox(self._outbox.all(), self._catcher.mode, request.host))
+        return html(pages.outbox(self._outbox.all(), self._mail_server.mode, request.host))
 
     async def _outbox_json(self, _: web.Request) -> web.Response:
         return web.json_response([mail.as_json() for mail in self._outbox.all()])
@@ -55,7 +53,7 @@ class Site:
         return web.json_response({"removed": self._outbox.clear()})
 
     async def _get_mode(self, _: web.Request) -> web.Response:
-        return web.json_response({"mode": self._catcher.mode})
+        return web.json_response({"mode": self._mail_server.mode})
 
     async def _set_mode(self, request: web.Request) -> web.Response:
         try:
@@ -65,7 +63,7 @@ class Site:
         mode = document.get("mode") if isinstance(document, dict) else None
         if mode not in MEANINGS:
             return _message(400, f'send {{"mode": ...}} with one of {", ".join(MEANINGS)}')
-        self._catcher.mode = mode
+        self._mail_server.mode = mode
         return web.json_response({"mode": mode})
 
     async def _mail_page(self, request: web.Request) -> web.Response:
@@ -77,15 +75,6 @@ class Site:
         if mail is None or mail.html is None:
             return _message(404, "Not Found")
         return html(mail.html, _MAIL_POLICY)
-
-
-async def stylesheet(_: web.Request) -> web.FileResponse:
-    return web.FileResponse(_STATIC / "style.css")
-
-
-def html(text: str, policy: str = _PAGE_POLICY) -> web.Response:
-    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
 
 
 def _message(status: int, text: str) -> web.Response:

@@ -1,4 +1,4 @@
-"""What the stack is doing right now, for the start page and for tests."""
+"""The current state of the stack, for the start page and for tests."""
 
 import asyncio
 import os
@@ -10,14 +10,19 @@ from local.environment import HOST, Ports, has_provider, local_values
 from local.event_sources.eventbridge import Rules
 from local.lambda_runtime.functions import Functions
 from local.services.aws_client import Aws
-from local.services.people import PEOPLE
 from local.template.model import Queue, Rule, Template
 
 
 async def state(
-    aws: Aws, template: Template, data: Path, addresses: Mapping[str, str], functions: Functions, rules: Rules
+    *,
+    aws: Aws,
+    template: Template,
+    data: Path,
+    addresses: Mapping[str, str],
+    functions: Functions,
+    rules: Rules,
 ) -> dict[str, Any]:
-    """The document of /local/state; `data` is the folder that tells stacks apart."""
+    """The document of /local/state; `data` is the stack's data folder."""
     return {
         "pid": os.getpid(),
         "data": str(data),
@@ -56,8 +61,12 @@ def addresses(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
 def _sign_in(ports: Ports, environ: Mapping[str, str]) -> str:
     values = local_values(ports, environ)
     if values["AUTH"] == "local":
-        return "AUTH=local: whoever is on this machine is admin"
-    people = f" (pretended; {', '.join(PEOPLE)})" if has_provider(ports, environ) else ""
+        return "AUTH=local: everybody on this machine is admin"
+    people = ""
+    if has_provider(ports, environ):
+        from local.services.oidc import PEOPLE  # which takes a tenth of a second
+
+        people = f" (simulated; {', '.join(PEOPLE)})"
     return f"AUTH=oidc: {values['OIDC_ISSUER']}{people}"
 
 

@@ -1,6 +1,5 @@
 """A PostgreSQL that is stopped, crashed and started again while a stack uses it."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -11,9 +10,9 @@ from typing import Any, TypeVar
 
 import pg8000.native
 
-from local.environment import DATABASE, HOST
-from local.services.cluster import ENVIRONMENT, USERNAME, Cluster, binaries, password
-from local.services.postgres import Postgres
+from local.environment import DATABASE, DATABASE_USER, HOST
+from local.services.postgres import SETTINGS, password
+from slowmatch.postgres_server import Cluster
 from tests.ports import free_ports
 from tests.stack_process import until
 
@@ -40,7 +39,7 @@ class Client:
 
     def _connect(self) -> Any:
         return pg8000.native.Connection(
-            USERNAME,
+            DATABASE_USER,
             password=self._password,
             host=HOST,
             port=self.port,
@@ -57,20 +56,19 @@ class Database(Client):
         stack_data.mkdir(parents=True, exist_ok=True)
         super().__init__(free_ports(), stack_data)
         self._log = folder / "postgres.log"
-        self._cluster = Cluster(folder / "postgres", self._password, print)
-        self._options = Postgres(self._cluster, self.port, self._log)._options()
+        self._cluster = Cluster(folder / "postgres")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        asyncio.run(self._cluster.prepare())
+        self._cluster.open_parents()
+        self._cluster.create(DATABASE_USER, self._password, DATABASE)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(binaries() / "postgres"), "-D", str(self._cluster.folder), *self._options],
+                self._cluster.server_command(self.port, **SETTINGS),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=ENVIRONMENT,
-                **self._cluster.identity(),
+                **self._cluster.process_options(),
             )
         until(self._answers, bool, 60)
 

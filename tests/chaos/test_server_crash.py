@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.environment import DATABASE
-from local.services.cluster import USERNAME
+from local.environment import DATABASE, DATABASE_USER
 from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, migrate
 from slowmatch.jobs import enqueue
@@ -44,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def con(server: Database, environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     monkeypatch.setattr(sqs, "client", FakeSqs)
-    login = {"username": USERNAME, "password": server._password}
+    login = {"username": DATABASE_USER, "password": server._password}
     monkeypatch.setattr(secrets, "read", lambda arn, *keys: login)
     config = dataclasses.replace(environment, db_port=server.port, db_name=DATABASE)
     with closing(Connection(config)) as con:

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from local.environment import DATABASE
+from local.environment import DATABASE, DATABASE_USER
+from local.output import Progress
 from local.seed import records, runs
-from local.seed.progress import Progress
-from local.services.cluster import USERNAME
 from slowmatch.aws import secrets
 from slowmatch.db import Connection, migrate
 from slowmatch.db.migration import Migration, migrations
@@ -95,8 +94,8 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[U
     template = copy_without(folder, str(files[-1]))
     with started(folder, folder / "data") as database, pytest.MonkeyPatch.context() as patch:
         for name, value in STRICT.items():
-            database.query(f"ALTER ROLE {USERNAME} SET {name} = '{value}'")
-        login = {"username": USERNAME, "password": database._password}
+            database.query(f"ALTER ROLE {DATABASE_USER} SET {name} = '{value}'")
+        login = {"username": DATABASE_USER, "password": database._password}
         patch.setattr(secrets, "read", lambda arn, *keys: login)
         with running(folder, template=template, DB_PORT=str(database.port)) as stack:
             upgrade = Upgrade(database, People(stack), 2_000 if short else 200_000)

@@ -8,9 +8,9 @@ import re
 from typing import NamedTuple
 
 from tests.sam import template
-from tools import stack_name
+from tools.deploy import stack_name
 
-LONGEST_STACK_NAME = stack_name.longest(template.all_resources()).characters
+LONGEST_STACK_NAME = stack_name.length_limit(template.all_resources()).characters
 """CloudFormation takes 128 characters, but queues, rules and the database are named after the stack."""
 
 

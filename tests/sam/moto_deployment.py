@@ -9,7 +9,8 @@ import boto3
 from botocore.exceptions import ClientError
 from moto.cloudformation.models import cloudformation_backends
 
-from tools import deploy, parameter_overrides, stage
+from tools.deploy import __main__ as deploy
+from tools.deploy import parameter_overrides, stage
 
 STACK = "slowmatch-prod"
 ACCOUNT = "123456789012"

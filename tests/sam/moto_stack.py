@@ -46,7 +46,7 @@ def creatable(stack: Stack) -> dict[str, Any]:
                 f"https://s3.amazonaws.com/{item['Properties']['TemplateURL']}"
             )
     document.pop("Rules", None)  # moto takes them, and looks at none
-    result: dict[str, Any] = _Plainer(left_out, stack).plain(document)
+    result: dict[str, Any] = _MotoTemplate(left_out, stack).plain(document)
     return result
 
 
@@ -56,7 +56,7 @@ def wanted(**parameters: str) -> set[str]:
     return {name for name, item in resources.items() if item["Type"] not in skipped()}
 
 
-class _Plainer:
+class _MotoTemplate:
     def __init__(self, left_out: set[str], stack: Stack) -> None:
         self._left_out = left_out
         self._stack = stack

@@ -1,4 +1,4 @@
-"""A stand-in for the SAM CLI: it records how it is called and answers as it is told."""
+"""A stub of the SAM CLI: records its calls and gives scripted answers."""
 
 import json
 import stat

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.errors import StackError
 from tests.sam.template import ROOT
-from tools import parameter_overrides
+from tools.deploy import parameter_overrides
 
 SEED = 17
 PIECES = ["A=", "B=", "a", "b", '"', "'", "\\", " ", "=", ",", "1"]

@@ -38,7 +38,7 @@ def test_boto3_invokes_every_function(functions: Functions, function: str) -> No
 
 @pytest.mark.parametrize("function", sorted(JOBS))
 def test_a_message_of_a_queue_is_worked_off(functions: Functions, function: str) -> None:
-    assert functions.invoke(function, sample(function, "sqs-tick")).value == {"batchItemFailures": []}
+    assert functions.invoke(function, sample(function, "sqs-occurrence")).value == {"batchItemFailures": []}
 
 
 def test_a_run_that_waits_is_started_by_its_id(functions: Functions) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.stack_process import Stack, kill, until
 
 RUNS = 500
-TICKS = 20
+OCCURRENCES = 20
 JOBS = {"record-expiry": {"batch_size": 100}, "db-cleanup": {"dry_run": True}}
 FUNCTIONS = [
     "RecordsApiFunction",
@@ -27,7 +27,7 @@ def insist(action: Callable[[], tuple[int, Any]]) -> Any:
 
 
 def test_every_run_ends_whatever_is_killed(stack: Stack) -> None:
-    send_every_tick_twice(stack)
+    send_every_occurrence_twice(stack)
     stopped = threading.Event()
     killed: list[int] = []
     thread = threading.Thread(target=kill_every_second, args=(stack, stopped, killed))
@@ -38,7 +38,7 @@ def test_every_run_ends_whatever_is_killed(stack: Stack) -> None:
     finally:
         stopped.set()
         thread.join()
-    # A sender killed between commit and send: the dispatcher would send again after ten minutes; now it is told to.
+    # A sender killed between commit and send: the dispatcher would send again after ten minutes; here it is asked to.
     stack.invoke("DispatcherFunction", {"payload": {"resend": True}})
     until(lambda: settle(stack), lambda left: left == 0, 120)
 
@@ -46,16 +46,18 @@ def test_every_run_ends_whatever_is_killed(stack: Stack) -> None:
     assert len(set(made)) == RUNS
     assert {runs[run_id]["state"] for run_id in made} == {"succeeded"}
     assert {run["state"] for run in runs.values()} <= FINAL
-    ticks = [run["occurrence"] for run in runs.values() if (run["occurrence"] or "").startswith("2026-10-01")]
-    assert len(ticks) == len(set(ticks)) == TICKS
+    occurrences = [
+        run["occurrence"] for run in runs.values() if (run["occurrence"] or "").startswith("2026-10-01")
+    ]
+    assert len(occurrences) == len(set(occurrences)) == OCCURRENCES
     assert len(killed) >= 5
     for job in JOBS:
         until(lambda: stack.get("/api/health")["queues"]["depths"][job], is_empty, 60)  # noqa: B023
 
 
-def send_every_tick_twice(stack: Stack) -> None:
+def send_every_occurrence_twice(stack: Stack) -> None:
     queue = stack.sqs().get_queue_url(QueueName="slowmatch-record-expiry")["QueueUrl"]
-    for hour in range(TICKS):
+    for hour in range(OCCURRENCES):
         body = json.dumps({"job": "record-expiry", "occurrence": f"2026-10-01T{hour:02}:00:00Z"})
         for _ in range(2):
             stack.sqs().send_message(QueueUrl=queue, MessageBody=body)

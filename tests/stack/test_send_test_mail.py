@@ -62,7 +62,7 @@ def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack, mode: str
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("", "say whom to send it to: make send-test-mail TO=you@example.com"),
+        ("", "the recipient is missing: make send-test-mail TO=you@example.com"),
         ("nobody", "payload.to must be a list of e-mail addresses"),
     ],
 )
@@ -76,7 +76,7 @@ def test_without_an_address_nothing_is_sent(outbox: Stack, to: str, words: str) 
 def test_a_stack_of_another_folder_sends_nothing(outbox: Stack) -> None:
     done = make("TO=ann@example.com", f"PORT={outbox.port}")
     assert done.returncode != 0
-    assert f"is not the one of {ROOT / '.slowmatch'}, but of {outbox.data}: say where" in done.stderr
+    assert f"belongs to {outbox.data}, not to {ROOT / '.slowmatch'}: give this one's port" in done.stderr
     assert outbox.get("/outbox.json") == []
 
 

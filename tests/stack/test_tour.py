@@ -143,7 +143,7 @@ def test_a_function_process_killed_in_the_middle_ends_with_the_run_finished(
     assert len(stack.get("/outbox.json")) == 1
 
 
-def test_a_tick_from_the_schedule_is_answered_once(stack: Stack) -> None:
+def test_a_scheduled_occurrence_is_answered_once(stack: Stack) -> None:
     body = json.dumps({"job": "db-cleanup", "occurrence": "2026-11-01T02:00:00Z"})
     url = stack.sqs().get_queue_url(QueueName="slowmatch-db-cleanup")["QueueUrl"]
     for _ in range(3):

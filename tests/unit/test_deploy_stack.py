@@ -85,7 +85,7 @@ def test_every_queue_but_those_of_dead_letters_hands_on_to_one(stack: dict[str, 
             assert policy["deadLetterTargetArn"].endswith(f"{url.rpartition('/')[2]}-dead")
 
 
-def test_the_rules_tick(stack: dict[str, Any]) -> None:
+def test_the_rules_fire(stack: dict[str, Any]) -> None:
     rules = {rule["Name"]: rule for rule in client("events").list_rules()["Rules"]}
     rows = template.job_rows().values()
     scheduled = {f"{moto_stack.STACK}-{row['Name']}" for row in rows if "Schedule" in row}

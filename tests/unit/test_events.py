@@ -18,7 +18,7 @@ EVENTS = ROOT / "events"
 APIS = sorted(template.folder(function) for function in template.api_functions())
 JOBS_OF = {template.folder(function): job for function, job in template.job_functions().items()}
 JOB_FOLDERS = sorted(JOBS_OF)
-SHAPES = {"sqs-tick", "sqs-run", "direct-empty", "direct-payload", "direct-run", "scheduled"}
+SHAPES = {"sqs-occurrence", "sqs-run", "direct-empty", "direct-payload", "direct-run", "scheduled"}
 
 
 def test_every_function_has_a_folder_of_samples() -> None:
@@ -63,12 +63,12 @@ def test_a_job_has_a_sample_of_every_shape(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", JOB_FOLDERS)
-def test_a_job_s_queue_messages_are_a_tick_and_a_pointer_to_a_run(folder: str) -> None:
+def test_the_queue_samples_are_an_occurrence_and_a_run_message(folder: str) -> None:
     samples = _samples(folder)
-    scheduled, run = (_content_of(samples[name]) for name in ("sqs-tick", "sqs-run"))
+    scheduled, run = (_content_of(samples[name]) for name in ("sqs-occurrence", "sqs-run"))
     assert isinstance(scheduled, OccurrenceDue) and scheduled.job == JOBS_OF[folder]
     assert isinstance(run, RunDue)
-    for name in ("sqs-tick", "sqs-run"):
+    for name in ("sqs-occurrence", "sqs-run"):
         assert _only_record(samples[name])["eventSourceARN"].endswith(f":slowmatch-{JOBS_OF[folder]}")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.sam import template
 from tests.sam.template import ROOT
-from tools import parameter_overrides
+from tools.deploy import parameter_overrides
 
 STAGES = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 del STAGES["version"]

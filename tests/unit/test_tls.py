@@ -8,7 +8,7 @@ import pytest
 from slowmatch.db import Unavailable
 from slowmatch.db.connection import tls_context
 from slowmatch.settings import Settings
-from tools.certificates import make
+from tools.tls_certificates import make
 
 ENVIRONMENT = {
     "DB_HOST": "db.example.com",

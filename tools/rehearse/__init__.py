@@ -1,4 +1,4 @@
-"""`make rehearse`: a real `sam deploy` of the built template to ministack, an AWS on loopback, and what must work then.
+"""`make rehearse`: deploys the build by a real `sam deploy` to ministack, an AWS on loopback, and uses the stack.
 
-Nothing here reaches AWS, an account or the internet, and nothing stays behind.
+It needs no account, reaches neither AWS nor the internet, and removes everything at the end.
 """

@@ -1,4 +1,4 @@
-"""`make rehearse`, once what it needs is built and installed."""
+"""`make rehearse`, after the build."""
 
 import argparse
 import asyncio
@@ -15,29 +15,35 @@ from pathlib import Path
 
 from local import ROOT
 from local.errors import StackError
-from local.services.cluster import Cluster
 from local.services.postgres import Postgres
-from tools import certificates
+from slowmatch.postgres_server import free_port
+from tools import tls_certificates
 from tools.rehearse import internet, logs, template_copy
 from tools.rehearse.deployment import Deployment
-from tools.rehearse.ministack import Ministack, free_port
+from tools.rehearse.ministack import Ministack
 from tools.rehearse.scenario import Database, Scenario
 from tools.rehearse.steps import step
 
 LOGS = "logs"
-INTERRUPTED = 130  # as a shell says it
+INTERRUPTED = 130
+"""The exit status of shells after Ctrl-C."""
 
 
 async def rehearse(build: Path, sam: Path, python: Path, home: Path) -> Counter[str]:
-    """How many resources of each type were created. Everything that it starts has ended when it returns."""
+    """Rehearse, and end everything that was started. Returns the number of created resources by type."""
     log_folder = home / LOGS
     async with AsyncExitStack() as stack:
         with step("copy the build, start PostgreSQL and ministack"):
             changes = template_copy.copy_build(build, home / ".aws-sam" / "build")
-            made = certificates.make(home, hosts=internet.HOSTS)
+            made = tls_certificates.make(home, hosts=internet.HOSTS)
             database = Database(free_port(), secrets.token_urlsafe(24))
-            cluster = Cluster(home / "postgres", database.password, lambda _: None)
-            postgres = Postgres(cluster, database.port, log_folder / "postgres.log")
+            postgres = Postgres(
+                home / "postgres",
+                database.password,
+                port=database.port,
+                log=log_folder / "postgres.log",
+                report=lambda _: None,
+            )
             stack.push_async_callback(postgres.stop)
             await postgres.start()
             ministack = Ministack(python, free_port(), home, log_folder / "ministack.log")
@@ -47,26 +53,26 @@ async def rehearse(build: Path, sam: Path, python: Path, home: Path) -> Counter[
             await ministack.start(outside.names, made.authority)
         stack.callback(logs.save, account, log_folder / "functions.log")
         report_changes(changes)
-        deployment = Deployment(account, sam, home, made.authority, log_folder / "deploy.log")
+        deployment = Deployment(account, sam, home, authority=made.authority, log=log_folder / "deploy.log")
         return await Scenario(account, deployment, outside, database).run()
 
 
 def report_changes(changes: template_copy.Changes) -> None:
-    """Say what ministack was given differently, reason by reason."""
+    """Print what differs from the template, and why."""
     for reason, count in Counter(reason for reason, _ in changes).items():
         print(f"         differs from the template in {count}: {template_copy.REASONS[reason]}")
 
 
 def report(created: Counter[str], seconds: float) -> None:
     width = max(map(len, created))
-    print(f"\nRehearsed in {seconds:.0f} s. What was created, and is gone again:\n")
+    print(f"\nRehearsed in {seconds:.0f} s. These resources were created and deleted:\n")
     for kind, count in sorted(created.items()):
         print(f"  {kind:<{width}} {count:4}")
     print(f"  {'in all':<{width}} {created.total():4}")
 
 
 async def _until_stopped(options: argparse.Namespace, home: Path) -> int:
-    """The exit status; SIGINT, SIGTERM and SIGHUP end everything in order first."""
+    """Returns the exit status. SIGINT, SIGTERM and SIGHUP first end everything in order."""
     began = time.monotonic()
     work = asyncio.create_task(
         rehearse(options.build, options.sam.absolute(), options.python.absolute(), home)
@@ -76,7 +82,7 @@ async def _until_stopped(options: argparse.Namespace, home: Path) -> int:
         loop.add_signal_handler(number, work.cancel)
     await asyncio.wait({work})
     if work.cancelled():
-        print("\nmake rehearse: stopped, and everything that it started", file=sys.stderr)
+        print("\nmake rehearse: stopped, together with everything that it started", file=sys.stderr)
         return INTERRUPTED
     error = work.exception()
     if error is None:
@@ -90,9 +96,9 @@ async def _until_stopped(options: argparse.Namespace, home: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.rehearse", description=__doc__)
-    parser.add_argument("--build", type=Path, default=ROOT / ".aws-sam" / "build", help="what sam build made")
+    parser.add_argument("--build", type=Path, default=ROOT / ".aws-sam" / "build", help="output of sam build")
     parser.add_argument("--sam", type=Path, required=True, help="the SAM CLI")
-    parser.add_argument("--python", type=Path, required=True, help="the Python that has ministack")
+    parser.add_argument("--python", type=Path, required=True, help="the Python with ministack")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="slowmatch-rehearsal-"))
     (home / LOGS).mkdir()

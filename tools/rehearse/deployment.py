@@ -1,4 +1,4 @@
-"""The stack under rehearsal, deployed by the very command that `make deploy` runs after the build."""
+"""Deploys the rehearsed stack by the command that `make deploy` runs after the build."""
 
 import asyncio
 import json
@@ -24,9 +24,9 @@ SHOWN_LINES = 15
 
 
 class Deployment:
-    """`home` holds the copied build and a samconfig.toml of its own, where the SAM CLI looks for them."""
+    """`home` contains the copied build and a samconfig.toml, where the SAM CLI looks for them."""
 
-    def __init__(self, account: Account, sam: Path, home: Path, authority: Path, log: Path) -> None:
+    def __init__(self, account: Account, sam: Path, home: Path, *, authority: Path, log: Path) -> None:
         self._account = account
         self._sam = sam
         self._home = home
@@ -36,7 +36,7 @@ class Deployment:
         self._cloudformation = account.client("cloudformation")
 
     async def deploy(self, parameters: Mapping[str, str]) -> None:
-        """Create the stack or update it, and migrate its database. Raises RehearsalFailed."""
+        """Create or update the stack, and migrate its database. Raises RehearsalFailed."""
         config = self._home / "samconfig.toml"
         config.write_text(samconfig(parameters), encoding="utf-8")
         command = [
@@ -62,19 +62,19 @@ class Deployment:
             if process.returncode is None:
                 processes.kill_group(process, signal.SIGKILL)
         if status:
-            raise RehearsalFailed(f"make deploy ended with status {status}; it said last:\n{self._tail()}")
+            raise RehearsalFailed(f"make deploy ended with status {status}; its last lines:\n{self._tail()}")
 
     def reschedule(self, job: str, expression: str) -> None:
-        """Change a job's row; the next deployment changes its rule."""
+        """Change a job's schedule in the copy, for the next deployment."""
         template_copy.reschedule(self._build / "template.yaml", job, expression)
 
     async def delete(self) -> None:
-        """As the console or the AWS command line does; `sam delete` fails against ministack."""
+        """Delete the stack by CloudFormation: `sam delete` fails against ministack."""
         self._cloudformation.delete_stack(StackName=STACK)
         await until("the stack is deleted", lambda: not self._exists(), DELETE_SECONDS)
 
     def resources(self) -> list[dict[str, Any]]:
-        """Those of the stack and of the stacks within it."""
+        """The resources of the stack and its nested stacks."""
         found: list[dict[str, Any]] = []
         stacks = [STACK]
         while stacks:
@@ -88,7 +88,7 @@ class Deployment:
         return found
 
     def physical_id(self, logical_id: str) -> str:
-        """The id that AWS knows a resource by. Raises RehearsalFailed when the stack has no such resource."""
+        """The physical id of a resource. Raises RehearsalFailed if the stack does not have it."""
         for resource in self.resources():
             if resource["LogicalResourceId"] == logical_id:
                 return str(resource["PhysicalResourceId"])
@@ -113,10 +113,10 @@ class Deployment:
 
 
 def samconfig(parameters: Mapping[str, str]) -> str:
-    """The project's own samconfig.toml in one stage, without a question, and with these parameters."""
+    """The project's samconfig.toml with one stage, without confirmation, and with these parameters."""
     project = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
     shared = project["global"]["parameters"] | {"stack_name": STACK, "region": REGION}
-    # Quoted: the SAM CLI splits what is not at spaces.
+    # The SAM CLI splits unquoted values at spaces.
     overrides = [
         f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in parameters.items()
     ]
@@ -127,6 +127,6 @@ def samconfig(parameters: Mapping[str, str]) -> str:
     lines = ["version = 0.1"]
     for section, values in (("global", shared), ("deploy", deploy)):
         lines.append(f"[{STAGE}.{section}.parameters]")
-        # Texts, booleans and lists of texts are written alike in TOML and JSON.
+        # Strings, booleans and lists of strings look the same in TOML and JSON.
         lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The stack's HTTP API: its routes, which ministack does not make, and requests to it."""
+"""The stack's HTTP API: creates its routes, which ministack does not, and sends requests."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ _FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}")
 
 
 class HttpApi:
-    """Speaks as a client with a bearer token does, once `token` is set."""
+    """A client of the API, with a bearer token once `token` is set."""
 
     def __init__(self, account: Account, deployment: Deployment) -> None:
         self.token = ""
@@ -24,10 +24,7 @@ class HttpApi:
         self._id = ""
 
     def create_routes(self) -> int:
-        """Make the routes and integrations that the API's OpenAPI body asks for; return how many.
-
-        ministack takes the body of an API and makes no routes of it.
-        """
+        """Create the routes of the API's OpenAPI body, which ministack ignores. Returns their number."""
         template = self._deployment.processed_template()
         name, api = next(item for item in template["Resources"].items() if item[1]["Type"] == API)
         self._id = self._deployment.physical_id(name)
@@ -53,7 +50,7 @@ class HttpApi:
         return answer
 
     def answer(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and JSON, whatever they are."""
+        """Status and JSON, even of an error."""
         connection = http.client.HTTPConnection(HOST, self._account.port, timeout=40)
         headers = {
             "Host": f"{self._id}.execute-api.localhost:{self._account.port}",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tools.certificates import Certificates
+from tools.tls_certificates import Certificates
 
 REGION = "us-east-1"
 PROVIDER = f"cognito-idp.{REGION}.amazonaws.com"

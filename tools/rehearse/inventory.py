@@ -5,17 +5,17 @@ from typing import Any, NamedTuple
 from tools.rehearse.ministack import Account
 
 SAM_BUCKET_STACK = "aws-sam-cli-managed-default"
-"""The SAM CLI makes it once an account for what it uploads; it is not the stack's."""
+"""The SAM CLI creates it once for its uploads; it does not belong to the stack."""
 
 
 class Listing(NamedTuple):
-    """An AWS call that lists resources; `name` is the member that tells one from another, "" for plain texts."""
+    """An AWS call that lists resources; `name` is the member with the resource's id, "" for plain strings."""
 
     service: str
     operation: str
     member: str
     name: str
-    options: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    options: dict[str, Any] = {}  # noqa: RUF012 - constant
 
 
 LISTINGS = (
@@ -53,7 +53,7 @@ LISTINGS = (
 
 
 def existing(account: Account) -> set[str]:
-    """Every resource of LISTINGS, the stacks, and the KMS keys that nobody has scheduled for deletion."""
+    """Every resource of LISTINGS, the stacks, and the KMS keys that are not scheduled for deletion."""
     found = set()
     clients = {service: account.client(service) for service in {listing.service for listing in LISTINGS}}
     for listing in LISTINGS:
@@ -65,7 +65,7 @@ def existing(account: Account) -> set[str]:
 
 
 def _keys(account: Account) -> set[str]:
-    """A deleted key waits for its end for days, as in AWS."""
+    """A deleted key exists for some more days, as in AWS."""
     kms = account.client("kms")
     described = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
     return {f"kms {key['KeyId']}" for key in described if key["KeyState"] != "PendingDeletion"}

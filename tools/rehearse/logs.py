@@ -1,4 +1,4 @@
-"""What the functions logged, out of ministack's CloudWatch."""
+"""Saves the functions' logs from ministack's CloudWatch."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tools.rehearse.ministack import Account
 
 
 def save(account: Account, path: Path) -> None:
-    """Write every log group's events into one file; without ministack there is nothing to write."""
+    """Write the events of all log groups into one file."""
     client = account.client("logs")
     try:
         with path.open("w", encoding="utf-8") as file:

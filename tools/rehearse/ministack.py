@@ -1,11 +1,10 @@
-"""ministack, started and ended: AWS on a port of loopback, with IAM's policies in force."""
+"""Starts and stops ministack: AWS on a port of loopback, with IAM policies enforced."""
 
 import asyncio
 import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +21,8 @@ CONFINED = Path(__file__).parent / "confined"
 START_SECONDS = 60.0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 def base_environment(home: Path) -> dict[str, str]:
-    """What every process of the rehearsal gets: nothing of the user's that could lead to an account."""
+    """The environment of every process: nothing of the user's that could lead to an account."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -41,7 +34,7 @@ def base_environment(home: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Account:
-    """How ministack is spoken to: an access key of 12 digits is the owner of that account, whatever its secret is."""
+    """Access to ministack: an access key of 12 digits is the owner of that account, with any secret."""
 
     port: int
 
@@ -82,7 +75,7 @@ class Ministack:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, names: Mapping[str, int], authority: Path) -> None:
-        """Return once it answers. `names` is for confined/sitecustomize.py. Raises RehearsalFailed."""
+        """Start it and wait until it answers. `names` is for confined/sitecustomize.py. Raises RehearsalFailed."""
         environment = base_environment(self._home) | {
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self.account.port),
@@ -112,7 +105,7 @@ class Ministack:
             await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
-        """End it and the functions that it runs."""
+        """Kill it and the functions that it runs."""
         if self._process is not None:
             processes.kill_group(self._process, signal.SIGKILL)
             await self._process.wait()

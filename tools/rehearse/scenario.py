@@ -1,4 +1,4 @@
-"""What has to work once the stack is deployed, seen through HTTP and AWS calls alone."""
+"""Uses the deployed stack through HTTP and AWS calls only, and checks what must work."""
 
 import json
 import secrets
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.services.cluster import USERNAME
+from local.environment import DATABASE_USER
 from tools.rehearse import inventory
 from tools.rehearse.deployment import Deployment
 from tools.rehearse.http_api import HttpApi
@@ -18,13 +18,13 @@ from tools.rehearse.steps import RehearsalFailed, expect, step, until
 SENDER, RECIPIENT, PERSON = "jobs@slowmatch.test", "you@slowmatch.test", "ann@slowmatch.test"
 SECRETS = "rehearsal"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-"""The occurrence that the message on the queue names; those of the rule are minutes of today."""
+"""The occurrence in the message on the queue; the rule's occurrences are minutes of today."""
 FINAL_STATES = ("succeeded", "failed", "deleted")
 RUN_SECONDS = 60.0
 RETRY_SECONDS = 90.0
 """The first retry comes 15 to 44 seconds after the failure."""
 MINUTE_SECONDS = 150.0
-"""A rule's minute, and what it takes to notice and to run."""
+"""A rule's minute, and the time to notice it and to run."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Database:
 
 
 class Scenario:
-    """The steps in their order; each relies on those before it."""
+    """The steps in order; each relies on the ones before."""
 
     def __init__(
         self, account: Account, deployment: Deployment, internet: Internet, database: Database
@@ -48,7 +48,7 @@ class Scenario:
         self._failing = ""
 
     async def run(self) -> Counter[str]:
-        """How many resources of each type were created. Raises RehearsalFailed, naming the step."""
+        """Run all steps. Returns the number of created resources by type; raises RehearsalFailed with the step."""
         with step("prepare the account: secrets, and addresses that mail may go to"):
             parameters = self._prepare()
         with step("deploy the stack and migrate its database, by make deploy"):
@@ -89,7 +89,7 @@ class Scenario:
             "url": f"https://{WEBHOOK}/",
             "key": self._internet.key,
         }
-        database = {"username": USERNAME, "password": self._database.password}
+        database = {"username": DATABASE_USER, "password": self._database.password}
         manager = self._account.client("secretsmanager")
         arns = {
             name: manager.create_secret(Name=f"{SECRETS}/{name}", SecretString=json.dumps(content))["ARN"]
@@ -133,7 +133,7 @@ class Scenario:
     async def _delete(self) -> None:
         if not inventory.existing(self._account) - self._before:
             raise RehearsalFailed(
-                "the inventory does not see the stack, so it could not see what is left of it"
+                "the inventory does not list the stack, so it could not list what is left of it"
             )
         await self._deployment.delete()
         left = inventory.existing(self._account) - self._before
@@ -191,7 +191,7 @@ class Scenario:
             raise RehearsalFailed(f"its error does not name the mail server: {run['error']}")
 
     async def _fail_for_good(self) -> None:
-        """By "run now": the waits between the later retries are minutes and hours."""
+        """Use "run now", because the later retries wait minutes and hours."""
         run = await self._in_state("scheduled")
         while run["attempt"] < run["max_attempts"]:
             self._api.call("POST", f"/api/runs/{self._failing}/run-now")

@@ -1,4 +1,4 @@
-"""Progress on the terminal, waiting with a limit, and how a rehearsal fails."""
+"""Prints the steps of the rehearsal, waits with a limit, and compares."""
 
 import asyncio
 import sys
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class RehearsalFailed(StackError):
-    """Something did not work as it must; the message says what."""
+    """Something does not work; the message says what."""
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Say what is being done, and what it took. What fails inside fails with the step's name."""
+    """Print a step and its duration. Errors inside get the step's name."""
     began = time.monotonic()
     if sys.stdout.isatty():
         print(f"         {name} ...", end="\r", flush=True)
@@ -32,11 +32,11 @@ def step(name: str) -> Iterator[None]:
 
 
 async def until(what: str, look: Callable[[], T | None], seconds: float) -> T:
-    """What `look` finds, asked again and again. Raises RehearsalFailed after that time."""
+    """Call `look` until it finds something. Raises RehearsalFailed after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise RehearsalFailed(f"{what}: not within {seconds:.0f} s")
+            raise RehearsalFailed(f"{what}: still not after {seconds:.0f} s")
         await asyncio.sleep(0.2)
     return found
 
@@ -44,4 +44,4 @@ async def until(what: str, look: Callable[[], T | None], seconds: float) -> T:
 def expect(what: str, found: object, wanted: object) -> None:
     """Raise RehearsalFailed unless they are equal."""
     if found != wanted:
-        raise RehearsalFailed(f"{what}: {wanted!r} was expected, and it is {found!r}")
+        raise RehearsalFailed(f"{what}: expected {wanted!r}, found {found!r}")

@@ -1,4 +1,4 @@
-"""A copy of the build for ministack, without what it cannot do. The template itself is never changed for it."""
+"""Copies the build and changes what ministack cannot do. The template itself stays as it is."""
 
 import json
 import re
@@ -24,17 +24,17 @@ NEVER = "cron(0 0 29 2 ? *)"
 
 REASONS = {
     "unknown type": "ministack refuses a template with a type that it does not know",
-    "refers to it": "it cannot be made without a resource that was left out",
-    "metric math": "ministack refuses an alarm on several metrics, so the first one alone is watched",
+    "refers to it": "it depends on a resource that was left out",
+    "metric math": "ministack refuses an alarm on several metrics, so only the first one is watched",
     "AWS_ENDPOINT_URL": "an empty value would send the functions to AWS itself instead of ministack",
-    "sqs:SendMessageBatch": "ministack wants a permission of this name; in AWS sqs:SendMessage covers the call",
+    "sqs:SendMessageBatch": "ministack requires a permission of this name; in AWS sqs:SendMessage is enough",
     "ses": "ministack does not read the sender out of a raw mail, so such a permission is for every sender",
     "events": "ministack looks for rule/default/NAME instead of rule/NAME, so such a permission is for every rule",
-    "aws:SecureTransport": "ministack is spoken to without TLS, which such a statement forbids",
-    "Schedule": "no rule may fire by chance while the rehearsal runs, so none comes before a 29th of February",
+    "aws:SecureTransport": "requests to ministack do not use TLS, which such a statement requires",
+    "Schedule": "no rule may fire during the rehearsal, so all wait for a 29th of February",
     "DatabaseTls": "the PostgreSQL of this machine is built without TLS, so `disable` is allowed as well",
 }
-"""Everything that the copy does differently, and why. `copy_build` says where it did."""
+"""Every kind of change, and the reason. `copy_build` returns the places."""
 
 _SUB_NAME = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 
@@ -43,7 +43,7 @@ Changes = list[tuple[str, str]]
 
 
 def copy_build(build: Path, target: Path) -> Changes:
-    """Copy the folder that `sam build` made. Return what was changed: a key of REASONS, and where."""
+    """Copy the output of `sam build`. Returns the changes: a key of REASONS and the place."""
     shutil.copytree(build, target)
     return _rewrite(target / "template.yaml")
 
@@ -66,20 +66,20 @@ def adapt(template: Template) -> Changes:
 
 
 def reschedule(path: Path, job: str, expression: str) -> None:
-    """Change a job's row in a copied template, as a developer would before the next deployment."""
+    """Change a job's schedule in a copied template."""
     template: Template = yaml_parse(path.read_text(encoding="utf-8"))
     job_rows(template)[job]["Schedule"] = expression
     path.write_text(json.dumps(template, indent=1), encoding="utf-8")
 
 
 def job_rows(template: Template) -> dict[str, dict[str, Any]]:
-    """The mapping with a row for each job, which the root alone has."""
+    """The mapping with a row for each job, which only the root template has."""
     rows: dict[str, dict[str, Any]] = template.get("Mappings", {}).get("Job", {})
     return rows
 
 
 def resources(template: Template) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
-    """Each resource with its name and the mapping that holds it, those in the body of a loop included."""
+    """Each resource with its name and the mapping that contains it, including those in the body of a loop."""
     yield from _resources(template.get("Resources", {}))
 
 
@@ -103,7 +103,7 @@ def _rewrite(path: Path) -> Changes:
 
 
 def _leave_out(template: Template) -> Changes:
-    """Remove unknown types, then whatever refers to something removed, until nothing does."""
+    """Remove unknown types, and repeatedly what refers to something removed."""
     changes: Changes = []
     removed: set[str] = set()
     while True:
@@ -144,7 +144,7 @@ def references(node: Any) -> set[str]:
         found.add(node["Ref"])
     attribute = node.get("Fn::GetAtt")
     name = attribute[0] if isinstance(attribute, list) else (attribute or "").partition(".")[0]
-    if name and isinstance(name, str):  # in a loop it may be a Sub, which is read as any other
+    if name and isinstance(name, str):  # in a loop it may be a Sub, which is handled below
         found.add(name)
     if "Fn::Sub" in node:
         text, own = node["Fn::Sub"], {}
@@ -185,7 +185,7 @@ def _silence(template: Template) -> Changes:
 
 
 def _widen_permissions(node: Any) -> set[str]:
-    """Widen the permissions in a part of a template. Return the keys of REASONS that it was done for."""
+    """Widen the permissions in a part of a template. Returns the keys of REASONS."""
     if isinstance(node, list):
         return set().union(*map(_widen_permissions, node))
     if not isinstance(node, dict):

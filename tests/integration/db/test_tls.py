@@ -15,8 +15,8 @@ import pytest
 
 from slowmatch.db import Connection, Unavailable
 from slowmatch.settings import Settings
-from tools import certificates
-from tools.certificates import Certificates
+from tools import tls_certificates
+from tools.tls_certificates import Certificates
 
 SSL_REQUEST_BYTES = 8
 
@@ -65,7 +65,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates.make(tmp_path_factory.mktemp("tls"))
+    return tls_certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_an_untrusted_certificate_is_refused_and_names_the_settings(config: Sett
 def test_a_certificate_for_another_host_is_refused(
     environment: Settings, postgres: Any, tmp_path: Path
 ) -> None:
-    other = certificates.make(tmp_path, address="192.0.2.1")
+    other = tls_certificates.make(tmp_path, address="192.0.2.1")
     with closing(TlsProxy(other.chain, postgres.port)) as proxy:
         there = dataclasses.replace(
             environment, db_port=proxy.port, db_tls="verify-full", db_ca_file=str(other.authority)

@@ -8,8 +8,8 @@ from moto import mock_aws
 
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
-from tools import deploy, engine_version, quota
-from tools.certificates import make
+from tools.deploy import checks, deployment
+from tools.tls_certificates import make
 
 
 @pytest.fixture
@@ -53,21 +53,21 @@ def gives(config: Path) -> Callable[[str], None]:
 @pytest.fixture
 def cloudformation(config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoDeployment]:
     """An account without a stack, in which every `sam deploy` that succeeds changes moto's CloudFormation."""
-    run = deploy._run
+    run = deployment._run
 
     def run_on_moto(command: list[str]) -> int:
         status = run(command)
         if not status:
-            deployment.run(command)
+            moto.run(command)
         return status
 
     with mock_aws():
-        deployment = MotoDeployment(config)
-        monkeypatch.setattr(deploy, "_run", run_on_moto)
-        monkeypatch.setattr(quota, "_unreserved", lambda stage: 1000)
-        monkeypatch.setattr(engine_version, "_statuses", lambda stage, version: {"available"})
-        yield deployment
-        deployment.remove()  # another fixture may keep moto going
+        moto = MotoDeployment(config)
+        monkeypatch.setattr(deployment, "_run", run_on_moto)
+        monkeypatch.setattr(checks, "_unreserved", lambda stage: 1000)
+        monkeypatch.setattr(checks, "_engine_statuses", lambda stage, version: {"available"})
+        yield moto
+        moto.remove()  # another fixture may keep moto going
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def run_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> MakeDeploy:
     """`make deploy` where there is no stack yet."""
-    monkeypatch.setattr("tools.deploy.time.sleep", lambda _: None)
+    monkeypatch.setattr("tools.deploy.deployment.time.sleep", lambda _: None)
     files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
     return MakeDeploy([f"--sam={sam.path}", "--stage=prod", *files])
 

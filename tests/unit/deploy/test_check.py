@@ -9,7 +9,7 @@ import pytest
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
 from tests.sam.template import ROOT
-from tools import engine_version, queue_tags, quota
+from tools.deploy import checks
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
@@ -40,12 +40,12 @@ def test_make_deploy_takes_no_processor_beside_the_stage_s() -> None:
 def test_a_deprecated_engine_is_warned_of_and_deployed(
     run_first: MakeDeploy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engine_version, "_statuses", lambda stage, version: {"deprecated"})
+    monkeypatch.setattr(checks, "_engine_statuses", lambda stage, version: {"deprecated"})
     assert run_first("--check") == 0
     assert "is deprecated by Amazon RDS" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("region", queue_tags.EXCEPTIONS)
+@pytest.mark.parametrize("region", checks.REGIONS_WITHOUT_QUEUE_TAGS)
 def test_a_region_where_no_run_could_be_sent_is_warned_of(
     run_first: MakeDeploy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], region: str
 ) -> None:
@@ -79,6 +79,6 @@ def test_an_account_that_cannot_be_asked_is_told_with_the_reason(
 def test_a_quota_that_is_too_small_is_told_before_the_build(
     run_first: MakeDeploy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(quota, "_unreserved", lambda stage: 10)
+    monkeypatch.setattr(checks, "_unreserved", lambda stage: 10)
     assert run_first("--check") == 1
-    assert "the account has 10 unreserved, of which 100 have to stay so" in capfd.readouterr().err
+    assert "the account has 10 unreserved, of which 100 must stay so" in capfd.readouterr().err

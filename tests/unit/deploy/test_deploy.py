@@ -8,7 +8,7 @@ import pytest
 
 from tests.sam.moto_deployment import CREATE, DEPLOY, MIGRATE, MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
-from tools import deploy
+from tools.deploy import deployment
 
 NOTIFIER = ["remote", "invoke", "NotifierFunction", "--config-env", "prod", "--output", "json"]
 
@@ -27,7 +27,7 @@ def test_a_database_that_has_all_migrations_is_as_good(
 ) -> None:
     sam.answered({"applied": []})
     assert run() == 0
-    assert "the database has them all" in capfd.readouterr().out
+    assert "none were missing" in capfd.readouterr().out
 
 
 def test_nothing_is_migrated_when_the_deployment_failed(
@@ -63,7 +63,7 @@ def test_a_database_that_stays_away_is_not_waited_for_for_ever(
     for _ in range(10):
         sam.answered({"errorType": "Unavailable", "errorMessage": "timed out"}, failed=True)
     assert run() == 1
-    assert sam.calls == [DEPLOY, *[MIGRATE] * deploy.ATTEMPTS["Unavailable"]]
+    assert sam.calls == [DEPLOY, *[MIGRATE] * deployment.MAX_ATTEMPTS["Unavailable"]]
     assert "Unavailable: timed out" in capfd.readouterr().err
 
 
@@ -79,12 +79,12 @@ def test_a_migration_that_goes_on_for_longer_than_the_sam_cli_waits_is_waited_fo
 
 
 @pytest.fixture
-def told(gives: Callable[[str], None]) -> None:
+def notified(gives: Callable[[str], None]) -> None:
     """The stage names a secret with destinations."""
     gives("NotifySecretArn=arn:aws:the-secret")
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("notified")
 def test_who_is_told_is_looked_at_after_the_migrations(
     run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,7 +97,7 @@ def test_who_is_told_is_looked_at_after_the_migrations(
     assert "Notifications go to: team (slack), old (slack, switched off: 410 Gone)" in said
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("notified")
 def test_a_list_of_destinations_that_cannot_be_read_ends_it_with_the_reason(
     run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_list_of_destinations_that_cannot_be_read_ends_it_with_the_reason(
     assert run() == 1
     said = capfd.readouterr()
     assert "Migrations applied: 0001_records" in said.out
-    assert "nobody will be told of anything: SecretError: it is not JSON, line 3" in said.err
+    assert "nobody will be notified: SecretError: it is not JSON, line 3" in said.err
 
 
 def test_a_function_that_cannot_be_invoked_is_a_failure_too(
@@ -182,7 +182,7 @@ def test_a_deployment_that_failed_is_told_with_the_way_out(
         cloudformation.put_into("ROLLBACK_COMPLETE")
         return 1
 
-    monkeypatch.setattr(deploy, "_run", fail)
+    monkeypatch.setattr(deployment, "_run", fail)
     assert run_first() == 1
     said = capfd.readouterr().err
     assert "sam deploy ended with status 1: nothing was migrated" in said

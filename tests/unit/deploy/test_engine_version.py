@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from tools import engine_version, stage
-from tools.stage import Stage
+from tools.deploy import checks, stage
+from tools.deploy.stage import Stage
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_version_that_rds_gives_up_is_warned_of(
             return {"DBEngineVersions": [{"Status": status} for status in statuses]}
 
     monkeypatch.setattr(Stage, "client", lambda self, service: RdsClient())
-    warning = engine_version.warning(prod, version)
+    warning = checks.engine_version_warning(prod, version)
     assert warning is None if warned is None else (warning or "").startswith(warned)
 
 
@@ -44,4 +44,4 @@ def test_nothing_is_said_where_rds_cannot_be_asked(monkeypatch: pytest.MonkeyPat
         raise NoCredentialsError
 
     monkeypatch.setattr(Stage, "client", refuse)
-    assert engine_version.warning(prod, "17.7") is None
+    assert checks.engine_version_warning(prod, "17.7") is None

@@ -6,8 +6,8 @@ import pytest
 
 from tests.sam.moto_deployment import CREATE, DEPLOY, MIGRATE, MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
-from tools import deployed_stack, stage
-from tools.deployed_stack import PROTECTION
+from tools.deploy import deployed_stack, stage
+from tools.deploy.deployed_stack import PROTECTION
 
 
 def test_the_first_deployment_can_be_undone_and_ends_protected(

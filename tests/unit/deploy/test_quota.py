@@ -10,8 +10,8 @@ from botocore.exceptions import NoCredentialsError
 from local.errors import StackError
 from tests.sam import moto_stack
 from tests.sam.evaluated import Stack
-from tools import quota, stage
-from tools.stage import Stage
+from tools.deploy import checks, stage
+from tools.deploy.stage import Stage
 
 
 @pytest.fixture
@@ -20,28 +20,28 @@ def prod(config: Path) -> Stage:
 
 
 def account(monkeypatch: pytest.MonkeyPatch, unreserved: int, own: int = 0) -> None:
-    monkeypatch.setattr(quota, "_unreserved", lambda stage: unreserved)
-    monkeypatch.setattr(quota, "_own", lambda stage: own)
+    monkeypatch.setattr(checks, "_unreserved", lambda stage: unreserved)
+    monkeypatch.setattr(checks, "_reserved_by_stack", lambda stage: own)
 
 
 @pytest.mark.parametrize("concurrency", [10, 40, 400])
 def test_a_new_stack_gets_what_is_unreserved_less_what_lambda_keeps(
     monkeypatch: pytest.MonkeyPatch, prod: Stage, concurrency: int
 ) -> None:
-    wanted = sum(quota.reservations(concurrency))
-    enough = wanted + quota.UNRESERVED
+    wanted = sum(checks.reservations(concurrency))
+    enough = wanted + checks.UNRESERVED
     account(monkeypatch, enough)
-    quota.check(prod, concurrency, exists=False)
+    checks.check_quota(prod, concurrency, exists=False)
     account(monkeypatch, enough - 1, own=1000)
     with pytest.raises(StackError, match=rf"ApiConcurrency={concurrency} reserves [0-9 +]+ = {wanted} "):
-        quota.check(prod, concurrency, exists=False)
+        checks.check_quota(prod, concurrency, exists=False)
 
 
 def test_a_stack_keeps_what_it_has_reserved(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
     account(monkeypatch, 100, own=128)
-    quota.check(prod, 40, exists=True)
+    checks.check_quota(prod, 40, exists=True)
     with pytest.raises(StackError, match=r"has 100 unreserved, .* has reserved 128, so it can have 128"):
-        quota.check(prod, 100, exists=True)
+        checks.check_quota(prod, 100, exists=True)
 
 
 def test_what_others_have_reserved_is_not_there_to_take(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
@@ -53,20 +53,20 @@ def test_what_others_have_reserved_is_not_there_to_take(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Stage, "client", lambda self, service: LambdaClient())
     with pytest.raises(StackError, match=r"has 120 unreserved, .* so it can have 20"):
-        quota.check(prod, 40, exists=False)
+        checks.check_quota(prod, 40, exists=False)
 
 
 def test_a_new_account_can_do_without_a_reservation(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
     account(monkeypatch, 10)
-    quota.check(prod, 0, exists=False)
+    checks.check_quota(prod, 0, exists=False)
 
 
 def test_who_cannot_ask_for_the_quota_may_try(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
     def refuse(stage: Stage) -> int:
         raise NoCredentialsError
 
-    monkeypatch.setattr(quota, "_unreserved", refuse)
-    quota.check(prod, 40, exists=False)
+    monkeypatch.setattr(checks, "_unreserved", refuse)
+    checks.check_quota(prod, 40, exists=False)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -83,12 +83,12 @@ def test_what_the_stack_has_reserved_is_asked_of_its_functions() -> None:
             for each in functions
         )
         deployed = Stage("prod", {"stack_name": moto_stack.STACK, "region": region}, {})
-        assert quota._own(deployed) == before >= 14
+        assert checks._reserved_by_stack(deployed) == before >= 14
 
 
 @pytest.mark.parametrize("concurrency", [0, 40])
 def test_what_is_counted_is_what_the_template_reserves(concurrency: int) -> None:
     functions = Stack(ApiConcurrency=str(concurrency)).of_type("AWS::Lambda::Function").values()
     reserved = [int(each.get("ReservedConcurrentExecutions", 0)) for each in functions]
-    assert sum(quota.reservations(concurrency)) == sum(reserved)
+    assert sum(checks.reservations(concurrency)) == sum(reserved)
     assert any(reserved) is bool(concurrency)

@@ -6,7 +6,7 @@ import pytest
 
 from local.errors import StackError
 from tests.sam import template
-from tools import rds_certificates
+from tools.deploy import rds_certificates
 
 
 def test_the_certificates_lie_where_the_functions_look_for_them(

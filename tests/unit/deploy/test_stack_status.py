@@ -4,9 +4,8 @@ import pytest
 
 from local.errors import StackError
 from tests.sam.template import ROOT
-from tools import stack_status
-from tools.deployed_stack import DeployedStack
-from tools.stage import Stage
+from tools.deploy.deployed_stack import WAYS_OUT, DeployedStack, require_deployable
+from tools.deploy.stage import Stage
 
 PROD = Stage("prod", {"stack_name": "slowmatch-prod", "region": "eu-west-1", "profile": "work"}, {})
 # Every state of a stack that is not deleted, except imports and REVIEW_IN_PROGRESS, which counts as no stack.
@@ -33,7 +32,7 @@ STUCK = [
 @pytest.mark.parametrize("status", UNFINISHED + STUCK)
 def test_a_state_that_takes_no_deployment_is_refused_with_a_command(status: str) -> None:
     with pytest.raises(StackError) as refused:
-        stack_status.check(PROD, DeployedStack(status, {}))
+        require_deployable(PROD, DeployedStack(status, {}))
     said = str(refused.value)
     assert said.startswith(f"the stack slowmatch-prod is in {status}: ")
     assert any(
@@ -47,14 +46,14 @@ def test_a_state_that_takes_no_deployment_is_refused_with_a_command(status: str)
 
 @pytest.mark.parametrize("status", DEPLOYABLE)
 def test_a_stack_that_is_at_rest_is_deployed(status: str) -> None:
-    stack_status.check(PROD, DeployedStack(status, {}))
+    require_deployable(PROD, DeployedStack(status, {}))
 
 
 def test_a_stack_that_is_not_there_is_deployed() -> None:
-    stack_status.check(PROD, None)
+    require_deployable(PROD, None)
 
 
-@pytest.mark.parametrize(("status", "way_out"), stack_status.WAYS_OUT.items())
+@pytest.mark.parametrize(("status", "way_out"), WAYS_OUT.items())
 def test_the_page_on_deployment_has_the_same_way_out(status: str, way_out: tuple[str, str]) -> None:
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     happened, to_do = way_out

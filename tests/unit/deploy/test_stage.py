@@ -6,9 +6,9 @@ import pytest
 
 from local.errors import StackError
 from tests.sam import template
-from tools import parameter_overrides, stack_name, stage
+from tools.deploy import parameter_overrides, stack_name, stage
 
-LONGEST = stack_name.longest(template.all_resources())
+LONGEST = stack_name.length_limit(template.all_resources())
 
 
 def write(config: Path, overrides: str, name: str = "slowmatch") -> Path:
@@ -48,10 +48,13 @@ def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Pat
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ('["MailSender=a@b.org"]', "gives no MailRecipients"),
+        ('["MailSender=a@b.org"]', "lacks MailRecipients"),
         ('["MailSender=a@b.org", "MailRecipients=you@example.com"]', "MailRecipients is still the example"),
         ('"MailSender=jobs@example.com MailRecipients=c@b.org"', "MailSender is still the example"),
-        ('["MailSender=a@b.org", "MailRecipients=c@b.org", "MailSendr=x"]', "MailSendr is no parameter"),
+        (
+            '["MailSender=a@b.org", "MailRecipients=c@b.org", "MailSendr=x"]',
+            "MailSendr, .*is not a parameter",
+        ),
         (
             '["MailSender=a@b.org", "MailRecipients=c@b.org, d@b.org"]',
             "would set MailRecipients to 'c@b.org,'",
@@ -146,7 +149,7 @@ def test_a_name_that_is_too_long_is_refused_with_the_resource_that_it_breaks(con
     name = "s" * (LONGEST.characters + 1)
     with pytest.raises(
         StackError,
-        match=rf"at most {LONGEST.characters} are possible, because the {LONGEST.kind} {name}{LONGEST.ending} ",
+        match=rf"at most {LONGEST.characters} are allowed, because the {LONGEST.kind} {name}{LONGEST.ending} ",
     ):
         stage.read(write(config, "[]", name), "prod")
 
@@ -164,10 +167,10 @@ def test_the_longest_name_of_a_job_limits_the_stack_s(
     longer = {"Type": kind, "Properties": {key: {"Fn::Sub": "${AWS::StackName}" + ending}}}
     resources = template.all_resources() | {"Longer": longer}
     stack_name.check("s" * characters, resources)
-    with pytest.raises(StackError, match=rf"at most {characters} .* the longest name of a job decides"):
+    with pytest.raises(StackError, match=rf"at most {characters} .* the longest name of a job determines"):
         stack_name.check("s" * (characters + 1), resources)
 
 
 def test_the_database_cluster_limits_the_name_too() -> None:
     cluster = template.nested()["DatabaseStack"]["Resources"]["Database"]
-    assert stack_name.longest({"Database": cluster}) == (63, "AWS::RDS::DBCluster", "", 63)
+    assert stack_name.length_limit({"Database": cluster}) == (63, "AWS::RDS::DBCluster", "", 63)

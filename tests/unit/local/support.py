@@ -1,4 +1,4 @@
-"""What the tests of the local stack share."""
+"""Helpers for the tests of the local stack."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ TEMPLATE = FIXTURE / "template.yaml"
 
 
 def run(work: Coroutine[Any, Any, T], seconds: float = 30) -> T:
-    """Run a test's coroutine; one that hangs fails."""
+    """Run a test's coroutine. Fails if it takes longer than `seconds`."""
 
     async def limited() -> T:
         async with asyncio.timeout(seconds):
@@ -23,7 +23,7 @@ def run(work: Coroutine[Any, Any, T], seconds: float = 30) -> T:
 
 
 def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = 15) -> T:
-    """Look until it is good; the last look is what a failure shows."""
+    """Call `look` until `good` accepts its value, and return it. A failure shows the last value."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
@@ -32,7 +32,7 @@ def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float
 
 
 async def eventually(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = 15) -> T:
-    """As `until`, while the event loop goes on."""
+    """As `until`, without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
@@ -41,7 +41,7 @@ async def eventually(look: Callable[[], T], good: Callable[[T], Any] = bool, sec
 
 
 async def settled(look: Callable[[], Awaitable[T]], good: Callable[[T], Any], seconds: float = 15) -> T:
-    """As `eventually`, where looking takes an answer from elsewhere."""
+    """As `eventually`, with an asynchronous `look`."""
     deadline = time.monotonic() + seconds
     while not good(seen := await look()):
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
@@ -50,14 +50,14 @@ async def settled(look: Callable[[], Awaitable[T]], good: Callable[[T], Any], se
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-class Lines:
+class FakeLog:
     """A function's log in memory."""
 
     def __init__(self) -> None:

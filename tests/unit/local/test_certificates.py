@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from local.seed import certificates
+from local.seed import records
 
 NOT_AFTER = datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def pem() -> bytes:
 
 
 def test_a_certificate_is_its_subject_and_date() -> None:
-    (found,) = certificates.read(b"# a comment\n" + pem())
+    (found,) = records.read_certificates(b"# a comment\n" + pem())
     assert found.subject == r"CN=Prüfstelle\, Köln,C=DE"
     assert found.not_after == NOT_AFTER
 
@@ -40,11 +40,11 @@ def test_a_certificate_is_its_subject_and_date() -> None:
 def test_the_same_certificate_counts_once_and_a_broken_one_not_at_all() -> None:
     one = pem()
     broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-    assert len(certificates.read(one + broken + one)) == 1
+    assert len(records.read_certificates(one + broken + one)) == 1
 
 
 def test_the_bundle_has_records_that_expire() -> None:
-    found = certificates.bundle()
+    found = records.bundled_certificates()
     assert len(found) > 100
     assert all(1 <= len(certificate.subject) <= 500 for certificate in found)
     assert max(certificate.not_after for certificate in found) > datetime.now(UTC)

@@ -54,7 +54,10 @@ def test_a_level_of_the_log_that_there_is_not_is_said_with_those_that_there_are(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "loud")
     assert main(["up", "--data", str(tmp_path)]) == 2
-    assert "POWERTOOLS_LOG_LEVEL is 'loud': one of DEBUG, INFO, WARNING, ERROR" in capsys.readouterr().err
+    assert (
+        "POWERTOOLS_LOG_LEVEL is 'loud': must be one of DEBUG, INFO, WARNING, ERROR"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_port_for_root_only_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +66,7 @@ def test_a_port_for_root_only_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "bind", refused)
     with pytest.raises(
-        Refused, match=r"port 80 on .* is for root only; choose one above 1023: make run PORT="
+        Refused, match=r"port 80 on .* is reserved for root; choose one above 1023: make run PORT="
     ):
         check_ports(Ports(80))
 

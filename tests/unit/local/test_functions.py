@@ -11,6 +11,7 @@ import pytest
 from local.environment import Folders, Ports
 from local.lambda_runtime.functions import Functions
 from local.output import Output
+from local.services.services import Plan
 from local.template.model import Template
 from tests.unit.local.support import alive, eventually, run
 
@@ -19,7 +20,15 @@ from tests.unit.local.support import alive, eventually, run
 async def functions(template: Template, folder: Path) -> AsyncIterator[Functions]:
     folders = Folders(folder)
     folders.create()
-    started = Functions(template, Ports(1), folders, {"SHARED": "from the shell"}, Output(io.StringIO()))
+    plan = Plan(
+        template_file=folder / "template.yaml",
+        template=template,
+        ports=Ports(1),
+        folders=folders,
+        environ={"SHARED": "from the shell"},
+        output=Output(io.StringIO()),
+    )
+    started = Functions(plan)
     await started.start()
     try:
         yield started
@@ -47,8 +56,8 @@ def test_a_function_gets_the_templates_variables_with_local_values(tiny: Templat
 
 def test_an_invocation_goes_on_when_nobody_waits_any_more(tiny: Template, tmp_path: Path) -> None:
     async def test() -> None:
-        go, told = tmp_path / "go", tmp_path / "told"
-        event = {"Records": [{"body": json.dumps({"file": str(told)}), "messageId": "m"}]}
+        go, written = tmp_path / "go", tmp_path / "written"
+        event = {"Records": [{"body": json.dumps({"file": str(written)}), "messageId": "m"}]}
         async with functions(tiny, tmp_path / "data") as started:
             busy = [
                 asyncio.create_task(started.invoke(tiny.functions[0], _event(do="wait for", file=str(go))))
@@ -59,7 +68,7 @@ def test_an_invocation_goes_on_when_nobody_waits_any_more(tiny: Template, tmp_pa
             waiting.cancel()
             go.touch()
             await asyncio.gather(*busy)
-            await eventually(told.exists)
+            await eventually(written.exists)
 
     run(test())
 
@@ -69,17 +78,17 @@ def test_a_failed_asynchronous_invocation_is_tried_again(
 ) -> None:
     """The fixture's function allows one retry: two attempts in all."""
     monkeypatch.setattr("local.lambda_runtime.functions.RETRY_AFTER_SECONDS", (0.05, 0.05))
-    told = tmp_path / "told"
-    body = json.dumps({"file": str(told), "raise": "no"})
+    written = tmp_path / "written"
+    body = json.dumps({"file": str(written), "raise": "no"})
 
     async def test() -> None:
         async with functions(tiny, tmp_path / "data") as started:
             event = json.dumps({"Records": [{"body": body, "messageId": "m"}]}).encode()
             started.invoke_async(tiny.functions[0], event)
-            await eventually(lambda: told.exists() and len(told.read_text().splitlines()) == 2)
+            await eventually(lambda: written.exists() and len(written.read_text().splitlines()) == 2)
             result = await started.invoke(tiny.functions[0], b"{}")
             assert result.error is None
-        assert len(told.read_text().splitlines()) == 2
+        assert len(written.read_text().splitlines()) == 2
 
     run(test())
 

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from local.event_sources import sns
 from local.event_sources.gateway import Gateway
 from local.lambda_runtime.invocation import Result
 from local.lambda_runtime.invoke_api import InvokeApi
@@ -20,7 +21,7 @@ from tests.ports import free_ports
 from tests.unit.local.support import run
 
 
-class Pretended:
+class FakeFunctions:
     """Stands for the functions; `answer` is what they do."""
 
     def __init__(self, template: Template) -> None:
@@ -47,9 +48,10 @@ async def gateway(template: Template) -> AsyncIterator[tuple[aiohttp.ClientSessi
     async def start_page(_: web.Request) -> web.Response:
         return web.Response(text="the start page")
 
-    port, functions = free_ports(), Pretended(template)
+    port, functions = free_ports(), FakeFunctions(template)
     stand_in: Any = functions
-    server = Gateway(port, template, stand_in, start_page, list(InvokeApi(stand_in).routes()))
+    others = [*InvokeApi(stand_in).routes(), *sns.routes(stand_in)]
+    server = Gateway(port, template=template, functions=stand_in, start_page=start_page, others=others)
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:

@@ -6,7 +6,7 @@ import pytest
 
 from local import cli
 from local.template import job_check
-from local.template.job_check import WrongJobs, problems
+from local.template.job_check import InvalidJobs, problems
 from local.template.yaml_tags import TemplateError
 
 JOB = """
@@ -116,7 +116,7 @@ def test_template_without_jobs_is_right(tmp_path: Path) -> None:
         ({"jobs": "SendReport, Others"}, f"Fn::ForEach::Jobs names Others, {NO_ROW}"),
         (
             {"resource": "SendReportFunction: { Type: AWS::SNS::Topic }"},
-            "the resource SendReportFunction exists already, and Fn::ForEach::Jobs makes another one: rename the job",
+            "Fn::ForEach::Jobs creates the resource SendReportFunction, which exists already: rename the job",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_loop_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     template = project(tmp_path, row=ROW, jobs="")
-    with pytest.raises(WrongJobs) as refused:
+    with pytest.raises(InvalidJobs) as refused:
         job_check.check(template)
     assert str(refused.value).count("\n  template.yaml: ") == 2
 

@@ -43,6 +43,6 @@ def test_wrong_file_is_refused_with_its_name_but_without_secrets(
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(StackError) as refused:
         read(file)
-    told = str(refused.value)
-    assert told.startswith(str(file)) and problem in told
-    assert "s3cret" not in told.lower()
+    message = str(refused.value)
+    assert message.startswith(str(file)) and problem in message
+    assert "s3cret" not in message.lower()

@@ -2,7 +2,7 @@
 
 from local.services.postgres import MAX_CONNECTIONS
 from local.template import reader
-from local.template.model import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
+from local.template.model import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from tests.stack_process import ROOT
 
 FUNCTIONS = reader.read(ROOT / "template.yaml", aws_port=1).functions
@@ -17,4 +17,4 @@ def test_every_process_of_a_function_finds_a_connection() -> None:
 def test_a_function_has_no_more_processes_than_its_template_and_this_machine_allow() -> None:
     for function in FUNCTIONS:
         allowed = function.reserved_concurrency or DEFAULT_CONCURRENCY
-        assert function.concurrency == min(allowed, MOST_CONCURRENCY)
+        assert function.concurrency == min(allowed, MAX_CONCURRENCY)

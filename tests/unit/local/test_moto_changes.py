@@ -27,7 +27,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
     kept = "is_message_valid_based_on_retention_period"
     monkeypatch.setattr(models.SQSBackend, kept, getattr(models.SQSBackend, kept))
     monkeypatch.setattr(models, "unix_time_millis", getattr(models, "unix_time_millis"))  # noqa: B009
-    moto_patches.quicken_queues()
+    moto_patches.speed_up_queues()
     backend = models.SQSBackend("us-east-1", "000000000000")
     backend.create_queue("work", {})
     return backend

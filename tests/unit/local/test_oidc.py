@@ -11,8 +11,7 @@ import jwt
 import pytest
 
 from local.environment import API_AUDIENCE, CLIENT_ID
-from local.services.oidc import Provider
-from local.services.people import PEOPLE
+from local.services.oidc import PEOPLE, Provider
 from tests.ports import free_ports
 from tests.unit.local.support import run
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -16,12 +17,14 @@ from local.services.aws_client import Aws
 from local.template.model import Queue, QueueSource
 from tests.unit.local.support import eventually, run, settled
 
-SOURCE = QueueSource("", 1, 0, None, reports_item_failures=True, enabled=True)
+SOURCE = QueueSource(
+    queue_arn="", batch_size=1, window=0, maximum_concurrency=None, reports_item_failures=True, enabled=True
+)
 ALL_WELL = Result(b'{"batchItemFailures": []}')
 
 
-class Bench:
-    """A queue of its own with a dead-letter queue behind it, and the messages a function got."""
+class PolledQueue:
+    """A queue with a dead-letter queue, and the batches that a function received."""
 
     def __init__(self, aws: Aws, queue: Queue) -> None:
         self.aws = aws
@@ -53,7 +56,9 @@ class Bench:
 
     @asynccontextmanager
     async def polling(self, source: QueueSource = SOURCE, slots: int = 2) -> AsyncIterator[None]:
-        poller = Poller(self.aws, self.queue, source, slots, self.invoke, self.reports.append)
+        poller = Poller(
+            self.aws, self.queue, source, slots=slots, invoke=self.invoke, report=self.reports.append
+        )
         task = asyncio.create_task(poller.run())
         try:
             yield
@@ -69,18 +74,27 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(port: int, name: str, visibility: int = 30) -> AsyncIterator[Bench]:
+async def polled_queue(port: int, name: str, visibility: int = 30) -> AsyncIterator[PolledQueue]:
     async with aiohttp.ClientSession() as session:
         aws = Aws(session, f"http://127.0.0.1:{port}")
         made = await aws.call(
             "sqs", "CreateQueue", QueueName=name, Attributes={"VisibilityTimeout": str(visibility)}
         )
-        yield Bench(aws, Queue("Q", name, made["QueueUrl"], f"arn:{name}", {}, None, 0))
+        queue = Queue(
+            logical_id="Q",
+            name=name,
+            url=made["QueueUrl"],
+            arn=f"arn:{name}",
+            attributes={},
+            dead_letter_arn=None,
+            max_receive_count=0,
+        )
+        yield PolledQueue(aws, queue)
 
 
 def test_messages_are_deleted_when_all_went_well(moto: int) -> None:
     async def test() -> None:
-        async with bench(moto, "well") as b, b.polling():
+        async with polled_queue(moto, "well") as b, b.polling():
             await b.send("one", "two", "three")
             await b.emptied()
             assert sorted(b.bodies()) == ["one", "three", "two"]
@@ -97,7 +111,7 @@ def test_a_message_is_picked_up_at_once(moto: int) -> None:
             arrived.append(time.monotonic())
             return ALL_WELL
 
-        async with bench(moto, "prompt") as b, b.polling():
+        async with polled_queue(moto, "prompt") as b, b.polling():
             b.answer = answer
             await eventually(lambda: True)
             sent = time.monotonic()
@@ -110,7 +124,7 @@ def test_a_message_is_picked_up_at_once(moto: int) -> None:
 
 def test_a_delayed_message_comes_when_its_time_has_come(moto: int) -> None:
     async def test() -> None:
-        async with bench(moto, "delayed") as b, b.polling():
+        async with polled_queue(moto, "delayed") as b, b.polling():
             sent = time.monotonic()
             await b.send("later", DelaySeconds=1)
             await eventually(lambda: b.batches)
@@ -125,10 +139,10 @@ def test_only_failed_items_of_a_batch_stay(moto: int) -> None:
             bad = [{"itemIdentifier": r["messageId"]} for r in records if r["body"] == "bad"]
             return Result(json.dumps({"batchItemFailures": bad}).encode())
 
-        async with bench(moto, "partial") as b:
+        async with polled_queue(moto, "partial") as b:
             b.answer = answer
             await b.send("good", "bad", "good")
-            async with b.polling(QueueSource("", 10, 0, None, True, True)):
+            async with b.polling(replace(SOURCE, batch_size=10)):
                 await eventually(lambda: len(b.bodies()) >= 3)
                 await settled(b.depth, lambda depth: depth == 1)
 
@@ -145,7 +159,7 @@ def test_a_failed_batch_stays_and_comes_again(moto: int, result: Result, said: s
             again = records[0]["attributes"]["ApproximateReceiveCount"] != "1"
             return ALL_WELL if again else result
 
-        async with bench(moto, f"again-{said}", visibility=1) as b, b.polling():
+        async with polled_queue(moto, f"again-{said}", visibility=1) as b, b.polling():
             b.answer = answer
             await b.send("try")
             await b.emptied()
@@ -160,7 +174,7 @@ def test_without_item_failures_the_answer_does_not_matter(moto: int) -> None:
         async def answer(_: Any) -> Result:
             return Result(b'"anything"')
 
-        async with bench(moto, "plain") as b, b.polling(QueueSource("", 1, 0, None, False, True)):
+        async with polled_queue(moto, "plain") as b, b.polling(replace(SOURCE, reports_item_failures=False)):
             b.answer = answer
             await b.send("one")
             await b.emptied()
@@ -170,7 +184,7 @@ def test_without_item_failures_the_answer_does_not_matter(moto: int) -> None:
 
 def test_a_window_collects_a_batch(moto: int) -> None:
     async def test() -> None:
-        async with bench(moto, "window") as b, b.polling(QueueSource("", 3, 5, None, True, True)):
+        async with polled_queue(moto, "window") as b, b.polling(replace(SOURCE, batch_size=3, window=5)):
             for body in ("one", "two", "three"):
                 await b.send(body)
             await b.emptied()
@@ -191,7 +205,7 @@ def test_no_more_batches_at_a_time_than_slots(moto: int) -> None:
             running -= 1
             return ALL_WELL
 
-        async with bench(moto, "slots") as b, b.polling(slots=2):
+        async with polled_queue(moto, "slots") as b, b.polling(slots=2):
             b.answer = answer
             await b.send(*"abcde")
             await eventually(lambda: running == 2)
@@ -205,10 +219,10 @@ def test_no_more_batches_at_a_time_than_slots(moto: int) -> None:
 def test_a_queue_that_cannot_be_read_is_reported_and_tried_again(
     moto: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.event_sources.sqs_poller._PAUSE_AFTER_ERROR", 0.05)
+    monkeypatch.setattr("local.event_sources.sqs_poller._ERROR_PAUSE_SECONDS", 0.05)
 
     async def test() -> None:
-        async with bench(moto, "gone") as b:
+        async with polled_queue(moto, "gone") as b:
             await b.aws.call("sqs", "DeleteQueue", QueueUrl=b.queue.url)
             async with b.polling():
                 await eventually(lambda: len(b.reports) >= 2)
@@ -221,7 +235,7 @@ def test_nothing_is_lost_between_many_senders_and_receivers(moto: int) -> None:
     """moto alone gives a message to two receivers now and then."""
 
     async def test() -> None:
-        async with bench(moto, "storm") as b, b.polling(slots=8):
+        async with polled_queue(moto, "storm") as b, b.polling(slots=8):
             await asyncio.gather(*(b.send(*(f"{n}-{i}" for i in range(15))) for n in range(8)))
             await b.emptied()
             assert sorted(b.bodies()) == sorted(f"{n}-{i}" for n in range(8) for i in range(15))

@@ -11,8 +11,8 @@ import pytest
 from local.environment import HOST, Folders
 from local.services.docker_bridge import bridge_address
 from tests.unit.local.listening import listening
+from tests.unit.local.local_stack import LocalStack
 from tests.unit.local.support import until
-from tests.unit.local.up import Up
 
 FORM, TEXT = "application/x-www-form-urlencoded", "text/plain"  # sent by a page without asking first
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -32,10 +32,10 @@ Request = tuple[str, str, str, str]
 
 
 @pytest.fixture(scope="module", params=["up", "services"])
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole stack with its OpenID provider, and `make services`."""
     auth = "oidc" if request.param == "up" else "local"
-    started = Up(tmp_path_factory.mktemp("ports") / "data", request.param, AUTH=auth)
+    started = LocalStack(tmp_path_factory.mktemp("ports") / "data", request.param, AUTH=auth)
     try:
         started.ready()
         if request.param == "up":  # a function's process, and with it a port of the Runtime API
@@ -45,9 +45,9 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         started.stop()
 
 
-def harmful(port: int, told: Path) -> list[Request]:
-    """Method, path, content type and body; what is harmful on any port is sent to all. `told`: what to write."""
-    message = json.dumps({"file": str(told)})
+def harmful(port: int, written: Path) -> list[Request]:
+    """Method, path, content type and body; what is harmful on any port is sent to all. `written`: what to write."""
+    message = json.dumps({"file": str(written)})
     queue = f"http://127.0.0.1:{port}/000000000000/slowmatch-work"
     send = urlencode({"Action": "SendMessage", "QueueUrl": queue, "MessageBody": message})
     records = json.dumps({"Records": [{"body": message}]})
@@ -98,22 +98,22 @@ def status(said: bytes) -> int | None:
     return int(said.split(maxsplit=2)[1]) if said.startswith(b"HTTP/") else None
 
 
-def numbered(stack: Up, *offsets: int) -> set[int]:
+def numbered(stack: LocalStack, *offsets: int) -> set[int]:
     return {stack.port + offset for offset in offsets}
 
 
-def http_ports(stack: Up) -> set[int]:
+def http_ports(stack: LocalStack) -> set[int]:
     return {port for port in listening(stack.process.pid) if status(answer(port, LOOK, {}))}
 
 
-def test_every_port_is_on_loopback(stack: Up) -> None:
+def test_every_port_is_on_loopback(stack: LocalStack) -> None:
     # Where Docker runs, containers reach the services by its bridge, which is of this machine alone.
     bridge = {bridge_address()} if stack.command == "services" else set()
     for addresses in listening(stack.process.pid).values():
         assert addresses - bridge == {HOST}
 
 
-def test_all_servers_but_postgresql_and_smtp_speak_http(stack: Up) -> None:
+def test_all_servers_but_postgresql_and_smtp_speak_http(stack: LocalStack) -> None:
     speak = http_ports(stack)
     assert listening(stack.process.pid).keys() - speak == numbered(stack, 1, 3)
     runtime_api = speak - numbered(stack, 0, 2, 4)
@@ -123,31 +123,33 @@ def test_all_servers_but_postgresql_and_smtp_speak_http(stack: Up) -> None:
 
 
 @pytest.mark.parametrize("page", FOREIGN)
-def test_no_port_answers_or_obeys_a_page_of_another_site(stack: Up, page: str, tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_no_port_answers_or_obeys_a_page_of_another_site(
+    stack: LocalStack, page: str, tmp_path: Path
+) -> None:
+    written = tmp_path / "written"
     before, speak = secret(stack), http_ports(stack)
     for port in listening(stack.process.pid):
-        for request in harmful(port, told):
+        for request in harmful(port, written):
             said = answer(port, request, FOREIGN[page])
             assert status(said) == (403 if port in speak else None), (request, said)
             assert b"access-control-" not in said.lower()
     assert secret(stack) == before
     assert not list(Folders(stack.folder).outbox.iterdir())
-    assert not told.exists()
+    assert not written.exists()
 
 
-def secret(stack: Up) -> str:
+def secret(stack: LocalStack) -> str:
     found = stack.aws("secretsmanager").get_secret_value(SecretId="slowmatch/session")
     return str(found["SecretString"])
 
 
-def test_a_link_leads_to_the_console_and_the_sign_in_only(stack: Up) -> None:
+def test_a_link_leads_to_the_console_and_the_sign_in_only(stack: LocalStack) -> None:
     let_in = {port for port in http_ports(stack) if status(answer(port, LOOK, LINK)) != 403}
     assert let_in == (numbered(stack, 0, 4) if stack.command == "up" else set())
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_every_port_answers_programs_and_its_own_pages(stack: Up, name: str) -> None:
+def test_every_port_answers_programs_and_its_own_pages(stack: LocalStack, name: str) -> None:
     for port in http_ports(stack):
         here = f"{name}:{port}"
         assert status(answer(port, LOOK, {"Host": here})) != 403

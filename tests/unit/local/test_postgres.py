@@ -13,14 +13,13 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from local.environment import DATABASE
-from local.services.cluster import USERNAME, Cluster, PostgresError, password
-from local.services.postgres import Postgres
+from local.environment import DATABASE, DATABASE_USER
+from local.services.postgres import Postgres, PostgresUnavailable, password
 from tests.ports import free_ports
 from tests.unit.local.support import alive, run, settled
 
 
-class Bench:
+class ServerFolder:
     def __init__(self, folder: Path) -> None:
         self.data = folder
         self.port = free_ports()
@@ -29,11 +28,16 @@ class Bench:
 
     def another(self) -> Postgres:
         """A server on the same folder."""
-        cluster = Cluster(self.data / "postgres", self.secret, lambda _: None)
-        return Postgres(cluster, self.port, self.data / "log")
+        return Postgres(
+            self.data / "postgres",
+            self.secret,
+            port=self.port,
+            log=self.data / "log",
+            report=lambda _: None,
+        )
 
     def query(self, sql: str, **login: Any) -> Any:
-        login = {"user": USERNAME, "password": self.secret, "database": DATABASE} | login
+        login = {"user": DATABASE_USER, "password": self.secret, "database": DATABASE} | login
         with closing(pg8000.native.Connection(host="127.0.0.1", port=self.port, **login)) as connection:
             return connection.run(sql)
 
@@ -51,81 +55,81 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> ServerFolder:
     """A cluster that is made once, since that takes a second; each test starts it and stops it."""
-    return Bench(tmp_path_factory.mktemp("postgres"))
+    return ServerFolder(tmp_path_factory.mktemp("postgres"))
 
 
-def test_the_database_is_there_in_utf8_and_utc(bench: Bench) -> None:
+def test_the_database_is_there_in_utf8_and_utc(server_folder: ServerFolder) -> None:
     async def test() -> None:
-        async with bench.running():
-            [[encoding]] = await asyncio.to_thread(bench.query, "SHOW server_encoding")
-            [[zone]] = await asyncio.to_thread(bench.query, "SHOW timezone")
-            [[version]] = await asyncio.to_thread(bench.query, "SHOW server_version")
+        async with server_folder.running():
+            [[encoding]] = await asyncio.to_thread(server_folder.query, "SHOW server_encoding")
+            [[zone]] = await asyncio.to_thread(server_folder.query, "SHOW timezone")
+            [[version]] = await asyncio.to_thread(server_folder.query, "SHOW server_version")
             assert (encoding, zone, version.split(".")[0]) == ("UTF8", "UTC", "18")
 
     run(test())
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_wrong_password_is_refused(bench: Bench) -> None:
+def test_a_wrong_password_is_refused(server_folder: ServerFolder) -> None:
     """pg8000 leaves its socket to the garbage collector when it is refused."""
 
     async def test() -> None:
-        async with bench.running():
+        async with server_folder.running():
             with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
-                await asyncio.to_thread(bench.query, "SELECT 1", password="wrong")
+                await asyncio.to_thread(server_folder.query, "SELECT 1", password="wrong")
 
     run(test())
     gc.collect()
 
 
-def test_the_password_is_kept_and_only_for_its_owner(bench: Bench) -> None:
-    file = bench.data / "postgres-password"
+def test_the_password_is_kept_and_only_for_its_owner(server_folder: ServerFolder) -> None:
+    file = server_folder.data / "postgres-password"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert password(bench.data) == bench.secret == file.read_text()
-    assert len(bench.secret) >= 32
+    assert password(server_folder.data) == server_folder.secret == file.read_text()
+    assert len(server_folder.secret) >= 32
 
 
-def test_data_survives_a_clean_stop_and_a_kill(bench: Bench) -> None:
+def test_data_survives_a_clean_stop_and_a_kill(server_folder: ServerFolder) -> None:
     async def test() -> None:
-        async with bench.running():
-            await asyncio.to_thread(bench.query, "CREATE TABLE IF NOT EXISTS kept (n int)")
-            await asyncio.to_thread(bench.query, "INSERT INTO kept VALUES (1)")
-        async with bench.running():
-            await asyncio.to_thread(bench.query, "INSERT INTO kept VALUES (2)")
-            os.killpg(bench.pid, signal.SIGKILL)
-            assert "PostgreSQL ended with status -9" in await bench.server.wait()
-        assert (bench.data / "postgres" / "postmaster.pid").exists()
-        async with bench.running():
-            rows = await asyncio.to_thread(bench.query, "SELECT n FROM kept ORDER BY n")
+        async with server_folder.running():
+            await asyncio.to_thread(server_folder.query, "CREATE TABLE IF NOT EXISTS kept (n int)")
+            await asyncio.to_thread(server_folder.query, "INSERT INTO kept VALUES (1)")
+        async with server_folder.running():
+            await asyncio.to_thread(server_folder.query, "INSERT INTO kept VALUES (2)")
+            os.killpg(server_folder.pid, signal.SIGKILL)
+            assert "PostgreSQL ended with status -9" in await server_folder.server.wait()
+        assert (server_folder.data / "postgres" / "postmaster.pid").exists()
+        async with server_folder.running():
+            rows = await asyncio.to_thread(server_folder.query, "SELECT n FROM kept ORDER BY n")
             assert rows == [[1], [2]]
 
     run(test())
 
 
-def test_a_server_that_was_left_behind_is_stopped_first(bench: Bench) -> None:
+def test_a_server_that_was_left_behind_is_stopped_first(server_folder: ServerFolder) -> None:
     async def test() -> None:
-        left = bench.another()
+        left = server_folder.another()
         await left.start()
-        old = bench.pid
-        async with bench.running():
-            assert bench.pid != old
-            assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
+        old = server_folder.pid
+        async with server_folder.running():
+            assert server_folder.pid != old
+            assert await asyncio.to_thread(server_folder.query, "SELECT 1") == [[1]]
         assert "status 0" in await left.wait()
 
     run(test())
 
 
-def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(bench: Bench) -> None:
+def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(server_folder: ServerFolder) -> None:
     async def test() -> None:
-        folder = bench.data / "postgres"
+        folder = server_folder.data / "postgres"
         other = await asyncio.create_subprocess_exec("sleep", "60")
         try:
-            lines = (other.pid, folder, 0, bench.port, "", "127.0.0.1", "", "ready")
+            lines = (other.pid, folder, 0, server_folder.port, "", "127.0.0.1", "", "ready")
             (folder / "postmaster.pid").write_text("".join(f"{line}\n" for line in lines))
-            async with bench.running():
-                assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
+            async with server_folder.running():
+                assert await asyncio.to_thread(server_folder.query, "SELECT 1") == [[1]]
             assert alive(other.pid)
         finally:
             other.kill()
@@ -134,43 +138,45 @@ def test_a_pid_file_whose_number_another_program_has_by_now_harms_nobody(bench: 
     run(test())
 
 
-def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
+def test_a_half_made_cluster_is_made_again(tmp_path: Path) -> None:
     async def test() -> None:
         (tmp_path / "postgres.new" / "base").mkdir(parents=True)
-        bench = Bench(tmp_path)
-        async with bench.running():
-            assert await asyncio.to_thread(bench.query, "SELECT 1") == [[1]]
+        server_folder = ServerFolder(tmp_path)
+        async with server_folder.running():
+            assert await asyncio.to_thread(server_folder.query, "SELECT 1") == [[1]]
         assert not (tmp_path / "postgres.new").exists()
         assert not (tmp_path / "postgres.pwfile").exists()
 
     run(test())
 
 
-def test_a_server_that_cannot_start_says_why(bench: Bench) -> None:
+def test_a_server_that_cannot_start_says_why(server_folder: ServerFolder) -> None:
     async def test() -> None:
-        listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", bench.port)
+        listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", server_folder.port)
         try:
-            with pytest.raises(PostgresError, match=r"(?s)did not start.*Address already in use") as refused:
-                await bench.server.start()
+            with pytest.raises(
+                PostgresUnavailable, match=r"(?s)did not start.*Address already in use"
+            ) as refused:
+                await server_folder.server.start()
             assert "log" in str(refused.value)
         finally:
             listener.close()
             await listener.wait_closed()
-            await bench.server.stop()
+            await server_folder.server.stop()
 
     run(test())
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_stopping_does_not_wait_for_clients(bench: Bench) -> None:
+def test_stopping_does_not_wait_for_clients(server_folder: ServerFolder) -> None:
     async def test() -> None:
-        async with bench.running():
-            waiting = asyncio.create_task(asyncio.to_thread(bench.query, "SELECT pg_sleep(60)"))
+        async with server_folder.running():
+            waiting = asyncio.create_task(asyncio.to_thread(server_folder.query, "SELECT pg_sleep(60)"))
             count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
-            await settled(lambda: asyncio.to_thread(bench.query, count), lambda rows: rows == [[1]])
+            await settled(lambda: asyncio.to_thread(server_folder.query, count), lambda rows: rows == [[1]])
             loop = asyncio.get_running_loop()
             before = loop.time()
-            await bench.server.stop()
+            await server_folder.server.stop()
             assert loop.time() - before < 5
             with pytest.raises((pg8000.native.DatabaseError, pg8000.native.InterfaceError)):
                 await waiting

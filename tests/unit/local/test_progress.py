@@ -1,6 +1,6 @@
 import io
 
-from local.seed.progress import Progress
+from local.output import Progress
 
 
 class Terminal(io.StringIO):

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watchfiles import Change
 
 from local.environment import Folders, Ports
-from local.lambda_runtime import watch
-from local.lambda_runtime.reload import reload
+from local.lambda_runtime.reload import VisibleFiles, reload
 from local.output import Output
 from local.services.services import Plan
 from local.template.model import Function, Template
 from tests.unit.local.support import eventually, run
 
 
-class Pretended:
+class FakeFunctions:
     def __init__(self) -> None:
         self.retired = 0
         self.invoked: list[str] = []
@@ -38,7 +38,14 @@ def plan(tiny: Template, tmp_path: Path) -> Plan:
     file.write_text("Resources: {}")
     function: Function = replace(tiny.functions[0], code=code, layers=(layer,))
     template = replace(tiny, functions=(function,))
-    return Plan(file, template, Ports(1), Folders(tmp_path), {}, Output(io.StringIO()))
+    return Plan(
+        template_file=file,
+        template=template,
+        ports=Ports(1),
+        folders=Folders(tmp_path),
+        environ={},
+        output=Output(io.StringIO()),
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,20 +59,22 @@ def plan(tiny: Template, tmp_path: Path) -> Plan:
 )
 def test_an_edit_has_its_effect(
     plan: Plan,
-    monkeypatch: pytest.MonkeyPatch,
     edited: str,
     retired: int,
     migrated: list[str],
     said: str,
 ) -> None:
-    monkeypatch.setattr(watch, "INTERVAL_SECONDS", 0.02)
     shown = io.StringIO()
-    functions: Any = Pretended()
+    functions: Any = FakeFunctions()
 
     async def test() -> None:
         task = asyncio.create_task(reload(replace(plan, output=Output(shown)), functions, "MigrateFunction"))
-        await asyncio.sleep(0)
-        (plan.template_file.parent / edited).write_text("edited")
+        for _ in range(5):  # until both watchers have begun
+            await asyncio.sleep(0)
+        edited_file = plan.template_file.parent / edited
+        new = edited_file.with_name(f".{edited_file.name}.new")
+        new.write_text("edited")
+        new.replace(edited_file)
         await eventually(lambda: said in shown.getvalue())
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -73,3 +82,18 @@ def test_an_edit_has_its_effect(
     run(test())
     assert functions.retired == retired
     assert functions.invoked == migrated
+
+
+@pytest.mark.parametrize(
+    ("name", "is_watched"),
+    [
+        ("app.py", True),
+        ("0002_new.sql", True),
+        (".app.py.swp", False),
+        (".hidden", False),
+        ("app.pyc", False),
+    ],
+)
+def test_hidden_files_and_caches_are_not_watched(name: str, is_watched: bool) -> None:
+    assert VisibleFiles()(Change.modified, f"/project/functions/{name}") == is_watched
+    assert not VisibleFiles()(Change.modified, f"/project/functions/__pycache__/{name}")

@@ -12,14 +12,13 @@ from local.services.aws_client import Aws
 from local.services.provision import provision
 from local.template import reader
 from local.template.model import Function, Rule, Target, Template
-from slowmatch.jobs import cron
 from tests.unit.local.support import TEMPLATE, run
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 TWO = MIDNIGHT.replace(hour=2)
 
 
-class Bench:
+class RulesOnMoto:
     def __init__(self, aws: Aws, template: Template) -> None:
         self.aws = aws
         self.template = template
@@ -38,44 +37,50 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(port: int) -> AsyncIterator[Bench]:
+async def rules_on_moto(port: int) -> AsyncIterator[RulesOnMoto]:
     async with aiohttp.ClientSession() as session:
         aws = Aws(session, f"http://127.0.0.1:{port}")
         read = reader.read(TEMPLATE, port)
         async with session.post(f"http://127.0.0.1:{port}/moto-api/reset"):
             await provision(aws, read, {"database": {"username": "u"}}, "slowmatch@example.com")
-        yield Bench(aws, read)
+        yield RulesOnMoto(aws, read)
+
+
+def rule(expression: str | None, *, name: str = "r", targets: tuple[Target, ...] = ()) -> Rule:
+    return Rule(logical_id="R", name=name, expression=expression, enabled=True, targets=targets)
 
 
 def rules_of(*rules: Rule) -> Rules:
-    return Rules(Aws(None, ""), Template((), (), rules, (), ()), lambda *_: None, print)  # type: ignore[arg-type]
+    template = Template(functions=(), queues=(), rules=rules, topics=(), secrets=())
+    return Rules(Aws(None, ""), template, lambda *_: None, print)  # type: ignore[arg-type]
 
 
 def test_a_rule_is_due_at_its_minute_and_once() -> None:
-    rule = Rule("R", "r", "cron(0 2 * * ? *)", True, ())
-    rules = rules_of(rule)
-    rules.start(cron.parse, MIDNIGHT)
-    assert rules.next_firing(rule) == TWO
+    nightly = rule("cron(0 2 * * ? *)")
+    rules = rules_of(nightly)
+    rules.start(MIDNIGHT)
+    assert rules.next_firing(nightly) == TWO
     assert rules.due(TWO - timedelta(seconds=1)) == []
-    assert rules.due(TWO) == [(rule, TWO)]
+    assert rules.due(TWO) == [(nightly, TWO)]
     assert rules.due(TWO) == []
-    assert rules.next_firing(rule) == TWO + timedelta(days=1)
+    assert rules.next_firing(nightly) == TWO + timedelta(days=1)
 
 
-def test_ticks_that_passed_while_the_machine_slept_count_as_one() -> None:
-    rule = Rule("R", "r", "rate(5 minutes)", True, ())
-    rules = rules_of(rule)
-    rules.start(cron.parse, MIDNIGHT)
+def test_occurrences_missed_during_sleep_count_as_one() -> None:
+    frequent = rule("rate(5 minutes)")
+    rules = rules_of(frequent)
+    rules.start(MIDNIGHT)
     assert len(rules.due(MIDNIGHT + timedelta(hours=3))) == 1
-    assert rules.next_firing(rule) == MIDNIGHT + timedelta(hours=3, minutes=5)
+    assert rules.next_firing(frequent) == MIDNIGHT + timedelta(hours=3, minutes=5)
 
 
 def test_an_expression_that_makes_no_sense_is_reported() -> None:
     said: list[str] = []
-    wrong = Rule("R", "wrong", "cron(never)", True, ())
-    waiting = Rule("W", "waits for events", None, True, ())
-    rules = Rules(Aws(None, ""), Template((), (), (wrong, waiting), (), ()), lambda *_: None, said.append)  # type: ignore[arg-type]
-    rules.start(cron.parse, MIDNIGHT)
+    wrong = rule("cron(never)", name="wrong")
+    waiting = rule(None, name="waits for events")
+    template = Template(functions=(), queues=(), rules=(wrong, waiting), topics=(), secrets=())
+    rules = Rules(Aws(None, ""), template, lambda *_: None, said.append)  # type: ignore[arg-type]
+    rules.start(MIDNIGHT)
     assert "rule wrong will not fire" in said[0]
     assert rules.next_firing(wrong) is None
     assert rules.due(MIDNIGHT + timedelta(days=99)) == []
@@ -83,7 +88,7 @@ def test_an_expression_that_makes_no_sense_is_reported() -> None:
 
 def test_a_firing_rule_sends_its_transformed_input_to_the_queue(moto: int) -> None:
     async def test() -> None:
-        async with bench(moto) as b:
+        async with rules_on_moto(moto) as b:
             await b.rules.fire(b.template.rules[0], TWO)
             assert await b.received() == [{"job": "nightly", "occurrence": "2026-03-01T02:00:00Z"}]
 
@@ -92,7 +97,7 @@ def test_a_firing_rule_sends_its_transformed_input_to_the_queue(moto: int) -> No
 
 def test_a_disabled_rule_does_not_fire(moto: int) -> None:
     async def test() -> None:
-        async with bench(moto) as b:
+        async with rules_on_moto(moto) as b:
             nightly, paused, _ = b.template.rules
             await b.aws.call("events", "DisableRule", Name=nightly.name)
             await b.rules.fire(nightly, TWO)
@@ -107,12 +112,13 @@ def test_a_disabled_rule_does_not_fire(moto: int) -> None:
 
 def test_a_schedule_invokes_its_function(moto: int) -> None:
     async def test() -> None:
-        async with bench(moto) as b:
-            tick = b.template.rules[2]
-            await b.rules.fire(tick, TWO)
-            assert b.invoked == [("TinyFunction", {"tick": True})]
+        async with rules_on_moto(moto) as b:
+            scheduled = b.template.rules[2]
+            await b.rules.fire(scheduled, TWO)
+            assert b.invoked == [("TinyFunction", {"often": True})]
             await b.rules.fire(
-                Rule("T", tick.name, None, True, (Target(b.template.functions[0].arn, None, None),)), TWO
+                rule(None, name=scheduled.name, targets=(Target(b.template.functions[0].arn, None, None),)),
+                TWO,
             )
             assert b.invoked[1][1]["detail-type"] == "Scheduled Event"
 
@@ -125,8 +131,8 @@ def test_a_schedule_invokes_its_function(moto: int) -> None:
 )
 def test_a_rule_that_cannot_deliver_is_reported(moto: int, name: str, target: str, said: str) -> None:
     async def test() -> None:
-        async with bench(moto) as b:
-            await b.rules.fire(Rule("R", name, None, True, (Target(target, "{}", None),)), TWO)
+        async with rules_on_moto(moto) as b:
+            await b.rules.fire(rule(None, name=name, targets=(Target(target, "{}", None),)), TWO)
             assert said in b.reports[0]
 
     run(test())

@@ -8,13 +8,12 @@ import pytest
 
 from local.cli import main
 from local.environment import Folders, Ports
-from local.seed import certificates, records, runs
-from local.seed.certificates import Certificate
-from local.seed.progress import Progress
-from local.seed.records import SeedError
+from local.output import Progress
+from local.seed import records, runs
+from local.seed.records import Certificate, SeedError
 from slowmatch.db.migration import migrations
 from tests.ports import free_ports
-from tests.unit.local.up import Up
+from tests.unit.local.local_stack import LocalStack
 
 OVER = datetime(2020, 1, 1, tzinfo=UTC)
 TO_COME = datetime(2040, 1, 1, tzinfo=UTC)
@@ -33,9 +32,9 @@ ORPHANS = """
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """PostgreSQL as the stack has it; the tables are not there yet."""
-    started = Up(tmp_path_factory.mktemp("seed") / "data", "services")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """PostgreSQL as the stack has it; the tables are there are no tables yet."""
+    started = LocalStack(tmp_path_factory.mktemp("seed") / "data", "services")
     try:
         yield started.ready()
     finally:
@@ -43,7 +42,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture
-def con(services: Up) -> Iterator[pg8000.native.Connection]:
+def con(services: LocalStack) -> Iterator[pg8000.native.Connection]:
     with records.connect(Ports(services.port), Folders(services.folder)) as connection:
         connection.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         for migration in migrations():
@@ -62,12 +61,12 @@ def test_certificates_become_records_once(con: pg8000.native.Connection) -> None
 
 
 def test_the_command_loads_certificates_and_synthetic_records(
-    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+    services: LocalStack, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--rows", "120000"]
     assert main(arguments) == 0
     shown = capsys.readouterr().out
-    real = len(certificates.bundle())
+    real = len(records.bundled_certificates())
     assert f"{real} certificates of the CA bundle added" in shown
     assert "120,000 of 120,000 records" in shown
     assert f"{120_000 + real:,} records in all" in shown
@@ -88,11 +87,11 @@ def test_the_command_loads_certificates_and_synthetic_records(
 
 
 def test_the_command_adds_no_certificate_twice(
-    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+    services: LocalStack, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    records.add_certificates(con, certificates.bundle())
+    records.add_certificates(con, records.bundled_certificates())
     assert main(["seed", "--port", str(services.port), "--data", str(services.folder)]) == 0
-    assert "0 certificates of the CA bundle added as records: all were there" in capsys.readouterr().out
+    assert "0 certificates of the CA bundle added as records: all of them exist" in capsys.readouterr().out
 
 
 def test_what_was_loaded_is_counted_in_the_hourly_figures(con: pg8000.native.Connection) -> None:
@@ -104,7 +103,7 @@ def test_what_was_loaded_is_counted_in_the_hourly_figures(con: pg8000.native.Con
 
 
 def test_the_command_loads_runs_with_attempts_events_and_hourly_figures(
-    services: Up, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
+    services: LocalStack, con: pg8000.native.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["seed", "--port", str(services.port), "--data", str(services.folder), "--runs", "20000"]
     assert main(arguments) == main(arguments) == 0
@@ -140,15 +139,17 @@ def test_a_number_of_rows_that_is_none_is_refused(number: str, capsys: pytest.Ca
     assert f"argument --rows: {number!r} is not a whole number such as 1000000" in capsys.readouterr().err
 
 
-def test_without_a_stack_it_says_what_to_start(services: Up, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_stack_it_says_what_to_start(
+    services: LocalStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["seed", "--port", str(free_ports()), "--data", str(services.folder)]) == 2
     assert "start the stack first (make run)" in capsys.readouterr().err
 
 
-def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native.Connection) -> None:
+def test_tables_that_are_not_there_yet_are_said(services: LocalStack, con: pg8000.native.Connection) -> None:
     con.run("DROP TABLE record")
     with (
-        pytest.raises(SeedError, match="not there yet"),
+        pytest.raises(SeedError, match="there are no tables yet"),
         records.connect(Ports(services.port), Folders(services.folder)) as fresh,
     ):
         records.is_empty(fresh)
@@ -156,11 +157,11 @@ def test_tables_that_are_not_there_yet_are_said(services: Up, con: pg8000.native
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_postgresql_of_another_folder_is_not_touched(
-    services: Up, tmp_path_factory: pytest.TempPathFactory
+    services: LocalStack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """pg8000 leaves its socket to the garbage collector when it is refused."""
     with (
-        pytest.raises(SeedError, match="is not the one of"),
+        pytest.raises(SeedError, match="does not belong to"),
         records.connect(Ports(services.port), Folders(tmp_path_factory.mktemp("other"))),
     ):
         pass

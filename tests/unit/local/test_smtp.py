@@ -1,4 +1,4 @@
-"""The SMTP catcher, as smtplib meets it."""
+"""The SMTP server, used through smtplib."""
 
 import asyncio
 import smtplib
@@ -28,13 +28,13 @@ def letter() -> EmailMessage:
 
 
 def talk(folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T]) -> T:
-    """What a client gets out of a conversation with a catcher in that mode."""
+    """What a client gets from a server in that mode."""
 
     async def test() -> T:
         port = free_ports()
-        catcher = MailServer(Outbox(folder), port)
-        catcher.mode = mode
-        await catcher.start()
+        server = MailServer(Outbox(folder), port)
+        server.mode = mode
+        await server.start()
 
         def converse() -> T:
             with smtplib.SMTP("127.0.0.1", port, timeout=0.5) as client:
@@ -43,7 +43,7 @@ def talk(folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T]) ->
         try:
             return await asyncio.to_thread(converse)
         finally:
-            await catcher.stop()
+            await server.stop()
 
     return run(test())
 

@@ -12,14 +12,14 @@ import pytest
 from local import cli, processes
 from local.environment import Folders, Ports
 from local.errors import StackError
+from tests.unit.local.local_stack import LocalStack
 from tests.unit.local.support import alive, eventually, run, until
-from tests.unit.local.up import Up
 
 LAST_LINES = "stopping ...\nstopped\n"
 
 
-def stopped(stack: Up) -> str:
-    """What a stack that was told to stop printed, once it has ended."""
+def stopped(stack: LocalStack) -> str:
+    """Wait for the end of a stopping stack. Returns its output."""
     assert stack.process.wait(30) == 0, stack.log.read_text()
     assert left(stack.folder.parent) == []
     return stack.log.read_text()
@@ -48,14 +48,14 @@ def left(home: Path) -> list[str]:
         r"PostgreSQL +ready",
         "applying migrations",
         r"Gateway +starting",
-        "sending again what waits",
+        "sending the messages of waiting runs",
         r"Queues +ready",
         "Ready after",
     ],
 )
 def test_an_interruption_at_any_stage_of_the_start_is_a_clean_stop(tmp_path: Path, line: str) -> None:
     program = ("tests.unit.local.interrupted", "SIGINT", line)
-    stack = Up(tmp_path / "data", program=program, HOME=str(tmp_path))
+    stack = LocalStack(tmp_path / "data", program=program, HOME=str(tmp_path))
     shown = stopped(stack)
     assert shown.endswith(LAST_LINES) and "Traceback" not in shown
 
@@ -63,18 +63,18 @@ def test_an_interruption_at_any_stage_of_the_start_is_a_clean_stop(tmp_path: Pat
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_every_signal_to_stop_is_obeyed_while_the_services_start(tmp_path: Path, name: str) -> None:
     program = ("tests.unit.local.interrupted", name, r"SMTP +ready")
-    stack = Up(tmp_path / "data", "services", program=program, HOME=str(tmp_path))
+    stack = LocalStack(tmp_path / "data", "services", program=program, HOME=str(tmp_path))
     assert stopped(stack).endswith(LAST_LINES)
 
 
 def test_an_interruption_while_the_database_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    stack = Up(tmp_path / "data", "services", HOME=str(tmp_path))
+    stack = LocalStack(tmp_path / "data", "services", HOME=str(tmp_path))
     until((tmp_path / "data" / "postgres.new" / "PG_VERSION").exists)
     os.killpg(stack.process.pid, signal.SIGINT)  # as the terminal does
     assert stopped(stack).endswith(LAST_LINES)
     assert not (tmp_path / "data" / "postgres.pwfile").exists()
 
-    again = Up(tmp_path / "data", "services", HOME=str(tmp_path)).ready()
+    again = LocalStack(tmp_path / "data", "services", HOME=str(tmp_path)).ready()
     assert again.stop() == 0
 
 
@@ -84,7 +84,7 @@ def test_a_cancelled_start_of_a_process_leaves_nothing_that_it_started(tmp_path:
 
     async def test() -> None:
         starting = asyncio.create_task(processes.spawn("sh", "-c", script))
-        for _ in range(2):  # the process exists, and nobody has been told
+        for _ in range(2):  # the process exists, but nobody knows yet
             await asyncio.sleep(0)
         pid = int(until(lambda: file.exists() and file.read_text()))
         starting.cancel()

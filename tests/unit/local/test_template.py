@@ -68,7 +68,7 @@ def test_queues_come_with_their_redrive(tiny: Template) -> None:
 
 
 def test_rules_and_schedules_are_the_same(tiny: Template, function: Function) -> None:
-    nightly, paused, tick = tiny.rules
+    nightly, paused, often = tiny.rules
     assert (nightly.name, nightly.expression, nightly.enabled) == (
         "slowmatch-nightly",
         "cron(0 2 * * ? *)",
@@ -76,10 +76,10 @@ def test_rules_and_schedules_are_the_same(tiny: Template, function: Function) ->
     )
     assert nightly.targets[0].paths == (("time", "$.time"),)
     assert not paused.enabled
-    assert (tick.expression, tick.targets[0].arn, tick.targets[0].input) == (
+    assert (often.expression, often.targets[0].arn, often.targets[0].input) == (
         "rate(5 minutes)",
         function.arn,
-        '{"tick": true}',
+        '{"often": true}',
     )
 
 

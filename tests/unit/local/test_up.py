@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from local import ROOT
+from tests.unit.local.local_stack import LocalStack
 from tests.unit.local.support import alive, until
-from tests.unit.local.up import Up
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     data = tmp_path_factory.mktemp("up") / "data"
     data.mkdir()
     (data / "job-secrets.json").write_text('{"expiry-webhook/webhook-token": "s3cret"}')
-    stack = Up(data)
+    stack = LocalStack(data)
     try:
         yield stack.ready()
     finally:
@@ -35,7 +35,7 @@ def records(file: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_it_reports_what_it_starts_and_prints_the_addresses(up: Up) -> None:
+def test_it_reports_what_it_starts_and_prints_the_addresses(up: LocalStack) -> None:
     shown = up.log.read_text()
     for name in ("PostgreSQL", "AWS (moto)", "SMTP", "Gateway"):
         assert re.search(rf"{re.escape(name)} +starting on .*127\.0\.0\.1:\d+", shown)
@@ -43,7 +43,7 @@ def test_it_reports_what_it_starts_and_prints_the_addresses(up: Up) -> None:
     assert f"http://127.0.0.1:{up.port}/outbox" in shown
 
 
-def test_a_request_goes_through_to_the_function(up: Up) -> None:
+def test_a_request_goes_through_to_the_function(up: LocalStack) -> None:
     status, text = up.call("GET", "/things/7?x=1")
     assert status == 200
     assert json.loads(text)["pathParameters"] == {"id": "7"}
@@ -51,7 +51,7 @@ def test_a_request_goes_through_to_the_function(up: Up) -> None:
     assert up.call("GET", "/things/1?full=1") == (201, "made")
 
 
-def test_the_state_shows_processes_queues_and_rules(up: Up) -> None:
+def test_the_state_shows_processes_queues_and_rules(up: LocalStack) -> None:
     up.call("GET", "/things/1")
     state = up.get("/local/state")
     assert state["pid"] == up.process.pid
@@ -66,26 +66,26 @@ def test_the_state_shows_processes_queues_and_rules(up: Up) -> None:
     assert rules["slowmatch-PausedRule"]["state"] == "DISABLED"
 
 
-def test_a_message_reaches_the_function_in_a_batch(up: Up, tmp_path: Path) -> None:
-    client, told = up.aws("sqs"), tmp_path / "told"
+def test_a_message_reaches_the_function_in_a_batch(up: LocalStack, tmp_path: Path) -> None:
+    client, written = up.aws("sqs"), tmp_path / "written"
     url = client.get_queue_url(QueueName="slowmatch-work")["QueueUrl"]
     for number in range(2):
-        client.send_message(QueueUrl=url, MessageBody=json.dumps({"file": str(told), "n": number}))
-    arrived = until(lambda: records(told), lambda found: len(found) == 2)
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"file": str(written), "n": number}))
+    arrived = until(lambda: records(written), lambda found: len(found) == 2)
     assert len({record["batch"] for record in arrived}) == 1  # the template's window of two seconds
     until(
         lambda: up.get("/local/state")["queues"][0], lambda queue: queue["waiting"] + queue["in_flight"] == 0
     )
 
 
-def test_a_notification_reaches_the_function(up: Up, tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_a_notification_reaches_the_function(up: LocalStack, tmp_path: Path) -> None:
+    written = tmp_path / "written"
     arn = "arn:aws:sns:us-east-1:000000000000:slowmatch-NewsTopic"
-    up.aws("sns").publish(TopicArn=arn, Message=json.dumps({"file": str(told)}))
-    until(lambda: records(told), lambda found: len(found) == 1)
+    up.aws("sns").publish(TopicArn=arn, Message=json.dumps({"file": str(written)}))
+    until(lambda: records(written), lambda found: len(found) == 1)
 
 
-def test_boto3_invokes_the_function(up: Up) -> None:
+def test_boto3_invokes_the_function(up: LocalStack) -> None:
     client = up.aws("lambda")
     answer = client.invoke(FunctionName="slowmatch-TinyFunction", Payload=b"{}")
     assert json.loads(answer["Payload"].read())["layer"] == "from the layer"
@@ -93,7 +93,7 @@ def test_boto3_invokes_the_function(up: Up) -> None:
     assert failed["FunctionError"] == "Unhandled"
 
 
-def test_secrets_and_verified_senders_are_there(up: Up) -> None:
+def test_secrets_and_verified_senders_are_there(up: LocalStack) -> None:
     secret = up.aws("secretsmanager").get_secret_value(
         SecretId="arn:aws:secretsmanager:us-east-1:000000000000:secret:slowmatch/database"
     )
@@ -102,12 +102,12 @@ def test_secrets_and_verified_senders_are_there(up: Up) -> None:
     assert login["password"] == (up.folder / "postgres-password").read_text()
 
 
-def test_secret_of_a_job_is_found_by_its_name(up: Up) -> None:
+def test_secret_of_a_job_is_found_by_its_name(up: LocalStack) -> None:
     name = "slowmatch/jobs/expiry-webhook/webhook-token"
     assert up.aws("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == "s3cret"
 
 
-def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: Up) -> None:
+def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: LocalStack) -> None:
     up.call("DELETE", "/outbox")
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "slowmatch@example.com", "you@example.com", "Hello"
@@ -124,7 +124,7 @@ def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: Up) -> None:
     assert up.call("PUT", "/outbox/mode", {"mode": "accept"})[0] == 200
 
 
-def test_pages_are_shown_without_scripts(up: Up) -> None:
+def test_pages_are_shown_without_scripts(up: LocalStack) -> None:
     for path, said in (("/", "TinyFunction"), ("/local", "slowmatch-work"), ("/outbox", "Outbox")):
         status, text = up.call("GET", path)
         assert status == 200
@@ -135,25 +135,25 @@ def test_pages_are_shown_without_scripts(up: Up) -> None:
     assert up.call("GET", "/outbox/none/html")[0] == 404
 
 
-def test_a_second_stack_in_the_folder_is_refused_with_the_firsts_process(up: Up) -> None:
-    second = Up(up.folder)
+def test_a_second_stack_in_the_folder_is_refused_with_the_firsts_process(up: LocalStack) -> None:
+    second = LocalStack(up.folder)
     assert second.process.wait(20) == 2
     assert f"process {up.process.pid}" in second.log.read_text()
 
 
-def test_sam_local_gets_the_same_values_by_a_name_that_containers_know(up: Up) -> None:
+def test_sam_local_gets_the_same_values_by_a_name_that_containers_know(up: LocalStack) -> None:
     values = json.loads((up.folder / "sam-env.json").read_text())["Parameters"]
     assert values["DB_PORT"] == str(up.port + 1)
     assert values["AWS_ENDPOINT_URL"] == f"http://localhost:{up.port + 2}"
     assert values["AUTH"] == "local"
 
 
-def test_it_says_who_is_let_in(up: Up) -> None:
-    assert "AUTH=local: whoever is on this machine is admin" in up.log.read_text()
+def test_it_says_who_is_let_in(up: LocalStack) -> None:
+    assert "AUTH=local: everybody on this machine is admin" in up.log.read_text()
 
 
 def test_with_auth_oidc_there_is_a_provider_for_the_secret_that_the_functions_read(tmp_path: Path) -> None:
-    stack = Up(tmp_path / "data", AUTH="oidc").ready()
+    stack = LocalStack(tmp_path / "data", AUTH="oidc").ready()
     try:
         issuer = f"http://127.0.0.1:{stack.port + 4}"
         assert f"AUTH=oidc: {issuer}" in stack.log.read_text()
@@ -176,13 +176,13 @@ def test_with_auth_oidc_there_is_a_provider_for_the_secret_that_the_functions_re
 def test_a_way_of_signing_in_that_cannot_be_is_refused(
     tmp_path: Path, command: str, auth: str, said: str
 ) -> None:
-    stack = Up(tmp_path / "data", command, AUTH=auth)
+    stack = LocalStack(tmp_path / "data", command, AUTH=auth)
     assert stack.process.wait(20) == 2
     assert said in stack.log.read_text()
 
 
 def test_a_setting_that_cannot_be_ends_it_with_its_name(tmp_path: Path) -> None:
-    stack = Up(tmp_path / "data", template=ROOT / "template.yaml", BATCH_SIZE="0")
+    stack = LocalStack(tmp_path / "data", template=ROOT / "template.yaml", BATCH_SIZE="0")
     assert stack.process.wait(60) == 1
     shown = stack.log.read_text()
     assert shown.splitlines()[-1].startswith("slowmatch: the migrations failed: BATCH_SIZE is '0'")
@@ -193,14 +193,14 @@ def test_a_list_of_who_is_told_that_cannot_be_read_is_named(tmp_path: Path) -> N
     file = tmp_path / "data" / "notify.json"
     file.parent.mkdir()
     file.write_bytes(b"\xff")
-    stack = Up(tmp_path / "data")
+    stack = LocalStack(tmp_path / "data")
     assert stack.process.wait(60) == 1
     shown = stack.log.read_text()
     assert f"slowmatch: {file} cannot be read" in shown and "Traceback" not in shown
 
 
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
-    stack = Up(tmp_path / "data").ready()
+    stack = LocalStack(tmp_path / "data").ready()
     event = json.dumps({"do": "sleep", "seconds": 4})
     stack.aws("lambda").invoke(FunctionName="TinyFunction", InvocationType="Event", Payload=event)
     until(
@@ -214,12 +214,12 @@ def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) ->
     assert stack.log.read_text().rstrip().endswith("stopped")
 
     # and after a kill -9 the same folder starts again
-    again = Up(tmp_path / "data").ready()
+    again = LocalStack(tmp_path / "data").ready()
     family = again.family()
     again.process.kill()
     again.process.wait()
     until(lambda: [pid for pid in family if alive(pid)], lambda left: not left)
-    third = Up(tmp_path / "data").ready()
+    third = LocalStack(tmp_path / "data").ready()
     assert third.stop() == 0
 
 
@@ -227,7 +227,7 @@ def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) ->
 def test_a_service_that_ends_by_itself_ends_the_stack_with_its_name(
     tmp_path: Path, position: int, said: str
 ) -> None:
-    stack = Up(tmp_path / "data", "services").ready()
+    stack = LocalStack(tmp_path / "data", "services").ready()
     os.kill(sorted(stack.family())[position], signal.SIGKILL)
     assert stack.process.wait(20) == 1
     shown = stack.log.read_text()

@@ -19,19 +19,23 @@ from local.lambda_runtime.pool import Pool
 from local.lambda_runtime.process import process_environment
 from local.lambda_runtime.runtime_api import RuntimeApi
 from local.template.model import Function, Template
-from tests.unit.local.support import Lines, alive, eventually, run
+from tests.unit.local.support import FakeLog, alive, eventually, run
 
 
 @asynccontextmanager
-async def running(function: Function, log: Lines | None = None) -> AsyncIterator[Pool]:
+async def running(function: Function, log: FakeLog | None = None) -> AsyncIterator[Pool]:
     api = RuntimeApi()
     await api.start()
-    pool = Pool(function, process_environment(function, {"GREETING": "hello"}), api, log or Lines())
+    pool = Pool(function, process_environment(function, {"GREETING": "hello"}), api, log or FakeLog())
     try:
         yield pool
     finally:
         await pool.stop()
         await api.stop()
+
+
+def is_busy(pool: Pool) -> bool:
+    return any(process["state"] == "busy" for process in pool.processes)
 
 
 async def call(pool: Pool, **event: Any) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def test_an_exception_is_the_functions_error(function: Function) -> None:
 @pytest.mark.parametrize(("status", "said"), [(3, "exit status 3"), (0, "exit status 0")])
 def test_a_process_that_exits_is_replaced(function: Function, status: int, said: str) -> None:
     async def test() -> None:
-        log = Lines()
+        log = FakeLog()
         async with running(function, log) as pool:
             error = await fail(pool, do="exit", status=status)
             assert error["errorType"] == "Runtime.ExitError"
@@ -135,7 +139,7 @@ def test_a_process_killed_in_the_middle_is_lambdas_exit_error(function: Function
         async with running(function) as pool:
             await call(pool)
             invocation = asyncio.create_task(fail(pool, do="sleep", seconds=30))
-            await eventually(lambda: pool.busy)
+            await eventually(lambda: is_busy(pool))
             os.kill(int(str(pool.processes[0]["pid"])), signal.SIGKILL)
             error = await invocation
             assert error["errorType"] == "Runtime.ExitError"
@@ -157,7 +161,7 @@ def test_an_idle_process_that_was_killed_is_not_asked(function: Function) -> Non
 
 def test_a_time_out_kills_the_process_and_what_it_started(function: Function, tmp_path: Path) -> None:
     async def test() -> None:
-        log, file = Lines(), tmp_path / "child"
+        log, file = FakeLog(), tmp_path / "child"
         async with running(replace(function, timeout=1.5), log) as pool:
             error = await fail(pool, do="leave a child", file=str(file))
             assert error["errorType"] == "Sandbox.Timedout"
@@ -189,7 +193,7 @@ def test_edited_code_is_used_after_the_present_invocation(editable: Function, tm
         async with running(editable) as pool:
             old = (await call(pool))["pid"]
             present = asyncio.create_task(call(pool, do="wait for", file=str(go)))
-            await eventually(lambda: pool.busy)
+            await eventually(lambda: is_busy(pool))
             (editable.code / "tiny" / "app.py").write_text(
                 "def handler(event, context):\n    return {'new': 1}\n"
             )
@@ -204,7 +208,7 @@ def test_edited_code_is_used_after_the_present_invocation(editable: Function, tm
 
 def test_broken_code_is_said_once_and_works_when_repaired(editable: Function) -> None:
     async def test() -> None:
-        log, app = Lines(), editable.code / "tiny" / "app.py"
+        log, app = FakeLog(), editable.code / "tiny" / "app.py"
         good = app.read_text()
         app.write_text("def handler(:\n")
         async with running(editable, log) as pool:
@@ -241,7 +245,7 @@ def test_a_process_that_ends_while_it_is_imported_is_an_exit_error(editable: Fun
     (editable.code / "tiny" / "app.py").write_text("import os\nprint('so long')\nos._exit(7)\n")
 
     async def test() -> None:
-        log = Lines()
+        log = FakeLog()
         async with running(editable, log) as pool:
             for _ in range(2):
                 assert (await fail(pool))["errorMessage"] == "Runtime exited with error: exit status 7"
@@ -263,7 +267,7 @@ def test_an_answer_above_six_megabytes_is_refused(function: Function) -> None:
 
 def test_lines_are_shown_and_a_huge_one_comes_in_pieces(function: Function) -> None:
     async def test() -> None:
-        log = Lines()
+        log = FakeLog()
         async with running(function, log) as pool:
             await call(pool, do="say", text="hello\nthere")
             await call(pool, do="say", text="x" * 3_000_000)
@@ -316,10 +320,10 @@ def test_a_process_that_cannot_be_started_is_an_error_and_no_crash(
     function: Function, tmp_path: Path
 ) -> None:
     async def test() -> None:
-        log = Lines()
+        log = FakeLog()
         async with running(replace(function, code=tmp_path / "gone"), log) as pool:
             error = await fail(pool)
             assert error["errorType"] == "Sandbox.StartFailed"
-            assert "no process can be started" in log.reported[0]
+            assert "cannot start a process" in log.reported[0]
 
     run(test())

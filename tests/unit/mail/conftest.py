@@ -6,8 +6,8 @@ import pytest
 
 from slowmatch.mail.message import Message, Receipt, make_message_id
 from slowmatch.mail.transport import Transport, open_transport
-from tools import certificates
-from tools.certificates import Certificates
+from tools import tls_certificates
+from tools.tls_certificates import Certificates
 
 SENDER = "slowmatch@example.com"
 
@@ -20,7 +20,7 @@ def send(message: Message, transport: Transport) -> Receipt:
 
 @pytest.fixture(scope="session")
 def made_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates.make(tmp_path_factory.mktemp("certificates"))
+    return tls_certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="session")

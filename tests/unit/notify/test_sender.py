@@ -16,7 +16,7 @@ from slowmatch.notifications import sender
 from slowmatch.notifications.delivery import backoff
 from slowmatch.notifications.sender import Response, parse_retry_after, post
 from tests.receiver import Receiver, receiving
-from tools import certificates
+from tools import tls_certificates
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_receiver_whose_connection_took_all_the_time_is_left_too(
 def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = certificates.make(tmp_path)
+    made = tls_certificates.make(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.chain)
     with receiving(context) as receiver:

@@ -15,7 +15,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tests.project_copy import copy_project, run, run_tests
 from tests.sam.template import transform_of
-from tools import new_job
+from tools.new_job.create import create
 
 GUARDS = [
     *(f"tests/unit/test_template{part}.py" for part in ("", "_jobs", "_limits", "_loops", "_watch")),
@@ -35,7 +35,7 @@ TEMPLATE_BYTES = 1_000_000
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     project = copy_project(tmp_path_factory.mktemp("crowded") / "project")
     for number, name in enumerate(NAMES):
-        new_job.create(project, name, SCHEDULES[number % len(SCHEDULES)])
+        create(project, name, SCHEDULES[number % len(SCHEDULES)])
     yield project
     shutil.rmtree(project)
 

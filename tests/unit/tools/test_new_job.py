@@ -12,8 +12,10 @@ from local import ROOT
 from local.template import job_check, loops, yaml_tags
 from local.template.job_check import logical_id
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
-from tools import job_rows, new_job
-from tools.new_job import JobRefused, create, listing
+from tools.new_job import __main__ as make_job
+from tools.new_job import template_rows
+from tools.new_job.__main__ import listing
+from tools.new_job.create import JobRefused, create
 
 HOURLY = "cron(30 * * * ? *)"
 
@@ -114,10 +116,12 @@ def test_a_long_list_goes_on_in_the_next_line(project: Path) -> None:
     template = project / "template.yaml"
     names = [f"a-rather-long-name-no-{number:02}" for number in range(20)]
     for name in names:
-        template.write_text(job_rows.with_job(template.read_text(encoding="utf-8"), name), encoding="utf-8")
+        template.write_text(
+            template_rows.with_job(template.read_text(encoding="utf-8"), name), encoding="utf-8"
+        )
     lines = template.read_text(encoding="utf-8").splitlines()
     lists = [line for line in lines if "ARatherLongNameNo" in line and "Name:" not in line]
-    assert len(lists) > 1 and max(map(len, lists)) <= job_rows.MAX_LINE_CHARACTERS
+    assert len(lists) > 1 and max(map(len, lists)) <= template_rows.MAX_LINE_CHARACTERS
     listed = yaml_tags.load(template)["Resources"]["Fn::ForEach::Jobs"][1]
     assert {logical_id(name) for name in names} < set(listed)
 
@@ -132,7 +136,7 @@ def test_a_row_stands_above_the_comment_of_the_row_that_follows() -> None:
     after = before.replace("    # Mails\n", f"{added}    # Mails\n").replace(
         "Cleanup, Summary", "Cleanup, Report, Summary"
     )
-    assert job_rows.with_job(before, "report") == after
+    assert template_rows.with_job(before, "report") == after
 
 
 @pytest.mark.parametrize(
@@ -312,7 +316,7 @@ def test_a_template_without_a_place_for_the_job_is_refused(
 ) -> None:
     template = (project / "template.yaml").read_text(encoding="utf-8")
     with pytest.raises(yaml_tags.TemplateError, match=words):
-        job_rows.with_job(template.replace(there, instead), "report", HOURLY)
+        template_rows.with_job(template.replace(there, instead), "report", HOURLY)
 
 
 def test_what_cannot_be_written_whole_is_taken_back(project: Path) -> None:
@@ -350,10 +354,10 @@ def test_jobs_are_listed_without_git_too(project: Path, monkeypatch: pytest.Monk
 def test_the_command_says_what_it_wrote(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(new_job, "ROOT", project)
-    assert new_job.main(["--name=report", f"--schedule={HOURLY}"]) == 0
+    monkeypatch.setattr(make_job, "ROOT", project)
+    assert make_job.main(["--name=report", f"--schedule={HOURLY}"]) == 0
     assert "functions/report/job.py" in capsys.readouterr().out
-    assert new_job.main([]) == 0
+    assert make_job.main([]) == 0
     assert "report " in capsys.readouterr().out
 
 
@@ -361,7 +365,7 @@ def test_the_command_says_what_it_wrote(
 def test_a_refusal_is_one_line_and_status_1(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    monkeypatch.setattr(new_job, "ROOT", project)
-    assert new_job.main(arguments) == 1
+    monkeypatch.setattr(make_job, "ROOT", project)
+    assert make_job.main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("make job: ")

@@ -14,9 +14,10 @@ from aiosmtpd.smtp import Envelope
 
 from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, connection, migrate
+from slowmatch.postgres_server import free_port
 from slowmatch.settings import Settings, settings
 from slowmatch.testing.job_tester import STACK, JobTester
-from slowmatch.testing.postgres import Postgres, free_port, running
+from slowmatch.testing.postgres import Postgres, running
 
 ENVIRONMENT = {
     "DB_HOST": "127.0.0.1",

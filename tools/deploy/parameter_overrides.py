@@ -1,7 +1,7 @@
 """`parameter_overrides` of samconfig.toml, parsed as the SAM CLI parses it.
 
-The SAM CLI takes what its pattern finds and drops the rest without a word: `MailSenderName=My Company` sets the
-name to `My`. Whatever would be dropped is refused here, together with the spelling that arrives whole.
+The SAM CLI silently drops what its pattern does not match: `MailSenderName=My Company` sets the name to `My`. Such a
+text is refused here, with the spelling that keeps the whole value.
 """
 
 import json
@@ -20,7 +20,7 @@ _FIX = 'Write a list of strings, one for each parameter: ["Name=value", \'Name="
 
 
 def texts(written: Any) -> list[str]:
-    """The strings that the SAM CLI parses one by one; raises StackError for anything but strings."""
+    """The strings that the SAM CLI parses one by one. Raises StackError for anything else."""
     items = written if isinstance(written, list) else [written] if written else []
     for item in items:
         if not isinstance(item, str):
@@ -32,7 +32,7 @@ def texts(written: Any) -> list[str]:
 
 
 def parse(written: Any) -> dict[str, str]:
-    """Each parameter's value; raises StackError for one that would not arrive as it was written."""
+    """The value of each parameter. Raises StackError for one that the SAM CLI would change."""
     values: dict[str, str] = {}
     for text in texts(written):
         for name, value in _parsed(text):
@@ -43,7 +43,7 @@ def parse(written: Any) -> dict[str, str]:
 
 
 def spelled(name: str, value: str) -> str | None:
-    """The override that arrives as this value, None if the SAM CLI has no way to write it."""
+    """How to write this value so that the SAM CLI keeps it, None if that is impossible."""
     override = f'{name}="' + value.replace('"', '\\"') + '"'
     match = _OVERRIDE.fullmatch(f" {override}")
     return override if match and _unquoted(match[2]) == value else None

@@ -1,4 +1,4 @@
-"""A certificate authority for one day, and a server certificate that it signs: for tests and rehearsals."""
+"""Creates a certificate authority and a server certificate for a day: for tests and rehearsals."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True)
 class Certificates:
-    """`authority` is what a client has to trust; `chain` holds the server's certificate and key."""
+    """Clients must trust `authority`; `chain` contains the server's certificate and key."""
 
     authority: Path
     chain: Path
 
 
 def make(folder: Path, address: str = "127.0.0.1", *, hosts: Sequence[str] = ()) -> Certificates:
-    """Write both into `folder`, valid for localhost, `address` and `hosts`."""
+    """Write both files into `folder`, valid for localhost, `address` and `hosts`."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Test authority")
     authority = (

@@ -1,4 +1,4 @@
-"""A section of samconfig.toml: one stack, and whether it says all that the template has to know."""
+"""A stage: the section of samconfig.toml for one stack, checked against the parameters of the template."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 from local import ROOT
 from local.errors import StackError
 from local.template import files
-from tools import parameter_overrides, stack_name
+from tools.deploy import parameter_overrides, stack_name
 
 CONFIG = ROOT / "samconfig.toml"
 
@@ -49,10 +49,12 @@ class Stage:
 
 
 def read(config: Path, name: str) -> Stage:
-    """Raises StackError for a stage that is not there, lacks a parameter, or has one that the template has not."""
+    """The stage. Raises StackError if it does not exist, lacks a parameter, or has an unknown one."""
     section = _sections(config).get(name, {})
     if "parameters" not in section.get("deploy", {}):
-        raise StackError(f"samconfig.toml has no section [{name}.deploy.parameters]: docs/deploy.md has one")
+        raise StackError(
+            f"samconfig.toml has no section [{name}.deploy.parameters]: docs/deploy.md shows one"
+        )
     options = section.get("global", {}).get("parameters", {}) | section["deploy"]["parameters"]
     if "stack_name" not in options:
         raise StackError(
@@ -69,8 +71,8 @@ def read(config: Path, name: str) -> Stage:
     return stage
 
 
-def named(config: Path, name: str) -> str:
-    """The name of a stage that is there; raises StackError for any other."""
+def require_stage(config: Path, name: str) -> str:
+    """`name`, if there is such a stage. Raises StackError otherwise."""
     stages = [each for each, section in _sections(config).items() if isinstance(section, dict)]
     if name not in stages:
         raise StackError(f"samconfig.toml has no stage {name!r}; it has {', '.join(stages)}")
@@ -78,14 +80,14 @@ def named(config: Path, name: str) -> str:
 
 
 def defaults() -> dict[str, str]:
-    """The template's own value of each parameter that may be left out."""
+    """The default of each parameter that has one."""
     parameters = template()["Parameters"].items()
     return {name: str(parameter["Default"]) for name, parameter in parameters if "Default" in parameter}
 
 
 @cache
 def template() -> dict[str, Any]:
-    """What is deployed: the root's parameters, and the resources of the nested stacks too."""
+    """template.yaml with the resources of its nested stacks."""
     return files.load_whole(ROOT / "template.yaml")
 
 
@@ -96,12 +98,10 @@ def _sections(config: Path) -> dict[str, Any]:
 def _check(stage: Stage, parameters: dict[str, dict[str, Any]]) -> None:
     for name in stage.given:
         if name not in parameters:
-            raise StackError(f"{name} is no parameter of template.yaml; it is in the {stage.where}")
+            raise StackError(f"{name}, in the {stage.where}, is not a parameter of template.yaml")
     for name in [name for name, parameter in parameters.items() if "Default" not in parameter]:
         if name not in stage.given:
-            raise StackError(
-                f'the {stage.where} gives no {name}, which the stack needs: add "{name}=..." there'
-            )
+            raise StackError(f'the {stage.where} lacks {name}, which the stack needs: add "{name}=..." there')
         if stage.given[name].endswith("example.com"):
             raise StackError(
                 f"{name} is still the example, {stage.given[name]!r}: change it in the {stage.where}"

@@ -1,4 +1,4 @@
-"""Adds a job to the text of template.yaml, and leaves every other byte as it is."""
+"""Adds a job to the text of template.yaml and keeps every other byte."""
 
 import re
 import textwrap
@@ -13,7 +13,7 @@ from slowmatch.jobs import cron
 
 TEMPLATE = "template.yaml"
 MAX_DUE_HOURS = 7 * 24
-"""CloudWatch: an alarm with periods of an hour looks back a week at most."""
+"""An alarm of CloudWatch with periods of an hour looks back a week at most."""
 MAX_LINE_CHARACTERS = 120
 
 
@@ -57,7 +57,7 @@ def _with_item(template: str, loop: str, item: str) -> str:
 
 
 def _alarm_of_silence(schedule: str) -> str:
-    """Two hours more than the longest pause; no alarm for a pause that is longer than CloudWatch can wait."""
+    """The alarm comes two hours after the longest pause; none for a pause that exceeds what CloudWatch can watch."""
     hours = -(-max(_pauses(cron.parse(schedule))) // timedelta(hours=1)) + 2
     if hours <= MAX_DUE_HOURS:
         return f"DueHours: {hours}"
@@ -65,7 +65,7 @@ def _alarm_of_silence(schedule: str) -> str:
 
 
 def _pauses(schedule: cron.Schedule) -> Iterator[timedelta]:
-    """The pauses of the next two years: within a day, and from a day's last time to the first of the next one."""
+    """The pauses of the next two years: within a day, and from a day's last time to the next day's first."""
     if schedule.rate is not None:
         yield schedule.rate
         return

@@ -23,8 +23,8 @@ READY_SECONDS = 60
 NUMBERS = itertools.count()
 
 
-class Up:
-    """A stack in a process of its own."""
+class LocalStack:
+    """A stack in a separate process."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Up:
             self.log.read_text, lambda shown: text in shown or self.process.poll() is not None, READY_SECONDS
         )
 
-    def ready(self) -> "Up":
+    def ready(self) -> "LocalStack":
         assert "Ready after" in self.says("Ready after")
         return self
 

@@ -1,4 +1,4 @@
-"""What cannot be the name or the schedule of a new job, found before anything is written."""
+"""Checks the name and the schedule of a new job before anything is written."""
 
 import importlib.util
 import keyword
@@ -16,10 +16,10 @@ from local.template.intrinsics import Resolver
 from local.template.yaml_tags import TemplateError
 from slowmatch.jobs import cron
 from slowmatch.jobs.definition import name_flaw
-from tools import stack_name
-from tools.job_rows import TEMPLATE
+from tools.deploy import stack_name
+from tools.new_job.template_rows import TEMPLATE
 
-# The properties by which AWS tells resources of one kind apart.
+# The properties that must be unique among resources of one type.
 _NAMES = ("AlarmName", "DashboardName", "LogGroupName", "Name", "QueueName", "TopicName")
 
 
@@ -52,7 +52,7 @@ def _name_problems(root: Path, name: str) -> Iterator[str]:
 
 
 def _collisions(root: Path, name: str) -> Iterator[str]:
-    """What AWS would refuse of the resources that the loops make for the job."""
+    """The names of the job's resources that are taken or too long."""
     there = files.load_whole(root / TEMPLATE)["Resources"]
     row = {"Name": name, "Handler": "app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
     made = loops.resources_of(yaml_tags.load(root / TEMPLATE), {job_check.logical_id(name): row})
@@ -68,7 +68,7 @@ def _collisions(root: Path, name: str) -> Iterator[str]:
 
 
 def _stack_names(config: Path) -> Iterator[str]:
-    """Of all stages that have one."""
+    """The names of the stacks of all stages."""
     for stage in tomllib.loads(config.read_text(encoding="utf-8")).values():
         for command in ("global", "deploy") if isinstance(stage, dict) else ():
             options = stage.get(command, {}).get("parameters", {})
@@ -86,10 +86,10 @@ def _logical_ids(resources: dict[str, Any]) -> Iterator[str]:
 
 
 def _physical_names(resources: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Kind and name of each resource that the template names after the stack, which is called "stack" here."""
+    """Type and name of each resource that the template names after the stack, here "stack"."""
     resolver = Resolver({}, {"AWS::StackName": "stack", "Name": "stack"}, lambda *_: "")
     for resource in resources.values():
         properties = resource.get("Properties", {})
         for own in properties.keys() & set(_NAMES):
-            with suppress(TemplateError):  # the name has a parameter or a resource in it, which no job's has
+            with suppress(TemplateError):  # no name of a job's resource has a parameter or a resource in it
                 yield resource["Type"], str(resolver.resolve(properties[own]))

@@ -1,4 +1,4 @@
-"""What a stack may be called: CloudFormation takes more than the resources that are named after the stack."""
+"""Checks a stack's name: resources that are named after the stack allow less than CloudFormation does."""
 
 import re
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 from local.errors import StackError
 from local.template.intrinsics import Resolver
 
-# The property and the characters that AWS allows, where the template begins a name with the stack's.
+# Property and maximum length of the names that begin with the stack's name.
 _ALLOWED = {
     "AWS::Events::Rule": ("Name", 64),
     "AWS::SQS::Queue": ("QueueName", 80),
     "AWS::RDS::DBCluster": ("DBClusterIdentifier", 63),
 }
 
-_STACK = "\0"  # no template has this character
-_OF_A_JOB = "; the longest name of a job decides how many are left for the stack's"
+_STACK = "\0"  # a character that no template contains
+_OF_A_JOB = "; the longest name of a job determines how many are left for the stack's name"
 
 
 class Limit(NamedTuple):
@@ -28,24 +28,24 @@ class Limit(NamedTuple):
 
 
 def check(name: str, resources: dict[str, Any]) -> None:
-    """Raise StackError for a name that the template's resources cannot carry."""
+    """Raise StackError for a name that is too long for the template's resources, or has wrong characters."""
     # RDS keeps identifiers in lower case, and refuses underscores, two hyphens in a row and one at the end.
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise StackError(
             f"stack_name is {name!r}: it must consist of lower-case letters, digits and single hyphens, begin with"
             f" a letter and not end with a hyphen, because the Aurora cluster is named after the stack"
         )
-    limit = longest(resources)
+    limit = length_limit(resources)
     if len(name) > limit.characters:
         raise StackError(
-            f"stack_name is {name!r}, which has {len(name)} characters: at most {limit.characters} are possible,"
+            f"stack_name is {name!r}, which has {len(name)} characters: at most {limit.characters} are allowed,"
             f" because the {limit.kind} {name}{limit.ending} would be longer than the {limit.allowed} characters that"
             f" AWS allows{_OF_A_JOB if limit.ending else ''}"
         )
 
 
-def longest(resources: dict[str, Any]) -> Limit:
-    """What limits the name of a stack with these resources the most."""
+def length_limit(resources: dict[str, Any]) -> Limit:
+    """The lowest limit for the name of a stack with these resources."""
     return min(_limits(resources))
 
 

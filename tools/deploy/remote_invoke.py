@@ -1,4 +1,4 @@
-"""`sam remote invoke`: a function of the deployed stack, and what it answered."""
+"""Invokes a function of the deployed stack by `sam remote invoke`."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ from local.errors import StackError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`payload` is what the function returned, or its error as Lambda tells it."""
+    """`payload` is what the function returned, or Lambda's document about its error."""
 
     payload: dict[str, Any]
     failed: bool
@@ -29,7 +29,7 @@ class Answer:
 
 
 def invoke(sam: str, function: str, stage: str) -> Answer:
-    """Invoke with `{}`. Raises StackError when the SAM CLI cannot; a function that fails is an answer."""
+    """Invoke with `{}`. Raises StackError if the SAM CLI fails; a function that fails is an answer."""
     command = [sam, "remote", "invoke", function, "--config-env", stage, "--output", "json"]
     print(shlex.join(command), flush=True)
     result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
