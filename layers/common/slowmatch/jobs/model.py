@@ -139,3 +139,27 @@ class RunDetails(Run):
                 "log": [LogLine.from_json(each) for each in row["log"]],
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """What became of an attempt, and the state of its run that follows. `value` is what the handler returned, as
+    JSON text.
+
+    If the run is to go on, it is due at `due_at` (aware).
+    """
+
+    outcome: Outcome
+    state: RunState
+    reason: str
+    failures: int
+    due_at: datetime | None = None
+    value: str | None = None
+    cursor: dict[str, Any] | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    traceback: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        return f"{self.error_type}: {self.error_message}" if self.error_type else None
