@@ -177,6 +177,6 @@ class Invocation:
         return Lease(
             worker=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or f"process {os.getpid()}",
             request_id=self._request_id,
-            now=now,
+            since=now,
             until=now + timedelta(milliseconds=self._remaining_ms()),
         )
