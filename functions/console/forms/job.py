@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.forms import local_time
-from console.forms.form import Form
+from console.forms.form import Form, whole_number
 from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.fields import Field
@@ -85,14 +85,9 @@ def _read_due_time(form: JobForm, now: datetime) -> None:
     if minutes and date:
         form.errors["run-at"] = "give minutes or a date, not both"
     elif minutes:
-        if (
-            minutes.isascii()
-            and minutes.isdigit()
-            and len(minutes) < 10
-            and 1 <= int(minutes) <= MAX_DELAY_MINUTES
-        ):
-            form.due_at = now + timedelta(minutes=int(minutes))
-            form.confirmation = f"starts in {minutes} minute{'s' if int(minutes) > 1 else ''}"
+        if number := whole_number(minutes, MAX_DELAY_MINUTES):
+            form.due_at = now + timedelta(minutes=number)
+            form.confirmation = f"starts in {minutes} minute{'s' if number > 1 else ''}"
         else:
             form.errors["delay-minutes"] = f"must be a whole number from 1 to {MAX_DELAY_MINUTES:,}"
     elif date and (due := local_time.read(form, "run-at")):

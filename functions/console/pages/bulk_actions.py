@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.forms import run_filter
+from console.forms.form import whole_number
 from console.forms.run_filter import RunFilterForm
 from console.views.formatting import format_count, number, plural_runs
 from console.views.run_lists import RUN_LISTS
@@ -20,6 +21,7 @@ from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import runs
 
+MAX_RUNS = 999_999_999
 DONE = {"requeue": "requeued", "run-now": "queued to run now", "delete": "deleted"}
 QUESTIONS = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
 router = Router()  # type: ignore[no-untyped-call]
@@ -89,9 +91,12 @@ def _change_matching(action: BulkAction) -> Page:
     if not action.is_confirmed:
         count = actions.bulk_count(con, matching, action.name)
         return _ask(action, f"all {plural_runs(format_count(count))} that match", all=["yes"])
-    total = _whole_number(request, "total") or actions.bulk_count(con, matching, action.name).number
+    total = (
+        whole_number(request.value("total"), MAX_RUNS)
+        or actions.bulk_count(con, matching, action.name).number
+    )
     changed = action.apply(wanted=matching, after=parse_run_id(request.value("after")))
-    done = _whole_number(request, "done") + len(changed.ids)
+    done = whole_number(request.value("done"), MAX_RUNS) + len(changed.ids)
     heading = f"{number(done)} {DONE[action.name]} so far"
     if changed.last is None:
         return action.finish(f"{plural_runs(number(done))} {DONE[action.name]}.")
@@ -135,8 +140,3 @@ def _until(request: Request) -> datetime | None:
         return parse_timestamp(text) if text else None
     except ValueError as error:
         raise Problem(422, "Not possible", f"until {error}") from error
-
-
-def _whole_number(request: Request, name: str) -> int:
-    text = request.value(name)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
+from console.forms.form import whole_number
 from console.forms.record import RecordForm
 from console.views import record as record_view
 from console.web import render
@@ -164,8 +165,7 @@ def _not_found(con: Connection, record_id: int) -> Page:
 
 def _parse_id(text: str) -> int:
     """The id in an address. Raises Problem 404 for what cannot be one."""
-    is_short = len(text) <= len(str(pagination.MAX_BIGINT))
-    number = int(text) if text.isascii() and text.isdigit() and is_short else 0
-    if not 1 <= number <= pagination.MAX_BIGINT:
+    number = whole_number(text, pagination.MAX_BIGINT)
+    if not number:
         raise Problem(404, "No such record", "this cannot be the id of a record: ids are whole numbers")
     return number

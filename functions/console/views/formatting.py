@@ -81,18 +81,16 @@ def state(name: str) -> Markup:
     return Markup('<span class="state {0}">{0}</span>').format(name)
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each
-    for each in (
-        number,
-        format_count,
-        plural_runs,
-        sentence,
-        duration,
-        ms_until,
-        when,
-        percent,
-        state,
-        input_value,
-    )
-}
+_FILTERS = (
+    number,
+    format_count,
+    plural_runs,
+    sentence,
+    duration,
+    ms_until,
+    when,
+    percent,
+    state,
+    input_value,
+)
+FILTERS: dict[str, Callable[..., Any]] = {each.__name__: each for each in _FILTERS}
