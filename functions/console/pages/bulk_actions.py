@@ -86,7 +86,9 @@ def _change_selected(action: BulkAction) -> Page:
 def _change_matching(action: BulkAction) -> Page:
     """Change a batch of all runs that match, then show a page that requests the next batch, until none is left."""
     request, con = action.request, action.con
-    until = _until(request) or action.form.created_to or con.now()  # not the runs that are created meanwhile
+    until = (
+        _until(request) or action.form.run_filter.created_to or con.now()
+    )  # not the runs that are created meanwhile
     matching = replace(action.form.run_filter, created_to=until)
     if not action.is_confirmed:
         count = actions.bulk_count(con, matching, action.name)

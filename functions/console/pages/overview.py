@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.views import charts, warnings
-from console.views.formatting import number
 from console.views.run_lists import find_rows
 from console.web import render
 from console.web.render import Page
@@ -27,8 +26,8 @@ def overview_page() -> Page:
         "overview.html",
         con=con,
         counts=runs.counts(con),
-        paused=facts.paused_jobs,
-        boxes=warnings.boxes(facts, depths, now),
+        facts=facts,
+        overdue=warnings.overdue(facts, now),
         warnings=list(map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))),
         realtime=charts.realtime(con, now),
         history=charts.runs(con, now, window),
@@ -53,10 +52,7 @@ def workers_page() -> Page:
         counts=runs.counts(con),
         workers=workers.workers(con, now),
         warnings=[warning for warning in shown if warning["href"] == request.path],
-        last_pass=facts.dispatcher.at,
-        last_pass_did=[
-            f"{number(count)} {name}" for name, count in sorted(facts.dispatcher.did.items()) if count
-        ],
+        last_pass=facts.dispatcher,
         clock_seconds=round(con.clock_offset.total_seconds(), 1) + 0.0,  # no -0.0
         depths=depths,
         queues=queue_depths.waiting_runs(con, now),

@@ -20,15 +20,10 @@ from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS, parse_timestamp
 from slowmatch.records import queries, search
-from slowmatch.records.model import SOON_HOURS, Position, Status
+from slowmatch.records.model import Position, Status
 
 HOME = "/records"
 TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
-IF_EMPTY: dict[Status, tuple[str, str]] = {
-    "active": ("No active records", "Records that expire in the future are listed here."),
-    "soon": ("Nothing expires soon", f"Records that expire in the next {SOON_HOURS} hours are listed here."),
-    "expired": ("Nothing has expired", "Records that the hourly job has marked as expired are listed here."),
-}
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -46,8 +41,9 @@ def create() -> Page:
     if values is None:
         return _list(form, 422)
     record_id, _ = queries.create(connection(), *values, actor=request.identity.name)
-    message = FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
-    return render.redirect(HOME, flash_message=message)
+    return render.redirect(
+        HOME, flash_message=FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
+    )
 
 
 @router.get("/records/<record_id>")
@@ -75,8 +71,7 @@ def change(record_id: str) -> Page:
     actor = request.identity.name
     if not queries.update(con, key, con.now(), title=title, expiry_date=expiry_date, actor=actor):
         return _not_found(con, key)
-    message = FlashMessage("Changes saved.", HOME, "All records")
-    return render.redirect(f"{HOME}/{key}", flash_message=message)
+    return render.redirect(f"{HOME}/{key}", flash_message=FlashMessage("Changes saved.", HOME, "All records"))
 
 
 @router.post("/records/<record_id>/delete")
@@ -105,9 +100,7 @@ def _list(form: RecordForm, status: int = 200) -> Page:
         counts=None if text else queries.status_counts(con, con.now()),
         tab=tab,
         search=text,
-        search_max=MAX_SEARCH_CHARACTERS,
         records=[record_view.with_status(each, con.now()) for each in json.loads(page.items)],
-        if_empty=IF_EMPTY.get(tab),
         first=_list_address(tab, text),
         without_search=_list_address(tab, ""),
         is_first=not cursor,
@@ -129,8 +122,9 @@ def _position(tab: Status, cursor: str) -> Position | None:
     try:
         return Position(*pagination.decode(tab, cursor, pagination.bigint, parse_timestamp))
     except Problem as problem:
-        reason = "this link is not a page of this list: start again at the first page"
-        raise Problem(422, "No such page", reason) from problem
+        raise Problem(
+            422, "No such page", "this link is not a page of this list: start again at the first page"
+        ) from problem
 
 
 def _page(con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200) -> Page:

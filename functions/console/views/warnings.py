@@ -1,14 +1,12 @@
-"""The dashboard's warnings and metric boxes, from the facts and the judgement of jobs.queries.health."""
+"""The dashboard's warnings, from the facts and the judgement of jobs.queries.health."""
 
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from console.views.formatting import format_count, number, sentence, when
+from console.views.formatting import sentence, when
 from slowmatch.jobs.queries.health import DISPATCHER_LATE, Facts, Problem
-from slowmatch.jobs.queries.queue_depths import Depths
 
 LONG_WAIT = timedelta(minutes=5)
 _LINKS = {
@@ -31,30 +29,10 @@ def warning(problem: Problem) -> dict[str, str]:
     return {"text": text, "href": f"/dashboard/{page}", "link": link}
 
 
-def boxes(facts: Facts, depths: Depths, now: datetime) -> list[dict[str, Any]]:
-    """The metric boxes. Each has a `value` or a time (`at`), and a `tone` if it needs attention."""
-    dead = None if depths.problem else depths.dead
-    oldest, last_pass = facts.oldest_waiting_at, facts.dispatcher.at
-    is_late = last_pass is None or now - last_pass >= DISPATCHER_LATE
-    waits_long = oldest is not None and now - oldest > LONG_WAIT
-    failed, retrying = format_count(facts.failed_24h), format_count(facts.retrying)
-    return [
-        _box("Failed, 24 h", failed, "failed", tone="bad" if failed != "0" else ""),
-        _box("Retrying", retrying, "retries", tone="notable" if retrying != "0" else ""),
-        _box("Missed, 24 h", number(facts.missed_24h), "recurring", tone="bad" if facts.missed_24h else ""),
-        _box("Oldest waiting", "none", "enqueued", at=oldest, tone="notable" if waits_long else ""),
-        _box(
-            "Dead letters", "?" if dead is None else number(dead), "workers", tone="" if dead == 0 else "bad"
-        ),
-        _box("Dispatcher", "never", "workers", at=last_pass, tone="bad" if is_late else ""),
-        _box(
-            "Paused jobs",
-            number(len(facts.paused_jobs)),
-            "recurring",
-            tone="notable" if facts.paused_jobs else "",
-        ),
-    ]
-
-
-def _box(label: str, value: str, page: str, *, at: datetime | None = None, tone: str = "") -> dict[str, Any]:
-    return {"label": label, "value": value, "href": f"/dashboard/{page}", "at": at, "tone": tone}
+def overdue(facts: Facts, now: datetime) -> dict[str, bool]:
+    """Whether the `dispatcher` is late, and whether the `oldest` run has waited for long."""
+    last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
+    return {
+        "dispatcher": last_pass is None or now - last_pass >= DISPATCHER_LATE,
+        "oldest": oldest is not None and now - oldest > LONG_WAIT,
+    }
