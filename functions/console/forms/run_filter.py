@@ -32,10 +32,6 @@ class RunFilterForm(Form):
     before: str | None = None
     run_filter: RunFilter = field(default_factory=RunFilter)
 
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.values.values())
-
     def address(self, path: str, **changes: Any) -> str:
         """The first page of this filter at `path`, with some fields changed or, if they are None, left out."""
         fields = {**self.values, "size": self.size, **changes}

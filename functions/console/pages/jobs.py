@@ -23,7 +23,6 @@ from slowmatch.text import clean
 
 RECENT_RUNS = 20
 NOTE_MAX = 500
-PAGES_WITH_BUTTONS = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -67,8 +66,7 @@ def run_job(job: str) -> Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
-    message = FlashMessage(text, f"/runs/{made.run_id}", "Watch it")
-    return render.redirect(_back(request, job), flash_message=message)
+    return _redirect(request, job, FlashMessage(text, f"/runs/{made.run_id}", "Watch it"))
 
 
 @router.post("/jobs/<job>/pause")
@@ -80,8 +78,7 @@ def pause_job(job: str) -> Page:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    text = f"The schedule of {name} is paused. The job can still be run by hand."
-    return render.redirect(_back(request, name), flash_message=text)
+    return _redirect(request, name, f"The schedule of {name} is paused. The job can still be run by hand.")
 
 
 @router.post("/jobs/<job>/resume")
@@ -89,12 +86,13 @@ def pause_job(job: str) -> Page:
 def resume_job(job: str) -> Page:
     request, con, name = current_request(router), connection(), job_named(job).name
     pause.resume(con, name, request.identity.name, con.now())
-    return render.redirect(_back(request, name), flash_message=f"The schedule of {name} was resumed.")
+    return _redirect(request, name, f"The schedule of {name} was resumed.")
 
 
-def _back(request: Request, job: str) -> str:
-    """The page with the button that was pressed."""
-    return PAGES_WITH_BUTTONS.get(request.value("back-to"), f"/jobs/{job}")
+def _redirect(request: Request, job: str, message: FlashMessage | str) -> Page:
+    """Back to the page with the button that was pressed."""
+    pages = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
+    return render.redirect(pages.get(request.value("back-to"), f"/jobs/{job}"), flash_message=message)
 
 
 def _page(name: str, form: Form, status: int = 200) -> Page:

@@ -1,5 +1,7 @@
 """The dashboard's first page, which shows whether anything is wrong, and the page of workers and queues."""
 
+from datetime import timedelta
+
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.views import charts, warnings
@@ -11,6 +13,7 @@ from slowmatch.db import connection
 from slowmatch.jobs.queries import health, queue_depths, runs, workers
 from slowmatch.jobs.run_filter import RunFilter
 
+LONG_WAIT = timedelta(minutes=5)
 FAILED_ROWS = 5
 RUNNING_ROWS = 10
 router = Router()  # type: ignore[no-untyped-call]
@@ -21,13 +24,15 @@ def overview_page() -> Page:
     request, con = current_request(router), connection()
     now, window = con.now(), charts.window(request)
     facts, depths = health.facts(con, now), queue_depths.depths()
+    last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
     return render.page(
         request,
         "overview.html",
         con=con,
         counts=runs.counts(con),
         facts=facts,
-        overdue=warnings.overdue(facts, now),
+        is_dispatcher_late=last_pass is None or now - last_pass >= health.DISPATCHER_LATE,
+        waits_long=oldest is not None and now - oldest > LONG_WAIT,
         warnings=list(map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))),
         realtime=charts.realtime(con, now),
         history=charts.runs(con, now, window),

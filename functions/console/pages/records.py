@@ -20,7 +20,7 @@ from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS, parse_timestamp
 from slowmatch.records import queries, search
-from slowmatch.records.model import Position, Status
+from slowmatch.records.model import SOON_HOURS, Position, Status
 
 HOME = "/records"
 TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
@@ -100,6 +100,8 @@ def _list(form: RecordForm, status: int = 200) -> Page:
         counts=None if text else queries.status_counts(con, con.now()),
         tab=tab,
         search=text,
+        search_max=MAX_SEARCH_CHARACTERS,
+        soon_hours=SOON_HOURS,
         records=[record_view.with_status(each, con.now()) for each in json.loads(page.items)],
         first=_list_address(tab, text),
         without_search=_list_address(tab, ""),
@@ -122,9 +124,8 @@ def _position(tab: Status, cursor: str) -> Position | None:
     try:
         return Position(*pagination.decode(tab, cursor, pagination.bigint, parse_timestamp))
     except Problem as problem:
-        raise Problem(
-            422, "No such page", "this link is not a page of this list: start again at the first page"
-        ) from problem
+        reason = "this link is not a page of this list: start again at the first page"
+        raise Problem(422, "No such page", reason) from problem
 
 
 def _page(con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200) -> Page:

@@ -1,14 +1,12 @@
 """The dashboard's warnings, from the facts and the judgement of jobs.queries.health."""
 
-from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from console.views.formatting import sentence, when
-from slowmatch.jobs.queries.health import DISPATCHER_LATE, Facts, Problem
+from slowmatch.jobs.queries.health import Problem
 
-LONG_WAIT = timedelta(minutes=5)
 _LINKS = {
     "failed_runs": ("failed", "See the errors"),
     "missed_runs": ("recurring", "See which"),
@@ -27,12 +25,3 @@ def warning(problem: Problem) -> dict[str, str]:
     if problem.job is not None:
         page, link = f"runs?{urlencode({'job': problem.job})}", "See its runs"
     return {"text": text, "href": f"/dashboard/{page}", "link": link}
-
-
-def overdue(facts: Facts, now: datetime) -> dict[str, bool]:
-    """Whether the `dispatcher` is late, and whether the `oldest` run has waited for long."""
-    last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
-    return {
-        "dispatcher": last_pass is None or now - last_pass >= DISPATCHER_LATE,
-        "oldest": oldest is not None and now - oldest > LONG_WAIT,
-    }
