@@ -20,10 +20,6 @@ class RecordForm(Form):
     def submitted(cls, request: Request) -> "RecordForm":
         return cls({name: request.value(name) for name in FIELDS})
 
-    @classmethod
-    def of_record(cls, title: str, expiry_date: str) -> "RecordForm":
-        return cls({"title": title, "title_was": title, "expiry_was": expiry_date})
-
     def read(self) -> tuple[str, datetime] | None:
         """Title and expiry date; None if one of them is wrong."""
         expiry_date = local_time.read(self, "expiry_date")

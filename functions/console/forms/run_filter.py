@@ -45,9 +45,7 @@ class RunFilterForm(Form):
         return {"job": (*JOBS, *removed), "trigger": TRIGGERS, "state": STATES}
 
 
-def read(
-    fields: Mapping[str, str], *, state: str | None = None, retrying: bool | None = None
-) -> RunFilterForm:
+def read(fields: Mapping[str, str], *, state: str | None, retrying: bool | None) -> RunFilterForm:
     """The filter in a query or form; `state` and `retrying` are those of the list."""
     form = RunFilterForm({name: text for name in FIELDS if (text := fields.get(name, "").strip())})
     if state:

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.views import charts
 from console.web import render
-from console.web.render import Page
 from console.web.request import current_request
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS, UnknownJob
@@ -17,7 +16,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard/analytics")
-def analytics_page() -> Page:
+def analytics_page() -> render.Page:
     """All jobs, or the one in the query. Raises UnknownJob."""
     request, con = current_request(router), connection()
     window, job, now = charts.window(request), request.query.get("job"), con.now()

@@ -12,7 +12,6 @@ from console.forms.run_filter import RunFilterForm
 from console.views.formatting import format_count, number, plural_runs
 from console.views.run_lists import RUN_LISTS
 from console.web import render
-from console.web.render import Page
 from console.web.request import Request, current_request
 from slowmatch.db import Connection, connection
 from slowmatch.http.errors import Problem
@@ -44,12 +43,12 @@ class BulkAction:
     def apply(self, **which: Any) -> actions.Changed:
         return actions.change(self.con, self.name, actor=self.request.identity.name, **which)
 
-    def finish(self, text: str) -> Page:
+    def finish(self, text: str) -> render.Page:
         return render.redirect(self.list_address, flash_message=text)
 
 
 @router.post("/runs")
-def change_runs() -> Page:
+def change_runs() -> render.Page:
     """For administrators, since the route has no other mark. Unless it is confirmed, it asks and changes nothing."""
     request = current_request(router)
     run_list, name = RUN_LISTS.get(request.value("list")), request.value("action")
@@ -64,7 +63,7 @@ def change_runs() -> Page:
     return _change_matching(action) if request.value("all") == "yes" else _change_selected(action)
 
 
-def _change_selected(action: BulkAction) -> Page:
+def _change_selected(action: BulkAction) -> render.Page:
     ids = sorted({run_id for text in action.request.form.get("id", []) if (run_id := parse_run_id(text))})
     if not ids:
         return action.finish("No run was selected, so nothing was done.")
@@ -81,7 +80,7 @@ def _change_selected(action: BulkAction) -> Page:
     return action.finish(text)
 
 
-def _change_matching(action: BulkAction) -> Page:
+def _change_matching(action: BulkAction) -> render.Page:
     """Change a batch of all runs that match, then show a page that requests the next batch, until none is left."""
     request, con = action.request, action.con
     # Runs that are created meanwhile stay as they are.
@@ -104,7 +103,7 @@ def _change_matching(action: BulkAction) -> Page:
 
 def _page(
     action: BulkAction, heading: str, fields: dict[str, Any], progress: dict[str, int] | None = None
-) -> Page:
+) -> render.Page:
     """A page whose form submits the confirmed action with `fields`."""
     names = ("list", "action", "size", *run_filter.FIELDS)
     same = {name: value for name in names if (value := action.request.value(name))}

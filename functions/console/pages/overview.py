@@ -4,10 +4,9 @@ from datetime import timedelta
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console.views import charts, warnings
+from console.views import charts
 from console.views.run_lists import find_rows
 from console.web import render
-from console.web.render import Page
 from console.web.request import current_request
 from slowmatch.db import connection
 from slowmatch.jobs.queries import health, queue_depths, runs, workers
@@ -20,7 +19,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard")
-def overview_page() -> Page:
+def overview_page() -> render.Page:
     request, con = current_request(router), connection()
     now, window = con.now(), charts.window(request)
     facts, depths = health.facts(con, now), queue_depths.depths()
@@ -33,7 +32,7 @@ def overview_page() -> Page:
         facts=facts,
         is_dispatcher_late=last_pass is None or now - last_pass >= health.DISPATCHER_LATE,
         waits_long=oldest is not None and now - oldest > LONG_WAIT,
-        warnings=list(map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))),
+        problems=health.problems(facts, depths, con.clock_offset, now),
         realtime=charts.realtime(con, now),
         history=charts.runs(con, now, window),
         window=window,
@@ -45,18 +44,17 @@ def overview_page() -> Page:
 
 
 @router.get("/dashboard/workers")
-def workers_page() -> Page:
+def workers_page() -> render.Page:
     request, con = current_request(router), connection()
     now = con.now()
     facts, depths = health.facts(con, now), queue_depths.depths()
-    shown = map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))
     return render.page(
         request,
         "workers.html",
         con=con,
         counts=runs.counts(con),
         workers=workers.workers(con, now),
-        warnings=[warning for warning in shown if warning["href"] == request.path],
+        problems=health.problems(facts, depths, con.clock_offset, now),
         last_pass=facts.dispatcher,
         clock_seconds=round(con.clock_offset.total_seconds(), 1) + 0.0,  # no -0.0
         depths=depths,

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from console.forms import run_filter
 from console.views.run_lists import RUN_LISTS, RunList, find_rows
 from console.web import render
-from console.web.render import Page
 from console.web.request import current_request
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.roles import Role
@@ -21,7 +20,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard/<name>")
-def run_list_page(name: str) -> Page:
+def run_list_page(name: str) -> render.Page:
     if name not in RUN_LISTS:
         raise Problem(404, "Not found", f"the dashboard has no page {name!r}")
     request, con, shown = current_request(router), connection(), RUN_LISTS[name]

@@ -5,7 +5,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from console.views import run as run_view
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.render import Page
 from console.web.request import current_request, path_on_this_site
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
@@ -23,7 +22,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/runs/<run_id>")
-def run_page(run_id: str) -> Page:
+def run_page(run_id: str) -> render.Page:
     request, con = current_request(router), connection()
     is_whole_log = request.query.get("log") == "all"
     run = run_details.details(con, _parse_id(run_id), run_details.LOG_LINES if is_whole_log else LOG_LINES)
@@ -46,7 +45,7 @@ def run_page(run_id: str) -> Page:
 
 @router.post("/runs/<run_id>/<action>")
 @allow(Role.OPERATOR)
-def change_run(run_id: str, action: str) -> Page:
+def change_run(run_id: str, action: str) -> render.Page:
     """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in DONE:
         raise Problem(404, "Not found", f"a run has no action {action!r}; there are {', '.join(DONE)}")

@@ -4,7 +4,6 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import assets, render
-from console.web.render import Page
 from slowmatch.http.auth.authentication import public
 from slowmatch.http.errors import Problem
 
@@ -13,7 +12,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 @router.get("/static/<file>")
 @public
-def static_file(file: str) -> Page:
+def static_file(file: str) -> render.Page:
     asset = assets.find(file)
     if asset is None:
         raise Problem(404, "Not found", f"there is no file {file!r}")

@@ -67,9 +67,8 @@ def page(
             return Response(304, HTML, "", headers)
     clock_seconds = con and con.clock_offset.total_seconds()
     database = con and {"version": _server_version(con), "clock_seconds": clock_seconds}
-    html = (
-        templates().get_template(template).render(request=request, flash=message, database=database, **data)
-    )
+    variables = {"request": request, "flash": message, "database": database, **data}
+    html = templates().get_template(template).render(variables)
     content: str | bytes = html
     if len(html) >= GZIP_MIN_BYTES and "gzip" in request.header("accept-encoding"):
         content = gzip.compress(html.encode(), 6, mtime=0)

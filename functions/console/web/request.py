@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from slowmatch.http.auth.roles import Identity
+from slowmatch.http.auth.roles import ANONYMOUS, Identity
 from slowmatch.http.errors import Problem
 from slowmatch.http.request import header
 
@@ -16,15 +16,14 @@ FORM_MAX_FIELDS = 2000
 # The provider's sign-in page gets it in its own address, and servers often accept 2,048 bytes.
 PATH_MAX = 1000
 HOME = "/dashboard"
-NOBODY = Identity(name="", subject="", role=None)
 
 
 @dataclass(frozen=True)
 class Request:
-    """`identity` is NOBODY on public pages."""
+    """`identity` is ANONYMOUS on public pages."""
 
     event: dict[str, Any]
-    identity: Identity = NOBODY
+    identity: Identity = ANONYMOUS
     began: float = field(default_factory=time.perf_counter)
 
     @property

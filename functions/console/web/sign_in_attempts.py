@@ -63,8 +63,3 @@ def find(event: Event, state: State) -> Attempt | None:
     except sessions.InvalidCookie:
         return None
     return Attempt(found["nonce"], found["verifier"]) if found["id"] == state.id else None
-
-
-def end(event: Event, state: State) -> str:
-    """The Set-Cookie value that removes the attempt's cookie."""
-    return sessions.set_cookie(event, state.cookie, "", 0)
