@@ -17,6 +17,12 @@ class Reading(NamedTuple):
         return f"{self.local.replace('T', ' ')} ({'UTC' if self.offset == 'Z' else f'UTC{self.offset}'})"
 
 
+def whole_number(text: str, maximum: int) -> int:
+    """The number from 1 to `maximum` that `text` is; 0 for anything else."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return number if number <= maximum else 0
+
+
 @dataclass
 class Form:
     """The fields as typed, and by field what is wrong and what an ambiguous time may mean."""

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.forms import local_time
-from console.forms.form import Form
+from console.forms.form import Form, whole_number
 from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.fields import Field
 from slowmatch.settings import settings
 
 MAX_DELAY = timedelta(days=366)
@@ -59,25 +58,21 @@ def inputs(job: Job) -> list[dict[str, Any]]:
             "help": each.description[:1].upper() + each.description[1:],
             "type": _INPUT_TYPES.get(each.kind, "text"),
             "choices": each.bounds.get("enum", ()),
-            "attributes": _attributes(each) | {"placeholder": _placeholder(job.name, name)},
             "default": "" if each.default is None else each.to_text(each.default),
             "needs_false": each.kind == "boolean" and (each.required or each.default is True),
+            # For the browser's own checks; those that are None are left out.
+            "attributes": {
+                "min": each.bounds.get("minimum"),
+                "max": each.bounds.get("maximum"),
+                "step": {"integer": 1, "number": "any"}.get(each.kind),
+                "maxlength": each.bounds.get("maxLength"),
+                "required": "" if each.required else None,
+                "autocomplete": "off" if each.kind in ("text", "addresses") else None,
+                "placeholder": _placeholder(job.name, name),
+            },
         }
         for name, each in job.payload.items()
     ]
-
-
-def _attributes(each: Field) -> dict[str, Any]:
-    """HTML attributes for the browser's own checks; it leaves out those that are None."""
-    bounds = each.bounds
-    return {
-        "min": bounds.get("minimum"),
-        "max": bounds.get("maximum"),
-        "step": {"integer": 1, "number": "any"}.get(each.kind),
-        "maxlength": bounds.get("maxLength"),
-        "required": "" if each.required else None,
-        "autocomplete": "off" if each.kind in ("text", "addresses") else None,
-    }
 
 
 def _read_due_time(form: JobForm, now: datetime) -> None:
@@ -85,14 +80,9 @@ def _read_due_time(form: JobForm, now: datetime) -> None:
     if minutes and date:
         form.errors["run-at"] = "give minutes or a date, not both"
     elif minutes:
-        if (
-            minutes.isascii()
-            and minutes.isdigit()
-            and len(minutes) < 10
-            and 1 <= int(minutes) <= MAX_DELAY_MINUTES
-        ):
-            form.due_at = now + timedelta(minutes=int(minutes))
-            form.confirmation = f"starts in {minutes} minute{'s' if int(minutes) > 1 else ''}"
+        if number := whole_number(minutes, MAX_DELAY_MINUTES):
+            form.due_at = now + timedelta(minutes=number)
+            form.confirmation = f"starts in {minutes} minute{'s' if number > 1 else ''}"
         else:
             form.errors["delay-minutes"] = f"must be a whole number from 1 to {MAX_DELAY_MINUTES:,}"
     elif date and (due := local_time.read(form, "run-at")):

@@ -7,7 +7,6 @@ the person chose when the form asked.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from console.forms.form import Form, Reading
@@ -15,25 +14,14 @@ from slowmatch.http.validation import parse_timestamp
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?", re.ASCII)
 _INSTANT = re.compile(r".+([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_EXAMPLE = "2026-12-31T12:00"
-
-
-class _AmbiguousTime(ValueError):
-    """A local time that occurs twice, or never, because the clocks change; the form offers the `readings`."""
-
-    def __init__(self, message: str, readings: list[Reading]) -> None:
-        super().__init__(message)
-        self.readings = readings
 
 
 def read(form: Form, name: str) -> Reading | None:
     """The time in the field `name`; None if it is wrong or ambiguous, with an entry in `errors` and `choices`."""
     try:
-        return _read(form.values, name)
+        return _read(form, name)
     except ValueError as error:
         form.errors[name] = str(error)
-        if isinstance(error, _AmbiguousTime):
-            form.choices[name] = error.readings
         return None
 
 
@@ -46,32 +34,33 @@ def input_value(value: datetime | str) -> str:
         return ""
 
 
-def _read(values: Mapping[str, str], name: str) -> Reading:
-    local = values.get(name, "")
+def _read(form: Form, name: str) -> Reading:
+    local = form.values.get(name, "")
     if not local:
         raise ValueError("is required")
     if _INSTANT.fullmatch(local):
         at = parse_timestamp(local)
         return Reading(at, f"{at:%Y-%m-%dT%H:%M}", "Z")
     if not _LOCAL.fullmatch(local):
-        raise ValueError(f"must be a date and time such as {_EXAMPLE}")
-    offsets = (values.get(f"{name}_offset") or "Z").split(",")[:2]
+        raise ValueError("must be a date and time such as 2026-12-31T12:00")
+    offsets = (form.values.get(f"{name}_offset") or "Z").split(",")[:2]
     readings = [Reading(parse_timestamp(local + offset), local, offset) for offset in offsets]
     occurs_twice = readings[0].at < readings[-1].at
     if len(readings) == 2 and not occurs_twice:
         readings = _readings_of_skipped_time(*readings)
-    chosen = _instant(values.get(f"{name}_at", ""))
+    chosen = _instant(form.values.get(f"{name}_at", ""))
     for reading in readings:
         if chosen is not None and _minute(chosen) == _minute(reading.at):
             return reading._replace(at=chosen)
     if len(readings) == 1:
         return readings[0]
+    form.choices[name] = readings
     time = local.partition("T")[2]
     if occurs_twice:
-        message = f"{time} occurs twice on that day, because the clocks go back: choose which one you mean"
-    else:
-        message = f"{time} does not exist on that day, because the clocks go forward: choose another time"
-    raise _AmbiguousTime(message, readings)
+        raise ValueError(
+            f"{time} occurs twice on that day, because the clocks go back: choose which one you mean"
+        )
+    raise ValueError(f"{time} does not exist on that day, because the clocks go forward: choose another time")
 
 
 def _readings_of_skipped_time(before: Reading, after: Reading) -> list[Reading]:

@@ -20,14 +20,15 @@ class RecordForm(Form):
     def submitted(cls, request: Request) -> "RecordForm":
         return cls({name: request.value(name) for name in FIELDS})
 
-    @classmethod
-    def of_record(cls, title: str, expiry_date: str) -> "RecordForm":
-        return cls({"title": title, "title_was": title, "expiry_was": expiry_date})
-
     def read(self) -> tuple[str, datetime] | None:
         """Title and expiry date; None if one of them is wrong."""
-        title, expiry_date = self._title(), local_time.read(self, "expiry_date")
-        return None if title is None or expiry_date is None else (title, expiry_date.at)
+        expiry_date = local_time.read(self, "expiry_date")
+        try:
+            title = without_nul(valid_title(self.values["title"]))
+        except ValueError as error:
+            self.errors["title"] = str(error)
+            return None
+        return (title, expiry_date.at) if expiry_date else None
 
     def changes(self, title: str, expiry_date: datetime) -> tuple[str | None, datetime | None]:
         """Only what the person changed, so that saving does not overwrite the changes of others.
@@ -37,13 +38,6 @@ class RecordForm(Form):
         same_title = _one_line(title) == _one_line(self.values["title_was"])
         same_date = local_time.input_value(expiry_date) == local_time.input_value(self.values["expiry_was"])
         return None if same_title else title, None if same_date else expiry_date
-
-    def _title(self) -> str | None:
-        try:
-            return without_nul(valid_title(self.values["title"]))
-        except ValueError as error:
-            self.errors["title"] = str(error)
-            return None
 
 
 def _one_line(text: str) -> str:

@@ -18,8 +18,10 @@ STATES: tuple[str, ...] = get_args(RunState)
 TRIGGERS: tuple[str, ...] = get_args(Trigger)
 SIZES = (10, 20, 50, 100, 200)
 DEFAULT_SIZE = 20
-_TIME_FIELDS = ("from", "from_offset", "from_at", "to", "to_offset", "to_at")
-FIELDS = ("text", "state", "job", "trigger", "error_type", *_TIME_FIELDS)
+FIELDS = (
+    *("text", "state", "job", "trigger", "error_type"),
+    *("from", "from_offset", "from_at", "to", "to_offset", "to_at"),
+)
 
 
 @dataclass
@@ -28,13 +30,7 @@ class RunFilterForm(Form):
 
     size: int = DEFAULT_SIZE
     before: str | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
     run_filter: RunFilter = field(default_factory=RunFilter)
-
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.values.values())
 
     def address(self, path: str, **changes: Any) -> str:
         """The first page of this filter at `path`, with some fields changed or, if they are None, left out."""
@@ -49,25 +45,30 @@ class RunFilterForm(Form):
         return {"job": (*JOBS, *removed), "trigger": TRIGGERS, "state": STATES}
 
 
-def read(
-    fields: Mapping[str, str], *, state: str | None = None, retrying: bool | None = None
-) -> RunFilterForm:
+def read(fields: Mapping[str, str], *, state: str | None, retrying: bool | None) -> RunFilterForm:
     """The filter in a query or form; `state` and `retrying` are those of the list."""
     form = RunFilterForm({name: text for name in FIELDS if (text := fields.get(name, "").strip())})
     if state:
         form.values.pop("state", None)
-    form.created_from, form.created_to = _time(form, "from"), _time(form, "to")
-    if form.created_from and form.created_to and form.created_from >= form.created_to:
+    created_from, created_to = _time(form, "from"), _time(form, "to")
+    if created_from and created_to and created_from >= created_to:
         form.errors["to"] = "must be later than the time before it"
-        form.created_to = None
-    form.size = _size(form, fields.get("size", ""))
-    form.before = _before(form, fields.get("before", ""))
+        created_to = None
+    if size := fields.get("size"):
+        if size in map(str, SIZES):
+            form.size = int(size)
+        else:
+            form.errors["size"] = f"must be one of {', '.join(map(str, SIZES))}"
+    if before := fields.get("before"):
+        form.before = parse_run_id(before)
+        if form.before is None:
+            form.errors["before"] = "is not valid, so this is the first page"
     form.run_filter = RunFilter(
         state=state or _one_of(form, "state", STATES),
         job=_text(form, "job"),
         trigger=_one_of(form, "trigger", TRIGGERS),
-        created_from=form.created_from,
-        created_to=form.created_to,
+        created_from=created_from,
+        created_to=created_to,
         text=_text(form, "text"),
         retrying=retrying,
         error_type=_text(form, "error_type"),
@@ -85,13 +86,10 @@ def _one_of(form: Form, name: str, allowed: tuple[str, ...]) -> str | None:
 
 def _text(form: Form, name: str) -> str | None:
     value = form.values.get(name)
-    if value is None:
-        return None
-    if len(value) > MAX_SEARCH_CHARACTERS:
-        form.errors[name] = f"must have at most {MAX_SEARCH_CHARACTERS} characters"
-        return None
     try:
-        return without_nul(value)
+        if value and len(value) > MAX_SEARCH_CHARACTERS:
+            raise ValueError(f"must have at most {MAX_SEARCH_CHARACTERS} characters")
+        return value and without_nul(value)
     except ValueError as error:
         form.errors[name] = str(error)
         return None
@@ -100,17 +98,3 @@ def _text(form: Form, name: str) -> str | None:
 def _time(form: Form, name: str) -> datetime | None:
     reading = local_time.read(form, name) if name in form.values else None
     return reading and reading.at
-
-
-def _size(form: Form, text: str) -> int:
-    if text and text not in map(str, SIZES):
-        form.errors["size"] = f"must be one of {', '.join(map(str, SIZES))}"
-        return DEFAULT_SIZE
-    return int(text) if text else DEFAULT_SIZE
-
-
-def _before(form: Form, text: str) -> str | None:
-    run_id = parse_run_id(text)
-    if text and run_id is None:
-        form.errors["before"] = "is not valid, so this is the first page"
-    return run_id

@@ -4,7 +4,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.forms.run_filter import RunFilterForm
 from console.web import render
-from console.web.render import Page
 from console.web.request import current_request
 from slowmatch.db import connection
 from slowmatch.jobs.queries import audit_log, runs
@@ -15,7 +14,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard/activity")
-def audit_log_page() -> Page:
+def audit_log_page() -> render.Page:
     request, con = current_request(router), connection()
     before = request.query.get("before", "")[:CURSOR_MAX]
     try:

@@ -9,7 +9,6 @@ from console.views.run import short_id
 from console.views.run_lists import find_rows
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.render import Page
 from console.web.request import Request, current_request
 from slowmatch.db import connection
 from slowmatch.http.auth.authentication import allow
@@ -23,19 +22,18 @@ from slowmatch.text import clean
 
 RECENT_RUNS = 20
 NOTE_MAX = 500
-PAGES_WITH_BUTTONS = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/jobs")
-def jobs_page() -> Page:
+def jobs_page() -> render.Page:
     con = connection()
     summaries = [job_view.with_view(each) for each in job_summaries.list_jobs(con, con.now())]
     return render.page(current_request(router), "jobs.html", con=con, jobs=summaries, form=Form())
 
 
 @router.get("/dashboard/recurring")
-def recurring_jobs_page() -> Page:
+def recurring_jobs_page() -> render.Page:
     con = connection()
     return render.page(
         current_request(router),
@@ -48,13 +46,13 @@ def recurring_jobs_page() -> Page:
 
 
 @router.get("/jobs/<job>")
-def job_page(job: str) -> Page:
+def job_page(job: str) -> render.Page:
     return _page(job, job_form.empty(current_request(router).identity, job))
 
 
 @router.post("/jobs/<job>/run")
 @allow(Role.OPERATOR)
-def run_job(job: str) -> Page:
+def run_job(job: str) -> render.Page:
     """Run the job now or later, with the payload of the form, which may have no fields at all."""
     request, con, spec = current_request(router), connection(), job_named(job)
     authorization.require_role(router, job_role(job))
@@ -67,37 +65,36 @@ def run_job(job: str) -> Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
-    message = FlashMessage(text, f"/runs/{made.run_id}", "Watch it")
-    return render.redirect(_back(request, job), flash_message=message)
+    return _redirect(request, job, FlashMessage(text, f"/runs/{made.run_id}", "Watch it"))
 
 
 @router.post("/jobs/<job>/pause")
 @allow(Role.OPERATOR)
-def pause_job(job: str) -> Page:
+def pause_job(job: str) -> render.Page:
     request, con, name = current_request(router), connection(), job_named(job).name
     note = clean(request.value("pause-note"))
     if len(note) > NOTE_MAX:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    text = f"The schedule of {name} is paused. The job can still be run by hand."
-    return render.redirect(_back(request, name), flash_message=text)
+    return _redirect(request, name, f"The schedule of {name} is paused. The job can still be run by hand.")
 
 
 @router.post("/jobs/<job>/resume")
 @allow(Role.OPERATOR)
-def resume_job(job: str) -> Page:
+def resume_job(job: str) -> render.Page:
     request, con, name = current_request(router), connection(), job_named(job).name
     pause.resume(con, name, request.identity.name, con.now())
-    return render.redirect(_back(request, name), flash_message=f"The schedule of {name} was resumed.")
+    return _redirect(request, name, f"The schedule of {name} was resumed.")
 
 
-def _back(request: Request, job: str) -> str:
-    """The page with the button that was pressed."""
-    return PAGES_WITH_BUTTONS.get(request.value("back-to"), f"/jobs/{job}")
+def _redirect(request: Request, job: str, message: FlashMessage | str) -> render.Page:
+    """Back to the page with the button that was pressed."""
+    pages = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
+    return render.redirect(pages.get(request.value("back-to"), f"/jobs/{job}"), flash_message=message)
 
 
-def _page(name: str, form: Form, status: int = 200) -> Page:
+def _page(name: str, form: Form, status: int = 200) -> render.Page:
     con = connection()
     summary = job_view.with_view(job_summaries.summary_of(con, name, con.now()))
     rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, columns=())

@@ -1,35 +1,38 @@
 """The dashboard's first page, which shows whether anything is wrong, and the page of workers and queues."""
 
+from datetime import timedelta
+
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from console.views import charts, warnings
-from console.views.formatting import number
+from console.views import charts
 from console.views.run_lists import find_rows
 from console.web import render
-from console.web.render import Page
 from console.web.request import current_request
 from slowmatch.db import connection
 from slowmatch.jobs.queries import health, queue_depths, runs, workers
 from slowmatch.jobs.run_filter import RunFilter
 
+LONG_WAIT = timedelta(minutes=5)
 FAILED_ROWS = 5
 RUNNING_ROWS = 10
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard")
-def overview_page() -> Page:
+def overview_page() -> render.Page:
     request, con = current_request(router), connection()
     now, window = con.now(), charts.window(request)
     facts, depths = health.facts(con, now), queue_depths.depths()
+    last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
     return render.page(
         request,
         "overview.html",
         con=con,
         counts=runs.counts(con),
-        paused=facts.paused_jobs,
-        boxes=warnings.boxes(facts, depths, now),
-        warnings=list(map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))),
+        facts=facts,
+        is_dispatcher_late=last_pass is None or now - last_pass >= health.DISPATCHER_LATE,
+        waits_long=oldest is not None and now - oldest > LONG_WAIT,
+        problems=health.problems(facts, depths, con.clock_offset, now),
         realtime=charts.realtime(con, now),
         history=charts.runs(con, now, window),
         window=window,
@@ -41,22 +44,18 @@ def overview_page() -> Page:
 
 
 @router.get("/dashboard/workers")
-def workers_page() -> Page:
+def workers_page() -> render.Page:
     request, con = current_request(router), connection()
     now = con.now()
     facts, depths = health.facts(con, now), queue_depths.depths()
-    shown = map(warnings.warning, health.problems(facts, depths, con.clock_offset, now))
     return render.page(
         request,
         "workers.html",
         con=con,
         counts=runs.counts(con),
         workers=workers.workers(con, now),
-        warnings=[warning for warning in shown if warning["href"] == request.path],
-        last_pass=facts.dispatcher.at,
-        last_pass_did=[
-            f"{number(count)} {name}" for name, count in sorted(facts.dispatcher.did.items()) if count
-        ],
+        problems=health.problems(facts, depths, con.clock_offset, now),
+        last_pass=facts.dispatcher,
         clock_seconds=round(con.clock_offset.total_seconds(), 1) + 0.0,  # no -0.0
         depths=depths,
         queues=queue_depths.waiting_runs(con, now),

@@ -1,16 +1,17 @@
 """The pages of records: list, search, create, edit, delete."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
+from console.forms.form import whole_number
 from console.forms.record import RecordForm
-from console.views import record as record_view
+from console.views.formatting import parse
 from console.web import render
 from console.web.flash import FlashMessage
-from console.web.render import Page
 from console.web.request import current_request
 from slowmatch.db import Connection, connection
 from slowmatch.http import pagination
@@ -23,44 +24,41 @@ from slowmatch.records.model import SOON_HOURS, Position, Status
 
 HOME = "/records"
 TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
-IF_EMPTY: dict[Status, tuple[str, str]] = {
-    "active": ("No active records", "Records that expire in the future are listed here."),
-    "soon": ("Nothing expires soon", f"Records that expire in the next {SOON_HOURS} hours are listed here."),
-    "expired": ("Nothing has expired", "Records that the hourly job has marked as expired are listed here."),
-}
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/records")
-def records() -> Page:
+def records() -> render.Page:
     return _list(RecordForm())
 
 
 @router.post("/records")
 @allow(Role.OPERATOR)
-def create() -> Page:
+def create() -> render.Page:
     request = current_request(router)
     form = RecordForm.submitted(request)
     values = form.read()
     if values is None:
         return _list(form, 422)
     record_id, _ = queries.create(connection(), *values, actor=request.identity.name)
-    message = FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
-    return render.redirect(HOME, flash_message=message)
+    return render.redirect(
+        HOME, flash_message=FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
+    )
 
 
 @router.get("/records/<record_id>")
-def record(record_id: str) -> Page:
+def record(record_id: str) -> render.Page:
     con, key = connection(), _parse_id(record_id)
     found = _find(con, key)
     if found is None:
         return _not_found(con, key)
-    return _page(con, found, RecordForm.of_record(found["title"], found["expiry_date"]))
+    title, expiry_date = found["title"], found["expiry_date"]
+    return _page(con, found, RecordForm({"title": title, "title_was": title, "expiry_was": expiry_date}))
 
 
 @router.post("/records/<record_id>")
 @allow(Role.OPERATOR)
-def change(record_id: str) -> Page:
+def change(record_id: str) -> render.Page:
     request, con, key = current_request(router), connection(), _parse_id(record_id)
     form, found = RecordForm.submitted(request), _find(con, key)
     values = form.read()
@@ -74,12 +72,11 @@ def change(record_id: str) -> Page:
     actor = request.identity.name
     if not queries.update(con, key, con.now(), title=title, expiry_date=expiry_date, actor=actor):
         return _not_found(con, key)
-    message = FlashMessage("Changes saved.", HOME, "All records")
-    return render.redirect(f"{HOME}/{key}", flash_message=message)
+    return render.redirect(f"{HOME}/{key}", flash_message=FlashMessage("Changes saved.", HOME, "All records"))
 
 
 @router.post("/records/<record_id>/delete")
-def delete(record_id: str) -> Page:
+def delete(record_id: str) -> render.Page:
     """The page asks in a dialog; without scripts, a page of its own asks."""
     request, con, key = current_request(router), connection(), _parse_id(record_id)
     if request.value("sure") != "yes" and (found := _find(con, key)):
@@ -89,7 +86,7 @@ def delete(record_id: str) -> Page:
     return render.redirect(HOME, flash_message=text)
 
 
-def _list(form: RecordForm, status: int = 200) -> Page:
+def _list(form: RecordForm, status: int = 200) -> render.Page:
     request, con = current_request(router), connection()
     text = request.query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
     tab: Status = next((name for name in TABS if name == request.query.get("status")), "all")
@@ -105,8 +102,8 @@ def _list(form: RecordForm, status: int = 200) -> Page:
         tab=tab,
         search=text,
         search_max=MAX_SEARCH_CHARACTERS,
-        records=[record_view.with_status(each, con.now()) for each in json.loads(page.items)],
-        if_empty=IF_EMPTY.get(tab),
+        soon_hours=SOON_HOURS,
+        records=[_with_status(each, con.now()) for each in json.loads(page.items)],
         first=_list_address(tab, text),
         without_search=_list_address(tab, ""),
         is_first=not cursor,
@@ -132,16 +129,44 @@ def _position(tab: Status, cursor: str) -> Position | None:
         raise Problem(422, "No such page", reason) from problem
 
 
-def _page(con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200) -> Page:
+def _page(con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200) -> render.Page:
     return render.page(
         current_request(router),
         "record.html",
         status,
         con=con,
-        record=record_view.with_status(record, con.now()),
-        history=record_view.history(record, queries.history(con, record["id"])),
+        record=_with_status(record, con.now()),
+        history=_history(record, queries.history(con, record["id"])),
         form=form,
     )
+
+
+def _with_status(record: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """active, soon, expired, or due: its date has passed, but the hourly job has not marked it yet."""
+    expiry_date = parse(record["expiry_date"])
+    if record["is_expired"]:
+        status = "expired"
+    elif expiry_date <= now:
+        status = "due"
+    else:
+        status = "soon" if expiry_date <= now + timedelta(hours=SOON_HOURS) else "active"
+    return {**record, "status": status}
+
+
+def _history(record: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Newest first: the kept events, and those that follow from the record itself.
+
+    Jobs log a whole batch, not each of its records, and a record may be older than the history.
+    """
+    found = [*events]
+    if record["is_expired"]:
+        # It expired on its expiry date, or when that was set, if that was later.
+        set_at = [event["at"] for event in events if "expiry_date" in event["detail"].get("before", {})]
+        at: str = max(record["expiry_date"], record["created_at"], *set_at[:1], key=parse)
+        found.append({"at": at, "action": "expired", "actor": "record-expiry", "detail": {}})
+    if not any(event["action"] == "created" for event in events):
+        found.append({"at": record["created_at"], "action": "created", "actor": None, "detail": {}})
+    return sorted(found, key=lambda event: (parse(event["at"]), event["action"] == "expired"), reverse=True)
 
 
 def _find(con: Connection, record_id: int) -> dict[str, Any] | None:
@@ -150,7 +175,7 @@ def _find(con: Connection, record_id: int) -> dict[str, Any] | None:
     return found
 
 
-def _not_found(con: Connection, record_id: int) -> Page:
+def _not_found(con: Connection, record_id: int) -> render.Page:
     """404 with what is known of a record that was deleted."""
     return render.page(
         current_request(router),
@@ -164,8 +189,7 @@ def _not_found(con: Connection, record_id: int) -> Page:
 
 def _parse_id(text: str) -> int:
     """The id in an address. Raises Problem 404 for what cannot be one."""
-    is_short = len(text) <= len(str(pagination.MAX_BIGINT))
-    number = int(text) if text.isascii() and text.isdigit() and is_short else 0
-    if not 1 <= number <= pagination.MAX_BIGINT:
+    number = whole_number(text, pagination.MAX_BIGINT)
+    if not number:
         raise Problem(404, "No such record", "this cannot be the id of a record: ids are whole numbers")
     return number

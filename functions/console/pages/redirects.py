@@ -6,7 +6,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from console.web import render
-from console.web.render import Page
 from console.web.request import HOME, current_request
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -16,12 +15,12 @@ fallback = Router()  # type: ignore[no-untyped-call]
 @router.get("/")
 @router.get("/hangfire")
 @router.get("/hangfire/.+")
-def dashboard() -> Page:
+def dashboard() -> render.Page:
     return render.redirect(HOME)
 
 
 @fallback.get("/<path>.*")  # a route with a parameter is tried after those without
-def no_page(path: str) -> Page:  # noqa: ARG001 - a parameter ends at a slash
+def no_page(path: str) -> render.Page:  # noqa: ARG001 - a parameter ends at a slash
     """Redirect an address with a slash at the end to the page without it; 404 for all others."""
     address = current_request(fallback).path
     if address.endswith("/"):

@@ -7,8 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from console.forms import run_filter
 from console.views.run_lists import RUN_LISTS, RunList, find_rows
 from console.web import render
-from console.web.render import Page
-from console.web.request import Request, current_request
+from console.web.request import current_request
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
@@ -21,7 +20,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard/<name>")
-def run_list_page(name: str) -> Page:
+def run_list_page(name: str) -> render.Page:
     if name not in RUN_LISTS:
         raise Problem(404, "Not found", f"the dashboard has no page {name!r}")
     request, con, shown = current_request(router), connection(), RUN_LISTS[name]
@@ -38,22 +37,20 @@ def run_list_page(name: str) -> Page:
         next=form.address(request.path, before=last) if last else None,
         counts=runs.counts(con),
         queues=queue_depths.waiting_runs(con, con.now()) if name == "enqueued" else None,
-        retention_days=_retention_days(shown),
-        bulk_actions=_bulk_actions(request, con, shown, form.run_filter if last or form.before else None),
+        retention_days=_retention_days(name),
+        bulk_actions=_bulk_actions(con, shown, form.run_filter if last or form.before else None)
+        if request.identity.may(Role.ADMIN)
+        else None,
     )
 
 
-def _retention_days(run_list: RunList) -> int | None:
+def _retention_days(name: str) -> int | None:
     """How long the runs of this list are kept; None if they have not ended."""
-    days = {"failed": settings().failed_run_retention_days}
-    days |= dict.fromkeys(("succeeded", "deleted"), settings().run_retention_days)
-    return days.get(run_list.name)
+    if name == "failed":
+        return settings().failed_run_retention_days
+    return settings().run_retention_days if name in ("succeeded", "deleted") else None
 
 
-def _bulk_actions(
-    request: Request, con: Connection, run_list: RunList, all_pages: RunFilter | None
-) -> dict[str, Any] | None:
+def _bulk_actions(con: Connection, run_list: RunList, all_pages: RunFilter | None) -> dict[str, Any]:
     """The bulk actions of this list, each with how many runs of all pages it would change if there are several."""
-    if not request.identity.may(Role.ADMIN):
-        return None
     return {name: all_pages and actions.bulk_count(con, all_pages, name) for name in run_list.actions}

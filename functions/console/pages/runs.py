@@ -5,7 +5,6 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from console.views import run as run_view
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.render import Page
 from console.web.request import current_request, path_on_this_site
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
@@ -13,7 +12,7 @@ from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.model import Run, RunDetails
+from slowmatch.jobs.model import RunDetails
 from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200
@@ -23,7 +22,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/runs/<run_id>")
-def run_page(run_id: str) -> Page:
+def run_page(run_id: str) -> render.Page:
     request, con = current_request(router), connection()
     is_whole_log = request.query.get("log") == "all"
     run = run_details.details(con, _parse_id(run_id), run_details.LOG_LINES if is_whole_log else LOG_LINES)
@@ -38,13 +37,15 @@ def run_page(run_id: str) -> Page:
         result=_json(con, run, "result"),
         is_whole_log=is_whole_log,
         ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
-        **run_view.page_data(run, con.now()),
+        actions=run_view.actions(run),
+        waited_ms=run_view.waited_ms(run),
+        has_expired_lease=run_view.has_expired_lease(run, con.now()),
     )
 
 
 @router.post("/runs/<run_id>/<action>")
 @allow(Role.OPERATOR)
-def change_run(run_id: str, action: str) -> Page:
+def change_run(run_id: str, action: str) -> render.Page:
     """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in DONE:
         raise Problem(404, "Not found", f"a run has no action {action!r}; there are {', '.join(DONE)}")
@@ -55,12 +56,19 @@ def change_run(run_id: str, action: str) -> Page:
     if run is None:
         raise _not_found(run_id)
     authorization.require_role(router, job_role(run.job))
-    changed = actions.change(con, action, actor=request.identity.name, ids=[run.id])
-    text = _confirmation(action, run) if changed.ids else _explanation(con, action, run.id)
+    if actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids:
+        text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
+        if action == "delete" and run.state == "processing":
+            text += " Its handler stops at its next checkpoint."
+    else:
+        now, states = runs.find(con, run.id), " or ".join(actions.ELIGIBLE[action])
+        state = now.state if now else "gone"
+        text = f"Nothing was done: the run is now {state}, and this action needs a run that is {states}."
     page, back = f"/runs/{run.id}", request.value("back")
     if back.startswith("/dashboard/"):  # the button was in a list
-        message = FlashMessage(text, page, "Open the run")
-        return render.redirect(path_on_this_site(back), flash_message=message)
+        return render.redirect(
+            path_on_this_site(back), flash_message=FlashMessage(text, page, "Open the run")
+        )
     return render.redirect(page, flash_message=text)
 
 
@@ -84,17 +92,3 @@ def _not_found(run_id: str) -> Problem:
     return Problem(
         404, "No such run", f"there is no run {run_id}; old runs are deleted after their retention"
     )
-
-
-def _confirmation(action: str, run: Run) -> str:
-    text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
-    if action == "delete" and run.state == "processing":
-        text += " Its handler stops at its next checkpoint."
-    return text
-
-
-def _explanation(con: Connection, action: str, run_id: str) -> str:
-    """Why the action changed nothing."""
-    run = runs.find(con, run_id)
-    state, states = run.state if run else "gone", " or ".join(actions.ELIGIBLE[action])
-    return f"Nothing was done: the run is now {state}, and this action needs a run that is {states}."

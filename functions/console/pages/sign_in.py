@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import render, sign_in_attempts
-from console.web.render import Page
 from console.web.request import HOME, Request, current_request, path_on_this_site, sign_in_address
 from console.web.sign_in_attempts import Attempt, State
 from slowmatch.aws.secrets import SecretError
@@ -33,7 +32,7 @@ class SignInError(Exception):
 
 @router.get("/sign-in")
 @public
-def sign_in() -> Page:
+def sign_in() -> render.Page:
     """Redirect to the provider's page, with a cookie that its answer is checked against."""
     request = current_request(router)
     path = path_on_this_site(request.query.get("next", ""))
@@ -45,14 +44,15 @@ def sign_in() -> Page:
 
 @router.get("/sign-in/callback")
 @public
-def callback() -> Page:
+def callback() -> render.Page:
     """Where the provider's page leads back to. It ends the attempt, whether it succeeded or not."""
     request = current_request(router)
     event = request.event
     if settings().auth == "local":
         return render.redirect(HOME)
     state = sign_in_attempts.read_state(request.query.get("state", "")) or State("", HOME)
-    attempt, end_attempt = sign_in_attempts.find(event, state), sign_in_attempts.end(event, state)
+    attempt = sign_in_attempts.find(event, state)
+    end_attempt = sessions.set_cookie(event, state.cookie, "", 0)
     if attempt is None and sessions.find_valid(event):  # signed in already, in this tab or another
         return render.redirect(state.path, end_attempt)
     try:
@@ -72,14 +72,14 @@ def callback() -> Page:
 
 @router.post("/sign-out")
 @public
-def sign_out() -> Page:
+def sign_out() -> render.Page:
     cookie = sessions.set_cookie(current_request(router).event, sessions.SESSION, "", 0)
     return render.redirect("/signed-out", cookie)
 
 
 @router.get("/signed-out")
 @public
-def signed_out() -> Page:
+def signed_out() -> render.Page:
     """The browser is still signed in at the provider; a link leads to the provider's own sign-out."""
     request = current_request(router)
     return render.page(request, "signed_out.html", provider=_provider_sign_out(request))

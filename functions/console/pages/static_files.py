@@ -1,9 +1,9 @@
 """GET /static/{file}, which is public."""
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import assets, render
-from console.web.render import Page
 from slowmatch.http.auth.authentication import public
 from slowmatch.http.errors import Problem
 
@@ -12,8 +12,11 @@ router = Router()  # type: ignore[no-untyped-call]
 
 @router.get("/static/<file>")
 @public
-def static_file(file: str) -> Page:
+def static_file(file: str) -> render.Page:
     asset = assets.find(file)
     if asset is None:
         raise Problem(404, "Not found", f"there is no file {file!r}")
-    return render.static_file(asset, is_current=file == asset.name)
+    # Browsers keep the file for a year if the name that they asked for has the current hash.
+    caching = "public, max-age=31536000, immutable" if file == asset.name else "no-cache"
+    headers = render.SECURITY_HEADERS | {"Cache-Control": caching, "Content-Encoding": "gzip"}
+    return Response(200, asset.content_type, asset.gzipped, {**headers})  # type: ignore[arg-type]

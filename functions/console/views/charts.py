@@ -8,18 +8,16 @@ from slowmatch.db import Connection
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import metrics
 
-DEFAULT_WINDOW = "24h"
 _NOT_COUNTS = ("at", "complete")
 Rows = list[dict[str, Any]]
 
 
 def window(request: Request) -> str:
     """The time span in the query. Raises Problem 422 for an unknown one."""
-    name = request.query.get("window", DEFAULT_WINDOW)
+    name = request.query.get("window", "24h")
     if name not in metrics.WINDOWS:
-        raise Problem(
-            422, "No such time span", f"window must be one of {', '.join(metrics.WINDOWS)}, not {name[:40]!r}"
-        )
+        reason = f"window must be one of {', '.join(metrics.WINDOWS)}, not {name[:40]!r}"
+        raise Problem(422, "No such time span", reason)
     return name
 
 
@@ -35,9 +33,8 @@ def runs(con: Connection, now: datetime, span: str, job: str | None = None) -> R
 
 def records(con: Connection, now: datetime, span: str) -> Rows:
     """Records over time, as `runs`."""
-    return _without_uncounted(
-        metrics.record_history(con, now, span), metrics.first_counted_hour(con, "records")
-    )
+    history = metrics.record_history(con, now, span)
+    return _without_uncounted(history, metrics.first_counted_hour(con, "records"))
 
 
 def _without_uncounted(rows: Rows, since: datetime | None) -> Rows:

@@ -69,30 +69,10 @@ def parse(value: datetime | str) -> datetime:
     return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
 
 
-def percent(progress: dict[str, Any] | None) -> int | None:
-    """How much is done, from 0 to 100; None if the total is unknown."""
-    if not progress or not progress.get("total"):
-        return None
-    return int(max(0, min(100, 100 * progress["done"] / progress["total"])))
-
-
 def state(name: str) -> Markup:
     """A state in its colour."""
     return Markup('<span class="state {0}">{0}</span>').format(name)
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each
-    for each in (
-        number,
-        format_count,
-        plural_runs,
-        sentence,
-        duration,
-        ms_until,
-        when,
-        percent,
-        state,
-        input_value,
-    )
-}
+_FILTERS = (number, format_count, plural_runs, sentence, duration, ms_until, when, state, input_value)
+FILTERS: dict[str, Callable[..., Any]] = {each.__name__: each for each in _FILTERS}

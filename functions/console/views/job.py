@@ -9,7 +9,6 @@ from console.views.formatting import duration, plural_runs
 from slowmatch.db.counts import CappedCount
 from slowmatch.http.auth.roles import job_role
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.definition import Job
 from slowmatch.jobs.queries.job_summaries import EndedRun, JobSummary
 
 BARS = 20
@@ -20,22 +19,17 @@ BAR_STEP, BAR_WIDTH, BAR_MAX_HEIGHT, BAR_MIN_HEIGHT = 8, 6, 32, 3
 def with_view(summary: JobSummary) -> dict[str, Any]:
     """The summary from the database with what the page adds."""
     job, recent = JOBS[summary.name], summary.recent
-    failed = [run.id for run in recent if run.state == "failed"]
     return {
         **asdict(summary),
         "role": job_role(job.name),
-        "form_title": _form_title(job),
+        # A job that has a title is started only by its form.
+        "form_title": job.form or ("Run with payload" if job.required else ""),
         "queue_depth": CappedCount(summary.queue_depth.number, summary.queue_depth.capped),
         "inputs": job_form.inputs(job),
         "bars": bars(recent),
         "bars_description": _describe_bars(recent),
-        "last_failed": failed[-1] if failed else None,
+        "last_failed": next((run.id for run in reversed(recent) if run.state == "failed"), None),
     }
-
-
-def _form_title(job: Job) -> str:
-    """The title of a form that must be seen before the job starts; empty for a job that one click starts."""
-    return job.form or ("Run with payload" if job.required else "")
 
 
 def bars(recent: list[EndedRun]) -> list[dict[str, Any]]:
@@ -56,13 +50,10 @@ def bars(recent: list[EndedRun]) -> list[dict[str, Any]]:
             "width": BAR_WIDTH,
             "height": height,
         }
-        drawn.append({"state": run.state, "title": _bar_title(run), "rectangle": rectangle})
+        took = "" if run.duration_ms is None else f", {duration(run.duration_ms)}"
+        title = f"{run.state}{took}, {run.created_at:%d %b %Y, %H:%M} UTC"
+        drawn.append({"state": run.state, "title": title, "rectangle": rectangle})
     return drawn
-
-
-def _bar_title(run: EndedRun) -> str:
-    took = f", {duration(run.duration_ms)}" if run.duration_ms is not None else ""
-    return f"{run.state}{took}, {run.created_at:%d %b %Y, %H:%M} UTC"
 
 
 def _describe_bars(recent: list[EndedRun]) -> str:

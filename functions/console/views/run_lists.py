@@ -1,4 +1,4 @@
-"""The lists of runs: their columns, what they say when they are empty, and their rows."""
+"""The lists of runs: their columns and their rows."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
@@ -17,12 +17,14 @@ ATTEMPT_COLUMNS = {"worker", "progress", "started", "since", "error", "reason"}
 
 @dataclass(frozen=True, slots=True)
 class RunList:
-    """A list of runs: `columns` are those of run_columns.html, `if_empty` says what would be listed."""
+    """A list of runs; `columns` are those of run_columns.html."""
 
     name: str
     columns: tuple[str, ...]
-    if_empty: str
-    state: RunState | None
+
+    @property
+    def state(self) -> RunState | None:
+        return "scheduled" if self.retrying else next((state for state in STATES if state == self.name), None)
 
     @property
     def title(self) -> str:
@@ -38,52 +40,17 @@ class RunList:
         return tuple(name for name, states in ELIGIBLE.items() if self.state in (None, *states))
 
 
-def _list(name: str, columns: str, if_empty: str) -> RunList:
-    state = "scheduled" if name == "retries" else next((state for state in STATES if state == name), None)
-    return RunList(name, tuple(columns.split()), if_empty, state)
-
-
-_LISTS = (
-    _list(
-        "runs",
-        "id state job trigger created took",
-        "All runs of all jobs are listed here, newest first. There are none yet: a schedule starts the first,"
-        " or you start one on the page of a job.",
-    ),
-    _list(
-        "enqueued",
-        "id state job trigger enqueued",
-        "Runs that are due and waiting for a worker are listed here.",
-    ),
-    _list(
-        "scheduled",
-        "id due job reason since",
-        "Runs that are due later are listed here: delayed runs and retries.",
-    ),
-    _list(
-        "processing",
-        "id worker job started progress",
-        "Runs that a worker is processing are listed here with their progress. There are none right now.",
-    ),
-    _list("succeeded", "id job duration latency finished", "Runs that succeeded are listed here."),
-    _list(
-        "failed",
-        "id job error finished",
-        "Runs whose last attempt failed are listed here, so that you can requeue or delete them.",
-    ),
-    _list(
-        "deleted",
-        "id job trigger created finished",
-        "Runs that somebody deleted are listed here, and scheduled runs that were skipped because the job was"
-        " still running.",
-    ),
-    _list(
-        "retries",
-        "id state job reason due created",
-        "Runs that failed and are waiting for their next attempt are listed here with the error.",
-    ),
-)
-RUN_LISTS = {run_list.name: run_list for run_list in _LISTS}
+_COLUMNS = {
+    "runs": "id state job trigger created took",
+    "enqueued": "id state job trigger enqueued",
+    "scheduled": "id due job reason since",
+    "processing": "id worker job started progress",
+    "succeeded": "id job duration latency finished",
+    "failed": "id job error finished",
+    "deleted": "id job trigger created finished",
+    "retries": "id state job reason due created",
+}
+RUN_LISTS = {name: RunList(name, tuple(columns.split())) for name, columns in _COLUMNS.items()}
 
 
 class Row(NamedTuple):
@@ -104,10 +71,9 @@ def find_rows(
     columns: tuple[str, ...] = ("error",),
 ) -> tuple[list[Row], str | None]:
     """A page of runs, newest first, and the id of the last one if there are more."""
-    page = runs.page(con, wanted, before, limit)
-    has_attempt = bool(ATTEMPT_COLUMNS & set(columns))
+    page, now = runs.page(con, wanted, before, limit), con.now()
+    has_attempt = not ATTEMPT_COLUMNS.isdisjoint(columns)
     attempts = runs.last_attempts(con, [run.id for run in page.items]) if has_attempt else {}
-    now = con.now()
     rows = [
         Row(run, attempts.get(run.id), run_view.has_expired_lease(run, now), run_view.actions(run))
         for run in page.items

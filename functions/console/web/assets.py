@@ -32,9 +32,15 @@ class Asset:
 @cache
 def assets() -> dict[str, Asset]:
     """Every static file by its plain name, such as app.css."""
-    contents = {"app.css": _joined("css"), "app.js": _joined("js")} | {
-        name: _library(name) for name in LIBRARIES
+    contents = {
+        f"app.{kind}": b"\n".join(path.read_bytes() for path in sorted((STATIC / kind).glob(f"*.{kind}")))
+        for kind in ("css", "js")
     }
+    try:
+        contents |= {name: (STATIC / "lib" / name).read_bytes() for name in LIBRARIES}
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        raise AssetsMissing(f"static/lib/{name} is missing: build the console with make assets") from error
     return {name: _asset(Path(name), content) for name, content in contents.items()}
 
 
@@ -61,17 +67,6 @@ def release() -> str:
     for asset in assets().values():
         digest.update(asset.name.encode())
     return digest.hexdigest()
-
-
-def _joined(kind: str) -> bytes:
-    return b"\n".join(path.read_bytes() for path in sorted((STATIC / kind).glob(f"*.{kind}")))
-
-
-def _library(name: str) -> bytes:
-    try:
-        return (STATIC / "lib" / name).read_bytes()
-    except FileNotFoundError as error:
-        raise AssetsMissing(f"static/lib/{name} is missing: build the console with make assets") from error
 
 
 def _asset(path: Path, content: bytes) -> Asset:

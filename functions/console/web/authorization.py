@@ -5,7 +5,6 @@ from typing import Any
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from console.web import render
-from console.web.render import Page
 from console.web.request import Request, current_request, sign_in_address
 from slowmatch.http import errors
 from slowmatch.http.auth import authentication, sessions
@@ -53,7 +52,7 @@ def require_role(router: Any, role: Role) -> None:
     authentication.check_role(request.event, request.identity, role)
 
 
-def _no_such_api(app: Any) -> Page:
+def _no_such_api(app: Any) -> render.Page:
     """A program that mistyped an API address gets the API's 401 or 404, not a page."""
     try:
         authentication.authorize(app)
@@ -62,7 +61,7 @@ def _no_such_api(app: Any) -> Page:
     return _API_ERRORS[NotFoundError](NotFoundError())
 
 
-def _require_sign_in(request: Request) -> Page:
+def _require_sign_in(request: Request) -> render.Page:
     """Redirect a visitor to the sign-in; a script or a form gets a page with the link instead."""
     is_safe = method(request.event) in SAFE_METHODS
     address = sign_in_address(request.address)

@@ -9,13 +9,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from console.web import render
 from console.web.assets import AssetsMissing
-from console.web.render import Page
 from console.web.request import Request
 from slowmatch.http.errors import PROBLEMS, Problem
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
 
-PAGE_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+ProblemOf = Callable[[Any], Problem]
+PAGE_PROBLEMS: dict[type[Exception], ProblemOf] = {
     **PROBLEMS,
     NotFoundError: lambda _: Problem(404, "Not found", "there is no page at this address"),
     UnknownJob: lambda error: Problem(404, "Not found", str(error)),
@@ -29,7 +29,7 @@ def install(app: APIGatewayHttpResolver) -> None:
         app.exception_handler(exception)(partial(_respond, app, problem_of))
 
 
-def _respond(app: APIGatewayHttpResolver, problem_of: Callable[[Any], Problem], error: Exception) -> Page:
+def _respond(app: APIGatewayHttpResolver, problem_of: ProblemOf, error: Exception) -> render.Page:
     problem = problem_of(error)
     request = app.context.get("request") or Request(app.current_event.raw_event)
     try:

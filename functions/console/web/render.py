@@ -65,15 +65,16 @@ def page(
         headers["ETag"] = _etag(request, template, data)
         if headers["ETag"] in request.header("if-none-match"):
             return Response(304, HTML, "", headers)
-    variables = {"request": request, "flash": message, "database": con and _database(con), **data}
+    clock_seconds = con and con.clock_offset.total_seconds()
+    database = con and {"version": _server_version(con), "clock_seconds": clock_seconds}
+    variables = {"request": request, "flash": message, "database": database, **data}
     html = templates().get_template(template).render(variables)
     content: str | bytes = html
     if len(html) >= GZIP_MIN_BYTES and "gzip" in request.header("accept-encoding"):
         content = gzip.compress(html.encode(), 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
     check_response_size(content)
-    cookies = [flash.clear_cookie()] if message else []
-    return _response(status, content, headers, cookies)
+    return _response(status, content, headers, [flash.clear_cookie()] if message else [])
 
 
 def redirect(path: str, *cookies: str, flash_message: FlashMessage | str = "") -> Page:
@@ -84,17 +85,6 @@ def redirect(path: str, *cookies: str, flash_message: FlashMessage | str = "") -
     return _response(303, "", PAGE_HEADERS | {"Location": path}, list(cookies))
 
 
-def static_file(asset: assets.Asset, *, is_current: bool) -> Page:
-    """A static file, which browsers keep for a year if the name that they asked for has the current hash."""
-    caching = "public, max-age=31536000, immutable" if is_current else "no-cache"
-    headers = SECURITY_HEADERS | {"Cache-Control": caching, "Content-Encoding": "gzip"}
-    return _response(200, asset.gzipped, headers, content_type=asset.content_type)
-
-
-def _database(con: Connection) -> dict[str, Any]:
-    return {"version": _server_version(con), "clock_seconds": con.clock_offset.total_seconds()}
-
-
 @cache
 def _server_version(con: Connection) -> str:
     ((version,),) = con.query("SELECT current_setting('server_version')")
@@ -102,20 +92,11 @@ def _server_version(con: Connection) -> str:
 
 
 def _etag(request: Request, template: str, data: dict[str, Any]) -> str:
-    identity = [request.identity.name, request.identity.role]
-    text = json.dumps(
-        [assets.release(), template, request.address, identity, data], default=str, sort_keys=True
-    )
+    content = [assets.release(), template, request.address, request.identity, data]
+    text = json.dumps(content, default=str, sort_keys=True)
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
-def _response(
-    status: int,
-    content: str | bytes,
-    headers: dict[str, str],
-    cookies: list[str] | None = None,
-    *,
-    content_type: str = HTML,
-) -> Page:
+def _response(status: int, content: str | bytes, headers: dict[str, str], cookies: list[str]) -> Page:
     # Powertools sends bytes as base64 and cookies as they are, whatever its types say.
-    return Response(status, content_type, content, {**headers}, cookies=cookies or [])  # type: ignore[arg-type]
+    return Response(status, HTML, content, {**headers}, cookies=cookies)  # type: ignore[arg-type]

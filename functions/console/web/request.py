@@ -7,25 +7,23 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from slowmatch.http.auth.roles import Identity
+from slowmatch.http.auth.roles import ANONYMOUS, Identity
 from slowmatch.http.errors import Problem
 from slowmatch.http.request import header
 
 FORM_MAX_BYTES = 256 * 1024
 FORM_MAX_FIELDS = 2000
-PATH_MAX = (
-    1000  # the provider's sign-in page gets it in its own address, and servers often accept 2,048 bytes
-)
+# The provider's sign-in page gets it in its own address, and servers often accept 2,048 bytes.
+PATH_MAX = 1000
 HOME = "/dashboard"
-NOBODY = Identity(name="", subject="", role=None)
 
 
 @dataclass(frozen=True)
 class Request:
-    """`identity` is NOBODY on public pages."""
+    """`identity` is ANONYMOUS on public pages."""
 
     event: dict[str, Any]
-    identity: Identity = NOBODY
+    identity: Identity = ANONYMOUS
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -63,11 +61,6 @@ class Request:
         if sum(map(len, fields.values())) > FORM_MAX_FIELDS:
             raise Problem(413, "Form too large", f"a form has at most {FORM_MAX_FIELDS:,} fields")
         return fields
-
-    @property
-    def has_stack_page(self) -> bool:
-        """Whether /local exists: `make run` serves it, `sam local start-api` and the cloud do not."""
-        return bool(self.event["requestContext"].get("apiId") == "local")
 
     def value(self, name: str) -> str:
         """The last value of a form field, stripped; empty without one."""

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from slowmatch.http.auth import sessions
 from slowmatch.http.request import Event
@@ -38,8 +38,7 @@ def begin(event: Event, path: str) -> tuple[str, Attempt, list[str]]:
     """The `state` for the provider, the attempt, and Set-Cookie values. It replaces the oldest beyond MAX_ATTEMPTS."""
     state = State(secrets.token_urlsafe(16), path)
     attempt = Attempt(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
-    values = {"id": state.id, "nonce": attempt.nonce, "verifier": attempt.verifier}
-    signed = sessions.sign(sessions.SIGN_IN, values)
+    signed = sessions.sign(sessions.SIGN_IN, {"id": state.id, **asdict(attempt)})
     cookies = [sessions.set_cookie(event, state.cookie, signed, ATTEMPT_SECONDS)]
     # Browsers send the oldest cookie first (RFC 6265, 5.4).
     pending = [kind for kind in sessions.cookie_kinds(event) if _COOKIE.fullmatch(kind)]
@@ -64,8 +63,3 @@ def find(event: Event, state: State) -> Attempt | None:
     except sessions.InvalidCookie:
         return None
     return Attempt(found["nonce"], found["verifier"]) if found["id"] == state.id else None
-
-
-def end(event: Event, state: State) -> str:
-    """The Set-Cookie value that removes the attempt's cookie."""
-    return sessions.set_cookie(event, state.cookie, "", 0)
