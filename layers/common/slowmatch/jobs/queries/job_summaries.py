@@ -139,8 +139,8 @@ _LATEST = " UNION ALL ".join(
 )
 _OUTCOME = " UNION ALL ".join(f"({_ENDED.format(state=state, limit=1)})" for state in ("succeeded", "failed"))
 # An occurrence whose message arrived late has its run after all, and is no longer missed.
-_MISSED = """
-    FROM job_missed AS missed WHERE missed.job = wanted.name AND NOT EXISTS (
+MISSED = """job_missed AS missed
+    WHERE NOT EXISTS (
         SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
     )
 """
@@ -165,7 +165,7 @@ _SUMMARIES = f"""
             SELECT CASE WHEN state = 'failed' THEN error END FROM ({_OUTCOME}) AS ended ORDER BY id DESC LIMIT 1
         ),
         'queue_depth', {count_up_to_cap("job_run AS run WHERE run.job = wanted.name AND run.state = 'enqueued'")},
-        'missed', (SELECT count(*) {_MISSED})
+        'missed', (SELECT count(*) FROM {MISSED} AND missed.job = wanted.name)
     )
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
 """
@@ -206,7 +206,7 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         exclusive=spec.exclusive,
         overlap=spec.overlap,
         max_attempts=spec.max_attempts,
-        scheduled=_is_scheduled(schedule, row.get("schedule_history") or []),
+        scheduled=schedule is not None if schedule or row.get("schedule_history") else None,
         role=spec.role,
         disabled=row.get("flaw"),
         schedule=schedule,
@@ -247,24 +247,14 @@ class CheckedSchedule:
 
 def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
     """By job."""
-    rows = con.query(_CHECKED, names=to_json(list(JOBS)))
-    return {
-        name: CheckedSchedule(checked_to, [datetime.fromisoformat(at) for at in missed])
-        for name, checked_to, missed in rows
-    }
+    return {name: CheckedSchedule(*row) for name, *row in con.query(_CHECKED, names=to_json(list(JOBS)))}
 
 
 _CHECKED = f"""
-    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), (
-        SELECT COALESCE(json_agg(occurrence ORDER BY occurrence DESC), '[]')
-        FROM (SELECT occurrence {_MISSED} ORDER BY occurrence DESC LIMIT {LATEST_MISSED}) AS latest
+    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), ARRAY(
+        SELECT occurrence FROM {MISSED} AND missed.job = wanted.name
+        ORDER BY occurrence DESC
+        LIMIT {LATEST_MISSED}
     )
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
 """
-
-
-def _is_scheduled(schedule: str | None, history: list[Any]) -> bool | None:
-    """Whether a rule starts the job; None until the dispatcher has looked for the rule."""
-    if schedule is not None:
-        return True
-    return False if history else None
