@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import answer, bad_payload, documented
+from jobs_api.answers import Job, JobList, answer, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
-from jobs_api.shapes import Job, JobList
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
@@ -22,6 +21,7 @@ from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import job_summaries, runs
 
 KEY_MAX = 200
+JOB = documented(200, "The job", Job)
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -31,7 +31,7 @@ def list_jobs() -> Response[str]:
     return answer(200, {"items": [job.to_json() for job in job_summaries.list_jobs(con, con.now())]})
 
 
-@router.get("/api/jobs/<job>", summary="Read a job", responses=documented(200, "The job", Job))
+@router.get("/api/jobs/<job>", summary="Read a job", responses=JOB)
 def get_job(job: JobName) -> Response[str]:
     return _job(job)
 
@@ -56,11 +56,12 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
             request_digest=_digest(new),
         )
     except PayloadError as error:
-        raise bad_payload(error) from error
+        field = "payload" if error.field == "payload" else f"payload.{error.field}"
+        raise Problem.invalid([{"field": field, "message": error.message}]) from error
     return answer(202, runs.get(con, made.run_id).to_json(), location=f"/api/runs/{made.run_id}")
 
 
-@router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))
+@router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=JOB)
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
@@ -68,9 +69,7 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
     return _job(job)
 
 
-@router.post(
-    "/api/jobs/<job>/resume", summary="Resume the schedule", responses=documented(200, "The job", Job)
-)
+@router.post("/api/jobs/<job>/resume", summary="Resume the schedule", responses=JOB)
 @allow(Role.OPERATOR)
 def resume_job(job: JobName) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
