@@ -13,6 +13,7 @@ from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import FLAWS, JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
+from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import MISSED
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.text import to_json
@@ -54,7 +55,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class FailingDuty:
+class FailingDuty(JsonRow):
     """A duty of the dispatcher that failed in its last pass and in all passes since `since`."""
 
     name: str
@@ -228,15 +229,10 @@ _PAUSED_JOBS = """
 
 
 def last_pass(con: Connection) -> DispatcherPass:
-    rows = con.query("SELECT finished_at, done, failing FROM dispatcher_tick")
-    if not rows:
-        return DispatcherPass(None, {}, [])
-    at, did, failing = rows[0]
-    duties = [
-        FailingDuty(name, each["problem"], datetime.fromisoformat(each["since"]))
-        for name, each in failing.items()
-    ]
-    return DispatcherPass(at, did, duties)
+    for at, did, failing in con.query("SELECT finished_at, done, failing FROM dispatcher_tick"):
+        duties = [FailingDuty.from_json({"name": name, **each}) for name, each in failing.items()]
+        return DispatcherPass(at, did, duties)
+    return DispatcherPass(None, {}, [])
 
 
 def waiting_for_removed_jobs(con: Connection) -> dict[str, CappedCount]:

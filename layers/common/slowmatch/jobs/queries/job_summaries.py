@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 from slowmatch.db import Connection
@@ -17,6 +18,7 @@ from slowmatch.jobs.queries import metrics
 from slowmatch.text import to_json
 
 NEXT_OCCURRENCES = 5
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 RECENT_RUNS = 20
 LATEST_MISSED = 3
 RATED = timedelta(days=7)
@@ -122,7 +124,7 @@ def summary_of(con: Connection, name: str, now: datetime) -> JobSummary:
 def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[JobSummary]:
     known = dict(cached(con, ("jobs", *names), lambda: con.query(_SUMMARIES, names=to_json(names))))
     start = metrics.start_of_hour(now - RATED)
-    rates = {row[0]: row[1:] for row in cached(con, ("rates", start), lambda: _rates(con, now))}
+    rates = {name: rate for name, *rate in cached(con, ("rates", start), lambda: _rates(con, now))}
     return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 
@@ -229,12 +231,7 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
 
 def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
     parsed = cron.parse_or_none(schedule)
-    found: list[datetime] = []
-    at = parsed.next_after(now) if parsed else None
-    while parsed and at is not None and len(found) < NEXT_OCCURRENCES:
-        found.append(at)
-        at = parsed.next_after(at)
-    return found
+    return list(islice(parsed.between(now, END_OF_TIME), NEXT_OCCURRENCES)) if parsed else []
 
 
 @dataclass(frozen=True, slots=True)
