@@ -42,7 +42,7 @@ def claim() -> float:
             run_id = enqueue(con, JOB).run_id
             now = con.now()
             lease = claims.Lease(
-                worker="benchmark", request_id="benchmark", now=now, until=now + timedelta(minutes=3)
+                worker="benchmark", request_id="benchmark", since=now, until=now + timedelta(minutes=3)
             )
             began = perf_counter()
             claimed = claims.claim(con, JOB, run_id, attempt=1, lease=lease)

@@ -16,14 +16,14 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import finish
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt, Lease, claim
 from slowmatch.jobs.lifecycle.create import start
+from slowmatch.jobs.lifecycle.reports import Reports, checkpoint
+from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.queries import runs
 from slowmatch.settings import Settings
 from tests.chaos.database import Database, started
 
 JOB = "send-test-mail"
-SUCCEEDED = finish.AttemptResult(
-    outcome="succeeded", state="succeeded", reason="the handler returned", failures=0
-)
+SUCCEEDED = AttemptResult(outcome="succeeded", state="succeeded", reason="the handler returned", failures=0)
 
 
 class FakeSqs:
@@ -54,7 +54,7 @@ def con(server: Database, environment: Settings, monkeypatch: pytest.MonkeyPatch
 
 def lease(con: Connection) -> Lease:
     now = con.now()
-    return Lease(worker="worker", request_id="request", now=now, until=now + timedelta(minutes=3))
+    return Lease(worker="worker", request_id="request", since=now, until=now + timedelta(minutes=3))
 
 
 def claim_new(con: Connection, job: str) -> ClaimedAttempt | None:
@@ -62,7 +62,7 @@ def claim_new(con: Connection, job: str) -> ClaimedAttempt | None:
 
 
 def finish_succeeded(con: Connection, claimed: ClaimedAttempt) -> bool:
-    return finish.finish(con, claimed, SUCCEEDED, con.now(), reports=finish.Reports()).owned
+    return finish.finish(con, claimed, SUCCEEDED, con.now(), reports=Reports()).owned
 
 
 def state(con: Connection, run_id: str) -> str:
@@ -89,8 +89,8 @@ def test_a_claim_survives(
 
 def test_a_checkpoint_survives(server: Database, con: Connection) -> None:
     claimed = claim_new(con, JOB)
-    reports = finish.Reports(progress={"done": 1})
-    assert claimed and server.crash_without_its_last_moments(lambda: finish.checkpoint(con, claimed, reports))
+    reports = Reports(progress={"done": 1})
+    assert claimed and server.crash_without_its_last_moments(lambda: checkpoint(con, claimed, reports))
     assert con.query("SELECT progress FROM job_run") == [[{"done": 1}]]
 
 

@@ -17,7 +17,8 @@ from slowmatch.jobs.dispatcher.schedules import RuleState
 from slowmatch.jobs.lifecycle import finish, pause
 from slowmatch.jobs.lifecycle.claim import Lease
 from slowmatch.jobs.lifecycle.create import start
-from slowmatch.jobs.model import Run, RunState
+from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.model import AttemptResult, Run, RunState
 from slowmatch.jobs.queries import runs as run_queries
 from slowmatch.jobs.queries.job_summaries import EndedRun
 from tests.integration.console.conftest import FakeBrowser, Page
@@ -43,13 +44,13 @@ def scheduled(con: Connection, job: str = "db-cleanup", expression: str = "cron(
 def finished(con: Connection, job: str, state: str, seconds: float = 1.0, error: str = "Boom: no") -> str:
     """A run of the past minutes, with one attempt; its id."""
     now = con.now()
-    lease = Lease(worker="worker", request_id="request", now=now - timedelta(minutes=1), until=now)
+    lease = Lease(worker="worker", request_id="request", since=now - timedelta(minutes=1), until=now)
     claim = start(con, JOBS[job], lease, trigger="schedule", actor="schedule")
     assert claim is not None
     kind, _, message = error.partition(": ")
     failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
-    end = finish.AttemptResult(outcome=state, state=state, reason="over", failures=0, **failed)  # type: ignore[arg-type]
-    finish.finish(con, claim, end, lease.now + timedelta(seconds=seconds), reports=finish.Reports())
+    end = AttemptResult(outcome=state, state=state, reason="over", failures=0, **failed)  # type: ignore[arg-type]
+    finish.finish(con, claim, end, lease.since + timedelta(seconds=seconds), reports=Reports())
     return claim.run_id
 
 

@@ -15,15 +15,15 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import heartbeat, redelivery, retention
 from slowmatch.jobs.lifecycle import actions, create, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
+from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings, settings
 from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
 
 JOB = "send-test-mail"
 PATIENCE_SECONDS = 30
-SUCCEEDED = finish.AttemptResult(
-    outcome="succeeded", state="succeeded", reason="the handler returned", failures=0
-)
+SUCCEEDED = AttemptResult(outcome="succeeded", state="succeeded", reason="the handler returned", failures=0)
 T = TypeVar("T")
 
 
@@ -53,7 +53,7 @@ def while_waited_for(
 
 def lease(con: Connection) -> claims.Lease:
     now = con.now()
-    return claims.Lease(worker="worker", request_id="request", now=now, until=now + timedelta(minutes=3))
+    return claims.Lease(worker="worker", request_id="request", since=now, until=now + timedelta(minutes=3))
 
 
 def claim(con: Connection, run_id: str, job: str = JOB) -> claims.ClaimedAttempt | None:
@@ -96,7 +96,7 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     assert held is not None
     done = while_waited_for(
         con,
-        lambda: finish.finish(con, held, SUCCEEDED, con.now(), reports=finish.Reports()),
+        lambda: finish.finish(con, held, SUCCEEDED, con.now(), reports=Reports()),
         lambda: actions.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
     assert done.ids == [] and work.run().state == "succeeded"
@@ -109,7 +109,7 @@ def test_a_run_that_is_just_being_claimed_waits_no_more(
     assert not while_waited_for(
         con,
         lambda: claim(con, run_id),
-        lambda: promotion.wait(other, JOB, run_id, 1),
+        lambda: promotion.let_wait(other, JOB, run_id, 1),
     )
     assert work.run().state == "processing"
 

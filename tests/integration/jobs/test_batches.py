@@ -212,7 +212,7 @@ def test_a_next_run_that_has_to_wait_for_another_undoes_nothing(batch: Work, con
     """A job that was exclusive when its runs were made, and is so no more."""
     first, second, other = put(con)
     con.query("UPDATE job_run SET exclusive = true WHERE id <> CAST(:id AS uuid)", id=first["run_id"])
-    lease = Lease(worker="another", request_id="r", now=con.now(), until=con.now() + timedelta(minutes=3))
+    lease = Lease(worker="another", request_id="r", since=con.now(), until=con.now() + timedelta(minutes=3))
     assert claim(con, JOB, other["run_id"], attempt=1, lease=lease)
     assert batch.deliver(first, second) == []
     assert states(batch) == ["succeeded", "enqueued", "processing"]

@@ -15,9 +15,10 @@ from slowmatch.jobs import Cancelled, Continue, Permanent, enqueue
 from slowmatch.jobs.dispatcher import redelivery, rescuer
 from slowmatch.jobs.lifecycle import actions, finish, pause
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle.finish import MAX_TRACEBACK_CHARACTERS
-from slowmatch.jobs.model import Run
+from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.model import AttemptResult, Run
 from slowmatch.jobs.queries import runs
+from slowmatch.jobs.retry import MAX_TRACEBACK_CHARACTERS
 from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
 
 
@@ -373,9 +374,9 @@ def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
         started_at=con.now(),
         lease_until=con.now(),
     )
-    late = finish.AttemptResult(
+    late = AttemptResult(
         outcome="failed", state="failed", reason="too late", failures=1, error_type="E", error_message="m"
     )
-    finished = finish.finish(con, stale, late, con.now(), reports=finish.Reports())
+    finished = finish.finish(con, stale, late, con.now(), reports=Reports())
     assert finished == finish.Finished(owned=False)
     assert work.run().state == "succeeded"

@@ -133,13 +133,13 @@ def test_a_job_that_becomes_idle_before_its_run_waits_starts_it(
 ) -> None:
     run_id = enqueue(con, "record-expiry").run_id
     queues.take()
-    assert promotion.wait(con, "record-expiry", run_id, 1)
+    assert promotion.let_wait(con, "record-expiry", run_id, 1)
     assert queues.take() == [{"run_id": run_id, "attempt": 1}]
 
 
 def test_a_message_of_another_attempt_lets_nothing_wait(work: Work, con: Connection) -> None:
     run_id = enqueue(con, "record-expiry").run_id
-    assert not promotion.wait(con, "record-expiry", run_id, 2)
+    assert not promotion.let_wait(con, "record-expiry", run_id, 2)
 
 
 def end(work: Work, context: Any, how: str) -> None:
@@ -194,6 +194,6 @@ def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
 
 
 def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> None:
-    lease = Lease(worker="worker", request_id="r", now=con.now(), until=con.now() + timedelta(minutes=3))
+    lease = Lease(worker="worker", request_id="r", since=con.now(), until=con.now() + timedelta(minutes=3))
     with pytest.raises(StatementError, match="job_run_trigger_check"):
         start(con, work.spec, lease, trigger="nobody", actor="nobody")  # type: ignore[arg-type]

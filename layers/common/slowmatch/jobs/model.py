@@ -21,12 +21,16 @@ class JsonRow:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         times = _times(cls)  # type: ignore[arg-type]  # mypy takes the class for its instances
-        return cls(
-            **{
-                name: datetime.fromisoformat(value) if name in times and value is not None else value
-                for name, value in row.items()
-            }
-        )
+        values = {
+            name: datetime.fromisoformat(value) if name in times and value is not None else value
+            for name, value in row.items()
+        }
+        return cls(**cls._parts(values))
+
+    @classmethod
+    def _parts(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values, with those that are rows themselves read."""
+        return values
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; times as ISO 8601 text."""
@@ -130,12 +134,33 @@ class RunDetails(Run):
     log_earlier: int
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Self:
-        return super().from_json(
-            {
-                **row,
-                "attempts": [Attempt.from_json(each) for each in row["attempts"]],
-                "events": [Event.from_json(each) for each in row["events"]],
-                "log": [LogLine.from_json(each) for each in row["log"]],
-            }
-        )
+    def _parts(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {
+            "attempts": [Attempt.from_json(each) for each in values["attempts"]],
+            "events": [Event.from_json(each) for each in values["events"]],
+            "log": [LogLine.from_json(each) for each in values["log"]],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """What became of an attempt, and the state of its run that follows. `value` is what the handler returned, as
+    JSON text.
+
+    If the run is to go on, it is due at `due_at` (aware).
+    """
+
+    outcome: Outcome
+    state: RunState
+    reason: str
+    failures: int
+    due_at: datetime | None = None
+    value: str | None = None
+    cursor: dict[str, Any] | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    traceback: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        return f"{self.error_type}: {self.error_message}" if self.error_type else None

@@ -1,10 +1,16 @@
-"""When a failed attempt is retried."""
+"""Decides whether a failed attempt is retried, and when."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from traceback import TracebackException
+
+from slowmatch.jobs.model import AttemptResult, Outcome
+from slowmatch.text import clean, clean_traceback
 
 MAX_ATTEMPTS = 11
 """The first execution and Hangfire's ten retries."""
+MAX_TRACEBACK_CHARACTERS = 32_000
+MAX_REASON_CHARACTERS = 1_000
 
 
 class Permanent(Exception):
@@ -24,3 +30,33 @@ def retry_delay(failures: int, max_attempts: int) -> timedelta | None:
     if failures >= max_attempts:
         return None
     return backoff(failures, random.randint(0, 29))  # noqa: S311 - spreads load, guards nothing
+
+
+class Lost(Exception):
+    """The worker of an attempt disappeared."""
+
+
+def retry_or_fail(
+    error: Exception, *, failures: int, max_attempts: int, now: datetime, outcome: Outcome = "failed"
+) -> AttemptResult:
+    """The result of an attempt that `error` ended, as failure number `failures` of its run: a retry, or the end."""
+    described = TracebackException.from_exception(error)  # also works when `str(error)` raises
+    error_type, message = type(error).__name__, clean(str(described))
+    delay = None if isinstance(error, Permanent) else retry_delay(failures, max_attempts)
+    if delay is not None:
+        why = f"retry {failures} of {max_attempts - 1} in {int(delay.total_seconds())} s"
+    elif isinstance(error, Permanent):
+        why = "permanent error"
+    else:
+        why = f"attempt {failures} of {max_attempts}, the last"
+    text = clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS)
+    return AttemptResult(
+        outcome=outcome,
+        state="failed" if delay is None else "scheduled",
+        reason=clean(f"{why}: {error_type}: {message}", MAX_REASON_CHARACTERS),
+        failures=failures,
+        due_at=None if delay is None else now + delay,
+        error_type=error_type,
+        error_message=message,
+        traceback=text if error.__traceback__ else None,
+    )

@@ -8,6 +8,7 @@ from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.dispatcher.duty import for_each
 from slowmatch.jobs.lifecycle import finish, messages, promotion
+from slowmatch.jobs.retry import Lost, retry_or_fail
 
 LEASE_GRACE = timedelta(seconds=5)
 MAX_RUNS_PER_PASS = 1000
@@ -41,8 +42,8 @@ _LOST_RUNS = """
 
 
 def _rescue(con: Connection, now: datetime, run: _LostRun) -> int:
-    result = finish.failed(
-        finish.Lost("the worker disappeared: it was killed, timed out or crashed"),
+    result = retry_or_fail(
+        Lost("the worker disappeared: it was killed, timed out or crashed"),
         outcome="lost",
         failures=run.failures + 1,
         max_attempts=run.max_attempts,
@@ -62,11 +63,12 @@ def _rescue(con: Connection, now: datetime, run: _LostRun) -> int:
         message=result.error_message,
         reason=result.reason,
     )
-    for _ in rows:
-        telemetry.logger.warning(
-            f"attempt {run.attempt} of run {run.run_id} of {run.job} was lost; {result.reason}"
-        )
-        telemetry.count("AttemptLost", job=run.job)
+    if not rows:
+        return 0
+    telemetry.logger.warning(
+        f"attempt {run.attempt} of run {run.run_id} of {run.job} was lost; {result.reason}"
+    )
+    telemetry.count("AttemptLost", job=run.job)
     run_messages = promotion.promote(con, [row[0] for row in rows], now)
     if message_at:
         run_messages += [messages.RunMessage(*row) for row in rows]
@@ -87,11 +89,11 @@ _RESCUE = f"""
             FOR UPDATE SKIP LOCKED
         )
         RETURNING id, job, attempt, due_at
-    ), closed AS (
+    ), attempt AS (
         UPDATE job_attempt
         SET finished_at = :now::timestamptz, outcome = 'lost', error_type = 'Lost', error_message = :message
         FROM finished WHERE run_id = finished.id AND number = finished.attempt
-    ), noted AS (
+    ), event AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
         SELECT id, :now::timestamptz, 'processing', :state, :reason, 'dispatcher' FROM finished
     ), notified AS (

@@ -20,7 +20,7 @@ class Lease:
 
     worker: str
     request_id: str
-    now: datetime
+    since: datetime
     until: datetime
 
 
@@ -93,8 +93,8 @@ def claim(con: Connection, job: str, run_id: str, *, attempt: int, lease: Lease)
             run_id=run_id,
             job=job,
             attempt=attempt,
-            due_by=lease.now + MAX_EARLY_START,
-            now=lease.now,
+            due_by=lease.since + MAX_EARLY_START,
+            now=lease.since,
             lease_until=lease.until,
             worker=lease.worker,
             request_id=lease.request_id,
@@ -117,6 +117,6 @@ def claim(con: Connection, job: str, run_id: str, *, attempt: int, lease: Lease)
         occurrence=occurrence,
         exclusive=exclusive,
         run_started_at=run_started_at,
-        started_at=lease.now,
+        started_at=lease.since,
         lease_until=lease.until,
     )

@@ -106,7 +106,7 @@ def start(
         con,
         job,
         "processing",
-        now=lease.now,
+        now=lease.since,
         trigger=trigger,
         actor=actor,
         reason=f"started by {trigger}",
@@ -126,7 +126,7 @@ def start(
         cursor={},
         occurrence=occurrence,
         exclusive=job.exclusive,
-        run_started_at=lease.now,
-        started_at=lease.now,
+        run_started_at=lease.since,
+        started_at=lease.since,
         lease_until=lease.until,
     )

@@ -1,25 +1,18 @@
-"""Finishes attempts and takes their reports, as long as the worker still holds the lease.
-
-A lease is identified by run, attempt and end, so a late worker neither finishes nor reports for the run's next attempt.
-"""
+"""Finishes attempts, as long as the worker still holds the lease."""
 
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from traceback import TracebackException
-from typing import Any
 
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.lifecycle.promotion import PROMOTE_NEXT
-from slowmatch.jobs.model import Outcome, RunState
-from slowmatch.jobs.retry import Permanent, retry_delay
-from slowmatch.text import clean, clean_traceback, to_json
+from slowmatch.jobs.lifecycle.reports import HOLDS_LEASE, WRITE_LOG, Reports
+from slowmatch.jobs.model import AttemptResult
+from slowmatch.text import to_json
 
-MAX_TRACEBACK_CHARACTERS = 32_000
-MAX_REASON_CHARACTERS = 1_000
 SECONDS_BEFORE_REPETITION = 0.5
 MAX_ATTEMPTS_IN_A_ROW = 12
 """How many attempts of a run follow one another by messages that its function sends to its own queue.
@@ -28,15 +21,6 @@ The dispatcher sends the next one. So a handler that always returns `Continue` m
 between two passes of the dispatcher. Lambda itself would end a chain of about 16.
 """
 
-# The state is `processing` exactly when there is a lease. IS TRUE: see claim.CLAIM.
-HOLDS_LEASE = (
-    "id = :run_id::uuid AND (attempt = :attempt AND lease_until = :lease_until::timestamptz) IS TRUE"
-)
-WRITE_LOG = """
-    INSERT INTO job_log (run_id, attempt, at, level, message)
-    SELECT :run_id::uuid, :attempt, line.at, line.level, line.message
-    FROM jsonb_to_recordset(:lines::jsonb) AS line(at timestamptz, level text, message text)
-"""
 # A run that failed for good, and the first success of its job after that. Reads `finished` (id, job, attempt).
 NOTIFY = """
     INSERT INTO notification (at, event, job, run_id, key, detail)
@@ -90,7 +74,7 @@ FINISH = f"""
         {WRITE_LOG}
     ), notified AS (
         {NOTIFY}
-    ), idle AS (
+    ), idle AS (  -- the job is, once this statement is done
         SELECT job FROM finished WHERE exclusive
     ), promoted AS (
         {PROMOTE_NEXT}
@@ -98,48 +82,6 @@ FINISH = f"""
     SELECT (SELECT count(*) FROM finished), (SELECT id::text FROM notified), promoted.*
     FROM (SELECT) AS one_row LEFT JOIN promoted ON true
 """
-CHECKPOINT = f"""
-    WITH held AS (
-        UPDATE job_run
-        SET progress = COALESCE(:progress::jsonb, progress)
-        WHERE {HOLDS_LEASE}
-        RETURNING id
-    ), log AS (
-        {WRITE_LOG}
-    )
-    SELECT count(*) FROM held
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptResult:
-    """What became of an attempt, and the state of its run that follows. `result` is JSON text.
-
-    If the run is to go on, it is due at `due_at` (aware).
-    """
-
-    outcome: Outcome
-    state: RunState
-    reason: str
-    failures: int
-    due_at: datetime | None = None
-    result: str | None = None
-    cursor: dict[str, Any] | None = None
-    error_type: str | None = None
-    error_message: str | None = None
-    traceback: str | None = None
-
-    @property
-    def error(self) -> str | None:
-        return f"{self.error_type}: {self.error_message}" if self.error_type else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reports:
-    """Progress and log lines that an attempt has not written yet."""
-
-    progress: dict[str, Any] | None = None
-    lines: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +110,9 @@ def finish(
 def _finish(
     con: Connection, claimed: ClaimedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
 ) -> Finished:
-    due_at = None if is_last_in_a_row(claimed) else result.due_at
-    message_at = messages.visible_at(due_at, now) if due_at else None
-    ((owned, notification_id, *promoted),) = con.query(
+    next_attempt = _next_attempt(claimed, result)
+    message_at = messages.visible_at(next_attempt.due_at, now) if next_attempt else None
+    ((is_owner, notification_id, *promoted),) = con.query(
         FINISH,
         run_id=claimed.run_id,
         attempt=claimed.attempt,
@@ -182,7 +124,7 @@ def _finish(
         failures=result.failures,
         due_at=result.due_at,
         message_at=message_at,
-        result=result.result,
+        result=result.value,
         cursor=None if result.cursor is None else to_json(result.cursor),
         error=result.error,
         error_type=result.error_type,
@@ -191,57 +133,21 @@ def _finish(
         progress=None if reports.progress is None else to_json(reports.progress),
         lines=to_json(reports.lines),
     )
-    if not owned:
+    if not is_owner:
         return Finished(owned=False)
     to_send = [RunMessage(*promoted)] if promoted[0] else []
-    if due_at and message_at:
-        to_send.append(RunMessage(claimed.job, claimed.run_id, claimed.attempt + 1, due_at))
+    if next_attempt and message_at:
+        to_send.append(next_attempt)
     return Finished(owned=True, messages=to_send, notification_id=notification_id)
 
 
-def checkpoint(con: Connection, claimed: ClaimedAttempt, reports: Reports) -> bool:
-    """Write progress and log lines; False if the attempt is no longer ours."""
-    ((held,),) = con.query(
-        CHECKPOINT,
-        run_id=claimed.run_id,
-        attempt=claimed.attempt,
-        lease_until=claimed.lease_until,
-        progress=None if reports.progress is None else to_json(reports.progress),
-        lines=to_json(reports.lines),
-    )
-    return bool(held)
+def _next_attempt(claimed: ClaimedAttempt, result: AttemptResult) -> RunMessage | None:
+    """The message for the run's next attempt; None if there is none, or if the dispatcher has to send it."""
+    if result.due_at is None or is_last_in_a_row(claimed):
+        return None
+    return RunMessage(claimed.job, claimed.run_id, claimed.attempt + 1, result.due_at)
 
 
 def is_last_in_a_row(claimed: ClaimedAttempt) -> bool:
     """Whether the dispatcher has to send the message for the run's next attempt."""
     return claimed.attempt % MAX_ATTEMPTS_IN_A_ROW == 0
-
-
-class Lost(Exception):
-    """The worker of an attempt disappeared."""
-
-
-def failed(
-    error: Exception, *, failures: int, max_attempts: int, now: datetime, outcome: Outcome = "failed"
-) -> AttemptResult:
-    """The result of an attempt that `error` ended, as failure number `failures` of its run: a retry, or the end."""
-    described = TracebackException.from_exception(error)  # also works when `str(error)` raises
-    error_type, message = type(error).__name__, clean(str(described))
-    delay = None if isinstance(error, Permanent) else retry_delay(failures, max_attempts)
-    if delay is not None:
-        why = f"retry {failures} of {max_attempts - 1} in {int(delay.total_seconds())} s"
-    elif isinstance(error, Permanent):
-        why = "permanent error"
-    else:
-        why = f"attempt {failures} of {max_attempts}, the last"
-    text = clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS)
-    return AttemptResult(
-        outcome=outcome,
-        state="failed" if delay is None else "scheduled",
-        reason=clean(f"{why}: {error_type}: {message}", MAX_REASON_CHARACTERS),
-        failures=failures,
-        due_at=None if delay is None else now + delay,
-        error_type=error_type,
-        error_message=message,
-        traceback=text if error.__traceback__ else None,
-    )

@@ -69,7 +69,7 @@ WAIT = """
 """
 
 
-def wait(con: Connection, job: str, run_id: str, attempt: int) -> bool:
+def let_wait(con: Connection, job: str, run_id: str, attempt: int) -> bool:
     """Let a run wait for its turn; False if it no longer waits for `attempt`, or has another message."""
     now = con.now()
     rows = con.query(

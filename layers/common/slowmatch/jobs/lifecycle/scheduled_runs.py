@@ -31,7 +31,7 @@ def skip_occurrence(con: Connection, job: Job, occurrence: datetime, reason: str
     return run_id is not None
 
 
-def hold_occurrence(con: Connection, job: Job, occurrence: datetime) -> None:
+def let_occurrence_wait(con: Connection, job: Job, occurrence: datetime) -> None:
     """Create the occurrence's run, which waits for the run that is processing."""
     now = con.now()
     run_id = create_run(

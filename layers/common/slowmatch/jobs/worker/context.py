@@ -12,8 +12,8 @@ from slowmatch import telemetry
 from slowmatch.aws import secrets
 from slowmatch.db import Connection
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.lifecycle import finish
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
+from slowmatch.jobs.lifecycle.reports import Reports, checkpoint
 from slowmatch.settings import settings as stack_settings
 from slowmatch.text import clean
 
@@ -103,12 +103,12 @@ class Context:
         """Write progress and log lines; False if the attempt is no longer ours."""
         reports = self.take_reports(is_over=is_over)
         self._flushed_at = time.monotonic()
-        return finish.checkpoint(self.con, self.claimed, reports)
+        return checkpoint(self.con, self.claimed, reports)
 
-    def take_reports(self, *, is_over: bool) -> finish.Reports:
+    def take_reports(self, *, is_over: bool) -> Reports:
         """Progress and log lines that are not written yet. If the attempt `is_over`, all of them."""
         progress, self._progress = self._progress, None
-        return finish.Reports(progress=progress, lines=self.log.take(is_over=is_over))
+        return Reports(progress=progress, lines=self.log.take(is_over=is_over))
 
 
 class RunLog(logging.Handler):

@@ -8,8 +8,9 @@ from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.definition import MAX_JSON_BYTES, Job
 from slowmatch.jobs.lifecycle import finish, messages
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
-from slowmatch.jobs.lifecycle.finish import AttemptResult, Reports
-from slowmatch.jobs.retry import Permanent
+from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.model import AttemptResult
+from slowmatch.jobs.retry import Permanent, retry_or_fail
 from slowmatch.jobs.worker.context import Cancelled, Context, Continue
 from slowmatch.notifications import publishing
 from slowmatch.text import to_json
@@ -50,7 +51,7 @@ def execute(
         if result is None:
             context.flush(is_over=True)
         else:
-            _finish(context, result)
+            _write_result(context, result)
     finally:
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
@@ -84,18 +85,18 @@ def _result(context: Context, value: Any) -> AttemptResult:
         state="succeeded",
         reason="the handler returned",
         failures=claimed.failures,
-        result=text,
+        value=text,
     )
 
 
 def _failed(context: Context, error: Exception) -> AttemptResult:
     claimed = context.claimed
-    return finish.failed(
+    return retry_or_fail(
         error, failures=claimed.failures + 1, max_attempts=claimed.max_attempts, now=context.con.now()
     )
 
 
-def _finish(context: Context, result: AttemptResult) -> None:
+def _write_result(context: Context, result: AttemptResult) -> None:
     """Write the result, and send what follows from it."""
     con, claimed = context.con, context.claimed
     now = con.now()

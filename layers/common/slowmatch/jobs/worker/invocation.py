@@ -82,7 +82,7 @@ class Invocation:
         try:
             claimed = claim(self._con, self._job.name, due.run_id, attempt=due.attempt, lease=self._lease())
         except Busy:
-            self._wait(due.run_id, due.attempt)
+            self._let_wait(due.run_id, due.attempt)
             return
         if claimed is None:
             why = runs.describe(self._con, due.run_id)
@@ -109,7 +109,7 @@ class Invocation:
         elif job.overlap == "skip":
             scheduled_runs.skip_occurrence(con, job, occurrence, "another run was still processing")
         else:
-            scheduled_runs.hold_occurrence(con, job, occurrence)
+            scheduled_runs.let_occurrence_wait(con, job, occurrence)
 
     def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
         """Start a new run, or let it wait for the run that is processing, and return its id."""
@@ -148,7 +148,7 @@ class Invocation:
         try:
             claimed = claim(self._con, self._job.name, run_id, attempt=attempt, lease=self._lease())
         except Busy as busy:
-            self._wait(run_id, attempt)
+            self._let_wait(run_id, attempt)
             raise EventError(
                 f"another run of {self._job.name} is processing; run {run_id} waits for it"
             ) from busy
@@ -168,8 +168,8 @@ class Invocation:
             raise AttemptFailed(run_id, f"run {run_id} failed: {run.error}; no retry follows")
         return run.to_json()
 
-    def _wait(self, run_id: str, attempt: int) -> None:
-        if promotion.wait(self._con, self._job.name, run_id, attempt):
+    def _let_wait(self, run_id: str, attempt: int) -> None:
+        if promotion.let_wait(self._con, self._job.name, run_id, attempt):
             telemetry.logger.info(f"run {run_id} waits: another run of {self._job.name} is processing")
 
     def _lease(self) -> Lease:
@@ -177,6 +177,6 @@ class Invocation:
         return Lease(
             worker=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or f"process {os.getpid()}",
             request_id=self._request_id,
-            now=now,
+            since=now,
             until=now + timedelta(milliseconds=self._remaining_ms()),
         )
