@@ -11,10 +11,10 @@ from typing import Literal
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs.catalog import FLAWS, JOBS
+from slowmatch.jobs.catalog import CONFIG_ERRORS, JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
-from slowmatch.jobs.queries.job_summaries import MISSED
+from slowmatch.jobs.queries.job_summaries import MISSED, Paused
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.text import to_json
 
@@ -73,11 +73,8 @@ class DispatcherPass:
 
 
 @dataclass(frozen=True, slots=True)
-class PausedJob:
+class PausedJob(Paused):
     job: str
-    at: datetime
-    by: str
-    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +134,8 @@ def dispatcher_problems(
         text = f"the dispatcher cannot {duty.name}: {duty.problem}"
         yield Problem("failing_duty", text, now - duty.since >= DISPATCHER_LATE, since=duty.since)
     for job, count in waiting_for_removed_jobs.items():
-        flaw = FLAWS.get(job)
-        state = f"disabled: {flaw}" if flaw else "no longer deployed: delete them or deploy it again"
+        error = CONFIG_ERRORS.get(job)
+        state = f"disabled: {error}" if error else "no longer deployed: delete them or deploy it again"
         text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job!r}, which is {state}"
         yield Problem("removed_job", text, is_outage=True, job=job)
 
@@ -222,7 +219,7 @@ _FACTS = f"""
            )
 """
 _PAUSED_JOBS = """
-    SELECT name, paused_at, paused_by, pause_note FROM job
+    SELECT paused_at, paused_by, pause_note, name FROM job
     WHERE paused_at IS NOT NULL
     ORDER BY name
 """
