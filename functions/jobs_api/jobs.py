@@ -39,12 +39,13 @@ def get_job(job: JobName) -> Response[str]:
 @router.post("/api/jobs/<job>/runs", summary="Run a job", responses=documented(202, "The new run", Run))
 @allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
-    con, event = connection(), router.current_event
+    con = connection()
     authentication.require(router, job_role(job_spec(job).name))
-    key = event.headers.get("idempotency-key")
+    key = router.current_event.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_MAX:
         message = f"must have 1 to {KEY_MAX} characters"
         raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+    request = json.dumps(new.model_dump(mode="json"), sort_keys=True)
     try:
         made = enqueue(
             con,
@@ -53,7 +54,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
             _due(new, con.now()),
             actor=authentication.identity(router).name,
             idempotency_key=key,
-            request_digest=_digest(new),
+            request_digest=hashlib.sha256(request.encode()).hexdigest(),
         )
     except PayloadError as error:
         field = "payload" if error.field == "payload" else f"payload.{error.field}"
@@ -89,7 +90,3 @@ def _due(new: NewRun, now: datetime) -> datetime | None:
         message = f"must lie between now, {now.isoformat(timespec='seconds')}, and a year from now"
         raise Problem.invalid([{"field": "due_at", "message": message}])
     return new.due_at
-
-
-def _digest(new: NewRun) -> str:
-    return hashlib.sha256(json.dumps(new.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

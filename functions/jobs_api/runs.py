@@ -1,7 +1,7 @@
 """Routes about runs: list, read, requeue, run now and delete, one by one or in bulk."""
 
 import json
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -22,6 +22,7 @@ from slowmatch.jobs.model import Run, RunDetails, RunState, Trigger
 from slowmatch.jobs.queries import run_details, runs
 from slowmatch.jobs.run_filter import RunFilter
 
+T = TypeVar("T")
 ORDER = "runs"
 TEXT = "Words of the error or payload, or a run's id"
 RUNS = documented(200, "A page of runs", RunPage)
@@ -63,10 +64,7 @@ def list_runs(
 
 @router.get("/api/runs/<run_id>", summary="Read a run", responses=documented(200, "The run", RunDetails))
 def get_run(run_id: PathRunId) -> Response[str]:
-    text = run_details.json_details(connection(), run_id)
-    if text is None:
-        raise _unknown(run_id)
-    return answer(200, text)
+    return answer(200, _found(run_id, run_details.json_details(connection(), run_id)))
 
 
 @router.get("/api/runs/<run_id>/attempts", summary="List a run's attempts", responses=ATTEMPTS)
@@ -87,9 +85,7 @@ def read_log(run_id: PathRunId, cursor: Cursor = None, limit: Limit = DEFAULT_LI
 @router.get("/api/runs/<run_id>/json/<field>", summary="Read a payload or result of any size", responses=JSON)
 def read_json(run_id: PathRunId, field: JsonFieldName, cursor: Cursor = None) -> Response[str]:
     start = pagination.decode(field, cursor, pagination.bigint)[0] if cursor else 0
-    page = run_details.json_text(connection(), run_id, field, start)
-    if page is None:
-        raise _unknown(run_id)
+    page = _found(run_id, run_details.json_text(connection(), run_id, field, start))
     end = pagination.encode(field, page.end) if page.end else None
     return answer(200, {"text": page.text, "next": end})
 
@@ -128,23 +124,16 @@ def delete_run(run_id: PathRunId) -> Response[str]:
 
 def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -> Response[str]:
     after = pagination.decode(name, cursor, pagination.bigint)[0] if cursor else 0
-    page = run_details.part(connection(), run_id, name, after=after, limit=limit)
-    if page is None:
-        raise _unknown(run_id)
+    page = _found(run_id, run_details.part(connection(), run_id, name, after=after, limit=limit))
     end = pagination.encode(name, page.last) if page.last else None
     return answer(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
 
 
 def _one(action: str, run_id: str) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
-    before = runs.find(con, run_id)
-    if before is None:
-        raise _unknown(run_id)
-    authentication.require(router, job_role(before.job))
+    authentication.require(router, job_role(_found(run_id, runs.find(con, run_id)).job))
     changed = actions.change(con, action, ids=[run_id], actor=who)
-    run = runs.find(con, run_id)
-    if run is None:
-        raise _unknown(run_id)
+    run = _found(run_id, runs.find(con, run_id))
     if not changed.ids:
         allowed = ", ".join(actions.ELIGIBLE[action])
         raise Problem(409, "Conflict", f"run {run_id} is {run.state}; {action} starts from {allowed}")
@@ -163,5 +152,7 @@ def _many(action: str, bulk: Bulk) -> Response[str]:
     return answer(200, {"changed": done.ids, "after": done.last})
 
 
-def _unknown(run_id: str) -> Problem:
-    return Problem(404, "Not found", f"there is no run {run_id}")
+def _found(run_id: str, value: T | None) -> T:
+    if value is None:
+        raise Problem(404, "Not found", f"there is no run {run_id}")
+    return value
