@@ -90,19 +90,17 @@ def emitted() -> frozenset[Metric]:
     found: set[Metric] = set()
     for path in (*ROOT.glob("functions/**/*.py"), *ROOT.glob("layers/common/slowmatch/**/*.py")):
         text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text if "telemetry" in text else "")
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-            found.update(_emitted_by(function))
+        found.update(_emitted_by(ast.parse(text if "telemetry" in text else "")))
     return frozenset(found)
 
 
-def _emitted_by(function: ast.FunctionDef) -> Iterator[Metric]:
+def _emitted_by(module: ast.Module) -> Iterator[Metric]:
     tables = {
         node.targets[0].id: node.value
-        for node in ast.walk(function)
+        for node in ast.walk(module)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    for node in ast.walk(function):
+    for node in ast.walk(module):
         if isinstance(node, ast.Call) and re.fullmatch(
             r"(telemetry\.)?(count|duration)", ast.unparse(node.func)
         ):

@@ -79,7 +79,7 @@ def test_all_that_match_are_changed_and_no_other(browser: FakeBrowser, con: Conn
 def test_many_are_changed_slice_by_slice_with_progress(
     browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "deliver", lambda con, pointers: len(pointers))
+    monkeypatch.setattr(messages, "send", lambda con, run_messages: None)
     run_factory.make_runs(con, 2500)
     page = browser.post("/runs", {"list": "deleted", "action": "requeue", "all": "yes", **SURE})
     assert page.status == 200 and "<h1>1,000 requeued so far</h1>" in page.text
