@@ -102,8 +102,12 @@ def facts(con: Connection, now: datetime) -> Facts:
     return cached(con, ("facts", moment), lambda: _facts(con, now))
 
 
-def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> Iterator[Problem]:
+def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> list[Problem]:
     """What needs somebody, worst first; nothing when all is well."""
+    return list(_problems(facts, depths, clock_offset, now))
+
+
+def _problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> Iterator[Problem]:
     if facts.silent_since:
         text = "no worker has claimed a run, although runs are waiting"
         yield Problem("silence", text, since=facts.silent_since)
