@@ -1,7 +1,7 @@
 """The dispatcher's duties, one after the other. None of them can stop another one, or use up its time."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,19 +60,15 @@ def _promote(turn: Turn) -> int:
     return promotion.promote_and_send(turn.con, [job for job in JOBS if job not in disabled], turn.deadline)
 
 
-def _read_schedules(turn: Turn) -> int:
-    return schedules.read_schedules(*turn.usual, stack=turn.config.stack_name)
-
-
-def _purge_record_events(turn: Turn) -> None:
-    expiry.purge_events(turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days))
-
-
 DUTIES = (
     Duty("rescue lost runs", "lost", lambda turn: rescuer.rescue(*turn.usual), 2),
     Duty("send due runs", "sent", lambda turn: redelivery.send_due(*turn.usual, resend_all=turn.resend), 4),
     Duty("promote waiting runs", "promoted", _promote),
-    Duty("read the schedule", "schedules", _read_schedules),
+    Duty(
+        "read the schedule",
+        "schedules",
+        lambda turn: schedules.read_schedules(*turn.usual, stack=turn.config.stack_name),
+    ),
     Duty("report missed runs", "missed", lambda turn: schedules.report_missed(*turn.usual)),
     Duty("report dead letters", "dead letters", lambda turn: heartbeat.report_dead_letters(*turn.usual)),
     Duty(
@@ -90,7 +86,14 @@ DUTIES = (
         lambda turn: retention.purge_history(*turn.usual, settings=turn.config),
         2,
     ),
-    Duty("purge the history of records", "", _purge_record_events, 2),
+    Duty(
+        "purge the history of records",
+        "",
+        lambda turn: expiry.purge_events(
+            turn.con, turn.now, timedelta(days=turn.config.failed_run_retention_days)
+        ),
+        2,
+    ),
 )
 
 
@@ -106,13 +109,14 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
     """Do every duty and store the outcome. Raises Unavailable when the database is away."""
     now, outcome = con.now(), Pass()
     for number, duty in enumerate(DUTIES):
-        seconds = (seconds_left() - RESERVED_SECONDS) * _share(DUTIES[number:])
+        share = duty.weight / sum(each.weight for each in DUTIES[number:])
+        seconds = (seconds_left() - RESERVED_SECONDS) * share
         try:
             if seconds < MIN_SECONDS:
                 raise TimeoutError("the duties before it left no time")
             _limit(con, min(seconds, config.db_statement_timeout_seconds))
-            deadline = Deadline(time.monotonic() + seconds)
-            done = duty.do(Turn(con, now, deadline, config=config, resend=resend)) or 0
+            turn = Turn(con, now, Deadline(time.monotonic() + seconds), config, resend)
+            done = duty.do(turn) or 0
         except PartlyFailed as error:
             done = error.done
             outcome.failed |= {f"{duty.name} of {job}": problem for job, problem in error.problems.items()}
@@ -124,11 +128,6 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
             outcome.done[duty.figure] = done
     _store(con, config, outcome)
     return outcome
-
-
-def _share(todo: Sequence[Duty]) -> float:
-    """The first duty's share of the time for all of them."""
-    return todo[0].weight / sum(duty.weight for duty in todo)
 
 
 def _store(con: Connection, config: Settings, outcome: Pass) -> None:

@@ -1,16 +1,15 @@
-"""Responses of this function: JSON, and the statuses of the domain's errors."""
+"""Responses of this function, and what the OpenAPI document says of them; all times are UTC."""
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
+from pydantic import BaseModel
 
-from slowmatch.http.errors import Problem
-from slowmatch.jobs import PayloadError, UnknownJob
-from slowmatch.jobs.lifecycle.enqueue import KeyReused
-from slowmatch.jobs.lifecycle.pause import NoSchedule
-
-STATUSES: dict[type[Exception], int] = {UnknownJob: 404, KeyReused: 409, NoSchedule: 409}
+from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
+from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
 def answer(status: int, value: Any, **headers: str) -> Response[str]:
@@ -21,11 +20,102 @@ def answer(status: int, value: Any, **headers: str) -> Response[str]:
     )
 
 
-def bad_payload(error: PayloadError) -> Problem:
-    field = "payload" if error.field == "payload" else f"payload.{error.field}"
-    return Problem.invalid([{"field": field, "message": error.message}])
-
-
 def documented(status: int, description: str, model: Any) -> dict[int, Any]:
     """The OpenAPI entry of a route's successful response."""
     return {status: {"description": description, "content": {"application/json": {"model": model}}}}
+
+
+class Done(BaseModel):
+    """The runs that were changed; with `after` the next call continues, if more may match."""
+
+    changed: list[str]
+    after: str | None
+
+
+class RunPage(BaseModel):
+    items: list[ListedRun]
+    next: str | None
+
+
+class AttemptPage(BaseModel):
+    """Attempts of a run, oldest first. A page may be shorter than asked for when its items are long."""
+
+    items: list[Attempt]
+    next: str | None
+
+
+class EventPage(BaseModel):
+    """Events of a run, oldest first."""
+
+    items: list[Event]
+    next: str | None
+
+
+class LogPage(BaseModel):
+    """Lines of a run's log, oldest first. A page may be shorter than asked for when its lines are long."""
+
+    items: list[LogLine]
+    next: str | None
+
+
+class TextPage(BaseModel):
+    """A piece of a JSON text: all pieces together are the JSON."""
+
+    text: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobSummary):
+    __doc__ = JobSummary.__doc__
+
+
+class JobList(BaseModel):
+    items: list[Job]
+
+
+class JobHour(BaseModel):
+    """A job's runs in the hour that starts at `hour`."""
+
+    job: str
+    hour: datetime
+    succeeded: int
+    failed: int
+    deleted: int
+    retried: int
+    attempts: int
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+class Stats(BaseModel):
+    """`succeeded`, `deleted` and `missed` count the requested hours; the rest is counted as it is, up to 1,000.
+
+    `capped` names the counts that stopped at 1,000.
+    """
+
+    at: datetime
+    states: dict[RunState, int]
+    retrying: int
+    capped: list[str]
+    missed: int
+    oldest_waiting_at: datetime | None
+    hours: list[JobHour]
+
+
+class HealthSummary(BaseModel):
+    """The answer without an identity, at most two seconds old."""
+
+    ok: bool
+
+
+class Health(BaseModel):
+    """The answer for viewers: `ok` of each part and of all; a failing part has a `detail`."""
+
+    ok: bool
+    database: dict[str, Any]
+    queues: dict[str, Any]
+    dispatcher: dict[str, Any] | None = None
+    jobs: dict[str, Any] | None = None
+    notifications: dict[str, Any] | None = None
+    clock: dict[str, Any] | None = None

@@ -3,11 +3,13 @@
 from typing import Any
 
 from jobs_api import health, jobs, runs
-from jobs_api.answers import STATUSES
 from slowmatch.http.api import Api
+from slowmatch.jobs import UnknownJob
+from slowmatch.jobs.lifecycle.enqueue import KeyReused
+from slowmatch.jobs.lifecycle.pause import NoSchedule
 from slowmatch.telemetry import logger
 
-app = Api(STATUSES)
+app = Api({UnknownJob: 404, KeyReused: 409, NoSchedule: 409})
 for routes in (jobs, runs, health):
     app.include_router(routes.router)
 

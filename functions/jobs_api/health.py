@@ -12,9 +12,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import answer, documented
+from jobs_api.answers import Health, HealthSummary, Stats, answer, documented
 from jobs_api.models import Hours
-from jobs_api.shapes import Health, HealthSummary, Stats
 from slowmatch.db import SchemaMissing, Unavailable, connection
 from slowmatch.http.auth.authentication import optional_identity, public
 from slowmatch.http.auth.roles import Role
@@ -61,13 +60,11 @@ public_health = PublicHealth()
 @router.get("/api/health", summary="Whether all is well; for viewers, each part", responses=HEALTH)
 @public
 def health() -> Response[str]:
-    if not optional_identity(router.current_event.raw_event).may(Role.VIEWER):
-        return _answer(public_health.current(), {})
-    parts = dict(_parts())
-    return _answer(all(part["ok"] for part in parts.values()), parts)
-
-
-def _answer(ok: bool, parts: dict[str, Part]) -> Response[str]:
+    if optional_identity(router.current_event.raw_event).may(Role.VIEWER):
+        parts = dict(_parts())
+        ok = all(part["ok"] for part in parts.values())
+    else:
+        ok, parts = public_health.current(), {}
     return answer(200 if ok else 503, {"ok": ok, **parts})
 
 
@@ -102,11 +99,11 @@ def _checked(check: Callable[[], Part]) -> Part:
 def _part(problems: Iterable[Problem], **facts: Any) -> Part:
     found = list(problems)
     part = {"ok": not any(problem.is_outage for problem in found)} | facts
-    return part | {"detail": "; ".join(map(_text, found))} if found else part
-
-
-def _text(problem: Problem) -> str:
-    return f"{problem.text}, since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else problem.text
+    texts = (
+        f"{problem.text}, since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else problem.text
+        for problem in found
+    )
+    return part | {"detail": "; ".join(texts)} if found else part
 
 
 def _database() -> Part:

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import answer, bad_payload, documented
+from jobs_api.answers import Job, JobList, answer, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
-from jobs_api.shapes import Job, JobList
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
@@ -22,6 +21,7 @@ from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import job_summaries, runs
 
 KEY_MAX = 200
+JOB = documented(200, "The job", Job)
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -31,7 +31,7 @@ def list_jobs() -> Response[str]:
     return answer(200, {"items": [job.to_json() for job in job_summaries.list_jobs(con, con.now())]})
 
 
-@router.get("/api/jobs/<job>", summary="Read a job", responses=documented(200, "The job", Job))
+@router.get("/api/jobs/<job>", summary="Read a job", responses=JOB)
 def get_job(job: JobName) -> Response[str]:
     return _job(job)
 
@@ -39,12 +39,13 @@ def get_job(job: JobName) -> Response[str]:
 @router.post("/api/jobs/<job>/runs", summary="Run a job", responses=documented(202, "The new run", Run))
 @allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
-    con, event = connection(), router.current_event
+    con = connection()
     authentication.require(router, job_role(job_spec(job).name))
-    key = event.headers.get("idempotency-key")
+    key = router.current_event.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_MAX:
         message = f"must have 1 to {KEY_MAX} characters"
         raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+    request = json.dumps(new.model_dump(mode="json"), sort_keys=True)
     try:
         made = enqueue(
             con,
@@ -53,14 +54,15 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
             _due(new, con.now()),
             actor=authentication.identity(router).name,
             idempotency_key=key,
-            request_digest=_digest(new),
+            request_digest=hashlib.sha256(request.encode()).hexdigest(),
         )
     except PayloadError as error:
-        raise bad_payload(error) from error
+        field = "payload" if error.field == "payload" else f"payload.{error.field}"
+        raise Problem.invalid([{"field": field, "message": error.message}]) from error
     return answer(202, runs.get(con, made.run_id).to_json(), location=f"/api/runs/{made.run_id}")
 
 
-@router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=documented(200, "The job", Job))
+@router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=JOB)
 @allow(Role.OPERATOR)
 def pause_job(job: JobName, pause: Pause) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
@@ -68,9 +70,7 @@ def pause_job(job: JobName, pause: Pause) -> Response[str]:
     return _job(job)
 
 
-@router.post(
-    "/api/jobs/<job>/resume", summary="Resume the schedule", responses=documented(200, "The job", Job)
-)
+@router.post("/api/jobs/<job>/resume", summary="Resume the schedule", responses=JOB)
 @allow(Role.OPERATOR)
 def resume_job(job: JobName) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
@@ -90,7 +90,3 @@ def _due(new: NewRun, now: datetime) -> datetime | None:
         message = f"must lie between now, {now.isoformat(timespec='seconds')}, and a year from now"
         raise Problem.invalid([{"field": "due_at", "message": message}])
     return new.due_at
-
-
-def _digest(new: NewRun) -> str:
-    return hashlib.sha256(json.dumps(new.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,5 @@
 """Bodies and parameters of requests about jobs and runs."""
 
-import uuid
 from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -19,7 +18,7 @@ JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs list
 YEAR_SECONDS = 366 * 24 * 3600
 
 
-def _run_id(value: object) -> object:
+def valid_run_id(value: object) -> str:
     found = parse_run_id(value)
     if found is None:
         raise ValueError("must be the identifier of a run, a UUID")
@@ -31,7 +30,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-RunId = Annotated[uuid.UUID, BeforeValidator(_run_id)]
+RunId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), BeforeValidator(valid_run_id)]
 PathRunId = Annotated[RunId, Path()]
 JsonFieldName = Annotated[JsonField, Path()]
 
@@ -101,9 +100,3 @@ class Bulk(Strict):
 
 
 Hours = Annotated[int, Field(ge=1, le=24 * 31), PlainNumber, Query()]
-OptionalState = Annotated[RunState | None, Query()]
-OptionalTrigger = Annotated[Trigger | None, Query()]
-OptionalJob = Annotated[Name | None, Query()]
-OptionalTime = Annotated[Timestamp | None, Query()]
-OptionalText = Annotated[SearchText | None, Query(description="Words of the error or payload, or a run's id")]
-OptionalFlag = Annotated[bool | None, Query()]

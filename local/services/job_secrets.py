@@ -6,7 +6,7 @@ from typing import Any
 
 from local.environment import STACK_NAME
 from local.errors import StackError
-from slowmatch.jobs.definition import name_flaw
+from slowmatch.jobs.definition import name_error
 from slowmatch.jobs.fields import SECRET_NAME
 
 _EXAMPLE = '{"expiry-webhook/webhook-token": "the secret"}'
@@ -36,7 +36,7 @@ def read(file: Path) -> dict[str, str]:
 def _check(file: Path, number: int, key: str, text: Any) -> None:
     """Raise StackError without showing a wrong key: key and text may be swapped."""
     job, _, name = key.partition("/")
-    if name_flaw(job) or not SECRET_NAME.fullmatch(name):
+    if name_error(job) or not SECRET_NAME.fullmatch(name):
         raise StackError(
             f"{file}: key {number} must be a job's name, a slash and the name of the secret: {_EXAMPLE}"
         )

@@ -12,9 +12,9 @@ from jobs_api.app import handler
 from slowmatch.db import Connection, SchemaMissing, Unavailable
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Identity, Role
-from slowmatch.jobs.catalog import FLAWS
+from slowmatch.jobs.catalog import CONFIG_ERRORS
 from slowmatch.jobs.dispatcher import heartbeat
-from slowmatch.jobs.lifecycle.disabled_jobs import note_flaw
+from slowmatch.jobs.lifecycle.disabled_jobs import note_config_error
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.settings import settings
@@ -117,8 +117,8 @@ def test_runs_that_wait_for_a_removed_job_are_not(ask: Ask, con: Connection) -> 
 
 
 def test_disabled_job_is_not_and_says_why(ask: Ask, con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FLAWS, "broken-job", "functions/broken_job/job.py: JOB is None")
-    note_flaw(con, "db-cleanup", "URL of db-cleanup has no value")
+    monkeypatch.setitem(CONFIG_ERRORS, "broken-job", "functions/broken_job/job.py: JOB is None")
+    note_config_error(con, "db-cleanup", "URL of db-cleanup has no value")
     answer = ask()
     assert unwell(answer) == ["jobs"]
     assert answer[1]["jobs"]["detail"] == (

@@ -15,7 +15,7 @@ from local.template import files, job_check, loops, yaml_tags
 from local.template.intrinsics import Resolver
 from local.template.yaml_tags import TemplateError
 from slowmatch.jobs import cron
-from slowmatch.jobs.definition import name_flaw
+from slowmatch.jobs.definition import name_error
 from tools.deploy import stack_name
 from tools.new_job.template_rows import TEMPLATE
 
@@ -25,7 +25,7 @@ _NAMES = ("AlarmName", "DashboardName", "LogGroupName", "Name", "QueueName", "To
 
 def name_problem(root: Path, name: str) -> str | None:
     """Why the project in `root` can have no new job of this name, or None."""
-    return name_flaw(name) or next(_name_problems(root, name), None)
+    return name_error(name) or next(_name_problems(root, name), None)
 
 
 def schedule_problem(schedule: str) -> str | None:

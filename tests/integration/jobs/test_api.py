@@ -8,7 +8,7 @@ import boto3
 import pytest
 from pydantic import TypeAdapter
 
-from jobs_api import shapes
+from jobs_api import answers
 from jobs_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import LOCAL_USER
@@ -167,24 +167,24 @@ def test_answers_have_the_shape_that_the_document_gives_them(
     work.start_occurrence("2026-11-24T02:00:00Z")
     call("POST", "/api/jobs/record-expiry/pause", {"note": "audit"})
     rollup.roll_up(con, later(hours=1))
-    answers: list[tuple[type[Any], Any]] = [
-        (shapes.JobList, call("GET", "/api/jobs")[1]),
-        (shapes.Job, call("GET", "/api/jobs/record-expiry")[1]),
+    received: list[tuple[type[Any], Any]] = [
+        (answers.JobList, call("GET", "/api/jobs")[1]),
+        (answers.Job, call("GET", "/api/jobs/record-expiry")[1]),
         (Run, call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 3}})[1]),
-        (shapes.RunPage, call("GET", "/api/runs")[1]),
+        (answers.RunPage, call("GET", "/api/runs")[1]),
         *((RunDetails, call("GET", f"/api/runs/{run.id}")[1]) for run in work.runs()),
-        (shapes.AttemptPage, call("GET", f"/api/runs/{first}/attempts")[1]),
-        (shapes.EventPage, call("GET", f"/api/runs/{first}/events")[1]),
-        (shapes.LogPage, call("GET", f"/api/runs/{first}/log")[1]),
-        (shapes.TextPage, call("GET", f"/api/runs/{first}/json/payload")[1]),
-        (shapes.Stats, call("GET", "/api/stats")[1]),
-        (shapes.Health, call("GET", "/api/health")[1]),
+        (answers.AttemptPage, call("GET", f"/api/runs/{first}/attempts")[1]),
+        (answers.EventPage, call("GET", f"/api/runs/{first}/events")[1]),
+        (answers.LogPage, call("GET", f"/api/runs/{first}/log")[1]),
+        (answers.TextPage, call("GET", f"/api/runs/{first}/json/payload")[1]),
+        (answers.Stats, call("GET", "/api/stats")[1]),
+        (answers.Health, call("GET", "/api/health")[1]),
     ]
-    for model, told in answers:
+    for model, told in received:
         type_ = TypeAdapter(model)
         documented = type_.dump_python(type_.validate_python(told), mode="json", exclude_unset=True)
         assert outline(documented) == outline(told)
-    assert answers[-2][1]["hours"] and answers[1][1]["recent"]
+    assert received[-2][1]["hours"] and received[1][1]["recent"]
 
 
 def outline(value: Any) -> Any:

@@ -7,10 +7,10 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, Job, Text, enqueue
-from slowmatch.jobs.catalog import FLAWS
+from slowmatch.jobs.catalog import CONFIG_ERRORS
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, disabled_jobs, note_flaw
+from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, disabled_jobs, note_config_error
 from slowmatch.jobs.queries import health, job_summaries
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.worker.handler import JobFunction
@@ -18,7 +18,7 @@ from slowmatch.settings import SettingsError, settings
 from tests.integration.jobs.conftest import Queues, put_waiting
 
 HOOK = Job(name="record-expiry", description="Posts.", settings={"URL": Text("where to post")})
-FLAW = "functions/broken_job/job.py: JOB is None: must be a Job(...)"
+CONFIG_ERROR = "functions/broken_job/job.py: JOB is None: must be a Job(...)"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def function(con: Connection) -> JobFunction:
 
 @pytest.fixture
 def broken_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FLAWS, "broken-job", FLAW)
+    monkeypatch.setitem(CONFIG_ERRORS, "broken-job", CONFIG_ERROR)
 
 
 def give_settings(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -46,10 +46,10 @@ def test_invocation_with_wrong_settings_fails_and_is_noted(
     assert con.query("SELECT FROM job_run") == []
 
 
-def test_first_good_start_clears_the_flaw(
+def test_first_good_start_clears_the_config_error(
     function: JobFunction, con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note_flaw(con, "record-expiry", "URL has no value")
+    note_config_error(con, "record-expiry", "URL has no value")
     give_settings(monkeypatch, '{"URL": "https://example.com"}')
     assert function({}, lambda_context)["result"] == {"url": "https://example.com"}
     assert disabled_jobs(con) == {}
@@ -68,7 +68,7 @@ def test_database_without_the_column_does_not_stop_a_good_job(
 
 def test_dispatcher_sends_nothing_to_a_disabled_job(con: Connection, queues: Queues) -> None:
     put_waiting(con, "record-expiry", 3)
-    note_flaw(con, "record-expiry", "URL has no value")
+    note_config_error(con, "record-expiry", "URL has no value")
     assert redelivery.send_due(con, con.now()) == 0
     assert queues.take() == []
 
@@ -76,7 +76,7 @@ def test_dispatcher_sends_nothing_to_a_disabled_job(con: Connection, queues: Que
 def test_dispatcher_tries_one_run_after_a_while(con: Connection, queues: Queues) -> None:
     put_waiting(con, "record-expiry", 3)
     put_waiting(con, "db-cleanup", 3)
-    note_flaw(con, "record-expiry", "URL has no value")
+    note_config_error(con, "record-expiry", "URL has no value")
     assert redelivery.send_due(con, con.now() + PROBE_AFTER) == 1 + 3
     assert len(queues.take()) == 1
 
@@ -89,14 +89,14 @@ def _problem(con: Connection) -> health.Problem:
 
 
 def test_health_says_why_a_job_is_disabled(con: Connection) -> None:
-    note_flaw(con, "db-cleanup", "URL of db-cleanup has no value")
+    note_config_error(con, "db-cleanup", "URL of db-cleanup has no value")
     assert _problem(con).text == "'db-cleanup' is disabled: URL of db-cleanup has no value"
 
 
 @pytest.mark.usefixtures("broken_job")
 def test_runs_of_a_job_with_a_wrong_definition_are_a_problem_with_the_reason(con: Connection) -> None:
     put_waiting(con, "broken-job", 2)
-    assert _problem(con).text == f"2 runs wait for 'broken-job', which is disabled: {FLAW}"
+    assert _problem(con).text == f"2 runs wait for 'broken-job', which is disabled: {CONFIG_ERROR}"
 
 
 @pytest.mark.usefixtures("broken_job")
@@ -113,12 +113,12 @@ def test_new_run_of_a_job_with_a_wrong_definition_is_refused(con: Connection) ->
         enqueue(con, "broken-job")
 
 
-def test_card_of_a_job_tells_its_flaw(con: Connection) -> None:
+def test_card_of_a_job_tells_its_config_error(con: Connection) -> None:
     assert job_summaries.summary_of(con, "db-cleanup", con.now()).disabled is None
-    note_flaw(con, "db-cleanup", "URL of db-cleanup has no value")
+    note_config_error(con, "db-cleanup", "URL of db-cleanup has no value")
     assert job_summaries.summary_of(con, "db-cleanup", con.now()).disabled == "URL of db-cleanup has no value"
 
 
 def test_note_of_a_removed_job_disables_nothing(con: Connection) -> None:
-    note_flaw(con, "old-job", "URL of old-job has no value")
+    note_config_error(con, "old-job", "URL of old-job has no value")
     assert "old-job" not in JOBS and disabled_jobs(con) == {}

@@ -18,12 +18,12 @@ def write(functions: Path, folder: str, text: str) -> None:
 def test_jobs_are_found_by_their_folders(tmp_path: Path) -> None:
     write(tmp_path, "send_invoices", GOOD.format(name="send-invoices"))
     (tmp_path / "records_only").mkdir()
-    jobs, flaws = catalog.find(tmp_path)
-    assert (list(jobs), flaws) == (["send-invoices"], {})
+    jobs, errors = catalog.find(tmp_path)
+    assert (list(jobs), errors) == (["send-invoices"], {})
 
 
 @pytest.mark.parametrize(
-    ("text", "flaw"),
+    ("text", "error"),
     [
         (
             "import nowhere_at_all\n",
@@ -44,11 +44,11 @@ def test_jobs_are_found_by_their_folders(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_broken_job_does_not_take_others_along(tmp_path: Path, text: str, flaw: str) -> None:
+def test_broken_job_does_not_take_others_along(tmp_path: Path, text: str, error: str) -> None:
     write(tmp_path, "broken_job", text)
     write(tmp_path, "whole_job", GOOD.format(name="whole-job"))
-    jobs, flaws = catalog.find(tmp_path)
-    assert (list(jobs), flaws) == (["whole-job"], {"broken-job": f"functions/broken_job/job.py: {flaw}"})
+    jobs, errors = catalog.find(tmp_path)
+    assert (list(jobs), errors) == (["whole-job"], {"broken-job": f"functions/broken_job/job.py: {error}"})
 
 
 @pytest.mark.parametrize("name", ["nothing", None, ["db-cleanup"]])
@@ -57,12 +57,12 @@ def test_unknown_job_is_refused_with_those_there_are(name: Any) -> None:
         catalog.job(name)
 
 
-def test_disabled_job_is_refused_with_its_flaw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(catalog.FLAWS, "broken-job", "functions/broken_job/job.py: JOB is None")
+def test_disabled_job_is_refused_with_its_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(catalog.CONFIG_ERRORS, "broken-job", "functions/broken_job/job.py: JOB is None")
     with pytest.raises(catalog.UnknownJob) as refused:
         catalog.job("broken-job")
     assert str(refused.value) == "broken-job is disabled: functions/broken_job/job.py: JOB is None"
 
 
 def test_every_job_of_the_project_is_whole() -> None:
-    assert catalog.FLAWS == {}
+    assert catalog.CONFIG_ERRORS == {}

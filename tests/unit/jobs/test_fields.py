@@ -135,7 +135,7 @@ def test_value_survives_the_form(kind: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "flaw"),
+    ("field", "error"),
     [
         (Boolean(""), "its description is '': must be a text that is not empty"),
         (Integer("x", "1", 5), "low is '1': must be a whole number"),  # type: ignore[arg-type]
@@ -158,5 +158,5 @@ def test_value_survives_the_form(kind: str, value: Any) -> None:
         ),
     ],
 )
-def test_definition_has_a_flaw(field: Field, flaw: str) -> None:
-    assert field.flaw() == flaw
+def test_definition_has_a_config_error(field: Field, error: str) -> None:
+    assert field.config_error() == error

@@ -18,22 +18,22 @@ class UnknownJob(ValueError):
     """The catalog has no job of that name, or its definition is wrong."""
 
     def __init__(self, name: object) -> None:
-        flaw = FLAWS.get(name) if isinstance(name, str) else None
+        error = CONFIG_ERRORS.get(name) if isinstance(name, str) else None
         unknown = f"there is no job {name!r}; there are {', '.join(JOBS)}"
-        super().__init__(f"{name} is disabled: {flaw}" if flaw else unknown)
+        super().__init__(f"{name} is disabled: {error}" if error else unknown)
 
 
 def find(functions: Path) -> tuple[dict[str, Job], dict[str, str]]:
     """The jobs by name, and what is wrong with the others. A wrong `job.py` disables its own job only."""
     jobs: dict[str, Job] = {}
-    flaws: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for file in sorted(functions.glob("*/job.py")):
         name = file.parent.name.replace("_", "-")
         try:
             jobs[name] = _defined(file, name)
         except Exception as error:  # noqa: BLE001 - whatever it raises, the other jobs work
-            flaws[name] = f"functions/{file.parent.name}/job.py: {_describe(error, file)}"
-    return jobs, flaws
+            errors[name] = f"functions/{file.parent.name}/job.py: {_describe(error, file)}"
+    return jobs, errors
 
 
 def job(name: Any) -> Job:
@@ -74,6 +74,6 @@ def _describe(error: Exception, file: Path) -> str:
     return f"{at}{type(error).__name__}: {error}"
 
 
-JOBS, FLAWS = find(FUNCTIONS)
-for _flaw in FLAWS.values():
-    telemetry.logger.error(f"{_flaw}; this job is disabled until that is corrected")
+JOBS, CONFIG_ERRORS = find(FUNCTIONS)
+for _error in CONFIG_ERRORS.values():
+    telemetry.logger.error(f"{_error}; this job is disabled until that is corrected")

@@ -54,9 +54,9 @@ class Job:
     form: str = ""
 
     def __post_init__(self) -> None:
-        flaw = next(self._flaws(), None)
-        if flaw:
-            raise DefinitionError(flaw)
+        error = next(self._errors(), None)
+        if error:
+            raise DefinitionError(error)
 
     @property
     def exclusive(self) -> bool:
@@ -111,14 +111,14 @@ class Job:
                 raise SettingsError(f"{name} of {self.name} is {each.shown(values[name])}: {problem}")
         return deepcopy(values)
 
-    def _flaws(self) -> Iterator[str]:
-        if name_flaw(self.name):
-            yield f"name is {self.name!r}: {name_flaw(self.name)}"
+    def _errors(self) -> Iterator[str]:
+        if name_error(self.name):
+            yield f"name is {self.name!r}: {name_error(self.name)}"
         for name, fits, rule in self._rules():
             if not fits:
                 yield f"{name} is {getattr(self, name)!r}: {rule}"
-        yield from _field_flaws("payload", self.payload, "[a-z][a-z0-9_]{0,39}", "days_ahead")
-        yield from _field_flaws("settings", self.settings, "[A-Z][A-Z0-9_]{0,39}", "WEBHOOK_URL")
+        yield from _field_errors("payload", self.payload, "[a-z][a-z0-9_]{0,39}", "days_ahead")
+        yield from _field_errors("settings", self.settings, "[A-Z][A-Z0-9_]{0,39}", "WEBHOOK_URL")
         for name, each in self.payload.items():
             if isinstance(each, Secret):
                 yield f"payload: {name} is a Secret: every viewer can read payloads, so declare it in settings"
@@ -134,7 +134,7 @@ class Job:
         yield "form", isinstance(self.form, str), "must be a text"
 
 
-def name_flaw(name: Any) -> str | None:
+def name_error(name: Any) -> str | None:
     """Why `name` cannot be a job's name, or None."""
     if (
         not isinstance(name, str)
@@ -169,7 +169,7 @@ def _settings_object(job: str, text: str) -> dict[str, Any]:
     return found
 
 
-def _field_flaws(of: str, fields: Any, names: str, example: str) -> Iterator[str]:
+def _field_errors(of: str, fields: Any, names: str, example: str) -> Iterator[str]:
     if not isinstance(fields, Mapping):
         yield f"{of} is {fields!r}: must be a dict of fields by their names"
         return
@@ -179,5 +179,5 @@ def _field_flaws(of: str, fields: Any, names: str, example: str) -> Iterator[str
         elif not isinstance(each, Field):
             kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
             yield f"{of}: {name} is {each!r}: must be a field of one of the kinds {kinds}"
-        elif flaw := each.flaw():
-            yield f"{of}: {name}: {flaw}"
+        elif error := each.config_error():
+            yield f"{of}: {name}: {error}"

@@ -38,7 +38,7 @@ class Field(ABC):
     default: Any = field(default=None, kw_only=True)
     required: bool = field(default=False, kw_only=True)
 
-    def flaw(self) -> str | None:
+    def config_error(self) -> str | None:
         """What is wrong with the definition itself, or None."""
         if not is_text(self.description):
             return f"its description is {self.description!r}: must be a text that is not empty"
@@ -96,8 +96,8 @@ class Integer(Field):
     low: int
     high: int
 
-    def flaw(self) -> str | None:
-        return _range_flaw(self.low, self.high, whole=True) or super().flaw()
+    def config_error(self) -> str | None:
+        return _range_error(self.low, self.high, whole=True) or super().config_error()
 
     def problem(self, value: Any) -> str | None:
         fits = is_whole(value, self.low, self.high)
@@ -120,8 +120,8 @@ class Number(Field):
     low: float
     high: float
 
-    def flaw(self) -> str | None:
-        return _range_flaw(self.low, self.high, whole=False) or super().flaw()
+    def config_error(self) -> str | None:
+        return _range_error(self.low, self.high, whole=False) or super().config_error()
 
     def problem(self, value: Any) -> str | None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -144,10 +144,10 @@ class Text(Field):
 
     max_characters: int = 1_000
 
-    def flaw(self) -> str | None:
+    def config_error(self) -> str | None:
         if not is_whole(self.max_characters, 1, MAX_TEXT_CHARACTERS):
             return f"max_characters is {self.max_characters!r}: must be from 1 to {MAX_TEXT_CHARACTERS:,}"
-        return super().flaw()
+        return super().config_error()
 
     def problem(self, value: Any) -> str | None:
         if not isinstance(value, str) or not 1 <= len(value) <= self.max_characters:
@@ -167,12 +167,12 @@ class Choice(Field):
 
     choices: Sequence[str]
 
-    def flaw(self) -> str | None:
+    def config_error(self) -> str | None:
         choices = self.choices if isinstance(self.choices, list | tuple) else ()
         texts = {choice for choice in choices if isinstance(choice, str) and choice}
         if not len(choices) == len(texts) >= 2:
             return f"choices is {self.choices!r}: must be a list of two or more different texts"
-        return super().flaw()
+        return super().config_error()
 
     def problem(self, value: Any) -> str | None:
         fits = isinstance(value, str) and value in self.choices
@@ -246,7 +246,7 @@ def is_whole(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _range_flaw(low: Any, high: Any, *, whole: bool) -> str | None:
+def _range_error(low: Any, high: Any, *, whole: bool) -> str | None:
     named: dict[str, Any] = {"low": low, "high": high}
     for name, value in named.items():
         finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))

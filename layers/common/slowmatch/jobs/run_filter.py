@@ -32,16 +32,13 @@ class RunFilter:
         """A condition on `run` for all fields except the text, and its parameters."""
         parts = ["true"]
         params: dict[str, Any] = {}
-        for name, fragment in _FRAGMENTS.items():
+        for name, condition in _CONDITIONS.items():
             value = getattr(self, name)
-            if value is not None:
-                parts.append(fragment)
+            if value in _KNOWN.get(name, ()):
+                parts.append(f"run.{name} = '{value}'")
+            elif value is not None:
+                parts.append(condition)
                 params[name] = value
-        for name, known in _KNOWN.items():
-            value = getattr(self, name)
-            if value is not None:
-                parts.append(known.get(value, f"run.{name} = :{name}"))
-                params |= {} if value in known else {name: value}
         if self.created_from is not None:
             params["first_id"] = first_run_id(self.created_from - MAX_CLOCK_DIFFERENCE)
         if self.created_to is not None:
@@ -82,20 +79,16 @@ class RunFilter:
         return parse_run_id((self.text or "").strip())
 
 
-_FRAGMENTS = {
+_CONDITIONS = {
+    "state": "run.state = :state",
+    "trigger": "run.trigger = :trigger",
+    "job": "run.job = :job",
     "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
     "created_to": "run.created_at < :created_to::timestamptz AND run.id < :last_id::uuid",
     "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = :error_type::text",
 }
 # Known values are written out, so that PostgreSQL plans for how rare each is.
-_KNOWN = {
-    column: {value: f"run.{column} = '{value}'" for value in values}
-    for column, values in {
-        "state": get_args(RunState),
-        "trigger": get_args(Trigger),
-        "job": tuple(JOBS),
-    }.items()
-}
+_KNOWN = {"state": get_args(RunState), "trigger": get_args(Trigger), "job": tuple(JOBS)}
 # In a subselect the search query is made once, not for every run.
 _QUERY = "(SELECT search_query(:text::text))"
 _PATTERNS = """(

@@ -1,7 +1,6 @@
 """Sends the messages of due runs: those that have none yet, and those whose message may be lost."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch.aws import sqs
@@ -33,44 +32,36 @@ def send_due(con: Connection, now: datetime, deadline: Deadline = NEVER, *, rese
     if resend_all:
         con.query(_FORGET_MESSAGES)
     probes = jobs_to_probe(con, now)
-    outcome = _send_round(
-        con, now, [job for job, is_time in probes.items() if is_time], each=1, deadline=deadline
-    )
-    sent, rejected = outcome.sent, outcome.rejected
+    probed = [job for job, is_time in probes.items() if is_time]
+    _, delivery = _send_round(con, now, probed, each=1, deadline=deadline)
+    sent, rejected = delivery.sent, delivery.refused
     jobs = [job for job in _in_turn(now) if job not in probes]
     each = sqs.MAX_BATCH  # at first one call per queue: a broken queue costs no more
     while jobs and sent < MAX_MESSAGES_PER_PASS and not deadline.is_over:
         each = min(each, max(1, (MAX_MESSAGES_PER_PASS - sent) // len(jobs)))
-        outcome = _send_round(con, now, jobs, each=each, deadline=deadline)
-        sent += outcome.sent
-        rejected |= outcome.rejected
-        jobs = [job for job in jobs if outcome.found[job] == each and job not in rejected]
+        found, delivery = _send_round(con, now, jobs, each=each, deadline=deadline)
+        sent += delivery.sent
+        rejected |= delivery.refused
+        jobs = [job for job in jobs if found[job] == each and job not in rejected]
         each = max(1, MESSAGES_PER_ROUND // max(1, len(jobs)))
     if rejected:
         raise PartlyFailed(sent, rejected)
     return sent
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """How many messages were sent and, by job, how many runs were due and why the queue rejected messages."""
-
-    sent: int
-    found: Counter[str]
-    rejected: dict[str, str]
-
-
-def _send_round(con: Connection, now: datetime, jobs: list[str], *, each: int, deadline: Deadline) -> _Round:
-    """Send messages for up to `each` runs of every job, in the order of the jobs."""
+def _send_round(
+    con: Connection, now: datetime, jobs: list[str], *, each: int, deadline: Deadline
+) -> tuple[Counter[str], messages.Sent]:
+    """Send messages for up to `each` runs of every job, in their order. Returns how many were due, by job, too."""
     if not jobs:
-        return _Round(0, Counter(), {})
+        return Counter(), messages.Sent()
     horizon = now + timedelta(seconds=sqs.MAX_DELAY_SECONDS)
     rows = con.query(
         _DUE, jobs=to_json(jobs), each=each, now=now, horizon=horizon, overdue=now - RESEND_AFTER
     )
-    rows.sort(key=lambda row: (jobs.index(row[0]), row[3]))
-    delivery = messages.send(con, [messages.RunMessage(*row) for row in rows], deadline)
-    return _Round(delivery.sent, Counter(row[0] for row in rows), delivery.refused)
+    due = [messages.RunMessage(*row) for row in rows]
+    due.sort(key=lambda message: (jobs.index(message.job), message.due_at))
+    return Counter(message.job for message in due), messages.send(con, due, deadline)
 
 
 def _in_turn(now: datetime) -> list[str]:

@@ -1,6 +1,6 @@
 """Rescues runs whose worker was lost: it ended without finishing its attempt, and the lease is over."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from slowmatch import telemetry
@@ -55,13 +55,9 @@ def _rescue(con: Connection, now: datetime, run: _LostRun) -> int:
         run_id=run.run_id,
         attempt=run.attempt,
         now=now,
-        state=result.state,
-        failures=result.failures,
-        error=result.error,
-        due_at=result.due_at,
         message_at=message_at,
-        message=result.error_message,
-        reason=result.reason,
+        error=result.error,
+        **asdict(result),
     )
     if not rows:
         return 0
@@ -91,7 +87,7 @@ _RESCUE = f"""
         RETURNING id, job, attempt, due_at
     ), attempt AS (
         UPDATE job_attempt
-        SET finished_at = :now::timestamptz, outcome = 'lost', error_type = 'Lost', error_message = :message
+        SET finished_at = :now::timestamptz, outcome = 'lost', error_type = 'Lost', error_message = :error_message
         FROM finished WHERE run_id = finished.id AND number = finished.attempt
     ), event AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)

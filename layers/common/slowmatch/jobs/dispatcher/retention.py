@@ -11,16 +11,10 @@ from slowmatch.settings import Settings
 FIGURES_KEPT = timedelta(days=400)
 """How long hourly figures and pauses are kept: a year, and some weeks to compare it with."""
 ROWS_PER_BATCH = 1000
-# By table: the column of its time, and whether it is kept as long as figures or as long as failed runs.
-_HISTORY = {
-    "job_missed": ("noticed_at", False),
-    "mail_outbox": ("created_at", False),
-    "notification": ("at", False),
-    "schedule_event": ("at", True),
-    "job_hour": ("hour", True),
-    "job_hour_error": ("hour", True),
-    "record_hour": ("hour", True),
-}
+# By table, the column of its time. These are kept as long as failed runs,
+_HISTORY = {"job_missed": "noticed_at", "mail_outbox": "created_at", "notification": "at"}
+# and these for FIGURES_KEPT.
+_FIGURES = {"schedule_event": "at", "job_hour": "hour", "job_hour_error": "hour", "record_hour": "hour"}
 
 
 def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
@@ -41,14 +35,13 @@ def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *,
 
     Raises PartlyFailed, naming the tables.
     """
-    oldest = now - timedelta(days=settings.failed_run_retention_days)
+    columns = _HISTORY | _FIGURES
 
     def purge(table: str) -> int:
-        column, is_figure = _HISTORY[table]
-        before = now - FIGURES_KEPT if is_figure else oldest
-        return _purge(con, table, f"{column} < :before::timestamptz", deadline, before=before)
+        kept = FIGURES_KEPT if table in _FIGURES else timedelta(days=settings.failed_run_retention_days)
+        return _purge(con, table, f"{columns[table]} < :before::timestamptz", deadline, before=now - kept)
 
-    return for_each(_HISTORY, str, purge, deadline)
+    return for_each(columns, str, purge, deadline)
 
 
 def _purge(con: Connection, table: str, condition: str, deadline: Deadline, **values: Any) -> int:

@@ -83,26 +83,23 @@ def read_schedules(con: Connection, now: datetime, deadline: Deadline = NEVER, *
     """
 
     def read(job: str) -> int:
-        rule = _rule(f"{stack}-{job}")
-        state = RuleState(rule.get("ScheduleExpression"), rule.get("State") == "ENABLED", now, now)
-        store(con, job, state)
+        store(con, job, _read_rule(f"{stack}-{job}", now))
         return 1
 
     return for_each(JOBS, str, read, deadline)
 
 
-def _rule(name: str) -> dict[str, Any]:
-    """The rule, or nothing when there is none."""
+def _read_rule(name: str, now: datetime) -> RuleState:
     try:
-        rule: dict[str, Any] = events().describe_rule(Name=name)
+        rule = events().describe_rule(Name=name)
     except events().exceptions.ResourceNotFoundException:
-        return {}
+        return RuleState(None, False, now, now)
     schedule = rule.get("ScheduleExpression")
     if schedule and cron.parse_or_none(schedule) is None:
         telemetry.logger.error(
             f"rule {name}: the schedule {schedule!r} is not supported; missed occurrences are not reported"
         )
-    return rule
+    return RuleState(schedule, rule.get("State") == "ENABLED", now, now)
 
 
 def store(con: Connection, job: str, found: RuleState) -> None:
@@ -117,8 +114,7 @@ def store(con: Connection, job: str, found: RuleState) -> None:
             job=job,
             now=found.last,
         )
-        history, checked_to = _history(*rows[0]), rows[0][2]
-        history = add_look(history, found, checked_to)
+        history = add_look(_history(*rows[0]), found, checked_to=rows[0][2])
         con.query(
             """
             UPDATE job SET schedule = :schedule::text, schedule_enabled = :enabled,
@@ -169,38 +165,29 @@ def _check(con: Connection, now: datetime, job: str, until: datetime) -> int:
         )
         history = _history(schedule, enabled, checked_to, kept)
         occurrences = due_occurrences(history, max(checked_to, now - MAX_LOOK_BACK), until)
-        missed = _store_missed(con, job, occurrences, now)
+        missed = con.query(_STORE_MISSED, job=job, occurrences=occurrences, now=now)
         con.query(
-            "UPDATE job SET ticks_checked_to = :until::timestamptz WHERE name = :job",
-            until=until,
-            job=job,
+            "UPDATE job SET ticks_checked_to = :until::timestamptz WHERE name = :job", until=until, job=job
         )
-    return missed
-
-
-def _store_missed(con: Connection, job: str, occurrences: list[datetime], now: datetime) -> int:
-    rows = con.query(
-        """
-        WITH missed AS (
-            INSERT INTO job_missed (job, occurrence, noticed_at)
-            SELECT :job::text, due.at, :now::timestamptz
-            FROM unnest(:occurrences::timestamptz[]) AS due(at)
-            WHERE NOT EXISTS (SELECT FROM job_run WHERE job = :job::text AND occurrence = due.at)
-            ON CONFLICT DO NOTHING
-            RETURNING job, occurrence
-        ), notified AS (
-            INSERT INTO notification (at, event, job, key, detail)
-            SELECT :now::timestamptz, 'missed', job, job || ' ' || occurrence,
-                   jsonb_build_object('occurrence', occurrence)
-            FROM missed ON CONFLICT DO NOTHING
-        )
-        SELECT occurrence FROM missed ORDER BY occurrence
-        """,
-        job=job,
-        occurrences=occurrences,
-        now=now,
-    )
-    for (occurrence,) in rows:
+    for (occurrence,) in missed:
         telemetry.logger.warning(f"{job} missed its run of {occurrence.isoformat()}")
         telemetry.count("RunMissed", job=job)
-    return len(rows)
+    return len(missed)
+
+
+_STORE_MISSED = """
+    WITH missed AS (
+        INSERT INTO job_missed (job, occurrence, noticed_at)
+        SELECT :job::text, due.at, :now::timestamptz
+        FROM unnest(:occurrences::timestamptz[]) AS due(at)
+        WHERE NOT EXISTS (SELECT FROM job_run WHERE job = :job::text AND occurrence = due.at)
+        ON CONFLICT DO NOTHING
+        RETURNING job, occurrence
+    ), notified AS (
+        INSERT INTO notification (at, event, job, key, detail)
+        SELECT :now::timestamptz, 'missed', job, job || ' ' || occurrence,
+               jsonb_build_object('occurrence', occurrence)
+        FROM missed ON CONFLICT DO NOTHING
+    )
+    SELECT occurrence FROM missed ORDER BY occurrence
+"""

@@ -6,7 +6,7 @@ Only the job's own function knows its settings. It notes in the database what is
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.jobs.catalog import FLAWS, JOBS
+from slowmatch.jobs.catalog import CONFIG_ERRORS, JOBS
 from slowmatch.text import clean
 
 PROBE_AFTER = timedelta(minutes=30)
@@ -18,7 +18,7 @@ Longer than SQS waits before it repeats the message of a failed start, so that t
 
 def disabled_jobs(con: Connection) -> dict[str, str]:
     """Why each disabled job cannot run, by name."""
-    return FLAWS | {job: flaw for job, (flaw, _) in _noted(con).items()}
+    return CONFIG_ERRORS | {job: error for job, (error, _) in _noted(con).items()}
 
 
 def jobs_to_probe(con: Connection, now: datetime) -> dict[str, bool]:
@@ -26,25 +26,25 @@ def jobs_to_probe(con: Connection, now: datetime) -> dict[str, bool]:
     return {job: now - at >= PROBE_AFTER for job, (_, at) in _noted(con).items()}
 
 
-def note_flaw(con: Connection, job: str, flaw: str) -> None:
+def note_config_error(con: Connection, job: str, error: str) -> None:
     """Note what is wrong with the job's settings. The job's function calls this when it cannot start."""
     con.query(
         """
         INSERT INTO job (name, flaw, flaw_at)
-        VALUES (:job, :flaw, :now::timestamptz)
+        VALUES (:job, :error, :now::timestamptz)
         ON CONFLICT (name) DO UPDATE SET flaw = EXCLUDED.flaw, flaw_at = EXCLUDED.flaw_at
         """,
         job=job,
-        flaw=clean(flaw, 1_000),
+        error=clean(error, 1_000),
         now=con.now(),
     )
 
 
-def clear_flaw(con: Connection, job: str) -> None:
+def clear_config_error(con: Connection, job: str) -> None:
     """Forget what was wrong. The job's function calls this when it has started."""
     con.query("UPDATE job SET flaw = NULL, flaw_at = NULL WHERE name = :job AND flaw IS NOT NULL", job=job)
 
 
 def _noted(con: Connection) -> dict[str, tuple[str, datetime]]:
     rows = con.query("SELECT name, flaw, flaw_at FROM job WHERE flaw IS NOT NULL ORDER BY name")
-    return {name: (flaw, at) for name, flaw, at in rows if name in JOBS}
+    return {name: (error, at) for name, error, at in rows if name in JOBS}

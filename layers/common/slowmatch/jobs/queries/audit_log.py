@@ -74,13 +74,13 @@ def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     `detail` is the note of a pause, or which fields of a record changed. An action on many runs has
     their `count` and neither id nor label. Raises ValueError for an invalid cursor.
     """
-    return cached(con, ("audit log", before, limit), lambda: _page(con, before, limit))
 
+    def read() -> AuditPage:
+        at, key = _parse_cursor(before) if before else (con.now() + MAX_CLOCK_DIFFERENCE, "~")
+        ((items, last_at, last_key, more),) = con.query(_AUDIT_LOG, at=at, key=key, limit=limit)
+        return AuditPage(items, f"{last_at.isoformat()} {last_key}" if more else None)
 
-def _page(con: Connection, before: str | None, limit: int) -> AuditPage:
-    at, key = _parse_cursor(before) if before else (con.now() + MAX_CLOCK_DIFFERENCE, "~")
-    ((items, last_at, last_key, more),) = con.query(_AUDIT_LOG, at=at, key=key, limit=limit)
-    return AuditPage(items, f"{last_at.isoformat()} {last_key}" if more else None)
+    return cached(con, ("audit log", before, limit), read)
 
 
 def _parse_cursor(text: str) -> tuple[datetime, str]:

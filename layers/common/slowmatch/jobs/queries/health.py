@@ -11,8 +11,10 @@ from typing import Literal
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs.catalog import FLAWS, JOBS
+from slowmatch.jobs.catalog import CONFIG_ERRORS, JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
+from slowmatch.jobs.model import JsonRow
+from slowmatch.jobs.queries.job_summaries import MISSED, Paused
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.text import to_json
 
@@ -53,7 +55,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class FailingDuty:
+class FailingDuty(JsonRow):
     """A duty of the dispatcher that failed in its last pass and in all passes since `since`."""
 
     name: str
@@ -71,11 +73,8 @@ class DispatcherPass:
 
 
 @dataclass(frozen=True, slots=True)
-class PausedJob:
+class PausedJob(Paused):
     job: str
-    at: datetime
-    by: str
-    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +104,24 @@ def facts(con: Connection, now: datetime) -> Facts:
 
 def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> list[Problem]:
     """What needs somebody, worst first; nothing when all is well."""
-    return [
-        *_silence(facts),
-        *dispatcher_problems(facts.dispatcher, facts.waiting_for_removed_jobs, now),
-        *(
-            each
-            for each in disabled_problems(facts.disabled_jobs)
-            if each.job not in facts.waiting_for_removed_jobs
-        ),
-        *_failed_and_missed(facts),
-        *queue_problems(depths),
-        *clock_problems(clock_offset),
-    ]
+    return list(_problems(facts, depths, clock_offset, now))
+
+
+def _problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> Iterator[Problem]:
+    if facts.silent_since:
+        text = "no worker has claimed a run, although runs are waiting"
+        yield Problem("silence", text, since=facts.silent_since)
+    yield from dispatcher_problems(facts.dispatcher, facts.waiting_for_removed_jobs, now)
+    for problem in disabled_problems(facts.disabled_jobs):
+        if problem.job not in facts.waiting_for_removed_jobs:
+            yield problem
+    if facts.failed_24h.number:
+        yield Problem("failed_runs", f"{_runs(facts.failed_24h)} failed in the last 24 hours")
+    if facts.missed_24h:
+        missed = _plural(facts.missed_24h, "scheduled run was", "scheduled runs were")
+        yield Problem("missed_runs", f"{missed} missed in the last 24 hours")
+    yield from queue_problems(depths)
+    yield from clock_problems(clock_offset)
 
 
 def dispatcher_problems(
@@ -130,11 +135,13 @@ def dispatcher_problems(
         text = "the dispatcher has not finished a pass for more than 12 minutes: late messages are not sent again"
         yield Problem("dispatcher_late", text, is_outage=True)
     for duty in last.failing:
-        is_outage = now - duty.since >= DISPATCHER_LATE
         text = f"the dispatcher cannot {duty.name}: {duty.problem}"
-        yield Problem("failing_duty", text, is_outage, since=duty.since)
+        yield Problem("failing_duty", text, now - duty.since >= DISPATCHER_LATE, since=duty.since)
     for job, count in waiting_for_removed_jobs.items():
-        yield Problem("removed_job", _removed(job, count), is_outage=True, job=job)
+        error = CONFIG_ERRORS.get(job)
+        state = f"disabled: {error}" if error else "no longer deployed: delete them or deploy it again"
+        text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job!r}, which is {state}"
+        yield Problem("removed_job", text, is_outage=True, job=job)
 
 
 def disabled_problems(disabled: dict[str, str]) -> Iterator[Problem]:
@@ -143,11 +150,11 @@ def disabled_problems(disabled: dict[str, str]) -> Iterator[Problem]:
 
 
 def queue_problems(depths: Depths) -> Iterator[Problem]:
-    if depths.dead and not depths.problem:
-        messages = "1 message is" if depths.dead == 1 else f"{depths.dead:,} messages are"
-        yield Problem("dead_letters", f"{messages} in a dead-letter queue", is_outage=True)
     if depths.problem:
         yield Problem("unreadable_queues", depths.problem, is_outage=True)
+    elif depths.dead:
+        messages = _plural(depths.dead, "message is", "messages are")
+        yield Problem("dead_letters", f"{messages} in a dead-letter queue", is_outage=True)
 
 
 def clock_problems(offset: timedelta) -> Iterator[Problem]:
@@ -157,31 +164,12 @@ def clock_problems(offset: timedelta) -> Iterator[Problem]:
         yield Problem("clock", text, is_outage=True)
 
 
-def _silence(facts: Facts) -> Iterator[Problem]:
-    if facts.silent_since:
-        text = "no worker has claimed a run, although runs are waiting"
-        yield Problem("silence", text, since=facts.silent_since)
-
-
-def _failed_and_missed(facts: Facts) -> Iterator[Problem]:
-    if facts.failed_24h.number:
-        yield Problem("failed_runs", f"{_runs(facts.failed_24h)} failed in the last 24 hours")
-    if facts.missed_24h:
-        missed = (
-            "1 scheduled run was" if facts.missed_24h == 1 else f"{facts.missed_24h:,} scheduled runs were"
-        )
-        yield Problem("missed_runs", f"{missed} missed in the last 24 hours")
-
-
-def _removed(job: str, count: CappedCount) -> str:
-    waits = f"{_runs(count)} wait{'s' if count == (1, False, None) else ''} for {job!r}"
-    if job in FLAWS:
-        return f"{waits}, which is disabled: {FLAWS[job]}"
-    return f"{waits}, which is no longer deployed: delete them or deploy it again"
-
-
 def _runs(count: CappedCount) -> str:
-    return "1 run" if count == (1, False, None) else f"{count.number:,}{'+' * count.capped} runs"
+    return f"{count.number:,}+ runs" if count.capped else _plural(count.number, "run", "runs")
+
+
+def _plural(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _facts(con: Connection, now: datetime) -> Facts:
@@ -205,12 +193,6 @@ def _facts(con: Connection, now: datetime) -> Facts:
     )
 
 
-_MISSED = """(
-    SELECT count(*) FROM job_missed AS missed
-    WHERE noticed_at >= :since::timestamptz AND NOT EXISTS (
-        SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
-    )
-)"""
 # Only jobs of the catalog: a run of a removed job waits for ever. For the JSON see `queue_depths`.
 _OLDEST_WAITING_AT = """(
     SELECT min(oldest.due_at) FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name), LATERAL (
@@ -222,7 +204,7 @@ _OLDEST_WAITING_AT = """(
 _FACTS = f"""
     SELECT {count_up_to_cap("job_run WHERE state = 'failed' AND finished_at >= :since::timestamptz")},
            {count_up_to_cap("job_run WHERE state = 'scheduled' AND failures > 0")},
-           {_MISSED},
+           (SELECT count(*) FROM {MISSED} AND noticed_at >= :since::timestamptz),
            {_OLDEST_WAITING_AT},
            (
                SELECT COALESCE(claim.last_at, stuck.due_at)
@@ -241,22 +223,17 @@ _FACTS = f"""
            )
 """
 _PAUSED_JOBS = """
-    SELECT name, paused_at, paused_by, pause_note FROM job
+    SELECT paused_at, paused_by, pause_note, name FROM job
     WHERE paused_at IS NOT NULL
     ORDER BY name
 """
 
 
 def last_pass(con: Connection) -> DispatcherPass:
-    rows = con.query("SELECT finished_at, done, failing FROM dispatcher_tick")
-    if not rows:
-        return DispatcherPass(None, {}, [])
-    at, did, failing = rows[0]
-    duties = [
-        FailingDuty(name, each["problem"], datetime.fromisoformat(each["since"]))
-        for name, each in failing.items()
-    ]
-    return DispatcherPass(at, did, duties)
+    for at, did, failing in con.query("SELECT finished_at, done, failing FROM dispatcher_tick"):
+        duties = [FailingDuty.from_json({"name": name, **each}) for name, each in failing.items()]
+        return DispatcherPass(at, did, duties)
+    return DispatcherPass(None, {}, [])
 
 
 def waiting_for_removed_jobs(con: Connection) -> dict[str, CappedCount]:
@@ -316,7 +293,7 @@ _STATS = f"""
         ),
         'retrying', LEAST(retrying, {COUNT_CAP}),
         'capped', array_remove(ARRAY[{_CAPPED}], NULL),
-        'missed', {_MISSED},
+        'missed', (SELECT count(*) FROM {MISSED} AND noticed_at >= :since::timestamptz),
         'oldest_waiting_at', {_OLDEST_WAITING_AT},
         'hours', (
             SELECT COALESCE(json_agg(to_json(job_hour) ORDER BY hour, job), '[]')

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 from slowmatch.db import Connection
@@ -17,6 +18,7 @@ from slowmatch.jobs.queries import metrics
 from slowmatch.text import to_json
 
 NEXT_OCCURRENCES = 5
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 RECENT_RUNS = 20
 LATEST_MISSED = 3
 RATED = timedelta(days=7)
@@ -122,7 +124,7 @@ def summary_of(con: Connection, name: str, now: datetime) -> JobSummary:
 def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[JobSummary]:
     known = dict(cached(con, ("jobs", *names), lambda: con.query(_SUMMARIES, names=to_json(names))))
     start = metrics.start_of_hour(now - RATED)
-    rates = {row[0]: row[1:] for row in cached(con, ("rates", start), lambda: _rates(con, now))}
+    rates = {name: rate for name, *rate in cached(con, ("rates", start), lambda: _rates(con, now))}
     return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 
@@ -139,8 +141,8 @@ _LATEST = " UNION ALL ".join(
 )
 _OUTCOME = " UNION ALL ".join(f"({_ENDED.format(state=state, limit=1)})" for state in ("succeeded", "failed"))
 # An occurrence whose message arrived late has its run after all, and is no longer missed.
-_MISSED = """
-    FROM job_missed AS missed WHERE missed.job = wanted.name AND NOT EXISTS (
+MISSED = """job_missed AS missed
+    WHERE NOT EXISTS (
         SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
     )
 """
@@ -165,7 +167,7 @@ _SUMMARIES = f"""
             SELECT CASE WHEN state = 'failed' THEN error END FROM ({_OUTCOME}) AS ended ORDER BY id DESC LIMIT 1
         ),
         'queue_depth', {count_up_to_cap("job_run AS run WHERE run.job = wanted.name AND run.state = 'enqueued'")},
-        'missed', (SELECT count(*) {_MISSED})
+        'missed', (SELECT count(*) FROM {MISSED} AND missed.job = wanted.name)
     )
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
 """
@@ -206,7 +208,7 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         exclusive=spec.exclusive,
         overlap=spec.overlap,
         max_attempts=spec.max_attempts,
-        scheduled=_is_scheduled(schedule, row.get("schedule_history") or []),
+        scheduled=schedule is not None if schedule or row.get("schedule_history") else None,
         role=spec.role,
         disabled=row.get("flaw"),
         schedule=schedule,
@@ -229,12 +231,7 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
 
 def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
     parsed = cron.parse_or_none(schedule)
-    found: list[datetime] = []
-    at = parsed.next_after(now) if parsed else None
-    while parsed and at is not None and len(found) < NEXT_OCCURRENCES:
-        found.append(at)
-        at = parsed.next_after(at)
-    return found
+    return list(islice(parsed.between(now, END_OF_TIME), NEXT_OCCURRENCES)) if parsed else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,24 +244,14 @@ class CheckedSchedule:
 
 def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
     """By job."""
-    rows = con.query(_CHECKED, names=to_json(list(JOBS)))
-    return {
-        name: CheckedSchedule(checked_to, [datetime.fromisoformat(at) for at in missed])
-        for name, checked_to, missed in rows
-    }
+    return {name: CheckedSchedule(*row) for name, *row in con.query(_CHECKED, names=to_json(list(JOBS)))}
 
 
 _CHECKED = f"""
-    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), (
-        SELECT COALESCE(json_agg(occurrence ORDER BY occurrence DESC), '[]')
-        FROM (SELECT occurrence {_MISSED} ORDER BY occurrence DESC LIMIT {LATEST_MISSED}) AS latest
+    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), ARRAY(
+        SELECT occurrence FROM {MISSED} AND missed.job = wanted.name
+        ORDER BY occurrence DESC
+        LIMIT {LATEST_MISSED}
     )
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
 """
-
-
-def _is_scheduled(schedule: str | None, history: list[Any]) -> bool | None:
-    """Whether a rule starts the job; None until the dispatcher has looked for the rule."""
-    if schedule is not None:
-        return True
-    return False if history else None

@@ -1,14 +1,12 @@
 """Figures over time: how many runs ended, how long attempts took, why they failed."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import wraps
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Literal
 
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.text import to_json
 
 Subject = Literal["runs", "records"]
 WINDOWS = {
@@ -35,26 +33,7 @@ HOURLY_FIGURES = """
 """A row per hour and job, and one for each event since the last rollup; its parameters are those of `hours_since`."""
 _BUCKETS = "generate_series(:start::timestamptz, :last::timestamptz, :step::interval) AS bucket(at)"
 _BIN = "date_bin(:step::interval, {at}, :start::timestamptz)"
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Buckets [start, start + step), ... aligned to UTC; the one that starts at `last` is not over yet."""
-
-    start: datetime
-    last: datetime
-    step: timedelta
-
-
-def window(name: str, now: datetime) -> Window:
-    """The window of that name in WINDOWS. Raises KeyError."""
-    step, number = WINDOWS[name]
-    seconds = int(step.total_seconds())
-    last = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, UTC)
-    return Window(last - step * (number - 1), last, step)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def start_of_hour(moment: datetime) -> datetime:
@@ -71,9 +50,8 @@ def counted_to(con: Connection, now: datetime, subject: Subject = "runs") -> dat
 def first_counted_hour(con: Connection, subject: Subject) -> datetime | None:
     """The first hour with figures, None when there are none. Earlier hours are unknown, not zero."""
     table = "job_hour" if subject == "runs" else "record_hour"
-    ((first,),) = con.query(f"SELECT min(hour) FROM {table}")
-    hour: datetime | None = first
-    return hour
+    first: datetime | None = con.query(f"SELECT min(hour) FROM {table}")[0][0]
+    return first
 
 
 def hours_since(
@@ -84,22 +62,9 @@ def hours_since(
     return {"since": hour, "live": max(counted_to(con, now, subject), hour)}
 
 
-def _kept_for_a_bucket(
-    make: Callable[Concatenate[Connection, datetime, str, P], T],
-) -> Callable[Concatenate[Connection, datetime, str, P], T]:
-    """Keep figures of a window until something is written or the next bucket begins."""
-
-    @wraps(make)
-    def keep(con: Connection, now: datetime, span: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        key = (make.__name__, span, window(span, now).last, *args, *kwargs.items())
-        return cached(con, key, lambda: make(con, now, span, *args, **kwargs))
-
-    return keep
-
-
 def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
     """Runs that ended in each of the last 30 complete spans of two seconds, oldest first."""
-    end = datetime.fromtimestamp(int(now.timestamp()) // 2 * 2, UTC)
+    end = now - (now - _EPOCH) % REALTIME_STEP
     ((found,),) = con.query(
         f"""
         SELECT json_agg(json_build_object(
@@ -123,14 +88,12 @@ def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
     return list(found)
 
 
-@_kept_for_a_bucket
 def history(con: Connection, now: datetime, span: str, job: str | None = None) -> list[dict[str, Any]]:
     """Runs that ended and attempts that are retried, by hour (`24h`), six hours (`7d`) or day (`30d`).
 
     The last bucket is the current one and not `complete`. With `job`, only that job's runs count.
     """
-    ((found,),) = con.query(_HISTORY, job=job, **_params(con, now, span))
-    return list(found)
+    return list(_over_time(con, now, span, _HISTORY, job=job))
 
 
 _HISTORY = f"""
@@ -149,11 +112,9 @@ _HISTORY = f"""
 """
 
 
-@_kept_for_a_bucket
 def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """Records created, expired and deleted, in the buckets of `history`."""
-    ((found,),) = con.query(_RECORD_HISTORY, **_params(con, now, span, "records"))
-    return list(found)
+    return list(_over_time(con, now, span, _RECORD_HISTORY, "records"))
 
 
 _RECORD_HISTORY = f"""
@@ -176,84 +137,90 @@ _RECORD_HISTORY = f"""
 """
 
 
-@_kept_for_a_bucket
 def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[str, Any]]]:
     """Durations of each job's attempts in milliseconds, in the buckets of `history`; None where none ended.
 
     A bucket of several hours has the median of their medians and the highest of their 95th percentiles.
     """
-    ((found,),) = con.query(
-        f"""
-        SELECT json_object_agg(job, series) FROM (
-            SELECT wanted.job, json_agg(json_build_object(
-                'at', bucket.at, 'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms),
-                'complete', bucket.at < :last::timestamptz
-            ) ORDER BY bucket.at) AS series
-            FROM unnest(:jobs::text[]) AS wanted(job) CROSS JOIN {_BUCKETS} LEFT JOIN (
-                SELECT job, {_BIN.format(at="hour")} AS at,
-                       percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms) AS p50_ms, max(p95_ms) AS p95_ms
-                FROM (
-                    SELECT job, hour, p50_ms, p95_ms FROM job_hour WHERE hour >= :since::timestamptz
-                    UNION ALL
-                    SELECT job, :last::timestamptz, ms[1], ms[2] FROM (
-                        SELECT run.job, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
-                            ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
-                        ) AS ms
-                        FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-                        WHERE attempt.finished_at >= GREATEST(:live::timestamptz, :last::timestamptz)
-                        GROUP BY 1
-                    ) AS live
-                ) AS measured
-                GROUP BY 1, 2
-            ) AS binned USING (job, at)
-            GROUP BY wanted.job
-        ) AS series
-        """,
-        jobs=list(JOBS),
-        **_params(con, now, span),
-    )
-    return dict(found)
+    return dict(_over_time(con, now, span, _DURATIONS, jobs=to_json(list(JOBS))))
 
 
-@_kept_for_a_bucket
+_DURATIONS = f"""
+    SELECT json_object_agg(job, series) FROM (
+        SELECT wanted.job, json_agg(json_build_object(
+            'at', bucket.at, 'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms),
+            'complete', bucket.at < :last::timestamptz
+        ) ORDER BY bucket.at) AS series
+        FROM jsonb_array_elements_text(:jobs::jsonb) AS wanted(job) CROSS JOIN {_BUCKETS} LEFT JOIN (
+            SELECT job, {_BIN.format(at="hour")} AS at,
+                   percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms) AS p50_ms, max(p95_ms) AS p95_ms
+            FROM (
+                SELECT job, hour, p50_ms, p95_ms FROM job_hour WHERE hour >= :since::timestamptz
+                UNION ALL
+                SELECT job, :last::timestamptz, ms[1], ms[2] FROM (
+                    SELECT run.job, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+                        ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
+                    ) AS ms
+                    FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
+                    WHERE attempt.finished_at >= GREATEST(:live::timestamptz, :last::timestamptz)
+                    GROUP BY 1
+                ) AS live
+            ) AS measured
+            GROUP BY 1, 2
+        ) AS binned USING (job, at)
+        GROUP BY wanted.job
+    ) AS series
+"""
+
+
 def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """The most frequent error types of failed attempts, each with its last run.
 
     `last_run_id` is None when that run was purged.
     """
-    params = _params(con, now, span)
-    ((found,),) = con.query(
-        f"""
-        SELECT COALESCE(json_agg(json_build_object(
-            'error_type', error_type, 'job', job, 'count', count, 'last_at', last_at,
-            'last_run_id', (
-                SELECT id FROM job_run WHERE id = COALESCE((
-                    SELECT last_run_id FROM job_hour_error AS kept
-                    WHERE kept.job = reasons.job AND kept.hour = date_trunc('hour', reasons.last_at, 'UTC')
-                      AND kept.error_type = reasons.error_type AND kept.last_at = reasons.last_at
-                ), CAST(live_run_id AS uuid))
-            )
-        ) ORDER BY count DESC, error_type, job), '[]')
+    return list(_over_time(con, now, span, _FAILURE_REASONS))
+
+
+_FAILURE_REASONS = f"""
+    SELECT COALESCE(json_agg(json_build_object(
+        'error_type', error_type, 'job', job, 'count', count, 'last_at', last_at,
+        'last_run_id', (
+            SELECT id FROM job_run WHERE id = COALESCE((
+                SELECT last_run_id FROM job_hour_error AS kept
+                WHERE kept.job = reasons.job AND kept.hour = date_trunc('hour', reasons.last_at, 'UTC')
+                  AND kept.error_type = reasons.error_type AND kept.last_at = reasons.last_at
+            ), CAST(live_run_id AS uuid))
+        )
+    ) ORDER BY count DESC, error_type, job), '[]')
+    FROM (
+        SELECT error_type, job, sum(count) AS count, max(last_at) AS last_at,
+               max(live_run_id COLLATE "C") AS live_run_id
         FROM (
-            SELECT error_type, job, sum(count) AS count, max(last_at) AS last_at,
-                   max(live_run_id COLLATE "C") AS live_run_id
-            FROM (
-                SELECT job, error_type, count, NULL AS live_run_id, last_at
-                FROM job_hour_error WHERE hour >= :since::timestamptz
-                UNION ALL
-                SELECT run.job, attempt.error_type, 1, attempt.run_id::text, attempt.finished_at
-                FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
-                WHERE attempt.finished_at >= :live::timestamptz AND attempt.error_type IS NOT NULL
-            ) AS failed
-            GROUP BY 1, 2 ORDER BY count DESC, error_type, job LIMIT {MAX_REASONS}
-        ) AS reasons
-        """,
-        since=params["since"],
-        live=params["live"],
-    )
-    return list(found)
+            SELECT job, error_type, count, NULL AS live_run_id, last_at
+            FROM job_hour_error WHERE hour >= :since::timestamptz
+            UNION ALL
+            SELECT run.job, attempt.error_type, 1, attempt.run_id::text, attempt.finished_at
+            FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
+            WHERE attempt.finished_at >= :live::timestamptz AND attempt.error_type IS NOT NULL
+        ) AS failed
+        GROUP BY 1, 2 ORDER BY count DESC, error_type, job LIMIT {MAX_REASONS}
+    ) AS reasons
+"""
 
 
-def _params(con: Connection, now: datetime, span: str, subject: Subject = "runs") -> dict[str, Any]:
-    cut = window(span, now)
-    return {**asdict(cut), **hours_since(con, now, cut.start, subject)}
+def _over_time(
+    con: Connection, now: datetime, span: str, statement: str, subject: Subject = "runs", **values: str | None
+) -> Any:
+    """What `statement` finds in a span of WINDOWS: buckets [start, start + step), ..., aligned to UTC.
+
+    It is kept until something is written or the next bucket begins. The bucket that starts at `last` is not over yet.
+    """
+    step, number = WINDOWS[span]
+    last = now - (now - _EPOCH) % step
+    start = last - step * (number - 1)
+
+    def find() -> Any:
+        hours = hours_since(con, now, start, subject)
+        return con.query(statement, start=start, last=last, step=step, **hours, **values)[0][0]
+
+    return cached(con, (statement, start, *values.values()), find)

@@ -71,11 +71,9 @@ def json_details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> st
 
 def part(con: Connection, run_id: str, name: Part, after: int, limit: int) -> PartPage | None:
     """Up to `limit` of a run's attempts, events or log lines `after` a place; None when there is no such run."""
-    rows = con.query(_PAGES[name], id=run_id, after=after, limit=limit)
-    if not rows:
-        return None
-    items, last, more = rows[0]
-    return PartPage(items, last if more else None)
+    for items, last, more in con.query(_PAGES[name], id=run_id, after=after, limit=limit):
+        return PartPage(items, last if more else None)
+    return None
 
 
 def json_text(con: Connection, run_id: str, field: JsonField, start: int = 0) -> TextPage | None:

@@ -49,7 +49,6 @@ RUN_FIELDS = f"""{_COMMON}, 'error', run.error,
 
 
 def find(con: Connection, run_id: str) -> Run | None:
-    """The run, or None."""
     rows = con.query(
         f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = :id::uuid", id=run_id
     )
@@ -165,13 +164,13 @@ class LastAttempt:
 
 def last_attempts(con: Connection, ids: Sequence[str]) -> dict[str, LastAttempt]:
     """The current or last attempt of each run that has one, by the run's id."""
-    rows = con.query(_LAST_ATTEMPTS, ids=list(ids), characters=TRACEBACK_CHARACTERS) if ids else []
+    rows = con.query(_LAST_ATTEMPTS, ids=list(ids)) if ids else []
     return {run_id: LastAttempt(*attempt) for run_id, *attempt in rows}
 
 
-_LAST_ATTEMPTS = """
+_LAST_ATTEMPTS = f"""
     SELECT run.id::text, attempt.worker, attempt.started_at, attempt.finished_at,
-           right(attempt.traceback, :characters::integer)
+           right(attempt.traceback, {TRACEBACK_CHARACTERS})
     FROM job_run AS run
     JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
     WHERE run.id = ANY(:ids::uuid[])

@@ -32,11 +32,13 @@ class WorkerStatus:
 
 def workers(con: Connection, now: datetime) -> list[WorkerStatus]:
     """Workers seen within SEEN_WITHIN or with a run that never ended, ordered by job."""
-    times = {"now": now, "since": now - SEEN_WITHIN, "began": now - SEEN_WITHIN - MAX_ATTEMPT}
-    moment = int(now.timestamp()) // KEPT_SECONDS
-    return [
-        WorkerStatus(*row) for row in cached(con, ("workers", moment), lambda: con.query(_WORKERS, **times))
-    ]
+    since, moment = now - SEEN_WITHIN, int(now.timestamp()) // KEPT_SECONDS
+
+    def find() -> list[WorkerStatus]:
+        rows = con.query(_WORKERS, now=now, since=since, began=since - MAX_ATTEMPT)
+        return [WorkerStatus(*row) for row in rows]
+
+    return cached(con, ("workers", moment), find)
 
 
 # A lost attempt ends when the dispatcher notices; its worker was last seen when it started.

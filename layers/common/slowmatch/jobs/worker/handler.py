@@ -37,10 +37,10 @@ class JobFunction:
             found = self.job.read_settings(settings().job_settings)
         except SettingsError as error:
             with _log_database_error("cannot note the wrong settings"):
-                disabled_jobs.note_flaw(con, self.job.name, str(error))
+                disabled_jobs.note_config_error(con, self.job.name, str(error))
             raise
         with _log_database_error("cannot clear a note of wrong settings"):
-            disabled_jobs.clear_flaw(con, self.job.name)
+            disabled_jobs.clear_config_error(con, self.job.name)
         return found
 
 
