@@ -11,50 +11,30 @@ from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
 
-COUNT_DUE = "SELECT count(*) FROM record WHERE NOT is_expired AND expiry_date <= :until"
-EXPIRE_BATCH = """
+_CHANGE_BATCH = """
     WITH batch AS (
         SELECT ctid, expiry_date
         FROM record
-        WHERE NOT is_expired
+        WHERE {condition}
           AND expiry_date >= COALESCE(:since::timestamptz, '-infinity')
           AND expiry_date <= :until
         ORDER BY expiry_date, id
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
     ), changed AS (
-        UPDATE record
-        SET is_expired = true
+        {change}
         WHERE ctid = ANY(ARRAY(SELECT ctid FROM batch))
         RETURNING 1
     ), event AS (
         INSERT INTO record_event (action, count, actor)
-        SELECT 'expired', count(*), :actor FROM changed HAVING count(*) > 0
+        SELECT '{action}', count(*), :actor FROM changed HAVING count(*) > 0
     )
     SELECT (SELECT count(*) FROM changed), (SELECT max(expiry_date) FROM batch)
 """
-
-COUNT_STALE = "SELECT count(*) FROM record WHERE is_expired AND expiry_date <= :until"
-DELETE_BATCH = """
-    WITH batch AS (
-        SELECT ctid, expiry_date
-        FROM record
-        WHERE is_expired
-          AND expiry_date >= COALESCE(:since::timestamptz, '-infinity')
-          AND expiry_date <= :until
-        ORDER BY expiry_date, id
-        LIMIT :limit
-        FOR UPDATE SKIP LOCKED
-    ), changed AS (
-        DELETE FROM record
-        WHERE ctid = ANY(ARRAY(SELECT ctid FROM batch))
-        RETURNING 1
-    ), event AS (
-        INSERT INTO record_event (action, count, actor)
-        SELECT 'deleted', count(*), :actor FROM changed HAVING count(*) > 0
-    )
-    SELECT (SELECT count(*) FROM changed), (SELECT max(expiry_date) FROM batch)
-"""
+EXPIRE_BATCH = _CHANGE_BATCH.format(
+    condition="NOT is_expired", change="UPDATE record SET is_expired = true", action="expired"
+)
+DELETE_BATCH = _CHANGE_BATCH.format(condition="is_expired", change="DELETE FROM record", action="deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +46,25 @@ class Change:
     """
 
     until: datetime
-    count: str
+    condition: str
     batch: str
     batch_seconds: float
 
 
 def expiration(now: datetime) -> Change:
     """Mark the records as expired whose date has come."""
-    return Change(until=now, count=COUNT_DUE, batch=EXPIRE_BATCH, batch_seconds=0.5)
+    return Change(now, "NOT is_expired", EXPIRE_BATCH, batch_seconds=0.5)
 
 
 def deletion(now: datetime, older_than: timedelta) -> Change:
     """Delete the records that expired `older_than` ago or earlier. Deleting logs five times as much a second."""
-    until = now - older_than
-    return Change(until=until, count=COUNT_STALE, batch=DELETE_BATCH, batch_seconds=0.05)
+    return Change(now - older_than, "is_expired", DELETE_BATCH, batch_seconds=0.05)
 
 
 def count(con: Connection, change: Change) -> int:
     """How many records are left to change."""
-    ((found,),) = con.query(change.count, until=change.until)
-    return int(found)
+    sql = f"SELECT count(*) FROM record WHERE {change.condition} AND expiry_date <= :until"
+    return int(con.query(sql, until=change.until)[0][0])
 
 
 class BatchUpdate:
@@ -117,11 +96,7 @@ class BatchUpdate:
         with self._con.transaction():
             self._con.query("SELECT set_config('synchronous_commit', 'off', true)")
             ((changed, self._since),) = self._con.query(
-                change.batch,
-                since=self._since,
-                until=change.until,
-                limit=self._batch_size,
-                actor=self._actor,
+                change.batch, since=self._since, until=change.until, limit=self._batch_size, actor=self._actor
             )
         self._adapt_batch_size(changed, time.monotonic() - began)
         return int(changed)
