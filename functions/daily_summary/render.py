@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 BUILT_IN_TEMPLATES = Path(__file__).parent / "templates"
-
-# What an expression in a template can raise.
-_EXPRESSION_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+_ERRORS_OF_EXPRESSIONS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ def render(summary: Summary, templates_dir: str | None) -> Rendered:
     def fill(name: str) -> str:
         try:
             return environment.get_template(name).render(asdict(summary))
-        except (TemplateError, *_EXPRESSION_ERRORS, OSError) as error:
+        except (TemplateError, *_ERRORS_OF_EXPRESSIONS, OSError) as error:
             line = getattr(error, "lineno", None)
             place = name if line is None else f"{getattr(error, 'name', None) or name}, line {line}"
             raise Refused(f"{place}: {error}. Look at MAIL_TEMPLATES_DIR") from error

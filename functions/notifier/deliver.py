@@ -65,24 +65,18 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
 def _post(notification: Notification, digested: int, destination: Destination, now: datetime) -> Response:
     config = settings()
     content = compose(notification, digested, console_url=config.console_url, stack=config.stack_name)
-    body, headers = format_for(destination, content, now)
-    return post(destination.url, body, headers)
+    return post(destination.url, *format_for(destination, content, now))
 
 
 def send_test(destination: Destination, now: datetime) -> dict[str, Any]:
     """Send a message that is about nothing, and return what the receiver responds."""
-    notification = Notification(
-        id="00000000-0000-0000-0000-000000000000",
-        at=now,
-        event="alarm",
-        job=None,
-        run_id=None,
-        detail={
-            "alarm": "A test from Slowmatch",
-            "state": "OK",
-            "reason": "Somebody requested it.",
-            "url": settings().console_url,
-        },
-    )
+    detail = {
+        "alarm": "A test from Slowmatch",
+        "state": "OK",
+        "reason": "Somebody requested it.",
+        "url": settings().console_url,
+    }
+    nil = "00000000-0000-0000-0000-000000000000"
+    notification = Notification(nil, now, event="alarm", job=None, run_id=None, detail=detail)
     response = _post(notification, 0, destination, now)
     return {"destination": destination.name, "taken": response.is_success, "answer": response.description}

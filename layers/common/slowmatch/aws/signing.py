@@ -10,16 +10,10 @@ from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 2
 _REQUIRED = ("AWS_LAMBDA_RUNTIME_API", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_UNSUPPORTED = (
-    "AWS_PROFILE",
-    "AWS_CA_BUNDLE",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "http_proxy",
-    "https_proxy",
-)
+_UNSUPPORTED = """
+    AWS_PROFILE AWS_CA_BUNDLE AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT
+    HTTP_PROXY HTTPS_PROXY http_proxy https_proxy
+""".split()
 
 
 def secret_text(arn: str, env: Mapping[str, str]) -> str | None:
@@ -58,8 +52,7 @@ def _signed_headers(url: str, body: str, env: Mapping[str, str]) -> dict[str, st
 
     target = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "secretsmanager.GetSecretValue"}
     request = AWSRequest("POST", url, target, body)
-    credentials = Credentials(
-        env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN") or None
-    )
+    token = env.get("AWS_SESSION_TOKEN") or None
+    credentials = Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], token)
     SigV4Auth(credentials, "secretsmanager", env["AWS_DEFAULT_REGION"]).add_auth(request)
     return dict(request.headers.items())

@@ -165,10 +165,7 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
         reason = f"no response to {MAX_ATTEMPTS} attempts"
         give_up(con, destination.name, reason, now=now, min_attempts=MAX_ATTEMPTS)
         rows = con.query(
-            _CLAIM_OLDEST_DUE,
-            destination=destination.name,
-            due_by=now + EARLY_BY,
-            busy_until=now + LEASE,
+            _CLAIM_OLDEST_DUE, destination=destination.name, due_by=now + EARLY_BY, busy_until=now + LEASE
         )
     if not rows:
         return None
@@ -232,14 +229,12 @@ _RETRY_LATER = """
 
 
 def _retry_later(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime:
-    ((failures,),) = con.query(
-        """
+    sql = """
         UPDATE notification_destination SET busy_until = NULL, failures = failures + 1
         WHERE name = :destination
         RETURNING failures
-        """,
-        destination=claimed.destination,
-    )
+    """
+    ((failures,),) = con.query(sql, destination=claimed.destination)
     due_at = now + max(backoff(failures), min(response.retry_after, MAX_RETRY_AFTER))
     con.query(
         _RETRY_LATER,
@@ -264,14 +259,9 @@ def notifier_sends(due_at: datetime, now: datetime) -> bool:
 
 def give_up(con: Connection, destination: str, reason: str, *, now: datetime, min_attempts: int = 0) -> None:
     """Give up every delivery that waits for the destination and has had `min_attempts`."""
-    con.query(
-        """
+    sql = """
         UPDATE notification_delivery
         SET state = 'given_up', finished_at = :now::timestamptz, answer = :reason
         WHERE destination = :destination AND state = 'waiting' AND attempts >= :min_attempts::integer
-        """,
-        destination=destination,
-        reason=reason,
-        now=now,
-        min_attempts=min_attempts,
-    )
+    """
+    con.query(sql, destination=destination, reason=reason, now=now, min_attempts=min_attempts)

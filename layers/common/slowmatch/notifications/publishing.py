@@ -37,7 +37,7 @@ def publish_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) 
         """,
         oldest=now - PUBLISHED_FOR,
     )
-    return publish([row[0] for row in rows], deadline)
+    return publish([notification_id for (notification_id,) in rows], deadline)
 
 
 def find_problem(con: Connection, now: datetime) -> str | None:

@@ -17,19 +17,13 @@ def record(
     con: Connection, now: datetime, event: str, *, key: str, detail: str, job: str | None = None
 ) -> str | None:
     """Insert a notification with `detail` as JSON text and return its id; None if the event has `key` already."""
-    rows = con.query(
-        """
+    sql = """
         INSERT INTO notification (at, event, job, key, detail)
         VALUES (:now::timestamptz, :event, :job::text, :key, :detail::jsonb)
         ON CONFLICT DO NOTHING
         RETURNING id::text
-        """,
-        now=now,
-        event=event,
-        job=job,
-        key=key,
-        detail=detail,
-    )
+    """
+    rows = con.query(sql, now=now, event=event, job=job, key=key, detail=detail)
     return rows[0][0] if rows else None
 
 
@@ -89,14 +83,13 @@ def route(
         if not rows:
             return []
         notification = Notification(*rows[0])
+        wanted = [each.name for each in destinations if each.wants(notification.event, notification.job)]
         deliveries = con.query(
             _CREATE_DELIVERIES,
             id=notification.id,
             event=notification.event,
             subject=notification.subject,
-            destinations=[
-                each.name for each in destinations if each.wants(notification.event, notification.job)
-            ],
+            destinations=wanted,
             now=now,
             hour_ago=now - timedelta(hours=1),
             digest_after=digest_after,
