@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from daily_summary.render import Rendered, Summary, render
+from daily_summary.render import Rendered, render
 from slowmatch.jobs import Context, Continue, Permanent, serve
 from slowmatch.mail import sent_log
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
@@ -58,8 +58,11 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     unsent = [entry for entry in entries if sent_log.is_unsent(context.con, entry, context.now)]
     unsent = [entry for entry in unsent if entry.recipient not in results.failed]
     try:
-        if unsent and not _send_all(context, unsent, _render(context, day, end), results):
-            return Continue(asdict(results))
+        if unsent:
+            counts = statistics.summary(context.con, end)
+            mail = render(counts, day, end, context.config.mail_templates_dir)
+            if not _send_all(context, unsent, mail, results):
+                return Continue(asdict(results))
         results.raise_failures()
     except Refused as error:  # a template, a setting or a login that only a person can correct
         raise Permanent(str(error)) from error
@@ -83,12 +86,6 @@ def _window(context: Context) -> tuple[date, datetime]:
     if day > context.now.date():
         raise Permanent(f"{day} is in the future")
     return day, min(context.now, datetime.combine(day + timedelta(days=1), time(), UTC))
-
-
-def _render(context: Context, day: date, end: datetime) -> Rendered:
-    counts = statistics.summary(context.con, end)
-    summary = Summary(day=day, window_start=end - timedelta(hours=24), window_end=end, **counts._asdict())
-    return render(summary, context.config.mail_templates_dir)
 
 
 def _send_all(context: Context, entries: list[Entry], mail: Rendered, results: Results) -> bool:

@@ -57,7 +57,7 @@ def _route(message: dict[str, Any], listed: Sequence[Destination]) -> int:
         return 0
     digest_after = settings().notify_digest_after
     messages = routing.route(con, notification_id, listed, now=now, digest_after=digest_after)
-    return delivery.send_messages(messages, now)
+    return delivery.send_messages(messages)
 
 
 def _is_processed(record: dict[str, Any], listed: Sequence[Destination], context: Any) -> bool:

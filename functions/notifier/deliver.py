@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.notifications import alarms, delivery, publishing
-from slowmatch.notifications.delivery import ClaimedDelivery, DeliveryMessage
+from slowmatch.notifications.delivery import ClaimedDelivery
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification, compose, format_for
 from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
@@ -32,8 +33,7 @@ def deliver(
         if not _send(con, claimed, destination):
             return
         if seconds_left() < MAX_DELIVERY_SECONDS:
-            now = con.now()
-            delivery.send_messages(delivery.next_message(con, name, now), now)
+            delivery.send_messages(delivery.next_message(con, name, con.now()))
             return
 
 
@@ -47,7 +47,8 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
     if retry_at is not None:
         logger.warning(f"attempt {claimed.attempt} failed, the next is at {retry_at.isoformat()}: {what}")
         if delivery.notifier_sends(retry_at, now):
-            delivery.send_messages([DeliveryMessage(notification.id, name, retry_at)], now)
+            delay = sqs.delay_seconds(retry_at, now)
+            delivery.send_messages([delivery.message(notification.id, name, delay)])
         return False
     if response.is_success:
         logger.info(f"sent {what}")

@@ -36,26 +36,15 @@ So the notifier sends messages to itself for at most five failures in a row.
 RESEND_AFTER = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryMessage:
-    """The SQS message that something, for example `notification_id`, waits for `destination` at `due_at`."""
-
-    notification_id: str
-    destination: str
-    due_at: datetime
+def message(notification_id: str, destination: str, delay_seconds: int = 0) -> sqs.Message:
+    """The message that something, for example this notification, waits for the destination."""
+    body = {"notification": notification_id, "destination": destination}
+    return sqs.Message(f"{notification_id} {destination}", body, delay_seconds)
 
 
-def send_messages(messages: Sequence[DeliveryMessage], now: datetime, deadline: Deadline = NEVER) -> int:
+def send_messages(messages: Sequence[sqs.Message], deadline: Deadline = NEVER) -> int:
     """Return how many messages SQS accepted by the deadline; the dispatcher finds the deliveries of the others."""
-    batch = [
-        sqs.Message(
-            str(number),
-            {"notification": message.notification_id, "destination": message.destination},
-            sqs.delay_seconds(message.due_at, now),
-        )
-        for number, message in enumerate(messages)
-    ]
-    return len(batch) - len(sqs.send(settings().queue_url_prefix + QUEUE, batch, deadline).ids)
+    return len(messages) - len(sqs.send(settings().queue_url_prefix + QUEUE, messages, deadline).ids)
 
 
 _NOTE_MESSAGES = """
@@ -94,7 +83,10 @@ def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> 
         horizon=now + timedelta(seconds=sqs.MAX_DELAY_SECONDS),
         overdue=now - RESEND_AFTER,
     )
-    return send_messages([DeliveryMessage(*row) for row in rows], now, deadline)
+    messages = [
+        message(notification_id, name, sqs.delay_seconds(at, now)) for notification_id, name, at in rows
+    ]
+    return send_messages(messages, deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +165,10 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
     return ClaimedDelivery(Notification(*notification), destination.name, attempt, digested)
 
 
-def next_message(con: Connection, destination: str, now: datetime) -> list[DeliveryMessage]:
+def next_message(con: Connection, destination: str, now: datetime) -> list[sqs.Message]:
     """The message for what is due next; none if nothing is."""
     rows = con.query(_OLDEST_DUE, destination=destination, due_by=now + EARLY_BY)
-    return [DeliveryMessage(str(notification_id), name, now) for notification_id, name in rows]
+    return [message(str(notification_id), name) for notification_id, name in rows]
 
 
 _FINISH = """

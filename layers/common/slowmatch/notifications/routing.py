@@ -7,8 +7,9 @@ digested: they become one message when the hour ends.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.notifications.delivery import DeliveryMessage
+from slowmatch.notifications.delivery import message
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification
 
@@ -68,7 +69,7 @@ def route(
     *,
     now: datetime,
     digest_after: int,
-) -> list[DeliveryMessage]:
+) -> list[sqs.Message]:
     """Create the deliveries, only once, and return the messages for those that are due now."""
     with con.transaction():
         rows = con.query(
@@ -94,4 +95,4 @@ def route(
             hour_ago=now - timedelta(hours=1),
             digest_after=digest_after,
         )
-    return [DeliveryMessage(notification_id, name, now) for name, is_due_now in deliveries if is_due_now]
+    return [message(notification_id, name) for name, is_due_now in deliveries if is_due_now]
