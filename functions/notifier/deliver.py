@@ -1,6 +1,6 @@
 """Sends what waits for one destination, each delivery from its claim to its result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +19,13 @@ MAX_DELIVERY_SECONDS = TIMEOUT_SECONDS + 3
 
 
 def deliver(
-    con: Connection, name: str, destinations: Sequence[Destination], seconds_left: Callable[[], float]
+    con: Connection, name: str, destinations: Mapping[str, Destination], seconds_left: Callable[[], float]
 ) -> None:
     """Send what waits for the destination `name`, oldest first, as long as there is time for one more.
 
     A message to the next invocation takes care of the rest.
     """
-    destination = next((each for each in destinations if each.name == name), None)
+    destination = destinations.get(name)
     if destination is None:
         delivery.give_up(con, name, "the destination is no longer in the secret", now=con.now())
         return

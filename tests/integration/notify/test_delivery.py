@@ -274,7 +274,7 @@ def test_two_workers_with_the_same_message_send_it_once(
     def work() -> None:
         con = Connection(environment)
         together.wait()
-        deliver(con, "hook", [to], lambda: 0)
+        deliver(con, "hook", {"hook": to}, lambda: 0)
         con.close()
 
     workers = [threading.Thread(target=work) for _ in range(4)]

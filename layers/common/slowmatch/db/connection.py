@@ -244,5 +244,4 @@ def tls_context(config: Settings) -> ssl.SSLContext | bool:
 
 @cache
 def connection() -> Connection:
-    """The connection of this process."""
     return Connection(settings())

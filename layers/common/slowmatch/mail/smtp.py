@@ -119,8 +119,12 @@ def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterato
 
 def _connect(smtp: Smtp, seconds_left: float) -> smtplib.SMTP:
     context = ssl.create_default_context()
+    connect = partial(smtplib.SMTP_SSL, context=context) if smtp.security == "tls" else smtplib.SMTP
+    timeout = max(min(smtp.timeout_seconds, seconds_left), 0.1)  # 0 would make the socket non-blocking
     with _translated_errors(smtp, "SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
-        connection = _open(smtp, context, seconds_left)
+        connection = connect(smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout)
+        if connection.sock is not None:
+            connection.sock.settimeout(smtp.timeout_seconds)
     try:
         with _time_limit(smtp, seconds_left, connection):
             with _translated_errors(smtp, "SMTP_PORT and SMTP_SECURITY"):
@@ -134,16 +138,6 @@ def _connect(smtp: Smtp, seconds_left: float) -> smtplib.SMTP:
     except Exception:
         connection.close()
         raise
-    return connection
-
-
-def _open(smtp: Smtp, context: ssl.SSLContext, seconds_left: float) -> smtplib.SMTP:
-    """Connect within `seconds_left`; after that, the time-out is that of each reply."""
-    timeout = max(min(smtp.timeout_seconds, seconds_left), 0.1)  # 0 would make the socket non-blocking
-    connect = partial(smtplib.SMTP_SSL, context=context) if smtp.security == "tls" else smtplib.SMTP
-    connection = connect(smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout)
-    if connection.sock is not None:
-        connection.sock.settimeout(smtp.timeout_seconds)
     return connection
 
 

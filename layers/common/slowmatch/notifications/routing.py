@@ -1,10 +1,10 @@
-"""Routing: records notifications, and creates a delivery of each one for every destination that wants it.
+"""Routing: creates a delivery of a notification for every destination that wants it.
 
 A destination receives the first few notifications of an event and subject each hour one by one. Those after them are
 digested: they become one message when the hour ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from slowmatch.aws import sqs
@@ -12,21 +12,6 @@ from slowmatch.db import Connection
 from slowmatch.notifications.delivery import message
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification
-
-
-def record(
-    con: Connection, now: datetime, event: str, *, key: str, detail: str, job: str | None = None
-) -> str | None:
-    """Insert a notification with `detail` as JSON text and return its id; None if the event has `key` already."""
-    sql = """
-        INSERT INTO notification (at, event, job, key, detail)
-        VALUES (:now::timestamptz, :event, :job::text, :key, :detail::jsonb)
-        ON CONFLICT DO NOTHING
-        RETURNING id::text
-    """
-    rows = con.query(sql, now=now, event=event, job=job, key=key, detail=detail)
-    return rows[0][0] if rows else None
-
 
 _CREATE_DELIVERIES = """
     WITH counted AS (
@@ -65,7 +50,7 @@ It is the first one that is digested, as long as its delivery waits. If that was
 def route(
     con: Connection,
     notification_id: str,
-    destinations: Sequence[Destination],
+    destinations: Iterable[Destination],
     *,
     now: datetime,
     digest_after: int,

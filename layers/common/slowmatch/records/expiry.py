@@ -62,7 +62,6 @@ def deletion(now: datetime, older_than: timedelta) -> Change:
 
 
 def count(con: Connection, change: Change) -> int:
-    """How many records are left to change."""
     sql = f"SELECT count(*) FROM record WHERE {change.condition} AND expiry_date <= :until"
     return int(con.query(sql, until=change.until)[0][0])
 
@@ -107,5 +106,4 @@ class BatchUpdate:
 
 
 def purge_events(con: Connection, now: datetime, older_than: timedelta) -> None:
-    """Delete the events of records that are older than that."""
     con.query("DELETE FROM record_event WHERE at < :oldest::timestamptz", oldest=now - older_than)
