@@ -188,7 +188,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(
     others = sorted(notifier.visible_messages(), key=lambda body: "quick" in body)[1:]
     con = Connection(environment)
     to = Destination("silent", "webhook", notifier.receiver.url("/silent"), "0123456789abcdef")
-    working = threading.Thread(target=deliver, args=(con, "silent", [to], lambda: 0))
+    working = threading.Thread(target=deliver, args=(con, "silent", {"silent": to}, lambda: 0))
     working.start()
     deadline = time.monotonic() + 10
     while not notifier.receiver.at("/silent"):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.notifications.delivery import message
+from slowmatch.notifications import delivery
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification
 
@@ -80,4 +80,4 @@ def route(
             hour_ago=now - timedelta(hours=1),
             digest_after=digest_after,
         )
-    return [message(notification_id, name) for name, is_due_now in deliveries if is_due_now]
+    return [delivery.message(notification_id, name) for name, is_due_now in deliveries if is_due_now]
