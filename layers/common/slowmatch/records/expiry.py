@@ -66,23 +66,24 @@ def count(con: Connection, change: Change) -> int:
     return int(con.query(sql, until=change.until)[0][0])
 
 
+@dataclass
 class BatchUpdate:
     """Changes the records, oldest first, and gives after each transaction how many are `done` of `total`.
 
     Locked records are skipped. The first batch has `batch_size` records; those that follow grow and shrink so
-    that each takes about as long as it may. `done` is how many an earlier invocation has changed.
+    that each takes about as long as it may. `done` is how many an earlier invocation has changed, `since` the date
+    that the last batch reached.
     """
 
-    def __init__(
-        self, con: Connection, change: Change, *, batch_size: int, actor: str, done: int = 0
-    ) -> None:
-        self._con = con
-        self._change = change
-        self._batch_size = batch_size
-        self._actor = actor
-        self._since: datetime | None = None
-        self.done = done
-        self.total = done + count(con, change)
+    con: Connection
+    change: Change
+    batch_size: int
+    actor: str
+    done: int = 0
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.total = self.done + count(self.con, self.change)
 
     def __iter__(self) -> Iterator[int]:
         while self.done < self.total and (changed := self._next_batch()):
@@ -91,18 +92,22 @@ class BatchUpdate:
 
     def _next_batch(self) -> int:
         """Change the next records; each batch starts where the last one ended, past the index entries that it left."""
-        change, began = self._change, time.monotonic()
-        with self._con.transaction():
-            self._con.query("SELECT set_config('synchronous_commit', 'off', true)")
-            ((changed, self._since),) = self._con.query(
-                change.batch, since=self._since, until=change.until, limit=self._batch_size, actor=self._actor
+        began = time.monotonic()
+        with self.con.transaction():
+            self.con.query("SELECT set_config('synchronous_commit', 'off', true)")
+            ((changed, self.since),) = self.con.query(
+                self.change.batch,
+                since=self.since,
+                until=self.change.until,
+                limit=self.batch_size,
+                actor=self.actor,
             )
         self._adapt_batch_size(changed, time.monotonic() - began)
         return int(changed)
 
     def _adapt_batch_size(self, changed: int, seconds: float) -> None:
-        allowed = int(changed * self._change.batch_seconds / seconds)
-        self._batch_size = max(1, min(allowed, 2 * self._batch_size))
+        allowed = int(changed * self.change.batch_seconds / seconds)
+        self.batch_size = max(1, min(allowed, 2 * self.batch_size))
 
 
 def purge_events(con: Connection, now: datetime, older_than: timedelta) -> None:
