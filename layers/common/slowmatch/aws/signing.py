@@ -10,10 +10,16 @@ from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 2
 _REQUIRED = ("AWS_LAMBDA_RUNTIME_API", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_UNSUPPORTED = """
-    AWS_PROFILE AWS_CA_BUNDLE AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT
-    HTTP_PROXY HTTPS_PROXY http_proxy https_proxy
-""".split()
+_UNSUPPORTED = (
+    "AWS_PROFILE",
+    "AWS_CA_BUNDLE",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+)
 
 
 def secret_text(arn: str, env: Mapping[str, str]) -> str | None:

@@ -39,11 +39,14 @@ RESEND_AFTER = timedelta(minutes=10)
 def message(notification_id: str, destination: str, delay_seconds: int = 0) -> sqs.Message:
     """The message that something, for example this notification, waits for the destination."""
     body = {"notification": notification_id, "destination": destination}
-    return sqs.Message(f"{notification_id} {destination}", body, delay_seconds)
+    return sqs.Message(destination, body, delay_seconds)
 
 
 def send_messages(messages: Sequence[sqs.Message], deadline: Deadline = NEVER) -> int:
-    """Return how many messages SQS accepted by the deadline; the dispatcher finds the deliveries of the others."""
+    """Send at most one message to each destination, and return how many SQS accepted by the deadline.
+
+    The dispatcher finds the deliveries of the others.
+    """
     return len(messages) - len(sqs.send(settings().queue_url_prefix + QUEUE, messages, deadline).ids)
 
 
