@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from daily_summary.render import Rendered, Summary, render
+from daily_summary.render import Rendered, render
 from slowmatch.jobs import Context, Continue, Permanent, serve
 from slowmatch.mail import sent_log
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
@@ -36,15 +36,15 @@ class Results:
             return cls(**cursor)
         return cls(context.claimed.failures, cursor.get("sent", []))
 
-    def is_open(self, recipient: str) -> bool:
-        return recipient not in self.refused and recipient not in self.undelivered
+    @property
+    def failed(self) -> dict[str, str]:
+        return self.undelivered | self.refused
 
     def raise_failures(self) -> None:
         """Raise Undelivered if another attempt may help, else Refused; nothing if no mail failed."""
-        failed = self.undelivered | self.refused
-        if failed:
+        if self.failed:
             error = Undelivered if self.undelivered else Refused
-            raise error("; ".join(f"{recipient}: {why}" for recipient, why in failed.items()))
+            raise error("; ".join(f"{recipient}: {why}" for recipient, why in self.failed.items()))
 
 
 def send_summary(context: Context) -> dict[str, Any] | Continue:
@@ -56,10 +56,13 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     edition = context.run_id if context.payload.get("resend") else ""
     entries = [Entry(KIND, day, recipient, edition) for recipient in recipients]
     unsent = [entry for entry in entries if sent_log.is_unsent(context.con, entry, context.now)]
-    unsent = [entry for entry in unsent if results.is_open(entry.recipient)]
+    unsent = [entry for entry in unsent if entry.recipient not in results.failed]
     try:
-        if unsent and not _send_all(context, unsent, _render(context, day, end), results):
-            return Continue(asdict(results))
+        if unsent:
+            counts = statistics.summary(context.con, end)
+            mail = render(counts, day, end, context.config.mail_templates_dir)
+            if not _send_all(context, unsent, mail, results):
+                return Continue(asdict(results))
         results.raise_failures()
     except Refused as error:  # a template, a setting or a login that only a person can correct
         raise Permanent(str(error)) from error
@@ -85,23 +88,9 @@ def _window(context: Context) -> tuple[date, datetime]:
     return day, min(context.now, datetime.combine(day + timedelta(days=1), time(), UTC))
 
 
-def _render(context: Context, day: date, end: datetime) -> Rendered:
-    total, created, expired = statistics.summary(context.con, end)
-    summary = Summary(
-        day=day,
-        window_start=end - timedelta(hours=24),
-        window_end=end,
-        total=total,
-        created=created,
-        expired=expired,
-    )
-    return render(summary, context.config.mail_templates_dir)
-
-
 def _send_all(context: Context, entries: list[Entry], mail: Rendered, results: Results) -> bool:
     """Try every recipient, even if another one fails; False if time is up before the last."""
-    transport = transport_from(context.config)
-    with open_transport(transport, context.seconds_left) as send:
+    with open_transport(transport_from(context.config), context.seconds_left) as send:
         for done, entry in enumerate(entries):
             if context.checkpoint() and done:
                 return False
@@ -109,10 +98,10 @@ def _send_all(context: Context, entries: list[Entry], mail: Rendered, results: R
                 _send(context, send, entry, mail)
                 results.sent.append(entry.recipient)
             except Exception as error:
-                is_expected = isinstance(error, MailError)
-                context.logger.warning("%s: %s", entry.recipient, reason(error), exc_info=not is_expected)
-                failed = results.refused if isinstance(error, Refused) else results.undelivered
-                failed[entry.recipient] = reason(error)
+                why, is_expected = reason(error), isinstance(error, MailError)
+                context.logger.warning("%s: %s", entry.recipient, why, exc_info=not is_expected)
+                failures = results.refused if isinstance(error, Refused) else results.undelivered
+                failures[entry.recipient] = why
                 count("MailsFailed")
             context.progress(done + 1, len(entries))
     return True
@@ -125,13 +114,10 @@ def _send(context: Context, send: Send, entry: Entry, mail: Rendered) -> None:
         sender=sender,
         sender_name=context.config.mail_sender_name,
         recipient=entry.recipient,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
         message_id=make_message_id(sender, *identity),
+        **asdict(mail),
     )
-    receipt = send(message)
-    sent_log.mark_sent(context.con, entry, receipt.answer, now=context.con.now())
+    sent_log.mark_sent(context.con, entry, send(message).answer, now=context.con.now())
     count("MailsSent")
 
 

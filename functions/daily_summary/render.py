@@ -1,31 +1,18 @@
 """Renders the summary as a mail. Templates in the operator's folder override those beside this file."""
 
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slowmatch.mail.errors import Refused
+from slowmatch.records.statistics import Summary
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 BUILT_IN_TEMPLATES = Path(__file__).parent / "templates"
-
-# What an expression in a template can raise.
-_EXPRESSION_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """The values for the templates: the UTC day, the 24 hours that were counted, and three numbers."""
-
-    day: date
-    window_start: datetime
-    window_end: datetime
-    total: int
-    created: int
-    expired: int
+_ERRORS_OF_EXPRESSIONS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +22,21 @@ class Rendered:
     text: str
 
 
-def render(summary: Summary, templates_dir: str | None) -> Rendered:
-    """Fill subject.txt, summary.html and summary.txt. Raises Refused, which names the template that is broken."""
+def render(counts: Summary, day: date, end: datetime, templates_dir: str | None) -> Rendered:
+    """Fill subject.txt, summary.html and summary.txt with the counts of the UTC day, up to `end`.
+
+    Raises Refused, which names the template that is broken.
+    """
     from jinja2 import TemplateError
 
     environment = _environment(templates_dir)
+    window = {"window_start": end - timedelta(hours=24), "window_end": end}
+    values = {"day": day, **window, **counts._asdict()}
 
     def fill(name: str) -> str:
         try:
-            return environment.get_template(name).render(asdict(summary))
-        except (TemplateError, *_EXPRESSION_ERRORS, OSError) as error:
+            return environment.get_template(name).render(values)
+        except (TemplateError, *_ERRORS_OF_EXPRESSIONS, OSError) as error:
             line = getattr(error, "lineno", None)
             place = name if line is None else f"{getattr(error, 'name', None) or name}, line {line}"
             raise Refused(f"{place}: {error}. Look at MAIL_TEMPLATES_DIR") from error
@@ -69,11 +61,11 @@ def _environment(templates_dir: str | None) -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(number="{:,}".format, day=day, moment=moment)
+    environment.filters.update(number="{:,}".format, day=long_date, moment=moment)
     return environment
 
 
-def day(value: date) -> str:
+def long_date(value: date) -> str:
     """Tuesday, 4 March 2025."""
     return f"{value:%A}, {value.day} {value:%B %Y}"
 

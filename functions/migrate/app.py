@@ -24,7 +24,10 @@ def handler(event: Any, context: Any) -> dict[str, list[str]]:
     others have to wait for longer than a second. Raises EventError for anything else.
     """
     payload = _payload(event)
-    with closing(_connection(context)) as con:
+    # A statement, such as building an index, may take as long as the function has.
+    left = context.get_remaining_time_in_millis() // 1000 - RESERVE_SECONDS
+    config = dataclasses.replace(settings(), db_statement_timeout_seconds=max(1, left))
+    with closing(Connection(config)) as con:
         if payload.get("dry_run"):
             return {"pending": [str(file) for file in migrate.pending(con)]}
         applied = migrate.apply(con, may_block=payload.get("may_block", False))
@@ -43,9 +46,3 @@ def _payload(event: Any) -> dict[str, bool]:
     raise EventError(
         'this function accepts {}, {"payload": {"dry_run": true}} or {"payload": {"may_block": true}}'
     )
-
-
-def _connection(context: Any) -> Connection:
-    """A new connection whose statements, such as building an index, may take as long as the function has."""
-    left = context.get_remaining_time_in_millis() // 1000 - RESERVE_SECONDS
-    return Connection(dataclasses.replace(settings(), db_statement_timeout_seconds=max(1, left)))

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from notifier.deliver import deliver, send_test
@@ -39,11 +39,14 @@ def handler(event: Any, context: Any) -> Any:
         return {"batchItemFailures": [{"itemIdentifier": str(record.get("messageId"))} for record in failed]}
     match event.get("payload"):
         case {"test": str(name), **others} if not others:
-            return send_test(_find(name, listed), connection().now())
+            if name in listed:
+                return send_test(listed[name], connection().now())
+            names = ", ".join(listed) or "none"
+            raise EventError(f"there is no destination {name!r}; the destinations are: {names}")
     raise EventError(ACCEPTED)
 
 
-def _route(message: dict[str, Any], listed: Sequence[Destination]) -> int:
+def _route(message: dict[str, Any], listed: Mapping[str, Destination]) -> int:
     """Route the notification or the alarm in a message of SNS; return how many messages were sent."""
     con = connection()
     now = con.now()
@@ -56,11 +59,11 @@ def _route(message: dict[str, Any], listed: Sequence[Destination]) -> int:
         logger.info(f"SNS message {message_id} contains no new notification")
         return 0
     digest_after = settings().notify_digest_after
-    messages = routing.route(con, notification_id, listed, now=now, digest_after=digest_after)
-    return delivery.send_messages(messages, now)
+    messages = routing.route(con, notification_id, listed.values(), now=now, digest_after=digest_after)
+    return delivery.send_messages(messages)
 
 
-def _is_processed(record: dict[str, Any], listed: Sequence[Destination], context: Any) -> bool:
+def _is_processed(record: dict[str, Any], listed: Mapping[str, Destination], context: Any) -> bool:
     """Deliver what waits for the destination that a message names; False keeps the message in the queue."""
     try:
         body = _parse_json(record.get("body"))
@@ -85,15 +88,7 @@ def _notification_id(body: Any) -> str | None:
     return parse_run_id(body.get("notification")) if isinstance(body, dict) else None
 
 
-def _find(name: str, listed: Sequence[Destination]) -> Destination:
-    for destination in listed:
-        if destination.name == name:
-            return destination
-    names = ", ".join(destination.name for destination in listed) or "none"
-    raise EventError(f"there is no destination {name!r}; the destinations are: {names}")
-
-
-def _describe(listed: Sequence[Destination]) -> list[dict[str, Any]]:
+def _describe(listed: Mapping[str, Destination]) -> list[dict[str, Any]]:
     reasons = destinations.switched_off(connection())
     return [
         {
@@ -103,5 +98,5 @@ def _describe(listed: Sequence[Destination]) -> list[dict[str, Any]]:
             "jobs": list(destination.jobs or JOBS),
             "switched_off": reasons.get(destination.name),
         }
-        for destination in listed
+        for destination in listed.values()
     ]

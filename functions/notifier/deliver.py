@@ -1,12 +1,13 @@
 """Sends what waits for one destination, each delivery from its claim to its result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.notifications import alarms, delivery, publishing
-from slowmatch.notifications.delivery import ClaimedDelivery, DeliveryMessage
+from slowmatch.notifications.delivery import ClaimedDelivery
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification, compose, format_for
 from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
@@ -18,13 +19,13 @@ MAX_DELIVERY_SECONDS = TIMEOUT_SECONDS + 3
 
 
 def deliver(
-    con: Connection, name: str, destinations: Sequence[Destination], seconds_left: Callable[[], float]
+    con: Connection, name: str, destinations: Mapping[str, Destination], seconds_left: Callable[[], float]
 ) -> None:
     """Send what waits for the destination `name`, oldest first, as long as there is time for one more.
 
     A message to the next invocation takes care of the rest.
     """
-    destination = next((each for each in destinations if each.name == name), None)
+    destination = destinations.get(name)
     if destination is None:
         delivery.give_up(con, name, "the destination is no longer in the secret", now=con.now())
         return
@@ -32,8 +33,7 @@ def deliver(
         if not _send(con, claimed, destination):
             return
         if seconds_left() < MAX_DELIVERY_SECONDS:
-            now = con.now()
-            delivery.send_messages(delivery.next_message(con, name, now), now)
+            delivery.send_messages(delivery.next_message(con, name, con.now()))
             return
 
 
@@ -47,7 +47,8 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
     if retry_at is not None:
         logger.warning(f"attempt {claimed.attempt} failed, the next is at {retry_at.isoformat()}: {what}")
         if delivery.notifier_sends(retry_at, now):
-            delivery.send_messages([DeliveryMessage(notification.id, name, retry_at)], now)
+            delay = sqs.delay_seconds(retry_at, now)
+            delivery.send_messages([delivery.message(notification.id, name, delay)])
         return False
     if response.is_success:
         logger.info(f"sent {what}")
@@ -65,24 +66,18 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
 def _post(notification: Notification, digested: int, destination: Destination, now: datetime) -> Response:
     config = settings()
     content = compose(notification, digested, console_url=config.console_url, stack=config.stack_name)
-    body, headers = format_for(destination, content, now)
-    return post(destination.url, body, headers)
+    return post(destination.url, *format_for(destination, content, now))
 
 
 def send_test(destination: Destination, now: datetime) -> dict[str, Any]:
     """Send a message that is about nothing, and return what the receiver responds."""
-    notification = Notification(
-        id="00000000-0000-0000-0000-000000000000",
-        at=now,
-        event="alarm",
-        job=None,
-        run_id=None,
-        detail={
-            "alarm": "A test from Slowmatch",
-            "state": "OK",
-            "reason": "Somebody requested it.",
-            "url": settings().console_url,
-        },
-    )
+    detail = {
+        "alarm": "A test from Slowmatch",
+        "state": "OK",
+        "reason": "Somebody requested it.",
+        "url": settings().console_url,
+    }
+    nil = "00000000-0000-0000-0000-000000000000"
+    notification = Notification(nil, now, event="alarm", job=None, run_id=None, detail=detail)
     response = _post(notification, 0, destination, now)
     return {"destination": destination.name, "taken": response.is_success, "answer": response.description}

@@ -134,7 +134,7 @@ def test_dead_letters_are_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("seconds", [-31, 31])
 def test_a_clock_that_is_wrong_is_not(ask: Ask, con: Connection, seconds: int) -> None:
-    con._clock_offset = timedelta(seconds=seconds)
+    con.clock_offset = timedelta(seconds=seconds)
     heartbeat.store_pass(con, con.now())
     assert unwell(ask()) == ["clock"]
 

@@ -1,35 +1,35 @@
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from daily_summary.render import Rendered, Summary, render
+from daily_summary.render import Rendered, render
 from slowmatch.mail.errors import Refused
 from slowmatch.mail.message import Message
+from slowmatch.records.statistics import Summary
 
 END = datetime(2025, 3, 4, 6, 0, tzinfo=UTC)
 VOID = {"meta", "br"}
 
 
-def a_summary(total: int = 1_284_032, created: int = 4_210, expired: int = 318) -> Summary:
-    return Summary(
-        day=date(2025, 3, 4),
-        window_start=END - timedelta(hours=24),
-        window_end=END,
-        total=total,
-        created=created,
-        expired=expired,
-    )
+def a_mail(
+    total: int = 1_284_032,
+    created: int = 4_210,
+    expired: int = 318,
+    *,
+    end: datetime = END,
+    folder: Path | None = None,
+) -> Rendered:
+    return render(Summary(total, created, expired), date(2025, 3, 4), end, str(folder) if folder else None)
 
 
 def overridden(folder: Path, **templates: str) -> Rendered:
     for name, source in templates.items():
         suffix = ".html" if name == "html" else ".txt"
         (folder / f"{'subject' if name == 'subject' else 'summary'}{suffix}").write_text(source)
-    return render(a_summary(), str(folder))
+    return a_mail(folder=folder)
 
 
 class Page(HTMLParser):
@@ -55,11 +55,11 @@ class Page(HTMLParser):
 
 
 def test_the_subject_says_the_day_and_what_happened_on_it() -> None:
-    assert render(a_summary(), None).subject == "Tuesday, 4 March 2025: 4,210 created, 318 expired"
+    assert a_mail().subject == "Tuesday, 4 March 2025: 4,210 created, 318 expired"
 
 
 def test_the_text_is_a_whole_mail_with_its_numbers_in_one_column() -> None:
-    text = render(a_summary(), None).text
+    text = a_mail().text
     assert text.splitlines()[:6] == [
         "DAILY SUMMARY",
         "Tuesday, 4 March 2025",
@@ -73,7 +73,7 @@ def test_the_text_is_a_whole_mail_with_its_numbers_in_one_column() -> None:
 
 
 def test_the_page_shows_the_three_numbers_each_with_its_label_and_the_window() -> None:
-    page = Page(render(a_summary(), None).html)
+    page = Page(a_mail().html)
     assert "1,284,032 records in total" in page.text
     assert "4,210 created in the last 24 hours" in page.text
     assert "318 expired in the last 24 hours" in page.text
@@ -81,19 +81,19 @@ def test_the_page_shows_the_three_numbers_each_with_its_label_and_the_window() -
 
 
 def test_the_page_closes_what_it_opens_and_loads_nothing_from_elsewhere() -> None:
-    html = render(a_summary(), None).html
+    html = a_mail().html
     assert Page(html).open == []
     assert not re.search(r"https?://|url\(|<img|<link|<script|@import", html)
 
 
 def test_the_page_begins_with_the_line_that_inboxes_show_beside_the_subject() -> None:
-    body = re.sub(r"^[^>]*>", "", render(a_summary(), None).html.partition("<body")[2], count=1)
+    body = re.sub(r"^[^>]*>", "", a_mail().html.partition("<body")[2], count=1)
     shown = re.sub(r"<[^>]*>", "", body).strip()
     assert shown.startswith("4,210 created, 318 expired, 1,284,032 in total.")
 
 
 def test_the_page_has_colours_for_light_and_dark() -> None:
-    html = render(a_summary(), None).html
+    html = a_mail().html
     dark, light = html.partition("prefers-color-scheme: dark")[2].split("</style>")
     assert {"#161514", "#ece9e4", "#ff8a5c"} <= set(re.findall(r"#[0-9a-f]{6}", dark))
     assert {"#fbfaf7", "#1c1b19", "#c8451b"} <= set(re.findall(r"#[0-9a-f]{6}", light))
@@ -101,22 +101,22 @@ def test_the_page_has_colours_for_light_and_dark() -> None:
 
 @pytest.mark.parametrize("part", ["text", "html"])
 def test_an_empty_table_is_explained(part: str) -> None:
-    assert "New ones will be counted here." in getattr(render(a_summary(0, 0, 0), None), part)
-    assert "New ones will be counted here." not in getattr(render(a_summary(1, 0, 0), None), part)
+    assert "New ones will be counted here." in getattr(a_mail(0, 0, 0), part)
+    assert "New ones will be counted here." not in getattr(a_mail(1, 0, 0), part)
 
 
 def test_one_record_is_not_called_records() -> None:
-    assert "1 record in total" in Page(render(a_summary(1, 0, 0), None).html).text
+    assert "1 record in total" in Page(a_mail(1, 0, 0).html).text
 
 
 def test_billions_still_stand_in_one_column() -> None:
-    lines = render(a_summary(12_345_678_901, 1, 23_456), None).text.splitlines()[3:6]
+    lines = a_mail(12_345_678_901, 1, 23_456).text.splitlines()[3:6]
     assert len({len(line) for line in lines}) == 1
 
 
 def test_times_are_given_in_utc_whatever_offset_they_carry() -> None:
     there = timezone(timedelta(hours=-7))
-    rendered = render(replace(a_summary(), window_end=END.astimezone(there)), None)
+    rendered = a_mail(end=END.astimezone(there))
     assert "4 March 2025, 06:00 UTC" in rendered.text
     assert "4 March 2025, 06:00 UTC" in rendered.html
 
@@ -125,8 +125,8 @@ def test_a_template_in_the_operators_folder_wins_and_the_others_stay(tmp_path: P
     rendered = overridden(tmp_path, html="<p>{{ total | number }} of ours</p>")
     assert rendered.html == "<p>1,284,032 of ours</p>"
     assert (rendered.subject, rendered.text) == (
-        render(a_summary(), None).subject,
-        render(a_summary(), None).text,
+        a_mail().subject,
+        a_mail().text,
     )
 
 
@@ -169,16 +169,16 @@ def test_a_broken_template_is_refused_with_its_place(tmp_path: Path, source: str
 def test_a_template_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "summary.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(Refused, match=r"^summary\.txt: .*utf-8"):
-        render(a_summary(), str(tmp_path))
+        a_mail(folder=tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"^MAIL_TEMPLATES_DIR is .*no such folder"):
-        render(a_summary(), str(tmp_path / "nowhere"))
+        a_mail(folder=tmp_path / "nowhere")
 
 
 def test_the_result_makes_a_mail() -> None:
-    rendered = render(a_summary(), None)
+    rendered = a_mail()
     message = Message(
         sender="slowmatch@example.com",
         sender_name="Slowmatch",

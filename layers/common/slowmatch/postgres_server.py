@@ -79,9 +79,7 @@ class Cluster:
             authentication = ("--auth=scram-sha-256", f"--pwfile={secret}") if password else ("--auth=trust",)
             options = [*authentication, *_INITDB.split(), *(() if sync else ("--no-sync",))]
             self.run("initdb", "-D", str(new), f"--username={superuser}", *options)
-            if (
-                database
-            ):  # in single-user mode, before the folder gets its name: it is complete or does not exist
+            if database:  # before the folder gets its name: it is complete or does not exist
                 command = f"CREATE DATABASE {database}\n"
                 self.run("postgres", "--single", "-D", str(new), "postgres", text=command)
         finally:
@@ -107,9 +105,7 @@ class Cluster:
             raise PostgresError(f"{command} failed: {said}")
 
     def server_command(self, port: int, **settings: str) -> list[str]:
-        """The command line of the server."""
-        options = _SETTINGS | {"port": str(port)} | settings
-        assigned = (f"--{name}={value}" for name, value in options.items())
+        assigned = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": port, **settings}.items()]
         return [str(binaries() / "postgres"), "-D", str(self.folder), *assigned]
 
     def process_options(self) -> dict[str, Any]:

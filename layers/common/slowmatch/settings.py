@@ -9,11 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-DB_TLS = ("verify-full", "require", "disable")
-MAIL_TRANSPORTS = ("ses", "smtp")
-SMTP_SECURITY = ("starttls", "tls", "none")
 SMTP_PRESETS = ("gmail", "outlook", "zoho")
-AUTH = ("oidc", "local")
 
 Parse = Callable[[str, str], Any]
 """Makes a value of a variable's name and text. Raises SettingsError."""
@@ -36,7 +32,7 @@ def _number(low: int, high: int) -> Parse:
     return parse
 
 
-def _choice(allowed: tuple[str, ...]) -> Parse:
+def _choice(*allowed: str) -> Parse:
     def parse(name: str, value: str) -> str:
         if value not in allowed:
             raise SettingsError(f"{name} is {value!r}: one of {', '.join(allowed)} is needed")
@@ -64,9 +60,6 @@ def _https_url(owner: str, *, strip: str = "") -> Parse:
     return parse
 
 
-ISSUER = "an OpenID provider, exactly as its discovery document has it under 'issuer',"
-
-
 def _addresses(name: str, value: str) -> tuple[str, ...]:
     addresses = tuple(part.strip() for part in value.split(",") if part.strip())
     for address in addresses:
@@ -92,7 +85,7 @@ class Settings:
     db_port: int = _setting(_number(1, 65535), "5432")
     db_name: str = _setting(_text, "slowmatch")
     db_secret_arn: str = _setting(_text)
-    db_tls: str = _setting(_choice(DB_TLS), "verify-full")
+    db_tls: str = _setting(_choice("verify-full", "require", "disable"), "verify-full")
     db_ca_file: str | None = _optional(_text)
     db_statement_timeout_seconds: int = _setting(_number(1, 900), "60")
 
@@ -100,15 +93,15 @@ class Settings:
     job_settings: str = _setting(_text, "{}")
     queue_url_prefix: str = _setting(_url)
 
-    mail_transport: str = _setting(_choice(MAIL_TRANSPORTS), "ses")
+    mail_transport: str = _setting(_choice("ses", "smtp"), "ses")
     mail_sender: str | None = _optional(_text)
     mail_sender_name: str = _setting(_text, "Slowmatch")
     mail_recipients: tuple[str, ...] = _setting(_addresses, "")
     mail_templates_dir: str | None = _optional(_text)
-    smtp_preset: str | None = _optional(_choice(SMTP_PRESETS))
+    smtp_preset: str | None = _optional(_choice(*SMTP_PRESETS))
     smtp_host: str | None = _optional(_text)
     smtp_port: int | None = _optional(_number(1, 65535))
-    smtp_security: str | None = _optional(_choice(SMTP_SECURITY))
+    smtp_security: str | None = _optional(_choice("starttls", "tls", "none"))
     smtp_secret_arn: str | None = _optional(_text)
 
     record_retention_days: int = _setting(_number(1, 3650), "30")
@@ -116,8 +109,10 @@ class Settings:
     failed_run_retention_days: int = _setting(_number(1, 3650), "90")
     batch_size: int = _setting(_number(1, 100_000), "10000")
 
-    auth: str = _setting(_choice(AUTH), "oidc")
-    oidc_issuer: str | None = _optional(_https_url(ISSUER))
+    auth: str = _setting(_choice("oidc", "local"), "oidc")
+    oidc_issuer: str | None = _optional(
+        _https_url("an OpenID provider, exactly as its discovery document has it under 'issuer',")
+    )
     oidc_secret_arn: str | None = _optional(_text)
     oidc_audience: str | None = _optional(_text)
     oidc_groups_claim: str = _setting(_text, "cognito:groups")
@@ -170,10 +165,8 @@ def settings() -> Settings:
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

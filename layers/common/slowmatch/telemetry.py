@@ -14,12 +14,10 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def count(name: str, value: float = 1, **dimensions: str) -> None:
-    """Emit one count metric with its dimensions."""
     _emit(name, "Count", value, dimensions)
 
 
 def duration(name: str, milliseconds: float, **dimensions: str) -> None:
-    """Emit one duration metric with its dimensions."""
     _emit(name, "Milliseconds", milliseconds, dimensions)
 
 

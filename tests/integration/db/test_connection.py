@@ -41,7 +41,7 @@ def test_a_connection_that_was_not_used_for_long_is_tried_and_the_clocks_are_com
     con: Connection,
 ) -> None:
     con.query("SELECT 1")
-    con._clock_offset = timedelta(hours=1)
+    con.clock_offset = timedelta(hours=1)
     con.query("SELECT 1")
     assert con.clock_offset == timedelta(hours=1)
     con._used_at -= IDLE_SECONDS_BEFORE_PING + 1

@@ -10,9 +10,10 @@ import pytest
 
 from dispatcher import app as dispatcher
 from notifier.app import handler
-from slowmatch.aws import sns, sqs
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.notifications import publishing
 from slowmatch.settings import settings
 from tests.conftest import STACK
 from tests.receiver import Receiver, receiving
@@ -122,7 +123,7 @@ def notifier(
     monkeypatch.setenv("NOTIFY_TOPIC_ARN", topic_arn)
     monkeypatch.setenv("NOTIFY_SECRET_ARN", secret)
     monkeypatch.setenv("CONSOLE_URL", "https://console.example.com")
-    for cached in (settings, sns.client, sqs.client):
+    for cached in (settings, publishing.sns_client, sqs.client):
         cached.cache_clear()
     yield NotifierHarness(
         con=con,
@@ -135,5 +136,5 @@ def notifier(
     )
     topics.delete_topic(TopicArn=topic_arn)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    for cached in (settings, sns.client, sqs.client):
+    for cached in (settings, publishing.sns_client, sqs.client):
         cached.cache_clear()

@@ -188,7 +188,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(
     others = sorted(notifier.visible_messages(), key=lambda body: "quick" in body)[1:]
     con = Connection(environment)
     to = Destination("silent", "webhook", notifier.receiver.url("/silent"), "0123456789abcdef")
-    working = threading.Thread(target=deliver, args=(con, "silent", [to], lambda: 0))
+    working = threading.Thread(target=deliver, args=(con, "silent", {"silent": to}, lambda: 0))
     working.start()
     deadline = time.monotonic() + 10
     while not notifier.receiver.at("/silent"):
@@ -274,7 +274,7 @@ def test_two_workers_with_the_same_message_send_it_once(
     def work() -> None:
         con = Connection(environment)
         together.wait()
-        deliver(con, "hook", [to], lambda: 0)
+        deliver(con, "hook", {"hook": to}, lambda: 0)
         con.close()
 
     workers = [threading.Thread(target=work) for _ in range(4)]

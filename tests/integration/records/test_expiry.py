@@ -141,7 +141,7 @@ def test_batches_shrink_and_grow_with_the_time_they_take(
     sizes = []
     for count, batches in [(10_000, 4), (2_500, 1), (2_500, 0.2), (1, 1.5)]:
         update._adapt_batch_size(count, batches * longest)
-        sizes.append(update._batch_size)
+        sizes.append(update.batch_size)
     assert sizes == [2_500, 2_500, 5_000, 1]
 
 

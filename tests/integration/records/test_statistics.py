@@ -40,7 +40,7 @@ def test_the_summary_counts_the_24_hours_up_to_now(con: Connection) -> None:
 
 def test_the_summary_counts_what_the_hourly_job_has_not_marked_yet(con: Connection) -> None:
     add_records(con, NOW - MICROSECOND)
-    assert statistics.summary(con, NOW).expired_24h == 1
+    assert statistics.summary(con, NOW).expired == 1
 
 
 def test_the_summary_of_nothing_is_zeros(con: Connection) -> None:

@@ -19,7 +19,7 @@ HOOK = {"name": "pager", "kind": "webhook", "url": "https://pager.example.com/x"
 def reading(text: str, **options: Any) -> tuple[Destination, ...]:
     secrets = boto3.client("secretsmanager")
     arn = secrets.create_secret(Name=f"notify-{uuid.uuid4()}", SecretString=text)["ARN"]
-    return read(arn, JOBS, **options)
+    return tuple(read(arn, JOBS, **options).values())
 
 
 def listed(*entries: Any, **options: Any) -> tuple[Destination, ...]:
@@ -27,7 +27,7 @@ def listed(*entries: Any, **options: Any) -> tuple[Destination, ...]:
 
 
 def test_without_a_secret_there_are_no_destinations() -> None:
-    assert read(None, JOBS) == ()
+    assert read(None, JOBS) == {}
     assert listed() == ()
 
 

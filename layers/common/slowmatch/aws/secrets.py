@@ -39,10 +39,8 @@ def document(arn: str) -> Any:
 def text(arn: str) -> str:
     """The text of the secret with this ARN or name. Raise SecretError when it cannot be read."""
     found = None if "boto3" in sys.modules else signing.secret_text(arn, os.environ)
-    return _text_by_boto3(arn) if found is None else found
-
-
-def _text_by_boto3(arn: str) -> str:
+    if found is not None:
+        return found
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -58,8 +58,7 @@ def _signed_headers(url: str, body: str, env: Mapping[str, str]) -> dict[str, st
 
     target = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "secretsmanager.GetSecretValue"}
     request = AWSRequest("POST", url, target, body)
-    credentials = Credentials(
-        env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN") or None
-    )
+    token = env.get("AWS_SESSION_TOKEN") or None
+    credentials = Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], token)
     SigV4Auth(credentials, "secretsmanager", env["AWS_DEFAULT_REGION"]).add_auth(request)
     return dict(request.headers.items())

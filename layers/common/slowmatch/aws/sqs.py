@@ -74,12 +74,10 @@ def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str]:
         reason = f"the queue rejects all messages: {clients.refusal(error)}"
         reasons = {message.id: reason for message in batch}
     else:
-        reasons = {
-            batch[
-                int(entry["Id"])
-            ].id: f"the queue rejected a message: {entry.get('Message') or entry.get('Code')}"
-            for entry in failed
-        }
+        reasons = {}
+        for entry in failed:
+            why = entry.get("Message") or entry.get("Code")
+            reasons[batch[int(entry["Id"])].id] = f"the queue rejected a message: {why}"
     for reason in set(reasons.values()):
         logger.warning(f"{url}: {reason}; the dispatcher will send it again")
     return reasons

@@ -28,7 +28,6 @@ class SchemaMissing(StatementError):
 
 
 def from_details(details: dict[str, Any]) -> Exception:
-    """The error for the details of a pg8000 DatabaseError."""
     sqlstate = details.get("C", "")
     # 57P and 08: the server shuts down, starts up or dropped us. 53300: too many connections. 25006: it is read-only,
     # as Aurora's former writer is after a failover; a new connection finds the new writer.

@@ -18,7 +18,6 @@ class ExternalConnection:
         self._after_commit: list[Callable[[], object]] = []
 
     def query(self, sql: str, **params: Any) -> list[list[Any]]:
-        """Run one statement and return its rows."""
         rows: list[list[Any]] | None = self._connection.run(sql, **params)
         return rows or []
 

@@ -16,7 +16,6 @@ from slowmatch.db.migration import Migration, MigrationError, created_index, mig
 
 LOCK_ID = 0x510_3A7C4
 """The number of the advisory lock; any constant does."""
-LOCK_RETRY_SECONDS = 0.2
 
 ATTEMPTS = 20
 PAUSE_SECONDS = 2.0
@@ -68,15 +67,10 @@ def apply(con: Connection, files: list[Migration] | None = None, *, may_block: b
     """
     may_block = may_block or not _applied(con)
     applied: list[str] = []
-    while (file := _apply_next(con, files, may_block)) is not None:
-        applied.append(str(file))
-    return applied
-
-
-def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
-    for attempt in range(1, ATTEMPTS + 1):
+    attempt = 1
+    while True:
         try:
-            return _try_next(con, files, may_block)
+            file = _apply_next(con, files, may_block)
         except WouldBlock as error:
             if attempt == ATTEMPTS:
                 raise MigrationError(
@@ -85,7 +79,12 @@ def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool)
                 ) from error
             telemetry.logger.warning(f"{error}; attempt {attempt} of {ATTEMPTS}")
             time.sleep(PAUSE_SECONDS)
-    return None
+            attempt += 1
+            continue
+        if file is None:
+            return applied
+        applied.append(str(file))
+        attempt = 1
 
 
 CREATE_HISTORY = """
@@ -98,7 +97,7 @@ CREATE_HISTORY = """
 """
 
 
-def _try_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
+def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
     with migration_lock(con):
         con.query(CREATE_HISTORY)
         todo = pending(con, files)
@@ -122,7 +121,7 @@ def migration_lock(con: Connection, wait_seconds: float = 30) -> Iterator[None]:
     while not con.query("SELECT pg_try_advisory_lock(:lock)", lock=LOCK_ID)[0][0]:
         if time.monotonic() > deadline:
             raise MigrationBusy("another migration is running; try again when it has ended")
-        time.sleep(LOCK_RETRY_SECONDS)
+        time.sleep(0.2)
     try:
         _detect_dead_client(con)
         yield
@@ -158,14 +157,12 @@ def _apply_online(con: Connection, file: Migration) -> None:
     con.query("SELECT set_config('lock_timeout', '0', false)")  # its locks let readers and writers pass
     for statement in file.statements:
         index = created_index(statement)
-        if index is not None:
-            _drop_if_invalid(con, index)
+        _drop_if_invalid(con, index)
         telemetry.logger.info("migrating", extra={"migration": str(file), "statement": normalized(statement)})
         try:
             _run(con, file, statement)
         except MigrationError:
-            if index is not None:
-                _drop_if_invalid(con, index)
+            _drop_if_invalid(con, index)
             raise
         except TimedOut as error:
             raise MigrationFailed(
@@ -187,12 +184,11 @@ def _run(con: Connection, file: Migration, statement: str) -> None:
         raise MigrationFailed(message) from error
 
 
-def _drop_if_invalid(con: Connection, index: str) -> None:
+def _drop_if_invalid(con: Connection, index: str | None) -> None:
     """Drop what an interrupted build left: an index that every write pays for and no query uses."""
-    invalid = con.query(
+    if con.query(
         "SELECT FROM pg_index WHERE indexrelid = to_regclass(:index) AND NOT indisvalid", index=index
-    )
-    if invalid:
+    ):
         con.script(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
 
 
@@ -223,12 +219,8 @@ def _applied(con: Connection) -> list[tuple[int, str, str]]:
 
 
 def _add_to_history(con: Connection, file: Migration) -> None:
-    con.query(
-        "INSERT INTO schema_migration (version, name, checksum) VALUES (:version, :name, :checksum)",
-        version=file.version,
-        name=file.name,
-        checksum=file.checksum,
-    )
+    sql = "INSERT INTO schema_migration (version, name, checksum) VALUES (:version, :name, :checksum)"
+    con.query(sql, version=file.version, name=file.name, checksum=file.checksum)
 
 
 def _milliseconds(seconds: float) -> int:

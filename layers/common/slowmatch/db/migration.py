@@ -58,13 +58,12 @@ class Migration:
 
 def migrations() -> list[Migration]:
     """The files of the package, in order."""
-    files = (resources.files("slowmatch.db") / "migrations").iterdir()
     found = []
-    for file in sorted(files, key=lambda file: file.name):
+    for file in (resources.files("slowmatch.db") / "migrations").iterdir():
         if file.name.endswith(".sql"):
             version, name = file.name.removesuffix(".sql").split("_", 1)
             found.append(Migration(int(version), name, file.read_text("utf-8")))
-    return found
+    return sorted(found, key=lambda migration: migration.version)
 
 
 def split_statements(sql: str) -> list[str]:

@@ -37,7 +37,6 @@ def is_unsent(con: Connection, entry: Entry, now: datetime) -> bool:
 
 
 def mark_sent(con: Connection, entry: Entry, answer: str, *, now: datetime) -> None:
-    """Record that the provider has accepted the mail, and its answer."""
     con.query(
         """
         UPDATE mail_outbox

@@ -70,7 +70,9 @@ def open_session(
                 )
                 return Receipt(answer.get("MessageId", ""))
             except ClientError as error:
-                if not _is_too_fast(error) or seconds_left() <= pause + 2 * ses.timeout_seconds:
+                code, text = _code_and_text(error)
+                is_too_fast = code in _THROTTLED and "quota" not in text.lower()
+                if not is_too_fast or seconds_left() <= pause + 2 * ses.timeout_seconds:
                     raise _from_answer(error) from error
                 sleep(pause)
             except BotoCoreError as error:
@@ -86,11 +88,6 @@ def open_session(
 def _code_and_text(error: "ClientError") -> tuple[str, str]:
     answer = error.response.get("Error", {})
     return clean_line(answer.get("Code") or "", 100), clean_line(answer.get("Message") or "", 500)
-
-
-def _is_too_fast(error: "ClientError") -> bool:
-    code, text = _code_and_text(error)
-    return code in _THROTTLED and "quota" not in text.lower()
 
 
 def _from_answer(error: "ClientError") -> MailError:

@@ -7,12 +7,12 @@ A mail is sent in three steps, and only the last reply means that it was accepte
     the final reply       lost: Undelivered with `outcome_unknown`
 """
 
-import math
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from slowmatch.deadline import hanging_up_after
@@ -24,8 +24,6 @@ from slowmatch.text import clean_line
 Security = Literal["starttls", "tls", "none"]
 QUIT_SECONDS = 5.0
 """For the server's answer to QUIT: every mail has been accepted by then."""
-MIN_TIMEOUT_SECONDS = 0.1
-"""A time-out of 0 would make the socket non-blocking."""
 MAX_REPLY_CHARACTERS = 500
 # OpenSSL's reasons when a server answers the first bytes in plain text.
 _PLAIN_TEXT_ANSWER = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
@@ -59,11 +57,14 @@ class Smtp:
     def __str__(self) -> str:
         return f"{self.host}, port {self.port}"
 
+    @property
+    def server(self) -> str:
+        """How errors name it."""
+        return f"SMTP server {self.host}:{self.port}"
+
 
 @contextmanager
-def open_session(
-    smtp: Smtp, seconds_left: Callable[[], float] = lambda: math.inf
-) -> Iterator[Callable[[Message], Receipt]]:
+def open_session(smtp: Smtp, seconds_left: Callable[[], float]) -> Iterator[Callable[[Message], Receipt]]:
     """Connect, authenticate, and yield a function that sends a message. Raises Refused or Undelivered."""
     connection: smtplib.SMTP | None = _connect(smtp, seconds_left())
 
@@ -75,7 +76,11 @@ def open_session(
             with _time_limit(smtp, seconds_left(), connection):
                 return _send(smtp, connection, message, content)
         except Exception:
-            connection = _reset(connection)
+            try:
+                connection.rset()
+            except OSError:
+                connection.close()
+                connection = None
             raise
 
     try:
@@ -83,7 +88,7 @@ def open_session(
     finally:
         if connection is not None:
             seconds = min(seconds_left(), QUIT_SECONDS)
-            with suppress(smtplib.SMTPException, OSError), hanging_up_after(seconds, connection):
+            with suppress(OSError), hanging_up_after(seconds, connection):
                 connection.quit()
             connection.close()
 
@@ -97,16 +102,6 @@ def _send(smtp: Smtp, connection: smtplib.SMTP, message: Message, content: bytes
         return Receipt(_check_reply(connection.data(content)))
 
 
-def _reset(connection: smtplib.SMTP) -> smtplib.SMTP | None:
-    """The connection, ready for the next message after one that failed; None if it had to be closed."""
-    try:
-        connection.rset()
-    except (smtplib.SMTPException, OSError):
-        connection.close()
-        return None
-    return connection
-
-
 @contextmanager
 def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterator[None]:
     """Hang up after `seconds`; the error then says that the server was too slow, not that the connection was lost."""
@@ -117,15 +112,19 @@ def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterato
             if not hung_up.is_set():
                 raise
             raise Undelivered(
-                f"SMTP server {smtp.host}:{smtp.port} was too slow: {seconds:.0f} seconds were left for this mail",
+                f"{smtp.server} was too slow: {seconds:.0f} seconds were left for this mail",
                 outcome_unknown=error.outcome_unknown,
             ) from error
 
 
 def _connect(smtp: Smtp, seconds_left: float) -> smtplib.SMTP:
     context = ssl.create_default_context()
+    connect = partial(smtplib.SMTP_SSL, context=context) if smtp.security == "tls" else smtplib.SMTP
+    timeout = max(min(smtp.timeout_seconds, seconds_left), 0.1)  # 0 would make the socket non-blocking
     with _translated_errors(smtp, "SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
-        connection = _open(smtp, context, seconds_left)
+        connection = connect(smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout)
+        if connection.sock is not None:
+            connection.sock.settimeout(smtp.timeout_seconds)
     try:
         with _time_limit(smtp, seconds_left, connection):
             with _translated_errors(smtp, "SMTP_PORT and SMTP_SECURITY"):
@@ -142,20 +141,6 @@ def _connect(smtp: Smtp, seconds_left: float) -> smtplib.SMTP:
     return connection
 
 
-def _open(smtp: Smtp, context: ssl.SSLContext, seconds_left: float) -> smtplib.SMTP:
-    """Connect within `seconds_left`; after that, the time-out is that of each reply."""
-    timeout = max(min(smtp.timeout_seconds, seconds_left), MIN_TIMEOUT_SECONDS)
-    if smtp.security == "tls":
-        connection: smtplib.SMTP = smtplib.SMTP_SSL(
-            smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout, context=context
-        )
-    else:
-        connection = smtplib.SMTP(smtp.host, smtp.port, smtp.ehlo_name, timeout=timeout)
-    if connection.sock is not None:
-        connection.sock.settimeout(smtp.timeout_seconds)
-    return connection
-
-
 def _check_reply(reply: tuple[int, bytes]) -> str:
     """The reply as text if it is 2xx; else raise smtplib's own exception for it."""
     code, text = reply
@@ -167,13 +152,12 @@ def _check_reply(reply: tuple[int, bytes]) -> str:
 @contextmanager
 def _translated_errors(smtp: Smtp, look_at: str, *, outcome_unknown: bool = False) -> Iterator[None]:
     """Raise Refused or Undelivered for what fails inside; the error names the settings `look_at`."""
-    server = f"SMTP server {smtp.host}:{smtp.port}"
     try:
         yield
     except smtplib.SMTPResponseException as error:
-        raise _from_reply(error, server, look_at, outcome_unknown) from error
-    except (smtplib.SMTPException, OSError, UnicodeError) as error:
-        raise _from_exception(error, server, look_at, outcome_unknown) from error
+        raise _from_reply(error, smtp.server, look_at, outcome_unknown) from error
+    except (OSError, UnicodeError) as error:
+        raise _from_exception(error, smtp.server, look_at, outcome_unknown) from error
 
 
 def _from_reply(
@@ -183,10 +167,8 @@ def _from_reply(
     problem = f"{server} answered: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
     if 400 <= code < 500:
         return Undelivered(problem)
-    is_too_long = isinstance(
-        error.smtp_error, str
-    )  # smtplib's own text in place of a reply that it did not read
-    if is_too_long or not 500 <= code < 600:
+    # Too long a reply is not read: smtplib has a text of its own in place of the bytes.
+    if isinstance(error.smtp_error, str) or not 500 <= code < 600:
         return Undelivered(f"{problem}, which is not a valid SMTP reply", outcome_unknown=outcome_unknown)
     if isinstance(error, smtplib.SMTPAuthenticationError) or code == 535:
         return Refused(
@@ -200,6 +182,7 @@ def _from_reply(
 
 def _from_exception(error: Exception, server: str, look_at: str, outcome_unknown: bool) -> MailError:
     problem = f"{server}: {str(error) or type(error).__name__}. Look at {look_at}"
+    is_lost = isinstance(error, smtplib.SMTPServerDisconnected)
     match error:
         case ssl.SSLCertVerificationError():
             return Refused(
@@ -208,10 +191,7 @@ def _from_exception(error: Exception, server: str, look_at: str, outcome_unknown
             )
         case ssl.SSLError() if error.reason in _PLAIN_TEXT_ANSWER:
             return Refused(f"{server} does not begin with TLS on this port. Look at {look_at}")
-        case smtplib.SMTPServerDisconnected():
-            return Undelivered(problem, outcome_unknown=outcome_unknown)
-        case smtplib.SMTPException() | UnicodeError():
+        case smtplib.SMTPException() | UnicodeError() if not is_lost:
             # The server lacks STARTTLS or a way to authenticate, or the password is not ASCII.
             return Refused(problem)
-        case _:
-            return Undelivered(problem, outcome_unknown=outcome_unknown)
+    return Undelivered(problem, outcome_unknown=outcome_unknown)

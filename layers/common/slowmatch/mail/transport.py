@@ -52,23 +52,18 @@ def transport_from(settings: Settings) -> Transport:
     port = settings.smtp_port or DEFAULT_PORTS[security]
     if port == 25 and not is_loopback(host):
         logger.warning("SMTP_PORT is 25, which AWS and many networks block: use 587 or 465")
-    username, password = _credentials(settings)
+    if settings.smtp_secret_arn is None and settings.smtp_preset is not None:
+        raise Refused(
+            f"SMTP_SECRET_ARN is not set: {settings.smtp_preset} requires a username and a password"
+        )
+    secret: dict[str, str] = {}
+    if settings.smtp_secret_arn is not None:
+        secret = secrets.read(settings.smtp_secret_arn, "username", "password")
     return Smtp(
         host=host,
         port=port,
         security=security,
-        username=username,
-        password=password,
+        username=secret.get("username"),
+        password=secret.get("password"),
         ehlo_name=sender.rpartition("@")[2],
     )
-
-
-def _credentials(settings: Settings) -> tuple[str | None, str | None]:
-    if settings.smtp_secret_arn is not None:
-        secret = secrets.read(settings.smtp_secret_arn, "username", "password")
-        return secret["username"], secret["password"]
-    if settings.smtp_preset is not None:
-        raise Refused(
-            f"SMTP_SECRET_ARN is not set: {settings.smtp_preset} requires a username and a password"
-        )
-    return None, None

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from slowmatch.db import Connection
 from slowmatch.notifications.destinations import Destination
-from slowmatch.notifications.routing import record
 from slowmatch.text import clean
 
 
@@ -25,18 +24,32 @@ def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now:
         "reason": _text(message.get("NewStateReason")),
         "url": _console_url(_text(message.get("AlarmArn")), name),
     }
-    return record(con, now, "alarm", key=message_id, detail=json.dumps(detail), job=_job(message))
+    return _record(con, now, message_id, detail, _job(message))
 
 
 def record_switched_off(con: Connection, destination: Destination, now: datetime) -> str | None:
     """Record for the other destinations that this one is switched off, once for each address."""
-    detail = {
+    detail: dict[str, str | None] = {
         "alarm": f"Notifications to {destination.name}",
         "state": "ALARM",
         "reason": "It responded 410 Gone and is switched off. A new address in the secret switches it on again.",
     }
     key = f"switched off {destination.name} {destination.fingerprint}"
-    return record(con, now, "alarm", key=key, detail=json.dumps(detail))
+    return _record(con, now, key, detail)
+
+
+def _record(
+    con: Connection, now: datetime, key: str, detail: dict[str, str | None], job: str | None = None
+) -> str | None:
+    """Insert a notification and return its id; None if there is an alarm with this `key` already."""
+    sql = """
+        INSERT INTO notification (at, event, job, key, detail)
+        VALUES (:now::timestamptz, 'alarm', :job::text, :key, :detail::jsonb)
+        ON CONFLICT DO NOTHING
+        RETURNING id::text
+    """
+    rows = con.query(sql, now=now, job=job, key=key, detail=json.dumps(detail))
+    return rows[0][0] if rows else None
 
 
 def _text(value: Any) -> str:

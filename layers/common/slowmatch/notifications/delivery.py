@@ -36,26 +36,18 @@ So the notifier sends messages to itself for at most five failures in a row.
 RESEND_AFTER = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryMessage:
-    """The SQS message that something, for example `notification_id`, waits for `destination` at `due_at`."""
-
-    notification_id: str
-    destination: str
-    due_at: datetime
+def message(notification_id: str, destination: str, delay_seconds: int = 0) -> sqs.Message:
+    """The message that something, for example this notification, waits for the destination."""
+    body = {"notification": notification_id, "destination": destination}
+    return sqs.Message(destination, body, delay_seconds)
 
 
-def send_messages(messages: Sequence[DeliveryMessage], now: datetime, deadline: Deadline = NEVER) -> int:
-    """Return how many messages SQS accepted by the deadline; the dispatcher finds the deliveries of the others."""
-    batch = [
-        sqs.Message(
-            str(number),
-            {"notification": message.notification_id, "destination": message.destination},
-            sqs.delay_seconds(message.due_at, now),
-        )
-        for number, message in enumerate(messages)
-    ]
-    return len(batch) - len(sqs.send(settings().queue_url_prefix + QUEUE, batch, deadline).ids)
+def send_messages(messages: Sequence[sqs.Message], deadline: Deadline = NEVER) -> int:
+    """Send at most one message to each destination, and return how many SQS accepted by the deadline.
+
+    The dispatcher finds the deliveries of the others.
+    """
+    return len(messages) - len(sqs.send(settings().queue_url_prefix + QUEUE, messages, deadline).ids)
 
 
 _NOTE_MESSAGES = """
@@ -94,7 +86,10 @@ def send_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> 
         horizon=now + timedelta(seconds=sqs.MAX_DELAY_SECONDS),
         overdue=now - RESEND_AFTER,
     )
-    return send_messages([DeliveryMessage(*row) for row in rows], now, deadline)
+    messages = [
+        message(notification_id, name, sqs.delay_seconds(at, now)) for notification_id, name, at in rows
+    ]
+    return send_messages(messages, deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +160,7 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
         reason = f"no response to {MAX_ATTEMPTS} attempts"
         give_up(con, destination.name, reason, now=now, min_attempts=MAX_ATTEMPTS)
         rows = con.query(
-            _CLAIM_OLDEST_DUE,
-            destination=destination.name,
-            due_by=now + EARLY_BY,
-            busy_until=now + LEASE,
+            _CLAIM_OLDEST_DUE, destination=destination.name, due_by=now + EARLY_BY, busy_until=now + LEASE
         )
     if not rows:
         return None
@@ -176,10 +168,10 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
     return ClaimedDelivery(Notification(*notification), destination.name, attempt, digested)
 
 
-def next_message(con: Connection, destination: str, now: datetime) -> list[DeliveryMessage]:
+def next_message(con: Connection, destination: str, now: datetime) -> list[sqs.Message]:
     """The message for what is due next; none if nothing is."""
     rows = con.query(_OLDEST_DUE, destination=destination, due_by=now + EARLY_BY)
-    return [DeliveryMessage(str(notification_id), name, now) for notification_id, name in rows]
+    return [message(str(notification_id), name) for notification_id, name in rows]
 
 
 _FINISH = """
@@ -232,14 +224,12 @@ _RETRY_LATER = """
 
 
 def _retry_later(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime:
-    ((failures,),) = con.query(
-        """
+    sql = """
         UPDATE notification_destination SET busy_until = NULL, failures = failures + 1
         WHERE name = :destination
         RETURNING failures
-        """,
-        destination=claimed.destination,
-    )
+    """
+    ((failures,),) = con.query(sql, destination=claimed.destination)
     due_at = now + max(backoff(failures), min(response.retry_after, MAX_RETRY_AFTER))
     con.query(
         _RETRY_LATER,
@@ -264,14 +254,9 @@ def notifier_sends(due_at: datetime, now: datetime) -> bool:
 
 def give_up(con: Connection, destination: str, reason: str, *, now: datetime, min_attempts: int = 0) -> None:
     """Give up every delivery that waits for the destination and has had `min_attempts`."""
-    con.query(
-        """
+    sql = """
         UPDATE notification_delivery
         SET state = 'given_up', finished_at = :now::timestamptz, answer = :reason
         WHERE destination = :destination AND state = 'waiting' AND attempts >= :min_attempts::integer
-        """,
-        destination=destination,
-        reason=reason,
-        now=now,
-        min_attempts=min_attempts,
-    )
+    """
+    con.query(sql, destination=destination, reason=reason, now=now, min_attempts=min_attempts)

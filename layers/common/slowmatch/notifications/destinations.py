@@ -41,13 +41,13 @@ class Destination:
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
-def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> tuple[Destination, ...]:
-    """The destinations; none without a secret. `local` allows every port, and http on loopback.
+def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> dict[str, Destination]:
+    """The destinations by name; none without a secret. `local` allows every port, and http on loopback.
 
     Raises SecretError, which names the secret, the destination and the key that is missing or invalid.
     """
     if arn is None:
-        return ()
+        return {}
     entries = secrets.document(arn)
     if not isinstance(entries, list):
         raise SecretError(f'secret {arn} is not a JSON list of destinations: [{{"name": ..., ...}}]')
@@ -57,15 +57,13 @@ def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> tupl
         if destination.name in destinations:
             raise SecretError(f"secret {arn}: two destinations have the name {destination.name!r}")
         destinations[destination.name] = destination
-    return tuple(destinations.values())
+    return destinations
 
 
 def switched_off(con: Connection) -> dict[str, str]:
     """The name and the reason of each destination that is switched off."""
-    rows = con.query(
-        "SELECT name, reason FROM notification_destination WHERE switched_off_at IS NOT NULL ORDER BY name"
-    )
-    return dict(rows)
+    sql = "SELECT name, reason FROM notification_destination WHERE switched_off_at IS NOT NULL ORDER BY name"
+    return dict(con.query(sql))
 
 
 def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destination:

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from slowmatch.notifications.destinations import Destination
+from slowmatch.text import clean
 
 MAX_TEXT_CHARACTERS = 500
-MAX_SLACK_HEADER_CHARACTERS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Notification:
         return self.job or str(self.detail.get("alarm", ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MessageContent:
     """What a message about `notification` says. `text` may be empty; `link` leads to the run, job or alarm.
 
@@ -58,18 +58,9 @@ def compose(
     if digested > 1:
         title = f"{digested:,} more within an hour: {title}"
         text = f"The first one: {text}" if text else ""
-    if len(text) > MAX_TEXT_CHARACTERS:
-        text = text[: MAX_TEXT_CHARACTERS - 1] + "…"
     link, link_label = _link(notification, console_url)
-    return MessageContent(
-        notification=notification,
-        title=title,
-        text=text,
-        link=link,
-        link_label=link_label,
-        stack=stack,
-        digested=digested,
-    )
+    text = clean(text, MAX_TEXT_CHARACTERS)
+    return MessageContent(notification, title, text, link, link_label, stack, digested)
 
 
 def _title_and_text(notification: Notification) -> tuple[str, str]:
@@ -138,7 +129,7 @@ def signature(key: str, timestamp: str, body: bytes) -> str:
 def format_slack(content: MessageContent) -> dict[str, Any]:
     """Blocks of an incoming webhook: https://docs.slack.dev/reference/block-kit/blocks"""
     title = f"{'✅' if content.is_good_news else '🔴'} {content.title}"
-    header = {"type": "plain_text", "text": title[:MAX_SLACK_HEADER_CHARACTERS], "emoji": True}
+    header = {"type": "plain_text", "text": title[:150], "emoji": True}
     blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
     if content.text:
         blocks.append({"type": "section", "text": {"type": "plain_text", "text": content.text}})
@@ -160,17 +151,15 @@ def _escape_slack(text: str) -> str:
 def format_teams(content: MessageContent) -> dict[str, Any]:
     """An adaptive card in the envelope of a Teams workflow ("when a webhook request is received")."""
     color = "Good" if content.is_good_news else "Attention"
-    body = [_teams_text(content.title, weight="Bolder", size="Medium", color=color)]
-    if content.text:
-        body.append(_teams_text(content.text))
+    title = _teams_text(content.title, weight="Bolder", size="Medium", color=color)
+    text = [_teams_text(content.text)] if content.text else []
     footer = f"{content.stack} · {content.notification.at:%Y-%m-%d %H:%M} UTC"
-    body.append(_teams_text(footer, size="Small", isSubtle=True))
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "body": body,
+        "body": [title, *text, _teams_text(footer, size="Small", isSubtle=True)],
     }
     if content.link:
         card["actions"] = [{"type": "Action.OpenUrl", "title": content.link_label, "url": content.link}]

@@ -1,13 +1,17 @@
 """Publishing: sends the ids of notifications by SNS to the notifier, which routes them."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from slowmatch.aws import sns
+from slowmatch.aws import clients
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.notifications.destinations import switched_off
 from slowmatch.settings import settings
+from slowmatch.telemetry import logger
 
 PUBLISHED_FOR = timedelta(days=1)
 """After this long the dispatcher no longer publishes what the notifier has not routed."""
@@ -17,12 +21,31 @@ ROUTED_WITHIN = timedelta(minutes=12)
 """Until then the dispatcher has published a notification twice; the notifier fails, for example over its secret."""
 
 
+@cache
+def sns_client() -> Any:
+    return clients.client("sns")
+
+
 def publish(ids: Sequence[str], deadline: Deadline = NEVER) -> int:
-    """Send notifications to the notifier; return how many SNS accepted by the deadline. Repetitions do no harm."""
+    """Send notifications to the notifier until SNS rejects one or the deadline is over; return how many it accepted.
+
+    Repetitions do no harm.
+    """
     topic_arn = settings().notify_topic_arn
     if topic_arn is None:
         return 0
-    return sns.publish(topic_arn, [{"notification": notification_id} for notification_id in ids], deadline)
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for number, notification_id in enumerate(ids):
+        if deadline.is_over:
+            return number
+        try:
+            sns_client().publish(TopicArn=topic_arn, Message=json.dumps({"notification": notification_id}))
+        except (BotoCoreError, ClientError) as error:
+            reason = clients.refusal(error)
+            logger.warning(f"{topic_arn} rejected a message: {reason}; the dispatcher will publish it again")
+            return number
+    return len(ids)
 
 
 def publish_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
@@ -37,7 +60,7 @@ def publish_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) 
         """,
         oldest=now - PUBLISHED_FOR,
     )
-    return publish([row[0] for row in rows], deadline)
+    return publish([notification_id for (notification_id,) in rows], deadline)
 
 
 def find_problem(con: Connection, now: datetime) -> str | None:

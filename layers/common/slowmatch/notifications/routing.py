@@ -1,37 +1,17 @@
-"""Routing: records notifications, and creates a delivery of each one for every destination that wants it.
+"""Routing: creates a delivery of a notification for every destination that wants it.
 
 A destination receives the first few notifications of an event and subject each hour one by one. Those after them are
 digested: they become one message when the hour ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.notifications.delivery import DeliveryMessage
+from slowmatch.notifications import delivery
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.message import Notification
-
-
-def record(
-    con: Connection, now: datetime, event: str, *, key: str, detail: str, job: str | None = None
-) -> str | None:
-    """Insert a notification with `detail` as JSON text and return its id; None if the event has `key` already."""
-    rows = con.query(
-        """
-        INSERT INTO notification (at, event, job, key, detail)
-        VALUES (:now::timestamptz, :event, :job::text, :key, :detail::jsonb)
-        ON CONFLICT DO NOTHING
-        RETURNING id::text
-        """,
-        now=now,
-        event=event,
-        job=job,
-        key=key,
-        detail=detail,
-    )
-    return rows[0][0] if rows else None
-
 
 _CREATE_DELIVERIES = """
     WITH counted AS (
@@ -70,11 +50,11 @@ It is the first one that is digested, as long as its delivery waits. If that was
 def route(
     con: Connection,
     notification_id: str,
-    destinations: Sequence[Destination],
+    destinations: Iterable[Destination],
     *,
     now: datetime,
     digest_after: int,
-) -> list[DeliveryMessage]:
+) -> list[sqs.Message]:
     """Create the deliveries, only once, and return the messages for those that are due now."""
     with con.transaction():
         rows = con.query(
@@ -89,16 +69,15 @@ def route(
         if not rows:
             return []
         notification = Notification(*rows[0])
+        wanted = [each.name for each in destinations if each.wants(notification.event, notification.job)]
         deliveries = con.query(
             _CREATE_DELIVERIES,
             id=notification.id,
             event=notification.event,
             subject=notification.subject,
-            destinations=[
-                each.name for each in destinations if each.wants(notification.event, notification.job)
-            ],
+            destinations=wanted,
             now=now,
             hour_ago=now - timedelta(hours=1),
             digest_after=digest_after,
         )
-    return [DeliveryMessage(notification_id, name, now) for name, is_due_now in deliveries if is_due_now]
+    return [delivery.message(notification_id, name) for name, is_due_now in deliveries if is_due_now]

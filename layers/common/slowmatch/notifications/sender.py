@@ -1,6 +1,5 @@
 """Sends one POST: TLS is verified, redirects are not followed, and it ends after ten seconds in any case."""
 
-import http.client
 import re
 import ssl
 import time
@@ -8,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import unquote, urlsplit
 
 from slowmatch.deadline import hanging_up_after
@@ -51,7 +51,9 @@ def post(
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     started = time.monotonic()
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port)
+    is_https = parts.scheme == "https"
+    connect = partial(HTTPSConnection, context=_tls_context()) if is_https else HTTPConnection
+    connection = connect(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
     try:
         with hanging_up_after(timeout_seconds, connection) as hung_up:
             connection.connect()
@@ -64,7 +66,7 @@ def post(
             excerpt = "" if is_success else _redact(response.read(MAX_SHOWN_BYTES + len(url)), url)
         description = f"HTTP {response.status}{excerpt}"
         return Response(response.status, description, parse_retry_after(response.getheader("Retry-After")))
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         if time.monotonic() - started >= timeout_seconds:
             return Response(NO_RESPONSE, f"no response within {timeout_seconds:g} seconds")
         return Response(NO_RESPONSE, _describe(error))
@@ -88,14 +90,6 @@ def parse_retry_after(header: str | None) -> timedelta:
 @cache
 def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
-
-
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(
-            host, port, timeout=CONNECT_TIMEOUT_SECONDS, context=_tls_context()
-        )
-    return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_SECONDS)
 
 
 def _describe(error: Exception) -> str:

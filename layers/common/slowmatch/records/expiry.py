@@ -11,50 +11,30 @@ from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
 
-COUNT_DUE = "SELECT count(*) FROM record WHERE NOT is_expired AND expiry_date <= :until"
-EXPIRE_BATCH = """
+_CHANGE_BATCH = """
     WITH batch AS (
         SELECT ctid, expiry_date
         FROM record
-        WHERE NOT is_expired
+        WHERE {condition}
           AND expiry_date >= COALESCE(:since::timestamptz, '-infinity')
           AND expiry_date <= :until
         ORDER BY expiry_date, id
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
     ), changed AS (
-        UPDATE record
-        SET is_expired = true
+        {change}
         WHERE ctid = ANY(ARRAY(SELECT ctid FROM batch))
         RETURNING 1
     ), event AS (
         INSERT INTO record_event (action, count, actor)
-        SELECT 'expired', count(*), :actor FROM changed HAVING count(*) > 0
+        SELECT '{action}', count(*), :actor FROM changed HAVING count(*) > 0
     )
     SELECT (SELECT count(*) FROM changed), (SELECT max(expiry_date) FROM batch)
 """
-
-COUNT_STALE = "SELECT count(*) FROM record WHERE is_expired AND expiry_date <= :until"
-DELETE_BATCH = """
-    WITH batch AS (
-        SELECT ctid, expiry_date
-        FROM record
-        WHERE is_expired
-          AND expiry_date >= COALESCE(:since::timestamptz, '-infinity')
-          AND expiry_date <= :until
-        ORDER BY expiry_date, id
-        LIMIT :limit
-        FOR UPDATE SKIP LOCKED
-    ), changed AS (
-        DELETE FROM record
-        WHERE ctid = ANY(ARRAY(SELECT ctid FROM batch))
-        RETURNING 1
-    ), event AS (
-        INSERT INTO record_event (action, count, actor)
-        SELECT 'deleted', count(*), :actor FROM changed HAVING count(*) > 0
-    )
-    SELECT (SELECT count(*) FROM changed), (SELECT max(expiry_date) FROM batch)
-"""
+EXPIRE_BATCH = _CHANGE_BATCH.format(
+    condition="NOT is_expired", change="UPDATE record SET is_expired = true", action="expired"
+)
+DELETE_BATCH = _CHANGE_BATCH.format(condition="is_expired", change="DELETE FROM record", action="deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +46,44 @@ class Change:
     """
 
     until: datetime
-    count: str
+    condition: str
     batch: str
     batch_seconds: float
 
 
 def expiration(now: datetime) -> Change:
     """Mark the records as expired whose date has come."""
-    return Change(until=now, count=COUNT_DUE, batch=EXPIRE_BATCH, batch_seconds=0.5)
+    return Change(now, "NOT is_expired", EXPIRE_BATCH, batch_seconds=0.5)
 
 
 def deletion(now: datetime, older_than: timedelta) -> Change:
     """Delete the records that expired `older_than` ago or earlier. Deleting logs five times as much a second."""
-    until = now - older_than
-    return Change(until=until, count=COUNT_STALE, batch=DELETE_BATCH, batch_seconds=0.05)
+    return Change(now - older_than, "is_expired", DELETE_BATCH, batch_seconds=0.05)
 
 
 def count(con: Connection, change: Change) -> int:
-    """How many records are left to change."""
-    ((found,),) = con.query(change.count, until=change.until)
-    return int(found)
+    sql = f"SELECT count(*) FROM record WHERE {change.condition} AND expiry_date <= :until"
+    return int(con.query(sql, until=change.until)[0][0])
 
 
+@dataclass
 class BatchUpdate:
     """Changes the records, oldest first, and gives after each transaction how many are `done` of `total`.
 
     Locked records are skipped. The first batch has `batch_size` records; those that follow grow and shrink so
-    that each takes about as long as it may. `done` is how many an earlier invocation has changed.
+    that each takes about as long as it may. `done` is how many an earlier invocation has changed, `since` the date
+    that the last batch reached.
     """
 
-    def __init__(
-        self, con: Connection, change: Change, *, batch_size: int, actor: str, done: int = 0
-    ) -> None:
-        self._con = con
-        self._change = change
-        self._batch_size = batch_size
-        self._actor = actor
-        self._since: datetime | None = None
-        self.done = done
-        self.total = done + count(con, change)
+    con: Connection
+    change: Change
+    batch_size: int
+    actor: str
+    done: int = 0
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.total = self.done + count(self.con, self.change)
 
     def __iter__(self) -> Iterator[int]:
         while self.done < self.total and (changed := self._next_batch()):
@@ -113,24 +92,23 @@ class BatchUpdate:
 
     def _next_batch(self) -> int:
         """Change the next records; each batch starts where the last one ended, past the index entries that it left."""
-        change, began = self._change, time.monotonic()
-        with self._con.transaction():
-            self._con.query("SELECT set_config('synchronous_commit', 'off', true)")
-            ((changed, self._since),) = self._con.query(
-                change.batch,
-                since=self._since,
-                until=change.until,
-                limit=self._batch_size,
-                actor=self._actor,
+        began = time.monotonic()
+        with self.con.transaction():
+            self.con.query("SELECT set_config('synchronous_commit', 'off', true)")
+            ((changed, self.since),) = self.con.query(
+                self.change.batch,
+                since=self.since,
+                until=self.change.until,
+                limit=self.batch_size,
+                actor=self.actor,
             )
         self._adapt_batch_size(changed, time.monotonic() - began)
         return int(changed)
 
     def _adapt_batch_size(self, changed: int, seconds: float) -> None:
-        allowed = int(changed * self._change.batch_seconds / seconds)
-        self._batch_size = max(1, min(allowed, 2 * self._batch_size))
+        allowed = int(changed * self.change.batch_seconds / seconds)
+        self.batch_size = max(1, min(allowed, 2 * self.batch_size))
 
 
 def purge_events(con: Connection, now: datetime, older_than: timedelta) -> None:
-    """Delete the events of records that are older than that."""
     con.query("DELETE FROM record_event WHERE at < :oldest::timestamptz", oldest=now - older_than)

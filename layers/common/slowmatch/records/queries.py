@@ -43,7 +43,6 @@ GET = f"""
 
 
 def get(con: Connection, record_id: int) -> str | None:
-    """The record's JSON, or None."""
     rows = con.query(GET, id=record_id)
     return rows[0][0] if rows else None
 
@@ -104,7 +103,6 @@ DELETE = f"""
 
 
 def delete(con: Connection, record_id: int, actor: str) -> bool:
-    """Delete the record; False when there is none."""
     found = bool(con.query(DELETE, id=record_id, actor=actor))
     if found:
         con.after_commit(lambda: telemetry.count("RecordsDeleted"))

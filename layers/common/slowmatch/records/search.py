@@ -34,10 +34,6 @@ BY_RARE_WORDS = "search_words(title) @@ search_query(:rare)"
 BY_SIGNS = """title ~ '[^[:alnum:][:space:]]' AND search_signs(title) @> search_signs(:q)
     AND position(lower(:q) IN lower(title)) > 0"""
 
-COMMON_FACTOR = 10
-"""A word that is this many times as common as the rarest is not looked up: the index reads all of its titles."""
-
-WORDS = "SELECT tsvector_to_array(search_words(:q))"
 EXPECTED_ROWS = "EXPLAIN (FORMAT JSON) SELECT FROM record WHERE search_words(title) @@ search_query(:word)"
 
 
@@ -62,7 +58,7 @@ def page(
 
     if q is None or not q.strip():
         return fetch(rows.all())
-    ((words,),) = con.query(WORDS, q=q)
+    ((words,),) = con.query("SELECT tsvector_to_array(search_words(:q))", q=q)
     if not words:
         found = walk(rows, BY_SIGNS, fetch, limit=limit, walks=WALKS[:1])  # signs take three times as long
         if found is not None:
@@ -90,12 +86,14 @@ def page_sql(source: str, order: str) -> str:
 
 
 def rare_words(con: Connection, words: list[str]) -> list[str]:
-    """The words to collect titles by: all except the common ones, according to PostgreSQL's statistics."""
+    """The words to collect titles by: all except those that are ten times as common as the rarest.
+
+    The index would read all titles of a common word. How common a word is, PostgreSQL's statistics tell.
+    """
     if len(words) == 1:
         return words
     expected = [con.query(EXPECTED_ROWS, word=word)[0][0][0]["Plan"]["Plan Rows"] for word in words]
-    most = min(expected) * COMMON_FACTOR
-    return [word for word, rows in zip(words, expected, strict=True) if rows <= most]
+    return [word for word, rows in zip(words, expected, strict=True) if rows <= 10 * min(expected)]
 
 
 def _page(text: str, limit: int) -> RecordPage:

@@ -7,11 +7,11 @@ from slowmatch.db import Connection
 
 
 class Summary(NamedTuple):
-    """The three numbers of the daily e-mail."""
+    """The three numbers of the daily e-mail; `created` and `expired` in its 24 hours."""
 
     total: int
-    created_24h: int
-    expired_24h: int
+    created: int
+    expired: int
 
 
 SUMMARY = """

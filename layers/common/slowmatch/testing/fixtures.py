@@ -44,7 +44,6 @@ _DATABASE_SECRET = json.dumps({"username": "postgres", "password": "not-checked"
 
 @pytest.fixture(scope="session")
 def slowmatch_postgres() -> Iterator[Postgres]:
-    """A server for the session."""
     with running() as server:
         yield server
 
@@ -109,8 +108,6 @@ def _known_secret(known: dict[str, str], name: str) -> str:
 
 
 class _Mailbox:
-    """Keeps the mail that an SMTP server receives."""
-
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
 

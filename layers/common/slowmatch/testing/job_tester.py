@@ -66,7 +66,6 @@ class JobTester:
         self._mails = mails
 
     def query(self, sql: str, **params: Any) -> list[list[Any]]:
-        """Run one statement in the database and return its rows."""
         return self.con.query(sql, **params)
 
     def turn_clock(self, to: datetime) -> None:

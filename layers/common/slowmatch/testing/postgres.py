@@ -1,7 +1,6 @@
 """A real PostgreSQL for tests: started once, on loopback, with a database for each test."""
 
 import secrets
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -32,15 +31,12 @@ class Postgres:
 
     port: int
     process: "subprocess.Popen[bytes]"
-    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def connect(self, database: str) -> Any:
+        password = "-"  # every password is right
         return pg8000.native.Connection(
-            "postgres",
-            host="127.0.0.1",
-            port=self.port,
-            database=database,
-            password="-",  # noqa: S106 - every password is right
+            "postgres", host="127.0.0.1", port=self.port, database=database, password=password
         )
 
     def create(self, template: str = "template1") -> str:
@@ -54,32 +50,26 @@ class Postgres:
 
     def keep(self, database: str) -> Any:
         """A connection that stays open until the server stops."""
-        if database not in self._kept:
-            self._kept[database] = self.connect(database)
-        return self._kept[database]
-
-    def close(self) -> None:
-        for con in self._kept.values():
-            con.close()
+        if database not in self.kept:
+            self.kept[database] = self.connect(database)
+        return self.kept[database]
 
 
 @contextmanager
 def running() -> Iterator[Postgres]:
     """Start a server in a temporary folder, and remove both afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="slowmatch-"))
-    try:
-        cluster = Cluster(folder / "data")
+    with tempfile.TemporaryDirectory(prefix="slowmatch-") as folder:
+        cluster = Cluster(Path(folder) / "data")
         cluster.open_parents()
         cluster.create("postgres", sync=False)
-        server = _start(cluster, folder / "log")
+        server = _start(cluster, Path(folder) / "log")
         try:
             yield server
         finally:
-            server.close()
+            for con in server.kept.values():
+                con.close()
             server.process.send_signal(signal.SIGQUIT)  # without a checkpoint: the data are removed anyway
             server.process.wait(STARTUP_SECONDS)
-    finally:
-        shutil.rmtree(folder)
 
 
 def _start(cluster: Cluster, log: Path) -> Postgres:
