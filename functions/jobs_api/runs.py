@@ -39,7 +39,7 @@ from slowmatch.jobs.queries import run_details, runs
 from slowmatch.jobs.run_filter import RunFilter
 
 ORDER = "runs"
-ONE = documented(202, "The run, as changed", Run)
+ONE = documented(202, "The changed run", Run)
 MANY = documented(200, "What was changed", Done)
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -115,7 +115,7 @@ def read_log(
 @router.get(
     "/api/runs/<run_id>/json/<field>",
     summary="Read a payload or result of any size",
-    responses=documented(200, "A piece of its JSON text", TextPage),
+    responses=documented(200, "Part of its JSON text", TextPage),
 )
 def read_json(run_id: PathRunId, field: JsonFieldName, cursor: Cursor = None) -> Response[str]:
     start = pagination.decode(field, cursor, pagination.bigint)[0] if cursor else 0
@@ -131,7 +131,7 @@ def requeue_many(bulk: Bulk) -> Response[str]:
     return _many("requeue", bulk)
 
 
-@router.post("/api/runs/run-now", summary="Run many scheduled runs now", responses=MANY)
+@router.post("/api/runs/run-now", summary="Start many runs now that are due later", responses=MANY)
 def run_many_now(bulk: Bulk) -> Response[str]:
     return _many("run-now", bulk)
 
@@ -147,7 +147,7 @@ def requeue_run(run_id: PathRunId) -> Response[str]:
     return _one("requeue", str(run_id))
 
 
-@router.post("/api/runs/<run_id>/run-now", summary="Run a scheduled run now", responses=ONE)
+@router.post("/api/runs/<run_id>/run-now", summary="Start a run now that is due later", responses=ONE)
 @allow(Role.OPERATOR)
 def run_now(run_id: PathRunId) -> Response[str]:
     return _one("run-now", str(run_id))
@@ -179,7 +179,9 @@ def _one(action: str, run_id: str) -> Response[str]:
         raise _unknown(run_id)
     if not changed.ids:
         allowed = ", ".join(actions.ELIGIBLE[action])
-        raise Problem(409, "Conflict", f"run {run_id} is {run.state}; {action} starts from {allowed}")
+        raise Problem(
+            409, "Conflict", f"run {run_id} is {run.state}; {action} requires a run that is {allowed}"
+        )
     return answer(202, run.to_json(), location=f"/api/runs/{run_id}")
 
 

@@ -83,7 +83,7 @@ def _attributes(each: Field) -> dict[str, Any]:
 def _read_due_time(form: JobForm, now: datetime) -> None:
     minutes, date = form.values.get("delay-minutes"), form.values.get("run-at")
     if minutes and date:
-        form.errors["run-at"] = "give minutes or a date, not both"
+        form.errors["run-at"] = "enter minutes or a date, not both"
     elif minutes:
         if (
             minutes.isascii()

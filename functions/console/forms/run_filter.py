@@ -58,7 +58,7 @@ def read(
         form.values.pop("state", None)
     form.created_from, form.created_to = _time(form, "from"), _time(form, "to")
     if form.created_from and form.created_to and form.created_from >= form.created_to:
-        form.errors["to"] = "must be later than the time before it"
+        form.errors["to"] = "must be later than the start time"
         form.created_to = None
     form.size = _size(form, fields.get("size", ""))
     form.before = _before(form, fields.get("before", ""))
@@ -112,5 +112,5 @@ def _size(form: Form, text: str) -> int:
 def _before(form: Form, text: str) -> str | None:
     run_id = parse_run_id(text)
     if text and run_id is None:
-        form.errors["before"] = "is not valid, so this is the first page"
+        form.errors["before"] = "is not valid, so the first page is shown"
     return run_id

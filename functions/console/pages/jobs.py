@@ -67,7 +67,7 @@ def run_job(job: str) -> Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
-    message = FlashMessage(text, f"/runs/{made.run_id}", "Watch it")
+    message = FlashMessage(text, f"/runs/{made.run_id}", "Open the run")
     return render.redirect(_back(request, job), flash_message=message)
 
 
@@ -80,7 +80,7 @@ def pause_job(job: str) -> Page:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    text = f"The schedule of {name} is paused. The job can still be run by hand."
+    text = f"The schedule of {name} was paused. The job can still be run manually."
     return render.redirect(_back(request, name), flash_message=text)
 
 

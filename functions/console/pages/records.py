@@ -25,7 +25,10 @@ HOME = "/records"
 TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
 IF_EMPTY: dict[Status, tuple[str, str]] = {
     "active": ("No active records", "Records that expire in the future are listed here."),
-    "soon": ("Nothing expires soon", f"Records that expire in the next {SOON_HOURS} hours are listed here."),
+    "soon": (
+        "No records are expiring soon",
+        f"Records that expire in the next {SOON_HOURS} hours are listed here.",
+    ),
     "expired": ("Nothing has expired", "Records that the hourly job has marked as expired are listed here."),
 }
 router = Router()  # type: ignore[no-untyped-call]
@@ -45,7 +48,7 @@ def create() -> Page:
     if values is None:
         return _list(form, 422)
     record_id, _ = queries.create(connection(), *values, actor=request.identity.name)
-    message = FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
+    message = FlashMessage("Record created.", f"{HOME}/{record_id}", "Open the record")
     return render.redirect(HOME, flash_message=message)
 
 
@@ -128,7 +131,7 @@ def _position(tab: Status, cursor: str) -> Position | None:
     try:
         return Position(*pagination.decode(tab, cursor, pagination.bigint, parse_timestamp))
     except Problem as problem:
-        reason = "this link is not a page of this list: start again at the first page"
+        reason = "this link does not lead to a page of this list: start again from the first page"
         raise Problem(422, "No such page", reason) from problem
 
 
@@ -167,5 +170,5 @@ def _parse_id(text: str) -> int:
     is_short = len(text) <= len(str(pagination.MAX_BIGINT))
     number = int(text) if text.isascii() and text.isdigit() and is_short else 0
     if not 1 <= number <= pagination.MAX_BIGINT:
-        raise Problem(404, "No such record", "this cannot be the id of a record: ids are whole numbers")
+        raise Problem(404, "No such record", "this is not a record ID: record IDs are whole numbers")
     return number

@@ -47,8 +47,8 @@ _LISTS = (
     _list(
         "runs",
         "id state job trigger created took",
-        "All runs of all jobs are listed here, newest first. There are none yet: a schedule starts the first,"
-        " or you start one on the page of a job.",
+        "All runs of all jobs are listed here, newest first. There are none yet: a schedule will start the first one,"
+        " or you can start one on a job's page.",
     ),
     _list(
         "enqueued",
@@ -74,7 +74,7 @@ _LISTS = (
     _list(
         "deleted",
         "id job trigger created finished",
-        "Runs that somebody deleted are listed here, and scheduled runs that were skipped because the job was"
+        "Deleted runs are listed here, along with scheduled runs that were skipped because the job was"
         " still running.",
     ),
     _list(

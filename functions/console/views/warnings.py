@@ -42,7 +42,7 @@ def boxes(facts: Facts, depths: Depths, now: datetime) -> list[dict[str, Any]]:
         _box("Failed, 24 h", failed, "failed", tone="bad" if failed != "0" else ""),
         _box("Retrying", retrying, "retries", tone="notable" if retrying != "0" else ""),
         _box("Missed, 24 h", number(facts.missed_24h), "recurring", tone="bad" if facts.missed_24h else ""),
-        _box("Oldest waiting", "none", "enqueued", at=oldest, tone="notable" if waits_long else ""),
+        _box("Oldest waiting run", "none", "enqueued", at=oldest, tone="notable" if waits_long else ""),
         _box(
             "Dead letters", "?" if dead is None else number(dead), "workers", tone="" if dead == 0 else "bad"
         ),

@@ -45,7 +45,7 @@ def parse_timestamp(value: object) -> datetime:
     try:
         time = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except ValueError as error:
-        raise ValueError(f"must be an existing date and time such as {_EXAMPLE}") from error
+        raise ValueError(f"must be a date and time that exists, such as {_EXAMPLE}") from error
     except OverflowError as error:
         raise ValueError(out_of_range) from error
     if time.year < 1970:

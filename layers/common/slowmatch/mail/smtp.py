@@ -50,7 +50,7 @@ class Smtp:
     def __post_init__(self) -> None:
         if self.security == "none" and not is_loopback(self.host):
             raise Refused(
-                f"SMTP_SECURITY: 'none' is allowed only for a server on this machine, and the server is"
+                f"SMTP_SECURITY: 'none' is allowed only for a server on this machine, but the server is"
                 f" {self.host}; use 'starttls' or 'tls'"
             )
         if (self.username is None) != (self.password is None):
@@ -117,7 +117,8 @@ def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterato
             if not hung_up.is_set():
                 raise
             raise Undelivered(
-                f"SMTP server {smtp.host}:{smtp.port} was too slow: {seconds:.0f} seconds were left for this mail",
+                f"SMTP server {smtp.host}:{smtp.port} was too slow:"
+                f" only {seconds:.0f} seconds were left for this email",
                 outcome_unknown=error.outcome_unknown,
             ) from error
 
@@ -180,7 +181,7 @@ def _from_reply(
     error: smtplib.SMTPResponseException, server: str, look_at: str, outcome_unknown: bool
 ) -> MailError:
     code = error.smtp_code
-    problem = f"{server} answered: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
+    problem = f"{server} replied: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
     if 400 <= code < 500:
         return Undelivered(problem)
     is_too_long = isinstance(
@@ -190,24 +191,24 @@ def _from_reply(
         return Undelivered(f"{problem}, which is not a valid SMTP reply", outcome_unknown=outcome_unknown)
     if isinstance(error, smtplib.SMTPAuthenticationError) or code == 535:
         return Refused(
-            f"{problem}. Look at the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
-            " password, Outlook requires SMTP AUTH to be enabled for the mailbox"
+            f"{problem}. Check the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
+            " password, and Outlook requires SMTP AUTH to be enabled for the mailbox"
         )
     if code == 530:
         look_at = "SMTP_SECRET_ARN: the server requires a username and a password"
-    return Refused(f"{problem}. Look at {look_at}")
+    return Refused(f"{problem}. Check {look_at}")
 
 
 def _from_exception(error: Exception, server: str, look_at: str, outcome_unknown: bool) -> MailError:
-    problem = f"{server}: {str(error) or type(error).__name__}. Look at {look_at}"
+    problem = f"{server}: {str(error) or type(error).__name__}. Check {look_at}"
     match error:
         case ssl.SSLCertVerificationError():
             return Refused(
                 f"{server} has a certificate that cannot be trusted: {error.verify_message}."
-                " Look at SMTP_HOST, which must be the name in the certificate"
+                " Check SMTP_HOST, which must match the name in the certificate"
             )
         case ssl.SSLError() if error.reason in _PLAIN_TEXT_ANSWER:
-            return Refused(f"{server} does not begin with TLS on this port. Look at {look_at}")
+            return Refused(f"{server} does not start with TLS on this port. Check {look_at}")
         case smtplib.SMTPServerDisconnected():
             return Undelivered(problem, outcome_unknown=outcome_unknown)
         case smtplib.SMTPException() | UnicodeError():

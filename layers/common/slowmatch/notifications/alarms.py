@@ -33,7 +33,8 @@ def record_switched_off(con: Connection, destination: Destination, now: datetime
     detail = {
         "alarm": f"Notifications to {destination.name}",
         "state": "ALARM",
-        "reason": "It responded 410 Gone and is switched off. A new address in the secret switches it on again.",
+        "reason": "It responded with 410 Gone and has been switched off."
+        " To switch it on again, put a new address in the secret.",
     }
     key = f"switched off {destination.name} {destination.fingerprint}"
     return record(con, now, "alarm", key=key, detail=json.dumps(detail))

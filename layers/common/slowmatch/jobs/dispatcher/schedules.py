@@ -201,6 +201,6 @@ def _store_missed(con: Connection, job: str, occurrences: list[datetime], now: d
         now=now,
     )
     for (occurrence,) in rows:
-        telemetry.logger.warning(f"{job} missed its run of {occurrence.isoformat()}")
+        telemetry.logger.warning(f"{job} missed its run at {occurrence.isoformat()}")
         telemetry.count("RunMissed", job=job)
     return len(rows)

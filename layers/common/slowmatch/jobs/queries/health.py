@@ -124,10 +124,10 @@ def dispatcher_problems(
 ) -> Iterator[Problem]:
     """A duty may fail for DISPATCHER_LATE before that is an outage."""
     if last.at is None:
-        text = "the dispatcher has not finished a pass yet; it does every five minutes"
+        text = "the dispatcher has not finished a pass yet; it runs every five minutes"
         yield Problem("dispatcher_late", text, is_outage=True)
     elif now - last.at >= DISPATCHER_LATE:
-        text = "the dispatcher has not finished a pass for more than 12 minutes: late messages are not sent again"
+        text = "the dispatcher has not finished a pass for more than 12 minutes: overdue messages are not being resent"
         yield Problem("dispatcher_late", text, is_outage=True)
     for duty in last.failing:
         is_outage = now - duty.since >= DISPATCHER_LATE
@@ -177,7 +177,7 @@ def _removed(job: str, count: CappedCount) -> str:
     waits = f"{_runs(count)} wait{'s' if count == (1, False, None) else ''} for {job!r}"
     if job in FLAWS:
         return f"{waits}, which is disabled: {FLAWS[job]}"
-    return f"{waits}, which is no longer deployed: delete them or deploy it again"
+    return f"{waits}, which is no longer deployed: delete the runs or deploy the job again"
 
 
 def _runs(count: CappedCount) -> str:
