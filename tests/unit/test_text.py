@@ -49,7 +49,7 @@ def test_a_long_traceback_keeps_the_exception_and_whole_frames() -> None:
     whole = "".join(traceback.format_exception(raised.value))
     last_frame = whole[whole.rindex("  File ") :]
     left_out = len(whole) - len(last_frame)
-    expected = f"... {left_out:,} characters left out ...\n{last_frame}"
+    expected = f"... {left_out:,} characters omitted ...\n{last_frame}"
     assert clean_traceback(whole, len(last_frame) + 10) == expected
     assert last_frame.endswith("ValueError: the disk is full\n")
 
