@@ -164,7 +164,7 @@ def test_a_subject_of_more_or_less_than_one_line_is_refused(tmp_path: Path, sour
     ],
 )
 def test_a_broken_template_is_refused_with_its_place(tmp_path: Path, source: str, place: str) -> None:
-    with pytest.raises(Refused, match=rf"^{place}.*Check MAIL_TEMPLATES_DIR$"):
+    with pytest.raises(Refused, match=rf"^{place}.*Check the templates in MAIL_TEMPLATES_DIR$"):
         overridden(tmp_path, text=source)
 
 

@@ -40,7 +40,7 @@ def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
 def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Path, setting: str) -> None:
     config.write_text(config.read_text().replace("language_extensions = true", setting))
     with pytest.raises(
-        StackError, match=r"prod language_extensions = true.* to \[prod\.global\.parameters\]"
+        StackError, match=r"language_extensions = true for the stage prod.* to \[prod\.global\.parameters\]"
     ):
         stage.read(config, "prod")
 
@@ -48,7 +48,7 @@ def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Pat
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ('["MailSender=a@b.org"]', "lacks MailRecipients"),
+        ('["MailSender=a@b.org"]', "MailRecipients, which the stack needs, is missing"),
         ('["MailSender=a@b.org", "MailRecipients=you@example.com"]', "MailRecipients still has the example"),
         ('"MailSender=jobs@example.com MailRecipients=c@b.org"', "MailSender still has the example"),
         (
