@@ -93,7 +93,7 @@ def test_a_duty_that_fails_for_a_while_is_not_and_is_told_at_once(ask: Ask, con:
     heartbeat.store_pass(con, now, {}, failed)
     status, said = ask()
     told = (
-        "the dispatcher could not send due runs of db-cleanup: its queue does not exist,"
+        "the dispatcher cannot send due runs of db-cleanup: its queue does not exist,"
         f" since {now:%Y-%m-%d %H:%M} UTC"
     )
     assert (status, said["dispatcher"]["detail"]) == (200, told)
