@@ -261,7 +261,7 @@ def test_all_wrong_fields_are_named_and_a_checked_box_stays_checked(browser: Fak
 
 def test_minutes_and_a_date_together_are_refused(browser: FakeBrowser, con: Connection) -> None:
     page = browser.post("/jobs/db-cleanup/run", {"delay-minutes": "5", "run-at": "2026-12-01T00:00"})
-    assert wrong(page) == {"run-at": "Give minutes or a date, not both."}
+    assert wrong(page) == {"run-at": "Enter minutes or a date, not both."}
     assert runs(con) == []
 
 
