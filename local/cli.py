@@ -45,14 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in {
         "up": "run the whole stack",
         "services": "run only PostgreSQL, AWS (moto) and SMTP, for tests and sam local",
-        "seed": "load records: certificates of the CA bundle; optionally synthetic records and runs",
+        "seed": "load records (the certificates of the CA bundle) and optionally synthetic records and runs",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
             "--port",
             type=port_number,
             default=os.environ.get("PORT", "8080"),
-            help="first of four ports, five with AUTH=oidc (PORT, 8080)",
+            help="first of four consecutive ports, or five with AUTH=oidc (PORT, 8080)",
         )
         command.add_argument(
             "--data", type=Path, default=ROOT / ".slowmatch", help="folder for data and logs (.slowmatch)"
@@ -107,11 +107,11 @@ def _check_log_level(level: str) -> None:
 def _wants_provider(options: argparse.Namespace, ports: Ports) -> bool:
     chosen = local_values(ports, os.environ)["AUTH"]
     if chosen not in ("local", "oidc"):
-        raise StackError(f"AUTH is {chosen!r}: must be local (everybody on this machine is admin) or oidc")
+        raise StackError(f"AUTH is {chosen!r}: must be local (everybody on this machine is an admin) or oidc")
     wanted = has_provider(ports, os.environ)
     if wanted and options.command == "services":
         raise StackError(
-            "AUTH=oidc needs a provider, which only make run starts: leave AUTH out for make services"
+            "AUTH=oidc needs a provider, which only make run starts: omit AUTH with make services"
         )
     return wanted
 

@@ -92,7 +92,7 @@ def bill(jobs: int, load: Load) -> list[Line]:
             "one; its query reads a day of logs 220 times",
             {"dashboard": 1, "log queries": 220 * logged_gb / 30},
         ),
-        ("X-Ray", "one a second and function, and 5 % of the rest", {"X-Ray": traces}),
+        ("X-Ray", "one per second and function, and 5% of the rest", {"X-Ray": traces}),
         (
             "Secrets Manager, KMS",
             "3 secrets, read at cold starts; 1 key",

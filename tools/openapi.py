@@ -20,7 +20,7 @@ SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "A token of the sign-in provider, signed with RS256 and made for this API",
+        "description": "A token from the sign-in provider, signed with RS256 and issued for this API",
     }
 }
 HEADERS = {
@@ -29,7 +29,8 @@ HEADERS = {
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": "The same key and request again give the run that the first made; another request, 409",
+            "description": "Repeating a request with the same key returns the run that the first one created;"
+            " a different request with that key gets 409",
             "schema": {"type": "string", "minLength": 1, "maxLength": 200, "title": "Idempotency-Key"},
         }
     ]
@@ -85,7 +86,7 @@ def _answer_errors(operation: dict[str, Any], role: str | None) -> None:
     else:
         errors |= {
             "401": _problem("There is no token, or it is not valid"),
-            "403": _problem(f"The role {role} is needed"),
+            "403": _problem(f"The role {role} is required"),
         }
     operation["responses"] = {
         status: answer for status, answer in operation["responses"].items() if status not in ("422", "500")

@@ -32,8 +32,8 @@ def here(port: int, data: Path, to: list[str]) -> dict[str, Any]:
     found = _call(port, "GET", "/local/state").get("data")
     if found != str(data):
         raise NotAsked(
-            f"the stack on port {port} belongs to {found}, not to {data}: give this one's port"
-            " with PORT=9000, or start it with make run"
+            f"the stack on port {port} belongs to {found}, not to {data}: specify the port"
+            " of the stack you mean, such as PORT=9000, or start it with make run"
         )
     run = _call(port, "POST", f"/api/jobs/{JOB}/runs", {"payload": {"to": to}})
     deadline = time.monotonic() + WAIT_SECONDS
@@ -67,7 +67,7 @@ def report(run: dict[str, Any]) -> int:
     for address, answer in run["result"]["answers"].items():
         print(f"{address}: {answer}")
     print(
-        f"Accepted by {run['result']['through']}. The mail should arrive within a minute; look into spam too."
+        f"Accepted by {run['result']['through']}. The email should arrive within a minute; check the spam folder too."
     )
     return 0
 
@@ -91,7 +91,7 @@ def _call(port: int, method: str, path: str, body: Any = None) -> dict[str, Any]
     if response.status >= 400:
         details = [f"{each['field']} {each['message']}" for each in answer.get("errors", [])]
         said = "; ".join(details) or answer.get("detail") or str(answer)
-        raise NotAsked(f"{said}. It was sent {json.dumps(body)}" if body else said)
+        raise NotAsked(f"{said}. The request was {json.dumps(body)}" if body else said)
     return answer
 
 

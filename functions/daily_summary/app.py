@@ -51,7 +51,7 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     day, end = _window(context)
     recipients = list(dict.fromkeys(context.payload.get("recipients") or context.config.mail_recipients))
     if not recipients:
-        raise Permanent("MAIL_RECIPIENTS is not set: the summary has no recipients")
+        raise Permanent("the summary has no recipients: set MAIL_RECIPIENTS")
     results = Results.of(context)
     edition = context.run_id if context.payload.get("resend") else ""
     entries = [Entry(KIND, day, recipient, edition) for recipient in recipients]
@@ -69,7 +69,7 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     already_sent = sorted(set(recipients) - set(results.sent))
     if already_sent:
         names = ", ".join(already_sent)
-        context.logger.info('%s received it earlier; {"resend": true} sends it again', names)
+        context.logger.info('%s already received it; use {"resend": true} to send it again', names)
     return {"day": day.isoformat(), "sent": results.sent, "already_sent": already_sent}
 
 
@@ -84,7 +84,7 @@ def _window(context: Context) -> tuple[date, datetime]:
         return end.date(), end
     day = date.fromisoformat(wanted)
     if day > context.now.date():
-        raise Permanent(f"{day} is in the future")
+        raise Permanent(f"{day} is in the future: choose today or an earlier day")
     return day, min(context.now, datetime.combine(day + timedelta(days=1), time(), UTC))
 
 

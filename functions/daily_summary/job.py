@@ -2,10 +2,10 @@ from slowmatch.jobs import Addresses, Boolean, Date, Job
 
 JOB = Job(
     name="daily-summary",
-    description="Mails the number of records, and how many were created and expired in the last 24 hours.",
+    description="Emails the number of records and how many were created and how many expired in the last 24 hours.",
     payload={
-        "day": Date("the day (UTC) to report; without it, the last 24 hours"),
-        "recipients": Addresses("recipients in place of MAIL_RECIPIENTS"),
-        "resend": Boolean("also send what was already sent"),
+        "day": Date("the day (UTC) to report on; if omitted, the last 24 hours"),
+        "recipients": Addresses("recipients to use instead of MAIL_RECIPIENTS"),
+        "resend": Boolean("send it again to recipients who have already received it"),
     },
 )

@@ -39,11 +39,13 @@ def render(counts: Summary, day: date, end: datetime, templates_dir: str | None)
         except (TemplateError, *_ERRORS_OF_EXPRESSIONS, OSError) as error:
             line = getattr(error, "lineno", None)
             place = name if line is None else f"{getattr(error, 'name', None) or name}, line {line}"
-            raise Refused(f"{place}: {error}. Look at MAIL_TEMPLATES_DIR") from error
+            raise Refused(f"{place}: {error}. Check the templates in MAIL_TEMPLATES_DIR") from error
 
     subject = fill("subject.txt").strip()
     if not subject or len(subject.splitlines()) > 1:
-        raise Refused(f"subject.txt renders {subject!r}: it must be one line. Look at MAIL_TEMPLATES_DIR")
+        raise Refused(
+            f"subject.txt renders as {subject!r}, but must be a single line. Check the templates in MAIL_TEMPLATES_DIR"
+        )
     return Rendered(subject, fill("summary.html"), fill("summary.txt"))
 
 
@@ -51,7 +53,9 @@ def _environment(templates_dir: str | None) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     if templates_dir is not None and not Path(templates_dir).is_dir():
-        raise Refused(f"MAIL_TEMPLATES_DIR is {templates_dir!r}: there is no such folder")
+        raise Refused(
+            f"MAIL_TEMPLATES_DIR is {templates_dir!r}, but there is no such folder: correct it or create the folder"
+        )
     folders = [BUILT_IN_TEMPLATES] if templates_dir is None else [Path(templates_dir), BUILT_IN_TEMPLATES]
     environment = Environment(
         loader=FileSystemLoader(folders),

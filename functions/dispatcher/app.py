@@ -33,5 +33,5 @@ def _parse(event: Any) -> bool:
         case {"payload": {"resend": bool(resend), **more}, **others} if not more and not others:
             return resend
     raise EventError(
-        'this function accepts a scheduled event of EventBridge, {} or {"payload": {"resend": true}}'
+        'this function accepts a scheduled EventBridge event, {} or {"payload": {"resend": true}}'
     )

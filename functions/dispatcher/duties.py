@@ -77,8 +77,8 @@ DUTIES = (
         lambda turn: publishing.publish_waiting(*turn.usual),
     ),
     Duty("deliver notifications", "notifications sent", lambda turn: delivery.send_waiting(*turn.usual)),
-    Duty("count runs by the hour", "", lambda turn: rollup.roll_up(turn.con, turn.now), 4),
-    Duty("count records by the hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
+    Duty("count runs by hour", "", lambda turn: rollup.roll_up(turn.con, turn.now), 4),
+    Duty("count records by hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
     Duty("purge old runs", "purged", lambda turn: retention.purge_runs(*turn.usual, settings=turn.config), 4),
     Duty(
         "purge the history",
@@ -113,7 +113,7 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
         seconds = (seconds_left() - RESERVED_SECONDS) * share
         try:
             if seconds < MIN_SECONDS:
-                raise TimeoutError("the duties before it left no time")
+                raise TimeoutError("earlier duties left no time for it")
             _limit(con, min(seconds, config.db_statement_timeout_seconds))
             turn = Turn(con, now, Deadline(time.monotonic() + seconds), config, resend)
             done = duty.do(turn) or 0
@@ -123,7 +123,7 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
         except Exception as error:  # noqa: BLE001 - the other duties go on
             done = 0
             outcome.failed[duty.name] = describe(error)
-            telemetry.logger.exception(f"the dispatcher cannot {duty.name}: {describe(error)}")
+            telemetry.logger.exception(f"the dispatcher could not {duty.name}: {describe(error)}")
         if duty.figure:
             outcome.done[duty.figure] = done
     _store(con, config, outcome)
@@ -136,8 +136,8 @@ def _store(con: Connection, config: Settings, outcome: Pass) -> None:
         _limit(con, min(RESERVED_SECONDS, config.db_statement_timeout_seconds))
         heartbeat.store_pass(con, con.now(), outcome.done, outcome.failed)
     except StatementError as error:
-        outcome.failed["store what it did"] = describe(error)
-        telemetry.logger.exception(f"the dispatcher cannot store what it did: {describe(error)}")
+        outcome.failed["store its results"] = describe(error)
+        telemetry.logger.exception(f"the dispatcher could not store its results: {describe(error)}")
     finally:
         with suppress(Unavailable):
             con.query("RESET lock_timeout")

@@ -28,8 +28,8 @@ Part = dict[str, Any]
 
 KEPT_SECONDS = 2
 STATS = documented(200, "The figures", Stats)
-HEALTH = documented(200, "All is well", HealthSummary | Health) | documented(
-    503, "Something is not", HealthSummary | Health
+HEALTH = documented(200, "Everything is healthy", HealthSummary | Health) | documented(
+    503, "Something is unhealthy", HealthSummary | Health
 )
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -57,7 +57,9 @@ class PublicHealth:
 public_health = PublicHealth()
 
 
-@router.get("/api/health", summary="Whether all is well; for viewers, each part", responses=HEALTH)
+@router.get(
+    "/api/health", summary="Overall health and, for viewers, the state of each part", responses=HEALTH
+)
 @public
 def health() -> Response[str]:
     if optional_identity(router.current_event.raw_event).may(Role.VIEWER):
@@ -86,14 +88,14 @@ def _checked(check: Callable[[], Part]) -> Part:
         return check()
     except SchemaMissing as error:
         logger.error(str(error))
-        detail = "the database is not migrated"
+        detail = "the database schema is not migrated: invoke the migrate function"
     except Unavailable as error:
         logger.error(str(error))
         detail = "the database is not available"
     except Exception as error:  # noqa: BLE001 - a monitor needs an answer
         logger.error("a part of the health check failed", exc_info=error)
         detail = "this could not be checked"
-    return {"ok": False, "detail": f"{detail}; the function's log has the reason"}
+    return {"ok": False, "detail": f"{detail}; see the function's log for the reason"}
 
 
 def _part(problems: Iterable[Problem], **facts: Any) -> Part:

@@ -87,6 +87,6 @@ def _due(new: NewRun, now: datetime) -> datetime | None:
     if new.delay_seconds is not None:
         return now + timedelta(seconds=new.delay_seconds)
     if new.due_at is not None and not now <= new.due_at <= now + timedelta(seconds=YEAR_SECONDS):
-        message = f"must lie between now, {now.isoformat(timespec='seconds')}, and a year from now"
+        message = f"must be between now ({now.isoformat(timespec='seconds')}) and a year from now"
         raise Problem.invalid([{"field": "due_at", "message": message}])
     return new.due_at

@@ -14,14 +14,14 @@ from slowmatch.jobs.queries.run_details import JsonField
 from slowmatch.jobs.run_filter import RunFilter
 
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
-JobName = Annotated[Name, Path(description="Name of a job, as GET /api/jobs lists them")]
+JobName = Annotated[Name, Path(description="Name of a job, as listed by GET /api/jobs")]
 YEAR_SECONDS = 366 * 24 * 3600
 
 
 def valid_run_id(value: object) -> str:
     found = parse_run_id(value)
     if found is None:
-        raise ValueError("must be the identifier of a run, a UUID")
+        raise ValueError("must be a run ID (a UUID)")
     return found
 
 
@@ -58,7 +58,7 @@ class NewRun(Strict):
     @model_validator(mode="after")
     def _one_time(self) -> Self:
         if self.delay_seconds is not None and self.due_at is not None:
-            raise ValueError("must have delay_seconds or due_at, not both")
+            raise ValueError("must not have both delay_seconds and due_at")
         return self
 
 
@@ -95,7 +95,7 @@ class Bulk(Strict):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.ids is None) == (self.filter is None):
-            raise ValueError("must have ids or filter, one of them")
+            raise ValueError("must have either ids or filter, but not both")
         return self
 
 

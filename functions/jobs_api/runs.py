@@ -24,13 +24,13 @@ from slowmatch.jobs.run_filter import RunFilter
 
 T = TypeVar("T")
 ORDER = "runs"
-TEXT = "Words of the error or payload, or a run's id"
+TEXT = "Words from the error or payload, or a run ID"
 RUNS = documented(200, "A page of runs", RunPage)
 ATTEMPTS = documented(200, "A page of attempts", AttemptPage)
 EVENTS = documented(200, "A page of events", EventPage)
 LOG = documented(200, "A page of log lines", LogPage)
-JSON = documented(200, "A piece of its JSON text", TextPage)
-ONE = documented(202, "The run, as changed", Run)
+JSON = documented(200, "Part of its JSON text", TextPage)
+ONE = documented(202, "The changed run", Run)
 MANY = documented(200, "What was changed", Done)
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -95,7 +95,7 @@ def requeue_many(bulk: Bulk) -> Response[str]:
     return _many("requeue", bulk)
 
 
-@router.post("/api/runs/run-now", summary="Run many scheduled runs now", responses=MANY)
+@router.post("/api/runs/run-now", summary="Start many runs now that are due later", responses=MANY)
 def run_many_now(bulk: Bulk) -> Response[str]:
     return _many("run-now", bulk)
 
@@ -111,7 +111,7 @@ def requeue_run(run_id: PathRunId) -> Response[str]:
     return _one("requeue", run_id)
 
 
-@router.post("/api/runs/<run_id>/run-now", summary="Run a scheduled run now", responses=ONE)
+@router.post("/api/runs/<run_id>/run-now", summary="Start a run now that is due later", responses=ONE)
 @allow(Role.OPERATOR)
 def run_now(run_id: PathRunId) -> Response[str]:
     return _one("run-now", run_id)
@@ -136,7 +136,9 @@ def _one(action: str, run_id: str) -> Response[str]:
     run = _found(run_id, runs.find(con, run_id))
     if not changed.ids:
         allowed = ", ".join(actions.ELIGIBLE[action])
-        raise Problem(409, "Conflict", f"run {run_id} is {run.state}; {action} starts from {allowed}")
+        raise Problem(
+            409, "Conflict", f"run {run_id} is {run.state}; {action} requires a run that is {allowed}"
+        )
     return answer(202, run.to_json(), location=f"/api/runs/{run_id}")
 
 

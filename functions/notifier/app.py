@@ -18,7 +18,7 @@ from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
 ACCEPTED = (
-    'this function accepts events of SNS and SQS, {} to list the destinations, and {"payload": {"test": "name"}}'
+    'this function accepts events from SNS and SQS, {} to list the destinations, and {"payload": {"test": "name"}}'
     " to send a test message to one of them"
 )
 
@@ -69,7 +69,9 @@ def _is_processed(record: dict[str, Any], listed: Mapping[str, Destination], con
         body = _parse_json(record.get("body"))
         name = body.get("destination") if isinstance(body, dict) else None
         if _notification_id(body) is None or not isinstance(name, str):
-            raise EventError(f"it does not name a notification and a destination: {str(body)[:200]!r}")
+            raise EventError(
+                f"the message does not name both a notification and a destination: {str(body)[:200]!r}"
+            )
         deliver(connection(), name, listed, lambda: context.get_remaining_time_in_millis() / 1000)
     except Exception as error:  # noqa: BLE001 - one message must not affect the others
         logger.error(f"message {record.get('messageId')} stays in the queue: {type(error).__name__}: {error}")

@@ -45,7 +45,7 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
     notification, name = claimed.notification, destination.name
     what = f"notification ({notification.event}, {notification.subject}) to {name}: {response.description}"
     if retry_at is not None:
-        logger.warning(f"attempt {claimed.attempt} failed, the next is at {retry_at.isoformat()}: {what}")
+        logger.warning(f"attempt {claimed.attempt} failed; the next is at {retry_at.isoformat()}: {what}")
         if delivery.notifier_sends(retry_at, now):
             delay = sqs.delay_seconds(retry_at, now)
             delivery.send_messages([delivery.message(notification.id, name, delay)])
@@ -74,7 +74,7 @@ def send_test(destination: Destination, now: datetime) -> dict[str, Any]:
     detail = {
         "alarm": "A test from Slowmatch",
         "state": "OK",
-        "reason": "Somebody requested it.",
+        "reason": "Someone requested this test.",
         "url": settings().console_url,
     }
     nil = "00000000-0000-0000-0000-000000000000"

@@ -50,13 +50,13 @@ def get_record(record_id: Id) -> Response[str]:
     return _found(record_id, queries.get(connection(), record_id))
 
 
-@app.put("/api/records/<id>", summary="Replace a record's title and date", responses=ONE)
+@app.put("/api/records/<id>", summary="Replace a record's title and expiry date", responses=ONE)
 @allow(Role.OPERATOR)
 def replace_record(record_id: Id, record: NewRecord) -> Response[str]:
     return _update(record_id, record)
 
 
-@app.patch("/api/records/<id>", summary="Change a record's title, date or both", responses=ONE)
+@app.patch("/api/records/<id>", summary="Change a record's title, expiry date or both", responses=ONE)
 @allow(Role.OPERATOR)
 def change_record(record_id: Id, change: RecordChange) -> Response[str]:
     return _update(record_id, change)

@@ -65,4 +65,4 @@ NEW: Any = {201: {"description": "The new record", "content": {"application/json
 MANY: Any = {
     200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}
 }
-GONE: Any = {204: {"description": "The record is deleted"}}
+GONE: Any = {204: {"description": "The record was deleted"}}

@@ -12,7 +12,7 @@ from slowmatch.telemetry import count
 
 MAX_TEST_SECONDS = 60.0
 """For all recipients together: somebody is waiting for the answer."""
-SUBJECT = "Test mail: it works"
+SUBJECT = "Test email: it works"
 
 
 def send_test_mail(context: Context) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def send_test_mail(context: Context) -> dict[str, Any]:
         for recipient in recipients:
             try:
                 if seconds_left() <= 0:
-                    raise Undelivered(f"not tried: the {limit:.0f} seconds for a test were over")
+                    raise Undelivered(f"not tried: the {limit:.0f}-second limit for a test had been reached")
                 answers[recipient] = send(compose(context, transport, recipient)).answer
                 context.logger.info("%s: %s", recipient, answers[recipient])
             except Exception as error:  # noqa: BLE001 - one recipient's error must not affect the others
@@ -47,7 +47,7 @@ def _recipients(context: Context) -> tuple[str, ...]:
     given = context.payload.get("to")
     recipients = tuple(dict.fromkeys(given or context.config.mail_recipients))
     if not recipients:
-        raise Refused("to is not given, and MAIL_RECIPIENTS is not set: the test mail has no recipients")
+        raise Refused("the test email has no recipients: give the parameter to, or set MAIL_RECIPIENTS")
     for recipient in recipients:
         check_address("to" if given else "MAIL_RECIPIENTS", recipient)
     return recipients
@@ -57,8 +57,8 @@ def compose(context: Context, transport: Transport, recipient: str) -> Message:
     sender = sender_of(context.config)
     moment = f"{context.now.astimezone(UTC):%d %B %Y at %H:%M} UTC"
     paragraphs = (
-        "This is a test mail that somebody requested. You are reading it, so mail works.",
-        f"It came through {transport}, on {moment}, from {context.config.stack_name}.",
+        "This is a test email that someone requested. If you are reading it, email delivery works.",
+        f"It was sent through {transport} on {moment} by {context.config.stack_name}.",
         "The daily summary is sent in the same way. You do not need to do anything.",
         f"Run {context.run_id}",
     )

@@ -96,7 +96,7 @@ class Poller:
                     result.payload, [message["MessageId"] for message in messages]
                 )
             except sqs_event.MalformedAnswer as error:
-                self._report(f"malformed answer to a batch, the whole batch stays in the queue: {error}")
+                self._report(f"malformed response to a batch; the whole batch stays in the queue: {error}")
                 return
         await self._delete([message for message in messages if message["MessageId"] not in failed])
 

@@ -28,7 +28,9 @@ async def reload(plan: Plan, functions: Functions, migrate: str) -> None:
             watchers.create_task(_watch_code(plan, functions, migrate))
             watchers.create_task(_watch_template(plan))
     except* OSError as error:
-        plan.output.note(f"edited code is not noticed, restart the stack to use it: {error.exceptions[0]}")
+        plan.output.note(
+            f"edits to the code are not detected; restart the stack to use them: {error.exceptions[0]}"
+        )
 
 
 async def _watch_code(plan: Plan, functions: Functions, migrate: str) -> None:

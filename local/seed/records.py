@@ -66,7 +66,7 @@ def run(ports: Ports, folders: Folders, rows: int, runs: int) -> int:
     """Load the certificates that are missing, and synthetic records and runs. Returns the exit status."""
     with connect(ports, folders) as connection:
         added = add_certificates(connection, bundled_certificates())
-        remark = "" if added else ": all of them exist"
+        remark = "" if added else ": all of them already exist"
         print(f"{added} certificates of the CA bundle added as records{remark}")
         if rows > 0:
             add_synthetic(connection, rows, Progress(rows, "records"))
@@ -74,7 +74,7 @@ def run(ports: Ports, folders: Folders, rows: int, runs: int) -> int:
             synthetic_runs.add(connection, runs, Progress(runs, "runs"))
         connection.run("VACUUM (ANALYZE) record")
         [(count,)] = connection.run("SELECT count(*) FROM record")
-        print(f"{count:,} records in all: http://{HOST}:{ports.gateway}/api/records")
+        print(f"{count:,} records in total: http://{HOST}:{ports.gateway}/api/records")
     return 0
 
 
@@ -99,7 +99,7 @@ def _open(ports: Ports, folders: Folders) -> pg8000.native.Connection:
     try:
         return pg8000.native.Connection(host=HOST, port=ports.postgres, **login)
     except pg8000.native.InterfaceError as error:
-        raise SeedError(f"nothing answers on {where}: start the stack first (make run)") from error
+        raise SeedError(f"nothing is listening on {where}: start the stack first (make run)") from error
     except pg8000.native.DatabaseError as error:
         said = error.args[0].get("M")
         raise SeedError(f"the PostgreSQL on {where} does not belong to {folders.data}: {said}") from error

@@ -125,7 +125,7 @@ ERRORS = [
     "Unavailable: the connection to the database was lost",
     "TimeoutError: the server did not answer within 10 s",
     "MailRefused: 550 no such mailbox",
-    "Lost: the worker ended without a word: killed, timed out or crashed",
+    "Lost: the worker disappeared: it was killed, timed out or crashed",
     "ValueError: the template has no subject",
 ]
 

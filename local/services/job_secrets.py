@@ -22,12 +22,12 @@ def read(file: Path) -> dict[str, str]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        where = f"{error.msg} in line {error.lineno}, column {error.colno}"
-        raise StackError(f"{file} is not JSON ({where}): {_EXAMPLE} is needed") from None
+        where = f"{error.msg} at line {error.lineno}, column {error.colno}"
+        raise StackError(f"{file} is not JSON ({where}): it must look like {_EXAMPLE}") from None
     except (OSError, ValueError) as error:
         raise StackError(f"{file} cannot be read: {error}") from error
     if not isinstance(found, dict):
-        raise StackError(f"{file} is not a JSON object: {_EXAMPLE} is needed")
+        raise StackError(f"{file} is not a JSON object: it must look like {_EXAMPLE}")
     for number, (key, text) in enumerate(found.items(), 1):
         _check(file, number, key, text)
     return {f"{STACK_NAME}/jobs/{key}": text for key, text in found.items()}
@@ -41,4 +41,4 @@ def _check(file: Path, number: int, key: str, text: Any) -> None:
             f"{file}: key {number} must be a job's name, a slash and the name of the secret: {_EXAMPLE}"
         )
     if not isinstance(text, str) or not text:
-        raise StackError(f"{file}: {key} must be a text that is not empty: {_EXAMPLE}")
+        raise StackError(f"{file}: {key} must be a non-empty string: {_EXAMPLE}")

@@ -46,10 +46,15 @@ class Person:
 PEOPLE = {
     person.key: person
     for person in (
-        Person("vera", "Vera Viewer", "looks", ("viewer",)),
-        Person("otto", "Otto Operator", "triggers, requeues, pauses and edits records", ("operator",)),
-        Person("ada", "Ada Admin", "deletes and acts in bulk", ("admin",)),
-        Person("nobody", "Nobody Atall", "is in no group, and may do nothing", ()),
+        Person("vera", "Vera Viewer", "view everything", ("viewer",)),
+        Person(
+            "otto",
+            "Otto Operator",
+            "also trigger and pause jobs, requeue runs and edit records",
+            ("operator",),
+        ),
+        Person("ada", "Ada Admin", "also delete and perform bulk actions", ("admin",)),
+        Person("nobody", "Nobody Atall", "nothing (in no group)", ()),
     )
 }
 """Who can sign in: one person for each role, and one without any."""
@@ -144,7 +149,7 @@ class Provider:
         if chosen in PEOPLE:
             answer["code"] = self._code(PEOPLE[chosen], query)
         else:
-            answer |= {"error": "access_denied", "error_description": "You did not want to sign in."}
+            answer |= {"error": "access_denied", "error_description": "You chose not to sign in."}
         raise web.HTTPFound(f"{query['redirect_uri']}?{urlencode(answer)}")
 
     def _problem(self, query: dict[str, str]) -> str | None:
@@ -152,9 +157,9 @@ class Provider:
         wanted = {"client_id": CLIENT_ID, "response_type": "code", "code_challenge_method": "S256"}
         for name, value in wanted.items():
             if query.get(name) != value:
-                return f"{name} is {query.get(name)!r}, not {value!r}"
+                return f"{name} is {query.get(name)!r}; it must be {value!r}"
         if "openid" not in query.get("scope", "").split():
-            return "scope has no openid"
+            return "scope does not include openid"
         uri = query.get("redirect_uri", "")
         if uri not in self._callbacks:
             return f"redirect_uri is {uri!r}: use one of {', '.join(self._callbacks)}"
@@ -180,7 +185,7 @@ class Provider:
         if grant is None or not _matches(grant, form):
             said = {
                 "error": "invalid_grant",
-                "error_description": "The code is not valid, or not valid any more.",
+                "error_description": "The code is invalid or has expired.",
             }
             return web.json_response(said, status=400)
         return web.json_response(
@@ -196,7 +201,7 @@ class Provider:
         """Give an API client at the terminal a token, as no real provider would."""
         person = PEOPLE.get(request.query.get("user", ""))
         if person is None:
-            return web.Response(status=400, text=f"?user= is one of {', '.join(PEOPLE)}\n")
+            return web.Response(status=400, text=f"?user= must be one of {', '.join(PEOPLE)}\n")
         return web.Response(text=self.access_token(person))
 
     async def _end_session(self, request: web.Request) -> web.Response:
@@ -220,7 +225,7 @@ def _people_page(query: Mapping[str, str]) -> str:
         "Sign in",
         f'<form action="/authorize">{hidden}{table(("Person", "May"), rows, "")}'
         '<p><button name="person" value="">Do not sign in</button></p></form>'
-        '<p class="muted">This provider exists on this machine only, and asks for no password.</p>',
+        '<p class="muted">This provider exists only on this machine and does not ask for a password.</p>',
         links=False,
     )
 

@@ -75,7 +75,7 @@ class Postgres:
             if opened := self._cluster.open_parents():
                 user = self._cluster.user.name if self._cluster.user else ""
                 names = ", ".join(map(str, opened))
-                self._report(f"PostgreSQL runs as {user}, because it refuses root: gave o+x to {names}")
+                self._report(f"PostgreSQL refuses to run as root, so it runs as {user}: added o+x to {names}")
             self._stop_leftover(folder / "postmaster.pid")
             self._cluster.create(DATABASE_USER, self._password, DATABASE)
         except PostgresError as error:

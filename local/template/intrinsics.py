@@ -76,7 +76,7 @@ class Resolver:
             if name in self._functions and not (name == "Condition" and not isinstance(argument, str)):
                 return self._functions[name](argument)
             if str(name).startswith("Fn::"):
-                raise TemplateError(f"{name} is not supported on one machine: {argument!r}")
+                raise TemplateError(f"{name} is not supported on the local stack: {argument!r}")
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 

@@ -64,11 +64,11 @@ def _without_row(jobs: set[str], rows: Mapping[str, Any]) -> Iterator[str]:
 def _row_problems(key: str, row: Mapping[str, Any], functions: Path, known: set[str]) -> Iterator[str]:
     name, handler = str(row.get("Name")), str(row.get("Handler"))
     for column in sorted(row.keys() - known):
-        yield f"{column} is not a column; there are {', '.join(sorted(known))}"
+        yield f"{column} is not a column; the columns are {', '.join(sorted(known))}"
     if not (functions / _folder(name) / "job.py").is_file():
         yield (
             f"Name is {name!r}, but there is no functions/{_folder(name)}/job.py:"
-            " write it, or remove the row and its name in the loops"
+            " create it, or remove the row, and its name from the loops"
         )
     elif key != logical_id(name):
         yield f"the row of {name!r} must be called {logical_id(name)}"
@@ -83,7 +83,7 @@ def _job_problems(row: Mapping[str, Any], jobs: Mapping[str, Job]) -> Iterator[s
         return
     settings = row.get("Settings", "{}")
     if not isinstance(settings, str):
-        yield "Settings must be text: JSON in single quotes, because a mapping cannot contain objects"
+        yield "Settings must be a string: JSON in single quotes, because a mapping cannot contain objects"
     else:
         try:
             job.read_settings(settings)
@@ -113,7 +113,7 @@ def _loop_problems(document: Mapping[str, Any], rows: Mapping[str, Any]) -> Iter
             for resource in body:
                 made = str(resource).replace(f"${{{variable}}}", str(key))
                 if made in resources:
-                    yield f"{name} creates the resource {made}, which exists already: rename the job"
+                    yield f"{name} creates the resource {made}, which already exists: rename the job"
 
 
 def columns(document: Mapping[str, Any]) -> set[str]:

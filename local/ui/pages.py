@@ -70,7 +70,7 @@ def _address(where: str) -> str:
 
 def _processes(function: Mapping[str, Any]) -> str:
     found = ", ".join(f"{p['pid']} {p['state']}" for p in function["processes"])
-    return escape(found) or '<span class="muted">none, one starts on demand</span>'
+    return escape(found) or '<span class="muted">none; one starts on demand</span>'
 
 
 def _routes(function: Mapping[str, Any]) -> str:

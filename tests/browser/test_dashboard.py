@@ -27,7 +27,14 @@ def test_the_first_screen_says_whether_anything_is_wrong(page: Page, run_factory
     page.goto("/dashboard")
     verdict = page.get_by_role("region", name="Warnings")
     expect(verdict).to_contain_text(re.compile(r"\d+ runs? failed in the last 24 hours\."))
-    for label in ("Failed, 24 h", "Retrying", "Missed, 24 h", "Oldest waiting", "Dead letters", "Dispatcher"):
+    for label in (
+        "Failed, 24 h",
+        "Retrying",
+        "Missed, 24 h",
+        "Oldest waiting run",
+        "Dead letters",
+        "Dispatcher",
+    ):
         expect(box(page, label)).to_be_visible()
     expect(box(page, "Dead letters")).to_contain_text("0")
     verdict.get_by_role("link", name="See the errors").click()
@@ -84,7 +91,7 @@ def test_the_queues_show_what_waits_and_what_is_dead(page: Page) -> None:
     expect(queue).to_contain_text("record-expiry")
     headings = page.get_by_role("table").filter(has=queue).get_by_role("columnheader")
     expect(headings).to_have_text(
-        ["Job", "Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting"]
+        ["Job", "Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting run"]
     )
     expect(queue.get_by_role("cell").nth(4)).to_have_text("0")
 
@@ -98,7 +105,7 @@ def test_recurring_jobs_show_schedule_next_and_last_run(page: Page, stack: Stack
     expect(job.locator("code")).to_have_text("cron(0 * * * ? *)")
     expect(job).to_contain_text(re.compile(r"in \d+ (min|s)"))
     expect(job.locator(f"a[href='/runs/{run_id}']")).to_have_text("succeeded")
-    job.get_by_role("button", name="Trigger now").click()
+    job.get_by_role("button", name="Run now").click()
     expect(page.get_by_role("status")).to_contain_text("record-expiry started.")
 
 

@@ -65,7 +65,7 @@ def test_a_failed_run_opens_to_its_traceback_in_the_list(page: Page, run_factory
 def test_a_retry_says_which_it_is_and_why(page: Page, run_factory: RunFactory) -> None:
     run_id = run_factory.make("scheduled", retries=4, error="Timeout: silence")
     page.goto("/dashboard/retries")
-    expect(row(page, run_id)).to_contain_text("Retry attempt 4 of 10: Timeout: silence")
+    expect(row(page, run_id)).to_contain_text("Retry 4 of 10: Timeout: silence")
     expect(row(page, run_id).locator(".c-due")).to_contain_text("in ")
 
 

@@ -31,19 +31,19 @@ def test_what_is_typed_selected_focused_and_scrolled_survives_a_refresh(page: Pa
     page.set_viewport_size({"width": 1000, "height": 300})
     page.goto("/jobs")
     shown = page.get_by_role("article", name="db-cleanup")
-    shown.get_by_text("Run with payload, or later").click()
+    shown.get_by_text("Run with a payload or at a later time").click()
     shown.get_by_label("Dry run").check()
     field = shown.get_by_label("Older than days")
     field.fill("123")
-    shown.get_by_label("In minutes").fill("45")
-    shown.get_by_label("In minutes").evaluate("element => element.select?.()")
+    shown.get_by_label("Minutes from now").fill("45")
+    shown.get_by_label("Minutes from now").evaluate("element => element.select?.()")
     scrolled = page.evaluate("scrollY")
     run = stack.wait(stack.trigger("db-cleanup", payload={"dry_run": True})["id"], "succeeded")
     expect(shown.locator(f"a[href='/runs/{run['id']}']")).to_be_visible()
     expect(field).to_have_value("123")
     expect(shown.get_by_label("Dry run")).to_be_checked()
-    expect(shown.get_by_label("In minutes")).to_have_value("45")
-    expect(shown.get_by_label("In minutes")).to_be_focused()
+    expect(shown.get_by_label("Minutes from now")).to_have_value("45")
+    expect(shown.get_by_label("Minutes from now")).to_be_focused()
     assert page.evaluate("scrollY") == scrolled > 0
 
 
@@ -151,7 +151,7 @@ def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None
         page.get_by_text("New record").click()
         page.get_by_label("Title", exact=True).fill("typed before the server went")
     lost = page.get_by_role("alert")
-    expect(lost).to_contain_text("The server does not answer.")
+    expect(lost).to_contain_text("The server is not responding.")
     with running(tmp_path, port=port) as stack:
         stack.add_record("Made after the server came back", timedelta(days=1))
         look_again(page)
@@ -166,7 +166,7 @@ def test_an_action_that_does_not_reach_the_server_says_so(tabs: Tabs) -> None:
     page = tabs.open("/jobs", own=True)
     page.context.set_offline(True)
     page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
+    expect(page.get_by_role("alert")).to_contain_text("The server is not responding.")
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_be_hidden(timeout=20_000)
 

@@ -83,7 +83,7 @@ def test_a_record_is_made_and_deleted_with_the_keyboard_alone(tabs: Tabs) -> Non
     page.keyboard.type("1200p")  # of the afternoon, where the browser counts to twelve
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
-    page.get_by_role("link", name="Open it").press("Enter")
+    page.get_by_role("link", name="Open the record").press("Enter")
     page.get_by_role("button", name="Delete").press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
@@ -132,7 +132,7 @@ def test_a_state_has_its_word_and_another_colour_in_the_dark(page: Page, sample_
 def test_a_phone_can_do_everything(tabs: Tabs, stack: Stack) -> None:
     page = tabs.open("/jobs", viewport=PHONE, has_touch=True, is_mobile=True)
     page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").tap()
-    page.get_by_role("link", name="Watch it").tap()
+    page.get_by_role("link", name="Open the run").tap()
     expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
     page.get_by_role("link", name="Dashboard").tap()
     sidebar = page.get_by_role("navigation", name="Dashboard")
@@ -170,6 +170,6 @@ def test_long_words_stay_in_their_place(
 def test_a_phone_sees_every_figure_of_a_queue(tabs: Tabs) -> None:
     page = tabs.open("/dashboard", viewport=PHONE)
     queue = page.locator("#queue-record-expiry")
-    for label in ("Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting"):
+    for label in ("Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting run"):
         figure = queue.locator(f"[data-label='{label}']").bounding_box()
         assert figure and figure["x"] + figure["width"] <= PHONE["width"]

@@ -22,7 +22,7 @@ def test_a_record_is_created_changed_and_deleted(tabs: Tabs) -> None:
     page = tabs.open()
     create(page, "Passport of Ada")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
-    page.get_by_role("link", name="Open it").click()
+    page.get_by_role("link", name="Open the record").click()
     expect(page.get_by_role("heading", level=1, name="Passport of Ada", exact=True)).to_be_visible()
     page.get_by_label("Title", exact=True).fill("Passport of Ada Lovelace")
     page.get_by_role("button", name="Save changes").click()
@@ -63,7 +63,7 @@ def test_an_error_stands_at_its_field_and_the_input_is_kept(tabs: Tabs) -> None:
 def test_a_date_is_typed_and_shown_in_the_viewer_s_zone_and_stored_in_utc(tabs: Tabs, stack: Stack) -> None:
     page = tabs.open(timezone_id="Asia/Kolkata")
     create(page, "Visa for Kolkata", "2031-07-01T12:00")
-    page.get_by_role("link", name="Open it").click()
+    page.get_by_role("link", name="Open the record").click()
     expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
     assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T06:30:00Z"
@@ -79,7 +79,7 @@ def test_a_date_of_summer_and_one_of_winter_each_have_their_own_offset(tabs: Tab
         ("2031-01-01T12:00", "2031-01-01T11:00:00Z"),
     ):
         create(page, f"Season {date}", date)
-        page.get_by_role("link", name="Open it").click()
+        page.get_by_role("link", name="Open the record").click()
         expect(page.get_by_role("heading", level=1, name=f"Season {date}", exact=True)).to_be_visible()
         number = page.url.rpartition("/")[2]
         assert stack.get(f"/api/records/{number}")["expiry_date"] == stored
@@ -115,7 +115,7 @@ def test_a_search_that_finds_nothing_says_how_to_search(page: Page) -> None:
 
 def test_the_history_of_a_record_names_who_did_what(page: Page) -> None:
     create(page, "Storied")
-    page.get_by_role("link", name="Open it").click()
+    page.get_by_role("link", name="Open the record").click()
     page.get_by_label("Title", exact=True).fill("Storied twice")
     page.get_by_role("button", name="Save changes").click()
     story = page.get_by_role("region", name="History").get_by_role("listitem")
@@ -152,7 +152,7 @@ def test_without_scripts_a_record_is_made_and_deleted_all_the_same(tabs: Tabs, s
     page.get_by_label("Title", exact=True).fill("Without scripts")
     page.get_by_label("Expires").fill("2031-07-01T12:00")
     page.get_by_role("button", name="Create record").click()
-    page.get_by_role("link", name="Open it").click()
+    page.get_by_role("link", name="Open the record").click()
     expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
     assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T12:00:00Z"

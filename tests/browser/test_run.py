@@ -28,7 +28,7 @@ def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(
     history = page.locator(".history > li")
     expect(history).to_have_count(7)
     expect(history.last).to_contain_text("created by console · Ada")
-    expect(history.nth(1).get_by_title("Since the previous event")).to_have_text("+30.0 s")
+    expect(history.nth(1).get_by_title("Time since the previous event")).to_have_text("+30.0 s")
     page.get_by_role("link", name="Runs with the same error").click()
     expect(page).to_have_url(re.compile("error_type=MailError"))
     expect(page.locator(f"#run-{run_id}")).to_be_visible()
@@ -37,7 +37,7 @@ def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(
 def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, run_factory: RunFactory) -> None:
     run_id = run_factory.make("scheduled", retries=3, error="Timeout: the server was silent")
     page.goto(f"/runs/{run_id}")
-    expect(page.get_by_text("Retry attempt 3 of 10, due")).to_be_visible()
+    expect(page.get_by_text("Retry 3 of 10, due")).to_be_visible()
     expect(page.get_by_text("after Timeout: the server was silent")).to_be_visible()
 
 
@@ -96,7 +96,7 @@ def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, run_
     try:
         page.goto(f"/runs/{second}")
         expect(
-            page.get_by_text("It waits for another run, because this job runs one at a time.")
+            page.get_by_text("It is waiting for another run, because this job processes one run at a time.")
         ).to_be_visible()
         expect(page.get_by_role("heading", level=1, name="enqueued")).to_be_visible()
     finally:
@@ -114,7 +114,7 @@ def test_a_run_whose_worker_vanished_is_found_and_tried_again(
     stack.dispatch()
     page.goto(f"/runs/{run_id}")
     expect(page.locator(".attempts > li").last).to_contain_text("lost")
-    expect(page.get_by_text(re.compile("Retry attempt 1 of 10, due"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Retry 1 of 10, due"))).to_be_visible()
 
 
 def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack: Stack) -> None:

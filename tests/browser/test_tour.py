@@ -51,7 +51,7 @@ def finds_an_empty_console_that_says_what_to_do(page: Page) -> None:
     page.goto("/")
     expect(page).to_have_url(re.compile("/dashboard$"))
     who = page.get_by_text("you (this machine) · admin")
-    expect(who).to_have_attribute("title", "Requests from this machine are signed in without a password")
+    expect(who).to_have_attribute("title", "Users on this machine are signed in without a password")
     page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Failed").click()
     expect(page.get_by_role("heading", name="No runs")).to_be_visible()
     page.get_by_role("link", name="Go to the jobs").click()
@@ -73,7 +73,7 @@ def makes_a_record_that_has_expired_already(page: Page) -> None:
 def runs_the_job_that_marks_it_and_watches(page: Page) -> None:
     go(page, "Jobs")
     card(page, "record-expiry").get_by_role("button", name="Run now").click()
-    said(page).get_by_role("link", name="Watch it").click()
+    said(page).get_by_role("link", name="Open the run").click()
     expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
     expect(page.get_by_text('"expired": 1')).to_be_visible()
     go(page, "Records")
@@ -83,10 +83,10 @@ def runs_the_job_that_marks_it_and_watches(page: Page) -> None:
 
 def counts_what_a_cleanup_would_remove(page: Page) -> None:
     go(page, "Jobs")
-    card(page, "db-cleanup").get_by_text("Run with payload, or later").click()
+    card(page, "db-cleanup").get_by_text("Run with a payload or at a later time").click()
     card(page, "db-cleanup").get_by_label("Dry run").check()
     card(page, "db-cleanup").get_by_role("button", name="Run", exact=True).click()
-    said(page).get_by_role("link", name="Watch it").click()
+    said(page).get_by_role("link", name="Open the run").click()
     expect(page.get_by_text('"would_delete": 1')).to_be_visible()
 
 
@@ -94,7 +94,7 @@ def sends_a_mail_that_is_refused_and_mends_that(page: Page, untouched: Stack) ->
     untouched.call("PUT", "/outbox/mode", {"mode": "reject-recipient"})
     go(page, "Jobs")
     card(page, "daily-summary").get_by_role("button", name="Run now").click()
-    said(page).get_by_role("link", name="Watch it").click()
+    said(page).get_by_role("link", name="Open the run").click()
     expect(page.get_by_role("heading", level=1, name="failed")).to_be_visible()
     expect(page.get_by_text("you@example.com").first).to_be_visible()
     untouched.call("PUT", "/outbox/mode", {"mode": "accept"})
@@ -114,10 +114,10 @@ def puts_a_run_off_and_changes_their_mind(page: Page) -> None:
     go(page, "Jobs")
     page.get_by_role("link", name="record-expiry", exact=True).click()
     expect(page.get_by_role("heading", level=1, name="record-expiry", exact=True)).to_be_visible()
-    page.get_by_label("In minutes").fill("30")
+    page.get_by_label("Minutes from now").fill("30")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(said(page)).to_contain_text("starts in 30 minutes.")
-    page.get_by_role("link", name="Watch it").click()
+    page.get_by_role("link", name="Open the run").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()

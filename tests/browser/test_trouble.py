@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.tabs import Tabs
 
-DETAIL = "The database cannot be reached now; try again later."
+DETAIL = "The database cannot be reached at the moment; try again later."
 FAILURE = f'<title>Service unavailable</title><section id="live" data-error><p>{DETAIL}</p></section>'
 ASKED_AGAIN = 20_000
 
@@ -20,7 +20,7 @@ def test_a_page_says_why_it_is_not_up_to_date_and_keeps_what_it_shows(tabs: Tabs
     page = tabs.open("/records", own=True)
     fail(page)
     expect(page.get_by_role("alert")).to_contain_text(
-        "The database cannot be reached now. What you see is as of"
+        "The database cannot be reached at the moment. What you see is as of"
     )
     expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
     page.unroute_all()

@@ -76,7 +76,7 @@ def needed_roles() -> dict[str, str | None]:
     for path, operations in _document()["paths"].items():
         for method, operation in operations.items():
             said = operation["responses"].get("403", {}).get("description", "")
-            role = re.fullmatch(r"The role (\w+) is needed", said)
+            role = re.fullmatch(r"The role (\w+) is required", said)
             found[f"{method.upper()} {path}"] = role[1] if role else None
     return found
 
@@ -125,7 +125,7 @@ def _answered(entry: dict[str, Any], patterns: dict[str, re.Pattern[str]]) -> An
     address = urlsplit(request["url"]).path
     path = next((path for path, pattern in patterns.items() if pattern.fullmatch(address)), None)
     response = entry["response"]
-    nowhere = "there is nothing at this address" in response["content"].get("text", "")
+    nowhere = "this address does not exist" in response["content"].get("text", "")
     return Answered(request["method"], path, request["url"], response["status"], nowhere)
 
 

@@ -40,14 +40,14 @@ def test_it_shows_what_the_provider_answered_each_recipient(outbox: Stack) -> No
     assert set(lines) == {"ann@example.com", "bob@example.com"}
     assert all(answer.startswith("250 ") for answer in lines.values())
     mails = outbox.get("/outbox.json")
-    assert {mail["to"][0]: mail["subject"] for mail in mails} == dict.fromkeys(lines, "Test mail: it works")
+    assert {mail["to"][0]: mail["subject"] for mail in mails} == dict.fromkeys(lines, "Test email: it works")
 
 
 @pytest.mark.parametrize(
     ("mode", "words"),
     [
         ("reject-recipient", "550 5.1.1 <ann@example.com>: no such mailbox"),
-        ("reject-auth", "535 5.7.8 Authentication credentials invalid. Look at the username and password"),
+        ("reject-auth", "535 5.7.8 Authentication credentials invalid. Check the username and password"),
         ("refuse", "451 4.3.0 Try again later"),
     ],
 )
@@ -63,7 +63,7 @@ def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack, mode: str
     ("to", "words"),
     [
         ("", "the recipient is missing: make send-test-mail TO=you@example.com"),
-        ("nobody", "payload.to must be a list of e-mail addresses"),
+        ("nobody", "payload.to must be a list of email addresses"),
     ],
 )
 def test_without_an_address_nothing_is_sent(outbox: Stack, to: str, words: str) -> None:
@@ -76,7 +76,7 @@ def test_without_an_address_nothing_is_sent(outbox: Stack, to: str, words: str) 
 def test_a_stack_of_another_folder_sends_nothing(outbox: Stack) -> None:
     done = make("TO=ann@example.com", f"PORT={outbox.port}")
     assert done.returncode != 0
-    assert f"belongs to {outbox.data}, not to {ROOT / '.slowmatch'}: give this one's port" in done.stderr
+    assert f"belongs to {outbox.data}, not to {ROOT / '.slowmatch'}: specify the port" in done.stderr
     assert outbox.get("/outbox.json") == []
 
 

@@ -78,10 +78,10 @@ def test_a_viewer_sees_and_changes_nothing(closed: Stack) -> None:
 def test_somebody_in_no_group_and_somebody_who_refuses_are_told_so(closed: Stack) -> None:
     browser = Browser(closed)
     status, _, text = browser.choose(browser.get("/")[1], "nobody")
-    assert status == 403 and "none of the groups viewer, operator, admin" in text
+    assert status == 403 and "not in any of the groups viewer, operator, admin" in text
     browser = Browser(closed)
     status, _, text = browser.choose(browser.get("/")[1], "")
-    assert status == 400 and "You did not want to sign in" in text
+    assert status == 400 and "You chose not to sign in" in text
 
 
 def test_a_program_needs_a_token_and_its_role(closed: Stack) -> None:

@@ -74,7 +74,7 @@ def test_the_seed_loads_certificates_once_and_synthetic_records(stack: Stack) ->
     first = command(stack, "seed", "--port", str(stack.port), "--rows", "1000")
     assert first.returncode == 0 and "certificates of the CA bundle added" in first.stdout
     again = command(stack, "seed", "--port", str(stack.port))
-    assert "all of them exist" in again.stdout
+    assert "all of them already exist" in again.stdout
     assert stack.get("/api/records?q=certificate")["items"]
 
 

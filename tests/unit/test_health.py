@@ -29,7 +29,7 @@ ELSEWHERE = "203.0.113.7"
 
 @pytest.fixture
 def ask(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """All is well until a test changes something. `headers` and `cookies` go along with the request."""
+    """Everything is healthy until a test changes something. `headers` and `cookies` go along with the request."""
     monkeypatch.setattr(queue_depths, "depths", lambda: Depths({"db-cleanup": EMPTY}))
     monkeypatch.setattr(health, "public_health", health.PublicHealth())
     heartbeat.store_pass(con, con.now())
@@ -112,7 +112,7 @@ def test_runs_that_wait_for_a_removed_job_are_not(ask: Ask, con: Connection) -> 
     )
     answer = ask()
     assert unwell(answer) == ["dispatcher"]
-    told = "2 runs wait for 'old-job', which is no longer deployed: delete them or deploy it again"
+    told = "2 runs wait for 'old-job', which is no longer deployed: delete the runs or deploy the job again"
     assert answer[1]["dispatcher"]["detail"] == told
 
 
@@ -153,16 +153,23 @@ def test_a_database_out_of_reach_is_not_and_only_the_log_says_where_it_is(
     answer = ask()
     assert unwell(answer) == ["database"]
     assert (
-        answer[1]["database"]["detail"] == "the database is not available; the function's log has the reason"
+        answer[1]["database"]["detail"]
+        == "the database is not available; see the function's log for the reason"
     )
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (KeyError("sqs.example.com"), "this could not be checked; the function's log has the reason"),
-        (Unavailable("db.example.com"), "the database is not available; the function's log has the reason"),
-        (SchemaMissing({"M": "job_run"}), "the database is not migrated; the function's log has the reason"),
+        (KeyError("sqs.example.com"), "this could not be checked; see the function's log for the reason"),
+        (
+            Unavailable("db.example.com"),
+            "the database is not available; see the function's log for the reason",
+        ),
+        (
+            SchemaMissing({"M": "job_run"}),
+            "the database schema is not migrated: invoke the migrate function; see the function's log for the reason",
+        ),
     ],
     ids=str,
 )

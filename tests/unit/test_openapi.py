@@ -41,7 +41,7 @@ def test_every_operation_but_the_health_check_asks_for_a_token_and_says_which_ro
             closed = {"401", "403"} <= operation["responses"].keys()
             assert closed == ("security" not in operation) == (path != "/api/health")
     deleting = document["paths"]["/api/records/{id}"]["delete"]
-    assert deleting["responses"]["403"]["description"] == "The role admin is needed"
+    assert deleting["responses"]["403"]["description"] == "The role admin is required"
 
 
 def test_parameters_have_whole_bounds_and_are_never_null() -> None:
@@ -63,7 +63,7 @@ def test_parameters_have_whole_bounds_and_are_never_null() -> None:
 
 def test_an_answer_without_content_has_none_in_the_document() -> None:
     deleting = openapi.document()["paths"]["/api/records/{id}"]["delete"]
-    assert deleting["responses"]["204"] == {"description": "The record is deleted"}
+    assert deleting["responses"]["204"] == {"description": "The record was deleted"}
 
 
 @pytest.mark.parametrize(

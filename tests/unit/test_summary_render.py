@@ -146,7 +146,9 @@ def test_html_is_escaped_and_plain_text_is_not(tmp_path: Path) -> None:
     "source", ["Hello\r\nBcc: everyone@example.com", "Hello\nyou", "a\u2028b", "", "  \n"]
 )
 def test_a_subject_of_more_or_less_than_one_line_is_refused(tmp_path: Path, source: str) -> None:
-    with pytest.raises(Refused, match=r"^subject\.txt renders .*it must be one line.*MAIL_TEMPLATES_DIR"):
+    with pytest.raises(
+        Refused, match=r"^subject\.txt renders as .*must be a single line.*MAIL_TEMPLATES_DIR"
+    ):
         overridden(tmp_path, subject=source)
 
 
@@ -162,7 +164,7 @@ def test_a_subject_of_more_or_less_than_one_line_is_refused(tmp_path: Path, sour
     ],
 )
 def test_a_broken_template_is_refused_with_its_place(tmp_path: Path, source: str, place: str) -> None:
-    with pytest.raises(Refused, match=rf"^{place}.*Look at MAIL_TEMPLATES_DIR$"):
+    with pytest.raises(Refused, match=rf"^{place}.*Check the templates in MAIL_TEMPLATES_DIR$"):
         overridden(tmp_path, text=source)
 
 

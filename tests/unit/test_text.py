@@ -49,14 +49,16 @@ def test_a_long_traceback_keeps_the_exception_and_whole_frames() -> None:
     whole = "".join(traceback.format_exception(raised.value))
     last_frame = whole[whole.rindex("  File ") :]
     left_out = len(whole) - len(last_frame)
-    expected = f"... {left_out:,} characters left out ...\n{last_frame}"
+    expected = f"... {left_out:,} characters omitted ...\n{last_frame}"
     assert clean_traceback(whole, len(last_frame) + 10) == expected
     assert last_frame.endswith("ValueError: the disk is full\n")
 
 
 def test_a_long_exception_keeps_its_end() -> None:
     assert clean_traceback("ValueError: " + "x" * 12_400 + "end", 70).endswith("x" * 67 + "end")
-    assert clean_traceback("ValueError: " + "x" * 12_400 + "end", 70).startswith("... 12,345 characters left")
+    assert clean_traceback("ValueError: " + "x" * 12_400 + "end", 70).startswith(
+        "... 12,345 characters omitted"
+    )
 
 
 def test_a_short_traceback_stays_whole() -> None:

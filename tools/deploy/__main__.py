@@ -15,12 +15,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sam", default="sam", help="the SAM CLI")
     parser.add_argument("--stage", default="default", help="section of samconfig.toml")
     parser.add_argument(
-        "--certificates", default="", help="file with the CAs of Amazon RDS; downloaded if not given"
+        "--certificates",
+        default="",
+        help="file with the CA certificates of Amazon RDS; downloaded if omitted",
     )
     parser.add_argument("--build", type=Path, default=ROOT / ".aws-sam" / "build", help="output of sam build")
     parser.add_argument("--config", type=Path, default=stage.CONFIG, help="file with the stages")
     parser.add_argument(
-        "--check", action="store_true", help="deploy nothing: check the stage, print its Architecture"
+        "--check", action="store_true", help="do not deploy: only check the stage and print its Architecture"
     )
     options = parser.parse_args(arguments)
     try:
@@ -32,13 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
         rds_certificates.put(options.build, options.certificates)
         deployment.deploy(options.sam, plan)
         applied = deployment.migrate(options.sam, options.stage)
-        print(f"Migrations applied: {', '.join(applied) or 'none were missing.'}")
+        print(f"Migrations applied: {', '.join(applied) or 'none were pending.'}")
         if deployed_stack.protect_database(plan.stage):
-            print("Database: deletion protection is on from now on.")
+            print("Database: deletion protection is now on.")
         if plan.values["NotifySecretArn"]:
             destinations = deployment.check_destinations(options.sam, options.stage)
             print(
-                f"Notifications go to: {', '.join(destinations) or 'nobody, the secret has no destination'}"
+                f"Notifications go to: {', '.join(destinations) or 'nobody; the secret has no destinations'}"
             )
     except StackError as error:
         print(f"make deploy: {error}", file=sys.stderr)

@@ -49,9 +49,9 @@ def check_quota(stage: Stage, api_concurrency: int, exists: bool) -> None:
         raise StackError(
             f"ApiConcurrency={api_concurrency} reserves {' + '.join(map(str, wanted))} = {sum(wanted)}"
             f" concurrent executions, which is too many: the account has {unreserved} unreserved, of which"
-            f" {UNRESERVED} must stay so, and this stack has reserved {own}, so it can have"
+            f" {UNRESERVED} must remain unreserved, and this stack has reserved {own}, so it can reserve at most"
             f" {max(0, unreserved - UNRESERVED + own)}. Lower ApiConcurrency in the {stage.where} (0 reserves"
-            f" nothing), and ask for more under Service Quotas, Lambda, Concurrent executions"
+            f" nothing), or request a higher quota under Service Quotas, Lambda, Concurrent executions"
         )
 
 
@@ -81,8 +81,8 @@ def queue_tags_warning(stage: Stage) -> str | None:
         return None
     return (
         f"in {region} ({REGIONS_WITHOUT_QUEUE_TAGS[region]}), according to AWS's documentation, Amazon SQS does not"
-        f" support access control by the tags of queues: the functions may not be able to send any run to its queue,"
-        f" and no job would run. Choose another region, or make sure that SQS supports it there by now"
+        f" support access control by queue tags: the functions may not be able to send any run to its queue,"
+        f" and then no job would run. Choose another region, or make sure that SQS now supports it there"
     )
 
 

@@ -12,11 +12,11 @@ from tools.deploy.stage import Stage
 PROTECTION = "DatabaseDeletionProtection"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _DELETE = "`.venv-sam/bin/sam delete --config-env {stage}`"
-_BLOCKS = "remove what is in the way (docs/deploy.md, What stays behind)"
+_BLOCKS = 'remove what is blocking it (see "What stays behind" in docs/deploy.md)'
 
 WAYS_OUT = {
     "ROLLBACK_COMPLETE": (
-        "the first deployment failed and was undone",
+        "the first deployment failed and was rolled back",
         f"fix the cause, then {_DELETE}, then `make deploy` again",
     ),
     "ROLLBACK_FAILED": (
@@ -24,21 +24,21 @@ WAYS_OUT = {
         f"{_BLOCKS}, then {_DELETE}, then `make deploy` again",
     ),
     "CREATE_FAILED": (
-        "the first deployment failed and was not undone",
+        "the first deployment failed and was not rolled back",
         f"fix the cause, then {_DELETE}, then `make deploy` again",
     ),
     "DELETE_FAILED": (
-        "deleting the stack failed, and part of it is left",
+        "deleting the stack failed, and part of it remains",
         f"{_BLOCKS}, then {_DELETE}",
     ),
     "UPDATE_FAILED": (
-        "a deployment failed and was not undone",
+        "a deployment failed and was not rolled back",
         "`{aws} cloudformation rollback-stack --stack-name {stack}`, fix the cause, then `make deploy` again",
     ),
     "UPDATE_ROLLBACK_FAILED": (
         "a deployment failed, and rolling back failed too",
         "fix the cause, then `{aws} cloudformation continue-update-rollback --stack-name {stack}`, with"
-        " `--resources-to-skip` and the logical id of what cannot be fixed, then `make deploy` again",
+        " `--resources-to-skip` and the logical ids of any resources that cannot be fixed, then `make deploy` again",
     ),
     "*_IN_PROGRESS": (
         "CloudFormation is still changing the stack",
@@ -124,8 +124,8 @@ def _asking(stage: Stage) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise StackError(
-            f"CloudFormation could not be asked about the stack {stage.stack_name}: {error}\nRegion and profile are"
-            f" those of [{stage.name}.global.parameters] in samconfig.toml, else those of the environment"
+            f"CloudFormation could not be queried about the stack {stage.stack_name}: {error}\nThe region and"
+            f" profile come from [{stage.name}.global.parameters] in samconfig.toml, or else from the environment"
         ) from error
 
 
@@ -143,7 +143,7 @@ def way_out(stage: Stage, stack: DeployedStack | None) -> str | None:
         return None
     happened, to_do = WAYS_OUT[key]
     to_do = to_do.format(stage=stage.name, stack=stage.stack_name, aws=_aws(stage))
-    return f"the stack {stage.stack_name} is in {status}: {happened}.\nTo get out of it: {to_do}"
+    return f"the stack {stage.stack_name} has the status {status}: {happened}.\nTo recover: {to_do}"
 
 
 def _aws(stage: Stage) -> str:

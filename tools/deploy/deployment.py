@@ -59,7 +59,7 @@ def deploy(sam: str, plan: Plan) -> None:
     if status := _run(command):
         way_out = deployed_stack.way_out(plan.stage, deployed_stack.find(plan.stage))
         raise StackError(
-            f"sam deploy ended with status {status}: nothing was migrated; the reason is above"
+            f"sam deploy exited with status {status}: nothing was migrated; the reason is above"
             + (f"\nNow {way_out}" if way_out else "")
         )
     if deployed_stack.waiting_change_sets(plan.stage) - waiting:
@@ -96,7 +96,7 @@ def check_destinations(sam: str, name: str) -> list[str]:
     if answer.failed or not isinstance(found, list):
         raise StackError(
             f"the stack is deployed and migrated, but nobody will be notified: {answer.reason}\n"
-            f"docs/notifications.md describes the secret of NotifySecretArn; change it, no deployment is needed"
+            "Correct the secret that NotifySecretArn names (see docs/notifications.md); you do not need to deploy again"
         )
     return [_describe(destination) for destination in found]
 

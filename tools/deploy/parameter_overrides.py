@@ -83,7 +83,7 @@ def _cut(name: str, text: str, arrives: str) -> str:
     quoted = text.startswith('"')
     meant = text[1:].removesuffix('"').replace('\\"', '"') if quoted else text
     right = spelled(name, meant)
-    fix = f"Write {_toml(right)}" if right else "The SAM CLI has no way to write this value"
+    fix = f"Write {_toml(right)}" if right else "There is no way to write this value for the SAM CLI"
     return f"{name}={text} in parameter_overrides would set {name} to {arrives}. {fix}"
 
 

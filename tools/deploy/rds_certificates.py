@@ -42,7 +42,7 @@ def _fetch(address: str) -> str:
     except (urllib.error.URLError, OSError) as error:
         raise StackError(
             f"the certificates of Amazon RDS cannot be downloaded from {address}: {error}\nDownload them"
-            f" in another way and name the file: make deploy RDS_CERTIFICATES=global-bundle.pem"
+            f" another way and specify the file: make deploy RDS_CERTIFICATES=global-bundle.pem"
         ) from error
 
 
@@ -52,5 +52,5 @@ def _count(text: str, source: str) -> int:
     try:
         context.load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError) as error:
-        raise StackError(f"{source} has no certificates in PEM: {error}") from error
+        raise StackError(f"{source} contains no PEM certificates: {error}") from error
     return len(context.get_ca_certs())

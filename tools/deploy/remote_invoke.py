@@ -35,7 +35,7 @@ def invoke(sam: str, function: str, stage: str) -> Answer:
     result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if result.returncode:
         raise StackError(
-            f"the stack is deployed, but {function} could not be invoked: {shlex.join(command)} ended"
+            f"the stack is deployed, but {function} could not be invoked: {shlex.join(command)} exited"
             f" with status {result.returncode}; the reason is above"
         )
     printed = _object(result.stdout)

@@ -15,7 +15,7 @@ _ALLOWED = {
 }
 
 _STACK = "\0"  # a character that no template contains
-_OF_A_JOB = "; the longest name of a job determines how many are left for the stack's name"
+_OF_A_JOB = "; the longest job name determines how many characters are left for the stack's name"
 
 
 class Limit(NamedTuple):
@@ -38,7 +38,7 @@ def check(name: str, resources: dict[str, Any]) -> None:
     limit = length_limit(resources)
     if len(name) > limit.characters:
         raise StackError(
-            f"stack_name is {name!r}, which has {len(name)} characters: at most {limit.characters} are allowed,"
+            f"stack_name is {name!r}, which is {len(name)} characters long: at most {limit.characters} are allowed,"
             f" because the {limit.kind} {name}{limit.ending} would be longer than the {limit.allowed} characters that"
             f" AWS allows{_OF_A_JOB if limit.ending else ''}"
         )

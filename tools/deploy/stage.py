@@ -58,11 +58,11 @@ def read(config: Path, name: str) -> Stage:
     options = section.get("global", {}).get("parameters", {}) | section["deploy"]["parameters"]
     if "stack_name" not in options:
         raise StackError(
-            f"samconfig.toml gives the stage {name} no stack_name: add it to [{name}.global.parameters]"
+            f"samconfig.toml does not set stack_name for the stage {name}: add it to [{name}.global.parameters]"
         )
     if options.get("language_extensions") is not True:
         raise StackError(
-            f"samconfig.toml does not give the stage {name} language_extensions = true, without which the SAM CLI"
+            f"samconfig.toml does not set language_extensions = true for the stage {name}, and without it the SAM CLI"
             f" cannot read the loops of template.yaml: add it to [{name}.global.parameters]"
         )
     stack_name.check(options["stack_name"], template()["Resources"])
@@ -101,8 +101,10 @@ def _check(stage: Stage, parameters: dict[str, dict[str, Any]]) -> None:
             raise StackError(f"{name}, in the {stage.where}, is not a parameter of template.yaml")
     for name in [name for name, parameter in parameters.items() if "Default" not in parameter]:
         if name not in stage.given:
-            raise StackError(f'the {stage.where} lacks {name}, which the stack needs: add "{name}=..." there')
+            raise StackError(
+                f'{name}, which the stack needs, is missing from the {stage.where}: add "{name}=..." there'
+            )
         if stage.given[name].endswith("example.com"):
             raise StackError(
-                f"{name} is still the example, {stage.given[name]!r}: change it in the {stage.where}"
+                f"{name} still has the example value {stage.given[name]!r}: change it in the {stage.where}"
             )

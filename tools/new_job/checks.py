@@ -34,7 +34,7 @@ def schedule_problem(schedule: str) -> str | None:
         parsed = cron.parse(schedule)
     except ValueError as error:
         return str(error)
-    return None if parsed.next_after(datetime.now(UTC)) else "no day and time matches it"
+    return None if parsed.next_after(datetime.now(UTC)) else "it never matches any date and time"
 
 
 def _name_problems(root: Path, name: str) -> Iterator[str]:
@@ -57,9 +57,9 @@ def _collisions(root: Path, name: str) -> Iterator[str]:
     row = {"Name": name, "Handler": "app.handler", "Schedule": "rate(1 day)", "DueHours": 26}
     made = loops.resources_of(yaml_tags.load(root / TEMPLATE), {job_check.logical_id(name): row})
     for taken in sorted(set(_logical_ids(made)) & set(_logical_ids(there))):
-        yield f"the template has a resource {taken} already"
+        yield f"the template already has a resource {taken}"
     for _, taken in sorted(set(_physical_names(made)) & set(_physical_names(there))):
-        yield f"the stack has a resource with the name {taken} already"
+        yield f"the stack already has a resource named {taken}"
     for stack in _stack_names(root / "samconfig.toml"):
         try:
             stack_name.check(stack, made)

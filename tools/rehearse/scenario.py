@@ -49,32 +49,34 @@ class Scenario:
 
     async def run(self) -> Counter[str]:
         """Run all steps. Returns the number of created resources by type; raises RehearsalFailed with the step."""
-        with step("prepare the account: secrets, and addresses that mail may go to"):
+        with step("prepare the account: secrets, and addresses that may receive mail"):
             parameters = self._prepare()
-        with step("deploy the stack and migrate its database, by make deploy"):
+        with step("deploy the stack and migrate its database with make deploy"):
             await self._deployment.deploy(parameters)
             created = Counter(resource["ResourceType"] for resource in self._deployment.resources())
-        with step("sign in at its user pool, and use the token at the HTTP API"):
+        with step("sign in to its user pool and use the token with the HTTP API"):
             self._api.create_routes()
             expect("status without a token", self._api.answer("GET", "/api/records")[0], 401)
             self._api.token = self._sign_in()
             expect("records in a new database", self._api.call("GET", "/api/records")["items"], [])
         with step("start a job that cannot reach its mail server"):
             await self._start_failing_job()
-        with step("create records, list them, expire one by a message on the queue"):
+        with step("create records, list them, expire one with a message on the queue"):
             await self._expire_by_message()
-        with step("the failed job is retried by itself, and fails again"):
+        with step("the failed run is retried automatically and fails again"):
             await until("a second attempt", lambda: self._failing_run()["attempt"] >= 2, RETRY_SECONDS)
         with step("it is retried until it fails for good, and a webhook reports it"):
             await self._fail_for_good()
         with step("deploy a changed parameter and a changed row: mail by SES, expiry every minute"):
             self._deployment.reschedule("RecordExpiry", "cron(* * * * ? *)")
             await self._deployment.deploy(parameters | {"MailTransport": "ses"})
-        with step("requeue the failed job: it mails by SES, and a webhook reports that it recovered"):
+        with step(
+            "requeue the failed run: it sends mail through SES, and a webhook reports that the job recovered"
+        ):
             await self._recover()
-        with step("expire a record by the rule's minute"):
+        with step("expire a record when the rule fires, every minute"):
             await self._expire_by_rule()
-        with step("delete the stack, and find nothing left of it"):
+        with step("delete the stack and check that nothing is left of it"):
             await self._delete()
         return created
 
@@ -165,7 +167,7 @@ class Scenario:
         await until("the record is expired", lambda: self._is_expired(due), MINUTE_SECONDS)
         runs = self._api.call("GET", "/api/runs?job=record-expiry&trigger=schedule")["items"]
         if {datetime.fromisoformat(run["occurrence"]) for run in runs} <= {LONG_AGO}:
-            raise RehearsalFailed("the record is expired, but no run answers to a minute of the rule")
+            raise RehearsalFailed("the record is expired, but no run matches a firing of the rule")
 
     # a job that fails
 
@@ -204,8 +206,8 @@ class Scenario:
     async def _recover(self) -> None:
         self._api.call("POST", f"/api/runs/{self._failing}/requeue")
         run = await self._in_state("succeeded")
-        expect("who was mailed to", run["result"]["sent"], [RECIPIENT])
+        expect("recipients of the email", run["result"]["sent"], [RECIPIENT])
         (point,) = self._account.client("ses").get_send_statistics()["SendDataPoints"]
-        expect("mails that SES took", point["DeliveryAttempts"], 1)
+        expect("messages that SES accepted", point["DeliveryAttempts"], 1)
         (webhook,) = await until("a webhook", lambda: self._internet.webhooks("recovered"), RUN_SECONDS)
         expect("job in the webhook", webhook["job"], "daily-summary")

@@ -36,7 +36,7 @@ async def until(what: str, look: Callable[[], T | None], seconds: float) -> T:
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise RehearsalFailed(f"{what}: still not after {seconds:.0f} s")
+            raise RehearsalFailed(f"{what}: has not happened after {seconds:.0f} s")
         await asyncio.sleep(0.2)
     return found
 

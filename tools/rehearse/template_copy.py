@@ -28,10 +28,10 @@ REASONS = {
     "metric math": "ministack refuses an alarm on several metrics, so only the first one is watched",
     "AWS_ENDPOINT_URL": "an empty value would send the functions to AWS itself instead of ministack",
     "sqs:SendMessageBatch": "ministack requires a permission of this name; in AWS sqs:SendMessage is enough",
-    "ses": "ministack does not read the sender out of a raw mail, so such a permission is for every sender",
+    "ses": "ministack does not read the sender from a raw message, so such a permission applies to every sender",
     "events": "ministack looks for rule/default/NAME instead of rule/NAME, so such a permission is for every rule",
     "aws:SecureTransport": "requests to ministack do not use TLS, which such a statement requires",
-    "Schedule": "no rule may fire during the rehearsal, so all wait for a 29th of February",
+    "Schedule": "no rule may fire during the rehearsal, so all are scheduled for 29 February",
     "DatabaseTls": "the PostgreSQL of this machine is built without TLS, so `disable` is allowed as well",
 }
 """Every kind of change, and the reason. `copy_build` returns the places."""

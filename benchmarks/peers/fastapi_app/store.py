@@ -54,7 +54,7 @@ def _decode(status: str, cursor: str) -> tuple[datetime, int]:
             raise ValueError(found)
         return datetime.fromisoformat(moment), int(record_id)
     except (ValueError, TypeError) as error:
-        message = "must be the `next` of an earlier page of the same list"
+        message = "must be the `next` value from an earlier page of the same list"
         raise RequestValidationError(
             [{"loc": ("query", "cursor"), "msg": message, "type": "value_error"}]
         ) from error

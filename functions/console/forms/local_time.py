@@ -70,7 +70,7 @@ def _readings_of_skipped_time(before: Reading, after: Reading) -> list[Reading]:
     try:
         earlier, later = ((local + shift).isoformat(timespec="minutes") for shift in (-skipped, skipped))
     except OverflowError as error:
-        raise ValueError("must be in the years 1970 to 9999 (UTC)") from error
+        raise ValueError("must be between the years 1970 and 9999 (UTC)") from error
     return [Reading(after.at, earlier, before.offset), Reading(before.at, later, after.offset)]
 
 

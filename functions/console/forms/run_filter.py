@@ -52,7 +52,7 @@ def read(fields: Mapping[str, str], *, state: str | None, retrying: bool | None)
         form.values.pop("state", None)
     created_from, created_to = _time(form, "from"), _time(form, "to")
     if created_from and created_to and created_from >= created_to:
-        form.errors["to"] = "must be later than the time before it"
+        form.errors["to"] = "must be later than the start time"
         created_to = None
     if size := fields.get("size"):
         if size in map(str, SIZES):
@@ -62,7 +62,7 @@ def read(fields: Mapping[str, str], *, state: str | None, retrying: bool | None)
     if before := fields.get("before"):
         form.before = parse_run_id(before)
         if form.before is None:
-            form.errors["before"] = "is not valid, so this is the first page"
+            form.errors["before"] = "is not valid, so the first page is shown"
     form.run_filter = RunFilter(
         state=state or _one_of(form, "state", STATES),
         job=_text(form, "job"),

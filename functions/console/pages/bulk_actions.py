@@ -53,7 +53,9 @@ def change_runs() -> render.Page:
     request = current_request(router)
     run_list, name = RUN_LISTS.get(request.value("list")), request.value("action")
     if run_list is None or name not in run_list.actions:
-        raise Problem(422, "Not possible", "this action applies to no run of this list, so nothing was done")
+        raise Problem(
+            422, "Not possible", "this action does not apply to the runs in this list, so nothing was done"
+        )
     fields = {field: values[-1] for field, values in request.form.items()}
     form = run_filter.read(fields, state=run_list.state, retrying=run_list.retrying)
     if form.errors:
@@ -68,7 +70,9 @@ def _change_selected(action: BulkAction) -> render.Page:
     if not ids:
         return action.finish("No run was selected, so nothing was done.")
     if len(ids) > actions.BULK:
-        raise Problem(422, "Too many", f"select at most {actions.BULK:,} runs, or all that match the filter")
+        raise Problem(
+            422, "Too many runs", f"select at most {actions.BULK:,} runs, or all that match the filter"
+        )
     selected = plural_runs(number(len(ids)))
     if not action.is_confirmed:
         return _page(action, QUESTIONS[action.name].format(selected), {"id": ids})
@@ -76,7 +80,7 @@ def _change_selected(action: BulkAction) -> render.Page:
     text = f"{plural_runs(number(changed))} {DONE[action.name]}."
     if changed < len(ids):
         left = plural_runs(number(len(ids) - changed))
-        text += f" {left} had changed state in the meantime and {'was' if left == '1 run' else 'were'} left as before."
+        text += f" {left} had changed state in the meantime and {'was' if left == '1 run' else 'were'} left alone."
     return action.finish(text)
 
 

@@ -65,7 +65,7 @@ def run_job(job: str) -> render.Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
-    return _redirect(request, job, FlashMessage(text, f"/runs/{made.run_id}", "Watch it"))
+    return _redirect(request, job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
 
 
 @router.post("/jobs/<job>/pause")
@@ -77,7 +77,7 @@ def pause_job(job: str) -> render.Page:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    return _redirect(request, name, f"The schedule of {name} is paused. The job can still be run by hand.")
+    return _redirect(request, name, f"The schedule of {name} was paused. The job can still be run manually.")
 
 
 @router.post("/jobs/<job>/resume")

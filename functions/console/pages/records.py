@@ -42,7 +42,7 @@ def create() -> render.Page:
         return _list(form, 422)
     record_id, _ = queries.create(connection(), *values, actor=request.identity.name)
     return render.redirect(
-        HOME, flash_message=FlashMessage("Record created.", f"{HOME}/{record_id}", "Open it")
+        HOME, flash_message=FlashMessage("Record created.", f"{HOME}/{record_id}", "Open the record")
     )
 
 
@@ -125,7 +125,7 @@ def _position(tab: Status, cursor: str) -> Position | None:
     try:
         return Position(*pagination.decode(tab, cursor, pagination.bigint, parse_timestamp))
     except Problem as problem:
-        reason = "this link is not a page of this list: start again at the first page"
+        reason = "this link does not lead to a page of this list: start again from the first page"
         raise Problem(422, "No such page", reason) from problem
 
 
@@ -191,5 +191,5 @@ def _parse_id(text: str) -> int:
     """The id in an address. Raises Problem 404 for what cannot be one."""
     number = whole_number(text, pagination.MAX_BIGINT)
     if not number:
-        raise Problem(404, "No such record", "this cannot be the id of a record: ids are whole numbers")
+        raise Problem(404, "No such record", "this is not a record ID: record IDs are whole numbers")
     return number

@@ -48,7 +48,9 @@ def run_page(run_id: str) -> render.Page:
 def change_run(run_id: str, action: str) -> render.Page:
     """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in DONE:
-        raise Problem(404, "Not found", f"a run has no action {action!r}; there are {', '.join(DONE)}")
+        raise Problem(
+            404, "Not found", f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
+        )
     if action == "delete":
         authorization.require_role(router, Role.ADMIN)
     request, con = current_request(router), connection()
@@ -59,7 +61,7 @@ def change_run(run_id: str, action: str) -> render.Page:
     if actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids:
         text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
         if action == "delete" and run.state == "processing":
-            text += " Its handler stops at its next checkpoint."
+            text += " Its handler will stop at the next checkpoint."
     else:
         now, states = runs.find(con, run.id), " or ".join(actions.ELIGIBLE[action])
         state = now.state if now else "gone"
@@ -84,11 +86,11 @@ def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run
 def _parse_id(text: str) -> str:
     run_id = parse_run_id(text)
     if run_id is None:
-        raise Problem(404, "No such run", f"{text[:60]!r} is not the id of a run")
+        raise Problem(404, "No such run", f"{text[:60]!r} is not a valid run ID")
     return run_id
 
 
 def _not_found(run_id: str) -> Problem:
     return Problem(
-        404, "No such run", f"there is no run {run_id}; old runs are deleted after their retention"
+        404, "No such run", f"there is no run {run_id}; old runs are deleted after their retention period"
     )

@@ -109,14 +109,14 @@ def _verify(request: Request, attempt: Attempt | None) -> Identity:
 
     if attempt is None:
         raise SignInError(
-            "the sign-in did not begin in this browser, took longer than ten minutes, or has already ended"
+            "the sign-in was started in another browser, took longer than ten minutes, or was already completed"
         )
     query = request.query
     if "error" in query:
         reason = query.get("error_description") or query["error"]
         raise SignInError(f"the provider says: {reason[:PROVIDER_ERROR_MAX]}")
     if query.get("iss", provider().issuer) != provider().issuer:  # RFC 9207
-        raise SignInError("the answer is from another provider")
+        raise SignInError("the response came from a different provider")
     try:
         answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri(request))
         return roles.identity_of_claims(tokens.verify_id_token(str(answer.get("id_token")), attempt.nonce))

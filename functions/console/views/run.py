@@ -29,9 +29,9 @@ class Action(NamedTuple):
 
 
 _DELETE_QUESTIONS = {
-    "processing": "Delete this run while it is being processed? Its handler stops at its next checkpoint;"
-    " what it has done by then stays.",
-    "failed": "Delete this failed run? It is then no longer listed as failed.",
+    "processing": "Delete this run while it is being processed? Its handler will stop at the next checkpoint;"
+    " anything it has done by then is not undone.",
+    "failed": "Delete this failed run? It will no longer be listed as failed.",
 }
 
 

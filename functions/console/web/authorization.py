@@ -27,7 +27,7 @@ def authorize(app: Any, next_middleware: Any) -> Any:
     if role is None:
         authentication.check_origin(event, require_origin=False)
         return next_middleware(app)
-    reason = "there is no session"
+    reason = "there is no session: sign in"
     try:
         is_local = settings().auth == "local"
         identity = authentication.local_user(event) if is_local else sessions.find(event)

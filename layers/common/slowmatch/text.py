@@ -32,7 +32,7 @@ def clean_traceback(text: str, limit: int) -> str:
     cut = len(stored) - limit
     frame = _FRAME.search(stored, cut)
     cut = frame.start() if frame else cut
-    return f"... {cut:,} characters left out ...\n{stored[cut:]}"
+    return f"... {cut:,} characters omitted ...\n{stored[cut:]}"
 
 
 def to_json(value: Any) -> str:

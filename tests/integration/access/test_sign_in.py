@@ -149,7 +149,7 @@ def test_an_answer_that_nobody_asked_for_is_refused(browser: FakeBrowser, issuer
     issuer.answer = (200, {"id_token": issuer.token(nonce=asked["nonce"])})
     for state in ("x" * 43, "", asked["state"] + "x", "é", sessions.sign(sessions.SIGN_IN, {"id": "x"})):
         page = return_from_provider(browser, code="good", state=state)
-        assert page.status == 400 and "did not begin in this browser" in page.text
+        assert page.status == 400 and "was started in another browser" in page.text
     assert issuer.forms == [] and "session" not in browser.cookies
 
 
@@ -175,7 +175,7 @@ def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(
     assert return_from_provider(browser, code="good", state=asked["state"]).status == 303
     browser.cookies.clear()
     page = return_from_provider(browser, code="good", state=asked["state"])
-    assert page.status == 400 and "did not begin in this browser" in page.text
+    assert page.status == 400 and "was started in another browser" in page.text
     issuer.answer = (400, {"error": "invalid_grant", "error_description": "The code was used <b>before</b>"})
     browser.cookies = stolen
     page = return_from_provider(browser, code="good", state=asked["state"])
@@ -206,7 +206,11 @@ def test_what_the_provider_says_is_said_on_a_page(browser: FakeBrowser, issuer: 
 def test_another_provider_s_answer_is_refused(browser: FakeBrowser, issuer: Issuer) -> None:
     asked = begin_sign_in(browser)
     page = return_from_provider(browser, code="good", state=asked["state"], iss="https://evil.example.com")
-    assert page.status == 400 and "The answer is from another provider" in page.text and issuer.forms == []
+    assert (
+        page.status == 400
+        and "The response came from a different provider" in page.text
+        and issuer.forms == []
+    )
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/callback?code=x&state={}"])
@@ -225,7 +229,10 @@ def test_a_person_without_a_role_is_refused_and_can_sign_out(browser: FakeBrowse
     assert sign_in(browser, issuer, **{"cognito:groups": []}).status == 303
     page = browser.get("/records")
     assert page.status == 403
-    assert "signed in as ann@example.com, but are in none of the groups viewer, operator, admin" in page.text
+    assert (
+        "signed in as ann@example.com, but you are not in any of the groups viewer, operator, admin"
+        in page.text
+    )
     assert 'action="/sign-out"' in page.text
     assert browser.post("/sign-out").location == "/signed-out"
     assert browser.cookies == {}

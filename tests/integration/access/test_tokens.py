@@ -168,7 +168,7 @@ def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
 def test_a_person_in_no_group_is_refused_with_the_reason(issuer: Issuer, con: Connection, send: Send) -> None:
     claims: dict[str, Any] = {"cognito:groups": ["tennis"]}
     answer = send(bearer(issuer.access_token(**claims)))
-    assert answer.status == 403 and "none of the groups viewer, operator, admin" in answer.detail
+    assert answer.status == 403 and "not in any of the groups viewer, operator, admin" in answer.detail
     assert "ann@example.com" in answer.log and con.query("SELECT count(*) FROM record") == [[0]]
 
 

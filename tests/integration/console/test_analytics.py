@@ -92,7 +92,7 @@ def test_before_anything_was_counted_the_page_says_what_will_be_here(
     assert page.status == 200
     assert "No run has ended yet" in page.text
     assert "No attempt failed in the last 24 hours" in page.text
-    assert "No record has been created, expired or deleted yet" in page.text
+    assert "No record has been created, marked as expired or deleted yet" in page.text
     assert "data-chart" not in page.text
 
 

@@ -29,7 +29,7 @@ def test_a_run_with_a_huge_result_shows_its_beginning(
     run_id = add_run(con, result)
     page = text_of(browser, f"/runs/{run_id}")
     assert '{"rows": ["wide", "wide", ' in page
-    assert f"This is the beginning of {len(json.dumps(result)):,} bytes." in page
+    assert f"Only the beginning of the {len(json.dumps(result)):,} bytes is shown." in page
     assert f'href="/api/runs/{run_id}/json/result"' in page
 
 
@@ -40,7 +40,7 @@ def test_a_result_within_the_limit_may_still_be_too_long_to_show(
     for _ in range(200):
         nested = [nested, "x"]
     page = text_of(browser, f"/runs/{add_run(con, [nested] * 150)}")
-    assert "This is the beginning of" in page
+    assert "Only the beginning of" in page
 
 
 def test_an_empty_result_is_shown(browser: FakeBrowser, con: Connection) -> None:

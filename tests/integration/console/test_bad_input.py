@@ -28,7 +28,7 @@ def test_an_address_may_have_any_number_of_parameters(browser: FakeBrowser) -> N
 def test_a_form_of_too_many_fields_is_refused(browser: FakeBrowser) -> None:
     page = browser.post("/records", {"title": ["a"] * 2001})
     assert page.status == 413
-    assert "A form has at most 2,000 fields." in page.text
+    assert "A form can have at most 2,000 fields." in page.text
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_form_of_too_many_fields_is_refused(browser: FakeBrowser) -> None:
 def test_a_forged_mark_of_the_activity_leads_to_its_start(browser: FakeBrowser, mark: str) -> None:
     page = browser.get(f"/dashboard/activity?before={_quoted(mark)}")
     assert page.status == 200
-    assert "so this is the first page" in page.text
+    assert "so the first page is shown" in page.text
 
 
 @pytest.mark.parametrize("field", ["text", "job", "error_type"])

@@ -44,7 +44,7 @@ def test_runs_that_moved_on_meanwhile_stay_and_are_counted(browser: FakeBrowser,
     answer = browser.post("/runs", {"list": "scheduled", "action": "run-now", "id": [gone, there], **SURE})
     assert (
         notice(browser, answer)
-        == "1 run queued to run now. 1 run had changed state in the meantime and was left as before."
+        == "1 run queued to run now. 1 run had changed state in the meantime and was left alone."
     )
     assert run_factory.run_state(con, gone) == "processing"
 

@@ -47,11 +47,11 @@ WRONG = {
     "urgent": ("perhaps", "Must be true or false."),
     "days": ("366", "Must be a whole number from 1 to 365."),
     "share": ("1.5", "Must be a number from 0 to 1."),
-    "title": ("x" * 41, "Must be a text of 1 to 40 characters."),
+    "title": ("x" * 41, "Must be a string of 1 to 40 characters."),
     "style": ("tiny", "Must be one of short, long."),
     "day": ("2026-02-30", "Must be a date such as 2026-12-31."),
     "at": ("25:00", "Must be a time such as 07:30."),
-    "to": ("nobody", "Must be a list of e-mail addresses."),
+    "to": ("nobody", "Must be a list of email addresses."),
 }
 
 

@@ -89,7 +89,7 @@ def test_a_schedule_is_described_and_shown_as_written_with_its_next_five_times(
 
 
 def test_a_schedule_that_nobody_read_yet_says_so(browser: FakeBrowser) -> None:
-    assert "Not known yet. The dispatcher reads it" in card(browser.get("/jobs"))
+    assert "Not known yet. The dispatcher will read it" in card(browser.get("/jobs"))
 
 
 def test_a_disabled_rule_is_named(browser: FakeBrowser, con: Connection) -> None:
@@ -175,7 +175,7 @@ def test_run_now_takes_one_click_and_links_to_the_run(browser: FakeBrowser, con:
     )
     page = browser.get(answer.location)
     short = f"{made.id[:8]}…{made.id[-4:]}"
-    assert f'Run {short} of db-cleanup started. <a href="/runs/{made.id}">Watch it</a>' in page.text
+    assert f'Run {short} of db-cleanup started. <a href="/runs/{made.id}">Open the run</a>' in page.text
 
 
 def test_from_the_list_one_comes_back_to_the_list(browser: FakeBrowser) -> None:
@@ -232,7 +232,7 @@ def test_the_form_becomes_the_payload(
         ("db-cleanup", "older_than_days", "٣", "Must be a whole number from 1 to 3650."),
         ("db-cleanup", "older_than_days", '"><b>', "Must be a whole number from 1 to 3650."),
         ("daily-summary", "day", "2026-02-30", "Must be a date such as 2026-12-31."),
-        ("daily-summary", "recipients", "nobody", "Must be a list of e-mail addresses."),
+        ("daily-summary", "recipients", "nobody", "Must be a list of email addresses."),
         ("db-cleanup", "delay-minutes", "0", "Must be a whole number from 1 to 527,040."),
         ("db-cleanup", "delay-minutes", "soon", "Must be a whole number from 1 to 527,040."),
         ("db-cleanup", "run-at", "tomorrow", "Must be a date and time such as 2026-12-31T12:00."),
@@ -261,7 +261,7 @@ def test_all_wrong_fields_are_named_and_a_checked_box_stays_checked(browser: Fak
 
 def test_minutes_and_a_date_together_are_refused(browser: FakeBrowser, con: Connection) -> None:
     page = browser.post("/jobs/db-cleanup/run", {"delay-minutes": "5", "run-at": "2026-12-01T00:00"})
-    assert wrong(page) == {"run-at": "Give minutes or a date, not both."}
+    assert wrong(page) == {"run-at": "Enter minutes or a date, not both."}
     assert runs(con) == []
 
 
@@ -290,7 +290,7 @@ def test_pause_says_who_when_and_why_and_resume_ends_it(browser: FakeBrowser, co
     page = browser.get(answer.location)
     assert re.search(r"Paused .* by kim@example\.com disk <script>alert\(1\)</script>", card(page))
     assert NASTY not in page.text
-    assert "It starts no runs until it is resumed." in card(page)
+    assert "It will not start any runs until it is resumed." in card(page)
     browser.sign_in(Role.OPERATOR, "lee@example.com")
     answer = browser.post("/jobs/db-cleanup/resume", {"back-to": "jobs"})
     assert "Paused" not in card(browser.get(answer.location))
@@ -354,7 +354,7 @@ def test_a_viewer_sees_no_buttons_and_is_refused_everywhere(browser: FakeBrowser
 
 
 def test_a_job_that_is_not_in_the_catalog_is_a_page_that_says_so(browser: FakeBrowser) -> None:
-    words = f"There is no job &#39;nightly&#39;; there are {', '.join(JOBS)}."
+    words = f"There is no job &#39;nightly&#39;; the jobs are {', '.join(JOBS)}."
     for page in (browser.get("/jobs/nightly"), browser.post("/jobs/nightly/run")):
         assert (page.status, words in page.text) == (404, True)
 
@@ -386,8 +386,8 @@ def test_a_job_that_people_start_says_so_and_has_neither_a_pause_nor_a_button_wi
 ) -> None:
     schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
     shown = card(browser.get("/jobs"), "send-test-mail")
-    assert "None: people and API clients start it." in shown
-    assert "Send a test mail" in shown
+    assert "None: it is started by people and API clients." in shown
+    assert "Send a test email" in shown
     assert [word for word in ("Pause", "Run now", "Missed") if word in shown] == []
     assert 'id="job-send-test-mail"' not in browser.get("/dashboard/recurring").text
     assert browser.post("/jobs/send-test-mail/pause").status == 409
@@ -398,7 +398,7 @@ def test_a_test_mail_goes_to_its_sender_by_default(browser: FakeBrowser, con: Co
     assert 'name="to" type="text" value=""' in browser.get("/jobs/send-test-mail").text
     browser.sign_in(Role.ADMIN, "ada@example.com")
     assert (
-        '<a class="button primary" href="/jobs/send-test-mail">Send a test mail</a>'
+        '<a class="button primary" href="/jobs/send-test-mail">Send a test email</a>'
         in browser.get("/jobs").text
     )
     assert 'name="to" type="text" value="ada@example.com"' in browser.get("/jobs/send-test-mail").text
@@ -409,7 +409,7 @@ def test_a_test_mail_goes_to_its_sender_by_default(browser: FakeBrowser, con: Co
 def test_only_admins_send_a_test_mail_or_send_it_again(browser: FakeBrowser, con: Connection) -> None:
     browser.sign_in(Role.OPERATOR)
     for page in (browser.get("/jobs"), browser.get("/jobs/send-test-mail")):
-        assert "Send a test mail" not in page.text
+        assert "Send a test email" not in page.text
     assert browser.post("/jobs/send-test-mail/run", {"to": "kim@example.com"}).status == 403
     assert runs(con) == []
     run_id = finished(con, "send-test-mail", "failed")

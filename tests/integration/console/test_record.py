@@ -52,7 +52,7 @@ def test_a_date_that_was_past_when_it_was_set_came_with_the_change(
 
 def test_a_record_whose_date_has_passed_says_who_will_mark_it(browser: FakeBrowser, con: Connection) -> None:
     record_id = make_record(con, "Passport", minutes=-1)
-    assert "Its date has passed. The job record-expiry marks it" in visible_text(
+    assert "Its expiry date has passed. The record-expiry job will mark it" in visible_text(
         browser.get(f"/records/{record_id}")
     )
 
@@ -62,7 +62,7 @@ def test_a_record_from_before_histories_says_when_it_was_created(
 ) -> None:
     con.query("INSERT INTO record (title, expiry_date) VALUES ('old', now())")
     ((record_id,),) = con.query("SELECT id FROM record")
-    assert "Created before this history begins" in visible_text(browser.get(f"/records/{record_id}"))
+    assert "Created before this history began" in visible_text(browser.get(f"/records/{record_id}"))
 
 
 def test_a_record_is_edited(browser: FakeBrowser, con: Connection) -> None:

@@ -15,7 +15,7 @@ def test_a_record_is_created_with_the_viewers_time(browser: FakeBrowser, con: Co
     assert (answer.status, answer.location) == (303, "/records")
     page = browser.get("/records")
     assert "Record created." in visible_text(page)
-    (link,) = re.findall(r'<a href="/records/(\d+)">Open it</a>', page.text)
+    (link,) = re.findall(r'<a href="/records/(\d+)">Open the record</a>', page.text)
     created = find_record(con, int(link))
     assert (created["title"], created["expiry_date"]) == ("Passport", "2099-12-31T11:00:00Z")
 
@@ -56,10 +56,10 @@ def test_a_wrong_title_has_its_error_at_the_field(
         ("", "Z", "Is required."),
         ("tomorrow", "+01:00", "Must be a date and time such as 2026-12-31T12:00."),
         ("2026-12-31", "+01:00", "Must be a date and time such as 2026-12-31T12:00."),
-        ("2026-02-30T12:00", "", "Must be an existing date and time such as 2026-12-31T12:00:00Z."),
-        ("1969-12-31T12:00", "", "Must be in the years 1970 to 9999 (UTC)."),
-        ("1970-01-01T00:00", "+14:00", "Must be in the years 1970 to 9999 (UTC)."),
-        ("9999-12-31T23:59", "-12:00", "Must be in the years 1970 to 9999 (UTC)."),
+        ("2026-02-30T12:00", "", "Must be a date and time that exists, such as 2026-12-31T12:00:00Z."),
+        ("1969-12-31T12:00", "", "Must be between the years 1970 and 9999 (UTC)."),
+        ("1970-01-01T00:00", "+14:00", "Must be between the years 1970 and 9999 (UTC)."),
+        ("9999-12-31T23:59", "-12:00", "Must be between the years 1970 and 9999 (UTC)."),
         ("2026-12-31T12:00", "Mars", "Must be a date and time such as 2026-12-31T12:00:00Z."),
     ],
 )

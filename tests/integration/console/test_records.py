@@ -102,7 +102,7 @@ def test_a_later_page_leads_back_to_the_start(browser: FakeBrowser, con: Connect
 def test_an_invalid_page_link_is_refused(browser: FakeBrowser, cursor: str) -> None:
     page = browser.get(f"/records?after={cursor}")
     assert page.status == 422
-    assert "This link is not a page of this list: start" in visible_text(page)
+    assert "This link does not lead to a page of this list: start" in visible_text(page)
 
 
 def test_a_page_whose_records_are_gone_leads_back(browser: FakeBrowser, con: Connection) -> None:
@@ -199,7 +199,7 @@ def test_an_empty_list_teaches_how_to_fill_it(browser: FakeBrowser) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [("active", "No active record"), ("soon", "Nothing expires soon"), ("expired", "Nothing has")],
+    [("active", "No active record"), ("soon", "No records are expiring soon"), ("expired", "Nothing has")],
 )
 def test_an_empty_filter_says_what_would_be_there(browser: FakeBrowser, status: str, said: str) -> None:
     assert said in visible_text(browser.get(f"/records?status={status}"))

@@ -31,7 +31,7 @@ def test_a_mistyped_address_is_answered_by_a_page(browser: FakeBrowser, path: st
 def test_a_mistyped_address_of_the_api_is_answered_as_the_api_does(browser: FakeBrowser) -> None:
     answer = browser.get("/api/nope")
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
-    assert json.loads(answer.text)["detail"] == "there is nothing at this address for this method"
+    assert json.loads(answer.text)["detail"] == "this address does not exist, or does not support this method"
 
 
 def test_the_stack_s_own_page_is_offered_where_it_is(

@@ -95,7 +95,7 @@ def test_a_run_that_waits_for_its_retry_says_which_and_when(browser: FakeBrowser
     work.handler = failing("no disk")
     work.start_occurrence()
     page = look(browser, work)
-    assert re.search(r"Retry attempt 1 of 10, due .* UTC after RuntimeError: no disk", visible_text(page))
+    assert re.search(r"Retry 1 of 10, due .* UTC after RuntimeError: no disk", visible_text(page))
     assert f'datetime="{work.run().due_at.isoformat()[:19]}' in page.text
     assert buttons(page, work.run().id) == ["run-now", "delete"]
 
@@ -113,7 +113,7 @@ def test_progress_is_shown_while_it_runs(browser: FakeBrowser, work: Work) -> No
     said = visible_text(seen[0])
     assert '<progress max="100" value="42"' in seen[0].text
     assert "42 % 42,000 of 100,000" in said
-    assert "live; it follows the end" in said
+    assert "live; the latest lines stay in view" in said
     assert "<progress" not in look(browser, work).text
 
 
@@ -132,7 +132,7 @@ def test_a_run_deleted_while_processing_says_that_its_handler_stops_at_the_next_
     work.start_occurrence()
     assert stopped[0].status == 303
     page = look(browser, work)
-    assert "was deleted. Its handler stops at its next checkpoint." in visible_text(page)
+    assert "was deleted. Its handler will stop at the next checkpoint." in visible_text(page)
     assert "Deleted while it was being processed." in visible_text(page)
     assert work.events(work.run().id)[-1] == ["processing", "deleted", "delete", "you (this machine)"]
 
@@ -246,9 +246,9 @@ def test_an_action_above_ones_role_is_refused(
 
 def test_a_wrong_or_unknown_run_is_a_page_that_says_so(browser: FakeBrowser) -> None:
     for address, said in (
-        ("/runs/nonsense", "is not the id of a run"),
+        ("/runs/nonsense", "is not a valid run ID"),
         (f"/runs/{UNKNOWN}", f"There is no run {UNKNOWN}"),
-        ("/runs/%3Cscript%3E", "is not the id of a run"),
+        ("/runs/%3Cscript%3E", "is not a valid run ID"),
     ):
         page = browser.get(address)
         assert (page.status, said in visible_text(page)) == (404, True)

@@ -47,7 +47,7 @@ def test_an_edited_migration_stops_everything(con: Connection) -> None:
 
 def test_older_code_and_late_numbers_are_refused(con: Connection) -> None:
     migrate.apply(con, [*migrations(), NEXT])
-    with pytest.raises(MigrationError, match="this version of the code has not"):
+    with pytest.raises(MigrationError, match="this version of the code does not"):
         migrate.apply(con)
     late = Migration(9000, "late", "SELECT 1")
     with pytest.raises(MigrationError, match="renumber"):

@@ -151,4 +151,4 @@ def test_an_answer_that_is_too_large_all_the_same_is_a_problem(
     monkeypatch.setattr(api, "MAX_RESPONSE_BYTES", 100)
     status, problem = get("/api/stats")
     assert (status, problem["title"]) == (500, "Response too large")
-    assert "ask for less" in problem["detail"]
+    assert "request less" in problem["detail"]

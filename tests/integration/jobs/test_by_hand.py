@@ -40,10 +40,10 @@ def test_direct_invocation_returns_the_run(work: Work) -> None:
 
 def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
     work.handler = fail
-    with pytest.raises(AttemptFailed, match="the disk is full; it is retried at"):
+    with pytest.raises(AttemptFailed, match="the disk is full; it will be retried at"):
         work.invoke({})
     work.handler = refuse
-    with pytest.raises(AttemptFailed, match="was refused; no retry follows"):
+    with pytest.raises(AttemptFailed, match="was refused; it will not be retried"):
         work.invoke({})
     work.handler = lambda context: "mended"
     for run in work.runs():
@@ -95,7 +95,7 @@ def test_an_occurrence_that_is_answered_this_very_moment_is_not_answered_again(
     work.start_occurrence()
     looks = iter([False, True])
     monkeypatch.setattr(scheduled_runs, "has_run", lambda *_: next(looks))
-    with pytest.raises(EventError, match="started at the same moment"):
+    with pytest.raises(EventError, match="started at the same time"):
         work.invoke(SCHEDULED)
     assert len(work.seen) == 1
 
@@ -122,7 +122,7 @@ def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_f
 
     def meet(context: Any) -> None:
         work.handler = lambda context: "mended"
-        with pytest.raises(EventError, match=f"run {retry} waits for it"):
+        with pytest.raises(EventError, match=f"run {retry} is waiting for it"):
             work.invoke({"run_id": retry})
 
     work.handler = meet

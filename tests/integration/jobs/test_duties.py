@@ -131,8 +131,8 @@ def test_a_locked_note_fails_the_note_alone(
     heartbeat.store_pass(con, con.now())
     with idle_in_transaction("SELECT FROM dispatcher_tick"):
         done = dispatcher({}, lambda_context)
-    assert is_all_done_but(con, done, "store what it did") and done["lost"] == 2
-    assert f"the dispatcher cannot store what it did: {LOCKED}" in caplog.messages
+    assert is_all_done_but(con, done, "store its results") and done["lost"] == 2
+    assert f"the dispatcher could not store its results: {LOCKED}" in caplog.messages
 
 
 @pytest.mark.usefixtures("work_for_all")
@@ -142,7 +142,7 @@ def test_a_locked_roll_up_fails_that_duty_alone(
     dispatcher({}, lambda_context)
     with idle_in_transaction("SELECT FROM roll_up WHERE subject = 'runs'"):
         done = dispatcher({}, lambda_context)
-    assert done["failed"] == failing(con) == {"count runs by the hour": LOCKED}
+    assert done["failed"] == failing(con) == {"count runs by hour": LOCKED}
     assert '"DispatcherFailures":1' in capsys.readouterr().out
 
 
@@ -217,7 +217,7 @@ def test_a_statement_that_takes_long_leaves_time_for_the_others(
     monkeypatch.setattr(duties, "DUTIES", (slow, *duties.DUTIES[1:]))
     done = dispatcher({}, lambda_context)
     assert is_all_done_but(con, done, "rescue lost runs")
-    assert done["failed"]["rescue lost runs"] == "the database took longer than its share of the time"
+    assert done["failed"]["rescue lost runs"] == "the database took longer than the time allotted to it"
 
 
 @pytest.mark.usefixtures("work_for_all")
@@ -226,7 +226,7 @@ def test_duties_for_which_no_time_is_left_say_so(con: Connection) -> None:
     assert (
         done["failed"]
         == failing(con)
-        == {duty.name: "the duties before it left no time" for duty in duties.DUTIES}
+        == {duty.name: "earlier duties left no time for it" for duty in duties.DUTIES}
     )
 
 

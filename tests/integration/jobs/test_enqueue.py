@@ -47,7 +47,9 @@ def test_the_same_request_with_a_key_makes_one_run(
 )
 def test_another_request_with_the_same_key_is_refused(put: Put, other: tuple[Any, ...]) -> None:
     run_id = put().run_id
-    with pytest.raises(KeyReused, match=f"'k' was used for another request, which made run {run_id}"):
+    with pytest.raises(
+        KeyReused, match=f"'k' was already used for a different request, which created run {run_id}"
+    ):
         put(*other)
 
 

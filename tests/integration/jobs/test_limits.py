@@ -28,8 +28,8 @@ def test_a_larger_result_fails_the_run_at_once_with_the_reason(work: Work, resul
     work.start_occurrence()
     run = work.run()
     assert (run.state, run.result, run.attempt) == ("failed", None, 1)
-    assert (run.error or "").startswith("ResultTooLarge: The result has ")
-    assert "bytes; at most 262,144 are kept. Store large results elsewhere and return where." in (
+    assert (run.error or "").startswith("ResultTooLarge: The result is ")
+    assert "bytes; at most 262,144 can be kept. Store large results elsewhere and return their location." in (
         run.error or ""
     )
 
@@ -37,7 +37,7 @@ def test_a_larger_result_fails_the_run_at_once_with_the_reason(work: Work, resul
 def test_the_reason_has_the_size_of_the_result(work: Work) -> None:
     work.handler = lambda context: "x" * 1_234_565
     work.start_occurrence()
-    assert "The result has 1,234,567 bytes;" in (work.run().error or "")
+    assert "The result is 1,234,567 bytes;" in (work.run().error or "")
 
 
 def test_a_result_that_json_cannot_hold_fails_the_attempt(work: Work) -> None:
@@ -65,9 +65,9 @@ def test_of_a_long_log_the_first_and_the_last_lines_are_kept(work: Work, con: Co
     assert kept[:MAX_FIRST_LINES] == [f"line {number}" for number in range(1, MAX_FIRST_LINES + 1)]
     assert kept[-MAX_LAST_LINES:] == [f"line {number}" for number in range(5_001 - MAX_LAST_LINES, 5_001)]
     assert kept[MAX_FIRST_LINES:-MAX_LAST_LINES] == [
-        "This attempt has logged 800 lines. Of those that follow, the last 200 are added when it ends."
-        " CloudWatch has the whole log.",
-        "Lines left out here: 4,000.",
+        "This attempt has logged 800 lines. Of any further lines, only the last 200 are added here when it ends."
+        " The full log is in CloudWatch.",
+        "Lines omitted here: 4,000.",
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_log_that_just_fits_is_whole(work: Work, con: Connection) -> None:
     work.start_occurrence()
     lines = [line for line in log(con) if line.startswith("line ")]
     assert lines == [f"line {number}" for number in range(MAX_FIRST_LINES + MAX_LAST_LINES)]
-    assert not [line for line in log(con) if "left out" in line]
+    assert not [line for line in log(con) if "omitted" in line]
 
 
 def test_a_failed_attempt_keeps_the_last_lines_of_its_log(work: Work, con: Connection) -> None:

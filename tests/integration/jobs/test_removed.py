@@ -41,7 +41,8 @@ def test_the_problem_says_how_many_and_what_to_do(con: Connection, count: Capped
     last = health.DispatcherPass(con.now(), {}, [])
     (problem,) = health.dispatcher_problems(last, {"old-job": count}, con.now())
     assert (
-        problem.text == f"{said} for 'old-job', which is no longer deployed: delete them or deploy it again"
+        problem.text
+        == f"{said} for 'old-job', which is no longer deployed: delete the runs or deploy the job again"
     )
     assert (problem.job, problem.is_outage) == ("old-job", True)
 

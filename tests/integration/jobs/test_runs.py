@@ -97,7 +97,7 @@ def test_a_long_traceback_is_stored_with_its_end(work: Work, con: Connection) ->
     work.handler = fail_deep_down
     work.start_occurrence()
     ((stored,),) = con.query("SELECT traceback FROM job_attempt")
-    assert stored.endswith("RuntimeError: the disk is full\n") and "characters left out ..." in stored
+    assert stored.endswith("RuntimeError: the disk is full\n") and "characters omitted ..." in stored
     assert len(stored) < MAX_TRACEBACK_CHARACTERS + 100
 
 

@@ -39,7 +39,7 @@ def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
         for _ in range(2):
             work.start_occurrence("2026-11-24T03:00:00Z")
         assert len(work.seen) == 1 and queues.take() == []
-        assert "waits for the run that is processing" in work.events(work.runs()[1].id)[0]
+        assert "waiting for the run that is processing" in work.events(work.runs()[1].id)[0]
 
     work.handler = meet
     work.start_occurrence()

@@ -245,7 +245,7 @@ def test_one_that_dies_every_time_is_given_up(notifier: NotifierHarness, con: Co
     con.query("UPDATE notification_delivery SET attempts = 20")
     notifier.deliver()
     assert notifier.receiver.posts == []
-    assert notifier.deliveries() == [["hook", "given_up", 20, "no response to 20 attempts"]]
+    assert notifier.deliveries() == [["hook", "given_up", 20, "no response after 20 attempts"]]
 
 
 def test_a_last_attempt_that_is_under_way_is_waited_for(notifier: NotifierHarness, con: Connection) -> None:

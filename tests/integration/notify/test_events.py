@@ -337,7 +337,7 @@ def test_the_health_check_reports_a_failing_notifier_or_destination(
     run(notifier, "no")
     assert said() is None
     con.query("UPDATE notification SET at = at - interval '13 minutes'")
-    assert said() == "the notifier fails to process notifications; its log has the reason"
+    assert said() == "the notifier is failing to process notifications; its log has the reason"
     notifier.receiver.answer("/hook", 410)
     notifier.process_all()
     assert said() == "switched off after 410 Gone: hook"

@@ -113,8 +113,8 @@ BAD_FIELDS: list[tuple[dict[str, object], str, str]] = [
     ({"expiry_date": "2026-12-31"}, "expiry_date", "has no UTC offset"),
     ({"expiry_date": "tomorrow"}, "expiry_date", "2026-12-31T12:00:00Z"),
     ({"expiry_date": "2026-02-30T12:00:00Z"}, "expiry_date", "exist"),
-    ({"expiry_date": "1969-12-31T23:59:59Z"}, "expiry_date", "1970 to 9999"),
-    ({"expiry_date": "9999-12-31T23:59:59-01:00"}, "expiry_date", "1970 to 9999"),
+    ({"expiry_date": "1969-12-31T23:59:59Z"}, "expiry_date", "1970 and 9999"),
+    ({"expiry_date": "9999-12-31T23:59:59-01:00"}, "expiry_date", "1970 and 9999"),
     ({"expiry_date": 1798718400}, "expiry_date", "must be a string"),
     ({"expiry_date": None}, "expiry_date", "must be a string"),
     ({"is_expired": True}, "is_expired", "not a known field"),
@@ -234,9 +234,12 @@ def test_an_id_that_is_none_is_refused(call: Call, method: str, text: str, messa
         ({"status": "gone"}, "must be one of 'all', 'active', 'soon' or 'expired'"),
         ({"q": "x" * 201}, "must have at most 200 characters"),
         ({"q": "a\0b"}, "must not contain NUL (U+0000)"),
-        ({"cursor": "nonsense"}, "must be the `next` of an earlier page of the same list"),
-        ({"cursor": "é"}, "must be the `next` of an earlier page of the same list"),
-        ({"offset": "5"}, "is not a known query parameter; the known ones are cursor, limit, q, status"),
+        ({"cursor": "nonsense"}, "must be the `next` value from an earlier page of the same list"),
+        ({"cursor": "é"}, "must be the `next` value from an earlier page of the same list"),
+        (
+            {"offset": "5"},
+            "is not an accepted query parameter; the accepted ones are cursor, limit, q, status",
+        ),
     ],
 )
 def test_a_bad_query_parameter_is_named_with_what_is_allowed(

@@ -106,7 +106,7 @@ def test_an_error_of_any_type_does_not_stop_the_others(
 
 def test_a_refused_answer_with_a_nul_does_not_stop_the_others(job: LongJob) -> None:
     job.mailbox.refused = {TWENTY[0]: "550 no\0body"}
-    with pytest.raises(AttemptFailed, match=r"550 no.body.*no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"550 no.body.*it will not be retried"):
         job.start(recipients=TWENTY[:2])
     assert job.mailbox.taken == [TWENTY[1]] and job.last_run().state == "failed"
 

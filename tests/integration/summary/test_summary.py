@@ -128,16 +128,21 @@ def test_a_retry_of_a_persons_run_is_about_the_day_on_which_it_began(
 def test_a_future_day_is_refused_and_keeps_its_summary(
     mailbox: Mailbox, run: Any, con: Connection, days: int
 ) -> None:
-    with pytest.raises(AttemptFailed, match=r"is in the future; no retry follows"):
+    with pytest.raises(
+        AttemptFailed, match=r"is in the future: choose today or an earlier day; it will not be retried"
+    ):
         run(day=f"{con.now() + days * DAY:%Y-%m-%d}")
-    with pytest.raises(AttemptFailed, match=r"9999-12-31 is in the future; no retry follows"):
+    with pytest.raises(
+        AttemptFailed,
+        match=r"9999-12-31 is in the future: choose today or an earlier day; it will not be retried",
+    ):
         run(day="9999-12-31")
     assert con.query("SELECT count(*) FROM mail_outbox") == [[0]]
 
 
 def test_a_refused_recipient_fails_at_once_and_the_others_get_theirs(mailbox: Mailbox, run: Any) -> None:
     mailbox.refused["one@example.com"] = "550 no such user"
-    with pytest.raises(AttemptFailed, match=r"550.*no retry follows"):
+    with pytest.raises(AttemptFailed, match=r"550.*it will not be retried"):
         run()
     assert mailbox.taken == ["two@example.com"]
 
@@ -158,5 +163,5 @@ def test_missing_recipients_name_the_setting(
 ) -> None:
     monkeypatch.setenv("MAIL_RECIPIENTS", "")
     settings.cache_clear()
-    with pytest.raises(AttemptFailed, match="MAIL_RECIPIENTS is not set"):
+    with pytest.raises(AttemptFailed, match="the summary has no recipients: set MAIL_RECIPIENTS"):
         run()

@@ -189,7 +189,7 @@ def test_unknown_secret_says_how_to_give_it(job_tester: JobTester) -> None:
     assert attempt.state == "scheduled"
     assert attempt.error == (
         "SecretError: secret slowmatch-test/jobs/hook/hook-token cannot be read:"
-        " give its text to perform(secrets=...)"
+        " pass its value to perform(secrets=...)"
     )
 
 

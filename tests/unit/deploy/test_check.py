@@ -71,7 +71,7 @@ def test_an_account_that_cannot_be_asked_is_told_with_the_reason(
     config.write_text(config.read_text().replace("[prod.deploy", 'profile = "nobody"\n[prod.deploy'))
     assert run_first("--check") == 1
     assert (
-        "could not be asked about the stack slowmatch-prod: The config profile (nobody)"
+        "could not be queried about the stack slowmatch-prod: The config profile (nobody)"
         in capfd.readouterr().err
     )
 
@@ -81,4 +81,4 @@ def test_a_quota_that_is_too_small_is_told_before_the_build(
 ) -> None:
     monkeypatch.setattr(checks, "_unreserved", lambda stage: 10)
     assert run_first("--check") == 1
-    assert "the account has 10 unreserved, of which 100 must stay so" in capfd.readouterr().err
+    assert "the account has 10 unreserved, of which 100 must remain unreserved" in capfd.readouterr().err

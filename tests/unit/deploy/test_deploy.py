@@ -27,7 +27,7 @@ def test_a_database_that_has_all_migrations_is_as_good(
 ) -> None:
     sam.answered({"applied": []})
     assert run() == 0
-    assert "none were missing" in capfd.readouterr().out
+    assert "none were pending" in capfd.readouterr().out
 
 
 def test_nothing_is_migrated_when_the_deployment_failed(
@@ -36,7 +36,7 @@ def test_nothing_is_migrated_when_the_deployment_failed(
     sam.answer("deploy", "Error: ROLLBACK_COMPLETE", status=1)
     assert run() == 1
     assert sam.calls == [DEPLOY]
-    assert "sam deploy ended with status 1: nothing was migrated" in capfd.readouterr().err
+    assert "sam deploy exited with status 1: nothing was migrated" in capfd.readouterr().err
 
 
 def test_a_migration_that_fails_ends_it_with_the_function_s_reason(
@@ -132,7 +132,7 @@ def test_what_is_no_certificate_is_not_deployed(
     (tmp_path / "wrong.pem").write_text(text)
     assert run(f"--certificates={tmp_path / 'wrong.pem'}") == 1
     assert sam.calls == []
-    assert "has no certificates in PEM" in capfd.readouterr().err
+    assert "contains no PEM certificates" in capfd.readouterr().err
 
 
 def test_a_declined_change_set_is_no_deployment(
@@ -185,5 +185,5 @@ def test_a_deployment_that_failed_is_told_with_the_way_out(
     monkeypatch.setattr(deployment, "_run", fail)
     assert run_first() == 1
     said = capfd.readouterr().err
-    assert "sam deploy ended with status 1: nothing was migrated" in said
+    assert "sam deploy exited with status 1: nothing was migrated" in said
     assert ".venv-sam/bin/sam delete --config-env prod" in said

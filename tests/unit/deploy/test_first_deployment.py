@@ -17,7 +17,7 @@ def test_the_first_deployment_can_be_undone_and_ends_protected(
     assert run_first() == 0
     assert sam.calls == [CREATE, MIGRATE]
     assert cloudformation.parameters()["DatabaseDeletionProtection"] == "true"
-    assert "deletion protection is on from now on" in capfd.readouterr().out
+    assert "deletion protection is now on" in capfd.readouterr().out
 
 
 def test_the_first_deployment_is_unprotected_even_if_samconfig_asks_for_protection(

@@ -40,7 +40,9 @@ def test_a_new_stack_gets_what_is_unreserved_less_what_lambda_keeps(
 def test_a_stack_keeps_what_it_has_reserved(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
     account(monkeypatch, 100, own=128)
     checks.check_quota(prod, 40, exists=True)
-    with pytest.raises(StackError, match=r"has 100 unreserved, .* has reserved 128, so it can have 128"):
+    with pytest.raises(
+        StackError, match=r"has 100 unreserved, .* has reserved 128, so it can reserve at most 128"
+    ):
         checks.check_quota(prod, 100, exists=True)
 
 
@@ -52,7 +54,7 @@ def test_what_others_have_reserved_is_not_there_to_take(monkeypatch: pytest.Monk
             return {"AccountLimit": limits}
 
     monkeypatch.setattr(Stage, "client", lambda self, service: LambdaClient())
-    with pytest.raises(StackError, match=r"has 120 unreserved, .* so it can have 20"):
+    with pytest.raises(StackError, match=r"has 120 unreserved, .* so it can reserve at most 20"):
         checks.check_quota(prod, 40, exists=False)
 
 

@@ -32,7 +32,7 @@ def test_a_stage_that_is_not_in_samconfig_is_refused(config: Path) -> None:
 
 def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
     config.write_text("[prod.deploy.parameters]\n")
-    with pytest.raises(StackError, match="gives the stage prod no stack_name"):
+    with pytest.raises(StackError, match="does not set stack_name for the stage prod"):
         stage.read(config, "prod")
 
 
@@ -40,7 +40,7 @@ def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
 def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Path, setting: str) -> None:
     config.write_text(config.read_text().replace("language_extensions = true", setting))
     with pytest.raises(
-        StackError, match=r"prod language_extensions = true.* to \[prod\.global\.parameters\]"
+        StackError, match=r"language_extensions = true for the stage prod.* to \[prod\.global\.parameters\]"
     ):
         stage.read(config, "prod")
 
@@ -48,9 +48,9 @@ def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Pat
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ('["MailSender=a@b.org"]', "lacks MailRecipients"),
-        ('["MailSender=a@b.org", "MailRecipients=you@example.com"]', "MailRecipients is still the example"),
-        ('"MailSender=jobs@example.com MailRecipients=c@b.org"', "MailSender is still the example"),
+        ('["MailSender=a@b.org"]', "MailRecipients, which the stack needs, is missing"),
+        ('["MailSender=a@b.org", "MailRecipients=you@example.com"]', "MailRecipients still has the example"),
+        ('"MailSender=jobs@example.com MailRecipients=c@b.org"', "MailSender still has the example"),
         (
             '["MailSender=a@b.org", "MailRecipients=c@b.org", "MailSendr=x"]',
             "MailSendr, .*is not a parameter",
@@ -118,7 +118,7 @@ def test_a_value_that_would_be_cut_is_refused_with_the_right_spelling(written: o
         (["A=1", "A=2"], "gives A twice"),
         (["A=1", 5], "5, which is not a string"),
         ({"A": "1"}, "which is not a string"),
-        (["A=C:\\"], "The SAM CLI has no way to write this value"),
+        (["A=C:\\"], "There is no way to write this value for the SAM CLI"),
     ],
 )
 def test_what_cannot_be_an_override_is_refused(written: object, words: str) -> None:
@@ -167,7 +167,7 @@ def test_the_longest_name_of_a_job_limits_the_stack_s(
     longer = {"Type": kind, "Properties": {key: {"Fn::Sub": "${AWS::StackName}" + ending}}}
     resources = template.all_resources() | {"Longer": longer}
     stack_name.check("s" * characters, resources)
-    with pytest.raises(StackError, match=rf"at most {characters} .* the longest name of a job determines"):
+    with pytest.raises(StackError, match=rf"at most {characters} .* the longest job name determines"):
         stack_name.check("s" * (characters + 1), resources)
 
 

@@ -135,7 +135,7 @@ def test_a_query_parameter_is_known_by_its_alias() -> None:
     assert answer(query={"job": "a", "from": "b"})[2] == {"job": "a", "from": "b"}
     status, _, problem = answer(query={"job": "a", "since": "b"})
     assert (status, problem["errors"][0]["field"]) == (422, "since")
-    assert problem["errors"][0]["message"].endswith("the known ones are from, job")
+    assert problem["errors"][0]["message"].endswith("the accepted ones are from, job")
 
 
 def test_one_of_a_thing_is_no_plural() -> None:

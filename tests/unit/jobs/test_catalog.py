@@ -33,14 +33,14 @@ def test_jobs_are_found_by_their_folders(tmp_path: Path) -> None:
         ("\nJOB = 1 / 0\n", "line 2: ZeroDivisionError: division by zero"),
         (
             "from slowmatch.jobs import Integr\n",
-            "line 1: cannot import name 'Integr' from 'slowmatch.jobs'; it has Job and the kinds of fields"
+            "line 1: cannot import name 'Integr' from 'slowmatch.jobs'; slowmatch.jobs has Job and the field kinds"
             " Addresses, Boolean, Choice, Date, Integer, Number, Secret, Text, Time",
         ),
         ("", "JOB is None: must be a Job(...)"),
-        (GOOD.format(name="others"), "name is 'others': must be 'broken-job', as its folder says"),
+        (GOOD.format(name="others"), "name is 'others': must be 'broken-job', to match its folder"),
         (
             'from slowmatch.jobs import Job\nJOB = Job(name="broken-job", description="")\n',
-            "description is '': must be a text that is not empty",
+            "description is '': must be a non-empty string",
         ),
     ],
 )
@@ -53,7 +53,7 @@ def test_broken_job_does_not_take_others_along(tmp_path: Path, text: str, error:
 
 @pytest.mark.parametrize("name", ["nothing", None, ["db-cleanup"]])
 def test_unknown_job_is_refused_with_those_there_are(name: Any) -> None:
-    with pytest.raises(catalog.UnknownJob, match="there are daily-summary, db-cleanup"):
+    with pytest.raises(catalog.UnknownJob, match="the jobs are daily-summary, db-cleanup"):
         catalog.job(name)
 
 

@@ -60,9 +60,9 @@ def test_settings_are_what_the_row_says_and_defaults() -> None:
     [
         (
             "",
-            "Settings of hook is not JSON (Expecting value at column 1): a JSON object such as {} is needed",
+            "Settings of hook is not JSON (Expecting value at column 1): it must be a JSON object such as {}",
         ),
-        ("[]", "Settings of hook is not a JSON object: a JSON object such as {} is needed"),
+        ("[]", "Settings of hook is not a JSON object: it must be a JSON object such as {}"),
         ('{"TOKEN": "t"}', "URL of hook (where to post) has no value: add it to Settings in the job's row"),
         ('{"URL": "x", "TOKEN": "t", "TRIES": 9}', "TRIES of hook is 9: must be a whole number from 1 to 5"),
         (
@@ -89,20 +89,20 @@ def test_text_of_wrong_settings_is_not_repeated() -> None:
     [
         ({"name": "Report"}, "name is 'Report': must be lower-case words joined by hyphens"),
         ({"name": "r" * 25}, "at most 24 characters"),
-        ({"name": "dead-ends"}, "must not have the word dead, which marks the queues of dead letters"),
-        ({"description": ""}, "description is '': must be a text that is not empty"),
-        ({"description": None}, "description is None: must be a text that is not empty"),
+        ({"name": "dead-ends"}, "must not contain the word dead, which marks dead-letter queues"),
+        ({"description": ""}, "description is '': must be a non-empty string"),
+        ({"description": None}, "description is None: must be a non-empty string"),
         ({"max_running": 3}, "max_running is 3: must be 1, or None for no limit"),
         ({"overlap": "queue"}, "overlap is 'queue': must be 'skip' or 'wait'"),
         ({"max_attempts": 0}, "max_attempts is 0: must be a whole number from 1 to 11"),
         ({"max_attempts": "3"}, "max_attempts is '3': must be a whole number from 1 to 11"),
-        ({"payload": ["days"]}, "payload is ['days']: must be a dict of fields by their names"),
+        ({"payload": ["days"]}, "payload is ['days']: must be a dict that maps names to fields"),
         ({"role": "root"}, "role is 'root': must be 'operator' or 'admin'"),
-        ({"payload": {"Days": Boolean("x")}}, "payload: 'Days' cannot be a field's name"),
+        ({"payload": {"Days": Boolean("x")}}, "payload: 'Days' is not a valid field name"),
         ({"payload": {"days": "boolean"}}, "payload: days is 'boolean': must be a field of one of the kinds"),
         ({"payload": {"days": Integer("x", 1, 2, default=3)}}, "payload: days: its default is 3"),
         ({"payload": {"token": Secret("x")}}, "payload: token is a Secret"),
-        ({"settings": {"url": Text("x")}}, "settings: 'url' cannot be a field's name"),
+        ({"settings": {"url": Text("x")}}, "settings: 'url' is not a valid field name"),
     ],
 )
 def test_definition_is_refused_with_the_field(changed: dict[str, Any], message: str) -> None:

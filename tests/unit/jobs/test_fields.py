@@ -137,20 +137,20 @@ def test_value_survives_the_form(kind: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("field", "error"),
     [
-        (Boolean(""), "its description is '': must be a text that is not empty"),
+        (Boolean(""), "its description is '': must be a non-empty string"),
         (Integer("x", "1", 5), "low is '1': must be a whole number"),  # type: ignore[arg-type]
         (Number("x", 0, float("inf")), "high is inf: must be a number"),
         (Integer("x", 5, 1), "low is 5 and high is 1: low must not be above high"),
         (Integer("x", 1, 5, default=6), "its default is 6: must be a whole number from 1 to 5"),
         (Number("x", 2.0, 1.0), "low is 2.0 and high is 1.0: low must not be above high"),
         (Text("x", 0), "max_characters is 0: must be from 1 to 10,000"),
-        (Choice("x", ("one",)), "choices is ('one',): must be a list of two or more different texts"),
-        (Choice("x", "ab"), "choices is 'ab': must be a list of two or more different texts"),
+        (Choice("x", ("one",)), "choices is ('one',): must be a list of two or more different strings"),
+        (Choice("x", "ab"), "choices is 'ab': must be a list of two or more different strings"),
         (
             Choice("x", ("a", "b", "a")),
-            "choices is ('a', 'b', 'a'): must be a list of two or more different texts",
+            "choices is ('a', 'b', 'a'): must be a list of two or more different strings",
         ),
-        (Choice("x", (1, 2)), "choices is (1, 2): must be a list of two or more different texts"),  # type: ignore[arg-type]
+        (Choice("x", (1, 2)), "choices is (1, 2): must be a list of two or more different strings"),  # type: ignore[arg-type]
         (Date("x", default="today"), "its default is 'today': must be a date such as 2026-12-31"),
         (
             Boolean("x", default=True, required=True),

@@ -87,12 +87,12 @@ def test_template_without_jobs_is_right(tmp_path: Path) -> None:
         ),
         (
             {"row": f"{ROW}, Settings: {{ URL: x }}"},
-            "Job.SendReport: Settings must be text: JSON in single quotes",
+            "Job.SendReport: Settings must be a string: JSON in single quotes",
         ),
         ({"row": f"{ROW}, Settings: '{{'"}, "Job.SendReport: Settings of send-report is not JSON"),
         (
             {"row": f"{ROW}, {SETTINGS}, Setings: x"},
-            f"Job.SendReport: Setings is not a column; there are {COLUMNS}",
+            f"Job.SendReport: Setings is not a column; the columns are {COLUMNS}",
         ),
         (
             {"row": f"Name: send-report, Handler: report.app.handler, {SETTINGS}"},
@@ -116,7 +116,7 @@ def test_template_without_jobs_is_right(tmp_path: Path) -> None:
         ({"jobs": "SendReport, Others"}, f"Fn::ForEach::Jobs names Others, {NO_ROW}"),
         (
             {"resource": "SendReportFunction: { Type: AWS::SNS::Topic }"},
-            "Fn::ForEach::Jobs creates the resource SendReportFunction, which exists already: rename the job",
+            "Fn::ForEach::Jobs creates the resource SendReportFunction, which already exists: rename the job",
         ),
     ],
 )

@@ -32,8 +32,8 @@ def test_without_the_file_there_are_none(file: Path) -> None:
         ('["s3cret"]', "is not a JSON object"),
         ('{"a/b": "x", "s3cret": "key"}', "key 2 must be a job's name, a slash and the name of the secret"),
         ('{"report/S3CRET": "key"}', "key 1 must be a job's name, a slash and the name of the secret"),
-        ('{"report/key": {"s3cret": 1}}', "report/key must be a text that is not empty"),
-        ('{"report/key": ""}', "report/key must be a text that is not empty"),
+        ('{"report/key": {"s3cret": 1}}', "report/key must be a non-empty string"),
+        ('{"report/key": ""}', "report/key must be a non-empty string"),
         (b"\xff", "cannot be read"),
     ],
 )

@@ -100,7 +100,7 @@ def test_one_session_sends_to_several_people(a_message: Build, verified: list[An
 def test_a_sender_that_is_not_verified_is_refused_naming_the_setting(
     a_message: Build, verified: list[Any]
 ) -> None:
-    with pytest.raises(Refused, match=r"MessageRejected .*other@example\.org.*Look at MAIL_SENDER"):
+    with pytest.raises(Refused, match=r"MessageRejected .*other@example\.org.*Check MAIL_SENDER"):
         send(a_message(sender="other@example.org"), Ses())
     assert verified == []
 
@@ -122,7 +122,7 @@ def test_what_a_person_has_to_change_is_refused(
     a_message: Build, answering: Callable[..., list[str]], code: str, look_at: str
 ) -> None:
     calls = answering(refusal(code))
-    with pytest.raises(Refused, match=rf"SES answered: {code} No\. Look at .*{look_at}"):
+    with pytest.raises(Refused, match=rf"SES responded: {code} No\. Check .*{look_at}"):
         send(a_message(), Ses())
     assert calls == ["SendEmail"]
 
@@ -176,7 +176,7 @@ def test_a_provider_that_stays_too_busy_is_tried_again_later(
 
 def test_a_role_without_credentials_is_refused(a_message: Build, answering: Callable[..., list[str]]) -> None:
     answering(NoCredentialsError())
-    with pytest.raises(Refused, match=r"credentials\. Look at the function's role"):
+    with pytest.raises(Refused, match=r"credentials\. Check the function's role"):
         send(a_message(), Ses())
 
 

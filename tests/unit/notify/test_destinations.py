@@ -56,7 +56,7 @@ def test_each_destination_has_what_it_wants() -> None:
         ),
         (
             HOOK | {"key": "short"},
-            r"destination 1 \(pager\): the key 'key' is invalid; it must be a text",
+            r"destination 1 \(pager\): the key 'key' is invalid; it must be a string",
         ),
         (
             {name: HOOK[name] for name in ("name", "kind", "url")},
@@ -64,12 +64,12 @@ def test_each_destination_has_what_it_wants() -> None:
         ),
         (
             SLACK | {"events": ["Failed"]},
-            "the key 'events' is invalid; it must be a list of some of failed",
+            "the key 'events' is invalid; it must be a list of one or more of failed",
         ),
         (SLACK | {"events": "failed"}, "the key 'events'"),
         (
             SLACK | {"jobs": ["nothing"]},
-            "the key 'jobs' is invalid; it must be a list of some of daily-s",
+            "the key 'jobs' is invalid; it must be a list of one or more of daily-s",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_name_is_there_once() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is not JSON, line 1 column 2"),
+        ("{", "is not valid JSON, line 1 column 2"),
         ('{"name": "ops"}', "is not a JSON list"),
         ("null", "is not a JSON list"),
     ],

@@ -237,11 +237,11 @@ def test_a_name_that_python_has_another_meaning_for_is_refused(project: Path, na
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("notify", "the template has a resource NotifyDeadLetters already"),
-        ("api", "the template has a resource ApiErrorsAlarm already"),
+        ("notify", "the template already has a resource NotifyDeadLetters"),
+        ("api", "the template already has a resource ApiErrorsAlarm"),
         (
             "db-cleanup-function",
-            "the template has a resource DbCleanupFunctionQueue already",
+            "the template already has a resource DbCleanupFunctionQueue",
         ),  # an event source's
     ],
 )
@@ -265,7 +265,7 @@ def test_a_name_that_would_make_two_queues_rules_or_alarms_of_one_name_is_refuse
     template.write_text(
         template.read_text(encoding="utf-8").replace("Resources:\n", other, 1), encoding="utf-8"
     )
-    assert f"the stack has a resource with the name stack-{name} already" in refused(project, "uploads")
+    assert f"the stack already has a resource named stack-{name}" in refused(project, "uploads")
 
 
 def test_a_resource_that_a_parameter_names_is_in_nobody_s_way(project: Path) -> None:
@@ -288,12 +288,12 @@ def test_a_name_that_the_rule_of_a_stage_cannot_carry_is_refused(project: Path) 
 @pytest.mark.parametrize(
     ("schedule", "words"),
     [
-        ("every hour", "'every hour' is not a schedule: 'rate(5 minutes)' or 'cron("),
-        ("cron(60 * * * ? *)", "minute '60' must lie between 0 and 59"),
+        ("every hour", "'every hour' is not a schedule: write 'rate(5 minutes)' or 'cron("),
+        ("cron(60 * * * ? *)", "minute '60' must be between 0 and 59"),
         ("cron(0 7 * * * *)", "exactly one of day and weekday must be '?'"),
         ("rate(1 hours)", "write 'rate(1 hour)' for one"),
-        ("cron(0 7 30 2 ? *)", "no day and time matches it"),
-        ("cron(0 7 * * ? 2020)", "no day and time matches it"),
+        ("cron(0 7 30 2 ? *)", "it never matches any date and time"),
+        ("cron(0 7 * * ? 2020)", "it never matches any date and time"),
         ('cron(0 7 * * ? *)", Memory: "', "is not a schedule"),
     ],
 )

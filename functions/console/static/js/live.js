@@ -119,7 +119,7 @@
     try {
       const answer = await fetch(requested, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
       if (answer.status === 401 || answer.type === "opaqueredirect") {
-        showBanner("You are signed out. Reload the page, or sign in in another tab to keep what you typed.");
+        showBanner("You are signed out. Reload the page or, to keep what you typed, sign in from another tab.");
         interval = MAX_INTERVAL_MS;
         return;
       }
@@ -135,7 +135,7 @@
     } catch (error) {
       if (document.hidden || isOutdated()) return;
       interval = longerInterval();
-      const why = (error instanceof ServerError && error.message) || "The server does not answer.";
+      const why = (error instanceof ServerError && error.message) || "The server is not responding.";
       showBanner(`${why} This page may be out of date; retrying.`);
     } finally {
       clearTimeout(limit);
@@ -157,9 +157,9 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { interval = INTERVAL_MS; pollForever(); } });
   for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(moment, () => { pageNumber += 1; });
   document.addEventListener("htmx:afterSettle", () => { etag = null; interval = INTERVAL_MS; });
-  document.addEventListener("htmx:sendError", () => showBanner("The server does not answer. Nothing was done. Try again."));
+  document.addEventListener("htmx:sendError", () => showBanner("The server is not responding. Check whether this was done, then try again."));
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (detail.xhr.status === 401) showBanner("You are signed out, so nothing was done. Sign in in another tab, then submit this again.");
+    if (detail.xhr.status === 401) showBanner("You are signed out, so nothing was done. Sign in from another tab, then submit this again.");
   });
   document.addEventListener("DOMContentLoaded", () => { timer = setTimeout(pollForever, INTERVAL_MS); });
 })();

@@ -23,7 +23,9 @@ def read(arn: str, *keys: str) -> dict[str, str]:
         raise SecretError(f"secret {arn} is not a JSON object; it needs the keys {', '.join(keys)}")
     for key in keys:
         if not isinstance(secret.get(key), str):
-            raise SecretError(f"secret {arn} has no text under the key {key!r}; it needs {', '.join(keys)}")
+            raise SecretError(
+                f"secret {arn} has no text value for the key {key!r}; it needs the keys {', '.join(keys)}"
+            )
     return secret
 
 
@@ -33,7 +35,7 @@ def document(arn: str) -> Any:
         return json.loads(text(arn))
     except ValueError as error:
         at = f", line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise SecretError(f"secret {arn} is not JSON{at}") from None
+        raise SecretError(f"secret {arn} is not valid JSON{at}") from None
 
 
 def text(arn: str) -> str:

@@ -210,7 +210,7 @@ class Connection:
     def _refusal(self, error: Exception) -> str:
         config = self._config
         said = error.args[0].get("M") if isinstance(error, pg8000.native.DatabaseError) else error
-        advice = "check DB_HOST, DB_PORT, DB_NAME and the network between"
+        advice = "check DB_HOST, DB_PORT, DB_NAME and the network connection to the database"
         if "SSL" in str(said) or isinstance(error.__cause__ or error, ssl.SSLError):
             advice = "the server refuses TLS or its certificate is not trusted: check DB_TLS and DB_CA_FILE"
         return (

@@ -48,14 +48,17 @@ def pending(con: Connection, files: list[Migration] | None = None) -> list[Migra
         file = missing.pop(version, None)
         if file is None:
             raise MigrationError(
-                f"the database has migration {version:04}_{name}, this version of the code has not"
+                f"the database has migration {version:04}_{name}, but this version of the code does not;"
+                " deploy a version that does"
             )
         if file.checksum != checksum:
             raise MigrationError(f"{file}.sql was edited after it was applied; add a new file instead")
     newest = applied[-1][0] if applied else 0
     late = [file for file in missing.values() if file.version < newest]
     if late:
-        raise MigrationError(f"{late[0]}.sql is older than what is applied; renumber it")
+        raise MigrationError(
+            f"{late[0]}.sql has a lower number than a migration already applied; give it a higher number"
+        )
     return list(missing.values())
 
 
@@ -74,8 +77,9 @@ def apply(con: Connection, files: list[Migration] | None = None, *, may_block: b
         except WouldBlock as error:
             if attempt == ATTEMPTS:
                 raise MigrationError(
-                    f"{error}. It was tried {ATTEMPTS} times. Try again when less is going on, or accept that"
-                    f' others are blocked meanwhile: {{"payload": {{"may_block": true}}}}'
+                    f"{error}. The migration was tried {ATTEMPTS} times. Try again when the database is less busy,"
+                    " or accept that other sessions may be blocked in the meantime:"
+                    f' {{"payload": {{"may_block": true}}}}'
                 ) from error
             telemetry.logger.warning(f"{error}; attempt {attempt} of {ATTEMPTS}")
             time.sleep(PAUSE_SECONDS)
@@ -149,7 +153,7 @@ def _apply_in_transaction(con: Connection, file: Migration, may_block: bool) -> 
             _add_to_history(con, file)
     except Unavailable as error:
         why = f"it takes longer than {BLOCK_SECONDS} s" if isinstance(error, TimedOut) else error
-        raise WouldBlock(f"{file} was undone: {why}") from error
+        raise WouldBlock(f"{file} was rolled back: {why}") from error
 
 
 def _apply_online(con: Connection, file: Migration) -> None:
@@ -166,7 +170,7 @@ def _apply_online(con: Connection, file: Migration) -> None:
             raise
         except TimedOut as error:
             raise MigrationFailed(
-                f"{file} takes longer than the function has; do it from psql, and then migrate again:"
+                f"{file} would exceed the function's time limit; run this statement in psql, then migrate again:"
                 f" {normalized(statement)}"
             ) from error
     with con.transaction():

@@ -101,7 +101,7 @@ def check_response_size(body: str | bytes | None) -> None:
         size = len(json.dumps(body or "", ensure_ascii=False).encode())
     if size > MAX_RESPONSE_BYTES:
         detail = (
-            f"the response would have {size:,} bytes, and at most {MAX_RESPONSE_BYTES:,} can be sent:"
-            " ask for less, such as fewer hours or a smaller limit"
+            f"the response would be {size:,} bytes, but at most {MAX_RESPONSE_BYTES:,} can be sent:"
+            " request less, for example fewer hours or a smaller limit"
         )
         raise Problem(500, "Response too large", detail)

@@ -62,7 +62,7 @@ def _logged(error: Exception, problem: Problem) -> Problem:
 
 def _misconfigured(error: Exception) -> Problem:
     detail = "a setting is missing or wrong; the function's log names it"
-    return _logged(error, Problem(500, "Wrong configuration", detail))
+    return _logged(error, Problem(500, "Invalid configuration", detail))
 
 
 def _unexpected(error: Exception) -> Problem:
@@ -73,9 +73,11 @@ def _unexpected(error: Exception) -> Problem:
 
 PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Problem: lambda problem: problem,
-    NotFoundError: lambda _: Problem(404, "Not found", "there is nothing at this address for this method"),
+    NotFoundError: lambda _: Problem(
+        404, "Not found", "this address does not exist, or does not support this method"
+    ),
     Unavailable: lambda error: _logged(
-        error, Problem.unavailable("the database cannot be reached now; try again later")
+        error, Problem.unavailable("the database cannot be reached at the moment; try again later")
     ),
     SchemaMissing: lambda error: _logged(
         error, Problem.unavailable("the database schema is not migrated: invoke the migrate function")

@@ -39,5 +39,5 @@ Id = Annotated[int, Field(ge=1, le=MAX_BIGINT), PlainNumber, Path(alias="id")]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), PlainNumber, Query()]
 Cursor = Annotated[
     Annotated[str, Field(json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})] | None,
-    Query(max_length=MAX_CURSOR_CHARACTERS, description="`next` of the page before"),
+    Query(max_length=MAX_CURSOR_CHARACTERS, description="`next` from the previous page"),
 ]

@@ -29,7 +29,7 @@ def decode(order: str, cursor: str, *readers: Callable[[Any], Any]) -> list[Any]
             raise ValueError(found)
         return [read(key) for read, key in zip(readers, keys, strict=True)]
     except (ValueError, TypeError, RecursionError) as error:
-        message = "must be the `next` of an earlier page of the same list"
+        message = "must be the `next` value from an earlier page of the same list"
         raise Problem.invalid([{"field": "cursor", "message": message}]) from error
 
 

@@ -32,7 +32,9 @@ def check_event(event: Any) -> None:
     """Raise EventError unless the event is a request. The Lambda console's test events, for example, are not."""
     problem = _event_problem(event)
     if problem:
-        raise EventError(f"this function accepts requests of an HTTP API, payload format 2.0, but {problem}")
+        raise EventError(
+            f"this function accepts only requests from an HTTP API (payload format 2.0), but {problem}"
+        )
 
 
 def _event_problem(event: Any) -> str | None:
@@ -86,8 +88,8 @@ def query(event: Event, known: Collection[str]) -> Mapping[str, str | list[str]]
     given: Mapping[str, str] = event.get("queryStringParameters") or {}
     unknown = [name for name in given if name not in known]
     if unknown:
-        allowed = f"the known ones are {', '.join(sorted(known))}" if known else "none is known here"
-        message = f"is not a known query parameter; {allowed}"
+        allowed = f"the accepted ones are {', '.join(sorted(known))}" if known else "none are accepted here"
+        message = f"is not an accepted query parameter; {allowed}"
         raise Problem.invalid([{"field": name, "message": message} for name in unknown])
     values = parse_qs(event.get("rawQueryString") or "", keep_blank_values=True)
     return {**given, **{name: texts for name, texts in values.items() if len(texts) > 1}}
@@ -103,7 +105,7 @@ def body(event: Event) -> bytes:
         except ValueError as error:
             raise _malformed("it is not valid base64") from error
     if len(content) > MAX_BODY_BYTES:
-        raise Problem(413, "Content too large", f"a body may have at most {MAX_BODY_BYTES} bytes")
+        raise Problem(413, "Content too large", f"a body may be at most {MAX_BODY_BYTES} bytes")
     return content
 
 

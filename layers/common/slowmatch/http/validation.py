@@ -41,11 +41,11 @@ def parse_timestamp(value: object) -> datetime:
         raise ValueError(f"must be a date and time such as {_EXAMPLE}")
     if form["offset"] is None:
         raise ValueError(f"has no UTC offset: write, for example, {_EXAMPLE}")
-    out_of_range = "must be in the years 1970 to 9999 (UTC)"
+    out_of_range = "must be between the years 1970 and 9999 (UTC)"
     try:
         time = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except ValueError as error:
-        raise ValueError(f"must be an existing date and time such as {_EXAMPLE}") from error
+        raise ValueError(f"must be a date and time that exists, such as {_EXAMPLE}") from error
     except OverflowError as error:
         raise ValueError(out_of_range) from error
     if time.year < 1970:

@@ -19,7 +19,7 @@ class UnknownJob(ValueError):
 
     def __init__(self, name: object) -> None:
         error = CONFIG_ERRORS.get(name) if isinstance(name, str) else None
-        unknown = f"there is no job {name!r}; there are {', '.join(JOBS)}"
+        unknown = f"there is no job {name!r}; the jobs are {', '.join(JOBS)}"
         super().__init__(f"{name} is disabled: {error}" if error else unknown)
 
 
@@ -55,7 +55,7 @@ def _defined(file: Path, name: str) -> Job:
     if not isinstance(found, Job):
         raise DefinitionError(f"JOB is {found!r}: must be a Job(...)")
     if found.name != name:
-        raise DefinitionError(f"name is {found.name!r}: must be {name!r}, as its folder says")
+        raise DefinitionError(f"name is {found.name!r}: must be {name!r}, to match its folder")
     return found
 
 
@@ -70,7 +70,7 @@ def _describe(error: Exception, file: Path) -> str:
     if isinstance(error, ImportError) and error.name == "slowmatch.jobs":
         what, _, _ = str(error).partition(" (")  # the path of the module follows
         kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
-        return f"{at}{what}; it has Job and the kinds of fields {kinds}"
+        return f"{at}{what}; slowmatch.jobs has Job and the field kinds {kinds}"
     return f"{at}{type(error).__name__}: {error}"
 
 

@@ -77,7 +77,7 @@ def parse(expression: str) -> Schedule:
     parts = cron[1].upper().split() if cron else []
     if len(parts) != 6:
         raise ValueError(
-            f"{expression!r} is not a schedule: 'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
+            f"{expression!r} is not a schedule: write 'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
         )
     minute, hour, days, month, weekdays, year = parts
     if (days == "?") == (weekdays == "?"):
@@ -133,7 +133,7 @@ def _numbers(
     for part in text.split(","):
         match = re.fullmatch(r"(\*|[0-9A-Z]+(?:-[0-9A-Z]+)?)(?:/([0-9]+))?", part)
         if not match:
-            raise ValueError(f"{what} {text!r} is not understood")
+            raise ValueError(f"{what} {text!r} is not valid")
         span, step = match[1], int(match[2] or 1)
         if span == "*":
             first, last = low, high
@@ -142,7 +142,7 @@ def _numbers(
             first = _number(what, begin, names)
             last = _number(what, end, names) if end else (high if match[2] else first)
         if not (low <= first <= last <= high) or step < 1:
-            raise ValueError(f"{what} {text!r} must lie between {low} and {high}")
+            raise ValueError(f"{what} {text!r} must be between {low} and {high}")
         values.update(range(first, last + 1, step))
     return frozenset(values)
 

@@ -104,7 +104,7 @@ class Job:
             if values[name] is None:
                 raise SettingsError(
                     f"{name} of {self.name} ({each.description}) has no value: add it to Settings in the job's"
-                    " row of template.yaml, or give it a default in its job.py"
+                    " row of template.yaml, or give it a default in the job's job.py"
                 )
             problem = each.problem(values[name])
             if problem:
@@ -125,13 +125,13 @@ class Job:
 
     def _rules(self) -> Iterator[tuple[str, bool, str]]:
         """For each attribute with a simple rule: its name, whether it keeps the rule, and the rule."""
-        yield "description", is_text(self.description), "must be a text that is not empty"
+        yield "description", is_text(self.description), "must be a non-empty string"
         yield "max_running", self.max_running in (1, None), "must be 1, or None for no limit"
         yield "overlap", self.overlap in ("skip", "wait"), "must be 'skip' or 'wait'"
         attempts = is_whole(self.max_attempts, 1, MAX_ATTEMPTS)
         yield "max_attempts", attempts, f"must be a whole number from 1 to {MAX_ATTEMPTS}"
         yield "role", self.role in ("operator", "admin"), "must be 'operator' or 'admin'"
-        yield "form", isinstance(self.form, str), "must be a text"
+        yield "form", isinstance(self.form, str), "must be a string"
 
 
 def name_error(name: Any) -> str | None:
@@ -143,7 +143,7 @@ def name_error(name: Any) -> str | None:
     ):
         return f"must be lower-case words joined by hyphens, at most {MAX_NAME_CHARACTERS} characters"
     if "dead" in name.split("-"):
-        return "must not have the word dead, which marks the queues of dead letters"
+        return "must not contain the word dead, which marks dead-letter queues"
     return None
 
 
@@ -152,13 +152,13 @@ def _check_size(payload: Mapping[str, Any]) -> None:
     sizes = {name: len(to_json({name: value}).encode()) for name, value in payload.items()}
     if sum(sizes.values()) > MAX_JSON_BYTES:
         largest = max(sizes, key=lambda name: sizes[name])
-        message = f"has {sizes[largest]:,} bytes; a payload has at most {MAX_JSON_BYTES:,} as JSON"
+        message = f"is {sizes[largest]:,} bytes; a payload may be at most {MAX_JSON_BYTES:,} bytes as JSON"
         raise PayloadError(largest, message)
 
 
 def _settings_object(job: str, text: str) -> dict[str, Any]:
     """Raises SettingsError, which says where the text is wrong, but does not repeat it."""
-    needed = "a JSON object such as {} is needed"
+    needed = "it must be a JSON object such as {}"
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -171,11 +171,11 @@ def _settings_object(job: str, text: str) -> dict[str, Any]:
 
 def _field_errors(of: str, fields: Any, names: str, example: str) -> Iterator[str]:
     if not isinstance(fields, Mapping):
-        yield f"{of} is {fields!r}: must be a dict of fields by their names"
+        yield f"{of} is {fields!r}: must be a dict that maps names to fields"
         return
     for name, each in fields.items():
         if not isinstance(name, str) or not re.fullmatch(names, name):
-            yield f"{of}: {name!r} cannot be a field's name: must look like {example}"
+            yield f"{of}: {name!r} is not a valid field name: it must look like {example}"
         elif not isinstance(each, Field):
             kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
             yield f"{of}: {name} is {each!r}: must be a field of one of the kinds {kinds}"

@@ -41,7 +41,7 @@ class Field(ABC):
     def config_error(self) -> str | None:
         """What is wrong with the definition itself, or None."""
         if not is_text(self.description):
-            return f"its description is {self.description!r}: must be a text that is not empty"
+            return f"its description is {self.description!r}: must be a non-empty string"
         if self.default is None:
             return None
         if self.required:
@@ -151,8 +151,8 @@ class Text(Field):
 
     def problem(self, value: Any) -> str | None:
         if not isinstance(value, str) or not 1 <= len(value) <= self.max_characters:
-            return f"must be a text of 1 to {self.max_characters:,} characters"
-        return None if _can_be_stored(value) else "must be a text without NUL and without lone surrogates"
+            return f"must be a string of 1 to {self.max_characters:,} characters"
+        return None if _can_be_stored(value) else "must be a string without NUL or lone surrogates"
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class Choice(Field):
         choices = self.choices if isinstance(self.choices, list | tuple) else ()
         texts = {choice for choice in choices if isinstance(choice, str) and choice}
         if not len(choices) == len(texts) >= 2:
-            return f"choices is {self.choices!r}: must be a list of two or more different texts"
+            return f"choices is {self.choices!r}: must be a list of two or more different strings"
         return super().config_error()
 
     def problem(self, value: Any) -> str | None:
@@ -211,7 +211,7 @@ class Addresses(Field):
 
     def problem(self, value: Any) -> str | None:
         fits = isinstance(value, list) and bool(value) and all(_is_address(item) for item in value)
-        return None if fits else "must be a list of e-mail addresses"
+        return None if fits else "must be a list of email addresses"
 
     def from_text(self, text: str) -> Any:
         return text.replace(",", " ").replace(";", " ").split()

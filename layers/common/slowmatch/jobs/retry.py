@@ -48,7 +48,7 @@ def retry_or_fail(
     elif isinstance(error, Permanent):
         why = "permanent error"
     else:
-        why = f"attempt {failures} of {max_attempts}, the last"
+        why = f"attempt {failures} of {max_attempts} (the last)"
     text = clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS)
     return AttemptResult(
         outcome=outcome,

@@ -24,7 +24,7 @@ class Undelivered(MailError):
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         if outcome_unknown:
-            message = f"{message}. The mail may have been accepted; then it arrives twice"
+            message = f"{message}. The email may have been accepted anyway; if so, it will arrive twice"
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
 

@@ -76,7 +76,7 @@ class Receipt:
 def sender_of(settings: Settings) -> str:
     """The address in MAIL_SENDER. Raises Refused if it is missing or invalid."""
     if settings.mail_sender is None:
-        raise Refused("MAIL_SENDER is not set: set it to an address from which the provider lets you send")
+        raise Refused("MAIL_SENDER is not set: set it to an address that the provider lets you send from")
     check_address("MAIL_SENDER", settings.mail_sender)
     return settings.mail_sender
 
@@ -92,6 +92,6 @@ def check_address(setting: str, address: str) -> None:
     """Raise Refused, naming the setting, unless this is one plain address such as name@example.org."""
     if not _ADDRESS.match(address):
         raise Refused(
-            f"{setting} has {address!r}: it must be an address such as name@example.org, in ASCII"
-            " (a domain in another script as xn--...)"
+            f"{setting} contains {address!r}: it must be an ASCII address such as name@example.org"
+            " (write a domain in another script as xn--...)"
         )

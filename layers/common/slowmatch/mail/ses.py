@@ -92,12 +92,12 @@ def _code_and_text(error: "ClientError") -> tuple[str, str]:
 
 def _from_answer(error: "ClientError") -> MailError:
     code, text = _code_and_text(error)
-    problem = f"SES answered: {code} {text}".rstrip()
+    problem = f"SES responded: {code} {text}".rstrip()
     if code in (*_THROTTLED, *_TEMPORARY):
         return Undelivered(problem)
     if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
         return Undelivered(problem, outcome_unknown=True)
-    return Refused(f"{problem}. Look at {_LOOK_AT.get(code, 'MAIL_SENDER and the SES console')}")
+    return Refused(f"{problem}. Check {_LOOK_AT.get(code, 'MAIL_SENDER and the SES console')}")
 
 
 def _from_botocore(error: "BotoCoreError") -> MailError:
@@ -105,10 +105,10 @@ def _from_botocore(error: "BotoCoreError") -> MailError:
 
     match error:
         case known.NoCredentialsError() | known.PartialCredentialsError() | known.NoRegionError():
-            return Refused(f"SES cannot be called: {error}. Look at the function's role and region")
+            return Refused(f"SES cannot be called: {error}. Check the function's role and region")
         case known.ParamValidationError() | known.InvalidRegionError():
             return Refused(f"SES cannot be called: {error}")
         case known.ConnectTimeoutError() | known.EndpointConnectionError() | known.SSLError():
             return Undelivered(f"SES cannot be reached: {error}")
         case _:
-            return Undelivered(f"SES did not answer: {error}", outcome_unknown=True)
+            return Undelivered(f"SES did not respond: {error}", outcome_unknown=True)

@@ -48,7 +48,7 @@ class Smtp:
     def __post_init__(self) -> None:
         if self.security == "none" and not is_loopback(self.host):
             raise Refused(
-                f"SMTP_SECURITY: 'none' is allowed only for a server on this machine, and the server is"
+                f"SMTP_SECURITY: 'none' is allowed only for a server on this machine, but the server is"
                 f" {self.host}; use 'starttls' or 'tls'"
             )
         if (self.username is None) != (self.password is None):
@@ -112,7 +112,7 @@ def _time_limit(smtp: Smtp, seconds: float, connection: smtplib.SMTP) -> Iterato
             if not hung_up.is_set():
                 raise
             raise Undelivered(
-                f"{smtp.server} was too slow: {seconds:.0f} seconds were left for this mail",
+                f"{smtp.server} was too slow: only {seconds:.0f} seconds were left for this email",
                 outcome_unknown=error.outcome_unknown,
             ) from error
 
@@ -164,7 +164,7 @@ def _from_reply(
     error: smtplib.SMTPResponseException, server: str, look_at: str, outcome_unknown: bool
 ) -> MailError:
     code = error.smtp_code
-    problem = f"{server} answered: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
+    problem = f"{server} replied: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
     if 400 <= code < 500:
         return Undelivered(problem)
     # Too long a reply is not read: smtplib has a text of its own in place of the bytes.
@@ -172,25 +172,25 @@ def _from_reply(
         return Undelivered(f"{problem}, which is not a valid SMTP reply", outcome_unknown=outcome_unknown)
     if isinstance(error, smtplib.SMTPAuthenticationError) or code == 535:
         return Refused(
-            f"{problem}. Look at the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
-            " password, Outlook requires SMTP AUTH to be enabled for the mailbox"
+            f"{problem}. Check the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
+            " password, and Outlook requires SMTP AUTH to be enabled for the mailbox"
         )
     if code == 530:
         look_at = "SMTP_SECRET_ARN: the server requires a username and a password"
-    return Refused(f"{problem}. Look at {look_at}")
+    return Refused(f"{problem}. Check {look_at}")
 
 
 def _from_exception(error: Exception, server: str, look_at: str, outcome_unknown: bool) -> MailError:
-    problem = f"{server}: {str(error) or type(error).__name__}. Look at {look_at}"
+    problem = f"{server}: {str(error) or type(error).__name__}. Check {look_at}"
     is_lost = isinstance(error, smtplib.SMTPServerDisconnected)
     match error:
         case ssl.SSLCertVerificationError():
             return Refused(
                 f"{server} has a certificate that cannot be trusted: {error.verify_message}."
-                " Look at SMTP_HOST, which must be the name in the certificate"
+                " Check SMTP_HOST, which must match the name in the certificate"
             )
         case ssl.SSLError() if error.reason in _PLAIN_TEXT_ANSWER:
-            return Refused(f"{server} does not begin with TLS on this port. Look at {look_at}")
+            return Refused(f"{server} does not start with TLS on this port. Check {look_at}")
         case smtplib.SMTPException() | UnicodeError() if not is_lost:
             # The server lacks STARTTLS or a way to authenticate, or the password is not ASCII.
             return Refused(problem)

@@ -32,7 +32,8 @@ def record_switched_off(con: Connection, destination: Destination, now: datetime
     detail: dict[str, str | None] = {
         "alarm": f"Notifications to {destination.name}",
         "state": "ALARM",
-        "reason": "It responded 410 Gone and is switched off. A new address in the secret switches it on again.",
+        "reason": "It responded with 410 Gone and has been switched off."
+        " To switch it on again, put a new address in the secret.",
     }
     key = f"switched off {destination.name} {destination.fingerprint}"
     return _record(con, now, key, detail)

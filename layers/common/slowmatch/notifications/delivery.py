@@ -157,7 +157,7 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
         if is_off or is_busy:
             return None
         # Nobody is sending, so the last attempt ended without a response.
-        reason = f"no response to {MAX_ATTEMPTS} attempts"
+        reason = f"no response after {MAX_ATTEMPTS} attempts"
         give_up(con, destination.name, reason, now=now, min_attempts=MAX_ATTEMPTS)
         rows = con.query(
             _CLAIM_OLDEST_DUE, destination=destination.name, due_by=now + EARLY_BY, busy_until=now + LEASE

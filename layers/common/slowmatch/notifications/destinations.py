@@ -82,13 +82,13 @@ def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destin
         if not isinstance(value, list) or not all(
             isinstance(name, str) and name in allowed for name in value
         ):
-            raise _key_error(label, entry, key, f"a list of some of {', '.join(allowed)}")
+            raise _key_error(label, entry, key, f"a list of one or more of {', '.join(allowed)}")
         return tuple(value)
 
     name = text(
         "name",
         lambda value: re.fullmatch(r"[\w. -]{1,64}", value),
-        "1 to 64 letters, digits, spaces, or characters of _.-",
+        "1 to 64 letters, digits, spaces, or any of the characters _.-",
     )
     label = f"{label} ({name})"
     if unknown := sorted(entry.keys() - set(KEYS)):
@@ -97,7 +97,7 @@ def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destin
     if kind != "webhook" and "key" in entry:
         raise SecretError(f"{label}: remove the key 'key'; messages to {kind} are not signed")
     address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports)"
-    signing_key = f"a text of at least {MIN_SIGNING_KEY_CHARACTERS} characters, which signs the messages"
+    signing_key = f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
     return Destination(
         name=name,
         kind=kind,

@@ -76,4 +76,4 @@ def find_problem(con: Connection, now: datetime) -> str | None:
         oldest=now - PUBLISHED_FOR,
         latest=now - ROUTED_WITHIN,
     )
-    return "the notifier fails to process notifications; its log has the reason" if unrouted else None
+    return "the notifier is failing to process notifications; its log has the reason" if unrouted else None

@@ -103,7 +103,7 @@ def job_tester(
 
 def _known_secret(known: dict[str, str], name: str) -> str:
     if name not in known:
-        raise secrets.SecretError(f"secret {name} cannot be read: give its text to perform(secrets=...)")
+        raise secrets.SecretError(f"secret {name} cannot be read: pass its value to perform(secrets=...)")
     return known[name]
 
 

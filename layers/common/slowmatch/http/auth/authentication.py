@@ -89,7 +89,7 @@ def check_role(event: Event, sender: Identity, role: Role) -> Identity:
     """Raise Problem 403 unless `sender` has `role`."""
     if sender.role is None:
         groups = ", ".join(each.group for each in Role)
-        reason = f"you are signed in as {sender.name}, but are in none of the groups {groups}"
+        reason = f"you are signed in as {sender.name}, but you are not in any of the groups {groups}"
         raise refusal(event, 403, reason, sender)
     if not sender.may(role):
         reason = f"this requires the role {role.name.lower()}; {sender.name} has {sender.role.name.lower()}"
@@ -140,7 +140,7 @@ def _caller(event: Event) -> Identity:
 
     scheme, _, token = header(event, "authorization").strip().partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise refusal(event, 401, "send a token of the sign-in provider: Authorization: Bearer ...")
+        raise refusal(event, 401, "send a token from the sign-in provider: Authorization: Bearer ...")
     try:
         return identity_of_claims(tokens.verify_access_token(token.strip()))
     except tokens.TokenError as error:

@@ -108,7 +108,7 @@ def signing_keys(document: dict[str, Any]) -> dict[str, Any]:
             try:
                 found[str(key["kid"])] = jwt.PyJWK(key, algorithm=ALGORITHM).key
             except jwt.PyJWTError as error:
-                logger.warning("a key of the sign-in provider is not usable", reason=str(error))
+                logger.warning("a key published by the sign-in provider cannot be used", reason=str(error))
     return found
 
 
@@ -150,4 +150,4 @@ def _error_message(error: Any) -> str:
 
 def _unreachable(url: str, reason: str) -> Problem:
     logger.error("the sign-in provider cannot be reached", url=url, reason=reason)
-    return Problem.unavailable("the sign-in provider cannot be reached now; try again later")
+    return Problem.unavailable("the sign-in provider cannot be reached at the moment; try again later")

@@ -51,5 +51,5 @@ def describe(error: Exception) -> str:
     if isinstance(error, StatementError) and error.sqlstate == _LOCK_NOT_AVAILABLE:
         return "another session has locked a row that it needs"
     if isinstance(error, TimedOut):
-        return "the database took longer than its share of the time"
+        return "the database took longer than the time allotted to it"
     return refusal(error) or type(error).__name__

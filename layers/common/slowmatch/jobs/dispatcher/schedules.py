@@ -170,7 +170,7 @@ def _check(con: Connection, now: datetime, job: str, until: datetime) -> int:
             "UPDATE job SET ticks_checked_to = :until::timestamptz WHERE name = :job", until=until, job=job
         )
     for (occurrence,) in missed:
-        telemetry.logger.warning(f"{job} missed its run of {occurrence.isoformat()}")
+        telemetry.logger.warning(f"{job} missed its run at {occurrence.isoformat()}")
         telemetry.count("RunMissed", job=job)
     return len(missed)
 

@@ -82,5 +82,7 @@ def _run_of_key(con: Connection | ExternalConnection, job: str, key: str | None,
         key=key,
     )
     if first != digest:
-        raise KeyReused(f"Idempotency-Key {key!r} was used for another request, which made run {run_id}")
+        raise KeyReused(
+            f"Idempotency-Key {key!r} was already used for a different request, which created run {run_id}"
+        )
     return str(run_id)

@@ -18,7 +18,7 @@ MAX_WAIT_WITHOUT_MESSAGE = timedelta(hours=1)
 
 Until then its `message_at` lies in the future, unlike that of a run whose message is visible or lost.
 """
-WAITS = "waits for the run that is processing"
+WAITS = "waiting for the run that is processing"
 
 # Reads the jobs in the common table expression `idle`. Their runs are collected in an array, because a join may
 # repeat the subquery, and would then find another run, which is not locked yet.

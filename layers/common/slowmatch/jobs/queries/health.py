@@ -129,17 +129,19 @@ def dispatcher_problems(
 ) -> Iterator[Problem]:
     """A duty may fail for DISPATCHER_LATE before that is an outage."""
     if last.at is None:
-        text = "the dispatcher has not finished a pass yet; it does every five minutes"
+        text = "the dispatcher has not finished a pass yet; it runs every five minutes"
         yield Problem("dispatcher_late", text, is_outage=True)
     elif now - last.at >= DISPATCHER_LATE:
-        text = "the dispatcher has not finished a pass for more than 12 minutes: late messages are not sent again"
+        text = "the dispatcher has not finished a pass for more than 12 minutes: overdue messages are not being resent"
         yield Problem("dispatcher_late", text, is_outage=True)
     for duty in last.failing:
         text = f"the dispatcher cannot {duty.name}: {duty.problem}"
         yield Problem("failing_duty", text, now - duty.since >= DISPATCHER_LATE, since=duty.since)
     for job, count in waiting_for_removed_jobs.items():
         error = CONFIG_ERRORS.get(job)
-        state = f"disabled: {error}" if error else "no longer deployed: delete them or deploy it again"
+        state = (
+            f"disabled: {error}" if error else "no longer deployed: delete the runs or deploy the job again"
+        )
         text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job!r}, which is {state}"
         yield Problem("removed_job", text, is_outage=True, job=job)
 

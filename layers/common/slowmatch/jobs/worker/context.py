@@ -140,8 +140,8 @@ class RunLog(logging.Handler):
             return
         if self._count == MAX_FIRST_LINES + 1:
             note = (
-                f"This attempt has logged {MAX_FIRST_LINES:,} lines. Of those that follow, the last"
-                f" {MAX_LAST_LINES:,} are added when it ends. CloudWatch has the whole log."
+                f"This attempt has logged {MAX_FIRST_LINES:,} lines. Of any further lines, only the last"
+                f" {MAX_LAST_LINES:,} are added here when it ends. The full log is in CloudWatch."
             )
             self._lines.append({"at": at, "level": "INFO", "message": note})
         self._last.append(line)
@@ -152,7 +152,7 @@ class RunLog(logging.Handler):
         if is_over and self._last:
             left_out = self._count - MAX_FIRST_LINES - len(self._last)
             if left_out:
-                note = f"Lines left out here: {left_out:,}."
+                note = f"Lines omitted here: {left_out:,}."
                 lines.append({"at": self._last[0]["at"], "level": "INFO", "message": note})
             lines += self._last
             self._last.clear()

@@ -72,7 +72,7 @@ def parse(event: Any) -> list[Message] | StartRun | RestartRun:
     return StartRun(
         parse_payload(
             event,
-            '{}, a scheduled event of EventBridge, {"payload": {...}}, {"run_id": "..."} or a batch of SQS messages',
+            '{}, an EventBridge scheduled event, {"payload": {...}}, {"run_id": "..."} or a batch of SQS messages',
         )
     )
 
@@ -81,7 +81,7 @@ def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
     """The messages of a batch from SQS. Raises EventError."""
     records = event["Records"]
     if not isinstance(records, list) or not records or not all(isinstance(each, dict) for each in records):
-        raise EventError("Records must be a list of objects, as SQS sends it")
+        raise EventError("Records must be a list of objects, as sent by SQS")
     return records
 
 

@@ -77,8 +77,8 @@ def _result(context: Context, value: Any) -> AttemptResult:
     text = None if value is None else to_json(value)
     if text is not None and (size := len(text.encode())) > MAX_JSON_BYTES:
         raise ResultTooLarge(
-            f"The result has {size:,} bytes; at most {MAX_JSON_BYTES:,} are kept."
-            " Store large results elsewhere and return where."
+            f"The result is {size:,} bytes; at most {MAX_JSON_BYTES:,} can be kept."
+            " Store large results elsewhere and return their location."
         )
     return AttemptResult(
         outcome="succeeded",
@@ -109,9 +109,7 @@ def _write_result(context: Context, result: AttemptResult) -> None:
         result = _failed(context, error)
         finished = finish.finish(con, claimed, result, now, reports=Reports(lines=reports.lines))
     if not finished.owned:
-        telemetry.logger.info(
-            "the run was deleted or taken over in the meantime; this attempt changes nothing"
-        )
+        telemetry.logger.info("the run was deleted or taken over in the meantime; this attempt has no effect")
         return
     if finished.messages:
         messages.send(con, finished.messages)

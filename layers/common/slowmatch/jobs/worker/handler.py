@@ -36,10 +36,10 @@ class JobFunction:
         try:
             found = self.job.read_settings(settings().job_settings)
         except SettingsError as error:
-            with _log_database_error("cannot note the wrong settings"):
+            with _log_database_error("cannot record the invalid settings"):
                 disabled_jobs.note_config_error(con, self.job.name, str(error))
             raise
-        with _log_database_error("cannot clear a note of wrong settings"):
+        with _log_database_error("cannot clear the record of invalid settings"):
             disabled_jobs.clear_config_error(con, self.job.name)
         return found
 

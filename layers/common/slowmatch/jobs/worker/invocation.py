@@ -86,16 +86,14 @@ class Invocation:
             return
         if claimed is None:
             why = runs.describe(self._con, due.run_id)
-            telemetry.logger.info(
-                f"message for attempt {due.attempt} of run {due.run_id} starts nothing: {why}"
-            )
+            telemetry.logger.info(f"message for attempt {due.attempt} of run {due.run_id} is ignored: {why}")
         else:
             self._execute(claimed)
 
     def _start_occurrence(self, due: OccurrenceDue) -> None:
         con, job, occurrence = self._con, self._job, due.occurrence
         if due.job != job.name:
-            raise MessageError(f"it is for job {due.job!r}, this function runs {job.name}")
+            raise MessageError(f"it is for job {due.job!r}, but this function runs {job.name}")
         pause = describe_pause(con, job.name)
         if pause is not None:
             if scheduled_runs.skip_occurrence(con, job, occurrence, f"paused by {pause}"):
@@ -105,7 +103,7 @@ class Invocation:
         if claimed is not None:
             self._execute(claimed)
         elif scheduled_runs.has_run(con, job.name, occurrence):
-            telemetry.logger.info(f"occurrence {occurrence.isoformat()} has its run already")
+            telemetry.logger.info(f"occurrence {occurrence.isoformat()} already has a run")
         elif job.overlap == "skip":
             scheduled_runs.skip_occurrence(con, job, occurrence, "another run was still processing")
         else:
@@ -130,10 +128,10 @@ class Invocation:
             return claimed.run_id
         if occurrence and scheduled_runs.has_run(con, job.name, occurrence):
             raise EventError(
-                f"a run of {occurrence.isoformat()} was started at the same moment; invoke again"
+                f"a run for {occurrence.isoformat()} was started at the same time; invoke the function again"
             )
         waiting = enqueue(con, job.name, payload, trigger="direct", actor=DIRECT_ACTOR)
-        telemetry.logger.warning(f"another run is processing; run {waiting.run_id} waits for it to end")
+        telemetry.logger.warning(f"another run is processing; run {waiting.run_id} is waiting for it to end")
         return waiting.run_id
 
     def _restart(self, run_id: str) -> str:
@@ -150,7 +148,7 @@ class Invocation:
         except Busy as busy:
             self._let_wait(run_id, attempt)
             raise EventError(
-                f"another run of {self._job.name} is processing; run {run_id} waits for it"
+                f"another run of {self._job.name} is processing; run {run_id} is waiting for it to end"
             ) from busy
         if claimed is None:
             raise EventError(f"run {run_id} cannot be started: {runs.describe(self._con, run_id)}")
@@ -162,15 +160,15 @@ class Invocation:
         run = runs.get(self._con, run_id)
         if run.state == "scheduled":
             raise AttemptFailed(
-                run_id, f"run {run_id} failed: {run.error}; it is retried at {run.due_at.isoformat()}"
+                run_id, f"run {run_id} failed: {run.error}; it will be retried at {run.due_at.isoformat()}"
             )
         if run.state == "failed":
-            raise AttemptFailed(run_id, f"run {run_id} failed: {run.error}; no retry follows")
+            raise AttemptFailed(run_id, f"run {run_id} failed: {run.error}; it will not be retried")
         return run.to_json()
 
     def _let_wait(self, run_id: str, attempt: int) -> None:
         if promotion.let_wait(self._con, self._job.name, run_id, attempt):
-            telemetry.logger.info(f"run {run_id} waits: another run of {self._job.name} is processing")
+            telemetry.logger.info(f"run {run_id} is waiting: another run of {self._job.name} is processing")
 
     def _lease(self) -> Lease:
         now = self._con.now()
