@@ -58,7 +58,7 @@ def test_garbage_is_hardly_looked_for_during_a_start(function: str) -> None:
     assert collections < 20
 
 
-_NEEDED = {"ConsoleFunction": {"itsdangerous", "jinja2"}, "NotifierFunction": {"http.client"}}
+_NEEDED = {"ConsoleFunction": {"jinja2"}, "NotifierFunction": {"http.client"}}
 
 
 @cache

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
-
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth.csrf import site_origin
@@ -58,6 +56,11 @@ def sign(kind: str, values: Mapping[str, Any]) -> str:
 
 def unsign(kind: str, value: str, max_age_seconds: int) -> dict[str, Any]:
     """The values that `sign` got at most `max_age_seconds` ago. Raise InvalidCookie."""
+    from itsdangerous import (
+        BadData,
+        SignatureExpired,
+    )  # only in the layer of functions that ask who somebody is
+
     if not SIGNED_TEXT.fullmatch(value):
         raise InvalidCookie("its signature is wrong")
     try:
@@ -117,4 +120,6 @@ def serializer(kind: str, issuer: str | None) -> Any:
             f"the key in secret {arn} is too short: it needs at least {MIN_KEY_CHARACTERS} characters"
         )
     options = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    from itsdangerous import URLSafeTimedSerializer
+
     return URLSafeTimedSerializer(key, salt=f"{kind} {issuer}", signer_kwargs=options)
