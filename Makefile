@@ -143,7 +143,7 @@ artifacts: .venv/.dev  ## import every built handler with only its layers beside
 	@RUNTIME_PYTHON=$(RUNTIME_PYTHON) $(PY) -m pytest tests/sam/test_artifacts.py
 
 rehearse: .venv/.run build .venv-rehearse/.rehearse  ## deploy the build to ministack on this machine, use it, delete it
-	@$(PY) -m tools.rehearse --sam $(SAM) --python .venv-rehearse/bin/python
+	@PYTHONPATH=layers/common $(PY) -m tools.rehearse --sam $(SAM) --python .venv-rehearse/bin/python
 
 sam-test: .venv/.dev build  ## run every function by sam local; needs Docker
 	@SAM=$(SAM) $(PY) -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning \
