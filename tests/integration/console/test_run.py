@@ -259,7 +259,7 @@ def test_a_wrong_or_unknown_run_is_a_page_that_says_so(browser: FakeBrowser) -> 
 
 def test_an_unknown_action_is_named(browser: FakeBrowser, work: Work) -> None:
     page = browser.post(f"/runs/{in_state(work, 'failed')}/explode")
-    assert (page.status, "there are requeue, run-now, delete" in visible_text(page)) == (404, True)
+    assert (page.status, "the actions are requeue, run-now, delete" in visible_text(page)) == (404, True)
 
 
 def test_markup_in_payload_log_result_error_and_names_stays_text(browser: FakeBrowser, work: Work) -> None:

@@ -125,7 +125,7 @@ def test_a_wrong_address_of_the_settings_says_which_setting(
 ) -> None:
     monkeypatch.setenv("MAIL_RECIPIENTS", "jürgen@example.com")
     settings.cache_clear()
-    with pytest.raises(AttemptFailed, match=r"MAIL_RECIPIENTS has 'jürgen@example\.com'"):
+    with pytest.raises(AttemptFailed, match=r"MAIL_RECIPIENTS contains 'jürgen@example\.com'"):
         run()
 
 

@@ -60,7 +60,7 @@ def test_a_stack_that_takes_no_deployment_is_told_before_the_build(
     cloudformation.put_into("UPDATE_ROLLBACK_FAILED")
     assert run("--check") == 1
     said = capfd.readouterr().err
-    assert "the stack slowmatch-prod is in UPDATE_ROLLBACK_FAILED" in said
+    assert "the stack slowmatch-prod has the status UPDATE_ROLLBACK_FAILED" in said
     assert "aws cloudformation continue-update-rollback --stack-name slowmatch-prod" in said
     assert sam.calls == []
 

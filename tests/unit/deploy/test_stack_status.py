@@ -34,7 +34,7 @@ def test_a_state_that_takes_no_deployment_is_refused_with_a_command(status: str)
     with pytest.raises(StackError) as refused:
         require_deployable(PROD, DeployedStack(status, {}))
     said = str(refused.value)
-    assert said.startswith(f"the stack slowmatch-prod is in {status}: ")
+    assert said.startswith(f"the stack slowmatch-prod has the status {status}: ")
     assert any(
         command in said
         for command in (
