@@ -115,7 +115,7 @@ def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) ->
     job.get_by_text("Pause", exact=True).click()
     job.get_by_label("Reason").fill("an audit")
     job.get_by_role("button", name="Pause db-cleanup").click()
-    expect(page.get_by_role("status")).to_contain_text("is paused")
+    expect(page.get_by_role("status")).to_contain_text("was paused")
     page.goto("/dashboard/recurring")
     expect(job).to_contain_text(f"by {ME}: an audit")
     job.get_by_role("button", name="Resume").click()

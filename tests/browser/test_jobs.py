@@ -109,7 +109,7 @@ def test_a_pause_says_who_when_and_why_until_somebody_resumes(page: Page) -> Non
     shown.get_by_text("Pause the schedule").click()
     shown.get_by_label("Reason").fill("the mail server moves")
     shown.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("The schedule of daily-summary is paused.")
+    expect(page.get_by_role("status")).to_contain_text("The schedule of daily-summary was paused.")
     expect(shown.get_by_text("Paused", exact=True)).to_be_visible()
     expect(shown).to_contain_text(f"by {ME}")
     expect(shown.get_by_text("the mail server moves")).to_be_visible()

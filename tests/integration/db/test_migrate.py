@@ -50,7 +50,7 @@ def test_older_code_and_late_numbers_are_refused(con: Connection) -> None:
     with pytest.raises(MigrationError, match="this version of the code does not"):
         migrate.apply(con)
     late = Migration(9000, "late", "SELECT 1")
-    with pytest.raises(MigrationError, match="renumber"):
+    with pytest.raises(MigrationError, match="give it a higher number"):
         migrate.apply(con, [*migrations(), late, NEXT])
 
 

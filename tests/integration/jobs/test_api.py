@@ -95,7 +95,7 @@ def test_a_wrong_trigger_names_the_field_and_makes_no_run(
 def test_delay_and_due_time_together_are_refused(call: Any) -> None:
     both = {"delay_seconds": 1, "due_at": "2026-12-31T00:00:00Z"}
     status, problem = call("POST", "/api/jobs/record-expiry/runs", both)
-    assert status == 422 and "not both" in problem["detail"]
+    assert status == 422 and "both delay_seconds and due_at" in problem["detail"]
 
 
 def test_an_idempotency_key_makes_one_run_and_refuses_another_body(call: Any, work: Work) -> None:
