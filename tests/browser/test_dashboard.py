@@ -205,5 +205,5 @@ def test_the_foot_says_which_database_answered_and_how_its_clock_goes(page: Page
     page.goto("/dashboard")
     foot = page.get_by_role("contentinfo")
     expect(foot).to_contain_text(re.compile(r"PostgreSQL 1\d"))
-    expect(foot).to_contain_text(re.compile(r"Database clock [+-]\d+\.\d+ s"))
+    expect(foot).to_contain_text(re.compile(r"Database clock: [+-]\d+\.\d+ s"))
     expect(foot).to_contain_text(re.compile(r"Rendered in \d+ ms"))
