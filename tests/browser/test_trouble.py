@@ -20,7 +20,7 @@ def test_a_page_says_why_it_is_not_up_to_date_and_keeps_what_it_shows(tabs: Tabs
     page = tabs.open("/records", own=True)
     fail(page)
     expect(page.get_by_role("alert")).to_contain_text(
-        "The database cannot be reached at the moment. What you see is as of"
+        "The database cannot be reached at the moment. This page may be out of date"
     )
     expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
     page.unroute_all()

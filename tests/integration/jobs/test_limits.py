@@ -47,7 +47,7 @@ def test_a_result_that_json_cannot_hold_fails_the_attempt(work: Work) -> None:
 
 
 def test_a_payload_above_the_limit_is_refused_at_its_field(con: Connection, queues: Queues) -> None:
-    with pytest.raises(PayloadError, match=r"^recipients: is 320,\d{3} bytes; a payload may be at most 262,144 bytes as JSON$"):
+    with pytest.raises(PayloadError, match=r"^recipients: is 320,\d{3} bytes; .* at most 262,144 bytes"):
         enqueue(con, "daily-summary", {"recipients": ["ann@example.com"] * 16_850, "resend": True})
     assert con.query("SELECT FROM job_run") == []
 
