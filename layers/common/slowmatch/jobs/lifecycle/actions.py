@@ -112,7 +112,7 @@ def change(
     """Requeue, run now or delete the runs named by `ids`, or up to BULK runs that match a filter.
 
     Only runs in a state that the action starts from are changed. With a filter, runs are taken in the order of their
-    ids; continue with `after=changed.last` until that is None.
+    ids; continue with `after=changed.last` until it is None.
     """
     now = con.now()
     with con.transaction():
