@@ -57,9 +57,9 @@ def test_a_failed_attempt_with_a_retry_sends_no_notification(
     assert rows(con) == []
 
 
-def test_a_requeued_run_that_succeeds_is_a_recovery(notifier: NotifierHarness, con: Connection) -> None:
-    run(notifier, "no")
-    run(notifier, None)
+def test_the_first_success_after_a_failure_is_a_recovery(notifier: NotifierHarness, con: Connection) -> None:
+    for error in ("no", None, None):
+        run(notifier, error)
     (failed, recovered) = rows(con)
     assert failed[0] == "failed" and recovered[:2] == ["recovered", "record-expiry"]
     assert recovered[2].keys() == {"failed_at", "failed_run_id"}
