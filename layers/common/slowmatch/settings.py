@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-SMTP_PRESETS = ("gmail", "outlook", "zoho")
+SMTP_PRESETS = {"gmail": "smtp.gmail.com", "outlook": "smtp.office365.com", "zoho": "smtp.zoho.com"}
+"""Each accepts STARTTLS on port 587. Zoho has a host for every region: SMTP_HOST overrides the preset's."""
 
 Parse = Callable[[str, str], Any]
 """Makes a value of a variable's name and text. Raises SettingsError."""
