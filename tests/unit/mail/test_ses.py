@@ -149,23 +149,25 @@ def test_what_passes_is_tried_again_and_never_twice_in_one_attempt(
 
 
 def test_too_many_mails_in_a_second_wait_for_the_next(
-    a_message: Build, answering: Callable[..., list[str]]
+    a_message: Build, answering: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
     too_fast = refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)
     answering(too_fast, too_fast, {"MessageId": "0102"})
-    with Ses().open(sleep=pauses.append) as post:
+    with Ses().open() as post:
         assert post(a_message()) == "0102"
     assert pauses == [1, 1]
 
 
 def test_a_provider_that_stays_too_busy_is_tried_again_later(
-    a_message: Build, answering: Callable[..., list[str]]
+    a_message: Build, answering: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
     answering(*[refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)] * 5)
     with (
-        Ses().open(sleep=pauses.append) as post,
+        Ses().open() as post,
         pytest.raises(Undelivered, match="sending rate"),
     ):
         post(a_message())

@@ -40,9 +40,7 @@ class Ses:
 
     @contextmanager
     def open(
-        self,
-        seconds_left: Callable[[], float] = lambda: math.inf,
-        sleep: Callable[[float], None] = time.sleep,
+        self, seconds_left: Callable[[], float] = lambda: math.inf
     ) -> Iterator[Callable[[Message], str]]:
         """Yield a function that sends a message and returns SES's id for it.
 
@@ -72,7 +70,7 @@ class Ses:
                     is_too_fast = code in _THROTTLED and "quota" not in text.lower()
                     if not is_too_fast or seconds_left() <= pause + 2 * self.timeout_seconds:
                         raise _from_answer(error) from error
-                    sleep(pause)
+                    time.sleep(pause)
                 except BotoCoreError as error:
                     raise _from_botocore(error) from error
             raise AssertionError("the last pause is infinite")
