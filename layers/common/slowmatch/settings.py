@@ -42,12 +42,6 @@ def _choice(*allowed: str) -> Parse:
     return parse
 
 
-def _url(name: str, value: str) -> str:
-    if not re.match(r"https?://[^/\s]+/", value):
-        raise SettingsError(f"{name} is {value!r}: must be an address such as https://host/path")
-    return value
-
-
 def _https_url(owner: str, *, strip: str = "") -> Parse:
     """An address without query; `strip` is removed from its end."""
 
@@ -92,7 +86,7 @@ class Settings:
 
     stack_name: str = _required(_text)
     job_settings: str = _optional(_text, "{}")
-    queue_url_prefix: str = _required(_url)
+    queue_url_prefix: str = _required(_text)
 
     mail_transport: str = _optional(_choice("ses", "smtp"), "ses")
     mail_sender: str | None = _optional(_text)
