@@ -56,9 +56,8 @@ def claim() -> float:
 def _records(status: Status = "all", q: str | None = None, deep: bool = False) -> Callable[[], float]:
     def look() -> float:
         after = Position(*connection().query(_MIDDLE)[0]) if deep else None
-        return _timed(
-            lambda: search.page(connection(), status, connection().now(), q=q, after=after, limit=PAGE)
-        )
+        now = connection().now()
+        return _timed(lambda: search.page(connection(), status, now, q=q, after=after, limit=PAGE))
 
     return look
 
@@ -128,7 +127,8 @@ def whole_tables_read() -> dict[str, int]:
 def found() -> dict[str, int]:
     """How many records on the first page of each search."""
     searches = ("visa", "certificate heirloom", "zeppelin", "🔥", "%")
-    pages = {q: search.page(connection(), "all", q=q, limit=PAGE).items for q in searches}
+    con = connection()
+    pages = {q: search.page(con, "all", con.now(), q=q, limit=PAGE).items for q in searches}
     return {q: len(json.loads(items)) for q, items in pages.items()}
 
 
