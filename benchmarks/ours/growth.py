@@ -12,7 +12,7 @@ from slowmatch.jobs.ids import first_run_id
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.queries import health, job_summaries, queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
-from slowmatch.records import queries, search
+from slowmatch.records import search
 from slowmatch.records.model import Position, Status
 
 JOB = "record-expiry"
@@ -56,7 +56,8 @@ def claim() -> float:
 def _records(status: Status = "all", q: str | None = None, deep: bool = False) -> Callable[[], float]:
     def look() -> float:
         after = Position(*connection().query(_MIDDLE)[0]) if deep else None
-        return _timed(lambda: search.page(connection(), status, q=q, after=after, limit=PAGE))
+        now = connection().now()
+        return _timed(lambda: search.page(connection(), status, now, q=q, after=after, limit=PAGE))
 
     return look
 
@@ -89,7 +90,7 @@ QUESTIONS: dict[str, Callable[[], float]] = {
     "search, no such word": _records(q="zeppelin"),
     "search, a rare sign": _records(q="🔥"),
     "search, no such sign": _records(q="%"),
-    "counters of records": lambda: _timed(lambda: queries.status_counts(connection(), connection().now())),
+    "counters of records": lambda: _timed(lambda: search.status_counts(connection(), connection().now())),
     "counters of runs": lambda: _timed(lambda: runs.counts(connection())),
     "runs, first page": _runs(RunFilter()),
     "runs, a page in the middle": _runs(RunFilter(), deep=True),
@@ -126,7 +127,8 @@ def whole_tables_read() -> dict[str, int]:
 def found() -> dict[str, int]:
     """How many records on the first page of each search."""
     searches = ("visa", "certificate heirloom", "zeppelin", "🔥", "%")
-    pages = {q: search.page(connection(), "all", q=q, limit=PAGE).items for q in searches}
+    con = connection()
+    pages = {q: search.page(con, "all", con.now(), q=q, limit=PAGE).items for q in searches}
     return {q: len(json.loads(items)) for q, items in pages.items()}
 
 

@@ -10,7 +10,7 @@ from slowmatch.mail import sent_log
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, make_message_id, sender_of
 from slowmatch.mail.sent_log import Entry
-from slowmatch.mail.transport import Send, open_transport, transport_from
+from slowmatch.mail.transport import Send, transport_from
 from slowmatch.records import statistics
 from slowmatch.telemetry import count
 
@@ -90,7 +90,7 @@ def _window(context: Context) -> tuple[date, datetime]:
 
 def _send_all(context: Context, entries: list[Entry], mail: Rendered, results: Results) -> bool:
     """Try every recipient, even if another one fails; False if time is up before the last."""
-    with open_transport(transport_from(context.config), context.seconds_left) as send:
+    with transport_from(context.config).open(context.seconds_left) as send:
         for done, entry in enumerate(entries):
             if context.checkpoint() and done:
                 return False
@@ -117,7 +117,7 @@ def _send(context: Context, send: Send, entry: Entry, mail: Rendered) -> None:
         message_id=make_message_id(sender, *identity),
         **asdict(mail),
     )
-    sent_log.mark_sent(context.con, entry, send(message).answer, now=context.con.now())
+    sent_log.mark_sent(context.con, entry, send(message), now=context.con.now())
     count("MailsSent")
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.notifications import alarms, delivery, publishing
 from slowmatch.notifications.delivery import ClaimedDelivery
 from slowmatch.notifications.destinations import Destination
-from slowmatch.notifications.message import Notification, compose, format_for
+from slowmatch.notifications.formats import format_for
+from slowmatch.notifications.message import Notification, compose
 from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
 from slowmatch.settings import settings
 from slowmatch.telemetry import count, logger
@@ -46,9 +46,6 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
     what = f"notification ({notification.event}, {notification.subject}) to {name}: {response.description}"
     if retry_at is not None:
         logger.warning(f"attempt {claimed.attempt} failed; the next is at {retry_at.isoformat()}: {what}")
-        if delivery.notifier_sends(retry_at, now):
-            delay = sqs.delay_seconds(retry_at, now)
-            delivery.send_messages([delivery.message(notification.id, name, delay)])
         return False
     if response.is_success:
         logger.info(f"sent {what}")

@@ -33,7 +33,8 @@ def list_records(
     after = (
         Position(*pagination.decode(status, cursor, pagination.bigint, parse_timestamp)) if cursor else None
     )
-    page = search.page(connection(), status, q=q, after=after, limit=limit)
+    con = connection()
+    page = search.page(con, status, con.now(), q=q, after=after, limit=limit)
     following = page.next and pagination.encode(status, *page.next)
     return _json(200, f'{{"items":{page.items},"next":{json.dumps(following)}}}')
 

@@ -7,7 +7,7 @@ from typing import Any
 from slowmatch.jobs import Context, serve
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, check_address, make_message_id, sender_of
-from slowmatch.mail.transport import Transport, open_transport, transport_from
+from slowmatch.mail.transport import Transport, transport_from
 from slowmatch.telemetry import count
 
 MAX_TEST_SECONDS = 60.0
@@ -26,12 +26,12 @@ def send_test_mail(context: Context) -> dict[str, Any]:
     def seconds_left() -> float:
         return limit - (at_start - context.seconds_left())
 
-    with open_transport(transport, seconds_left) as send:
+    with transport.open(seconds_left) as send:
         for recipient in recipients:
             try:
                 if seconds_left() <= 0:
                     raise Undelivered(f"not tried: the {limit:.0f}-second limit for a test had been reached")
-                answers[recipient] = send(compose(context, transport, recipient)).answer
+                answers[recipient] = send(compose(context, transport, recipient))
                 context.logger.info("%s: %s", recipient, answers[recipient])
             except Exception as error:  # noqa: BLE001 - one recipient's error must not affect the others
                 failures.append(f"{recipient}: {reason(error)}")

@@ -92,7 +92,7 @@ class Postgres:
             return
         running = processes.command_of(pid_file.read_text(encoding="utf-8").partition("\n")[0])
         if "postgres" in running and str(self._cluster.folder) in running:
-            self._cluster.run("pg_ctl", "stop", "-D", str(self._cluster.folder), "-m", "fast", "-w")
+            self._cluster.run("pg_ctl", "stop", f"--pgdata={self._cluster.folder}", "--mode=fast")
         elif running:
             pid_file.unlink()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from slowmatch.notifications.message import signature
+from slowmatch.notifications.formats import signature
 from tests.receiver import ReceivedPost, Receiver, receiving
 from tests.stack_process import Stack, running, until
 

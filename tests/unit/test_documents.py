@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.mail.transport import PRESETS
+from slowmatch.settings import SMTP_PRESETS
 from tests.sam import template, watching
 from tests.sam.evaluated import Stack
 from tests.sam.template import ROOT
@@ -45,7 +45,7 @@ def test_the_operator_s_page_says_what_each_alarm_means() -> None:
     assert sorted(listed) == sorted(names)
 
 
-@pytest.mark.parametrize(("preset", "host"), PRESETS.items())
+@pytest.mark.parametrize(("preset", "host"), SMTP_PRESETS.items())
 def test_the_page_on_mail_has_each_preset_and_its_host(preset: str, host: str) -> None:
     page = (ROOT / "docs" / "mail.md").read_text(encoding="utf-8")
     assert re.search(rf"SmtpPreset = {preset} +\({re.escape(host)}, 587, STARTTLS\)", page)

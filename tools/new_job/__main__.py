@@ -60,13 +60,13 @@ def listing(root: Path) -> Iterator[str]:
 
 def _last_change(root: Path, name: str) -> str:
     folder = f"functions/{folder_of(name)}"
-    if _git(root, "status", "--porcelain", "--", folder):
+    if _git(root, ["status", "--porcelain", "--", folder]):
         return "changed since the last commit"
-    commit = _git(root, "log", "-1", "--format=%cs by %an", "--", folder)
+    commit = _git(root, ["log", "-1", "--format=%cs by %an", "--", folder])
     return f"last changed {commit}" if commit else "last change unknown to git"
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _git(root: Path, arguments: list[str]) -> str:
     """What git prints; empty where it is not installed, or the folder is no repository."""
     try:
         answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)

@@ -91,19 +91,20 @@ def _list(form: RecordForm, status: int = 200) -> render.Page:
     text = request.query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
     tab: Status = next((name for name in TABS if name == request.query.get("status")), "all")
     cursor = request.query.get("after", "")
-    page = search.page(con, tab, q=text, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
+    now = con.now()
+    page = search.page(con, tab, now, q=text, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
     return render.page(
         request,
         "records.html",
         status,
         con=con,
         tabs=[(name, label, _list_address(name, text)) for name, label in TABS.items()],
-        counts=None if text else queries.status_counts(con, con.now()),
+        counts=None if text else search.status_counts(con, now),
         tab=tab,
         search=text,
         search_max=MAX_SEARCH_CHARACTERS,
         soon_hours=SOON_HOURS,
-        records=[_with_status(each, con.now()) for each in json.loads(page.items)],
+        records=[_with_status(each, now) for each in json.loads(page.items)],
         first=_list_address(tab, text),
         without_search=_list_address(tab, ""),
         is_first=not cursor,

@@ -99,7 +99,7 @@ def _provider_page(request: Request, state: str, attempt: Attempt) -> str:
         "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
         "code_challenge_method": "S256",
     }
-    return _with_query(provider().required_endpoint("authorization_endpoint"), query)
+    return _with_query(provider().endpoint("authorization_endpoint"), query)
 
 
 def _verify(request: Request, attempt: Attempt | None) -> Identity:
@@ -142,7 +142,7 @@ def _provider_sign_out(request: Request) -> str | None:
     back = f"{site_origin(request.event)}/signed-out"
     # Cognito expects logout_uri, all others post_logout_redirect_uri.
     query = {"client_id": client_id, "post_logout_redirect_uri": back, "logout_uri": back}
-    return url and _with_query(url, query)
+    return _with_query(url, query)
 
 
 def _redirect_uri(request: Request) -> str:

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-SMTP_PRESETS = ("gmail", "outlook", "zoho")
+SMTP_PRESETS = {"gmail": "smtp.gmail.com", "outlook": "smtp.office365.com", "zoho": "smtp.zoho.com"}
+"""Each accepts STARTTLS on port 587. Zoho has a host for every region: SMTP_HOST overrides the preset's."""
 
 Parse = Callable[[str, str], Any]
 """Makes a value of a variable's name and text. Raises SettingsError."""
@@ -41,12 +42,6 @@ def _choice(*allowed: str) -> Parse:
     return parse
 
 
-def _url(name: str, value: str) -> str:
-    if not re.match(r"https?://[^/\s]+/", value):
-        raise SettingsError(f"{name} is {value!r}: must be an address such as https://host/path")
-    return value
-
-
 def _https_url(owner: str, *, strip: str = "") -> Parse:
     """An address without query; `strip` is removed from its end."""
 
@@ -68,35 +63,35 @@ def _addresses(name: str, value: str) -> tuple[str, ...]:
     return addresses
 
 
-def _setting(parse: Parse, default: str | None = None, *, is_optional: bool = False) -> Any:
-    """A field of Settings; without a default its variable must be set, unless it `is_optional` and may be None."""
-    return field(metadata={"parse": parse, "default": default, "is_optional": is_optional})
+def _required(parse: Parse) -> Any:
+    return field(metadata={"parse": parse})
 
 
-def _optional(parse: Parse) -> Any:
-    return _setting(parse, is_optional=True)
+def _optional(parse: Parse, default: str | None = None) -> Any:
+    """A field of Settings whose variable may be missing; without a default it is then None."""
+    return field(metadata={"parse": parse, "default": default})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One field per environment variable, named as the variable in lower case."""
 
-    db_host: str = _setting(_text)
-    db_port: int = _setting(_number(1, 65535), "5432")
-    db_name: str = _setting(_text, "slowmatch")
-    db_secret_arn: str = _setting(_text)
-    db_tls: str = _setting(_choice("verify-full", "require", "disable"), "verify-full")
+    db_host: str = _required(_text)
+    db_port: int = _optional(_number(1, 65535), "5432")
+    db_name: str = _optional(_text, "slowmatch")
+    db_secret_arn: str = _required(_text)
+    db_tls: str = _optional(_choice("verify-full", "require", "disable"), "verify-full")
     db_ca_file: str | None = _optional(_text)
-    db_statement_timeout_seconds: int = _setting(_number(1, 900), "60")
+    db_statement_timeout_seconds: int = _optional(_number(1, 900), "60")
 
-    stack_name: str = _setting(_text)
-    job_settings: str = _setting(_text, "{}")
-    queue_url_prefix: str = _setting(_url)
+    stack_name: str = _required(_text)
+    job_settings: str = _optional(_text, "{}")
+    queue_url_prefix: str = _required(_text)
 
-    mail_transport: str = _setting(_choice("ses", "smtp"), "ses")
+    mail_transport: str = _optional(_choice("ses", "smtp"), "ses")
     mail_sender: str | None = _optional(_text)
-    mail_sender_name: str = _setting(_text, "Slowmatch")
-    mail_recipients: tuple[str, ...] = _setting(_addresses, "")
+    mail_sender_name: str = _optional(_text, "Slowmatch")
+    mail_recipients: tuple[str, ...] = _optional(_addresses, "")
     mail_templates_dir: str | None = _optional(_text)
     smtp_preset: str | None = _optional(_choice(*SMTP_PRESETS))
     smtp_host: str | None = _optional(_text)
@@ -104,28 +99,28 @@ class Settings:
     smtp_security: str | None = _optional(_choice("starttls", "tls", "none"))
     smtp_secret_arn: str | None = _optional(_text)
 
-    record_retention_days: int = _setting(_number(1, 3650), "30")
-    run_retention_days: int = _setting(_number(1, 3650), "30")
-    failed_run_retention_days: int = _setting(_number(1, 3650), "90")
-    batch_size: int = _setting(_number(1, 100_000), "10000")
+    record_retention_days: int = _optional(_number(1, 3650), "30")
+    run_retention_days: int = _optional(_number(1, 3650), "30")
+    failed_run_retention_days: int = _optional(_number(1, 3650), "90")
+    batch_size: int = _optional(_number(1, 100_000), "10000")
 
-    auth: str = _setting(_choice("oidc", "local"), "oidc")
+    auth: str = _optional(_choice("oidc", "local"), "oidc")
     oidc_issuer: str | None = _optional(
         _https_url("an OpenID provider, exactly as given under 'issuer' in its discovery document")
     )
     oidc_secret_arn: str | None = _optional(_text)
     oidc_audience: str | None = _optional(_text)
-    oidc_groups_claim: str = _setting(_text, "cognito:groups")
-    oidc_scopes: str = _setting(_text, "openid email profile")
-    viewer_group: str = _setting(_text, "viewer")
-    operator_group: str = _setting(_text, "operator")
-    admin_group: str = _setting(_text, "admin")
+    oidc_groups_claim: str = _optional(_text, "cognito:groups")
+    oidc_scopes: str = _optional(_text, "openid email profile")
+    viewer_group: str = _optional(_text, "viewer")
+    operator_group: str = _optional(_text, "operator")
+    admin_group: str = _optional(_text, "admin")
     session_secret_arn: str | None = _optional(_text)
-    session_hours: int = _setting(_number(1, 720), "8")
+    session_hours: int = _optional(_number(1, 720), "8")
 
     notify_topic_arn: str | None = _optional(_text)
     notify_secret_arn: str | None = _optional(_text)
-    notify_digest_after: int = _setting(_number(1, 1000), "3")
+    notify_digest_after: int = _optional(_number(1, 1000), "3")
     console_url: str | None = _optional(_https_url("the console", strip="/"))
 
     @classmethod
@@ -134,8 +129,8 @@ class Settings:
         values: dict[str, Any] = {}
         for each in fields(cls):
             name, rule = each.name.upper(), each.metadata
-            text = env.get(name, "").strip() or rule["default"]
-            if text is None and not rule["is_optional"]:
+            text = env.get(name, "").strip() or rule.get("default")
+            if text is None and "default" not in rule:
                 raise SettingsError(
                     f"{name} is not set but is required; see the README's configuration table"
                 )

@@ -163,7 +163,7 @@ def test_a_history_has_its_newest_two_hundred_events(con: Connection) -> None:
 
 def test_counts_change_as_time_passes_though_nobody_writes(con: Connection) -> None:
     queries.create(con, "x", NOW + DAY + timedelta(minutes=1), "ann")
-    soon = [queries.status_counts(con, NOW + timedelta(minutes=minutes))["soon"].number for minutes in (0, 1)]
+    soon = [search.status_counts(con, NOW + timedelta(minutes=minutes))["soon"].number for minutes in (0, 1)]
     assert soon == [0, 1]
 
 
@@ -181,19 +181,19 @@ def test_records_that_expire_within_a_day_are_listed_soonest_first(con: Connecti
     _expired(con, now + timedelta(hours=2), "marked")
     assert [record["title"] for record in _walk(con, "soon", None, 1)] == ["first", "second"]
     assert [record["title"] for record in _walk(con, "soon", "sec", 1)] == ["second"]
-    counted = {status: count.number for status, count in queries.status_counts(con, now).items()}
+    counted = {status: count.number for status, count in search.status_counts(con, now).items()}
     assert counted == {"all": 5, "active": 4, "soon": 2, "expired": 1}
 
 
 def test_counts_of_records_stop_at_their_cap_and_use_the_indexes_of_the_lists(crowd: Connection) -> None:
-    counted = queries.status_counts(crowd, NOW)
+    counted = search.status_counts(crowd, NOW)
     assert counted["soon"] == CappedCount(24, capped=False)
     for status, which in (("all", "true"), ("active", "NOT is_expired"), ("expired", "is_expired")):
         ((exact,),) = crowd.query(f"SELECT count(*) FROM record WHERE {which}")
         number, capped, about = counted[status]
         assert (number, capped) == (COUNT_CAP, True)
         assert about == pytest.approx(exact, rel=0.1)
-    used = indexes_of(crowd, queries.COUNTS.sql, now=NOW, soon=NOW + DAY)
+    used = indexes_of(crowd, search.COUNTS.sql, now=NOW)
     assert used >= {"record_pkey", "record_due", "record_stale"}
 
 
@@ -216,8 +216,8 @@ def test_paging_walks_everything_once_in_order(
 
 def test_a_full_last_page_has_no_next(con: Connection) -> None:
     _fill(con, 3, False)
-    assert search.page(con, "all", limit=3).next is None
-    assert search.page(con, "all", limit=2).next is not None
+    assert search.page(con, "all", NOW, limit=3).next is None
+    assert search.page(con, "all", NOW, limit=2).next is not None
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
@@ -230,13 +230,13 @@ def test_line_feeds_in_a_title_end_no_record(con: Connection, limit: int) -> Non
 
 def test_no_page_is_longer_than_the_longest_and_the_list_goes_on(con: Connection) -> None:
     _fill(con, MAX_PAGE_ROWS + 2, False)
-    page = search.page(con, "all", limit=MAX_PAGE_ROWS + 1)
+    page = search.page(con, "all", NOW, limit=MAX_PAGE_ROWS + 1)
     assert len(json.loads(page.items)) == MAX_PAGE_ROWS
     assert page.next is not None
 
 
 def test_an_empty_list_is_an_empty_array(con: Connection) -> None:
-    assert search.page(con, "all", limit=50) == RecordPage("[]", 0, None)
+    assert search.page(con, "all", NOW, limit=50) == RecordPage("[]", 0, None)
 
 
 @pytest.mark.parametrize(
@@ -294,10 +294,14 @@ def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
     found = []
     for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):
         monkeypatch.setattr(search, "WALKS", (walked, far))
-        pages = [search.page(crowd, "all", q=q, limit=limit) for limit in (1, 9, 200)]
+        pages = [search.page(crowd, "all", NOW, q=q, limit=limit) for limit in (1, 9, 200)]
         found.append(
             pages
-            + [search.page(crowd, "active", q=q, after=page.next, limit=50) for page in pages if page.next]
+            + [
+                search.page(crowd, "active", NOW, q=q, after=page.next, limit=50)
+                for page in pages
+                if page.next
+            ]
         )
     assert found[0] == found[1] == found[2]
 
@@ -340,7 +344,7 @@ def test_signs_come_from_the_index_of_signs(crowd: Connection, q: str) -> None:
 def _walk(con: Connection, status: Status, q: str | None, limit: int) -> list[dict[str, object]]:
     walked, after = [], None
     while True:
-        page = search.page(con, status, q=q, after=after, limit=limit)
+        page = search.page(con, status, con.now(), q=q, after=after, limit=limit)
         walked += json.loads(page.items)
         after = page.next
         if after is None:

@@ -8,7 +8,7 @@ import pytest
 from slowmatch.jobs import Context, Continue, Integer, Job, PayloadError, Permanent, Secret, Text, enqueue
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.mail.message import Message, sender_of
-from slowmatch.mail.transport import open_transport, transport_from
+from slowmatch.mail.transport import transport_from
 from slowmatch.settings import SettingsError
 from slowmatch.testing import EnqueuedRun, JobTester
 
@@ -145,7 +145,7 @@ def test_failed_transaction_enqueues_nothing(job_tester: JobTester) -> None:
 
 def test_mails_are_those_of_the_attempt(job_tester: JobTester) -> None:
     def mail(context: Context) -> None:
-        with open_transport(transport_from(context.config), context.seconds_left) as send:
+        with transport_from(context.config).open(context.seconds_left) as send:
             message = Message(
                 sender=sender_of(context.config),
                 sender_name=context.config.mail_sender_name,

@@ -42,11 +42,11 @@ def test_nothing_is_migrated_when_the_deployment_failed(
 def test_a_migration_that_fails_ends_it_with_the_function_s_reason(
     run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sam.answered({"errorType": "MigrationFailed", "errorMessage": "0006_more: syntax error"}, failed=True)
+    sam.answered({"errorType": "MigrationError", "errorMessage": "0006_more: syntax error"}, failed=True)
     assert run() == 1
     assert len(sam.calls) == 2
     said = capfd.readouterr().err
-    assert "MigrationFailed: 0006_more: syntax error" in said
+    assert "MigrationError: 0006_more: syntax error" in said
     assert "run this command again" in said
 
 

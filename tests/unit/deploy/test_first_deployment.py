@@ -24,7 +24,7 @@ def test_the_first_deployment_is_unprotected_even_if_samconfig_asks_for_protecti
     run_first: MakeDeploy, sam: StubSam, cloudformation: MotoDeployment, gives: Callable[[str], None]
 ) -> None:
     gives("DatabaseDeletionProtection=true")
-    sam.answered({"errorType": "MigrationFailed", "errorMessage": "no"}, failed=True)
+    sam.answered({"errorType": "MigrationError", "errorMessage": "no"}, failed=True)
     assert run_first() == 1
     assert sam.calls[0] == [
         *CREATE[:-1],
@@ -37,7 +37,7 @@ def test_the_first_deployment_is_unprotected_even_if_samconfig_asks_for_protecti
 def test_a_stack_whose_first_migration_failed_is_protected_by_the_next_run(
     run_first: MakeDeploy, sam: StubSam, cloudformation: MotoDeployment
 ) -> None:
-    sam.answered({"errorType": "MigrationFailed", "errorMessage": "no"}, failed=True)
+    sam.answered({"errorType": "MigrationError", "errorMessage": "no"}, failed=True)
     sam.answered({"applied": ["0001_records"]})
     assert [run_first(), run_first()] == [1, 0]
     assert sam.calls == [CREATE, MIGRATE, DEPLOY, MIGRATE]

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from slowmatch.mail.message import Message, Receipt, make_message_id
-from slowmatch.mail.transport import Transport, open_transport
+from slowmatch.mail.message import Message, make_message_id
+from slowmatch.mail.transport import Transport
 from tools import tls_certificates
 from tools.tls_certificates import Certificates
 
 SENDER = "slowmatch@example.com"
 
 
-def send(message: Message, transport: Transport) -> Receipt:
+def send(message: Message, transport: Transport) -> str:
     """Send one message over a connection of its own."""
-    with open_transport(transport) as send_one:
+    with transport.open() as send_one:
         return send_one(message)
 
 

@@ -15,11 +15,9 @@ from botocore.exceptions import (
 from moto import mock_aws
 from moto.ses.models import ses_backends
 
-from slowmatch.mail import ses
 from slowmatch.mail.errors import Refused, Undelivered
 from slowmatch.mail.message import Message
 from slowmatch.mail.ses import Ses
-from slowmatch.mail.transport import open_transport
 from tests.unit.mail.conftest import send
 from tests.unit.mail.server import listening, talking
 
@@ -62,14 +60,14 @@ def test_a_mail_that_ses_took_counts_even_without_an_id(
     answering: Callable[..., list[str]], a_message: Build
 ) -> None:
     answering({})
-    assert send(a_message(), Ses()).answer == ""
+    assert send(a_message(), Ses()) == ""
 
 
 def test_ses_that_is_busy_is_not_waited_for_when_time_is_nearly_up(
     answering: Callable[..., list[str]], a_message: Build
 ) -> None:
     calls = answering(refusal("TooManyRequestsException"), {"MessageId": "1"})
-    with open_transport(Ses(), lambda: 20.5) as post, pytest.raises(Undelivered):
+    with Ses().open(lambda: 20.5) as post, pytest.raises(Undelivered):
         post(a_message())
     assert len(calls) == 1
 
@@ -84,15 +82,15 @@ def test_a_mail_is_handed_over_whole_and_the_receipt_is_the_id_that_ses_gave(
 ) -> None:
     receipt = send(a_message(), Ses())
     (sent,) = verified
-    assert receipt.answer == sent.id
+    assert receipt == sent.id
     assert set(sent.destinations) == {"one@example.com"}
     assert "X-Slowmatch-Id: " + a_message().message_id in sent.raw_data
     assert "multipart/alternative" in sent.raw_data
 
 
 def test_one_session_sends_to_several_people(a_message: Build, verified: list[Any]) -> None:
-    with open_transport(Ses()) as post:
-        answers = {post(a_message(recipient=f"{name}@example.com")).answer for name in ("one", "two")}
+    with Ses().open() as post:
+        answers = {post(a_message(recipient=f"{name}@example.com")) for name in ("one", "two")}
     assert len(answers) == 2
     assert [set(sent.destinations) for sent in verified] == [{"one@example.com"}, {"two@example.com"}]
 
@@ -151,23 +149,25 @@ def test_what_passes_is_tried_again_and_never_twice_in_one_attempt(
 
 
 def test_too_many_mails_in_a_second_wait_for_the_next(
-    a_message: Build, answering: Callable[..., list[str]]
+    a_message: Build, answering: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
     too_fast = refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)
     answering(too_fast, too_fast, {"MessageId": "0102"})
-    with ses.open_session(Ses(), sleep=pauses.append) as post:
-        assert post(a_message()).answer == "0102"
+    with Ses().open() as post:
+        assert post(a_message()) == "0102"
     assert pauses == [1, 1]
 
 
 def test_a_provider_that_stays_too_busy_is_tried_again_later(
-    a_message: Build, answering: Callable[..., list[str]]
+    a_message: Build, answering: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
     answering(*[refusal("TooManyRequestsException", "Maximum sending rate exceeded.", 429)] * 5)
     with (
-        ses.open_session(Ses(), sleep=pauses.append) as post,
+        Ses().open() as post,
         pytest.raises(Undelivered, match="sending rate"),
     ):
         post(a_message())

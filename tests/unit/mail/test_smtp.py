@@ -10,7 +10,6 @@ from local.services.smtp import DROP, STALL
 from slowmatch.mail.errors import Refused, Undelivered
 from slowmatch.mail.message import Message
 from slowmatch.mail.smtp import Smtp
-from slowmatch.mail.transport import open_transport
 from tests.unit.mail.conftest import send
 from tests.unit.mail.server import serving, talking
 
@@ -29,7 +28,7 @@ def test_a_mail_arrives_as_it_was_written_and_the_receipt_is_the_servers_last_wo
     with serving() as server:
         receipt = send(message, plain(server.port))
     (envelope,) = server.envelopes
-    assert receipt.answer == "250 2.0.0 Ok: queued as 1"
+    assert receipt == "250 2.0.0 Ok: queued as 1"
     assert (envelope.mail_from, envelope.rcpt_tos) == ("slowmatch@example.com", ["one@example.com"])
     body = message_from_bytes(envelope.original_content or b"", policy=policy.default).get_body(("plain",))
     assert body is not None
@@ -37,8 +36,8 @@ def test_a_mail_arrives_as_it_was_written_and_the_receipt_is_the_servers_last_wo
 
 
 def test_several_mails_share_one_connection(a_message: Build) -> None:
-    with serving() as server, open_transport(plain(server.port)) as post:
-        answers = [post(a_message(recipient=f"{name}@example.com")).answer for name in ("one", "two")]
+    with serving() as server, plain(server.port).open() as post:
+        answers = [post(a_message(recipient=f"{name}@example.com")) for name in ("one", "two")]
     assert answers == ["250 2.0.0 Ok: queued as 1", "250 2.0.0 Ok: queued as 2"]
     assert server.connections == 1
 
@@ -110,12 +109,6 @@ def test_plain_text_is_for_this_machine_only(host: str) -> None:
         Smtp(host=host, port=25, security="none")
 
 
-@pytest.mark.parametrize(("username", "password"), [("slowmatch", None), (None, "secret")])
-def test_half_of_a_login_is_refused(username: str | None, password: str | None) -> None:
-    with pytest.raises(Refused, match="both a username and a password"):
-        Smtp(host="localhost", port=25, security="none", username=username, password=password)
-
-
 def test_the_password_is_not_in_what_gets_logged() -> None:
     assert LOGIN[1] not in repr(Smtp(host="mail.example.com", port=587, username=LOGIN[0], password=LOGIN[1]))
 
@@ -163,7 +156,7 @@ def test_a_login_that_is_refused_for_now_is_tried_again_later(a_message: Build) 
     [("MAIL", "MAIL_SENDER"), ("RCPT", "MAIL_RECIPIENTS"), ("DATA", "the content"), ("END", "the content")],
 )
 def test_a_5xx_reply_is_final_and_a_4xx_reply_is_not(a_message: Build, stage: str, look_at: str) -> None:
-    with serving() as server, open_transport(plain(server.port)) as post:
+    with serving() as server, plain(server.port).open() as post:
         server.faults[stage] = "550 5.7.1 We do not like you"
         with pytest.raises(Refused, match=rf"replied: 550 5\.7\.1 We do not like you\. Check {look_at}"):
             post(a_message())
@@ -175,7 +168,7 @@ def test_a_5xx_reply_is_final_and_a_4xx_reply_is_not(a_message: Build, stage: st
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "END"])
 def test_one_refused_mail_does_not_stand_in_the_way_of_the_next(a_message: Build, stage: str) -> None:
-    with serving() as server, open_transport(plain(server.port)) as post:
+    with serving() as server, plain(server.port).open() as post:
         server.faults[stage] = "550 No"
         with pytest.raises(Refused):
             post(a_message())
@@ -188,7 +181,7 @@ def test_one_refused_mail_does_not_stand_in_the_way_of_the_next(a_message: Build
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "CONTENT", "END", "RSET"])
 def test_a_lost_connection_is_opened_again_for_the_next_mail(a_message: Build, stage: str) -> None:
-    with serving() as server, open_transport(plain(server.port)) as post:
+    with serving() as server, plain(server.port).open() as post:
         server.faults.update({"MAIL": "550 No", "RSET": DROP} if stage == "RSET" else {stage: DROP})
         with pytest.raises((Undelivered, Refused)):
             post(a_message())
@@ -246,10 +239,10 @@ def test_a_timeout_says_that_it_was_one(a_message: Build) -> None:
 
 
 def test_a_mail_that_was_taken_counts_even_if_the_goodbye_fails(a_message: Build) -> None:
-    with serving() as server, open_transport(plain(server.port)) as post:
+    with serving() as server, plain(server.port).open() as post:
         receipt = post(a_message())
         server.faults["QUIT"] = DROP
-    assert receipt.answer.startswith("250 ")
+    assert receipt.startswith("250 ")
     assert len(server.envelopes) == 1
 
 
@@ -292,7 +285,7 @@ def test_a_host_that_cannot_be_one_is_refused(a_message: Build) -> None:
 
 
 def test_a_mail_that_cannot_be_written_reaches_no_server(a_message: Build) -> None:
-    with serving() as server, open_transport(plain(server.port)) as post:
+    with serving() as server, plain(server.port).open() as post:
         with pytest.raises(Refused):
             post(a_message(text="\ud83d"))
         post(a_message())

@@ -4,7 +4,7 @@ from slowmatch.aws import secrets
 from slowmatch.mail.errors import Refused
 from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Smtp
-from slowmatch.mail.transport import PRESETS, transport_from
+from slowmatch.mail.transport import transport_from
 from slowmatch.settings import SMTP_PRESETS, Settings
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:smtp"
@@ -48,10 +48,6 @@ def test_ses_needs_a_sender_and_nothing_else() -> None:
 def test_without_a_sender_no_mail_can_go_out(transport: str) -> None:
     with pytest.raises(Refused, match=r"^MAIL_SENDER is not set"):
         transport_from(settings(MAIL_TRANSPORT=transport, MAIL_SENDER=""))
-
-
-def test_every_preset_that_the_settings_allow_is_known_and_no_other() -> None:
-    assert tuple(PRESETS) == SMTP_PRESETS
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,8 @@ from typing import Any
 import pytest
 
 from slowmatch.notifications.destinations import EVENTS, Destination
-from slowmatch.notifications.message import (
-    MessageContent,
-    Notification,
-    compose,
-    format_for,
-    format_slack,
-    format_teams,
-    format_webhook,
-)
+from slowmatch.notifications.formats import format_for, format_slack, format_teams, format_webhook
+from slowmatch.notifications.message import MessageContent, Notification, compose
 
 AT = datetime(2026, 11, 24, 7, 0, 3, tzinfo=UTC)
 RUN = "01a20d25-5d63-70c1-974e-f133c2d38726"

@@ -32,10 +32,6 @@ class MigrationBusy(MigrationError):
     """Another migration is running; try again when it has ended."""
 
 
-class MigrationFailed(MigrationError):
-    """PostgreSQL refused a statement; its transaction was rolled back."""
-
-
 class WouldBlock(MigrationError):
     """The migration would have blocked others for too long, so it was rolled back. It may be tried again."""
 
@@ -69,26 +65,10 @@ def apply(con: Connection, files: list[Migration] | None = None, *, may_block: b
     back and tried again. A new database has nobody to block.
     """
     may_block = may_block or not _applied(con)
-    applied: list[str] = []
-    attempt = 1
-    while True:
-        try:
-            file = _apply_next(con, files, may_block)
-        except WouldBlock as error:
-            if attempt == ATTEMPTS:
-                raise MigrationError(
-                    f"{error}. The migration was tried {ATTEMPTS} times. Try again when the database is less busy,"
-                    " or accept that other sessions may be blocked in the meantime:"
-                    f' {{"payload": {{"may_block": true}}}}'
-                ) from error
-            telemetry.logger.warning(f"{error}; attempt {attempt} of {ATTEMPTS}")
-            time.sleep(PAUSE_SECONDS)
-            attempt += 1
-            continue
-        if file is None:
-            return applied
+    applied = []
+    while (file := _apply_next(con, files, may_block)) is not None:
         applied.append(str(file))
-        attempt = 1
+    return applied
 
 
 CREATE_HISTORY = """
@@ -102,16 +82,29 @@ CREATE_HISTORY = """
 
 
 def _apply_next(con: Connection, files: list[Migration] | None, may_block: bool) -> Migration | None:
-    with migration_lock(con):
-        con.query(CREATE_HISTORY)
-        todo = pending(con, files)
-        if not todo:
-            return None
-        if todo[0].is_online:
-            _apply_online(con, todo[0])
-        else:
-            _apply_in_transaction(con, todo[0], may_block)
-        return todo[0]
+    attempt = 1
+    while True:
+        try:
+            with migration_lock(con):
+                con.query(CREATE_HISTORY)
+                todo = pending(con, files)
+                if not todo:
+                    return None
+                if todo[0].is_online:
+                    _apply_online(con, todo[0])
+                else:
+                    _apply_in_transaction(con, todo[0], may_block)
+                return todo[0]
+        except WouldBlock as error:
+            if attempt == ATTEMPTS:
+                raise MigrationError(
+                    f"{error}. The migration was tried {ATTEMPTS} times. Try again when the database is less busy,"
+                    " or accept that other sessions may be blocked in the meantime:"
+                    f' {{"payload": {{"may_block": true}}}}'
+                ) from error
+            telemetry.logger.warning(f"{error}; attempt {attempt} of {ATTEMPTS}")
+            time.sleep(PAUSE_SECONDS)
+            attempt += 1
 
 
 @contextmanager
@@ -135,7 +128,7 @@ def migration_lock(con: Connection, wait_seconds: float = 30) -> Iterator[None]:
 
 
 def _apply_in_transaction(con: Connection, file: Migration, may_block: bool) -> None:
-    """Apply all or nothing. The server enforces the limits. Raises WouldBlock or MigrationFailed."""
+    """Apply all or nothing. The server enforces the limits. Raises WouldBlock or MigrationError."""
     began = time.monotonic()
     try:
         with con.transaction():
@@ -169,7 +162,7 @@ def _apply_online(con: Connection, file: Migration) -> None:
             _drop_if_invalid(con, index)
             raise
         except TimedOut as error:
-            raise MigrationFailed(
+            raise MigrationError(
                 f"{file} would exceed the function's time limit; run this statement in psql, then migrate again:"
                 f" {normalized(statement)}"
             ) from error
@@ -185,7 +178,7 @@ def _run(con: Connection, file: Migration, statement: str) -> None:
         message = f"{file}: {error.args[0]} in: {normalized(statement)}"
         if error.sqlstate in (_LOCK_NOT_AVAILABLE, _DEADLOCK, _STALLED):
             raise WouldBlock(message) from error
-        raise MigrationFailed(message) from error
+        raise MigrationError(message) from error
 
 
 def _drop_if_invalid(con: Connection, index: str | None) -> None:

@@ -89,15 +89,11 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Pydantic's errors as fields and messages, each once: the members of a union may all report the same."""
     found: list[FieldError] = []
     for error in errors:
-        each = FieldError(field=_field_name(error["loc"]), message=_message(error))
+        location = error["loc"][1:] or error["loc"]  # the place alone for an error of the whole body
+        each = FieldError(field=".".join(map(str, location)), message=_message(error))
         if each not in found:
             found.append(each)
     return found
-
-
-def _field_name(location: tuple[str | int, ...]) -> str:
-    """`names.1` for ("body", "names", 1); the place alone for an error of the whole body."""
-    return ".".join(str(part) for part in location[1:] or location)
 
 
 def _message(error: Mapping[str, Any]) -> str:

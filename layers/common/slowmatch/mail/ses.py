@@ -3,12 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slowmatch.mail.errors import MailError, Refused, Undelivered
-from slowmatch.mail.message import Message, Receipt
+from slowmatch.mail.message import Message
 from slowmatch.text import clean_line
 
 if TYPE_CHECKING:
@@ -38,51 +38,49 @@ class Ses:
     def __str__(self) -> str:
         return "Amazon SES"
 
+    @contextmanager
+    def open(
+        self, seconds_left: Callable[[], float] = lambda: math.inf
+    ) -> Iterator[Callable[[Message], str]]:
+        """Yield a function that sends a message and returns SES's id for it.
 
-@contextmanager
-def open_session(
-    ses: Ses,
-    seconds_left: Callable[[], float] = lambda: math.inf,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Callable[[Message], Receipt]]:
-    """Yield a function that sends a message. If SES is too busy, it pauses as long as there is time for an answer."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+        If SES is too busy, it pauses as long as there is time for an answer.
+        """
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
 
-    config = Config(
-        connect_timeout=ses.timeout_seconds,
-        read_timeout=ses.timeout_seconds,
-        # SendEmail has no idempotency token: what botocore repeats after a time-out arrives twice.
-        retries={"total_max_attempts": 1},
-    )
-    try:
-        client = boto3.client("sesv2", config=config)
-    except BotoCoreError as error:
-        raise _from_botocore(error) from error
+        config = Config(
+            connect_timeout=self.timeout_seconds,
+            read_timeout=self.timeout_seconds,
+            # SendEmail has no idempotency token: what botocore repeats after a time-out arrives twice.
+            retries={"total_max_attempts": 1},
+        )
 
-    def send(message: Message) -> Receipt:
-        content = message.as_bytes()
-        for pause in (*PAUSES_SECONDS, math.inf):
-            try:
-                answer = client.send_email(
-                    Destination={"ToAddresses": [message.recipient]}, Content={"Raw": {"Data": content}}
-                )
-                return Receipt(answer.get("MessageId", ""))
-            except ClientError as error:
-                code, text = _code_and_text(error)
-                is_too_fast = code in _THROTTLED and "quota" not in text.lower()
-                if not is_too_fast or seconds_left() <= pause + 2 * ses.timeout_seconds:
-                    raise _from_answer(error) from error
-                sleep(pause)
-            except BotoCoreError as error:
-                raise _from_botocore(error) from error
-        raise AssertionError("the last pause is infinite")
+        def send(message: Message) -> str:
+            content = message.as_bytes()
+            for pause in (*PAUSES_SECONDS, math.inf):
+                try:
+                    answer = client.send_email(
+                        Destination={"ToAddresses": [message.recipient]}, Content={"Raw": {"Data": content}}
+                    )
+                    return str(answer.get("MessageId", ""))
+                except ClientError as error:
+                    code, text = _code_and_text(error)
+                    is_too_fast = code in _THROTTLED and "quota" not in text.lower()
+                    if not is_too_fast or seconds_left() <= pause + 2 * self.timeout_seconds:
+                        raise _from_answer(error) from error
+                    time.sleep(pause)
+                except BotoCoreError as error:
+                    raise _from_botocore(error) from error
+            raise AssertionError("the last pause is infinite")
 
-    try:
-        yield send
-    finally:
-        client.close()
+        try:
+            client = boto3.client("sesv2", config=config)
+        except BotoCoreError as error:
+            raise _from_botocore(error) from error
+        with closing(client):
+            yield send
 
 
 def _code_and_text(error: "ClientError") -> tuple[str, str]:

@@ -1,39 +1,21 @@
-"""Opens the transport that the settings ask for: `with open_transport(transport) as send: receipt = send(message)`."""
+"""The transport that the settings ask for: `with transport.open(seconds_left) as send: answer = send(message)`."""
 
-import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import cast
 
 from slowmatch.aws import secrets
-from slowmatch.mail import ses, smtp
 from slowmatch.mail.errors import Refused
-from slowmatch.mail.message import Message, Receipt, sender_of
+from slowmatch.mail.message import Message, sender_of
 from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Security, Smtp
-from slowmatch.settings import Settings, is_loopback
+from slowmatch.settings import SMTP_PRESETS, Settings, is_loopback
 from slowmatch.telemetry import logger
 
 Transport = Ses | Smtp
-Send = Callable[[Message], Receipt]
-"""Returns once the provider has accepted the message. Raises Refused or Undelivered."""
+Send = Callable[[Message], str]
+"""Returns the provider's answer once it has accepted the message. Raises Refused or Undelivered."""
 
-IMPLICIT_TLS_PORT = 465
-DEFAULT_PORTS: dict[Security, int] = {"starttls": 587, "tls": IMPLICIT_TLS_PORT, "none": 25}
-PRESETS = {"gmail": "smtp.gmail.com", "outlook": "smtp.office365.com", "zoho": "smtp.zoho.com"}
-"""Each accepts STARTTLS on port 587. Zoho has a host for every region: SMTP_HOST overrides the preset's."""
-
-
-def open_transport(
-    transport: Transport, seconds_left: Callable[[], float] = lambda: math.inf
-) -> AbstractContextManager[Send]:
-    """One connection for several messages; after one that failed it can send the next.
-
-    A message that the provider has not accepted within `seconds_left()` is Undelivered.
-    """
-    if isinstance(transport, Ses):
-        return ses.open_session(transport, seconds_left)
-    return smtp.open_session(transport, seconds_left)
+DEFAULT_PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
 
 
 def transport_from(settings: Settings) -> Transport:
@@ -44,10 +26,10 @@ def transport_from(settings: Settings) -> Transport:
     sender = sender_of(settings)
     if settings.mail_transport == "ses":
         return Ses()
-    host = settings.smtp_host or PRESETS.get(settings.smtp_preset or "")
+    host = settings.smtp_host or SMTP_PRESETS.get(settings.smtp_preset or "")
     if host is None:
-        raise Refused(f"SMTP_HOST is not set: set it, or set SMTP_PRESET to {', '.join(PRESETS)}")
-    default_security = "tls" if settings.smtp_port == IMPLICIT_TLS_PORT else "starttls"
+        raise Refused(f"SMTP_HOST is not set: set it, or set SMTP_PRESET to {', '.join(SMTP_PRESETS)}")
+    default_security = "tls" if settings.smtp_port == DEFAULT_PORTS["tls"] else "starttls"
     security = cast(Security, settings.smtp_security or default_security)
     port = settings.smtp_port or DEFAULT_PORTS[security]
     if port == 25 and not is_loopback(host):

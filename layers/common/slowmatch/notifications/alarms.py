@@ -24,7 +24,7 @@ def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now:
         "reason": _text(message.get("NewStateReason")),
         "url": _console_url(_text(message.get("AlarmArn")), name),
     }
-    return _record(con, now, message_id, detail, _job(message))
+    return _record(con, now, key=message_id, detail=detail, job=_job(message))
 
 
 def record_switched_off(con: Connection, destination: Destination, now: datetime) -> str | None:
@@ -36,11 +36,11 @@ def record_switched_off(con: Connection, destination: Destination, now: datetime
         " To switch it on again, put a new address in the secret.",
     }
     key = f"switched off {destination.name} {destination.fingerprint}"
-    return _record(con, now, key, detail)
+    return _record(con, now, key=key, detail=detail, job=None)
 
 
 def _record(
-    con: Connection, now: datetime, key: str, detail: dict[str, str | None], job: str | None = None
+    con: Connection, now: datetime, *, key: str, detail: dict[str, str | None], job: str | None
 ) -> str | None:
     """Insert a notification and return its id; None if there is an alarm with this `key` already."""
     sql = """

@@ -98,6 +98,7 @@ class ClaimedDelivery:
 
     notification: Notification
     destination: str
+    failures: int
     attempt: int
     digested: int
 
@@ -112,9 +113,13 @@ _LOCK_DESTINATION = """
         switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
         reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
     RETURNING switched_off_at IS NOT NULL,
-              GREATEST(rests_until - :early_by::interval, busy_until) > :now::timestamptz
+              GREATEST(rests_until - :early_by::interval, busy_until) > :now::timestamptz,
+              failures
 """
-"""Returns whether the destination is switched off, and whether it is busy or rests. A new address starts afresh."""
+"""Returns whether the destination is switched off, whether it is busy or rests, and its failures in a row.
+
+A new address starts afresh.
+"""
 
 _OLDEST_DUE = """
     SELECT id, destination
@@ -145,7 +150,7 @@ _CLAIM_OLDEST_DUE = f"""
 def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDelivery | None:
     """Claim the oldest delivery that is due; None if there is none, or nothing may be sent now."""
     with con.transaction():
-        ((is_off, is_busy),) = con.query(
+        ((is_off, is_busy, failures),) = con.query(
             _LOCK_DESTINATION,
             name=destination.name,
             fingerprint=destination.fingerprint,
@@ -165,7 +170,13 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
     if not rows:
         return None
     attempt, digested, *notification = rows[0]
-    return ClaimedDelivery(Notification(*notification), destination.name, attempt, digested)
+    return ClaimedDelivery(
+        notification=Notification(*notification),
+        destination=destination.name,
+        failures=failures,
+        attempt=attempt,
+        digested=digested,
+    )
 
 
 def next_message(con: Connection, destination: str, now: datetime) -> list[sqs.Message]:
@@ -195,9 +206,9 @@ def finish(con: Connection, claimed: ClaimedDelivery, response: "Response", now:
 
     After 410 Gone nothing is sent to the destination until the secret has another address for it.
     """
+    if response.is_temporary and claimed.attempt < MAX_ATTEMPTS:
+        return _retry_later(con, claimed, response, now)
     with con.transaction():
-        if response.is_temporary and claimed.attempt < MAX_ATTEMPTS:
-            return _retry_later(con, claimed, response, now)
         con.query(
             _FINISH,
             id=claimed.notification.id,
@@ -210,12 +221,14 @@ def finish(con: Connection, claimed: ClaimedDelivery, response: "Response", now:
         )
         if response.is_gone:
             give_up(con, claimed.destination, "the destination was switched off", now=now)
-        return None
+    return None
 
 
 _RETRY_LATER = """
     WITH rest AS (
-        UPDATE notification_destination SET rests_until = :due_at::timestamptz WHERE name = :destination
+        UPDATE notification_destination
+        SET busy_until = NULL, rests_until = :due_at::timestamptz, failures = :failures
+        WHERE name = :destination
     )
     UPDATE notification_delivery
     SET due_at = :due_at::timestamptz, message_at = :message_at::timestamptz, answer = :answer
@@ -224,32 +237,27 @@ _RETRY_LATER = """
 
 
 def _retry_later(con: Connection, claimed: ClaimedDelivery, response: "Response", now: datetime) -> datetime:
-    sql = """
-        UPDATE notification_destination SET busy_until = NULL, failures = failures + 1
-        WHERE name = :destination
-        RETURNING failures
-    """
-    ((failures,),) = con.query(sql, destination=claimed.destination)
+    """Let the destination rest, and send the message for the end of a short rest."""
+    failures, notification_id = claimed.failures + 1, claimed.notification.id
     due_at = now + max(backoff(failures), min(response.retry_after, MAX_RETRY_AFTER))
+    is_short = due_at - now < DISPATCHER_SENDS_AFTER
     con.query(
         _RETRY_LATER,
-        id=claimed.notification.id,
+        id=notification_id,
         destination=claimed.destination,
         due_at=due_at,
-        message_at=due_at if notifier_sends(due_at, now) else None,
+        message_at=due_at if is_short else None,
+        failures=failures,
         answer=response.description,
     )
+    if is_short:
+        send_messages([message(notification_id, claimed.destination, sqs.delay_seconds(due_at, now))])
     return due_at
 
 
 def backoff(failures: int) -> timedelta:
     """The rest after `failures` (1 or more) in a row: 10 s, doubled each time, at most 15 minutes."""
     return min(timedelta(seconds=10 * 2 ** min(failures - 1, 10)), timedelta(minutes=15))
-
-
-def notifier_sends(due_at: datetime, now: datetime) -> bool:
-    """Whether the notifier, not the dispatcher, sends the message at the end of the rest."""
-    return due_at - now < DISPATCHER_SENDS_AFTER
 
 
 def give_up(con: Connection, destination: str, reason: str, *, now: datetime, min_attempts: int = 0) -> None:

@@ -1,13 +1,10 @@
-"""One record, its history, and counts. PostgreSQL renders the JSON; times are in UTC with Z."""
+"""One record and its history. PostgreSQL renders the JSON; times are in UTC with Z."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.db.counts import CappedCount, CappedCounts
-from slowmatch.db.snapshot_cache import cached
-from slowmatch.records.model import SOON_HOURS
 
 COLUMNS = """id, title,
             replace((created_at AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z' AS created_at,
@@ -124,24 +121,3 @@ def history(con: Connection, record_id: int) -> list[dict[str, Any]]:
     """
     ((events,),) = con.query(HISTORY, id=record_id)
     return list(events)
-
-
-COUNTS = CappedCounts(
-    "record",
-    {
-        "all": ("true", "id"),
-        "active": ("NOT is_expired", "expiry_date, id"),
-        "soon": (
-            "NOT is_expired AND expiry_date > :now::timestamptz AND expiry_date <= :soon::timestamptz",
-            "expiry_date, id",
-        ),
-        "expired": ("is_expired", "expiry_date, id"),
-    },
-)
-
-
-def status_counts(con: Connection, now: datetime) -> dict[str, CappedCount]:
-    """The number of records of each Status, at most a minute old."""
-    soon = now + timedelta(hours=SOON_HOURS)
-    minute = now.replace(second=0, microsecond=0)
-    return cached(con, ("records", minute), lambda: COUNTS.read(con, now=now, soon=soon))

@@ -1,9 +1,11 @@
-"""Lists of records, by status and by words of the title."""
+"""Lists of records, by status and by words of the title, and how long they are."""
 
 import json
 from datetime import datetime
 
 from slowmatch.db import Connection
+from slowmatch.db.counts import CappedCount, CappedCounts
+from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.text_search import FIRST_WALK, MAX_PAGE_ROWS, SortedList, page_rows, walk, with_work_mem
 from slowmatch.records.model import SOON_HOURS, Position, RecordPage, Status
 from slowmatch.records.queries import COLUMNS
@@ -13,7 +15,8 @@ LISTS: dict[Status, SortedList] = {
     "active": SortedList("record", "NOT is_expired", "expiry_date, id"),
     "soon": SortedList(
         "record",
-        f"NOT is_expired AND expiry_date > now() AND expiry_date <= now() + interval '{SOON_HOURS} hours'",
+        "NOT is_expired AND expiry_date > :now::timestamptz"
+        f" AND expiry_date <= :now::timestamptz + interval '{SOON_HOURS} hours'",
         "expiry_date, id",
     ),
     "expired": SortedList("record", "is_expired", "expiry_date DESC, id DESC"),
@@ -24,6 +27,7 @@ AFTER: dict[Status, str] = {
     "soon": "(expiry_date, id) > (:after_date::timestamptz, :after_id)",
     "expired": "(expiry_date, id) < (:after_date::timestamptz, :after_id)",
 }
+COUNTS = CappedCounts("record", {status: (rows.where, rows.order) for status, rows in LISTS.items()})
 WALKS = (FIRST_WALK, 100_000)
 
 BY_WORDS = "search_words(title) @@ search_query(:q)"
@@ -38,7 +42,13 @@ EXPECTED_ROWS = "EXPLAIN (FORMAT JSON) SELECT FROM record WHERE search_words(tit
 
 
 def page(
-    con: Connection, status: Status, *, q: str | None = None, after: Position | None = None, limit: int
+    con: Connection,
+    status: Status,
+    now: datetime,
+    *,
+    q: str | None = None,
+    after: Position | None = None,
+    limit: int,
 ) -> RecordPage:
     """Up to `limit` records: all newest first, active and soon soonest expiry first, expired latest first.
 
@@ -47,7 +57,7 @@ def page(
     """
     limit = min(limit, MAX_PAGE_ROWS)
     rows = LISTS[status]
-    params: dict[str, object] = {"limit": limit, "q": q}
+    params: dict[str, object] = {"limit": limit, "q": q, "now": now}
     if after is not None:
         rows = SortedList("record", f"{rows.where} AND {AFTER[status]}", rows.order)
         params |= {"after_id": after.id, "after_date": after.expiry_date}
@@ -103,3 +113,9 @@ def _page(text: str, limit: int) -> RecordPage:
     last = json.loads(lines[limit - 1])
     items = ",\n".join(lines[:limit])
     return RecordPage(f"[{items}]", limit, Position(last["id"], datetime.fromisoformat(last["expiry_date"])))
+
+
+def status_counts(con: Connection, now: datetime) -> dict[str, CappedCount]:
+    """The number of records of each Status, at most a minute old."""
+    minute = now.replace(second=0, microsecond=0)
+    return cached(con, ("records", minute), lambda: COUNTS.read(con, now=now))

@@ -23,8 +23,8 @@ _ROLE_ATTRIBUTE = "slowmatch_role"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def allow(role: Role) -> Callable[[F], F]:
-    """Mark a route's function: calling it requires `role`."""
+def allow(role: Role | None) -> Callable[[F], F]:
+    """Mark a route's function: calling it requires `role`, or nothing for None."""
 
     def mark(function: F) -> F:
         setattr(function, _ROLE_ATTRIBUTE, role)
@@ -33,10 +33,7 @@ def allow(role: Role) -> Callable[[F], F]:
     return mark
 
 
-def public(function: F) -> F:
-    """Mark a route's function: everybody may call it."""
-    setattr(function, _ROLE_ATTRIBUTE, None)
-    return function
+public = allow(None)
 
 
 def required_role(route: Any) -> Role | None:
@@ -87,14 +84,14 @@ def check_origin(event: Event, require_origin: bool) -> None:
 
 def check_role(event: Event, sender: Identity, role: Role) -> Identity:
     """Raise Problem 403 unless `sender` has `role`."""
+    if sender.may(role):
+        return sender
     if sender.role is None:
         groups = ", ".join(each.group for each in Role)
         reason = f"you are signed in as {sender.name}, but you are not in any of the groups {groups}"
-        raise refusal(event, 403, reason, sender)
-    if not sender.may(role):
+    else:
         reason = f"this requires the role {role.name.lower()}; {sender.name} has {sender.role.name.lower()}"
-        raise refusal(event, 403, reason, sender)
-    return sender
+    raise refusal(event, 403, reason, sender)
 
 
 def local_user(event: Event) -> Identity:

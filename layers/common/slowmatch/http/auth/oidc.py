@@ -38,24 +38,20 @@ class Provider:
     _keys: dict[str, Any] = field(default_factory=dict)
     _fetched: float | None = None
 
-    def endpoint(self, name: str) -> str | None:
-        """An address in the discovery document. Raise SettingsError unless it is https, and Problem 503."""
+    def endpoint(self, name: str) -> str:
+        """An address in the discovery document. Raise SettingsError unless it is there and https, and Problem 503."""
         url = self._discover().get(name)
-        if url is not None and not (isinstance(url, str) and is_trustworthy(url)):
-            raise SettingsError(f"the provider's {name} {url!r} is not an https address")
-        return url
-
-    def required_endpoint(self, name: str) -> str:
-        url = self.endpoint(name)
         if url is None:
             raise SettingsError(f"the provider {self.issuer} has no {name}")
+        if not (isinstance(url, str) and is_trustworthy(url)):
+            raise SettingsError(f"the provider's {name} {url!r} is not an https address")
         return url
 
     def key(self, kid: str) -> Any:
         """The public key with this id, None if the provider does not publish it. Raise Problem 503."""
         age = None if self._fetched is None else monotonic() - self._fetched
         if age is None or age > MAX_KEY_AGE_SECONDS or (kid not in self._keys and age > MIN_REFETCH_SECONDS):
-            self._keys = signing_keys(_fetch_json(self.required_endpoint("jwks_uri")))
+            self._keys = signing_keys(_fetch_json(self.endpoint("jwks_uri")))
             self._fetched = monotonic()
         return self._keys.get(kid)
 
@@ -76,7 +72,7 @@ class Provider:
         else:
             pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
             headers |= {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        return _fetch_json(self.required_endpoint("token_endpoint"), urlencode(form).encode(), headers)
+        return _fetch_json(self.endpoint("token_endpoint"), urlencode(form).encode(), headers)
 
     def _discover(self) -> dict[str, Any]:
         if self._metadata is None:

@@ -50,8 +50,7 @@ def find_valid(event: Event) -> Identity | None:
 
 def sign(kind: str, values: Mapping[str, Any]) -> str:
     """The value of a cookie that only `unsign` with the same `kind` accepts."""
-    text: str | bytes = serializer(kind, settings().oidc_issuer).dumps(dict(values))
-    return text if isinstance(text, str) else text.decode()
+    return str(serializer(kind, settings().oidc_issuer).dumps(dict(values)))
 
 
 def unsign(kind: str, value: str, max_age_seconds: int) -> dict[str, Any]:

@@ -22,26 +22,16 @@ def verify_access_token(token: str) -> dict[str, Any]:
     tells the two apart. Other providers' access tokens need an audience other than the client, because the client
     is always the audience of an ID token (https://openid.net/specs/openid-connect-core-1_0.html#IDToken).
     """
-    claims = _verify(token)
-    if "token_use" in claims:
-        _check_cognito(claims)
-    else:
-        _check_audience(_as_list(claims.get("aud")))
-    return claims
-
-
-def _check_cognito(claims: dict[str, Any]) -> None:
-    """Cognito's access tokens name their client instead of an audience."""
-    if claims["token_use"] != "access":
-        raise TokenError(
-            "it is not an access token (token_use); send the access token instead of the ID token"
-        )
-    if claims.get("client_id") != (settings().oidc_audience or provider().client_id):
-        raise TokenError("it was issued to another client (client_id)")
-
-
-def _check_audience(audiences: list[Any]) -> None:
-    wanted, client_id = settings().oidc_audience, provider().client_id
+    claims, wanted, client_id = _verify(token), settings().oidc_audience, provider().client_id
+    if "token_use" in claims:  # Cognito's access tokens name their client instead of an audience
+        if claims["token_use"] != "access":
+            raise TokenError(
+                "it is not an access token (token_use); send the access token instead of the ID token"
+            )
+        if claims.get("client_id") != (wanted or client_id):
+            raise TokenError("it was issued to another client (client_id)")
+        return claims
+    audiences = _as_list(claims.get("aud"))
     if wanted in (None, client_id):
         raise TokenError(
             "this API accepts no bearer tokens until an administrator sets OidcAudience to an audience other than"
@@ -51,6 +41,7 @@ def _check_audience(audiences: list[Any]) -> None:
         raise TokenError("it is an ID token: its audience (aud) is the console; send an access token")
     if wanted not in audiences:
         raise TokenError("it was issued for another audience (aud)")
+    return claims
 
 
 def verify_id_token(token: str, nonce: str) -> dict[str, Any]:
