@@ -7,7 +7,7 @@ the person chose when the form asked.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from console.forms.form import Form, Reading
 from slowmatch.http.validation import parse_timestamp
@@ -23,15 +23,6 @@ def read(form: Form, name: str) -> Reading | None:
     except ValueError as error:
         form.errors[name] = str(error)
         return None
-
-
-def input_value(value: datetime | str) -> str:
-    """A time as the value of <input type=datetime-local>, in UTC; empty for what is not a time."""
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
-    except (ValueError, OverflowError):
-        return ""
 
 
 def _read(form: Form, name: str) -> Reading:

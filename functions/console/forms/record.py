@@ -5,6 +5,7 @@ from datetime import datetime
 
 from console.forms import local_time
 from console.forms.form import Form
+from console.web.formatting import input_value
 from console.web.request import Request
 from slowmatch.http.validation import without_nul
 from slowmatch.records.model import valid_title
@@ -36,7 +37,7 @@ class RecordForm(Form):
         The inputs have one line and whole minutes, but a record that was made elsewhere may have more.
         """
         same_title = _one_line(title) == _one_line(self.values["title_was"])
-        same_date = local_time.input_value(expiry_date) == local_time.input_value(self.values["expiry_was"])
+        same_date = input_value(expiry_date) == input_value(self.values["expiry_was"])
         return None if same_title else title, None if same_date else expiry_date
 
 

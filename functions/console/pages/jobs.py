@@ -1,7 +1,5 @@
 """The pages of the jobs and of their schedules: run a job, pause and resume its schedule."""
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.forms import job as job_form
 from console.forms.form import Form
 from console.views import job as job_view
@@ -9,7 +7,7 @@ from console.views.run import short_id
 from console.views.run_lists import find_rows
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.request import Request, current_request
+from console.web.request import Request, current_request, router
 from slowmatch.db import connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
@@ -22,21 +20,19 @@ from slowmatch.text import clean
 
 RECENT_RUNS = 20
 NOTE_MAX = 500
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/jobs")
 def jobs_page() -> render.Page:
     con = connection()
     summaries = [job_view.with_view(each) for each in job_summaries.list_jobs(con, con.now())]
-    return render.page(current_request(router), "jobs.html", con=con, jobs=summaries, form=Form())
+    return render.page("jobs.html", con=con, jobs=summaries, form=Form())
 
 
 @router.get("/dashboard/recurring")
 def recurring_jobs_page() -> render.Page:
     con = connection()
     return render.page(
-        current_request(router),
         "recurring.html",
         con=con,
         counts=runs.counts(con),
@@ -47,15 +43,15 @@ def recurring_jobs_page() -> render.Page:
 
 @router.get("/jobs/<job>")
 def job_page(job: str) -> render.Page:
-    return _page(job, job_form.empty(current_request(router).identity, job))
+    return _page(job, job_form.empty(current_request().identity, job))
 
 
 @router.post("/jobs/<job>/run")
 @allow(Role.OPERATOR)
 def run_job(job: str) -> render.Page:
     """Run the job now or later, with the payload of the form, which may have no fields at all."""
-    request, con, spec = current_request(router), connection(), job_named(job)
-    authorization.require_role(router, job_role(job))
+    request, con, spec = current_request(), connection(), job_named(job)
+    authorization.require_role(job_role(job))
     form = job_form.read(request.form, spec, con.now())
     if form.errors:
         return _page(job, form, 422)
@@ -71,7 +67,7 @@ def run_job(job: str) -> render.Page:
 @router.post("/jobs/<job>/pause")
 @allow(Role.OPERATOR)
 def pause_job(job: str) -> render.Page:
-    request, con, name = current_request(router), connection(), job_named(job).name
+    request, con, name = current_request(), connection(), job_named(job).name
     note = clean(request.value("pause-note"))
     if len(note) > NOTE_MAX:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
@@ -83,7 +79,7 @@ def pause_job(job: str) -> render.Page:
 @router.post("/jobs/<job>/resume")
 @allow(Role.OPERATOR)
 def resume_job(job: str) -> render.Page:
-    request, con, name = current_request(router), connection(), job_named(job).name
+    request, con, name = current_request(), connection(), job_named(job).name
     pause.resume(con, name, request.identity.name, con.now())
     return _redirect(request, name, f"The schedule of {name} was resumed.")
 
@@ -99,7 +95,6 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
     summary = job_view.with_view(job_summaries.summary_of(con, name, con.now()))
     rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, columns=())
     page = render.page(
-        current_request(router),
         "job.html",
         status,
         con=con,

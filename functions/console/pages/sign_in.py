@@ -4,10 +4,8 @@ import base64
 import hashlib
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.web import render, sign_in_attempts
-from console.web.request import HOME, Request, current_request, path_on_this_site, sign_in_address
+from console.web.request import HOME, Request, current_request, path_on_this_site, router, sign_in_address
 from console.web.sign_in_attempts import Attempt, State
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth import authentication, roles, sessions
@@ -19,7 +17,6 @@ from slowmatch.settings import SettingsError, settings
 from slowmatch.telemetry import logger
 
 PROVIDER_ERROR_MAX = 300
-router = Router()  # type: ignore[no-untyped-call]
 
 
 class SignInError(Exception):
@@ -34,7 +31,7 @@ class SignInError(Exception):
 @public
 def sign_in() -> render.Page:
     """Redirect to the provider's page, with a cookie that its answer is checked against."""
-    request = current_request(router)
+    request = current_request()
     path = path_on_this_site(request.query.get("next", ""))
     if settings().auth == "local":
         return render.redirect(path)
@@ -46,7 +43,7 @@ def sign_in() -> render.Page:
 @public
 def callback() -> render.Page:
     """Where the provider's page leads back to. It ends the attempt, whether it succeeded or not."""
-    request = current_request(router)
+    request = current_request()
     event = request.event
     if settings().auth == "local":
         return render.redirect(HOME)
@@ -60,7 +57,7 @@ def callback() -> render.Page:
     except SignInError as error:
         authentication.refusal(event, error.status, f"sign-in: {error}")
         retry = sign_in_address(state.path)
-        page = render.page(request, "sign_in_error.html", error.status, reason=str(error), retry=retry)
+        page = render.page("sign_in_error.html", error.status, reason=str(error), retry=retry)
         page.cookies.append(end_attempt)  # type: ignore[arg-type]
         return page
     role = identity.role and identity.role.name.lower()
@@ -73,7 +70,7 @@ def callback() -> render.Page:
 @router.post("/sign-out")
 @public
 def sign_out() -> render.Page:
-    cookie = sessions.set_cookie(current_request(router).event, sessions.SESSION, "", 0)
+    cookie = sessions.set_cookie(current_request().event, sessions.SESSION, "", 0)
     return render.redirect("/signed-out", cookie)
 
 
@@ -81,8 +78,8 @@ def sign_out() -> render.Page:
 @public
 def signed_out() -> render.Page:
     """The browser is still signed in at the provider; a link leads to the provider's own sign-out."""
-    request = current_request(router)
-    return render.page(request, "signed_out.html", provider=_provider_sign_out(request))
+    request = current_request()
+    return render.page("signed_out.html", provider=_provider_sign_out(request))
 
 
 def _provider_page(request: Request, state: str, attempt: Attempt) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from console.forms import job as job_form
-from console.views.formatting import duration, plural_runs
+from console.web.formatting import duration, plural_runs
 from slowmatch.db.counts import CappedCount
 from slowmatch.http.auth.roles import job_role
 from slowmatch.jobs.catalog import JOBS

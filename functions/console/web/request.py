@@ -1,4 +1,4 @@
-"""The request that a page answers, and the addresses that it may redirect to."""
+"""The routes, the request that a page answers, and the addresses that it may redirect to."""
 
 import base64
 import time
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, quote
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from slowmatch.http.auth.roles import ANONYMOUS, Identity
 from slowmatch.http.errors import Problem
@@ -16,6 +18,8 @@ FORM_MAX_FIELDS = 2000
 # The provider's sign-in page gets it in its own address, and servers often accept 2,048 bytes.
 PATH_MAX = 1000
 HOME = "/dashboard"
+router = Router()  # type: ignore[no-untyped-call]
+"""The routes of the console; every page adds its own."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class Request:
         return next((str(value) for found, _, value in pairs if found == name), None)
 
 
-def current_request(router: Any) -> Request:
-    """The request that `router` is answering."""
+def current_request() -> Request:
+    """The request that is being answered."""
     found: Request = router.context["request"]
     return found
 

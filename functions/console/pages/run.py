@@ -1,11 +1,9 @@
 """The page of a run, and the actions on a single run."""
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.views import run as run_view
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.request import current_request, path_on_this_site
+from console.web.request import current_request, path_on_this_site, router
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
@@ -18,18 +16,16 @@ from slowmatch.jobs.queries import run_details, runs
 LOG_LINES = 200
 """How many lines of the log the page shows unless the whole log is requested."""
 DONE = {"requeue": "was requeued", "run-now": "starts now", "delete": "was deleted"}
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/runs/<run_id>")
 def run_page(run_id: str) -> render.Page:
-    request, con = current_request(router), connection()
+    request, con = current_request(), connection()
     is_whole_log = request.query.get("log") == "all"
     run = run_details.details(con, _parse_id(run_id), run_details.LOG_LINES if is_whole_log else LOG_LINES)
     if run is None:
         raise _not_found(run_id)
     return render.page(
-        request,
         "run.html",
         con=con,
         run=run,
@@ -52,12 +48,12 @@ def change_run(run_id: str, action: str) -> render.Page:
             404, "Not found", f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
         )
     if action == "delete":
-        authorization.require_role(router, Role.ADMIN)
-    request, con = current_request(router), connection()
+        authorization.require_role(Role.ADMIN)
+    request, con = current_request(), connection()
     run = runs.find(con, _parse_id(run_id))
     if run is None:
         raise _not_found(run_id)
-    authorization.require_role(router, job_role(run.job))
+    authorization.require_role(job_role(run.job))
     if actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids:
         text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
         if action == "delete" and run.state == "processing":

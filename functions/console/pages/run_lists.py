@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.forms import run_filter
 from console.views.run_lists import RUN_LISTS, RunList, find_rows
 from console.web import render
-from console.web.request import current_request
+from console.web.request import current_request, router
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
@@ -16,18 +14,15 @@ from slowmatch.jobs.queries import queue_depths, runs
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.settings import settings
 
-router = Router()  # type: ignore[no-untyped-call]
-
 
 @router.get("/dashboard/<name>")
 def run_list_page(name: str) -> render.Page:
     if name not in RUN_LISTS:
         raise Problem(404, "Not found", f"the dashboard has no page {name!r}")
-    request, con, shown = current_request(router), connection(), RUN_LISTS[name]
+    request, con, shown = current_request(), connection(), RUN_LISTS[name]
     form = run_filter.read(request.query, state=shown.state, retrying=shown.retrying)
     rows, last = find_rows(con, form.run_filter, form.size, before=form.before, columns=shown.columns)
     return render.page(
-        request,
         "run_list.html",
         con=con,
         run_list=shown,
