@@ -2,7 +2,6 @@
 
 from console.forms import job as job_form
 from console.forms.form import Form
-from console.views import job as job_view
 from console.views.run import short_id
 from console.views.run_lists import find_rows
 from console.web import authorization, render
@@ -25,8 +24,13 @@ NOTE_MAX = 500
 @router.get("/jobs")
 def jobs_page() -> render.Page:
     con = connection()
-    summaries = [job_view.with_view(each) for each in job_summaries.list_jobs(con, con.now())]
-    return render.page("jobs.html", con=con, jobs=summaries, form=Form())
+    return render.page(
+        "jobs.html",
+        con=con,
+        jobs=job_summaries.list_jobs(con, con.now()),
+        form=Form(),
+        placeholders=job_form.placeholders(),
+    )
 
 
 @router.get("/dashboard/recurring")
@@ -92,7 +96,7 @@ def _redirect(request: Request, job: str, message: FlashMessage | str) -> render
 
 def _page(name: str, form: Form, status: int = 200) -> render.Page:
     con = connection()
-    summary = job_view.with_view(job_summaries.summary_of(con, name, con.now()))
+    summary = job_summaries.summary_of(con, name, con.now())
     rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, columns=())
     page = render.page(
         "job.html",
@@ -103,6 +107,7 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
         has_more=bool(last),
         pauses=pause.pauses(con, name),
         form=form,
+        placeholders=job_form.placeholders(),
     )
     if status != 200:  # a reload shows the job's page, not the refused form
         page.headers["HX-Push-Url"] = f"/jobs/{name}"

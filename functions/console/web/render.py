@@ -16,6 +16,7 @@ from console.web.request import Request, current_request
 from slowmatch.db import Connection
 from slowmatch.http.api import check_response_size
 from slowmatch.http.auth.roles import Role
+from slowmatch.jobs import JOBS
 
 Page = Response[str]
 HTML = "text/html; charset=utf-8"
@@ -48,7 +49,7 @@ def templates() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(asset=assets.url, Role=Role)
+    environment.globals.update(asset=assets.url, Role=Role, JOBS=JOBS)
     return environment
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.views import job as job_view
+from console.web import render
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import enqueue
@@ -138,12 +138,8 @@ ENDED: list[tuple[RunState, int | None]] = [
 
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
     recent = [EndedRun("an id", state, datetime(2026, 11, 24, 2, tzinfo=UTC), ms) for state, ms in ENDED]
-    assert [bar["rectangle"]["height"] for bar in job_view.bars(recent)] == [
-        16,
-        32,
-        32,
-        job_view.BAR_MIN_HEIGHT,
-    ]
+    sparkline = render.templates().get_template("job_macros.html").module.sparkline(recent)  # type: ignore[attr-defined]
+    assert [float(height) for height in re.findall(r' height="([\d.]+)" rx', sparkline)] == [16, 32, 32, 3]
 
 
 def test_figures_of_seven_days_missed_runs_and_waiting_runs(browser: FakeBrowser, con: Connection) -> None:
