@@ -1,16 +1,15 @@
 """The lists of runs: their columns and their rows."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from console.views import run as run_view
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle.actions import ELIGIBLE
-from slowmatch.jobs.model import ListedRun, RunState
+from slowmatch.jobs.model import ListedRun
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.run_filter import RunFilter
 
-STATES: tuple[RunState, ...] = get_args(RunState)
 ATTEMPT_COLUMNS = {"worker", "progress", "started", "since", "error", "reason"}
 """Columns that show the run's last attempt."""
 
@@ -23,21 +22,17 @@ class RunList:
     columns: tuple[str, ...]
 
     @property
-    def state(self) -> RunState | None:
-        return "scheduled" if self.retrying else next((state for state in STATES if state == self.name), None)
-
-    @property
-    def title(self) -> str:
-        return "All runs" if self.name == "runs" else self.name.capitalize()
+    def state(self) -> str | None:
+        return {"runs": None, "retries": "scheduled"}.get(self.name, self.name)
 
     @property
     def retrying(self) -> bool | None:
         return True if self.name == "retries" else None
 
     @property
-    def actions(self) -> tuple[str, ...]:
+    def actions(self) -> list[str]:
         """What can be done to at least some runs of this list."""
-        return tuple(name for name, states in ELIGIBLE.items() if self.state in (None, *states))
+        return [action for action, states in ELIGIBLE.items() if self.state in (None, *states)]
 
 
 _COLUMNS = {
@@ -59,7 +54,7 @@ class Row(NamedTuple):
     run: ListedRun
     attempt: runs.LastAttempt | None
     has_expired_lease: bool
-    actions: list[run_view.Action]
+    actions: list[str]
 
 
 def find_rows(
@@ -75,7 +70,7 @@ def find_rows(
     has_attempt = not ATTEMPT_COLUMNS.isdisjoint(columns)
     attempts = runs.last_attempts(con, [run.id for run in page.items]) if has_attempt else {}
     rows = [
-        Row(run, attempts.get(run.id), run_view.has_expired_lease(run, now), run_view.actions(run))
+        Row(run, attempts.get(run.id), run_view.has_expired_lease(run, now), run_view.allowed_actions(run))
         for run in page.items
     ]
     return rows, page.last
