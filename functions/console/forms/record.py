@@ -24,12 +24,8 @@ class RecordForm(Form):
     def read(self) -> tuple[str, datetime] | None:
         """Title and expiry date; None if one of them is wrong."""
         expiry_date = local_time.read(self, "expiry_date")
-        try:
-            title = without_nul(valid_title(self.values["title"]))
-        except ValueError as error:
-            self.errors["title"] = str(error)
-            return None
-        return (title, expiry_date.at) if expiry_date else None
+        title = self.value("title", lambda text: without_nul(valid_title(text)))
+        return (title, expiry_date.at) if title and expiry_date else None
 
     def changes(self, title: str, expiry_date: datetime) -> tuple[str | None, datetime | None]:
         """Only what the person changed, so that saving does not overwrite the changes of others.

@@ -1,8 +1,7 @@
 """The audit log: what people and API clients did, and when."""
 
-from console.forms.run_filter import RunFilterForm
 from console.web import render
-from console.web.request import current_request, router
+from console.web.request import address, current_request, router
 from slowmatch.db import connection
 from slowmatch.jobs.queries import audit_log, runs
 
@@ -25,5 +24,5 @@ def audit_log_page() -> render.Page:
         actions=page.items,
         is_first=not before or not is_valid,
         is_valid=is_valid,
-        next=RunFilterForm().address(request.path, before=page.next) if page.next else None,
+        next=address(request.path, before=page.next) if page.next else None,
     )

@@ -97,7 +97,7 @@ def _redirect(request: Request, job: str, message: FlashMessage | str) -> render
 def _page(name: str, form: Form, status: int = 200) -> render.Page:
     con = connection()
     summary = job_summaries.summary_of(con, name, con.now())
-    rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, columns=())
+    rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, has_attempts=False)
     page = render.page(
         "job.html",
         status,

@@ -1,17 +1,14 @@
 """The lists of runs by state: filter, pages and bulk actions."""
 
-from typing import Any
-
 from console.forms import run_filter
-from console.views.run_lists import RUN_LISTS, RunList, find_rows
+from console.views.run_lists import RUN_LISTS, find_rows
 from console.web import render
 from console.web.request import current_request, router
-from slowmatch.db import Connection, connection
+from slowmatch.db import connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import queue_depths, runs
-from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.settings import settings
 
 
@@ -19,12 +16,23 @@ from slowmatch.settings import settings
 def run_list_page(name: str) -> render.Page:
     if name not in RUN_LISTS:
         raise Problem(404, "Not found", f"the dashboard has no page {name!r}")
-    request, con, shown = current_request(), connection(), RUN_LISTS[name]
+    request, con, config, shown = current_request(), connection(), settings(), RUN_LISTS[name]
     form = run_filter.read(request.query, state=shown.state, retrying=shown.retrying)
-    rows, last = find_rows(con, form.run_filter, form.size, before=form.before, columns=shown.columns)
+    rows, last = find_rows(
+        con, form.run_filter, form.size, before=form.before, has_attempts=shown.has_attempts
+    )
+    bulk_actions = None
+    if request.identity.may(Role.ADMIN):
+        # Each with how many runs of all pages it would change, if there are several pages.
+        has_pages = bool(last or form.before)
+        bulk_actions = {
+            action: actions.bulk_count(con, form.run_filter, action) if has_pages else None
+            for action in shown.actions
+        }
     return render.page(
         "run_list.html",
         con=con,
+        name=name,
         run_list=shown,
         form=form,
         sizes=run_filter.SIZES,
@@ -32,20 +40,10 @@ def run_list_page(name: str) -> render.Page:
         next=form.address(request.path, before=last) if last else None,
         counts=runs.counts(con),
         queues=queue_depths.waiting_runs(con, con.now()) if name == "enqueued" else None,
-        retention_days=_retention_days(name),
-        bulk_actions=_bulk_actions(con, shown, form.run_filter if last or form.before else None)
-        if request.identity.may(Role.ADMIN)
-        else None,
+        retention_days={
+            "succeeded": config.run_retention_days,
+            "failed": config.failed_run_retention_days,
+            "deleted": config.run_retention_days,
+        }.get(name),
+        bulk_actions=bulk_actions,
     )
-
-
-def _retention_days(name: str) -> int | None:
-    """How long the runs of this list are kept; None if they have not ended."""
-    if name == "failed":
-        return settings().failed_run_retention_days
-    return settings().run_retention_days if name in ("succeeded", "deleted") else None
-
-
-def _bulk_actions(con: Connection, run_list: RunList, all_pages: RunFilter | None) -> dict[str, Any]:
-    """The bulk actions of this list, each with how many runs of all pages it would change if there are several."""
-    return {name: all_pages and actions.bulk_count(con, all_pages, name) for name in run_list.actions}

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlencode
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
@@ -86,6 +86,12 @@ def current_request() -> Request:
     """The request that is being answered."""
     found: Request = router.context["request"]
     return found
+
+
+def address(path: str, **query: Any) -> str:
+    """`path` with those parameters that are not empty."""
+    text = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{text}" if text else path
 
 
 def sign_in_address(path: str) -> str:
