@@ -2,8 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, get_args
 
 from console.forms.form import whole_number
 from console.forms.record import RecordForm
@@ -21,7 +20,6 @@ from slowmatch.records import queries, search
 from slowmatch.records.model import SOON_HOURS, Position, Status
 
 HOME = "/records"
-TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
 
 
 @router.get("/records")
@@ -86,33 +84,24 @@ def delete(record_id: str) -> render.Page:
 def _list(form: RecordForm, status: int = 200) -> render.Page:
     request, con = current_request(), connection()
     text = request.query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
-    tab: Status = next((name for name in TABS if name == request.query.get("status")), "all")
+    tab: Status = next((name for name in get_args(Status) if name == request.query.get("status")), "all")
     cursor = request.query.get("after", "")
     page = search.page(con, tab, q=text, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
     return render.page(
         "records.html",
         status,
         con=con,
-        tabs=[(name, label, _list_address(name, text)) for name, label in TABS.items()],
         counts=None if text else queries.status_counts(con, con.now()),
         tab=tab,
         search=text,
         search_max=MAX_SEARCH_CHARACTERS,
         soon_hours=SOON_HOURS,
         records=[_with_status(each, con.now()) for each in json.loads(page.items)],
-        first=_list_address(tab, text),
-        without_search=_list_address(tab, ""),
         is_first=not cursor,
-        next=page.next and _list_address(tab, text, pagination.encode(tab, *page.next)),
+        next=page.next and pagination.encode(tab, *page.next),
         form=form,
         is_form_open=bool(form.errors or request.query.get("new")),
     )
-
-
-def _list_address(tab: Status, text: str, cursor: str = "") -> str:
-    values = {"status": "" if tab == "all" else tab, "q": text, "after": cursor}
-    query = urlencode({name: value for name, value in values.items() if value})
-    return f"{HOME}?{query}" if query else HOME
 
 
 def _position(tab: Status, cursor: str) -> Position | None:

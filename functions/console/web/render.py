@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from console.web import assets, flash
 from console.web.flash import FlashMessage
 from console.web.formatting import FILTERS
-from console.web.request import Request, current_request
+from console.web.request import Request, address, current_request
 from slowmatch.db import Connection
 from slowmatch.http.api import check_response_size
 from slowmatch.http.auth.roles import Role
@@ -49,7 +49,7 @@ def templates() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(asset=assets.url, Role=Role, JOBS=JOBS)
+    environment.globals.update(address=address, asset=assets.url, Role=Role, JOBS=JOBS)
     return environment
 
 
