@@ -14,10 +14,10 @@ from slowmatch.jobs.queries import metrics, runs
 @router.get("/dashboard/analytics")
 def analytics_page() -> render.Page:
     """All jobs, or the one in the query. Raises UnknownJob."""
-    request, con = current_request(), connection()
-    window, job, now = charts.window(request), request.query.get("job"), con.now()
+    con, window, job = connection(), charts.window(), current_request().query.get("job")
     if job is not None and job not in JOBS:
         raise UnknownJob(job[:80])
+    now = con.now()
     return render.page(
         "analytics.html",
         con=con,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from console.views import charts
 from console.views.run_lists import find_rows
 from console.web import render
-from console.web.request import HOME, current_request, router
+from console.web.request import HOME, router
 from slowmatch.db import connection
 from slowmatch.jobs.queries import health, queue_depths, runs, workers
 from slowmatch.jobs.run_filter import RunFilter
@@ -24,8 +24,8 @@ def redirect_to_dashboard() -> render.Page:
 
 @router.get("/dashboard")
 def overview_page() -> render.Page:
-    request, con = current_request(), connection()
-    now, window = con.now(), charts.window(request)
+    con = connection()
+    now, window = con.now(), charts.window()
     facts, depths = health.facts(con, now), queue_depths.depths()
     last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
     return render.page(

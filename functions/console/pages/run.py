@@ -36,7 +36,6 @@ def run_page(run_id: str) -> render.Page:
         is_whole_log=is_whole_log,
         ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
         actions=run_view.allowed_actions(run),
-        waited_ms=run_view.waited_ms(run),
         has_expired_lease=run_view.has_expired_lease(run, con.now()),
     )
 

@@ -51,12 +51,12 @@ def callback() -> render.Page:
     attempt = sign_in_attempts.find(event, state)
     end_attempt = sessions.set_cookie(event, state.cookie, "", 0)
     if attempt is None and sessions.find_valid(event):  # signed in already, in this tab or another
-        return render.redirect(state.path, end_attempt)
+        return render.redirect(state.next, end_attempt)
     try:
         identity = _verify(request, attempt)
     except SignInError as error:
         authentication.refusal(event, error.status, f"sign-in: {error}")
-        retry = sign_in_address(state.path)
+        retry = sign_in_address(state.next)
         page = render.page("sign_in_error.html", error.status, reason=str(error), retry=retry)
         page.cookies.append(end_attempt)  # type: ignore[arg-type]
         return page
@@ -64,7 +64,7 @@ def callback() -> render.Page:
     logger.info("signed in", who=identity.name, subject=identity.subject, role=role)
     seconds = settings().session_hours * 3600
     session = sessions.set_cookie(event, sessions.SESSION, sessions.issue(identity), seconds)
-    return render.redirect(state.path, end_attempt, session)
+    return render.redirect(state.next, end_attempt, session)
 
 
 @router.post("/sign-out")

@@ -1,4 +1,4 @@
-"""What a run's page shows beside the run itself: its buttons, its payload and result, and how long it waited."""
+"""What a run's page shows beside the run itself: its buttons, its payload and its result."""
 
 import json
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from console.web.request import current_request
 from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.jobs.lifecycle.actions import ELIGIBLE
-from slowmatch.jobs.model import ListedRun, RunDetails
+from slowmatch.jobs.model import ListedRun
 
 JSON_MAX_CHARACTERS = 50_000
 """How much of a payload or result the page shows."""
@@ -53,12 +53,3 @@ def allowed_actions(run: ListedRun) -> list[str]:
 def has_expired_lease(run: ListedRun, now: datetime) -> bool:
     """Whether the run's worker should have ended by now."""
     return run.lease_until is not None and run.lease_until < now
-
-
-def waited_ms(run: RunDetails) -> float | None:
-    """From when the last attempt was due to its start; None while the run waits for another."""
-    if not run.attempts or run.state in ("scheduled", "enqueued"):
-        return None
-    last = run.attempts[-1]
-    due_at = run.occurrence if last.number == 1 and run.occurrence else run.due_at
-    return max((last.started_at - due_at).total_seconds() * 1000, 0)

@@ -16,8 +16,7 @@ from slowmatch.http.request import method
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
 
-ProblemOf = Callable[[Any], Problem]
-PAGE_PROBLEMS: dict[type[Exception], ProblemOf] = {
+PAGE_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     **PROBLEMS,
     NotFoundError: lambda _: Problem(404, "Not found", "there is no page at this address"),
     UnknownJob: lambda error: Problem(404, "Not found", str(error)),
@@ -40,7 +39,7 @@ def _no_page(error: NotFoundError) -> render.Page:
     return _respond(PAGE_PROBLEMS[NotFoundError], error)
 
 
-def _respond(problem_of: ProblemOf, error: Exception) -> render.Page:
+def _respond(problem_of: Callable[[Any], Problem], error: Exception) -> render.Page:
     problem = problem_of(error)
     try:
         page = render.page("error.html", problem.status, problem=problem)

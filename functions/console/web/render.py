@@ -67,10 +67,12 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
         headers["ETag"] = _etag(request, template, data)
         if headers["ETag"] in request.header("if-none-match"):
             return Response(304, HTML, "", headers)
-    clock_seconds = con and con.clock_offset.total_seconds()
-    database = con and {"version": _server_version(con), "clock_seconds": clock_seconds}
-    variables = {"request": request, "flash": message, "database": database, **data}
-    html = templates().get_template(template).render(variables)
+    version = con and _server_version(con)
+    html = (
+        templates()
+        .get_template(template)
+        .render(request=request, flash=message, con=con, server_version=version, **data)
+    )
     content: str | bytes = html
     if len(html) >= GZIP_MIN_BYTES and "gzip" in request.header("accept-encoding"):
         content = gzip.compress(html.encode(), 6, mtime=0)
