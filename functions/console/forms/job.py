@@ -12,7 +12,6 @@ from console.forms import local_time
 from console.forms.form import Form, whole_number
 from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
-from slowmatch.settings import settings
 
 MAX_DELAY = timedelta(days=366)
 MAX_DELAY_MINUTES = int(MAX_DELAY / timedelta(minutes=1))
@@ -63,15 +62,3 @@ def _read_due_time(form: JobForm, now: datetime) -> None:
             form.confirmation = f"starts at {due.text}"
         else:
             form.errors["run-at"] = "must be in the future, and at most a year from now"
-
-
-def placeholders() -> dict[str, dict[str, Any]]:
-    """The settings that Slowmatch's own jobs use for fields that stay empty, by job and field."""
-    config = settings()
-    recipients = ", ".join(config.mail_recipients) or None
-    return {
-        "record-expiry": {"batch_size": config.batch_size},
-        "db-cleanup": {"older_than_days": config.record_retention_days},
-        "daily-summary": {"recipients": recipients},
-        "send-test-mail": {"to": recipients},
-    }

@@ -6,7 +6,7 @@ from console.views.run import short_id
 from console.views.run_lists import find_rows
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.request import Request, current_request, router
+from console.web.request import current_request, router
 from slowmatch.db import connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
@@ -24,13 +24,8 @@ NOTE_MAX = 500
 @router.get("/jobs")
 def jobs_page() -> render.Page:
     con = connection()
-    return render.page(
-        "jobs.html",
-        con=con,
-        jobs=job_summaries.list_jobs(con, con.now()),
-        form=Form(),
-        placeholders=job_form.placeholders(),
-    )
+    jobs = job_summaries.list_jobs(con, con.now())
+    return render.page("jobs.html", con=con, jobs=jobs, form=Form())
 
 
 @router.get("/dashboard/recurring")
@@ -65,7 +60,7 @@ def run_job(job: str) -> render.Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
-    return _redirect(request, job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
+    return _redirect(job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
 
 
 @router.post("/jobs/<job>/pause")
@@ -77,7 +72,7 @@ def pause_job(job: str) -> render.Page:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    return _redirect(request, name, f"The schedule of {name} was paused. The job can still be run manually.")
+    return _redirect(name, f"The schedule of {name} was paused. The job can still be run manually.")
 
 
 @router.post("/jobs/<job>/resume")
@@ -85,29 +80,29 @@ def pause_job(job: str) -> render.Page:
 def resume_job(job: str) -> render.Page:
     request, con, name = current_request(), connection(), job_named(job).name
     pause.resume(con, name, request.identity.name, con.now())
-    return _redirect(request, name, f"The schedule of {name} was resumed.")
+    return _redirect(name, f"The schedule of {name} was resumed.")
 
 
-def _redirect(request: Request, job: str, message: FlashMessage | str) -> render.Page:
+def _redirect(job: str, message: FlashMessage | str) -> render.Page:
     """Back to the page with the button that was pressed."""
     pages = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
-    return render.redirect(pages.get(request.value("back-to"), f"/jobs/{job}"), flash_message=message)
+    return render.redirect(
+        pages.get(current_request().value("back-to"), f"/jobs/{job}"), flash_message=message
+    )
 
 
 def _page(name: str, form: Form, status: int = 200) -> render.Page:
     con = connection()
-    summary = job_summaries.summary_of(con, name, con.now())
     rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, has_attempts=False)
     page = render.page(
         "job.html",
         status,
         con=con,
-        job=summary,
+        job=job_summaries.summary_of(con, name, con.now()),
         rows=rows,
         has_more=bool(last),
         pauses=pause.pauses(con, name),
         form=form,
-        placeholders=job_form.placeholders(),
     )
     if status != 200:  # a reload shows the job's page, not the refused form
         page.headers["HX-Push-Url"] = f"/jobs/{name}"

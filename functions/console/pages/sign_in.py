@@ -2,10 +2,9 @@
 
 import base64
 import hashlib
-from urllib.parse import urlencode
 
 from console.web import render, sign_in_attempts
-from console.web.request import HOME, Request, current_request, path_on_this_site, router, sign_in_address
+from console.web.request import HOME, address, current_request, path_on_this_site, router, sign_in_address
 from console.web.sign_in_attempts import Attempt, State
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth import authentication, roles, sessions
@@ -36,7 +35,7 @@ def sign_in() -> render.Page:
     if settings().auth == "local":
         return render.redirect(path)
     state, attempt, cookies = sign_in_attempts.begin(request.event, path)
-    return render.redirect(_provider_page(request, state, attempt), *cookies)
+    return render.redirect(_provider_page(state, attempt), *cookies)
 
 
 @router.get("/sign-in/callback")
@@ -53,7 +52,7 @@ def callback() -> render.Page:
     if attempt is None and sessions.find_valid(event):  # signed in already, in this tab or another
         return render.redirect(state.next, end_attempt)
     try:
-        identity = _verify(request, attempt)
+        identity = _verify(request.query, attempt)
     except SignInError as error:
         authentication.refusal(event, error.status, f"sign-in: {error}")
         retry = sign_in_address(state.next)
@@ -78,28 +77,27 @@ def sign_out() -> render.Page:
 @public
 def signed_out() -> render.Page:
     """The browser is still signed in at the provider; a link leads to the provider's own sign-out."""
-    request = current_request()
-    return render.page("signed_out.html", provider=_provider_sign_out(request))
+    return render.page("signed_out.html", provider=_provider_sign_out())
 
 
-def _provider_page(request: Request, state: str, attempt: Attempt) -> str:
+def _provider_page(state: str, attempt: Attempt) -> str:
     from slowmatch.http.auth.oidc import provider
 
     digest = hashlib.sha256(attempt.verifier.encode()).digest()
-    query = {
-        "response_type": "code",
-        "client_id": provider().client_id,
-        "redirect_uri": _redirect_uri(request),
-        "scope": settings().oidc_scopes,
-        "state": state,
-        "nonce": attempt.nonce,
-        "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
-        "code_challenge_method": "S256",
-    }
-    return _with_query(provider().required_endpoint("authorization_endpoint"), query)
+    return address(
+        provider().required_endpoint("authorization_endpoint"),
+        response_type="code",
+        client_id=provider().client_id,
+        redirect_uri=_redirect_uri(),
+        scope=settings().oidc_scopes,
+        state=state,
+        nonce=attempt.nonce,
+        code_challenge=base64.urlsafe_b64encode(digest).decode().rstrip("="),
+        code_challenge_method="S256",
+    )
 
 
-def _verify(request: Request, attempt: Attempt | None) -> Identity:
+def _verify(query: dict[str, str], attempt: Attempt | None) -> Identity:
     """The identity in the provider's answer. Raises SignInError, and Problem 503 if the provider is unreachable."""
     from slowmatch.http.auth import tokens
     from slowmatch.http.auth.oidc import ProviderError, provider
@@ -108,14 +106,13 @@ def _verify(request: Request, attempt: Attempt | None) -> Identity:
         raise SignInError(
             "the sign-in was started in another browser, took longer than ten minutes, or was already completed"
         )
-    query = request.query
     if "error" in query:
         reason = query.get("error_description") or query["error"]
         raise SignInError(f"the provider says: {reason[:PROVIDER_ERROR_MAX]}")
     if query.get("iss", provider().issuer) != provider().issuer:  # RFC 9207
         raise SignInError("the response came from a different provider")
     try:
-        answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri(request))
+        answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri())
         return roles.identity_of_claims(tokens.verify_id_token(str(answer.get("id_token")), attempt.nonce))
     except ProviderError as error:
         provider.cache_clear()  # the client secret may have changed
@@ -126,7 +123,7 @@ def _verify(request: Request, attempt: Attempt | None) -> Identity:
         raise SignInError(str(error), 403) from error
 
 
-def _provider_sign_out(request: Request) -> str | None:
+def _provider_sign_out() -> str | None:
     """The address that ends the provider's session; None without one."""
     from slowmatch.http.auth.oidc import provider
 
@@ -136,15 +133,10 @@ def _provider_sign_out(request: Request) -> str | None:
         url, client_id = provider().endpoint("end_session_endpoint"), provider().client_id
     except (Problem, SettingsError, SecretError):
         return None
-    back = f"{site_origin(request.event)}/signed-out"
+    back = f"{site_origin(current_request().event)}/signed-out"
     # Cognito expects logout_uri, all others post_logout_redirect_uri.
-    query = {"client_id": client_id, "post_logout_redirect_uri": back, "logout_uri": back}
-    return url and _with_query(url, query)
+    return url and address(url, client_id=client_id, post_logout_redirect_uri=back, logout_uri=back)
 
 
-def _redirect_uri(request: Request) -> str:
-    return f"{site_origin(request.event)}/sign-in/callback"
-
-
-def _with_query(url: str, query: dict[str, str]) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+def _redirect_uri() -> str:
+    return f"{site_origin(current_request().event)}/sign-in/callback"

@@ -17,6 +17,7 @@ from slowmatch.db import Connection
 from slowmatch.http.api import check_response_size
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS
+from slowmatch.settings import settings
 
 Page = Response[str]
 HTML = "text/html; charset=utf-8"
@@ -49,7 +50,7 @@ def templates() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(address=address, asset=assets.url, Role=Role, JOBS=JOBS)
+    environment.globals.update(address=address, asset=assets.url, settings=settings, Role=Role, JOBS=JOBS)
     return environment
 
 

@@ -89,9 +89,9 @@ def current_request() -> Request:
 
 
 def address(path: str, **query: Any) -> str:
-    """`path` with those parameters that are not empty."""
+    """`path`, which may have a query of its own, with those parameters that are not empty."""
     text = urlencode({name: value for name, value in query.items() if value})
-    return f"{path}?{text}" if text else path
+    return f"{path}{'&' if '?' in path else '?'}{text}" if text else path
 
 
 def sign_in_address(path: str) -> str:

@@ -92,6 +92,7 @@ ENDED: list[tuple[RunState, int | None]] = [
 ]
 
 
+@pytest.mark.usefixtures("environment")
 def test_a_deleted_run_does_not_dwarf_the_others_in_the_sparkline() -> None:
     recent = [EndedRun("an id", state, datetime(2026, 11, 24, 2, tzinfo=UTC), ms) for state, ms in ENDED]
     sparkline = render.templates().get_template("job_macros.html").module.sparkline(recent)  # type: ignore[attr-defined]
