@@ -271,7 +271,7 @@ NOTIFICATIONS = [
     ),
     Mutant(
         "A webhook's signature covers the time, so that it cannot be repeated later.",
-        f"{_NOTIFICATIONS}/message.py",
+        f"{_NOTIFICATIONS}/formats.py",
         'timestamp.encode() + b"." + body',
         "body",
         "tests/unit/notify/test_message.py tests/unit/notify/test_sender.py",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.views.formatting import format_count
+from console.web.formatting import format_count
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 
 

@@ -1,8 +1,11 @@
 """What all forms of the console have in common."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Reading(NamedTuple):
@@ -30,3 +33,11 @@ class Form:
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     choices: dict[str, list[Reading]] = field(default_factory=dict)
+
+    def value(self, name: str, convert: Callable[[str], T]) -> T | None:
+        """What `convert` makes of a field; None if it raises ValueError, whose message is the field's error."""
+        try:
+            return convert(self.values.get(name, ""))
+        except ValueError as error:
+            self.errors[name] = str(error)
+            return None

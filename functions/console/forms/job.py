@@ -1,4 +1,4 @@
-"""The form that runs a job: its inputs, made of the fields of the job's payload, and what a person typed.
+"""What a person typed into the form that runs a job, whose inputs are the fields of the job's payload.
 
 The names of the form's own inputs have a hyphen, which no field of a payload has.
 """
@@ -12,11 +12,9 @@ from console.forms import local_time
 from console.forms.form import Form, whole_number
 from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
-from slowmatch.settings import settings
 
 MAX_DELAY = timedelta(days=366)
 MAX_DELAY_MINUTES = int(MAX_DELAY / timedelta(minutes=1))
-_INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "time": "time"}
 
 
 @dataclass
@@ -48,33 +46,6 @@ def read(fields: Mapping[str, list[str]], job: Job, now: datetime) -> JobForm:
     return form
 
 
-def inputs(job: Job) -> list[dict[str, Any]]:
-    """One input for each field of the payload. The placeholder is the value used if it stays empty."""
-    return [
-        {
-            "name": name,
-            "label": name.replace("_", " ").capitalize() + (" (required)" if each.required else ""),
-            "kind": each.kind,
-            "help": each.description[:1].upper() + each.description[1:],
-            "type": _INPUT_TYPES.get(each.kind, "text"),
-            "choices": each.bounds.get("enum", ()),
-            "default": "" if each.default is None else each.to_text(each.default),
-            "needs_false": each.kind == "boolean" and (each.required or each.default is True),
-            # For the browser's own checks; those that are None are left out.
-            "attributes": {
-                "min": each.bounds.get("minimum"),
-                "max": each.bounds.get("maximum"),
-                "step": {"integer": 1, "number": "any"}.get(each.kind),
-                "maxlength": each.bounds.get("maxLength"),
-                "required": "" if each.required else None,
-                "autocomplete": "off" if each.kind in ("text", "addresses") else None,
-                "placeholder": _placeholder(job.name, name),
-            },
-        }
-        for name, each in job.payload.items()
-    ]
-
-
 def _read_due_time(form: JobForm, now: datetime) -> None:
     minutes, date = form.values.get("delay-minutes"), form.values.get("run-at")
     if minutes and date:
@@ -91,16 +62,3 @@ def _read_due_time(form: JobForm, now: datetime) -> None:
             form.confirmation = f"starts at {due.text}"
         else:
             form.errors["run-at"] = "must be in the future, and at most a year from now"
-
-
-def _placeholder(job: str, name: str) -> str | None:
-    """The setting that one of Slowmatch's own jobs uses if the field stays empty."""
-    match job, name:
-        case "record-expiry", "batch_size":
-            return str(settings().batch_size)
-        case "db-cleanup", "older_than_days":
-            return str(settings().record_retention_days)
-        case ("daily-summary", "recipients") | ("send-test-mail", "to"):
-            return ", ".join(settings().mail_recipients) or None
-        case _:
-            return None

@@ -7,7 +7,8 @@ the person chose when the form asked.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 
 from console.forms.form import Form, Reading
 from slowmatch.http.validation import parse_timestamp
@@ -18,24 +19,10 @@ _INSTANT = re.compile(r".+([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 def read(form: Form, name: str) -> Reading | None:
     """The time in the field `name`; None if it is wrong or ambiguous, with an entry in `errors` and `choices`."""
-    try:
-        return _read(form, name)
-    except ValueError as error:
-        form.errors[name] = str(error)
-        return None
+    return form.value(name, partial(_read, form, name))
 
 
-def input_value(value: datetime | str) -> str:
-    """A time as the value of <input type=datetime-local>, in UTC; empty for what is not a time."""
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
-    except (ValueError, OverflowError):
-        return ""
-
-
-def _read(form: Form, name: str) -> Reading:
-    local = form.values.get(name, "")
+def _read(form: Form, name: str, local: str) -> Reading:
     if not local:
         raise ValueError("is required")
     if _INSTANT.fullmatch(local):

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, get_args
-from urllib.parse import urlencode
 
 from console.forms import local_time
 from console.forms.form import Form
+from console.web.request import address
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS, without_nul
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import parse_run_id
@@ -35,8 +36,7 @@ class RunFilterForm(Form):
     def address(self, path: str, **changes: Any) -> str:
         """The first page of this filter at `path`, with some fields changed or, if they are None, left out."""
         fields = {**self.values, "size": self.size, **changes}
-        query = urlencode({name: value for name, value in fields.items() if value and value != DEFAULT_SIZE})
-        return f"{path}?{query}" if query else path
+        return address(path, **{name: value for name, value in fields.items() if value != DEFAULT_SIZE})
 
     def options(self) -> dict[str, tuple[str, ...]]:
         """The choices of each select, with a job that is no longer in the catalog if it is selected."""
@@ -64,35 +64,28 @@ def read(fields: Mapping[str, str], *, state: str | None, retrying: bool | None)
         if form.before is None:
             form.errors["before"] = "is not valid, so the first page is shown"
     form.run_filter = RunFilter(
-        state=state or _one_of(form, "state", STATES),
-        job=_text(form, "job"),
-        trigger=_one_of(form, "trigger", TRIGGERS),
+        state=state or form.value("state", partial(_one_of, STATES)),
+        job=form.value("job", _text),
+        trigger=form.value("trigger", partial(_one_of, TRIGGERS)),
         created_from=created_from,
         created_to=created_to,
-        text=_text(form, "text"),
+        text=form.value("text", _text),
         retrying=retrying,
-        error_type=_text(form, "error_type"),
+        error_type=form.value("error_type", _text),
     )
     return form
 
 
-def _one_of(form: Form, name: str, allowed: tuple[str, ...]) -> str | None:
-    value = form.values.get(name)
-    if value is None or value in allowed:
-        return value
-    form.errors[name] = f"must be one of {', '.join(allowed)}"
-    return None
+def _one_of(allowed: tuple[str, ...], text: str) -> str | None:
+    if text and text not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}")
+    return text or None
 
 
-def _text(form: Form, name: str) -> str | None:
-    value = form.values.get(name)
-    try:
-        if value and len(value) > MAX_SEARCH_CHARACTERS:
-            raise ValueError(f"must have at most {MAX_SEARCH_CHARACTERS} characters")
-        return value and without_nul(value)
-    except ValueError as error:
-        form.errors[name] = str(error)
-        return None
+def _text(text: str) -> str | None:
+    if len(text) > MAX_SEARCH_CHARACTERS:
+        raise ValueError(f"must have at most {MAX_SEARCH_CHARACTERS} characters")
+    return without_nul(text) or None
 
 
 def _time(form: Form, name: str) -> datetime | None:

@@ -3,27 +3,22 @@
 from collections import defaultdict
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.views import charts
 from console.web import render
-from console.web.request import current_request
+from console.web.request import current_request, router
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS, UnknownJob
 from slowmatch.jobs.queries import metrics, runs
-
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard/analytics")
 def analytics_page() -> render.Page:
     """All jobs, or the one in the query. Raises UnknownJob."""
-    request, con = current_request(router), connection()
-    window, job, now = charts.window(request), request.query.get("job"), con.now()
+    con, window, job = connection(), charts.window(), current_request().query.get("job")
     if job is not None and job not in JOBS:
         raise UnknownJob(job[:80])
+    now = con.now()
     return render.page(
-        request,
         "analytics.html",
         con=con,
         counts=runs.counts(con),

@@ -1,33 +1,28 @@
 """The audit log: what people and API clients did, and when."""
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
-from console.forms.run_filter import RunFilterForm
 from console.web import render
-from console.web.request import current_request
+from console.web.request import address, current_request, router
 from slowmatch.db import connection
 from slowmatch.jobs.queries import audit_log, runs
 
 PAGE_SIZE = 50
 CURSOR_MAX = 1_000
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/dashboard/activity")
 def audit_log_page() -> render.Page:
-    request, con = current_request(router), connection()
+    request, con = current_request(), connection()
     before = request.query.get("before", "")[:CURSOR_MAX]
     try:
         is_valid, page = True, audit_log.page(con, before or None, PAGE_SIZE)
     except ValueError:
         is_valid, page = False, audit_log.page(con, None, PAGE_SIZE)
     return render.page(
-        request,
         "audit_log.html",
         con=con,
         counts=runs.counts(con),
         actions=page.items,
         is_first=not before or not is_valid,
         is_valid=is_valid,
-        next=RunFilterForm().address(request.path, before=page.next) if page.next else None,
+        next=address(request.path, before=page.next) if page.next else None,
     )

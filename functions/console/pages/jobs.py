@@ -1,15 +1,12 @@
 """The pages of the jobs and of their schedules: run a job, pause and resume its schedule."""
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.forms import job as job_form
 from console.forms.form import Form
-from console.views import job as job_view
 from console.views.run import short_id
 from console.views.run_lists import find_rows
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.request import Request, current_request
+from console.web.request import current_request, router
 from slowmatch.db import connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
@@ -22,21 +19,19 @@ from slowmatch.text import clean
 
 RECENT_RUNS = 20
 NOTE_MAX = 500
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/jobs")
 def jobs_page() -> render.Page:
     con = connection()
-    summaries = [job_view.with_view(each) for each in job_summaries.list_jobs(con, con.now())]
-    return render.page(current_request(router), "jobs.html", con=con, jobs=summaries, form=Form())
+    jobs = job_summaries.list_jobs(con, con.now())
+    return render.page("jobs.html", con=con, jobs=jobs, form=Form())
 
 
 @router.get("/dashboard/recurring")
 def recurring_jobs_page() -> render.Page:
     con = connection()
     return render.page(
-        current_request(router),
         "recurring.html",
         con=con,
         counts=runs.counts(con),
@@ -47,15 +42,15 @@ def recurring_jobs_page() -> render.Page:
 
 @router.get("/jobs/<job>")
 def job_page(job: str) -> render.Page:
-    return _page(job, job_form.empty(current_request(router).identity, job))
+    return _page(job, job_form.empty(current_request().identity, job))
 
 
 @router.post("/jobs/<job>/run")
 @allow(Role.OPERATOR)
 def run_job(job: str) -> render.Page:
     """Run the job now or later, with the payload of the form, which may have no fields at all."""
-    request, con, spec = current_request(router), connection(), job_named(job)
-    authorization.require_role(router, job_role(job))
+    request, con, spec = current_request(), connection(), job_named(job)
+    authorization.require_role(job_role(job))
     form = job_form.read(request.form, spec, con.now())
     if form.errors:
         return _page(job, form, 422)
@@ -65,45 +60,45 @@ def run_job(job: str) -> render.Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
-    return _redirect(request, job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
+    return _redirect(job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
 
 
 @router.post("/jobs/<job>/pause")
 @allow(Role.OPERATOR)
 def pause_job(job: str) -> render.Page:
-    request, con, name = current_request(router), connection(), job_named(job).name
+    request, con, name = current_request(), connection(), job_named(job).name
     note = clean(request.value("pause-note"))
     if len(note) > NOTE_MAX:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    return _redirect(request, name, f"The schedule of {name} was paused. The job can still be run manually.")
+    return _redirect(name, f"The schedule of {name} was paused. The job can still be run manually.")
 
 
 @router.post("/jobs/<job>/resume")
 @allow(Role.OPERATOR)
 def resume_job(job: str) -> render.Page:
-    request, con, name = current_request(router), connection(), job_named(job).name
+    request, con, name = current_request(), connection(), job_named(job).name
     pause.resume(con, name, request.identity.name, con.now())
-    return _redirect(request, name, f"The schedule of {name} was resumed.")
+    return _redirect(name, f"The schedule of {name} was resumed.")
 
 
-def _redirect(request: Request, job: str, message: FlashMessage | str) -> render.Page:
+def _redirect(job: str, message: FlashMessage | str) -> render.Page:
     """Back to the page with the button that was pressed."""
     pages = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
-    return render.redirect(pages.get(request.value("back-to"), f"/jobs/{job}"), flash_message=message)
+    return render.redirect(
+        pages.get(current_request().value("back-to"), f"/jobs/{job}"), flash_message=message
+    )
 
 
 def _page(name: str, form: Form, status: int = 200) -> render.Page:
     con = connection()
-    summary = job_view.with_view(job_summaries.summary_of(con, name, con.now()))
-    rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, columns=())
+    rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, has_attempts=False)
     page = render.page(
-        current_request(router),
         "job.html",
         status,
         con=con,
-        job=summary,
+        job=job_summaries.summary_of(con, name, con.now()),
         rows=rows,
         has_more=bool(last),
         pauses=pause.pauses(con, name),

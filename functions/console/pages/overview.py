@@ -2,12 +2,10 @@
 
 from datetime import timedelta
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
 from console.views import charts
 from console.views.run_lists import find_rows
 from console.web import render
-from console.web.request import current_request
+from console.web.request import HOME, router
 from slowmatch.db import connection
 from slowmatch.jobs.queries import health, queue_depths, runs, workers
 from slowmatch.jobs.run_filter import RunFilter
@@ -15,17 +13,22 @@ from slowmatch.jobs.run_filter import RunFilter
 LONG_WAIT = timedelta(minutes=5)
 FAILED_ROWS = 5
 RUNNING_ROWS = 10
-router = Router()  # type: ignore[no-untyped-call]
+
+
+@router.get("/")
+@router.get("/hangfire")
+@router.get("/hangfire/.+")
+def redirect_to_dashboard() -> render.Page:
+    return render.redirect(HOME)
 
 
 @router.get("/dashboard")
 def overview_page() -> render.Page:
-    request, con = current_request(router), connection()
-    now, window = con.now(), charts.window(request)
+    con = connection()
+    now, window = con.now(), charts.window()
     facts, depths = health.facts(con, now), queue_depths.depths()
     last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
     return render.page(
-        request,
         "overview.html",
         con=con,
         counts=runs.counts(con),
@@ -45,11 +48,10 @@ def overview_page() -> render.Page:
 
 @router.get("/dashboard/workers")
 def workers_page() -> render.Page:
-    request, con = current_request(router), connection()
+    con = connection()
     now = con.now()
     facts, depths = health.facts(con, now), queue_depths.depths()
     return render.page(
-        request,
         "workers.html",
         con=con,
         counts=runs.counts(con),

@@ -2,17 +2,14 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlencode
-
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from typing import Any, get_args
 
 from console.forms.form import whole_number
 from console.forms.record import RecordForm
-from console.views.formatting import parse
 from console.web import render
 from console.web.flash import FlashMessage
-from console.web.request import current_request
+from console.web.formatting import parse
+from console.web.request import current_request, router
 from slowmatch.db import Connection, connection
 from slowmatch.http import pagination
 from slowmatch.http.auth.authentication import allow
@@ -23,8 +20,6 @@ from slowmatch.records import queries, search
 from slowmatch.records.model import SOON_HOURS, Position, Status
 
 HOME = "/records"
-TABS: dict[Status, str] = {"all": "All", "active": "Active", "soon": "Expiring soon", "expired": "Expired"}
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/records")
@@ -35,7 +30,7 @@ def records() -> render.Page:
 @router.post("/records")
 @allow(Role.OPERATOR)
 def create() -> render.Page:
-    request = current_request(router)
+    request = current_request()
     form = RecordForm.submitted(request)
     values = form.read()
     if values is None:
@@ -59,7 +54,7 @@ def record(record_id: str) -> render.Page:
 @router.post("/records/<record_id>")
 @allow(Role.OPERATOR)
 def change(record_id: str) -> render.Page:
-    request, con, key = current_request(router), connection(), _parse_id(record_id)
+    request, con, key = current_request(), connection(), _parse_id(record_id)
     form, found = RecordForm.submitted(request), _find(con, key)
     values = form.read()
     if found is None:
@@ -78,46 +73,36 @@ def change(record_id: str) -> render.Page:
 @router.post("/records/<record_id>/delete")
 def delete(record_id: str) -> render.Page:
     """The page asks in a dialog; without scripts, a page of its own asks."""
-    request, con, key = current_request(router), connection(), _parse_id(record_id)
+    request, con, key = current_request(), connection(), _parse_id(record_id)
     if request.value("sure") != "yes" and (found := _find(con, key)):
-        return render.page(request, "record_delete.html", con=con, record=found)
+        return render.page("record_delete.html", con=con, record=found)
     was_deleted = queries.delete(con, key, request.identity.name)
     text = f"Record {key} was deleted." if was_deleted else f"Record {key} had already been deleted."
     return render.redirect(HOME, flash_message=text)
 
 
 def _list(form: RecordForm, status: int = 200) -> render.Page:
-    request, con = current_request(router), connection()
+    request, con = current_request(), connection()
     text = request.query.get("q", "").strip()[:MAX_SEARCH_CHARACTERS]
-    tab: Status = next((name for name in TABS if name == request.query.get("status")), "all")
+    tab: Status = next((name for name in get_args(Status) if name == request.query.get("status")), "all")
     cursor = request.query.get("after", "")
     now = con.now()
     page = search.page(con, tab, now, q=text, after=_position(tab, cursor), limit=pagination.DEFAULT_LIMIT)
     return render.page(
-        request,
         "records.html",
         status,
         con=con,
-        tabs=[(name, label, _list_address(name, text)) for name, label in TABS.items()],
         counts=None if text else search.status_counts(con, now),
         tab=tab,
         search=text,
         search_max=MAX_SEARCH_CHARACTERS,
         soon_hours=SOON_HOURS,
         records=[_with_status(each, now) for each in json.loads(page.items)],
-        first=_list_address(tab, text),
-        without_search=_list_address(tab, ""),
         is_first=not cursor,
-        next=page.next and _list_address(tab, text, pagination.encode(tab, *page.next)),
+        next=page.next and pagination.encode(tab, *page.next),
         form=form,
         is_form_open=bool(form.errors or request.query.get("new")),
     )
-
-
-def _list_address(tab: Status, text: str, cursor: str = "") -> str:
-    values = {"status": "" if tab == "all" else tab, "q": text, "after": cursor}
-    query = urlencode({name: value for name, value in values.items() if value})
-    return f"{HOME}?{query}" if query else HOME
 
 
 def _position(tab: Status, cursor: str) -> Position | None:
@@ -132,7 +117,6 @@ def _position(tab: Status, cursor: str) -> Position | None:
 
 def _page(con: Connection, record: dict[str, Any], form: RecordForm, status: int = 200) -> render.Page:
     return render.page(
-        current_request(router),
         "record.html",
         status,
         con=con,
@@ -179,7 +163,6 @@ def _find(con: Connection, record_id: int) -> dict[str, Any] | None:
 def _not_found(con: Connection, record_id: int) -> render.Page:
     """404 with what is known of a record that was deleted."""
     return render.page(
-        current_request(router),
         "record_not_found.html",
         404,
         con=con,

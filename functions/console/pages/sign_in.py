@@ -2,12 +2,9 @@
 
 import base64
 import hashlib
-from urllib.parse import urlencode
-
-from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import render, sign_in_attempts
-from console.web.request import HOME, Request, current_request, path_on_this_site, sign_in_address
+from console.web.request import HOME, address, current_request, path_on_this_site, router, sign_in_address
 from console.web.sign_in_attempts import Attempt, State
 from slowmatch.aws.secrets import SecretError
 from slowmatch.http.auth import authentication, roles, sessions
@@ -19,7 +16,6 @@ from slowmatch.settings import SettingsError, settings
 from slowmatch.telemetry import logger
 
 PROVIDER_ERROR_MAX = 300
-router = Router()  # type: ignore[no-untyped-call]
 
 
 class SignInError(Exception):
@@ -34,19 +30,19 @@ class SignInError(Exception):
 @public
 def sign_in() -> render.Page:
     """Redirect to the provider's page, with a cookie that its answer is checked against."""
-    request = current_request(router)
+    request = current_request()
     path = path_on_this_site(request.query.get("next", ""))
     if settings().auth == "local":
         return render.redirect(path)
     state, attempt, cookies = sign_in_attempts.begin(request.event, path)
-    return render.redirect(_provider_page(request, state, attempt), *cookies)
+    return render.redirect(_provider_page(state, attempt), *cookies)
 
 
 @router.get("/sign-in/callback")
 @public
 def callback() -> render.Page:
     """Where the provider's page leads back to. It ends the attempt, whether it succeeded or not."""
-    request = current_request(router)
+    request = current_request()
     event = request.event
     if settings().auth == "local":
         return render.redirect(HOME)
@@ -54,26 +50,26 @@ def callback() -> render.Page:
     attempt = sign_in_attempts.find(event, state)
     end_attempt = sessions.set_cookie(event, state.cookie, "", 0)
     if attempt is None and sessions.find_valid(event):  # signed in already, in this tab or another
-        return render.redirect(state.path, end_attempt)
+        return render.redirect(state.next, end_attempt)
     try:
-        identity = _verify(request, attempt)
+        identity = _verify(request.query, attempt)
     except SignInError as error:
         authentication.refusal(event, error.status, f"sign-in: {error}")
-        retry = sign_in_address(state.path)
-        page = render.page(request, "sign_in_error.html", error.status, reason=str(error), retry=retry)
+        retry = sign_in_address(state.next)
+        page = render.page("sign_in_error.html", error.status, reason=str(error), retry=retry)
         page.cookies.append(end_attempt)  # type: ignore[arg-type]
         return page
     role = identity.role and identity.role.name.lower()
     logger.info("signed in", who=identity.name, subject=identity.subject, role=role)
     seconds = settings().session_hours * 3600
     session = sessions.set_cookie(event, sessions.SESSION, sessions.issue(identity), seconds)
-    return render.redirect(state.path, end_attempt, session)
+    return render.redirect(state.next, end_attempt, session)
 
 
 @router.post("/sign-out")
 @public
 def sign_out() -> render.Page:
-    cookie = sessions.set_cookie(current_request(router).event, sessions.SESSION, "", 0)
+    cookie = sessions.set_cookie(current_request().event, sessions.SESSION, "", 0)
     return render.redirect("/signed-out", cookie)
 
 
@@ -81,28 +77,27 @@ def sign_out() -> render.Page:
 @public
 def signed_out() -> render.Page:
     """The browser is still signed in at the provider; a link leads to the provider's own sign-out."""
-    request = current_request(router)
-    return render.page(request, "signed_out.html", provider=_provider_sign_out(request))
+    return render.page("signed_out.html", provider=_provider_sign_out())
 
 
-def _provider_page(request: Request, state: str, attempt: Attempt) -> str:
+def _provider_page(state: str, attempt: Attempt) -> str:
     from slowmatch.http.auth.oidc import provider
 
     digest = hashlib.sha256(attempt.verifier.encode()).digest()
-    query = {
-        "response_type": "code",
-        "client_id": provider().client_id,
-        "redirect_uri": _redirect_uri(request),
-        "scope": settings().oidc_scopes,
-        "state": state,
-        "nonce": attempt.nonce,
-        "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
-        "code_challenge_method": "S256",
-    }
-    return _with_query(provider().endpoint("authorization_endpoint"), query)
+    return address(
+        provider().endpoint("authorization_endpoint"),
+        response_type="code",
+        client_id=provider().client_id,
+        redirect_uri=_redirect_uri(),
+        scope=settings().oidc_scopes,
+        state=state,
+        nonce=attempt.nonce,
+        code_challenge=base64.urlsafe_b64encode(digest).decode().rstrip("="),
+        code_challenge_method="S256",
+    )
 
 
-def _verify(request: Request, attempt: Attempt | None) -> Identity:
+def _verify(query: dict[str, str], attempt: Attempt | None) -> Identity:
     """The identity in the provider's answer. Raises SignInError, and Problem 503 if the provider is unreachable."""
     from slowmatch.http.auth import tokens
     from slowmatch.http.auth.oidc import ProviderError, provider
@@ -111,14 +106,13 @@ def _verify(request: Request, attempt: Attempt | None) -> Identity:
         raise SignInError(
             "the sign-in was started in another browser, took longer than ten minutes, or was already completed"
         )
-    query = request.query
     if "error" in query:
         reason = query.get("error_description") or query["error"]
         raise SignInError(f"the provider says: {reason[:PROVIDER_ERROR_MAX]}")
     if query.get("iss", provider().issuer) != provider().issuer:  # RFC 9207
         raise SignInError("the response came from a different provider")
     try:
-        answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri(request))
+        answer = provider().exchange(query.get("code", ""), attempt.verifier, _redirect_uri())
         return roles.identity_of_claims(tokens.verify_id_token(str(answer.get("id_token")), attempt.nonce))
     except ProviderError as error:
         provider.cache_clear()  # the client secret may have changed
@@ -129,7 +123,7 @@ def _verify(request: Request, attempt: Attempt | None) -> Identity:
         raise SignInError(str(error), 403) from error
 
 
-def _provider_sign_out(request: Request) -> str | None:
+def _provider_sign_out() -> str | None:
     """The address that ends the provider's session; None without one."""
     from slowmatch.http.auth.oidc import provider
 
@@ -139,15 +133,10 @@ def _provider_sign_out(request: Request) -> str | None:
         url, client_id = provider().endpoint("end_session_endpoint"), provider().client_id
     except (Problem, SettingsError, SecretError):
         return None
-    back = f"{site_origin(request.event)}/signed-out"
+    back = f"{site_origin(current_request().event)}/signed-out"
     # Cognito expects logout_uri, all others post_logout_redirect_uri.
-    query = {"client_id": client_id, "post_logout_redirect_uri": back, "logout_uri": back}
-    return _with_query(url, query)
+    return address(url, client_id=client_id, post_logout_redirect_uri=back, logout_uri=back)
 
 
-def _redirect_uri(request: Request) -> str:
-    return f"{site_origin(request.event)}/sign-in/callback"
-
-
-def _with_query(url: str, query: dict[str, str]) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+def _redirect_uri() -> str:
+    return f"{site_origin(current_request().event)}/sign-in/callback"

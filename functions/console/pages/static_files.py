@@ -1,13 +1,11 @@
 """GET /static/{file}, which is public."""
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from console.web import assets, render
+from console.web.request import router
 from slowmatch.http.auth.authentication import public
 from slowmatch.http.errors import Problem
-
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/static/<file>")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from console.web.request import Request
+from console.web.request import current_request
 from slowmatch.db import Connection
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import metrics
@@ -12,9 +12,9 @@ _NOT_COUNTS = ("at", "complete")
 Rows = list[dict[str, Any]]
 
 
-def window(request: Request) -> str:
+def window() -> str:
     """The time span in the query. Raises Problem 422 for an unknown one."""
-    name = request.query.get("window", "24h")
+    name = current_request().query.get("window", "24h")
     if name not in metrics.WINDOWS:
         reason = f"window must be one of {', '.join(metrics.WINDOWS)}, not {name[:40]!r}"
         raise Problem(422, "No such time span", reason)

@@ -1,12 +1,13 @@
-"""What a run's page shows beside the run itself: its buttons, its payload and result, and how long it waited."""
+"""What a run's page shows beside the run itself: its buttons, its payload and its result."""
 
 import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from console.web.request import current_request
 from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.jobs.lifecycle.actions import ELIGIBLE
-from slowmatch.jobs.model import ListedRun, RunDetails
+from slowmatch.jobs.model import ListedRun
 
 JSON_MAX_CHARACTERS = 50_000
 """How much of a payload or result the page shows."""
@@ -17,22 +18,6 @@ class JsonText(NamedTuple):
 
     text: str
     size: int | None
-
-
-class Action(NamedTuple):
-    """A button for those who have `role`; it asks `question` first, if there is one."""
-
-    name: str
-    label: str
-    role: Role
-    question: str = ""
-
-
-_DELETE_QUESTIONS = {
-    "processing": "Delete this run while it is being processed? Its handler will stop at the next checkpoint;"
-    " anything it has done by then is not undone.",
-    "failed": "Delete this failed run? It will no longer be listed as failed.",
-}
 
 
 def format_json(value: Any) -> JsonText:
@@ -50,26 +35,21 @@ def short_id(run_id: str) -> str:
     return f"{run_id[:8]}…{run_id[-4:]}"
 
 
-def actions(run: ListedRun) -> list[Action]:
-    """The buttons that fit the run's state."""
-    question = _DELETE_QUESTIONS.get(run.state, "Delete this run? It will not start.")
-    every = (
-        Action("run-now", "Run now", job_role(run.job)),
-        Action("requeue", "Requeue", job_role(run.job)),
-        Action("delete", "Delete", Role.ADMIN, question),
-    )
-    return [action for action in every if run.state in ELIGIBLE[action.name]]
+def action_role(action: str, job: str) -> Role:
+    """The role that an action on a run of `job` requires."""
+    return Role.ADMIN if action == "delete" else job_role(job)
+
+
+def allowed_actions(run: ListedRun) -> list[str]:
+    """The actions that fit the run's state and that the visitor may take."""
+    may = current_request().identity.may
+    return [
+        action
+        for action, states in ELIGIBLE.items()
+        if run.state in states and may(action_role(action, run.job))
+    ]
 
 
 def has_expired_lease(run: ListedRun, now: datetime) -> bool:
     """Whether the run's worker should have ended by now."""
     return run.lease_until is not None and run.lease_until < now
-
-
-def waited_ms(run: RunDetails) -> float | None:
-    """From when the last attempt was due to its start; None while the run waits for another."""
-    if not run.attempts or run.state in ("scheduled", "enqueued"):
-        return None
-    last = run.attempts[-1]
-    due_at = run.occurrence if last.number == 1 and run.occurrence else run.due_at
-    return max((last.started_at - due_at).total_seconds() * 1000, 0)

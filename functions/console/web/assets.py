@@ -51,11 +51,8 @@ def url(name: str) -> str:
 
 def find(hashed_name: str) -> Asset | None:
     """The file for a name with any hash: a page from before a deployment still asks for the old one."""
-    for name, asset in assets().items():
-        path = Path(name)
-        if hashed_name.startswith(f"{path.stem}-") and hashed_name.endswith(path.suffix):
-            return asset
-    return None
+    stem, _, rest = hashed_name.rpartition("-")
+    return assets().get(stem + Path(rest).suffix)
 
 
 @cache

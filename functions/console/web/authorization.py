@@ -42,13 +42,13 @@ def authorize(app: Any, next_middleware: Any) -> Any:
     try:
         authentication.check_role(event, identity, role)
     except Problem as problem:
-        return render.page(request, "forbidden.html", problem.status, reason=problem.detail)
+        return render.page("forbidden.html", problem.status, reason=problem.detail)
     return next_middleware(app)
 
 
-def require_role(router: Any, role: Role) -> None:
+def require_role(role: Role) -> None:
     """Raise Problem 403 unless the visitor has `role`, for a route whose jobs or actions need different roles."""
-    request = current_request(router)
+    request = current_request()
     authentication.check_role(request.event, request.identity, role)
 
 
@@ -68,7 +68,7 @@ def _require_sign_in(request: Request) -> render.Page:
     is_script = request.header("hx-request") or request.header("sec-fetch-mode") not in ("", "navigate")
     if is_safe and not is_script:
         return render.redirect(address)
-    page = render.page(request, "signed_out.html", 401, provider=None)
+    page = render.page("signed_out.html", 401, provider=None)
     # A refused form stays on the screen, so that it can be sent again after signing in in another tab.
     page.headers |= {"HX-Redirect": address} if is_safe else {"HX-Reswap": "none", "HX-Push-Url": "false"}
     return page

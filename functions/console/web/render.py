@@ -11,10 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console.web import assets, flash
 from console.web.flash import FlashMessage
-from console.web.request import Request
+from console.web.formatting import FILTERS
+from console.web.request import Request, address, current_request
 from slowmatch.db import Connection
 from slowmatch.http.api import check_response_size
 from slowmatch.http.auth.roles import Role
+from slowmatch.jobs import JOBS
+from slowmatch.settings import settings
 
 Page = Response[str]
 HTML = "text/html; charset=utf-8"
@@ -46,29 +49,31 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(asset=assets.url, Role=Role)
+    environment.filters.update(FILTERS)
+    environment.globals.update(address=address, asset=assets.url, settings=settings, Role=Role, JOBS=JOBS)
     return environment
 
 
-def page(
-    request: Request, template: str, status: int = 200, *, con: Connection | None = None, **data: Any
-) -> Page:
+def page(template: str, status: int = 200, *, con: Connection | None = None, **data: Any) -> Page:
     """A page from `template` and `data`; 304 when the browser has it already. `con` is for the page's footer.
 
     Every open page polls itself every two seconds, usually without a change. So the ETag is a hash of the data,
     computed before rendering: an unchanged list of 20 failed runs costs 4 ms of CPU instead of 14. `data` must not
     contain anything that always changes, such as an age.
     """
+    request = current_request()
     message = flash.read(request.cookie(flash.COOKIE))
     headers = dict(PAGE_HEADERS)
     if status == 200 and message is None:
         headers["ETag"] = _etag(request, template, data)
         if headers["ETag"] in request.header("if-none-match"):
             return Response(304, HTML, "", headers)
-    clock_seconds = con and con.clock_offset.total_seconds()
-    database = con and {"version": _server_version(con), "clock_seconds": clock_seconds}
-    variables = {"request": request, "flash": message, "database": database, **data}
-    html = templates().get_template(template).render(variables)
+    version = con and _server_version(con)
+    html = (
+        templates()
+        .get_template(template)
+        .render(request=request, flash=message, con=con, server_version=version, **data)
+    )
     content: str | bytes = html
     if len(html) >= GZIP_MIN_BYTES and "gzip" in request.header("accept-encoding"):
         content = gzip.compress(html.encode(), 6, mtime=0)

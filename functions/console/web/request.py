@@ -1,11 +1,13 @@
-"""The request that a page answers, and the addresses that it may redirect to."""
+"""The routes, the request that a page answers, and the addresses that it may redirect to."""
 
 import base64
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlencode
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from slowmatch.http.auth.roles import ANONYMOUS, Identity
 from slowmatch.http.errors import Problem
@@ -16,6 +18,8 @@ FORM_MAX_FIELDS = 2000
 # The provider's sign-in page gets it in its own address, and servers often accept 2,048 bytes.
 PATH_MAX = 1000
 HOME = "/dashboard"
+router = Router()  # type: ignore[no-untyped-call]
+"""The routes of the console; every page adds its own."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,16 @@ class Request:
         return next((str(value) for found, _, value in pairs if found == name), None)
 
 
-def current_request(router: Any) -> Request:
-    """The request that `router` is answering."""
+def current_request() -> Request:
+    """The request that is being answered."""
     found: Request = router.context["request"]
     return found
+
+
+def address(path: str, **query: Any) -> str:
+    """`path`, which may have a query of its own, with those parameters that are not empty."""
+    text = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}{'&' if '?' in path else '?'}{text}" if text else path
 
 
 def sign_in_address(path: str) -> str:

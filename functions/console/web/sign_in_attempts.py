@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from slowmatch.http.auth import sessions
 from slowmatch.http.request import Event
@@ -14,22 +14,21 @@ STATE_SECONDS = 24 * 3600
 _COOKIE = re.compile(r"sign-in-[A-Za-z0-9_-]{8}")
 
 
-@dataclass(frozen=True)
-class State:
-    """What the provider returns unchanged: which attempt it answers, and the path that the person wanted."""
+class State(NamedTuple):
+    """What the provider returns unchanged: which attempt it answers, and the path to go to next."""
 
     id: str
-    path: str
+    next: str
 
     @property
     def cookie(self) -> str:
         return f"sign-in-{self.id[:8]}"
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """What the provider's answer is checked against."""
 
+    id: str
     nonce: str
     verifier: str
 
@@ -37,29 +36,28 @@ class Attempt:
 def begin(event: Event, path: str) -> tuple[str, Attempt, list[str]]:
     """The `state` for the provider, the attempt, and Set-Cookie values. It replaces the oldest beyond MAX_ATTEMPTS."""
     state = State(secrets.token_urlsafe(16), path)
-    attempt = Attempt(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
-    signed = sessions.sign(sessions.SIGN_IN, {"id": state.id, **asdict(attempt)})
+    attempt = Attempt(state.id, secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+    signed = sessions.sign(sessions.SIGN_IN, attempt._asdict())
     cookies = [sessions.set_cookie(event, state.cookie, signed, ATTEMPT_SECONDS)]
     # Browsers send the oldest cookie first (RFC 6265, 5.4).
     pending = [kind for kind in sessions.cookie_kinds(event) if _COOKIE.fullmatch(kind)]
     cookies += [sessions.set_cookie(event, kind, "", 0) for kind in pending[: 1 - MAX_ATTEMPTS]]
-    return sessions.sign(STATE, {"id": state.id, "next": path}), attempt, cookies
+    return sessions.sign(STATE, state._asdict()), attempt, cookies
 
 
 def read_state(text: str) -> State | None:
     """The state that `begin` wrote; None for anything else."""
     try:
-        found = sessions.unsign(STATE, text, STATE_SECONDS)
+        return State(**sessions.unsign(STATE, text, STATE_SECONDS))
     except sessions.InvalidCookie:
         return None
-    return State(found["id"], found["next"])
 
 
 def find(event: Event, state: State) -> Attempt | None:
     """The attempt, if it began in this browser in the last ten minutes and has not ended."""
     value = sessions.cookie(event, state.cookie)
     try:
-        found = sessions.unsign(sessions.SIGN_IN, value or "", ATTEMPT_SECONDS)
+        attempt = Attempt(**sessions.unsign(sessions.SIGN_IN, value or "", ATTEMPT_SECONDS))
     except sessions.InvalidCookie:
         return None
-    return Attempt(found["nonce"], found["verifier"]) if found["id"] == state.id else None
+    return attempt if attempt.id == state.id else None

@@ -6,7 +6,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from console.forms.local_time import input_value
 from slowmatch.db.counts import CappedCount
 
 
@@ -67,6 +66,14 @@ def when(value: datetime | str | None, form: str = "relative") -> Markup:
 def parse(value: datetime | str) -> datetime:
     """The time in UTC, from an aware time or its ISO text."""
     return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+def input_value(value: datetime | str) -> str:
+    """A time as the value of <input type=datetime-local>, in UTC; empty for what is not a time."""
+    try:
+        return f"{parse(value):%Y-%m-%dT%H:%M}"
+    except (ValueError, OverflowError):
+        return ""
 
 
 def state(name: str) -> Markup:

@@ -1,14 +1,14 @@
 """The page of a run, and the actions on a single run."""
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from typing import TypeVar
 
 from console.views import run as run_view
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.request import current_request, path_on_this_site
+from console.web.request import current_request, path_on_this_site, router
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
-from slowmatch.http.auth.roles import Role, job_role
+from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
@@ -17,19 +17,17 @@ from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200
 """How many lines of the log the page shows unless the whole log is requested."""
+R = TypeVar("R")
 DONE = {"requeue": "was requeued", "run-now": "starts now", "delete": "was deleted"}
-router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/runs/<run_id>")
 def run_page(run_id: str) -> render.Page:
-    request, con = current_request(router), connection()
-    is_whole_log = request.query.get("log") == "all"
-    run = run_details.details(con, _parse_id(run_id), run_details.LOG_LINES if is_whole_log else LOG_LINES)
-    if run is None:
-        raise _not_found(run_id)
+    con = connection()
+    is_whole_log = current_request().query.get("log") == "all"
+    log_lines = run_details.LOG_LINES if is_whole_log else LOG_LINES
+    run = _found(run_id, run_details.details(con, _parse_id(run_id), log_lines))
     return render.page(
-        request,
         "run.html",
         con=con,
         run=run,
@@ -37,8 +35,7 @@ def run_page(run_id: str) -> render.Page:
         result=_json(con, run, "result"),
         is_whole_log=is_whole_log,
         ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
-        actions=run_view.actions(run),
-        waited_ms=run_view.waited_ms(run),
+        actions=run_view.allowed_actions(run),
         has_expired_lease=run_view.has_expired_lease(run, con.now()),
     )
 
@@ -48,16 +45,11 @@ def run_page(run_id: str) -> render.Page:
 def change_run(run_id: str, action: str) -> render.Page:
     """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in DONE:
-        raise Problem(
-            404, "Not found", f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
-        )
-    if action == "delete":
-        authorization.require_role(router, Role.ADMIN)
-    request, con = current_request(router), connection()
-    run = runs.find(con, _parse_id(run_id))
-    if run is None:
-        raise _not_found(run_id)
-    authorization.require_role(router, job_role(run.job))
+        reason = f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
+        raise Problem(404, "Not found", reason)
+    request, con = current_request(), connection()
+    run = _found(run_id, runs.find(con, _parse_id(run_id)))
+    authorization.require_role(run_view.action_role(action, run.job))
     if actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids:
         text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
         if action == "delete" and run.state == "processing":
@@ -68,9 +60,8 @@ def change_run(run_id: str, action: str) -> render.Page:
         text = f"Nothing was done: the run is now {state}, and this action needs a run that is {states}."
     page, back = f"/runs/{run.id}", request.value("back")
     if back.startswith("/dashboard/"):  # the button was in a list
-        return render.redirect(
-            path_on_this_site(back), flash_message=FlashMessage(text, page, "Open the run")
-        )
+        message = FlashMessage(text, page, "Open the run")
+        return render.redirect(path_on_this_site(back), flash_message=message)
     return render.redirect(page, flash_message=text)
 
 
@@ -90,7 +81,8 @@ def _parse_id(text: str) -> str:
     return run_id
 
 
-def _not_found(run_id: str) -> Problem:
-    return Problem(
-        404, "No such run", f"there is no run {run_id}; old runs are deleted after their retention period"
-    )
+def _found(run_id: str, run: R | None) -> R:
+    if run is None:
+        reason = f"there is no run {run_id}; old runs are deleted after their retention period"
+        raise Problem(404, "No such run", reason)
+    return run

@@ -1,0 +1,61 @@
+"""Makes runs and schedules of jobs, and reads the pages about them."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+from slowmatch.db import Connection
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.lifecycle import finish
+from slowmatch.jobs.lifecycle.claim import Lease
+from slowmatch.jobs.lifecycle.create import start
+from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.model import AttemptResult, Run
+from slowmatch.jobs.queries import runs as run_queries
+from tests.integration.console.conftest import Page
+
+NASTY = "<script>alert(1)</script>"
+
+
+def find_runs(con: Connection) -> list[Run]:
+    return [
+        run_queries.get(con, run_id) for (run_id,) in con.query("SELECT id::text FROM job_run ORDER BY id")
+    ]
+
+
+def only_run(con: Connection) -> Run:
+    (only,) = find_runs(con)
+    return only
+
+
+def set_schedule(con: Connection, job: str = "db-cleanup", expression: str = "cron(0 2 * * ? *)") -> None:
+    con.query("INSERT INTO job (name, schedule) VALUES (:job, :expression)", job=job, expression=expression)
+
+
+def make_finished_run(
+    con: Connection, job: str, state: str, seconds: float = 1.0, error: str = "Boom: no"
+) -> str:
+    """A run of the past minutes, with one attempt; its id."""
+    now = con.now()
+    lease = Lease(worker="worker", request_id="request", since=now - timedelta(minutes=1), until=now)
+    claim = start(con, JOBS[job], lease, trigger="schedule", actor="schedule")
+    assert claim is not None
+    kind, _, message = error.partition(": ")
+    failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
+    end = AttemptResult(outcome=state, state=state, reason="over", failures=0, **failed)  # type: ignore[arg-type]
+    finish.finish(con, claim, end, lease.since + timedelta(seconds=seconds), reports=Reports())
+    return claim.run_id
+
+
+def job_card(page: Page, job: str = "db-cleanup") -> str:
+    """The job's card, as people read it."""
+    (article,) = re.findall(rf'<article class="job" id="job-{job}".*?</article>', page.text, re.S)
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", article)))
+
+
+def field_errors(page: Page) -> dict[str, str]:
+    """The errors at the fields, by the field's name."""
+    found = re.findall(
+        r'name="([\w-]+)"[^>]*aria-invalid="true".*?<span class="field-error">(.*?)</span>', page.text, re.S
+    )
+    return dict(found)
