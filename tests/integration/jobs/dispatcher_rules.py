@@ -13,7 +13,7 @@ from hypothesis.stateful import precondition, rule
 from slowmatch.aws import sqs
 from slowmatch.jobs import JOBS
 from slowmatch.jobs.dispatcher import redelivery, rescuer
-from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.lifecycle import promotion
 from tests.integration.jobs.invariants import WAITING, Runs
 from tests.integration.jobs.worker_rules import WorkerRules

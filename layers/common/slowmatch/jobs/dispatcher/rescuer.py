@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
-from slowmatch.jobs.dispatcher.duty import for_each
+from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.jobs.lifecycle import finish, messages, promotion
 from slowmatch.jobs.retry import Lost, retry_or_fail
 

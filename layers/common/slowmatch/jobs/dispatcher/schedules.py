@@ -18,7 +18,7 @@ from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher.duty import for_each
+from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.jobs.model import JsonRow
 from slowmatch.text import to_json
 
