@@ -116,7 +116,7 @@ def _finish(
         FINISH,
         run_id=claimed.run_id,
         attempt=claimed.attempt,
-        lease_until=claimed.lease_until,
+        lease_until=claimed.lease.until,
         now=now,
         state=result.state,
         outcome=result.outcome,
