@@ -188,19 +188,11 @@ def _weekday_number(day: datetime) -> int:
 
 
 def _describe_time(minute: str, hour: str) -> str | None:
-    every_minutes = re.fullmatch(r"(?:\*|0)/(\d+)", minute)
-    if hour == "*":
-        if minute == "*" or (every_minutes and every_minutes[1] == "1"):
-            return "every minute"
-        if every_minutes:
-            return f"every {every_minutes[1]} minutes" if 60 % int(every_minutes[1]) == 0 else None
-        return _describe_minutes_past("every hour", minute)
-    every_hours = re.fullmatch(r"(?:\*|0)/(\d+)", hour)
+    every_minutes, every_hours = _describe_step(minute, "minute", 60), _describe_step(hour, "hour", 24)
+    if every_minutes and hour == "*":
+        return every_minutes
     if every_hours:
-        if 24 % int(every_hours[1]):
-            return None
-        every = "every hour" if every_hours[1] == "1" else f"every {every_hours[1]} hours"
-        return _describe_minutes_past(every, minute)
+        return _describe_minutes_past(every_hours, minute)
     if not minute.isdigit():
         return None
     span = re.fullmatch(r"(\d+)-(\d+)", hour)
@@ -210,6 +202,14 @@ def _describe_time(minute: str, hour: str) -> str | None:
     if not all(each.isdigit() for each in hours):
         return None
     return f"at {_join([_clock(each, minute) for each in hours])} UTC"
+
+
+def _describe_step(text: str, unit: str, whole: int) -> str | None:
+    """`*/15` is "every 15 minutes". None for a step that does not divide the `whole`, and for anything else."""
+    step = re.fullmatch(r"\*|(?:\*|0)/(\d+)", text)
+    if not step or whole % int(step[1] or 1):
+        return None
+    return f"every {unit}" if step[1] in (None, "1") else f"every {step[1]} {unit}s"
 
 
 def _describe_minutes_past(every: str, minute: str) -> str | None:

@@ -127,16 +127,12 @@ def _stop(con: Connection, processing: list[tuple[str, str]], now: datetime) -> 
 
 def bulk_count(con: Connection, wanted: RunFilter, action: str) -> CappedCount:
     """How many of the runs that match `wanted` the action would change, up to COUNTED."""
-    return CappedCount.of(cached(con, ("bulk", wanted, action), lambda: _count(con, wanted, action)), COUNTED)
-
-
-def _count(con: Connection, wanted: RunFilter, action: str) -> int:
     where, params = wanted.where()
     search = wanted.search(params)
     if search is not None:
         where += f" AND {search}"
     found = f"job_run AS run WHERE {where} AND run.state = ANY(:eligible::text[])"
-    ((number,),) = con.query(
-        f"SELECT {count_up_to_cap(found, COUNTED)}", eligible=list(ELIGIBLE[action]), **params
-    )
-    return int(number)
+    count = f"SELECT {count_up_to_cap(found, COUNTED)}"
+    eligible = list(ELIGIBLE[action])
+    rows = cached(con, ("bulk", wanted, action), lambda: con.query(count, eligible=eligible, **params))
+    return CappedCount.of(rows[0][0], COUNTED)
