@@ -370,7 +370,8 @@ def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
         cursor={},
         occurrence=None,
         run_started_at=con.now(),
-        lease=claims.Lease(worker="late", request_id="late", since=con.now(), until=con.now()),
+        started_at=con.now(),
+        lease_until=con.now(),
     )
     late = AttemptResult(
         outcome="failed", state="failed", reason="too late", failures=1, error_type="E", error_message="m"

@@ -202,4 +202,4 @@ class WorkerRules(RuleBasedStateMachine):
 
 def owns(runs: Runs, context: Context) -> bool:
     run = runs[context.run_id]
-    return (run.attempt, run.lease_until) == (context.attempt, context.claimed.lease.until)
+    return (run.attempt, run.lease_until) == (context.attempt, context.claimed.lease_until)

@@ -24,23 +24,30 @@ class Lease:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedAttempt:
-    """An attempt that this worker owns as long as the lease lasts; it started with the lease.
-
-    `run_started_at` is the start of the run's first attempt since it was last requeued.
-    """
+@dataclass(frozen=True, slots=True)
+class LeasedAttempt:
+    """An attempt that a worker owns until `lease_until`. `failures` are those before it."""
 
     run_id: str
     job: str
     attempt: int
     failures: int
     max_attempts: int
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedAttempt(LeasedAttempt):
+    """An attempt of this worker.
+
+    `run_started_at` is the start of the run's first attempt since it was last requeued, `started_at` of this one.
+    """
+
     payload: dict[str, Any]
     cursor: dict[str, Any]
     occurrence: datetime | None
     run_started_at: datetime
-    lease: Lease
+    started_at: datetime
 
 
 # IS TRUE hides the conditions from the planner, so that it always uses the primary key. With statistics from a time
@@ -114,5 +121,6 @@ def claim(con: Connection, job: str, run_id: str, *, attempt: int, lease: Lease)
         cursor=cursor or {},
         occurrence=occurrence,
         run_started_at=run_started_at,
-        lease=lease,
+        started_at=lease.since,
+        lease_until=lease.until,
     )

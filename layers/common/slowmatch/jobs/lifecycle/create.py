@@ -126,5 +126,6 @@ def start(
         cursor={},
         occurrence=occurrence,
         run_started_at=lease.since,
-        lease=lease,
+        started_at=lease.since,
+        lease_until=lease.until,
     )

@@ -47,7 +47,7 @@ def checkpoint(con: Connection, claimed: ClaimedAttempt, reports: Reports) -> bo
         CHECKPOINT,
         run_id=claimed.run_id,
         attempt=claimed.attempt,
-        lease_until=claimed.lease.until,
+        lease_until=claimed.lease_until,
         progress=None if reports.progress is None else to_json(reports.progress),
         lines=to_json(reports.lines),
     )

@@ -65,7 +65,7 @@ class Context:
         self.run_id = claimed.run_id
         self.occurrence = claimed.occurrence
         self.began = claimed.run_started_at
-        self.now = claimed.lease.since
+        self.now = claimed.started_at
         self.log = RunLog(con)
         self._remaining_ms = remaining_ms
         self._reserve_ms = min(30_000, remaining_ms() // 5)

@@ -117,7 +117,7 @@ def _write_result(context: Context, result: AttemptResult) -> None:
         publishing.publish([finished.notification_id])
     if result.state in METRICS:
         telemetry.count(METRICS[result.state], job=claimed.job)
-    milliseconds = (now - claimed.lease.since).total_seconds() * 1000
+    milliseconds = (now - claimed.started_at).total_seconds() * 1000
     telemetry.duration("AttemptDuration", milliseconds, job=claimed.job)
     telemetry.logger.info(
         f"{claimed.job}: attempt {result.outcome}", extra={"state": result.state, "ms": round(milliseconds)}
