@@ -61,9 +61,7 @@ def change_runs() -> render.Page:
     if form.errors:
         reason = "the filter is not valid, so nothing was done; go back and correct it"
         raise Problem(422, "Not possible", reason)
-    action = BulkAction(
-        request, connection(), name, form=form, list_address=form.address(f"/dashboard/{run_list.name}")
-    )
+    action = BulkAction(request, connection(), name, form, form.address(f"/dashboard/{run_list.name}"))
     return _change_matching(action) if request.value("all") == "yes" else _change_selected(action)
 
 

@@ -72,11 +72,10 @@ def find_rows(
 ) -> tuple[list[Row], str | None]:
     """A page of runs, newest first, and the id of the last one if there are more."""
     page, now = runs.page(con, wanted, before, limit), con.now()
-    listed = page.items
     has_attempt = not ATTEMPT_COLUMNS.isdisjoint(columns)
-    attempts = runs.last_attempts(con, [run.id for run in listed]) if has_attempt else {}
+    attempts = runs.last_attempts(con, [run.id for run in page.items]) if has_attempt else {}
     rows = [
         Row(run, attempts.get(run.id), run_view.has_expired_lease(run, now), run_view.actions(run))
-        for run in listed
+        for run in page.items
     ]
     return rows, page.last

@@ -1,4 +1,4 @@
-"""Notifies of new dead letters: messages that a job's function refused again and again."""
+"""Notifies of new dead letters: messages that a job's function rejected again and again."""
 
 from datetime import datetime
 

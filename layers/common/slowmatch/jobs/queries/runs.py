@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, get_args
+from functools import cached_property
+from typing import get_args
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, CappedCounts
@@ -71,7 +72,8 @@ def describe(con: Connection, run_id: str) -> str:
     return f"the run of {run.job} is {run.state}, attempt {run.attempt}, due {run.due_at.isoformat()}"
 
 
-class Page(NamedTuple):
+@dataclass(frozen=True)
+class Page:
     """Some runs, newest first, as the text of a JSON array, and the id that the next page goes on before.
 
     That is None at the end. `size` counts the runs, and one of the next page.
@@ -82,7 +84,7 @@ class Page(NamedTuple):
     size: int
     has_next: bool
 
-    @property
+    @cached_property
     def items(self) -> list[ListedRun]:
         return [ListedRun.from_json(run) for run in json.loads(self.json)]
 
