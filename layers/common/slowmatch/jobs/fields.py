@@ -258,7 +258,9 @@ def _range_error(low: Any, high: Any, *, whole: bool) -> str | None:
 
 def _is_date(value: Any) -> bool:
     try:
-        return date.fromisoformat(value).isoformat() == value  # other forms are valid too, such as 2026-W01-1
+        return bool(
+            value == date.fromisoformat(value).isoformat()
+        )  # other forms, such as 2026-W01-1, are valid too
     except (TypeError, ValueError):
         return False
 
