@@ -65,7 +65,7 @@ def _records(status: Status = "all", q: str | None = None, deep: bool = False) -
 def _runs(wanted: RunFilter, deep: bool = False) -> Callable[[], float]:
     def look() -> float:
         before = first_run_id(connection().now() - timedelta(days=14)) if deep else None
-        return _timed(lambda: runs.json_page(connection(), wanted, before, PAGE))
+        return _timed(lambda: runs.page(connection(), wanted, before, PAGE))
 
     return look
 

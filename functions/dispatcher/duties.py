@@ -10,8 +10,16 @@ from slowmatch import telemetry
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.dispatcher import heartbeat, redelivery, rescuer, retention, rollup, schedules
-from slowmatch.jobs.dispatcher.duty import PartlyFailed, describe
+from slowmatch.jobs.dispatcher import (
+    dead_letters,
+    heartbeat,
+    redelivery,
+    rescuer,
+    retention,
+    rollup,
+    schedules,
+)
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed, describe
 from slowmatch.jobs.lifecycle import promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.notifications import delivery, publishing
@@ -70,7 +78,7 @@ DUTIES = (
         lambda turn: schedules.read_schedules(*turn.usual, stack=turn.config.stack_name),
     ),
     Duty("report missed runs", "missed", lambda turn: schedules.report_missed(*turn.usual)),
-    Duty("report dead letters", "dead letters", lambda turn: heartbeat.report_dead_letters(*turn.usual)),
+    Duty("report dead letters", "dead letters", lambda turn: dead_letters.report(*turn.usual)),
     Duty(
         "publish notifications",
         "notifications published",
@@ -115,7 +123,7 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
             if seconds < MIN_SECONDS:
                 raise TimeoutError("earlier duties left no time for it")
             _limit(con, min(seconds, config.db_statement_timeout_seconds))
-            turn = Turn(con, now, Deadline(time.monotonic() + seconds), config, resend)
+            turn = Turn(con, now, Deadline(time.monotonic() + seconds), config=config, resend=resend)
             done = duty.do(turn) or 0
         except PartlyFailed as error:
             done = error.done

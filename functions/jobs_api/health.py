@@ -18,9 +18,8 @@ from slowmatch.db import SchemaMissing, Unavailable, connection
 from slowmatch.http.auth.authentication import optional_identity, public
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
-from slowmatch.jobs.queries import health as judgement
-from slowmatch.jobs.queries import queue_depths
-from slowmatch.jobs.queries.health import Problem
+from slowmatch.jobs.queries import health as job_health
+from slowmatch.jobs.queries import queue_depths, warnings
 from slowmatch.notifications.publishing import find_problem
 from slowmatch.telemetry import logger
 
@@ -37,7 +36,7 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/api/stats", summary="Counts by state and hourly figures", responses=STATS)
 def stats(hours: Hours = 24) -> Response[str]:
     con = connection()
-    return answer(200, judgement.stats(con, con.now(), hours))
+    return answer(200, job_health.stats(con, con.now(), hours))
 
 
 @dataclass
@@ -98,7 +97,7 @@ def _checked(check: Callable[[], Part]) -> Part:
     return {"ok": False, "detail": f"{detail}; see the function's log for the reason"}
 
 
-def _part(problems: Iterable[Problem], **facts: Any) -> Part:
+def _part(problems: Iterable[warnings.Problem], **facts: Any) -> Part:
     found = list(problems)
     part = {"ok": not any(problem.is_outage for problem in found)} | facts
     texts = (
@@ -116,18 +115,18 @@ def _database() -> Part:
 def _queues() -> Part:
     found = queue_depths.depths()
     facts = {} if found.problem else {"depths": found.jobs}
-    return _part(judgement.queue_problems(found), **facts)
+    return _part(warnings.queue_problems(found), **facts)
 
 
 def _dispatcher() -> Part:
     con = connection()
-    last = judgement.last_pass(con)
-    found = judgement.dispatcher_problems(last, judgement.waiting_for_removed_jobs(con), con.now())
+    last = job_health.last_pass(con)
+    found = warnings.dispatcher_problems(last, job_health.waiting_for_removed_jobs(con), con.now())
     return _part(found, last_tick=last.at.isoformat() if last.at else None)
 
 
 def _jobs() -> Part:
-    return _part(judgement.disabled_problems(disabled_jobs(connection())))
+    return _part(warnings.disabled_problems(disabled_jobs(connection())))
 
 
 def _notifications() -> Part:
@@ -139,4 +138,4 @@ def _notifications() -> Part:
 def _clock() -> Part:
     """The database's clock minus this function's, in seconds."""
     offset = connection().clock_offset
-    return _part(judgement.clock_problems(offset), difference_seconds=offset.total_seconds())
+    return _part(warnings.clock_problems(offset), difference_seconds=offset.total_seconds())

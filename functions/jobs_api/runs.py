@@ -57,9 +57,9 @@ def list_runs(
         retrying=retrying,
     )
     before = pagination.decode(ORDER, cursor, valid_run_id)[0] if cursor else None
-    page = runs.json_page(connection(), wanted, before, limit)
+    page = runs.page(connection(), wanted, before, limit)
     end = pagination.encode(ORDER, page.last) if page.last else None
-    return answer(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
+    return answer(200, f'{{"items":{page.json},"next":{json.dumps(end)}}}')
 
 
 @router.get("/api/runs/<run_id>", summary="Read a run", responses=documented(200, "The run", RunDetails))

@@ -36,13 +36,12 @@ def handler(event: Any, context: Any) -> dict[str, list[str]]:
 
 
 def _payload(event: Any) -> dict[str, bool]:
-    if event in ({}, None):
-        return {}
-    payload = event["payload"] if isinstance(event, dict) and event.keys() == {"payload"} else None
-    if isinstance(payload, dict) and all(
-        name in SWITCHES and isinstance(value, bool) for name, value in payload.items()
-    ):
-        return payload
+    match event:
+        case None | {} if not event:
+            return {}
+        case {"payload": dict(payload), **others} if not others:
+            if all(name in SWITCHES and isinstance(value, bool) for name, value in payload.items()):
+                return payload
     raise EventError(
         'this function accepts {}, {"payload": {"dry_run": true}} or {"payload": {"may_block": true}}'
     )

@@ -11,7 +11,7 @@ import pytest
 from local.template.job_check import problems
 from local.template.loops import expand
 from slowmatch.jobs import cron
-from slowmatch.jobs.worker.events import Message, OccurrenceDue, parse
+from slowmatch.jobs.worker.events import OccurrenceDue, parse_body
 from tests.sam import template
 from tests.sam.evaluated import Stack
 from tests.sam.template import ROOT, of_type
@@ -144,7 +144,7 @@ def test_a_rule_sends_its_time_to_the_queue_of_its_job(job: str) -> None:
     assert target["Arn"] == STACK.arn(f"{job}Queue")
     assert target["InputTransformer"]["InputPathsMap"] == {"time": "$.time"}
     expected = OccurrenceDue(name, datetime(2026, 12, 31, 2, tzinfo=UTC))
-    assert parse({"Records": [{"messageId": "1", "body": message}]}) == [Message("1", expected)]
+    assert parse_body(message) == expected
 
 
 @every_scheduled_job

@@ -19,7 +19,7 @@ JOB_FUNCTIONS = template.job_functions()
 
 # How the code of a function looks when it makes a call, itself or by way of slowmatch.
 ENQUEUES = r"\bserve\(|\benqueue\(|\bredelivery\b"
-COUNTS_MESSAGES = r"\.depths\b|\breport_dead_letters\b"
+COUNTS_MESSAGES = r"\.depths\b|\bdead_letters\.report\b"
 READS_DESTINATIONS = r"\bdestinations\.read\("
 READS_SCHEDULES = r"\bread_schedules\b"
 MAILS = r"from slowmatch\.mail\.transport import"

@@ -73,9 +73,7 @@ def _pauses(schedule: cron.Schedule) -> Iterator[timedelta]:
         timedelta(hours=hour, minutes=minute) for hour in schedule.hours for minute in schedule.minutes
     )
     yield from (later - earlier for earlier, later in pairwise(times))
-    once_a_day = replace(
-        schedule, hours=frozenset({min(schedule.hours)}), minutes=frozenset({min(schedule.minutes)})
-    )
+    once_a_day = replace(schedule, hours=schedule.hours[:1], minutes=schedule.minutes[:1])
     start = datetime.now(UTC)
     end = start + timedelta(days=2 * 366)
     days = [start, *once_a_day.between(start, end), end]

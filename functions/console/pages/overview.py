@@ -7,7 +7,7 @@ from console.views.run_lists import find_rows
 from console.web import render
 from console.web.request import HOME, router
 from slowmatch.db import connection
-from slowmatch.jobs.queries import health, queue_depths, runs, workers
+from slowmatch.jobs.queries import health, queue_depths, runs, warnings, workers
 from slowmatch.jobs.run_filter import RunFilter
 
 LONG_WAIT = timedelta(minutes=5)
@@ -27,15 +27,15 @@ def overview_page() -> render.Page:
     con = connection()
     now, window = con.now(), charts.window()
     facts, depths = health.facts(con, now), queue_depths.depths()
-    last_pass, oldest = facts.dispatcher.at, facts.oldest_waiting_at
+    oldest = facts.oldest_waiting_at
     return render.page(
         "overview.html",
         con=con,
         counts=runs.counts(con),
         facts=facts,
-        is_dispatcher_late=last_pass is None or now - last_pass >= health.DISPATCHER_LATE,
+        is_dispatcher_late=facts.dispatcher.is_late(now),
         waits_long=oldest is not None and now - oldest > LONG_WAIT,
-        problems=health.problems(facts, depths, con.clock_offset, now),
+        problems=list(warnings.problems(facts, depths, con.clock_offset, now)),
         realtime=charts.realtime(con, now),
         history=charts.runs(con, now, window),
         window=window,
@@ -56,7 +56,7 @@ def workers_page() -> render.Page:
         con=con,
         counts=runs.counts(con),
         workers=workers.workers(con, now),
-        problems=health.problems(facts, depths, con.clock_offset, now),
+        problems=list(warnings.problems(facts, depths, con.clock_offset, now)),
         last_pass=facts.dispatcher,
         clock_seconds=round(con.clock_offset.total_seconds(), 1) + 0.0,  # no -0.0
         depths=depths,

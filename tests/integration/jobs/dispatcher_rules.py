@@ -13,8 +13,9 @@ from hypothesis.stateful import precondition, rule
 from slowmatch.aws import sqs
 from slowmatch.jobs import JOBS
 from slowmatch.jobs.dispatcher import redelivery, rescuer
-from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.lifecycle import promotion
+from slowmatch.jobs.lifecycle.claim import LeasedAttempt
 from tests.integration.jobs.invariants import WAITING, Runs
 from tests.integration.jobs.worker_rules import WorkerRules
 
@@ -59,11 +60,16 @@ class DispatcherRules(WorkerRules):
         self.clock.at += waited
         for run in seen:
             was, now = self.runs(), self.con.now()
-            rescuer._rescue(
-                self.con,
-                now,
-                rescuer._LostRun(run.job, run.id, run.attempt, run.failures, run.max_attempts),
+            assert run.lease_until
+            lost = LeasedAttempt(
+                run_id=run.id,
+                job=run.job,
+                attempt=run.attempt,
+                failures=run.failures,
+                max_attempts=run.max_attempts,
+                lease_until=run.lease_until,
             )
+            rescuer._rescue(self.con, now, lost)
             self.check_rescue(was, {run.id: (run.attempt, now)})
 
     # How it is done, and what it has to do

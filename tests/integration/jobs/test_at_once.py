@@ -12,7 +12,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher import heartbeat, redelivery, retention
+from slowmatch.jobs.dispatcher import dead_letters, redelivery, retention
 from slowmatch.jobs.lifecycle import actions, create, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
 from slowmatch.jobs.lifecycle.reports import Reports
@@ -145,8 +145,8 @@ def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
     monkeypatch.setattr(queue_depths, "depths", lambda: queue_depths.Depths({JOB: {"dead": 2}}))
     while_waited_for(
         con,
-        lambda: heartbeat.report_dead_letters(con, con.now()),
-        lambda: heartbeat.report_dead_letters(other, other.now()),
+        lambda: dead_letters.report(con, con.now()),
+        lambda: dead_letters.report(other, other.now()),
     )
     assert con.query("SELECT count(*) FROM notification") == [[1]]
 

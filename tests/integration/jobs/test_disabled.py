@@ -11,7 +11,7 @@ from slowmatch.jobs.catalog import CONFIG_ERRORS
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, disabled_jobs, note_config_error
-from slowmatch.jobs.queries import health, job_summaries
+from slowmatch.jobs.queries import health, job_summaries, warnings
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.settings import SettingsError, settings
@@ -81,9 +81,9 @@ def test_dispatcher_tries_one_run_after_a_while(con: Connection, queues: Queues)
     assert len(queues.take()) == 1
 
 
-def _problem(con: Connection) -> health.Problem:
+def _problem(con: Connection) -> warnings.Problem:
     """The only problem besides the dispatcher, which no test starts."""
-    found = health.problems(health.facts(con, con.now()), Depths({}), timedelta(0), con.now())
+    found = warnings.problems(health.facts(con, con.now()), Depths({}), timedelta(0), con.now())
     (problem,) = (each for each in found if each.kind != "dispatcher_late")
     return problem
 

@@ -12,7 +12,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, rescuer, retention, schedules
-from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.lifecycle import messages, pause
 from slowmatch.jobs.queries import health, job_summaries
 from slowmatch.records import queries as records

@@ -15,7 +15,7 @@ from slowmatch.deadline import Deadline
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import heartbeat, rescuer, schedules
-from slowmatch.jobs.dispatcher.duty import PartlyFailed, for_each
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed, for_each
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.records import queries as records
 from slowmatch.settings import settings

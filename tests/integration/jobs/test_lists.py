@@ -191,10 +191,11 @@ def _walk(con: Connection, wanted: RunFilter, limit: int) -> list[ListedRun]:
     walked: list[ListedRun] = []
     before = None
     while True:
-        items, before = runs.page(con, wanted, before, limit)
-        walked += items
-        if before is None:
+        page = runs.page(con, wanted, before, limit)
+        walked += page.items
+        if page.last is None:
             return walked
+        before = page.last
 
 
 def _indexes(con: Connection, wanted: RunFilter, monkeypatch: pytest.MonkeyPatch) -> set[str]:

@@ -14,7 +14,7 @@ from slowmatch.jobs import Permanent, enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import rollup
 from slowmatch.jobs.lifecycle import actions, pause
-from slowmatch.jobs.queries import audit_log, health, job_summaries, metrics, queue_depths, runs
+from slowmatch.jobs.queries import audit_log, health, job_summaries, metrics, queue_depths, runs, warnings
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.records import expiry, statistics
 from slowmatch.records import queries as records
@@ -80,7 +80,7 @@ def test_what_a_bulk_action_is_about_is_counted_further(
 
 def test_nothing_is_wrong_with_nothing_but_a_dispatcher_that_never_came(con: Connection) -> None:
     found = health.facts(con, con.now())
-    (problem,) = health.problems(found, queue_depths.Depths({}), timedelta(0), con.now())
+    (problem,) = warnings.problems(found, queue_depths.Depths({}), timedelta(0), con.now())
     assert problem.kind == "dispatcher_late" and found.retrying == CappedCount(0, capped=False)
 
 

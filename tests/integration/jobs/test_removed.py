@@ -7,7 +7,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.queries import health
+from slowmatch.jobs.queries import health, warnings
 from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import put_waiting
 
@@ -39,7 +39,7 @@ def test_nothing_waits_for_a_removed_job(con: Connection) -> None:
 )
 def test_the_problem_says_how_many_and_what_to_do(con: Connection, count: CappedCount, said: str) -> None:
     last = health.DispatcherPass(con.now(), {}, [])
-    (problem,) = health.dispatcher_problems(last, {"old-job": count}, con.now())
+    (problem,) = warnings.dispatcher_problems(last, {"old-job": count}, con.now())
     assert (
         problem.text
         == f"{said} for 'old-job', which is no longer deployed: delete the runs or deploy the job again"

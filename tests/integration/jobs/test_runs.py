@@ -369,7 +369,6 @@ def test_only_the_owner_can_finish(work: Work, con: Connection) -> None:
         payload={},
         cursor={},
         occurrence=None,
-        exclusive=True,
         run_started_at=con.now(),
         started_at=con.now(),
         lease_until=con.now(),

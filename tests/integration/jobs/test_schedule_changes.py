@@ -9,7 +9,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs.dispatcher import schedules
-from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from tests.conftest import STACK
 
 JOB = "db-cleanup"

@@ -13,7 +13,7 @@ from slowmatch.deadline import Deadline
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, rescuer
-from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import Queues, Work, put_waiting

@@ -1,15 +1,7 @@
 """Background jobs. A job is a name and a handler; a run is one piece of work for it.
 
-                +----------------------- retry: due_at = now + backoff ------------------------+
-                v                                                                              |
-    created -> scheduled -> due -> enqueued -> claimed -> processing -> the handler raised ----+
-                                      ^                      |   |                             |
-                                      +---- it continues ----+   |                             v
-                                      |                          +-> succeeded              failed
-                                      |                                  |                    |
-                                      +------------- requeue ------------+--------------------+
-
-A person can delete a run that waits, is processing or has failed. A handler learns that at its next checkpoint.
+docs/architecture.md draws the states of a run. A person can delete a run that waits, is processing or has failed.
+A handler learns that at its next checkpoint.
 
 At every moment: a run is owned by at most one (worker, attempt); only the owner of the present attempt moves it out
 of `processing`; a scheduled occurrence has at most one run; an exclusive job has at most one run in `processing`;

@@ -8,7 +8,7 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.jobs.definition import DefinitionError, Job
-from slowmatch.jobs.fields import Field
+from slowmatch.jobs.fields import FIELD_KINDS
 
 # Lambda's runtime sets the variable to the folder of the handlers. Elsewhere, as in tests, this file is in the project.
 FUNCTIONS = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[4] / "functions")
@@ -69,8 +69,7 @@ def _describe(error: Exception, file: Path) -> str:
     at = f"line {lines[-1]}: " if lines else ""
     if isinstance(error, ImportError) and error.name == "slowmatch.jobs":
         what, _, _ = str(error).partition(" (")  # the path of the module follows
-        kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
-        return f"{at}{what}; slowmatch.jobs has Job and the field kinds {kinds}"
+        return f"{at}{what}; slowmatch.jobs has Job and the field kinds {FIELD_KINDS}"
     return f"{at}{type(error).__name__}: {error}"
 
 

@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.htm
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
 WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
@@ -22,15 +23,13 @@ NAMED_DAYS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A parsed expression. Times are aware and in UTC; the resolution is one minute."""
+    """A parsed expression. The numbers are in order. Times are aware and in UTC; the resolution is one minute."""
 
-    expression: str
-    minutes: frozenset[int] = frozenset()
-    hours: frozenset[int] = frozenset()
-    days: str = "*"
-    months: frozenset[int] = frozenset()
-    weekdays: str = "?"
-    years: frozenset[int] = frozenset()
+    minutes: Sequence[int] = ()
+    hours: Sequence[int] = ()
+    is_day: Callable[[datetime], bool] = lambda _: True
+    months: Sequence[int] = ()
+    years: Sequence[int] = ()
     rate: timedelta | None = None
 
     def next_after(self, moment: datetime) -> datetime | None:
@@ -42,18 +41,16 @@ class Schedule:
         if self.rate is not None:
             step = int(self.rate.total_seconds())
             return datetime.fromtimestamp(-(-int(start.timestamp()) // step) * step, UTC)
-        last = max(self.years)
         day = start.replace(hour=0, minute=0)
-        while day.year <= last:
+        while day.year <= self.years[-1]:
             if day.month not in self.months or day.year not in self.years:
                 day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
                 continue
-            if _is_day_of_month(self.days, day) and _is_day_of_week(self.weekdays, day):
-                for hour in sorted(self.hours):
-                    for minute in sorted(self.minutes):
-                        at = day.replace(hour=hour, minute=minute)
-                        if at >= start:
-                            return at
+            if self.is_day(day):
+                for hour, minute in product(self.hours, self.minutes):
+                    at = day.replace(hour=hour, minute=minute)
+                    if at >= start:
+                        return at
             day += timedelta(days=1)
         return None
 
@@ -72,7 +69,7 @@ def parse(expression: str) -> Schedule:
         number, unit, plural = int(rate[1]), rate[2], rate[3]
         if (number == 1) == bool(plural):
             raise ValueError(f"{expression!r}: write 'rate(1 {unit})' for one, 'rate(2 {unit}s)' for more")
-        return Schedule(expression=expression, rate=timedelta(minutes=number * MINUTES[unit]))
+        return Schedule(rate=timedelta(minutes=number * MINUTES[unit]))
     cron = re.fullmatch(r"cron\(([^()]*)\)", expression.strip())
     parts = cron[1].upper().split() if cron else []
     if len(parts) != 6:
@@ -82,21 +79,13 @@ def parse(expression: str) -> Schedule:
     minute, hour, days, month, weekdays, year = parts
     if (days == "?") == (weekdays == "?"):
         raise ValueError(f"{expression!r}: exactly one of day and weekday must be '?'")
-    schedule = Schedule(
-        expression=expression,
+    return Schedule(
         minutes=_numbers("minute", minute, 0, 59),
         hours=_numbers("hour", hour, 0, 23),
-        days=days,
+        is_day=_day_of_week(weekdays) if days == "?" else _day_of_month(days),
         months=_numbers("month", month, 1, 12, names=MONTHS),
-        weekdays=weekdays,
         years=_numbers("year", year, 1970, 2199),
     )
-    if days not in ("?", "L", "LW") and not re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", days):
-        _numbers("day", days, 1, 31)
-    if weekdays not in ("?", "L"):
-        special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#[1-5])", weekdays)
-        _numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
-    return schedule
 
 
 def parse_or_none(expression: str) -> Schedule | None:
@@ -128,7 +117,7 @@ def describe(expression: str) -> str:
 
 def _numbers(
     what: str, text: str, low: int, high: int, *, names: dict[str, int] | None = None
-) -> frozenset[int]:
+) -> Sequence[int]:
     values: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"(\*|[0-9A-Z]+(?:-[0-9A-Z]+)?)(?:/([0-9]+))?", part)
@@ -144,7 +133,7 @@ def _numbers(
         if not (low <= first <= last <= high) or step < 1:
             raise ValueError(f"{what} {text!r} must be between {low} and {high}")
         values.update(range(first, last + 1, step))
-    return frozenset(values)
+    return sorted(values)
 
 
 def _number(what: str, text: str, names: dict[str, int] | None) -> int:
@@ -155,57 +144,55 @@ def _number(what: str, text: str, names: dict[str, int] | None) -> int:
     return int(text)
 
 
-def _is_day_of_month(days: str, day: datetime) -> bool:
-    last = calendar.monthrange(day.year, day.month)[1]
-    if days == "?":
-        return True
+def _day_of_month(days: str) -> Callable[[datetime], bool]:
     if days == "L":
-        return day.day == last
-    if days.endswith("W"):
-        wanted = last if days == "LW" else int(days[:-1])
-        return wanted <= last and day.day == _nearest_weekday(day, wanted, last)
-    return day.day in _numbers("day", days, 1, 31)
+        return lambda day: day.day == _last_day(day)
+    if days == "LW":
+        return lambda day: day.day == _nearest_weekday(day, _last_day(day))
+    if re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", days):
+        return lambda day: day.day == _nearest_weekday(day, int(days[:-1]))
+    numbers = _numbers("day", days, 1, 31)
+    return lambda day: day.day in numbers
 
 
-def _nearest_weekday(day: datetime, wanted: int, last: int) -> int:
+def _nearest_weekday(day: datetime, wanted: int) -> int | None:
+    """The day from Monday to Friday that is nearest to a day of the month, None if the month does not have that."""
+    if wanted > _last_day(day):
+        return None
     weekday = day.replace(day=wanted).weekday()
     if weekday == calendar.SATURDAY:
         return wanted - 1 if wanted > 1 else wanted + 2
     if weekday == calendar.SUNDAY:
-        return wanted + 1 if wanted < last else wanted - 2
+        return wanted + 1 if wanted < _last_day(day) else wanted - 2
     return wanted
 
 
-def _is_day_of_week(weekdays: str, day: datetime) -> bool:
-    today = day.isoweekday() % 7 + 1
-    if weekdays == "?":
-        return True
+def _last_day(day: datetime) -> int:
+    return calendar.monthrange(day.year, day.month)[1]
+
+
+def _day_of_week(weekdays: str) -> Callable[[datetime], bool]:
     if weekdays == "L":
-        return today == WEEKDAYS["SAT"]
+        return lambda day: _weekday_number(day) == WEEKDAYS["SAT"]
     special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#([1-5]))", weekdays)
+    numbers = _numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
     if not special:
-        return today in _numbers("weekday", weekdays, 1, 7, names=WEEKDAYS)
-    if today != _number("weekday", special[1], WEEKDAYS):
-        return False
+        return lambda day: _weekday_number(day) in numbers
     if special[3]:
-        return (day.day - 1) // 7 + 1 == int(special[3])
-    return day.day + 7 > calendar.monthrange(day.year, day.month)[1]
+        return lambda day: _weekday_number(day) in numbers and (day.day + 6) // 7 == int(special[3])
+    return lambda day: _weekday_number(day) in numbers and day.day + 7 > _last_day(day)
+
+
+def _weekday_number(day: datetime) -> int:
+    return day.isoweekday() % 7 + 1
 
 
 def _describe_time(minute: str, hour: str) -> str | None:
-    every_minutes = re.fullmatch(r"(?:\*|0)/(\d+)", minute)
-    if hour == "*":
-        if minute == "*" or (every_minutes and every_minutes[1] == "1"):
-            return "every minute"
-        if every_minutes:
-            return f"every {every_minutes[1]} minutes" if 60 % int(every_minutes[1]) == 0 else None
-        return _describe_minutes_past("every hour", minute)
-    every_hours = re.fullmatch(r"(?:\*|0)/(\d+)", hour)
+    every_minutes, every_hours = _describe_step(minute, "minute", 60), _describe_step(hour, "hour", 24)
+    if every_minutes and hour == "*":
+        return every_minutes
     if every_hours:
-        if 24 % int(every_hours[1]):
-            return None
-        every = "every hour" if every_hours[1] == "1" else f"every {every_hours[1]} hours"
-        return _describe_minutes_past(every, minute)
+        return _describe_minutes_past(every_hours, minute)
     if not minute.isdigit():
         return None
     span = re.fullmatch(r"(\d+)-(\d+)", hour)
@@ -215,6 +202,14 @@ def _describe_time(minute: str, hour: str) -> str | None:
     if not all(each.isdigit() for each in hours):
         return None
     return f"at {_join([_clock(each, minute) for each in hours])} UTC"
+
+
+def _describe_step(text: str, unit: str, whole: int) -> str | None:
+    """`*/15` is "every 15 minutes". None for a step that does not divide the `whole`, and for anything else."""
+    step = re.fullmatch(r"\*|(?:\*|0)/(\d+)", text)
+    if not step or whole % int(step[1] or 1):
+        return None
+    return f"every {unit}" if step[1] in (None, "1") else f"every {step[1]} {unit}s"
 
 
 def _describe_minutes_past(every: str, minute: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from slowmatch.jobs.fields import Field, Secret, is_text, is_whole
+from slowmatch.jobs.fields import FIELD_KINDS, Field, Secret, is_text, is_whole
 from slowmatch.jobs.retry import MAX_ATTEMPTS
 from slowmatch.settings import SettingsError
 from slowmatch.text import to_json
@@ -177,7 +177,6 @@ def _field_errors(of: str, fields: Any, names: str, example: str) -> Iterator[st
         if not isinstance(name, str) or not re.fullmatch(names, name):
             yield f"{of}: {name!r} is not a valid field name: it must look like {example}"
         elif not isinstance(each, Field):
-            kinds = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
-            yield f"{of}: {name} is {each!r}: must be a field of one of the kinds {kinds}"
+            yield f"{of}: {name} is {each!r}: must be a field of one of the kinds {FIELD_KINDS}"
         elif error := each.config_error():
             yield f"{of}: {name}: {error}"

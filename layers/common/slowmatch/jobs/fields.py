@@ -14,12 +14,8 @@ MAX_ADDRESS_CHARACTERS = 254
 """RFC 5321: a path has at most 256 octets, its angle brackets included."""
 SECRET_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
 # As HTML's number inputs send it: https://html.spec.whatwg.org/#valid-floating-point-number
 _NUMBER = re.compile(r"-?([0-9]{1,18}(\.[0-9]{1,18})?|\.[0-9]{1,18})([eE][-+]?[0-9]{1,3})?")
-# datetime's fromisoformat accepts other forms too, such as 2026-W01-1.
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 
 
@@ -104,7 +100,7 @@ class Integer(Field):
         return None if fits else f"must be a whole number from {self.low} to {self.high}"
 
     def from_text(self, text: str) -> Any:
-        return int(text) if _INTEGER.fullmatch(text) else text
+        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -152,7 +148,8 @@ class Text(Field):
     def problem(self, value: Any) -> str | None:
         if not isinstance(value, str) or not 1 <= len(value) <= self.max_characters:
             return f"must be a string of 1 to {self.max_characters:,} characters"
-        return None if _can_be_stored(value) else "must be a string without NUL or lone surrogates"
+        can_be_stored = not re.search("[\x00\ud800-\udfff]", value)
+        return None if can_be_stored else "must be a string without NUL or lone surrogates"
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -200,7 +197,8 @@ class Time(Field):
     kind = "time"
 
     def problem(self, value: Any) -> str | None:
-        return None if _is_time(value) else "must be a time such as 07:30"
+        fits = isinstance(value, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value)
+        return None if fits else "must be a time such as 07:30"
 
 
 @dataclass(frozen=True)
@@ -236,6 +234,10 @@ class Secret(Field):
         )
 
 
+FIELD_KINDS = ", ".join(sorted(kind.__name__ for kind in Field.__subclasses__()))
+"""For error messages."""
+
+
 def is_text(value: Any) -> bool:
     """Whether it is text, and not empty."""
     return isinstance(value, str) and value != ""
@@ -247,30 +249,20 @@ def is_whole(value: Any, low: int, high: int) -> bool:
 
 
 def _range_error(low: Any, high: Any, *, whole: bool) -> str | None:
-    named: dict[str, Any] = {"low": low, "high": high}
-    for name, value in named.items():
+    for name, value in (("low", low), ("high", high)):
         finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         if not finite or (whole and isinstance(value, float)):
             return f"{name} is {value!r}: must be a {'whole ' if whole else ''}number"
     return f"low is {low} and high is {high}: low must not be above high" if low > high else None
 
 
-def _can_be_stored(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _is_date(value: Any) -> bool:
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        return False
     try:
-        date.fromisoformat(value)
-    except ValueError:
+        return bool(
+            value == date.fromisoformat(value).isoformat()
+        )  # other forms, such as 2026-W01-1, are valid too
+    except (TypeError, ValueError):
         return False
-    return True
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, str) and bool(_TIME.fullmatch(value))
 
 
 def _is_address(value: Any) -> bool:

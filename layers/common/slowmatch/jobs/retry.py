@@ -25,13 +25,6 @@ def backoff(retry: int, jitter: int) -> timedelta:
     return timedelta(seconds=(retry - 1) ** 4 + 15 + jitter * retry)
 
 
-def retry_delay(failures: int, max_attempts: int) -> timedelta | None:
-    """The delay after failure number `failures`; None if no attempt is left."""
-    if failures >= max_attempts:
-        return None
-    return backoff(failures, random.randint(0, 29))  # noqa: S311 - spreads load, guards nothing
-
-
 class Lost(Exception):
     """The worker of an attempt disappeared."""
 
@@ -42,13 +35,14 @@ def retry_or_fail(
     """The result of an attempt that `error` ended, as failure number `failures` of its run: a retry, or the end."""
     described = TracebackException.from_exception(error)  # also works when `str(error)` raises
     error_type, message = type(error).__name__, clean(str(described))
-    delay = None if isinstance(error, Permanent) else retry_delay(failures, max_attempts)
-    if delay is not None:
-        why = f"retry {failures} of {max_attempts - 1} in {int(delay.total_seconds())} s"
-    elif isinstance(error, Permanent):
+    delay = None
+    if isinstance(error, Permanent):
         why = "permanent error"
-    else:
+    elif failures >= max_attempts:
         why = f"attempt {failures} of {max_attempts} (the last)"
+    else:
+        delay = backoff(failures, random.randint(0, 29))  # noqa: S311 - spreads load, guards nothing
+        why = f"retry {failures} of {max_attempts - 1} in {int(delay.total_seconds())} s"
     text = clean_traceback("".join(described.format()), MAX_TRACEBACK_CHARACTERS)
     return AttemptResult(
         outcome=outcome,

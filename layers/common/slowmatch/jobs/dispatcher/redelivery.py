@@ -7,7 +7,7 @@ from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher.duty import PartlyFailed
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.disabled_jobs import jobs_to_probe
 from slowmatch.text import to_json
@@ -34,14 +34,14 @@ def send_due(con: Connection, now: datetime, deadline: Deadline = NEVER, *, rese
     probes = jobs_to_probe(con, now)
     probed = [job for job, is_time in probes.items() if is_time]
     _, delivery = _send_round(con, now, probed, each=1, deadline=deadline)
-    sent, rejected = delivery.sent, delivery.refused
+    sent, rejected = delivery.sent, delivery.rejected
     jobs = [job for job in _in_turn(now) if job not in probes]
     each = sqs.MAX_BATCH  # at first one call per queue: a broken queue costs no more
     while jobs and sent < MAX_MESSAGES_PER_PASS and not deadline.is_over:
         each = min(each, max(1, (MAX_MESSAGES_PER_PASS - sent) // len(jobs)))
         found, delivery = _send_round(con, now, jobs, each=each, deadline=deadline)
         sent += delivery.sent
-        rejected |= delivery.refused
+        rejected |= delivery.rejected
         jobs = [job for job in jobs if found[job] == each and job not in rejected]
         each = max(1, MESSAGES_PER_ROUND // max(1, len(jobs)))
     if rejected:

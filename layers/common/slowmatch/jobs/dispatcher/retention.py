@@ -5,7 +5,7 @@ from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
-from slowmatch.jobs.dispatcher.duty import for_each
+from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.settings import Settings
 
 FIGURES_KEPT = timedelta(days=400)

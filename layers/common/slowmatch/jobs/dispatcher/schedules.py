@@ -18,7 +18,7 @@ from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.dispatcher.duty import for_each
+from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.jobs.model import JsonRow
 from slowmatch.text import to_json
 
@@ -37,9 +37,6 @@ class RuleState(JsonRow):
     first: datetime
     last: datetime
 
-    def equals(self, other: "RuleState") -> bool:
-        return (self.schedule, self.enabled) == (other.schedule, other.enabled)
-
     def occurrences(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The scheduled occurrences in (after, until].
 
@@ -54,7 +51,7 @@ def add_look(history: Sequence[RuleState], found: RuleState, checked_to: datetim
     """The history after one more look at the rule, without states that ended before `checked_to`."""
     kept = [state for state, following in pairwise(history) if following.first > checked_to]
     kept += history[-1:]
-    if kept and kept[-1].equals(found):
+    if kept and (kept[-1].schedule, kept[-1].enabled) == (found.schedule, found.enabled):
         return [*kept[:-1], replace(kept[-1], last=found.last)]
     return [*kept, found]
 

@@ -24,25 +24,30 @@ class Lease:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedAttempt:
-    """An attempt that this worker owns until `lease_until`.
-
-    `run_started_at` is the start of the run's first attempt since it was last requeued, `started_at` of this one.
-    """
+@dataclass(frozen=True, slots=True)
+class LeasedAttempt:
+    """An attempt that a worker owns until `lease_until`. `failures` are those before it."""
 
     run_id: str
     job: str
     attempt: int
     failures: int
     max_attempts: int
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedAttempt(LeasedAttempt):
+    """An attempt of this worker.
+
+    `run_started_at` is the start of the run's first attempt since it was last requeued, `started_at` of this one.
+    """
+
     payload: dict[str, Any]
     cursor: dict[str, Any]
     occurrence: datetime | None
-    exclusive: bool
     run_started_at: datetime
     started_at: datetime
-    lease_until: datetime
 
 
 # IS TRUE hides the conditions from the planner, so that it always uses the primary key. With statistics from a time
@@ -77,7 +82,7 @@ CLAIM = """
         SELECT id, :now::timestamptz, from_state, state, 'attempt ' || attempt, :worker
         FROM claimed
     )
-    SELECT failures, max_attempts, payload, cursor, occurrence, exclusive, started_at
+    SELECT failures, max_attempts, payload, cursor, occurrence, started_at
     FROM claimed
 """
 
@@ -105,7 +110,7 @@ def claim(con: Connection, job: str, run_id: str, *, attempt: int, lease: Lease)
         raise
     if not rows:
         return None
-    ((failures, max_attempts, payload, cursor, occurrence, exclusive, run_started_at),) = rows
+    ((failures, max_attempts, payload, cursor, occurrence, run_started_at),) = rows
     return ClaimedAttempt(
         run_id=run_id,
         job=job,
@@ -115,7 +120,6 @@ def claim(con: Connection, job: str, run_id: str, *, attempt: int, lease: Lease)
         payload=payload,
         cursor=cursor or {},
         occurrence=occurrence,
-        exclusive=exclusive,
         run_started_at=run_started_at,
         started_at=lease.since,
         lease_until=lease.until,

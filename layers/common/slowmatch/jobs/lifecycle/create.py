@@ -125,7 +125,6 @@ def start(
         payload=payload or {},
         cursor={},
         occurrence=occurrence,
-        exclusive=job.exclusive,
         run_started_at=lease.since,
         started_at=lease.since,
         lease_until=lease.until,

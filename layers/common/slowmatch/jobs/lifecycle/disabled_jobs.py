@@ -26,8 +26,13 @@ def jobs_to_probe(con: Connection, now: datetime) -> dict[str, bool]:
     return {job: now - at >= PROBE_AFTER for job, (_, at) in _noted(con).items()}
 
 
-def note_config_error(con: Connection, job: str, error: str) -> None:
-    """Note what is wrong with the job's settings. The job's function calls this when it cannot start."""
+def note_config_error(con: Connection, job: str, error: str | None) -> None:
+    """Note what is wrong with the job's settings, None for nothing. The job's function calls this when it starts."""
+    if error is None:
+        con.query(
+            "UPDATE job SET flaw = NULL, flaw_at = NULL WHERE name = :job AND flaw IS NOT NULL", job=job
+        )
+        return
     con.query(
         """
         INSERT INTO job (name, flaw, flaw_at)
@@ -38,11 +43,6 @@ def note_config_error(con: Connection, job: str, error: str) -> None:
         error=clean(error, 1_000),
         now=con.now(),
     )
-
-
-def clear_config_error(con: Connection, job: str) -> None:
-    """Forget what was wrong. The job's function calls this when it has started."""
-    con.query("UPDATE job SET flaw = NULL, flaw_at = NULL WHERE name = :job AND flaw IS NOT NULL", job=job)
 
 
 def _noted(con: Connection) -> dict[str, tuple[str, datetime]]:

@@ -1,4 +1,4 @@
-"""Finishes attempts, as long as the worker still holds the lease."""
+"""Finishes attempts, as long as the lease of the worker is the one that the run has."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
+from slowmatch.jobs.lifecycle.claim import LeasedAttempt
 from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.lifecycle.promotion import PROMOTE_NEXT
 from slowmatch.jobs.lifecycle.reports import HOLDS_LEASE, WRITE_LOG, Reports
@@ -68,7 +68,7 @@ FINISH = f"""
         WHERE run_id = finished.id AND number = :attempt
     ), event AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, :now::timestamptz, 'processing', :state, :reason, 'worker'
+        SELECT id, :now::timestamptz, 'processing', :state, :reason, :actor
         FROM finished
     ), log AS (
         {WRITE_LOG}
@@ -94,30 +94,38 @@ class Finished:
 
 
 def finish(
-    con: Connection, claimed: ClaimedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
+    con: Connection, claimed: LeasedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
 ) -> Finished:
     """Close the attempt, move its run on, and promote the next run of an exclusive job.
 
     If the connection breaks, this is repeated once: the first time changed the run, or the second time does.
     """
     try:
-        return _finish(con, claimed, result, now, reports=reports)
+        return finish_once(con, claimed, result, now, reports=reports)
     except Unavailable:
         time.sleep(SECONDS_BEFORE_REPETITION)
-        return _finish(con, claimed, result, now, reports=reports)
+        return finish_once(con, claimed, result, now, reports=reports)
 
 
-def _finish(
-    con: Connection, claimed: ClaimedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
+def finish_once(
+    con: Connection,
+    leased: LeasedAttempt,
+    result: AttemptResult,
+    now: datetime,
+    *,
+    reports: Reports,
+    actor: str = "worker",
 ) -> Finished:
-    next_attempt = _next_attempt(claimed, result)
+    """As `finish`, for callers that do not lose what they know when the connection breaks."""
+    next_attempt = _next_attempt(leased, result)
     message_at = messages.visible_at(next_attempt.due_at, now) if next_attempt else None
     ((is_owner, notification_id, *promoted),) = con.query(
         FINISH,
-        run_id=claimed.run_id,
-        attempt=claimed.attempt,
-        lease_until=claimed.lease_until,
+        run_id=leased.run_id,
+        attempt=leased.attempt,
+        lease_until=leased.lease_until,
         now=now,
+        actor=actor,
         state=result.state,
         outcome=result.outcome,
         reason=result.reason,
@@ -141,13 +149,13 @@ def _finish(
     return Finished(owned=True, messages=to_send, notification_id=notification_id)
 
 
-def _next_attempt(claimed: ClaimedAttempt, result: AttemptResult) -> RunMessage | None:
+def _next_attempt(leased: LeasedAttempt, result: AttemptResult) -> RunMessage | None:
     """The message for the run's next attempt; None if there is none, or if the dispatcher has to send it."""
-    if result.due_at is None or is_last_in_a_row(claimed):
+    if result.due_at is None or is_last_in_a_row(leased):
         return None
-    return RunMessage(claimed.job, claimed.run_id, claimed.attempt + 1, result.due_at)
+    return RunMessage(leased.job, leased.run_id, leased.attempt + 1, result.due_at)
 
 
-def is_last_in_a_row(claimed: ClaimedAttempt) -> bool:
+def is_last_in_a_row(leased: LeasedAttempt) -> bool:
     """Whether the dispatcher has to send the message for the run's next attempt."""
-    return claimed.attempt % MAX_ATTEMPTS_IN_A_ROW == 0
+    return leased.attempt % MAX_ATTEMPTS_IN_A_ROW == 0

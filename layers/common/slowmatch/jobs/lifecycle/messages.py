@@ -32,7 +32,7 @@ class Sent:
     """How many messages SQS accepted, and, by job, why it rejected others."""
 
     sent: int = 0
-    refused: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
 
 
 def queue_url(job: str) -> str:
@@ -67,7 +67,7 @@ def send(
         left = sqs.send(queue_url(job), [message.to_sqs(now) for message in of_job], deadline)
         unsent += left.ids
         if left.reason is not None:
-            result.refused[job] = left.reason
+            result.rejected[job] = left.reason
     if unsent:
         con.query(FORGET_MESSAGES, ids=unsent)
     result.sent = len(messages) - len(unsent)

@@ -32,7 +32,7 @@ def skip_occurrence(con: Connection, job: Job, occurrence: datetime, reason: str
 
 
 def let_occurrence_wait(con: Connection, job: Job, occurrence: datetime) -> None:
-    """Create the occurrence's run, which waiting for the run that is processing."""
+    """Create the occurrence's run, which waits for the run that is processing."""
     now = con.now()
     run_id = create_run(
         con,

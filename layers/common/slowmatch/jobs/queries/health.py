@@ -1,57 +1,26 @@
-"""Whether anything is wrong: the facts, and the one judgement of them, which the API and the console show.
+"""The facts about the health of jobs, on which `warnings` are based, and the figures of GET /api/stats.
 
 Facts hold moments, not ages: an age would change at every look, and with it the ETag of a page.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs.catalog import CONFIG_ERRORS, JOBS
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import MISSED, Paused
-from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.text import to_json
 
 SILENCE = timedelta(minutes=5)
 """So long may work wait without any worker claiming a run."""
 DISPATCHER_LATE = timedelta(minutes=12)
 """The dispatcher passes every five minutes: two passes in a row are missing, or failed at the same thing."""
-MAX_CLOCK_OFFSET = timedelta(seconds=30)
 KEPT_SECONDS = 5
 """Maximum staleness of values that change only with time."""
-
-Kind = Literal[
-    "silence",
-    "dispatcher_late",
-    "failing_duty",
-    "removed_job",
-    "disabled_job",
-    "failed_runs",
-    "missed_runs",
-    "dead_letters",
-    "unreadable_queues",
-    "clock",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that needs a person. `text` is a clause without a full stop; `since` is the moment it began.
-
-    GET /api/health answers 503 for one that `is_outage`. `job` is the job it is about, if it is about one.
-    """
-
-    kind: Kind
-    text: str
-    is_outage: bool = False
-    since: datetime | None = None
-    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +40,9 @@ class DispatcherPass:
     did: dict[str, int]
     failing: list[FailingDuty]
 
+    def is_late(self, now: datetime) -> bool:
+        return self.at is None or now - self.at >= DISPATCHER_LATE
+
 
 @dataclass(frozen=True, slots=True)
 class PausedJob(Paused):
@@ -79,9 +51,7 @@ class PausedJob(Paused):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the judgement rests on.
-
-    `silent_since` is the last claim of any worker if nothing was claimed for SILENCE, although work that nothing
+    """`silent_since` is the last claim of any worker if nothing was claimed for SILENCE, although work that nothing
     blocks waited for that long. `waiting_for_removed_jobs` counts the runs of jobs that are not in the catalog.
     `disabled_jobs` says why jobs cannot run.
     """
@@ -98,80 +68,9 @@ class Facts:
 
 
 def facts(con: Connection, now: datetime) -> Facts:
+    """The facts, at most KEPT_SECONDS old."""
     moment = int(now.timestamp()) // KEPT_SECONDS
     return cached(con, ("facts", moment), lambda: _facts(con, now))
-
-
-def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> list[Problem]:
-    """What needs somebody, worst first; nothing when all is well."""
-    return list(_problems(facts, depths, clock_offset, now))
-
-
-def _problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> Iterator[Problem]:
-    if facts.silent_since:
-        text = "no worker has claimed a run, although runs are waiting"
-        yield Problem("silence", text, since=facts.silent_since)
-    yield from dispatcher_problems(facts.dispatcher, facts.waiting_for_removed_jobs, now)
-    for problem in disabled_problems(facts.disabled_jobs):
-        if problem.job not in facts.waiting_for_removed_jobs:
-            yield problem
-    if facts.failed_24h.number:
-        yield Problem("failed_runs", f"{_runs(facts.failed_24h)} failed in the last 24 hours")
-    if facts.missed_24h:
-        missed = _plural(facts.missed_24h, "scheduled run was", "scheduled runs were")
-        yield Problem("missed_runs", f"{missed} missed in the last 24 hours")
-    yield from queue_problems(depths)
-    yield from clock_problems(clock_offset)
-
-
-def dispatcher_problems(
-    last: DispatcherPass, waiting_for_removed_jobs: dict[str, CappedCount], now: datetime
-) -> Iterator[Problem]:
-    """A duty may fail for DISPATCHER_LATE before that is an outage."""
-    if last.at is None:
-        text = "the dispatcher has not finished a pass yet; it runs every five minutes"
-        yield Problem("dispatcher_late", text, is_outage=True)
-    elif now - last.at >= DISPATCHER_LATE:
-        text = "the dispatcher has not finished a pass for more than 12 minutes: overdue messages are not being resent"
-        yield Problem("dispatcher_late", text, is_outage=True)
-    for duty in last.failing:
-        text = f"the dispatcher cannot {duty.name}: {duty.problem}"
-        yield Problem("failing_duty", text, now - duty.since >= DISPATCHER_LATE, since=duty.since)
-    for job, count in waiting_for_removed_jobs.items():
-        error = CONFIG_ERRORS.get(job)
-        state = (
-            f"disabled: {error}" if error else "no longer deployed: delete the runs or deploy the job again"
-        )
-        text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job!r}, which is {state}"
-        yield Problem("removed_job", text, is_outage=True, job=job)
-
-
-def disabled_problems(disabled: dict[str, str]) -> Iterator[Problem]:
-    for job, reason in disabled.items():
-        yield Problem("disabled_job", f"{job!r} is disabled: {reason}", is_outage=True, job=job)
-
-
-def queue_problems(depths: Depths) -> Iterator[Problem]:
-    if depths.problem:
-        yield Problem("unreadable_queues", depths.problem, is_outage=True)
-    elif depths.dead:
-        messages = _plural(depths.dead, "message is", "messages are")
-        yield Problem("dead_letters", f"{messages} in a dead-letter queue", is_outage=True)
-
-
-def clock_problems(offset: timedelta) -> Iterator[Problem]:
-    if abs(offset) >= MAX_CLOCK_OFFSET:
-        seconds = f"{abs(offset).total_seconds():.0f}"
-        text = f"the database's clock and this server's differ by {seconds} s"
-        yield Problem("clock", text, is_outage=True)
-
-
-def _runs(count: CappedCount) -> str:
-    return f"{count.number:,}+ runs" if count.capped else _plural(count.number, "run", "runs")
-
-
-def _plural(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _facts(con: Connection, now: datetime) -> Facts:

@@ -124,7 +124,8 @@ def summary_of(con: Connection, name: str, now: datetime) -> JobSummary:
 def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[JobSummary]:
     known = dict(cached(con, ("jobs", *names), lambda: con.query(_SUMMARIES, names=to_json(names))))
     start = metrics.start_of_hour(now - RATED)
-    rates = {name: rate for name, *rate in cached(con, ("rates", start), lambda: _rates(con, now))}
+    rows = cached(con, ("rates", start), lambda: con.query(_RATES, **metrics.hours_since(con, now, start)))
+    rates = {name: rate for name, *rate in rows}
     return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 
@@ -173,17 +174,13 @@ _SUMMARIES = f"""
 """
 
 
-def _rates(con: Connection, now: datetime) -> list[list[Any]]:
-    return con.query(
-        f"""
-        SELECT job, sum(succeeded)::integer, sum(failed)::integer,
-               round(percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms)),
-               round(percentile_cont(0.95) WITHIN GROUP (ORDER BY p95_ms))
-        FROM ({metrics.HOURLY_FIGURES}) AS hourly
-        GROUP BY job
-        """,
-        **metrics.hours_since(con, now, now - RATED),
-    )
+_RATES = f"""
+    SELECT job, sum(succeeded)::integer, sum(failed)::integer,
+           round(percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms)),
+           round(percentile_cont(0.95) WITHIN GROUP (ORDER BY p95_ms))
+    FROM ({metrics.HOURLY_FIGURES}) AS hourly
+    GROUP BY job
+"""
 
 
 def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -> JobSummary:

@@ -66,26 +66,27 @@ def realtime(con: Connection, now: datetime) -> list[dict[str, Any]]:
     """Runs that ended in each of the last 30 complete spans of two seconds, oldest first."""
     end = now - (now - _EPOCH) % REALTIME_STEP
     ((found,),) = con.query(
-        f"""
-        SELECT json_agg(json_build_object(
-            'at', bucket.at, 'succeeded', COALESCE(succeeded, 0), 'failed', COALESCE(failed, 0),
-            'deleted', COALESCE(deleted, 0)
-        ) ORDER BY bucket.at)
-        FROM {_BUCKETS} LEFT JOIN (
-            SELECT {_BIN.format(at="at")} AS at,
-                   count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
-                   count(*) FILTER (WHERE to_state = 'failed') AS failed,
-                   count(*) FILTER (WHERE to_state = 'deleted') AS deleted
-            FROM job_event WHERE at >= :start::timestamptz AND at < :end::timestamptz
-            GROUP BY 1
-        ) AS ended USING (at)
-        """,
+        _REALTIME,
         start=end - REALTIME_STEP * REALTIME_BUCKETS,
         last=end - REALTIME_STEP,
         step=REALTIME_STEP,
         end=end,
     )
     return list(found)
+
+
+_REALTIME = f"""
+    SELECT json_agg(bucket ORDER BY at) FROM (
+        SELECT at, count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
+               count(*) FILTER (WHERE to_state = 'failed') AS failed,
+               count(*) FILTER (WHERE to_state = 'deleted') AS deleted
+        FROM {_BUCKETS} LEFT JOIN (
+            SELECT {_BIN.format(at="at")} AS at, to_state
+            FROM job_event WHERE at >= :start::timestamptz AND at < :end::timestamptz
+        ) AS binned USING (at)
+        GROUP BY at
+    ) AS bucket
+"""
 
 
 def history(con: Connection, now: datetime, span: str, job: str | None = None) -> list[dict[str, Any]]:
@@ -97,43 +98,38 @@ def history(con: Connection, now: datetime, span: str, job: str | None = None) -
 
 
 _HISTORY = f"""
-    SELECT json_agg(json_build_object(
-        'at', bucket.at, 'succeeded', COALESCE(succeeded, 0), 'failed', COALESCE(failed, 0),
-        'deleted', COALESCE(deleted, 0), 'retried', COALESCE(retried, 0),
-        'complete', bucket.at < :last::timestamptz
-    ) ORDER BY bucket.at)
-    FROM {_BUCKETS} LEFT JOIN (
-        SELECT {_BIN.format(at="hour")} AS at, sum(succeeded) AS succeeded, sum(failed) AS failed,
-               sum(deleted) AS deleted, sum(retried) AS retried
-        FROM ({HOURLY_FIGURES}) AS hourly
-        WHERE :job::text IS NULL OR job = :job
-        GROUP BY 1
-    ) AS binned USING (at)
+    SELECT json_agg(bucket ORDER BY at) FROM (
+        SELECT at, COALESCE(sum(succeeded), 0) AS succeeded, COALESCE(sum(failed), 0) AS failed,
+               COALESCE(sum(deleted), 0) AS deleted, COALESCE(sum(retried), 0) AS retried,
+               at < :last::timestamptz AS complete
+        FROM {_BUCKETS} LEFT JOIN (
+            SELECT {_BIN.format(at="hour")} AS at, hourly.* FROM ({HOURLY_FIGURES}) AS hourly
+            WHERE :job::text IS NULL OR job = :job
+        ) AS binned USING (at)
+        GROUP BY at
+    ) AS bucket
 """
 
 
 def record_history(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
     """Records created, expired and deleted, in the buckets of `history`."""
-    return list(_over_time(con, now, span, _RECORD_HISTORY, "records"))
+    return list(_over_time(con, now, span, _RECORD_HISTORY, subject="records"))
 
 
 _RECORD_HISTORY = f"""
-    SELECT json_agg(json_build_object(
-        'at', bucket.at, 'created', COALESCE(created, 0), 'expired', COALESCE(expired, 0),
-        'deleted', COALESCE(deleted, 0), 'complete', bucket.at < :last::timestamptz
-    ) ORDER BY bucket.at)
-    FROM {_BUCKETS} LEFT JOIN (
-        SELECT {_BIN.format(at="hour")} AS at, sum(created) AS created, sum(expired) AS expired, sum(deleted) AS deleted
-        FROM (
-            SELECT * FROM record_hour WHERE hour >= :since::timestamptz
+    SELECT json_agg(bucket ORDER BY at) FROM (
+        SELECT at, COALESCE(sum(created), 0) AS created, COALESCE(sum(expired), 0) AS expired,
+               COALESCE(sum(deleted), 0) AS deleted, at < :last::timestamptz AS complete
+        FROM {_BUCKETS} LEFT JOIN (
+            SELECT {_BIN.format(at="hour")} AS at, created, expired, deleted
+            FROM record_hour WHERE hour >= :since::timestamptz
             UNION ALL
-            SELECT at, CASE action WHEN 'created' THEN count ELSE 0 END,
-                   CASE action WHEN 'expired' THEN count ELSE 0 END,
-                   CASE action WHEN 'deleted' THEN count ELSE 0 END
+            SELECT {_BIN.format(at="at")}, CASE action WHEN 'created' THEN count END,
+                   CASE action WHEN 'expired' THEN count END, CASE action WHEN 'deleted' THEN count END
             FROM record_event WHERE at >= :live::timestamptz
-        ) AS hourly
-        GROUP BY 1
-    ) AS binned USING (at)
+        ) AS binned USING (at)
+        GROUP BY at
+    ) AS bucket
 """
 
 
@@ -147,10 +143,9 @@ def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[
 
 _DURATIONS = f"""
     SELECT json_object_agg(job, series) FROM (
-        SELECT wanted.job, json_agg(json_build_object(
-            'at', bucket.at, 'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms),
-            'complete', bucket.at < :last::timestamptz
-        ) ORDER BY bucket.at) AS series
+        SELECT job, json_agg(json_build_object(
+            'at', at, 'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms), 'complete', at < :last::timestamptz
+        ) ORDER BY at) AS series
         FROM jsonb_array_elements_text(:jobs::jsonb) AS wanted(job) CROSS JOIN {_BUCKETS} LEFT JOIN (
             SELECT job, {_BIN.format(at="hour")} AS at,
                    percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms) AS p50_ms, max(p95_ms) AS p95_ms
@@ -168,7 +163,7 @@ _DURATIONS = f"""
             ) AS measured
             GROUP BY 1, 2
         ) AS binned USING (job, at)
-        GROUP BY wanted.job
+        GROUP BY job
     ) AS series
 """
 

@@ -46,13 +46,14 @@ class _List(NamedTuple):
     max_bytes: int
 
 
+_ITEM = "to_jsonb(part) - 'run_id'"
 _LINE = """json_build_object(
     'id', id, 'attempt', attempt, 'at', at, 'level', level, 'message', message
 )"""  # jsonb takes twice as long for a long log
 _LISTS: dict[Part, _List] = {
-    "attempts": _List("job_attempt", "number", "to_jsonb(part) - 'run_id'", "100", 300_000),
-    "events": _List("job_event", "id", "to_jsonb(part) - 'run_id'", "200", 150_000),
-    "log": _List("job_log", "id", _LINE, ":log_lines::integer", 400_000),
+    "attempts": _List("job_attempt", place="number", item=_ITEM, limit="100", max_bytes=300_000),
+    "events": _List("job_event", place="id", item=_ITEM, limit="200", max_bytes=150_000),
+    "log": _List("job_log", place="id", item=_LINE, limit=":log_lines::integer", max_bytes=400_000),
 }
 
 

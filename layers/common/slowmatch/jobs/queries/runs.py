@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, get_args
+from functools import cached_property
+from typing import get_args
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, CappedCounts
@@ -71,32 +72,28 @@ def describe(con: Connection, run_id: str) -> str:
     return f"the run of {run.job} is {run.state}, attempt {run.attempt}, due {run.due_at.isoformat()}"
 
 
-class Page(NamedTuple):
-    """Some runs, newest first, and the id that the next page goes on before, None at the end."""
+@dataclass(frozen=True)
+class Page:
+    """Some runs, newest first, as the text of a JSON array, and the id that the next page goes on before.
 
-    items: list[ListedRun]
-    last: str | None
+    That is None at the end. `size` counts the runs, and one of the next page.
+    """
 
-
-class JsonPage(NamedTuple):
-    """As `Page`, with the runs as the text of a JSON array. `size` counts them, and one of the next page."""
-
-    items: str
+    json: str
     last: str | None
     size: int
     has_next: bool
 
+    @cached_property
+    def items(self) -> list[ListedRun]:
+        return [ListedRun.from_json(run) for run in json.loads(self.json)]
+
 
 def page(con: Connection, wanted: RunFilter, before: str | None = None, limit: int = MAX_PAGE_ROWS) -> Page:
-    found = json_page(con, wanted, before, limit)
-    return Page([ListedRun.from_json(run) for run in json.loads(found.items)], found.last)
+    return cached(con, ("page", wanted, before, limit), lambda: _read_page(con, wanted, before, limit))
 
 
-def json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
-    return cached(con, ("page", wanted, before, limit), lambda: _json_page(con, wanted, before, limit))
-
-
-def _json_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> JsonPage:
+def _read_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> Page:
     where, params = wanted.where()
     if before is not None:
         where += " AND run.id < :before::uuid"
@@ -104,10 +101,10 @@ def _json_page(con: Connection, wanted: RunFilter, before: str | None, limit: in
     indexed = wanted.search(params)
     rows = SortedList("job_run AS run", where, "id DESC")
 
-    def fetch(source: str) -> JsonPage:
+    def fetch(source: str) -> Page:
         ((items, size, last),) = con.query(_PAGE.format(page_rows(source, rows.order)), limit=limit, **params)
         has_next = size > limit
-        return JsonPage(items, last if has_next else None, size, has_next)
+        return Page(items, last if has_next else None, size, has_next)
 
     limit = min(limit, MAX_PAGE_ROWS)
     if indexed is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from slowmatch.jobs.fields import is_whole
 from slowmatch.jobs.ids import parse_run_id
 
 
@@ -34,10 +35,10 @@ class OccurrenceDue:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a batch. `content` is an error if it cannot be parsed."""
+    """A message of a batch; `parse_body` reads its body."""
 
     id: str
-    content: RunDue | OccurrenceDue | MessageError
+    body: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +58,23 @@ class RestartRun:
 
 def parse(event: Any) -> list[Message] | StartRun | RestartRun:
     """The messages of a batch, or one of the four direct invocations. Raises EventError and MessageError."""
-    if isinstance(event, dict) and "Records" in event:
-        return [
-            Message(str(record.get("messageId", "")), _content(record.get("body")))
-            for record in parse_records(event)
-        ]
-    if is_scheduled(event):
-        return StartRun({}, _occurrence(event["time"]))
-    if isinstance(event, dict) and event.keys() == {"run_id"}:
-        run_id = parse_run_id(event["run_id"])
-        if run_id is None:
-            raise EventError(f"run_id {event['run_id']!r} is not the identifier of a run")
-        return RestartRun(run_id)
-    return StartRun(
-        parse_payload(
-            event,
-            '{}, an EventBridge scheduled event, {"payload": {...}}, {"run_id": "..."} or a batch of SQS messages',
-        )
+    match event:
+        case {"Records": _}:
+            records = parse_records(event)
+            return [Message(str(record.get("messageId", "")), record.get("body")) for record in records]
+        case {"source": "aws.events", "time": time}:
+            return StartRun({}, _occurrence(time))
+        case {"run_id": given, **others} if not others:
+            if run_id := parse_run_id(given):
+                return RestartRun(run_id)
+            raise EventError(f"run_id {given!r} is not the identifier of a run")
+        case {"payload": payload, **others} if not others:
+            return StartRun(payload)
+        case None | {} if not event:
+            return StartRun({})
+    raise EventError(
+        'this function accepts {}, an EventBridge scheduled event, {"payload": {...}}, {"run_id": "..."}'
+        " or a batch of SQS messages"
     )
 
 
@@ -85,28 +86,8 @@ def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
     return records
 
 
-def parse_payload(event: Any, accepted: str) -> Any:
-    """The payload of a direct invocation, `{}` if the event has none. Raises EventError with what is `accepted`."""
-    if event in ({}, None):
-        return {}
-    if isinstance(event, dict) and event.keys() == {"payload"}:
-        return event["payload"]
-    raise EventError(f"this function accepts {accepted}")
-
-
-def is_scheduled(event: Any) -> bool:
-    """Whether EventBridge sent the event, by a rule."""
-    return isinstance(event, dict) and event.get("source") == "aws.events" and "time" in event
-
-
-def _content(body: Any) -> RunDue | OccurrenceDue | MessageError:
-    try:
-        return _parse_content(body)
-    except MessageError as error:
-        return error
-
-
-def _parse_content(body: Any) -> RunDue | OccurrenceDue:
+def parse_body(body: Any) -> RunDue | OccurrenceDue:
+    """What a message asks for. Raises MessageError."""
     try:
         message = json.loads(body)
     except (TypeError, ValueError, RecursionError) as error:
@@ -117,8 +98,7 @@ def _parse_content(body: Any) -> RunDue | OccurrenceDue:
         return OccurrenceDue(message["job"], _occurrence(message["occurrence"]))
     if message.keys() == {"run_id", "attempt"}:
         run_id, attempt = parse_run_id(message["run_id"]), message["attempt"]
-        is_whole = isinstance(attempt, int) and not isinstance(attempt, bool)
-        if run_id is not None and is_whole and 1 <= attempt < 2**31:
+        if run_id is not None and is_whole(attempt, 1, 2**31 - 1):
             return RunDue(run_id, attempt)
     raise MessageError(f"it has neither job and occurrence nor run_id and attempt: {str(body)[:200]!r}")
 

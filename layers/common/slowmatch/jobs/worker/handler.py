@@ -1,7 +1,5 @@
 """The Lambda handler of a job."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from slowmatch import telemetry
@@ -36,22 +34,18 @@ class JobFunction:
         try:
             found = self.job.read_settings(settings().job_settings)
         except SettingsError as error:
-            with _log_database_error("cannot record the invalid settings"):
-                disabled_jobs.note_config_error(con, self.job.name, str(error))
+            self._note(con, str(error))
             raise
-        with _log_database_error("cannot clear the record of invalid settings"):
-            disabled_jobs.clear_config_error(con, self.job.name)
+        self._note(con, None)
         return found
+
+    def _note(self, con: Connection, config_error: str | None) -> None:
+        try:
+            disabled_jobs.note_config_error(con, self.job.name, config_error)
+        except (Unavailable, StatementError) as error:
+            telemetry.logger.warning(f"cannot record whether the settings are valid: {error}")
 
 
 def serve(job: str, handler: Handler) -> JobFunction:
     """Make the Lambda handler of the job of that name. Raises UnknownJob."""
     return JobFunction(catalog.job(job), handler)
-
-
-@contextmanager
-def _log_database_error(problem: str) -> Iterator[None]:
-    try:
-        yield
-    except (Unavailable, StatementError) as error:
-        telemetry.logger.warning(f"{problem}: {error}")

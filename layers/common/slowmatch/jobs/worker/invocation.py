@@ -23,6 +23,7 @@ from slowmatch.jobs.worker.events import (
     RestartRun,
     RunDue,
     parse,
+    parse_body,
 )
 from slowmatch.jobs.worker.executor import Handler, execute
 
@@ -64,12 +65,11 @@ class Invocation:
     def _process(self, message: Message) -> bool:
         """Whether the message is done with, so that SQS may delete it. No message affects the others."""
         try:
-            if isinstance(message.content, MessageError):
-                raise message.content
-            if isinstance(message.content, OccurrenceDue):
-                self._start_occurrence(message.content)
+            due = parse_body(message.body)
+            if isinstance(due, OccurrenceDue):
+                self._start_occurrence(due)
             else:
-                self._start_attempt(message.content)
+                self._start_attempt(due)
         except MessageError as error:
             telemetry.logger.error(f"message {message.id} goes to the dead-letter queue: {error}")
             return False
