@@ -63,8 +63,8 @@ LIFECYCLE = [
     Mutant(
         "A permanent error is not retried.",
         f"{_JOBS}/retry.py",
-        "delay = None if isinstance(error, Permanent) else retry_delay(failures, max_attempts)",
-        "delay = retry_delay(failures, max_attempts)",
+        "if isinstance(error, Permanent):",
+        "if isinstance(error, KeyError):",
         f"{_TESTS_OF_JOBS}/test_runs.py",
     ),
     Mutant(
@@ -98,8 +98,8 @@ LIFECYCLE = [
     Mutant(
         "A job that always continues makes no endless chain of messages.",
         f"{_JOBS}/lifecycle/finish.py",
-        "claimed.attempt % MAX_ATTEMPTS_IN_A_ROW == 0",
-        "claimed.attempt % (2 * MAX_ATTEMPTS_IN_A_ROW) == 0",
+        "leased.attempt % MAX_ATTEMPTS_IN_A_ROW == 0",
+        "leased.attempt % (2 * MAX_ATTEMPTS_IN_A_ROW) == 0",
         f"{_TESTS_OF_JOBS}/test_chains.py",
     ),
     Mutant(
@@ -171,8 +171,8 @@ DISPATCHER = [
     Mutant(
         "A lost attempt counts as a failure, so that a run that kills its workers ends.",
         f"{_JOBS}/dispatcher/rescuer.py",
-        "failures=run.failures + 1",
-        "failures=run.failures",
+        "failures=lost.failures + 1",
+        "failures=lost.failures",
         f"{_TESTS_OF_JOBS}/test_dispatcher.py",
     ),
     Mutant(
@@ -219,7 +219,7 @@ DISPATCHER = [
     ),
     Mutant(
         "Dead letters are reported when there are more than before.",
-        f"{_JOBS}/dispatcher/heartbeat.py",
+        f"{_JOBS}/dispatcher/dead_letters.py",
         "FROM changed WHERE before < :dead::integer",
         "FROM changed",
         f"{_TESTS_OF_JOBS}/test_duties.py tests/integration/notify/test_events.py",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, count_up_to_cap
@@ -11,42 +12,77 @@ from slowmatch.jobs.lifecycle import messages, promotion
 from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.run_filter import RunFilter
 
+FINAL = ("succeeded", "failed", "deleted")
 BULK = 1_000
 """The most runs that one bulk action changes."""
 COUNTED = 10_000
 """The most runs that are counted before a bulk action. More than elsewhere: a person is asked about this number."""
 ELIGIBLE = {
-    "requeue": ("succeeded", "failed", "deleted"),
+    "requeue": FINAL,
     "run-now": ("scheduled",),
     "delete": ("enqueued", "scheduled", "processing", "failed"),
 }
 """The states that each action starts from."""
 
 # The runs are locked in the order of their ids, so that two actions cannot wait for each other.
-CHANGE = """
-    WITH chosen AS (
+CHOSEN = """
+    chosen AS (
         SELECT id, state FROM job_run
         WHERE id = ANY(:ids::uuid[]) AND state = ANY(:eligible::text[])
         ORDER BY id
         FOR UPDATE
-    ), changed AS (
-        UPDATE job_run AS run
-        SET {changes}, message_at = :message_at::timestamptz
-        FROM chosen
-        WHERE run.id = chosen.id
-        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
-    ), event AS (
+    )
+"""
+RECORDED = """
+    event AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
         SELECT id, :now::timestamptz, from_state, state, :action, :actor
         FROM changed
     )
     SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
 """
-RUN_NOW = "state = 'enqueued', due_at = :now::timestamptz, progress = NULL"
-REQUEUE = f"""{RUN_NOW}, failures = 0, started_at = NULL, finished_at = NULL,
-    result = NULL, error = NULL, cursor = NULL"""
-DELETE = "state = 'deleted', finished_at = :now::timestamptz, lease_until = NULL"
-CHANGES = {"requeue": REQUEUE, "run-now": RUN_NOW, "delete": DELETE}
+REQUEUE = f"""
+    WITH {CHOSEN}, changed AS (
+        UPDATE job_run AS run
+        SET state = 'enqueued',
+            failures = 0,
+            due_at = :now::timestamptz,
+            message_at = :message_at::timestamptz,
+            started_at = NULL,
+            finished_at = NULL,
+            result = NULL,
+            error = NULL,
+            cursor = NULL,
+            progress = NULL
+        FROM chosen
+        WHERE run.id = chosen.id
+        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
+    ), {RECORDED}
+"""
+RUN_NOW = f"""
+    WITH {CHOSEN}, changed AS (
+        UPDATE job_run AS run
+        SET state = 'enqueued',
+            due_at = :now::timestamptz,
+            message_at = :message_at::timestamptz,
+            progress = NULL
+        FROM chosen
+        WHERE run.id = chosen.id
+        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
+    ), {RECORDED}
+"""
+DELETE = f"""
+    WITH {CHOSEN}, changed AS (
+        UPDATE job_run AS run
+        SET state = 'deleted',
+            finished_at = :now::timestamptz,
+            lease_until = NULL,
+            message_at = NULL
+        FROM chosen
+        WHERE run.id = chosen.id
+        RETURNING run.id, run.job, run.state, run.attempt, chosen.state AS from_state
+    ), {RECORDED}
+"""
 # A statement of its own: DELETE may have waited for a claim, and does not see the attempt that this has started.
 CANCEL_ATTEMPTS = """
     UPDATE job_attempt
@@ -81,18 +117,19 @@ def change(
     now = con.now()
     with con.transaction():
         chosen = _matching(con, action, wanted or RunFilter(), after) if ids is None else list(ids)
-        rows = con.query(
-            CHANGE.format(changes=CHANGES[action]),
-            ids=chosen,
-            eligible=list(ELIGIBLE[action]),
-            now=now,
-            action=action,
-            actor=actor,
-            message_at=now if send and action != "delete" else None,
-        )
+        given: dict[str, Any] = {
+            "ids": chosen,
+            "eligible": list(ELIGIBLE[action]),
+            "now": now,
+            "action": action,
+            "actor": actor,
+        }
         if action == "delete":
+            rows = con.query(DELETE, **given)
             to_send = _stop(con, [(run_id, job) for run_id, job, _, was in rows if was == "processing"], now)
         else:
+            statement = REQUEUE if action == "requeue" else RUN_NOW
+            rows = con.query(statement, **given, message_at=now if send else None)
             to_send = [RunMessage(job, run_id, attempt, now) for run_id, job, attempt, _ in rows if send]
     con.after_commit(lambda: messages.send(con, to_send))
     is_full = ids is None and len(chosen) == BULK
