@@ -18,12 +18,12 @@ from moto import mock_aws
 
 from local.output import Progress
 from local.seed import runs as seed
+from local.testing.fixtures import ENVIRONMENT, migrated
+from local.testing.postgres import running
 from slowmatch.db import Connection, connection, snapshot_cache
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.queries import queue_depths
-from slowmatch.testing.fixtures import ENVIRONMENT, migrated
-from slowmatch.testing.postgres import running
 
 TIMES, WARM_UP = 60, 5
 PAGES = (

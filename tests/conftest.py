@@ -28,12 +28,12 @@ import pytest
 from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
+from local.testing.fixtures import migrated
+from local.testing.postgres import Postgres, running
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import Settings, settings
-from slowmatch.testing.fixtures import migrated
-from slowmatch.testing.postgres import Postgres, running
 from tests.empty_database import empty
 from tests.issuer import Issuer, serving
 

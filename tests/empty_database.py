@@ -1,6 +1,6 @@
 """Empties a database between tests."""
 
-from slowmatch.testing.postgres import Postgres
+from local.testing.postgres import Postgres
 
 HANG_UP = """
     SELECT pg_terminate_backend(pid)

@@ -11,7 +11,7 @@ from pathlib import Path
 from local import processes
 from local.environment import DATABASE, DATABASE_USER
 from local.errors import StackError
-from slowmatch.postgres_server import Cluster, PostgresError
+from local.services.postgres_server import Cluster, PostgresError
 
 MAX_CONNECTIONS = 189
 """Aurora's with the smallest DatabaseMaxCapacity: what fits there, by the sum in template.yaml, fits here."""

@@ -12,7 +12,7 @@ import pg8000.native
 
 from local.environment import DATABASE, DATABASE_USER, HOST
 from local.services.postgres import SETTINGS, password
-from slowmatch.postgres_server import Cluster
+from local.services.postgres_server import Cluster
 from tests.ports import free_ports
 from tests.stack_process import until
 

@@ -1,9 +1,9 @@
-"""Each job's own tests have the fixtures of slowmatch.testing, on the PostgreSQL that all tests share."""
+"""Each job's own tests have the fixtures of local.testing, on the PostgreSQL that all tests share."""
 
 import pytest
 
-from slowmatch.testing import job_tester, slowmatch_database
-from slowmatch.testing.postgres import Postgres
+from local.testing import job_tester, slowmatch_database
+from local.testing.postgres import Postgres
 
 __all__ = ["job_tester", "slowmatch_database"]
 

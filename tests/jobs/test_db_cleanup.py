@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from db_cleanup import app
-from slowmatch.testing import JobTester
+from local.testing import JobTester
 from tests.sam import template
 
 NOW = datetime(2026, 12, 31, tzinfo=UTC)

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
+from local.testing import JobTester
 from record_expiry import app
-from slowmatch.testing import JobTester
 from tests.sam import template
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ FUNCTIONS = ROOT / "functions"
 FOLDERS = {path.parent.name for path in FUNCTIONS.glob("*/__init__.py")}
 DEFINITIONS = sorted(FUNCTIONS.glob("*/job.py"))
 HANDLERS = sorted(path for job in DEFINITIONS for path in job.parent.rglob("*.py"))
-NEVER_DEPLOYED = {"benchmarks", "local", "slowmatch.testing", "tests", "tools"}
+NEVER_DEPLOYED = {"benchmarks", "local", "tests", "tools"}
 
 
 def imports(source: str) -> Iterator[str]:

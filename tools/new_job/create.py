@@ -86,7 +86,7 @@ def _files(name: str) -> dict[Path, str]:
     functions, events = Path("functions", folder), Path("events", folder)
     imports = [
         f"from {folder} import app",
-        "from slowmatch.testing import JobTester",
+        "from local.testing import JobTester",
         "from tests.jobs.rows import of_row",
     ]
     samples = {

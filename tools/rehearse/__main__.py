@@ -16,7 +16,7 @@ from pathlib import Path
 from local import ROOT
 from local.errors import StackError
 from local.services.postgres import Postgres
-from slowmatch.postgres_server import free_port
+from local.services.postgres_server import free_port
 from tools import tls_certificates
 from tools.rehearse import internet, logs, template_copy
 from tools.rehearse.deployment import Deployment

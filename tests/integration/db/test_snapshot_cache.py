@@ -1,8 +1,8 @@
 """Answers are kept until something is written."""
 
+from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import MAX_ANSWERS, cached
-from slowmatch.testing.postgres import Postgres
 
 
 def test_an_answer_is_kept_until_somebody_else_writes(

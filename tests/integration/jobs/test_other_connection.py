@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.jobs import PayloadError, enqueue, on_connection
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle.enqueue import KeyReused
-from slowmatch.testing.postgres import Postgres
 from tests.integration.jobs.conftest import Queues, Work
 
 

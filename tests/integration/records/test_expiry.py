@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.records import expiry, queries
 from slowmatch.records.expiry import BatchUpdate
-from slowmatch.testing.postgres import Postgres
 from tests.integration.records.factories import add_event, add_records, expiry_dates
 from tests.integration.records.plans import indexes_of
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 from slowmatch.db.text_search import MAX_PAGE_ROWS, SortedList
 from slowmatch.records import queries, search
 from slowmatch.records.model import RecordPage, Status
-from slowmatch.testing.postgres import Postgres
 from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -15,11 +15,11 @@ import yaml
 from local.services import job_secrets
 from local.template import yaml_tags
 from local.template.job_check import columns
+from local.testing import JobTester
+from local.testing.postgres import Postgres
 from slowmatch.jobs import JOBS, Job
 from slowmatch.jobs.fields import Field
 from slowmatch.jobs.worker.handler import JobFunction
-from slowmatch.testing import JobTester
-from slowmatch.testing.postgres import Postgres
 from tests.sam.template import ROOT
 
 PAGE = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
@@ -77,8 +77,9 @@ def test_job_and_its_test_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
         tmp_path / "test_expiry_webhook.py": TEST_FILE,
     }.items():
         file.write_text(text)
-    (tmp_path / "layers").symlink_to(ROOT / "layers")
-    path = os.pathsep.join(str(tmp_path / each) for each in ("functions", "layers/common"))
+    for part in ("layers", "local"):
+        (tmp_path / part).symlink_to(ROOT / part)
+    path = os.pathsep.join(str(tmp_path / each) for each in (".", "functions", "layers/common"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,

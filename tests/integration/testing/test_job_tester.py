@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from local.testing import EnqueuedRun, JobTester
 from slowmatch.jobs import Context, Continue, Integer, Job, PayloadError, Permanent, Secret, Text, enqueue
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.mail.message import Message, sender_of
 from slowmatch.mail.transport import open_transport, transport_from
 from slowmatch.settings import SettingsError
-from slowmatch.testing import EnqueuedRun, JobTester
 
 NOW = datetime(2026, 12, 1, 7, 30, tzinfo=UTC)
 PLAIN = Job(

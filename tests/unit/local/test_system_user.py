@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch import postgres_server
-from slowmatch.postgres_server import SUBSTITUTE_USER, SystemUser, make_reachable, substitute_for_root
+from local.services import postgres_server
+from local.services.postgres_server import SUBSTITUTE_USER, SystemUser, make_reachable, substitute_for_root
 
 
 def test_only_root_needs_a_substitute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

