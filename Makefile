@@ -5,6 +5,7 @@ PORT   ?= 8080
 ROWS   ?= 0
 RUNS   ?= 0
 TESTS  ?=
+WORKERS ?= 3
 TO     ?=
 STAGE  ?= default
 ONLY   ?=
@@ -49,9 +50,9 @@ send-test-mail: .venv/.run  ## send a test mail and show the provider's answer; 
 
 # Quality
 
-test: .venv/.dev assets  ## run all tests that need neither Docker nor root; TESTS="-k lease"
+test: .venv/.dev assets  ## run all tests that need neither Docker nor root; TESTS="-k lease" WORKERS=3
 	@$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest $(TESTS)
+	$(PY) -m coverage run -m pytest -n "$(WORKERS)" --dist worksteal $(TESTS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report $(if $(TESTS),--fail-under=0)
 
