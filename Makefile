@@ -22,6 +22,8 @@ LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt benchmarks/requ
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 export SAM_CLI_TELEMETRY ?= 0
+# Tests start many processes, and without bytecode each of them compiles the project again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
