@@ -112,14 +112,17 @@ def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: LocalStack) -> None:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "slowmatch@example.com", "you@example.com", "Hello"
     message.set_content("text")
-    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=DEADLINE_SECONDS) as client:
         client.send_message(message)
     raw = {"Raw": {"Data": message.as_bytes()}}
     up.aws("sesv2").send_email(Destination={"ToAddresses": ["you@example.com"]}, Content=raw)
     mails = up.get("/outbox.json")
     assert [(mail["to"], mail["text"]) for mail in mails] == [(["you@example.com"], "text\n")] * 2
     assert up.call("PUT", "/outbox/mode", {"mode": "refuse"})[0] == 200
-    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=10) as client, pytest.raises(smtplib.SMTPException):
+    with (
+        smtplib.SMTP("127.0.0.1", up.port + 3, timeout=DEADLINE_SECONDS) as client,
+        pytest.raises(smtplib.SMTPException),
+    ):
         client.send_message(message)
     assert up.call("PUT", "/outbox/mode", {"mode": "accept"})[0] == 200
 
