@@ -5,6 +5,7 @@ PORT   ?= 8080
 ROWS   ?= 0
 RUNS   ?= 0
 TESTS  ?=
+WORKERS ?= 3
 TO     ?=
 STAGE  ?= default
 ONLY   ?=
@@ -21,6 +22,8 @@ LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt benchmarks/requ
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 export SAM_CLI_TELEMETRY ?= 0
+# Tests start many processes, and without bytecode each of them compiles the project again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,9 +52,9 @@ send-test-mail: .venv/.run  ## send a test mail and show the provider's answer; 
 
 # Quality
 
-test: .venv/.dev assets  ## run all tests that need neither Docker nor root; TESTS="-k lease"
+test: .venv/.dev assets  ## run all tests that need neither Docker nor root; TESTS="-k lease" WORKERS=3
 	@$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest $(TESTS)
+	$(PY) -m coverage run -m pytest -n "$(WORKERS)" --dist worksteal $(TESTS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report $(if $(TESTS),--fail-under=0)
 

@@ -22,7 +22,8 @@ import boto3
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
-READY_SECONDS = 60
+DEADLINE_SECONDS = 60
+"""When a test gives up waiting: long enough for a machine that runs other tests beside it."""
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Stack:
     def run(self, run_id: str) -> dict[str, Any]:
         return dict(self.get(f"/api/runs/{run_id}"))
 
-    def wait(self, run_id: str, *states: str, seconds: float = 30) -> dict[str, Any]:
+    def wait(self, run_id: str, *states: str, seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
         return dict(until(lambda: self.run(run_id), lambda run: run["state"] in states, seconds))
 
     def processes(self, function: str) -> list[int]:
@@ -112,7 +113,7 @@ class Stack:
         )
 
 
-def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 30) -> Any:
+def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float = DEADLINE_SECONDS) -> Any:
     """Call `look` until `good` accepts the value, and return it. A failure shows the last value."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
@@ -154,13 +155,15 @@ def running(
             env=os.environ | environment,
         )
     try:
-        until(log.read_text, lambda text: "Ready after" in text or process.poll() is not None, READY_SECONDS)
+        until(
+            log.read_text, lambda text: "Ready after" in text or process.poll() is not None, DEADLINE_SECONDS
+        )
         assert process.poll() is None, log.read_text()
         yield Stack(port, folder / "data", process)
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            status = process.wait(30)
+            status = process.wait(DEADLINE_SECONDS)
         finally:
             process.kill()
     assert status == 0, log.read_text()[-2000:]

@@ -155,7 +155,7 @@ def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None
     with running(tmp_path, port=port) as stack:
         stack.add_record("Made after the server came back", timedelta(days=1))
         look_again(page)
-        expect(lost).to_be_hidden(timeout=20_000)
+        expect(lost).to_be_hidden()
         expect(page.get_by_label("Title", exact=True)).to_have_value("typed before the server went")
         expect(page.get_by_text("Made after the server came back")).to_be_visible()
         page.close()
@@ -168,7 +168,7 @@ def test_an_action_that_does_not_reach_the_server_says_so(tabs: Tabs) -> None:
     page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").click()
     expect(page.get_by_role("alert")).to_contain_text("The server is not responding.")
     page.context.set_offline(False)
-    expect(page.get_by_role("alert")).to_be_hidden(timeout=20_000)
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_an_answer_for_the_page_before_is_not_shown_on_the_next_one(page: Page) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from moto.cloudformation.models import cloudformation_backends
 
 from tools.deploy import __main__ as deploy
 from tools.deploy import parameter_overrides, stage
@@ -83,6 +82,8 @@ class MotoDeployment:
         self._client.delete_stack(StackName=STACK)
 
     def put_into(self, status: str) -> None:
+        from moto.cloudformation.models import cloudformation_backends  # importing it takes seconds
+
         backend = cloudformation_backends[ACCOUNT][REGION]
         backend.get_stack(STACK).status = status
 

@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
-from moto.cloudformation import models, parsing
 
 from tests.sam import template
 from tests.sam.evaluated import NESTED, Stack
@@ -26,6 +25,8 @@ REFERENCE = re.compile(r"\$\{(\w+)(?:\.[\w.]+)?\}")
 
 def skipped() -> set[str]:
     """The kinds of resources that moto has no model for, or none of Aurora."""
+    from moto.cloudformation import parsing  # importing it takes seconds
+
     documents = (template.transformed(), *template.nested().values())
     kinds = {item["Type"] for document in documents for item in document["Resources"].values()}
     unknown = {kind for kind in kinds if parsing.resource_class_from_type(kind) is None}
@@ -110,6 +111,8 @@ def stack(region: str = REGION, /, **parameters: str) -> Iterator[dict[str, Any]
 
     moto may be on for other tests too, and then keeps what it has: a second stack takes another `region`.
     """
+    from moto.cloudformation import models
+
     made = Stack(STACK, **parameters)
     with mock_aws(), patch.object(models.Stack, "get_cfn_attribute", _output, create=True):
         _upload(made)
@@ -121,8 +124,8 @@ def stack(region: str = REGION, /, **parameters: str) -> Iterator[dict[str, Any]
         yield client.describe_stacks(StackName=STACK)["Stacks"][0]
 
 
-def _output(nested: models.Stack, attribute: str) -> str:
-    """What Fn::GetAtt gives of a nested stack, which moto does not know."""
+def _output(nested: Any, attribute: str) -> str:
+    """What Fn::GetAtt gives of a nested `moto.cloudformation.models.Stack`, which moto does not know."""
     output = nested.output_map[attribute.removeprefix("Outputs.")]
     assert output is not None, attribute
     return str(output.value)

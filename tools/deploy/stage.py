@@ -40,12 +40,18 @@ class Stage:
 
     def client(self, service: str) -> Any:
         """A boto3 client for the stage's account and region."""
-        import boto3
         from botocore.config import Config
 
         config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
-        session: Any = boto3.Session(region_name=self.region, profile_name=self.profile)
-        return session.client(service, config=config)
+        return _session(self.region, self.profile).client(service, config=config)
+
+
+@cache
+def _session(region: str | None, profile: str | None) -> Any:
+    """A boto3 session, of which each reads the list of services and regions again."""
+    import boto3
+
+    return boto3.Session(region_name=region, profile_name=profile)
 
 
 def read(config: Path, name: str) -> Stage:

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slowmatch.http import pagination
@@ -13,8 +13,11 @@ from slowmatch.http.errors import Problem
 from slowmatch.http.validation import parse_timestamp
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says more about this machine than about the code."""
 
 
+@UNTIMED
 @given(
     st.integers(1, pagination.MAX_BIGINT),
     TIMES,
@@ -29,6 +32,7 @@ def test_a_cursor_comes_back_as_the_keys_it_was_made_of(number: int, time: datet
     ]
 
 
+@UNTIMED
 @given(st.text())
 def test_any_other_text_is_a_problem_that_names_the_cursor(cursor: str) -> None:
     with pytest.raises(Problem) as caught:

@@ -17,9 +17,8 @@ from botocore.config import Config
 
 from local import ROOT
 from tests.ports import free_ports
-from tests.unit.local.support import TEMPLATE, until
+from tests.unit.local.support import DEADLINE_SECONDS, TEMPLATE, until
 
-READY_SECONDS = 60
 NUMBERS = itertools.count()
 
 
@@ -55,7 +54,9 @@ class LocalStack:
     def says(self, text: str) -> str:
         """Wait until the terminal shows `text`; everything it shows."""
         return until(
-            self.log.read_text, lambda shown: text in shown or self.process.poll() is not None, READY_SECONDS
+            self.log.read_text,
+            lambda shown: text in shown or self.process.poll() is not None,
+            DEADLINE_SECONDS,
         )
 
     def ready(self) -> "LocalStack":
@@ -66,7 +67,7 @@ class LocalStack:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -92,4 +93,4 @@ class LocalStack:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(DEADLINE_SECONDS)

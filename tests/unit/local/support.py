@@ -10,9 +10,11 @@ T = TypeVar("T")
 
 FIXTURE = Path(__file__).parent / "fixture"
 TEMPLATE = FIXTURE / "template.yaml"
+DEADLINE_SECONDS = 60
+"""When a test gives up waiting: long enough for a machine that runs other tests beside it."""
 
 
-def run(work: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+def run(work: Coroutine[Any, Any, T], seconds: float = DEADLINE_SECONDS * 2) -> T:
     """Run a test's coroutine. Fails if it takes longer than `seconds`."""
 
     async def limited() -> T:
@@ -22,7 +24,7 @@ def run(work: Coroutine[Any, Any, T], seconds: float = 30) -> T:
     return asyncio.run(limited())
 
 
-def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = 15) -> T:
+def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = DEADLINE_SECONDS) -> T:
     """Call `look` until `good` accepts its value, and return it. A failure shows the last value."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
@@ -31,7 +33,9 @@ def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float
     return seen
 
 
-async def eventually(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = 15) -> T:
+async def eventually(
+    look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = DEADLINE_SECONDS
+) -> T:
     """As `until`, without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
@@ -40,7 +44,9 @@ async def eventually(look: Callable[[], T], good: Callable[[T], Any] = bool, sec
     return seen
 
 
-async def settled(look: Callable[[], Awaitable[T]], good: Callable[[T], Any], seconds: float = 15) -> T:
+async def settled(
+    look: Callable[[], Awaitable[T]], good: Callable[[T], Any], seconds: float = DEADLINE_SECONDS
+) -> T:
     """As `eventually`, with an asynchronous `look`."""
     deadline = time.monotonic() + seconds
     while not good(seen := await look()):

@@ -12,7 +12,7 @@ from local.environment import HOST, Folders
 from local.services.docker_bridge import bridge_address
 from tests.unit.local.listening import listening
 from tests.unit.local.local_stack import LocalStack
-from tests.unit.local.support import until
+from tests.unit.local.support import DEADLINE_SECONDS, until
 
 FORM, TEXT = "application/x-www-form-urlencoded", "text/plain"  # sent by a page without asking first
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -83,7 +83,7 @@ def answer(port: int, request: Request, headers: dict[str, str]) -> bytes:
     sent |= {"Content-Type": kind, "Content-Length": str(len(body))} if kind else {}
     head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     said = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS) as connection:
         connection.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n{body}".encode())
         try:
             while part := connection.recv(65536):

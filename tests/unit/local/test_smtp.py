@@ -12,7 +12,7 @@ import pytest
 from local.services.outbox import Outbox
 from local.services.smtp import MailServer, Mode
 from tests.ports import free_ports
-from tests.unit.local.support import run
+from tests.unit.local.support import DEADLINE_SECONDS, run
 
 T = TypeVar("T")
 
@@ -27,8 +27,10 @@ def letter() -> EmailMessage:
     return message
 
 
-def talk(folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T]) -> T:
-    """What a client gets from a server in that mode."""
+def talk(
+    folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T], seconds: float = DEADLINE_SECONDS
+) -> T:
+    """What a client that waits so long gets from a server in that mode."""
 
     async def test() -> T:
         port = free_ports()
@@ -37,7 +39,7 @@ def talk(folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], T]) ->
         await server.start()
 
         def converse() -> T:
-            with smtplib.SMTP("127.0.0.1", port, timeout=0.5) as client:
+            with smtplib.SMTP("127.0.0.1", port, timeout=seconds) as client:
                 return conversation(client)
 
         try:
@@ -139,5 +141,5 @@ def test_lose_answer_keeps_the_message_that_the_client_takes_for_lost(outbox_fol
 @pytest.mark.parametrize("mode", ["refuse", "reject-recipient", "reject-auth", "drop", "stall"])
 def test_a_failed_delivery_leaves_nothing_in_the_outbox(outbox_folder: Path, mode: Mode) -> None:
     with pytest.raises((smtplib.SMTPException, TimeoutError)):
-        talk(outbox_folder, mode, deliver)
+        talk(outbox_folder, mode, deliver, seconds=0.5 if mode == "stall" else DEADLINE_SECONDS)
     assert list(outbox_folder.iterdir()) == []

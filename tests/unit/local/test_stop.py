@@ -13,14 +13,14 @@ from local import cli, processes
 from local.environment import Folders, Ports
 from local.errors import StackError
 from tests.unit.local.local_stack import LocalStack
-from tests.unit.local.support import alive, eventually, run, until
+from tests.unit.local.support import DEADLINE_SECONDS, alive, eventually, run, until
 
 LAST_LINES = "stopping ...\nstopped\n"
 
 
 def stopped(stack: LocalStack) -> str:
     """Wait for the end of a stopping stack. Returns its output."""
-    assert stack.process.wait(30) == 0, stack.log.read_text()
+    assert stack.process.wait(DEADLINE_SECONDS) == 0, stack.log.read_text()
     assert left(stack.folder.parent) == []
     return stack.log.read_text()
 

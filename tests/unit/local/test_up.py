@@ -15,7 +15,7 @@ import pytest
 
 from local import ROOT
 from tests.unit.local.local_stack import LocalStack
-from tests.unit.local.support import alive, until
+from tests.unit.local.support import DEADLINE_SECONDS, alive, until
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,17 @@ def test_mail_by_smtp_and_by_ses_is_in_the_outbox(up: LocalStack) -> None:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "slowmatch@example.com", "you@example.com", "Hello"
     message.set_content("text")
-    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=DEADLINE_SECONDS) as client:
         client.send_message(message)
     raw = {"Raw": {"Data": message.as_bytes()}}
     up.aws("sesv2").send_email(Destination={"ToAddresses": ["you@example.com"]}, Content=raw)
     mails = up.get("/outbox.json")
     assert [(mail["to"], mail["text"]) for mail in mails] == [(["you@example.com"], "text\n")] * 2
     assert up.call("PUT", "/outbox/mode", {"mode": "refuse"})[0] == 200
-    with smtplib.SMTP("127.0.0.1", up.port + 3, timeout=10) as client, pytest.raises(smtplib.SMTPException):
+    with (
+        smtplib.SMTP("127.0.0.1", up.port + 3, timeout=DEADLINE_SECONDS) as client,
+        pytest.raises(smtplib.SMTPException),
+    ):
         client.send_message(message)
     assert up.call("PUT", "/outbox/mode", {"mode": "accept"})[0] == 200
 
@@ -137,7 +140,7 @@ def test_pages_are_shown_without_scripts(up: LocalStack) -> None:
 
 def test_a_second_stack_in_the_folder_is_refused_with_the_firsts_process(up: LocalStack) -> None:
     second = LocalStack(up.folder)
-    assert second.process.wait(20) == 2
+    assert second.process.wait(DEADLINE_SECONDS) == 2
     assert f"process {up.process.pid}" in second.log.read_text()
 
 
@@ -177,13 +180,13 @@ def test_a_way_of_signing_in_that_cannot_be_is_refused(
     tmp_path: Path, command: str, auth: str, said: str
 ) -> None:
     stack = LocalStack(tmp_path / "data", command, AUTH=auth)
-    assert stack.process.wait(20) == 2
+    assert stack.process.wait(DEADLINE_SECONDS) == 2
     assert said in stack.log.read_text()
 
 
 def test_a_setting_that_cannot_be_ends_it_with_its_name(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path / "data", template=ROOT / "template.yaml", BATCH_SIZE="0")
-    assert stack.process.wait(60) == 1
+    assert stack.process.wait(DEADLINE_SECONDS) == 1
     shown = stack.log.read_text()
     assert shown.splitlines()[-1].startswith("slowmatch: the migrations failed: BATCH_SIZE is '0'")
     assert "Traceback" not in shown
@@ -194,7 +197,7 @@ def test_a_list_of_who_is_told_that_cannot_be_read_is_named(tmp_path: Path) -> N
     file.parent.mkdir()
     file.write_bytes(b"\xff")
     stack = LocalStack(tmp_path / "data")
-    assert stack.process.wait(60) == 1
+    assert stack.process.wait(DEADLINE_SECONDS) == 1
     shown = stack.log.read_text()
     assert f"slowmatch: {file} cannot be read" in shown and "Traceback" not in shown
 
@@ -229,7 +232,7 @@ def test_a_service_that_ends_by_itself_ends_the_stack_with_its_name(
 ) -> None:
     stack = LocalStack(tmp_path / "data", "services").ready()
     os.kill(sorted(stack.family())[position], signal.SIGKILL)
-    assert stack.process.wait(20) == 1
+    assert stack.process.wait(DEADLINE_SECONDS) == 1
     shown = stack.log.read_text()
     assert f"slowmatch: {said}" in shown
     assert "Traceback" not in shown
