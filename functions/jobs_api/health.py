@@ -37,7 +37,8 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/api/stats", summary="Counts by state and hourly figures", responses=STATS)
 def stats(hours: Hours = 24) -> Response[str]:
     con = connection()
-    return answer(200, judgement.stats(con, con.now(), hours))
+    found = Stats.model_validate_json(judgement.stats(con, con.now(), hours))
+    return answer(200, found.model_dump())
 
 
 @dataclass
@@ -123,7 +124,7 @@ def _dispatcher() -> Part:
     con = connection()
     last = judgement.last_pass(con)
     found = judgement.dispatcher_problems(last, judgement.waiting_for_removed_jobs(con), con.now())
-    return _part(found, last_tick=last.at.isoformat() if last.at else None)
+    return _part(found, last_tick=last.at)
 
 
 def _jobs() -> Part:
