@@ -1,6 +1,5 @@
 """Responses of this function, and what the OpenAPI document says of them; all times are UTC."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,16 +7,14 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
+from slowmatch.http.encoding import json_body
 from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
 from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
 def answer(status: int, value: Any, **headers: str) -> Response[str]:
-    """`value` is JSON text, or a value to encode as JSON."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Response(
-        status, "application/json", text, {name.capitalize(): text for name, text in headers.items()}
-    )
+    named = {name.capitalize(): text for name, text in headers.items()}
+    return Response(status, "application/json", json_body(value), named)
 
 
 def documented(status: int, description: str, model: Any) -> dict[int, Any]:

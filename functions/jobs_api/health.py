@@ -36,7 +36,8 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/api/stats", summary="Counts by state and hourly figures", responses=STATS)
 def stats(hours: Hours = 24) -> Response[str]:
     con = connection()
-    return answer(200, job_health.stats(con, con.now(), hours))
+    found = Stats.model_validate_json(job_health.stats(con, con.now(), hours))
+    return answer(200, found.model_dump())
 
 
 @dataclass
@@ -122,7 +123,7 @@ def _dispatcher() -> Part:
     con = connection()
     last = job_health.last_pass(con)
     found = warnings.dispatcher_problems(last, job_health.waiting_for_removed_jobs(con), con.now())
-    return _part(found, last_tick=last.at.isoformat() if last.at else None)
+    return _part(found, last_tick=last.at)
 
 
 def _jobs() -> Part:

@@ -13,6 +13,7 @@ from slowmatch.db import connection
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
+from slowmatch.http.encoding import utc_text
 from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
@@ -28,7 +29,7 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get("/api/jobs", summary="List the jobs", responses=documented(200, "All jobs", JobList))
 def list_jobs() -> Response[str]:
     con = connection()
-    return answer(200, {"items": [job.to_json() for job in job_summaries.list_jobs(con, con.now())]})
+    return answer(200, {"items": job_summaries.list_jobs(con, con.now())})
 
 
 @router.get("/api/jobs/<job>", summary="Read a job", responses=JOB)
@@ -59,7 +60,7 @@ def run_job(job: JobName, new: NewRun) -> Response[str]:
     except PayloadError as error:
         field = "payload" if error.field == "payload" else f"payload.{error.field}"
         raise Problem.invalid([{"field": field, "message": error.message}]) from error
-    return answer(202, runs.get(con, made.run_id).to_json(), location=f"/api/runs/{made.run_id}")
+    return answer(202, runs.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
 
 
 @router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=JOB)
@@ -80,13 +81,13 @@ def resume_job(job: JobName) -> Response[str]:
 
 def _job(name: str) -> Response[str]:
     con = connection()
-    return answer(200, job_summaries.summary_of(con, name, con.now()).to_json())
+    return answer(200, job_summaries.summary_of(con, name, con.now()))
 
 
 def _due(new: NewRun, now: datetime) -> datetime | None:
     if new.delay_seconds is not None:
         return now + timedelta(seconds=new.delay_seconds)
     if new.due_at is not None and not now <= new.due_at <= now + timedelta(seconds=YEAR_SECONDS):
-        message = f"must be between now ({now.isoformat(timespec='seconds')}) and a year from now"
+        message = f"must be between now ({utc_text(now.replace(microsecond=0))}) and a year from now"
         raise Problem.invalid([{"field": "due_at", "message": message}])
     return new.due_at

@@ -1,6 +1,5 @@
 """Routes about runs: list, read, requeue, run now and delete, one by one or in bulk."""
 
-import json
 from typing import Annotated, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
@@ -59,12 +58,12 @@ def list_runs(
     before = pagination.decode(ORDER, cursor, valid_run_id)[0] if cursor else None
     page = runs.page(connection(), wanted, before, limit)
     end = pagination.encode(ORDER, page.last) if page.last else None
-    return answer(200, f'{{"items":{page.json},"next":{json.dumps(end)}}}')
+    return answer(200, {"items": page.items, "next": end})
 
 
 @router.get("/api/runs/<run_id>", summary="Read a run", responses=documented(200, "The run", RunDetails))
 def get_run(run_id: PathRunId) -> Response[str]:
-    return answer(200, _found(run_id, run_details.json_details(connection(), run_id)))
+    return answer(200, _found(run_id, run_details.details(connection(), run_id)))
 
 
 @router.get("/api/runs/<run_id>/attempts", summary="List a run's attempts", responses=ATTEMPTS)
@@ -126,7 +125,7 @@ def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -
     after = pagination.decode(name, cursor, pagination.bigint)[0] if cursor else 0
     page = _found(run_id, run_details.part(connection(), run_id, name, after=after, limit=limit))
     end = pagination.encode(name, page.last) if page.last else None
-    return answer(200, f'{{"items":{page.items},"next":{json.dumps(end)}}}')
+    return answer(200, {"items": page.items, "next": end})
 
 
 def _one(action: str, run_id: str) -> Response[str]:
@@ -139,7 +138,7 @@ def _one(action: str, run_id: str) -> Response[str]:
         raise Problem(
             409, "Conflict", f"run {run_id} is {run.state}; {action} requires a run that is {allowed}"
         )
-    return answer(202, run.to_json(), location=f"/api/runs/{run_id}")
+    return answer(202, run, location=f"/api/runs/{run_id}")
 
 
 def _many(action: str, bulk: Bulk) -> Response[str]:

@@ -93,7 +93,7 @@ def _not_found(record_id: int) -> Problem:
 
 
 def _json(status: int, text: str, headers: dict[str, str | list[str]] | None = None) -> Response[str]:
-    return Response(status, "application/json", text, headers)
+    return Response(status, "application/json", f"{text}\n", headers)
 
 
 @logger.inject_lambda_context(clear_state=True)

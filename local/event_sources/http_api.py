@@ -12,6 +12,7 @@ from urllib.parse import unquote, unquote_plus
 
 from local.environment import ACCOUNT
 from local.event_sources.routes import Match
+from local.http_server import json_body
 
 _TEXT = re.compile(r"text/.*|application/(json|xml|javascript)|.*\+(json|xml)")
 
@@ -111,7 +112,7 @@ def _body(body: bytes, content_type: str) -> tuple[str | None, bool]:
 
 def message(status: int, text: str) -> Response:
     """A response of API Gateway itself."""
-    return Response(status, (("content-type", "application/json"),), json.dumps({"message": text}).encode())
+    return Response(status, (("content-type", "application/json"),), json_body({"message": text}).encode())
 
 
 def response(payload: bytes) -> Response:

@@ -35,7 +35,7 @@ class Mail:
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
-            "received_at": self.received_at.isoformat(),
+            "received_at": self.received_at.isoformat().replace("+00:00", "Z"),
             "from": self.sender,
             "to": list(self.recipients),
             "subject": self.subject,

@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from local.http_pages import STYLESHEET, html, stylesheet
+from local.http_server import json_response
 from local.services.outbox import Outbox
 from local.services.smtp import MEANINGS, MailServer
 from local.ui import pages
@@ -41,19 +42,19 @@ class Site:
         return html(pages.start(await self._state()))
 
     async def _state_json(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._state())
+        return json_response(await self._state())
 
     async def _outbox_page(self, request: web.Request) -> web.Response:
         return html(pages.outbox(self._outbox.all(), self._mail_server.mode, request.host))
 
     async def _outbox_json(self, _: web.Request) -> web.Response:
-        return web.json_response([mail.as_json() for mail in self._outbox.all()])
+        return json_response([mail.as_json() for mail in self._outbox.all()])
 
     async def _clear(self, _: web.Request) -> web.Response:
-        return web.json_response({"removed": self._outbox.clear()})
+        return json_response({"removed": self._outbox.clear()})
 
     async def _get_mode(self, _: web.Request) -> web.Response:
-        return web.json_response({"mode": self._mail_server.mode})
+        return json_response({"mode": self._mail_server.mode})
 
     async def _set_mode(self, request: web.Request) -> web.Response:
         try:
@@ -64,7 +65,7 @@ class Site:
         if mode not in MEANINGS:
             return _message(400, f'send {{"mode": ...}} with one of {", ".join(MEANINGS)}')
         self._mail_server.mode = mode
-        return web.json_response({"mode": mode})
+        return json_response({"mode": mode})
 
     async def _mail_page(self, request: web.Request) -> web.Response:
         mail = self._outbox.get(request.match_info["id"])
@@ -78,4 +79,4 @@ class Site:
 
 
 def _message(status: int, text: str) -> web.Response:
-    return web.json_response({"message": text}, status=status)
+    return json_response({"message": text}, status=status)

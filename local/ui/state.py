@@ -89,5 +89,5 @@ async def _rule(aws: Aws, rule: Rule, rules: Rules) -> dict[str, Any]:
         "name": rule.name,
         "schedule": rule.expression,
         "state": answer.get("State"),
-        "next": due.isoformat() if due else None,
+        "next": due.isoformat().replace("+00:00", "Z") if due else None,
     }

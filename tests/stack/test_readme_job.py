@@ -16,8 +16,8 @@ from tests.project_copy import copy_project, run, run_tests
 from tests.stack_process import running
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("\n## Add a job\n", 1)[1].split("\n## ", 1)[0]
-MAKE, CURL = (command.replace("\\\n", "") for command in re.findall(r"(?s)```\n\$ (.*?)\n```", SECTION))
+SECTION = README.split("\n## A job in 20 lines\n", 1)[1].split("\n## ", 1)[0]
+MAKE, CURL = (command.replace("\\\n", "") for command in re.findall(r"(?s)```sh\n(.*?)\n```", SECTION))
 FILES = dict(re.findall(r"(?s)`(functions/\S+)`:\n\n```python\n(.*?)```", SECTION))
 # The copy has the packages of this project: nothing is to be installed.
 ENVIRONMENT = os.environ | {"MAKEFLAGS": "--assume-old=.venv/.run"}
@@ -49,11 +49,11 @@ def test_the_job_passes_lint_and_tests(project: Path) -> None:
 
 
 def test_the_job_counts_what_expires_soon(project: Path, tmp_path: Path) -> None:
-    path, body = re.search(r"http://127\.0\.0\.1:8080(\S+)", CURL), re.search(r"-d '(.*)'", CURL)
+    path, body = re.search(r"\$BASE(/\S+)\"", CURL), re.search(r"-d '(.*)'", CURL)
     assert path is not None and body is not None
     with running(tmp_path, template=project / "template.yaml") as stack:
         stack.add_record("soon", timedelta(days=20))
         stack.add_record("later", timedelta(days=40))
         status, made = stack.call("POST", path[1], json.loads(body[1]))
         assert status == 202, made
-        assert stack.wait(made["id"], "succeeded")["result"] == {"days": 30, "expiring": 1}
+        assert stack.wait(made["id"], "succeeded")["result"] == {"expiring": 1}

@@ -149,13 +149,43 @@ def test_a_scheduled_occurrence_is_answered_once(stack: Stack) -> None:
     for _ in range(3):
         stack.sqs().send_message(QueueUrl=url, MessageBody=body)
     (run,) = until(lambda: stack.get("/api/runs?trigger=schedule&job=db-cleanup")["items"], bool)
-    assert run["occurrence"] == "2026-11-01T02:00:00+00:00"
+    assert run["occurrence"] == "2026-11-01T02:00:00Z"
 
 
 def test_direct_invocation_returns_the_run(stack: Stack) -> None:
     run = stack.invoke("RecordExpiryFunction", {})
     assert run["state"] == "succeeded" and run["trigger"] == "direct"
     assert "errorMessage" in stack.invoke("RecordExpiryFunction", {"no": "shape"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/api/records",
+            "/api/records/0",
+            "/api/runs",
+            "/api/runs?state=x",
+            "/api/jobs",
+            "/api/jobs/db-cleanup",
+        ),
+        *("/api/stats", "/api/health", "/api/nothing", "/outbox.json", "/outbox/nothing", "/local/state"),
+    ],
+)
+def test_json_has_one_form(stack: Stack, path: str) -> None:
+    add(stack, "ü : ,", "2030-01-01T00:00:00Z")
+    _, headers, text = stack.page(path)
+    assert "json" in headers["Content-Type"]
+    assert text == json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")) + "\n"
+    assert '+00:00"' not in text
+
+
+def test_a_run_and_its_parts_have_the_form_of_all_answers(stack: Stack) -> None:
+    run_id = stack.wait(stack.trigger("record-expiry")["id"], "succeeded")["id"]
+    for part in ("", "/attempts", "/events", "/log", "/json/result"):
+        _, _, text = stack.page(f"/api/runs/{run_id}{part}")
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")) + "\n"
+        assert '+00:00"' not in text
 
 
 def test_the_health_check_is_content(stack: Stack) -> None:

@@ -202,6 +202,10 @@ def test_short_table_has_the_worst_of_many_goals() -> None:
     assert len(report.short_rows({"growth": many[1:]})) == 9
 
 
+def test_the_readme_has_a_row_for_each_of_its_measures() -> None:
+    assert len(report.readme_rows(results.load().subjects)) == len(report.README_MEASURES)
+
+
 def test_note_is_shown_once_with_its_measures() -> None:
     noted = [replace(MEASURE, title=title, note="With ten rows.") for title in ("one", "two")]
     assert report.notes([*noted, MEASURE]) == "- one; two: With ten rows."
@@ -217,10 +221,14 @@ def test_only_the_text_between_markers_is_replaced() -> None:
     assert "| a title | 1.25 ms (1.00 to 1.50) | peer |" in written
 
 
-@pytest.mark.parametrize("file", [report.DOCUMENT, report.README], ids=lambda file: file.name)
-def test_committed_tables_are_those_of_the_committed_figures(file: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "table"),
+    [(report.DOCUMENT, "bench"), (report.README, "bench readme")],
+    ids=["document", "readme"],
+)
+def test_committed_tables_are_those_of_the_committed_figures(file: Path, table: str) -> None:
     text = file.read_text(encoding="utf-8")
-    assert "<!-- bench -->" in text
+    assert f"<!-- {table} -->" in text
     assert text == report.with_tables(text, results.load()), "run `make bench`"
 
 

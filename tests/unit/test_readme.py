@@ -1,110 +1,40 @@
-"""The documents name what there is: a command, setting, function or state that is added is added there too."""
+"""The README is short, and its figures are those of the pages that they come from."""
 
 import re
 import subprocess
-from dataclasses import fields
-from typing import get_args
 
-import pytest
-
-from slowmatch.db.counts import COUNT_CAP
-from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.model import RunState
-from slowmatch.settings import Settings
-from tests.sam import template
 from tests.sam.template import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-
-SETTINGS = sorted(field.name.upper() for field in fields(Settings))
-FUNCTIONS = sorted(
-    path.parent.name for path in ROOT.glob("functions/*/app.py") if not path.with_name("job.py").exists()
-)
-"""The folders of functions that are no jobs: those come and go, and `make job` lists them."""
-SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-LINK = re.compile(r"\]\(([^)\s]+)\)")
-LINKS = sorted({*LINK.findall(README), *(f"docs/{to}" for to in LINK.findall(ARCHITECTURE + SECURITY))})
+COSTS = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8").partition("<!-- end of costs -->")[0]
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md"), key=str), ROOT / "CONTRIBUTING.md"]
 
 
-def rows(heading: str) -> dict[str, list[str]]:
-    """The first table under a heading of the README: each row's cells by the code in its first one."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    table = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
-    return {cells[0].strip("`"): [cell.strip("` ") for cell in cells[1:]] for cells in table}
+def test_the_readme_stays_short() -> None:
+    assert len(README.encode()) <= 10 * 1024
 
 
-def documented_targets() -> set[str]:
-    answer = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(re.findall(r"^ *(make [a-z-]+) ", answer.stdout, re.MULTILINE))
+def test_the_readme_leads_to_every_document() -> None:
+    linked = set(re.findall(r"\]\(([\w/.-]+)", README))
+    assert [page.name for page in DOCUMENTS if str(page.relative_to(ROOT)) not in linked] == []
 
 
-def test_the_readme_s_commands_are_exactly_those_of_make_help() -> None:
-    targets = documented_targets()
-    assert {"make run", "make test"} <= targets
-    assert set(rows("Commands")) == targets
+def test_the_readme_explains_the_two_commands_and_leaves_the_others_to_make_help() -> None:
+    named = set(re.findall(r"\bmake ([a-z][a-z-]+)", README))
+    assert named == {"run", "test", "help", "job", "deploy"}
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in named if not re.search(rf"^ *make {name} ", listed, re.MULTILINE)] == []
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting_is_in_the_configuration_table(name: str) -> None:
-    assert name in rows("Configuration")
+def dollars(item: str) -> list[int]:
+    """What docs/costs.md has for an item in its columns, idle first, in whole dollars."""
+    (row,) = re.findall(rf"^\| \**{item}\** \|.*$", COSTS, re.MULTILINE)
+    return [int(float(amount) + 0.5) for amount in re.findall(r"\| \**(\d+\.\d\d)\**(?= )", row)]
 
 
-def test_the_configuration_table_names_no_setting_that_is_not_there() -> None:
-    declared = template.variables()
-    assert set(rows("Configuration")) <= set(declared)
-
-
-def test_the_configuration_table_has_each_variable_s_own_parameter() -> None:
-    declared = template.variables()
-    parameters = template.written()["Parameters"]
-    references = {
-        name: value["Ref"] for name, value in declared.items() if isinstance(value, dict) and "Ref" in value
-    }
-    named = {name: references[name] for name in SETTINGS if references.get(name) in parameters}
-    assert {name: cells[0] for name, cells in rows("Configuration").items() if name in named} == named
-
-
-def test_every_parameter_is_named() -> None:
-    assert [name for name in template.written()["Parameters"] if f"`{name}`" not in README] == []
-
-
-def test_the_functions_are_in_the_tour_of_folders() -> None:
-    named = [path.removeprefix("functions/") for path in rows("Where things are")]
-    assert sorted(name for name in named if name in FUNCTIONS) == FUNCTIONS
-
-
-def test_every_folder_of_the_tour_is_there() -> None:
-    named = [path for path in rows("Where things are") if "<" not in path]
-    assert [path for path in named if not (ROOT / path).exists()] == []
-
-
-def test_every_kind_of_test_is_in_the_tour_of_folders() -> None:
-    named = {path for path in rows("Where things are") if path.startswith("tests/")}
-    assert named == {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
-
-
-@pytest.mark.parametrize("state", get_args(RunState))
-def test_every_state_of_a_run_is_explained(state: str) -> None:
-    assert f"| `{state}` | " in ARCHITECTURE
-
-
-def test_the_documents_say_how_far_is_counted() -> None:
-    assert f'end at {COUNT_CAP:,}, written as "{COUNT_CAP:,}+"' in ARCHITECTURE
-    assert f"bulk action at {actions.COUNTED:,}" in ARCHITECTURE.replace("\n", " ")
-    assert f"counted as it is, up to {COUNT_CAP:,}." in (ROOT / "docs" / "openapi.json").read_text(
-        encoding="utf-8"
-    )
-
-
-@pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link])
-def test_every_link_leads_to_a_file_and_a_heading(link: str) -> None:
-    path, _, anchor = link.partition("#")
-    assert (ROOT / path).exists()
-    text = (ROOT / path).resolve().read_text(encoding="utf-8") if anchor else ""
-    headings = {
-        re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
-        for line in text.splitlines()
-        if line.startswith("#")
-    }
-    assert not anchor or anchor in headings
+def test_the_readme_has_the_costs_of_the_page_on_costs() -> None:
+    idle, million, *_ = dollars("a month")
+    aurora, nat = dollars("Aurora, capacity")[0], dollars("NAT gateway")[0]
+    text = README.replace("\n", " ")
+    assert f"about ${idle} a month: {aurora} for the smallest Aurora, {nat} for a NAT gateway" in text
+    assert f"{idle - aurora - nat} for the rest. With a million runs a month it costs ${million}." in text

@@ -1,4 +1,4 @@
-"""The settings of a function, read once from its environment. The README's table explains them to operators."""
+"""The settings of a function, read once from its environment. docs/configuration.md explains them."""
 
 import ipaddress
 import os
@@ -131,9 +131,7 @@ class Settings:
             name, rule = each.name.upper(), each.metadata
             text = env.get(name, "").strip() or rule.get("default")
             if text is None and "default" not in rule:
-                raise SettingsError(
-                    f"{name} is not set but is required; see the README's configuration table"
-                )
+                raise SettingsError(f"{name} is not set but is required; see docs/configuration.md")
             values[each.name] = None if text is None else rule["parse"](name, text)
         settings = cls(**values)
         settings._check_local_only()

@@ -60,7 +60,7 @@ def crashes(con: Connection) -> list[Any]:
 
 
 def may_start(job: str, event: Any) -> bool:
-    """Whether `job` may start a run for `event`, by the rules in the README."""
+    """Whether `job` may start a run for `event`, by the rules in docs/operations.md."""
     if event in ({}, None):
         return True
     if not isinstance(event, dict):

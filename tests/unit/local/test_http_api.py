@@ -108,4 +108,4 @@ def test_any_other_answer_is_the_body(document: Any, body: bytes) -> None:
 )
 def test_a_malformed_answer_is_an_internal_error(document: Any) -> None:
     response = answer(document)
-    assert (response.status, response.body) == (500, b'{"message": "Internal Server Error"}')
+    assert (response.status, response.body) == (500, b'{"message":"Internal Server Error"}\n')

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem+json: `Problem`, and the one table from exception to problem."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -11,6 +10,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from slowmatch.aws.secrets import SecretError
 from slowmatch.db import SchemaMissing, Unavailable
+from slowmatch.http.encoding import json_body
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
 
@@ -111,5 +111,4 @@ def _respond(to_problem: Callable[[Any], Problem], error: Exception) -> Response
     }
     if problem.errors:
         body["errors"] = problem.errors
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(problem.status, "application/problem+json", text, problem.headers)
+    return Response(problem.status, "application/problem+json", json_body(body), problem.headers)

@@ -109,9 +109,9 @@ def rare_words(con: Connection, words: list[str]) -> list[str]:
 def _page(text: str, limit: int) -> RecordPage:
     lines = text.split(",\n") if text else []
     if len(lines) <= limit:
-        return RecordPage(f"[{text}]", len(lines), None)
+        return RecordPage(f"[{','.join(lines)}]", len(lines), None)
     last = json.loads(lines[limit - 1])
-    items = ",\n".join(lines[:limit])
+    items = ",".join(lines[:limit])
     return RecordPage(f"[{items}]", limit, Position(last["id"], datetime.fromisoformat(last["expiry_date"])))
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs.model import RunDetails
+from slowmatch.jobs.model import Attempt, Event, JsonRow, LogLine, RunDetails
 from slowmatch.jobs.queries.runs import RUN_FIELDS
 
 LOG_LINES = 1_000
@@ -23,9 +23,9 @@ JsonField = Literal["payload", "result"]
 
 
 class PartPage(NamedTuple):
-    """Some items as a JSON array, oldest first, and the `place` of the last one if there are more."""
+    """Some items, oldest first, and the `place` of the last one if there are more."""
 
-    items: str
+    items: list[JsonRow]
     last: int | None
 
 
@@ -37,9 +37,10 @@ class TextPage(NamedTuple):
 
 
 class _List(NamedTuple):
-    """A table of parts of runs: its order, its rows as JSON, and how much of it the details have."""
+    """A table of parts of runs: its type, its order, its rows as JSON, and how much of it the details have."""
 
     table: str
+    kind: type[JsonRow]
     place: str
     item: str
     limit: str
@@ -51,29 +52,23 @@ _LINE = """json_build_object(
     'id', id, 'attempt', attempt, 'at', at, 'level', level, 'message', message
 )"""  # jsonb takes twice as long for a long log
 _LISTS: dict[Part, _List] = {
-    "attempts": _List("job_attempt", place="number", item=_ITEM, limit="100", max_bytes=300_000),
-    "events": _List("job_event", place="id", item=_ITEM, limit="200", max_bytes=150_000),
-    "log": _List("job_log", place="id", item=_LINE, limit=":log_lines::integer", max_bytes=400_000),
+    "attempts": _List("job_attempt", Attempt, place="number", item=_ITEM, limit="100", max_bytes=300_000),
+    "events": _List("job_event", Event, place="id", item=_ITEM, limit="200", max_bytes=150_000),
+    "log": _List("job_log", LogLine, place="id", item=_LINE, limit=":log_lines::integer", max_bytes=400_000),
 }
 
 
 def details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> RunDetails | None:
     """The run with its last attempts, events and `log_lines` of its log; None when there is no such run."""
-    text = json_details(con, run_id, log_lines)
-    return RunDetails.from_json(json.loads(text)) if text else None
-
-
-def json_details(con: Connection, run_id: str, log_lines: int = LOG_LINES) -> str | None:
-    """As `details`, as JSON text."""
     key = ("details", run_id, log_lines)
     rows = cached(con, key, lambda: con.query(_DETAILS, id=run_id, log_lines=log_lines))
-    return rows[0][0] if rows else None
+    return RunDetails.from_json(json.loads(rows[0][0])) if rows else None
 
 
 def part(con: Connection, run_id: str, name: Part, after: int, limit: int) -> PartPage | None:
     """Up to `limit` of a run's attempts, events or log lines `after` a place; None when there is no such run."""
     for items, last, more in con.query(_PAGES[name], id=run_id, after=after, limit=limit):
-        return PartPage(items, last if more else None)
+        return PartPage([_LISTS[name].kind.from_json(item) for item in items], last if more else None)
     return None
 
 
@@ -114,7 +109,7 @@ _DETAILS = """
 )
 _PAGE = f"""
     SELECT page.* FROM job_run AS run, LATERAL (
-        SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]')::text,
+        SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]'),
                max(place) FILTER (WHERE fits), count(*) > count(*) FILTER (WHERE fits)
         FROM (
             SELECT place, item, {_FITS} AND row_number() OVER so_far <= :limit::integer AS fits
