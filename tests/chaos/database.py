@@ -13,8 +13,8 @@ import pg8000.native
 from local.environment import DATABASE, DATABASE_USER, HOST
 from local.services.postgres import SETTINGS, password
 from local.services.postgres_server import Cluster
-from tests.ports import free_ports
-from tests.stack_process import until
+from tests.support.ports import free_ports
+from tests.support.stack_process import until
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.database import Client
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 REQUESTS = {
     "GET a record": 30,

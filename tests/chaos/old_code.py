@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.report import SEED
-from tests.stack_process import ROOT, Stack, until
+from tests.support.stack_process import ROOT, Stack, until
 
 CLIENTS = 4
 MIGRATIONS = "layers/common/slowmatch/db/migrations"

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.stack_process import ROOT, with_timeouts
+from tests.support.stack_process import ROOT, with_timeouts
 
 LEASE_SECONDS = 5
 """The job functions' time-out, so that a lost attempt is found soon."""

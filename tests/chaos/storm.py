@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.database import CRASH, FAST, Database
-from tests.stack_process import Stack, kill, until
+from tests.support.stack_process import Stack, kill, until
 
 KILLED = [
     *["MarkerFunction"] * 7,

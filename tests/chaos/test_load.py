@@ -14,7 +14,7 @@ from tests.chaos.project import BATCH, copy_with_markers
 from tests.chaos.report import SEED, Figures
 from tests.chaos.storm import hold_the_dispatcher
 from tests.sam.aws_limits import max_connections
-from tests.stack_process import Stack, running, until
+from tests.support.stack_process import Stack, running, until
 
 CLIENTS = "Clients at once"
 BURST = "A burst of runs"

@@ -17,7 +17,7 @@ from tests.chaos.project import copy_with_markers
 from tests.chaos.report import SEED, Figures
 from tests.chaos.storm import Storm, all_dead_letters, hold_the_dispatcher
 from tests.stack.test_crashes import insist
-from tests.stack_process import Stack, running, until
+from tests.support.stack_process import Stack, running, until
 
 SUBJECT = "A storm"
 FINAL = ("succeeded", "failed", "deleted")

@@ -21,7 +21,7 @@ from tests.chaos.database import Database, started
 from tests.chaos.old_code import People, copy_without
 from tests.chaos.report import Figures
 from tests.conftest import _variables
-from tests.stack_process import running
+from tests.support.stack_process import running
 
 SUBJECT = "Upgrade"
 FINAL = ("succeeded", "failed", "deleted")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.stack_process import Stack, kill, until
+from tests.support.stack_process import Stack, kill, until
 
 RUNS = 500
 OCCURRENCES = 20

@@ -9,7 +9,7 @@ from typing import Self
 
 import pytest
 
-from tests.stack_process import ROOT, Stack, running, until
+from tests.support.stack_process import ROOT, Stack, running, until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 README_TOUR = README.partition("\n## A tour in six commands\n")[2].partition("\n## ")[0]

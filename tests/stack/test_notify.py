@@ -9,8 +9,8 @@ import pg8000.native
 import pytest
 
 from slowmatch.notifications.formats import signature
-from tests.receiver import ReceivedPost, Receiver, receiving
-from tests.stack_process import Stack, running, until
+from tests.support.receiver import ReceivedPost, Receiver, receiving
+from tests.support.stack_process import Stack, running, until
 
 KEY = "a key of sixteen or more"
 

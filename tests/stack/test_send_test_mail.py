@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_ports
-from tests.stack_process import ROOT, Stack
+from tests.support.ports import free_ports
+from tests.support.stack_process import ROOT, Stack
 from tools import send_test_mail
 
 

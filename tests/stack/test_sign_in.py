@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.stack_process import Stack, running
+from tests.support.stack_process import Stack, running
 
 
 @pytest.fixture(scope="module")

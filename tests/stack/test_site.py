@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.stack_process import ROOT, Stack, until
+from tests.support.stack_process import ROOT, Stack, until
 
 
 def page(stack: Stack, path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.stack.conftest import LEASE_SECONDS
-from tests.stack_process import Stack, kill, until
+from tests.support.stack_process import Stack, kill, until
 
 PAST = "2026-01-01T00:00:00Z"
 

@@ -11,7 +11,7 @@ import pytest
 from local import ROOT
 from local.template import reader
 from local.template.model import Template
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.support import TEMPLATE, until
 
 

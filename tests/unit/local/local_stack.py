@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 from local import ROOT
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.support import DEADLINE_SECONDS, TEMPLATE, until
 
 NUMBERS = itertools.count()

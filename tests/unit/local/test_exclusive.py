@@ -6,7 +6,7 @@ import pytest
 from local.cli import main
 from local.environment import Ports
 from local.exclusive import FolderLock, Refused, check_ports
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 
 @pytest.mark.parametrize(("offset", "purpose"), [(0, "HTTP API"), (1, "PostgreSQL"), (2, "AWS"), (3, "SMTP")])

@@ -17,7 +17,7 @@ from local.event_sources.gateway import Gateway
 from local.lambda_runtime.invocation import Result
 from local.lambda_runtime.invoke_api import InvokeApi
 from local.template.model import Function, Template
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.support import run
 
 

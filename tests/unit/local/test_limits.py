@@ -3,7 +3,7 @@
 from local.services.postgres import MAX_CONNECTIONS
 from local.template import reader
 from local.template.model import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
-from tests.stack_process import ROOT
+from tests.support.stack_process import ROOT
 
 FUNCTIONS = reader.read(ROOT / "template.yaml", aws_port=1).functions
 RESERVED_FOR_SUPERUSERS = 3

@@ -8,7 +8,7 @@ from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 
 from local.services import moto_patches
-from tests.stack_process import until
+from tests.support.stack_process import until
 
 MANY = 1_000
 QUEUE = {

@@ -12,7 +12,7 @@ import pytest
 
 from local.environment import API_AUDIENCE, CLIENT_ID
 from local.services.oidc import PEOPLE, Provider
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.support import run
 
 VERIFIER = "v" * 43

@@ -15,7 +15,7 @@ import pytest
 
 from local.environment import DATABASE, DATABASE_USER
 from local.services.postgres import Postgres, PostgresUnavailable, password
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.support import alive, run, settled
 
 

@@ -12,7 +12,7 @@ from local.output import Progress
 from local.seed import records, runs
 from local.seed.records import Certificate, SeedError
 from slowmatch.db.migration import migrations
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.local_stack import LocalStack
 
 OVER = datetime(2020, 1, 1, tzinfo=UTC)

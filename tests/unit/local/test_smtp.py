@@ -11,7 +11,7 @@ import pytest
 
 from local.services.outbox import Outbox
 from local.services.smtp import MailServer, Mode
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 from tests.unit.local.support import DEADLINE_SECONDS, run
 
 T = TypeVar("T")

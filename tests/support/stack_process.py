@@ -19,9 +19,9 @@ from typing import Any
 
 import boto3
 
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60
 """When a test gives up waiting: long enough for a machine that runs other tests beside it."""
 
