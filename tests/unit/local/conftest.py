@@ -1,6 +1,7 @@
-"""A moto server for the tests that need AWS."""
+"""Coroutines as tests, and a moto server for the tests that need AWS."""
 
 import asyncio
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,17 @@ from local import ROOT
 from local.template import reader
 from local.template.model import Template
 from tests.support.ports import free_ports
-from tests.unit.local.support import TEMPLATE, until
+from tests.unit.local.support import TEMPLATE, run, until
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine, with a limit of time."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 @pytest.fixture(scope="session")

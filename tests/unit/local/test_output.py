@@ -1,4 +1,3 @@
-import asyncio
 import io
 import json
 from pathlib import Path
@@ -61,14 +60,10 @@ def test_the_file_keeps_what_the_process_wrote(tmp_path: Path) -> None:
     ]
 
 
-def test_a_step_says_that_it_starts_and_what_it_took() -> None:
+async def test_a_step_says_that_it_starts_and_what_it_took() -> None:
     stream = io.StringIO()
-
-    async def test() -> None:
-        async with Output(stream).step("PostgreSQL", "starting"):
-            assert "starting" in stream.getvalue()
-
-    asyncio.run(test())
+    async with Output(stream).step("PostgreSQL", "starting"):
+        assert "starting" in stream.getvalue()
     assert "ready after 0.0 s" in stream.getvalue()
 
 
@@ -80,14 +75,10 @@ def test_a_terminal_that_was_closed_does_not_matter() -> None:
     Output(Closed()).line("hello")
 
 
-def test_after_a_stop_nothing_is_announced_as_ready() -> None:
+async def test_after_a_stop_nothing_is_announced_as_ready() -> None:
     stream = io.StringIO()
     output = Output(stream)
-
-    async def test() -> None:
-        async with output.step("SMTP", "starting"):
-            output.stopping()
-        output.ready({"Console": "http://127.0.0.1:8080/"})
-
-    asyncio.run(test())
+    async with output.step("SMTP", "starting"):
+        output.stopping()
+    output.ready({"Console": "http://127.0.0.1:8080/"})
     assert stream.getvalue().endswith("\nstopping ...\n")

@@ -13,7 +13,7 @@ from local import cli, processes
 from local.environment import Folders, Ports
 from local.errors import StackError
 from tests.unit.local.local_stack import LocalStack
-from tests.unit.local.support import DEADLINE_SECONDS, alive, eventually, run, until
+from tests.unit.local.support import DEADLINE_SECONDS, alive, eventually, until
 
 LAST_LINES = "stopping ...\nstopped\n"
 
@@ -78,21 +78,17 @@ def test_an_interruption_while_the_database_is_made_leaves_nothing_in_the_way(tm
     assert again.stop() == 0
 
 
-def test_a_cancelled_start_of_a_process_leaves_nothing_that_it_started(tmp_path: Path) -> None:
+async def test_a_cancelled_start_of_a_process_leaves_nothing_that_it_started(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     script = f"sleep 60 & echo $! > {file}.new; mv {file}.new {file}; wait"
-
-    async def test() -> None:
-        starting = asyncio.create_task(processes.spawn("sh", "-c", script))
-        for _ in range(2):  # the process exists, but nobody knows yet
-            await asyncio.sleep(0)
-        pid = int(until(lambda: file.exists() and file.read_text()))
-        starting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await starting
-        await eventually(lambda: not alive(pid))
-
-    run(test())
+    starting = asyncio.create_task(processes.spawn("sh", "-c", script))
+    for _ in range(2):  # the process exists, but nobody knows yet
+        await asyncio.sleep(0)
+    pid = int(until(lambda: file.exists() and file.read_text()))
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await eventually(lambda: not alive(pid))
 
 
 def test_a_server_that_ends_with_the_stop_is_no_failure(
