@@ -1,7 +1,7 @@
 """Coroutines as tests, and a moto server for the tests that need AWS."""
 
-import asyncio
 import inspect
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ from local import ROOT
 from local.template import reader
 from local.template.model import Template
 from tests.support.ports import free_ports
-from tests.unit.local.support import TEMPLATE, run, until
+from tests.support.stack_process import until
+from tests.unit.local.support import TEMPLATE, run
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -60,13 +61,8 @@ def outbox_folder(tmp_path: Path) -> Path:
 
 
 def _answers(port: int) -> bool:
-    async def connect() -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            return False
-        writer.close()
-        await writer.wait_closed()
-        return True
-
-    return asyncio.run(connect())
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

@@ -15,7 +15,7 @@ from local.event_sources.sqs_poller import Poller
 from local.lambda_runtime.invocation import Result
 from local.services.aws_client import Aws
 from local.template.model import Queue, QueueSource
-from tests.unit.local.support import eventually, settled
+from tests.unit.local.support import eventually
 
 SOURCE = QueueSource(
     queue_arn="", batch_size=1, window=0, maximum_concurrency=None, reports_item_failures=True, enabled=True
@@ -67,7 +67,7 @@ class PolledQueue:
             await asyncio.gather(task, return_exceptions=True)
 
     async def emptied(self) -> None:
-        await settled(self.depth, lambda depth: depth == 0)
+        await eventually(self.depth, lambda depth: depth == 0)
 
     def bodies(self) -> list[str]:
         return [record["body"] for records in self.batches for record in records]
@@ -134,7 +134,7 @@ async def test_only_failed_items_of_a_batch_stay(moto: int) -> None:
         await b.send("good", "bad", "good")
         async with b.polling(replace(SOURCE, batch_size=10)):
             await eventually(lambda: len(b.bodies()) >= 3)
-            await settled(b.depth, lambda depth: depth == 1)
+            await eventually(b.depth, lambda depth: depth == 1)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from local.environment import DATABASE, DATABASE_USER
 from local.services.postgres import Postgres, PostgresUnavailable, password
 from tests.support.ports import free_ports
-from tests.unit.local.support import alive, settled
+from tests.unit.local.support import alive, eventually
 
 
 class ServerFolder:
@@ -152,7 +152,7 @@ async def test_stopping_does_not_wait_for_clients(server_folder: ServerFolder) -
     async with server_folder.running():
         waiting = asyncio.create_task(asyncio.to_thread(server_folder.query, "SELECT pg_sleep(60)"))
         count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
-        await settled(lambda: asyncio.to_thread(server_folder.query, count), lambda rows: rows == [[1]])
+        await eventually(lambda: asyncio.to_thread(server_folder.query, count), lambda rows: rows == [[1]])
         loop = asyncio.get_running_loop()
         before = loop.time()
         await server_folder.server.stop()

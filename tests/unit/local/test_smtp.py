@@ -12,7 +12,8 @@ import pytest
 from local.services.outbox import Outbox
 from local.services.smtp import MailServer, Mode
 from tests.support.ports import free_ports
-from tests.unit.local.support import DEADLINE_SECONDS, run
+from tests.support.stack_process import DEADLINE_SECONDS
+from tests.unit.local.support import run
 
 T = TypeVar("T")
 
