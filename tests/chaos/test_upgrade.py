@@ -115,7 +115,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[U
 
 
 def _fill(database: Database, rows: int) -> None:
-    with closing(database._connect()) as con:
+    with closing(database.connect()) as con:
         con.run("SET lock_timeout = 0")
         records.add_synthetic(con, rows, Progress(rows, "records"))
         runs.add(con, rows, Progress(rows, "runs"))

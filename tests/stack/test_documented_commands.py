@@ -73,7 +73,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def test_the_tour_of_the_readme_shows_three_jobs_and_a_failing_mail(fresh: Stack) -> None:
+def test_the_readme_shows_three_jobs_and_a_failing_mail(fresh: Stack) -> None:
     assert follow(README_TOUR, fresh) == 6
     assert fresh.get("/api/records/1")["is_expired"]
     failed, cleanup, summary, expiry = fresh.get("/api/runs")["items"]
