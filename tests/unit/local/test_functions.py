@@ -40,19 +40,6 @@ def pids(started: Functions, template: Template) -> list[int]:
     return [int(str(process["pid"])) for process in started.processes(template.functions[0])]
 
 
-async def test_a_function_gets_the_templates_variables_with_local_values(
-    tiny: Template, tmp_path: Path
-) -> None:
-    async with functions(tiny, tmp_path) as started:
-        result = await started.invoke(tiny.functions[0], b"{}")
-        environment = json.loads(result.payload)["environment"]
-        assert environment["BOTH"] == "from the function"
-        assert environment["SHARED"] == "from the shell"
-        assert environment["DB_HOST"] == "127.0.0.1"
-        assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:3"
-        assert "ABSENT" not in environment
-
-
 async def test_an_invocation_goes_on_when_nobody_waits_any_more(tiny: Template, tmp_path: Path) -> None:
     go, written = tmp_path / "go", tmp_path / "written"
     event = {"Records": [{"body": json.dumps({"file": str(written)}), "messageId": "m"}]}
@@ -83,14 +70,6 @@ async def test_a_failed_asynchronous_invocation_is_tried_again(
         result = await started.invoke(tiny.functions[0], b"{}")
         assert result.error is None
     assert len(written.read_text().splitlines()) == 2
-
-
-async def test_functions_with_routes_are_warm_before_the_first_request(
-    tiny: Template, tmp_path: Path
-) -> None:
-    async with functions(tiny, tmp_path) as started:
-        await started.warm()
-        assert len(pids(started, tiny)) == 1
 
 
 async def test_stopping_waits_a_little_and_then_leaves_no_process(

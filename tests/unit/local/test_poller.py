@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -92,36 +91,22 @@ async def polled_queue(port: int, name: str, visibility: int = 30) -> AsyncItera
         yield PolledQueue(aws, queue)
 
 
-async def test_messages_are_deleted_when_all_went_well(moto: int) -> None:
-    async with polled_queue(moto, "well") as b, b.polling():
+@pytest.mark.parametrize(
+    ("reports_item_failures", "answer"), [(True, ALL_WELL), (False, Result(b'"anything"'))]
+)
+async def test_messages_are_deleted_when_all_went_well(
+    moto: int, reports_item_failures: bool, answer: Result
+) -> None:
+    async def answering(_: Any) -> Result:
+        return answer
+
+    source = replace(SOURCE, reports_item_failures=reports_item_failures)
+    async with polled_queue(moto, f"well-{reports_item_failures}") as b, b.polling(source):
+        b.answer = answering
         await b.send("one", "two", "three")
         await b.emptied()
         assert sorted(b.bodies()) == ["one", "three", "two"]
         assert all(len(records) == 1 for records in b.batches)
-
-
-async def test_a_message_is_picked_up_at_once(moto: int) -> None:
-    arrived: list[float] = []
-
-    async def answer(_: Any) -> Result:
-        arrived.append(time.monotonic())
-        return ALL_WELL
-
-    async with polled_queue(moto, "prompt") as b, b.polling():
-        b.answer = answer
-        await eventually(lambda: True)
-        sent = time.monotonic()
-        await b.send("now")
-        await eventually(lambda: arrived)
-        assert arrived[0] - sent < 1
-
-
-async def test_a_delayed_message_comes_when_its_time_has_come(moto: int) -> None:
-    async with polled_queue(moto, "delayed") as b, b.polling():
-        sent = time.monotonic()
-        await b.send("later", DelaySeconds=1)
-        await eventually(lambda: b.batches)
-        assert 0.9 < time.monotonic() - sent < 2.5
 
 
 async def test_only_failed_items_of_a_batch_stay(moto: int) -> None:
@@ -152,16 +137,6 @@ async def test_a_failed_batch_stays_and_comes_again(moto: int, result: Result, s
         await b.emptied()
         assert len(b.bodies()) >= 2  # more if the machine is slower than the visibility time-out
         assert [said in report for report in b.reports if said] == ([True] if said else [])
-
-
-async def test_without_item_failures_the_answer_does_not_matter(moto: int) -> None:
-    async def answer(_: Any) -> Result:
-        return Result(b'"anything"')
-
-    async with polled_queue(moto, "plain") as b, b.polling(replace(SOURCE, reports_item_failures=False)):
-        b.answer = answer
-        await b.send("one")
-        await b.emptied()
 
 
 async def test_a_window_collects_a_batch(moto: int) -> None:

@@ -53,7 +53,7 @@ def left(home: Path) -> list[str]:
         "Ready after",
     ],
 )
-def test_an_interruption_at_any_stage_of_the_start_is_a_clean_stop(tmp_path: Path, line: str) -> None:
+def test_an_interrupted_start_is_a_clean_stop(tmp_path: Path, line: str) -> None:
     program = ("tests.unit.local.interrupted", "SIGINT", line)
     stack = start(tmp_path / "data", template=TEMPLATE, program=program, HOME=str(tmp_path))
     shown = stopped(stack)
@@ -67,7 +67,7 @@ def test_every_signal_to_stop_is_obeyed_while_the_services_start(tmp_path: Path,
     assert stopped(stack).endswith(LAST_LINES)
 
 
-def test_an_interruption_while_the_database_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+def test_a_half_made_database_is_not_in_the_way(tmp_path: Path) -> None:
     stack = start(tmp_path / "data", "services", HOME=str(tmp_path))
     until((tmp_path / "data" / "postgres.new" / "PG_VERSION").exists)
     os.killpg(stack.process.pid, signal.SIGINT)  # as the terminal does

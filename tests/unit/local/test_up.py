@@ -6,11 +6,10 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.stack_process import DEADLINE_SECONDS, ROOT, Stack, running, start, until
+from tests.support.stack_process import DEADLINE_SECONDS, Stack, running, start, until
 from tests.unit.local.support import TEMPLATE, alive
 
 
@@ -21,10 +20,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (folder / "data" / "job-secrets.json").write_text('{"expiry-webhook/webhook-token": "s3cret"}')
     with running(folder, template=TEMPLATE) as stack:
         yield stack
-
-
-def records(file: Path) -> list[Any]:
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def test_it_reports_what_it_starts_and_prints_the_addresses(up: Stack) -> None:
@@ -49,18 +44,6 @@ def test_the_state_shows_processes_queues_and_rules(up: Stack) -> None:
     )
     assert rules["slowmatch-nightly"]["next"].endswith("T02:00:00Z")
     assert rules["slowmatch-PausedRule"]["state"] == "DISABLED"
-
-
-def test_a_message_reaches_the_function_in_a_batch(up: Stack, tmp_path: Path) -> None:
-    client, written = up.sqs(), tmp_path / "written"
-    url = client.get_queue_url(QueueName="slowmatch-work")["QueueUrl"]
-    for number in range(2):
-        client.send_message(QueueUrl=url, MessageBody=json.dumps({"file": str(written), "n": number}))
-    arrived = until(lambda: records(written), lambda found: len(found) == 2)
-    assert len({record["batch"] for record in arrived}) == 1  # the template's window of two seconds
-    until(
-        lambda: up.get("/local/state")["queues"][0], lambda queue: queue["waiting"] + queue["in_flight"] == 0
-    )
 
 
 def test_secret_of_a_job_is_found_by_its_name(up: Stack) -> None:
@@ -98,21 +81,12 @@ def test_sam_local_gets_addresses_that_containers_know(up: Stack) -> None:
     assert values["AUTH"] == "local"
 
 
-@pytest.mark.parametrize(
-    ("command", "environment", "status", "said"),
-    [
-        ("up", {"AUTH": "none"}, 2, "AUTH is 'none'"),
-        ("services", {"AUTH": "oidc"}, 2, "AUTH=oidc needs a provider"),
-        ("up", {"BATCH_SIZE": "0"}, 1, "slowmatch: the migrations failed: BATCH_SIZE is '0'"),
-    ],
-)
-def test_a_wrong_setting_is_refused_by_name(
-    tmp_path: Path, command: str, environment: dict[str, str], status: int, said: str
-) -> None:
-    stack = start(tmp_path / "data", command, template=ROOT / "template.yaml", **environment)
-    assert stack.process.wait(DEADLINE_SECONDS) == status
+def test_a_wrong_setting_ends_it_with_its_name(tmp_path: Path) -> None:
+    stack = start(tmp_path / "data", BATCH_SIZE="0")
+    assert stack.process.wait(DEADLINE_SECONDS) == 1
     shown = stack.log.read_text()
-    assert said in shown.splitlines()[-1] and "Traceback" not in shown
+    assert shown.splitlines()[-1].startswith("slowmatch: the migrations failed: BATCH_SIZE is '0'")
+    assert "Traceback" not in shown
 
 
 def test_a_list_of_destinations_that_cannot_be_read_is_named(tmp_path: Path) -> None:
