@@ -1,11 +1,7 @@
-"""The project's stack on this machine: its pages, its Invoke API, and runs that are delayed or lost."""
+"""The project's stack on this machine: its pages, and runs that are delayed or lost."""
 
 import json
 from datetime import datetime, timedelta
-
-import boto3
-import pytest
-from botocore.config import Config
 
 from tests.support.stack_process import Stack, kill, until
 
@@ -29,24 +25,6 @@ def test_the_outbox_shows_each_mail(stack: Stack) -> None:
     assert "<html" in stack.page(f"/outbox/{mail['id']}/html")[2].lower()
     assert stack.call("PUT", "/outbox/mode", {"mode": "rubbish"})[0] == 400
     assert stack.get("/outbox/mode") == {"mode": "accept"}
-
-
-def test_boto3_invokes_functions_as_in_the_cloud(stack: Stack) -> None:
-    client = boto3.client(
-        "lambda",
-        endpoint_url=stack.address,
-        region_name="us-east-1",
-        config=Config(retries={"max_attempts": 0}),
-    )
-    answer = client.invoke(FunctionName="RecordExpiryFunction", Payload=b"{}")
-    run = json.loads(answer["Payload"].read())
-    assert (run["state"], run["trigger"]) == ("succeeded", "direct")
-    later = client.invoke(FunctionName="DispatcherFunction", InvocationType="Event", Payload=b"{}")
-    assert later["StatusCode"] == 202
-    failed = client.invoke(FunctionName="DbCleanupFunction", Payload=b'{"no": "shape"}')
-    assert failed["FunctionError"] == "Unhandled" and b"accepts" in failed["Payload"].read()
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        client.invoke(FunctionName="Nothing", Payload=b"{}")
 
 
 def test_a_delayed_run_does_not_start_before_its_time(stack: Stack) -> None:

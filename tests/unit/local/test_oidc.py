@@ -134,13 +134,6 @@ async def test_a_code_is_good_for_whom_it_was_given_to(change: dict[str, str]) -
         assert (status, answer["error"]) == (400, "invalid_grant")
 
 
-async def test_a_person_may_refuse() -> None:
-    async with provider() as client:
-        _, _, location = await client.get("/authorize", **ASKED, person="")
-        answer = dict(parse_qsl(urlsplit(location).query))
-        assert (answer["error"], answer["state"]) == ("access_denied", "s")
-
-
 async def test_a_program_gets_a_token_without_a_browser() -> None:
     async with provider() as client:
         _, token, _ = await client.get("/token", user="otto")

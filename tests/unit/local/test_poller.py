@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,22 +23,26 @@ ALL_WELL = Result(b'{"batchItemFailures": []}')
 
 
 class PolledQueue:
-    """A queue with a dead-letter queue, and the batches that a function received."""
+    """A queue, and the batches that its function received; `answer` is what the function does, once `go` is set."""
 
     def __init__(self, aws: Aws, queue: Queue) -> None:
         self.aws = aws
         self.queue = queue
         self.batches: list[list[dict[str, Any]]] = []
         self.reports: list[str] = []
-        self.answer: Callable[[list[dict[str, Any]]], Awaitable[Result]] = self.all_well
-
-    async def all_well(self, _: list[dict[str, Any]]) -> Result:
-        return ALL_WELL
+        self.answer: Callable[[list[dict[str, Any]]], Result] = lambda _: ALL_WELL
+        self.go = asyncio.Event()
+        self.go.set()
+        self.running = self.most_running = 0
 
     async def invoke(self, payload: bytes) -> Result:
         records = json.loads(payload)["Records"]
         self.batches.append(records)
-        return await self.answer(records)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        await self.go.wait()
+        self.running -= 1
+        return self.answer(records)
 
     async def send(self, *bodies: str, **options: Any) -> None:
         for body in bodies:
@@ -46,10 +50,8 @@ class PolledQueue:
 
     async def depth(self) -> int:
         """Messages in the queue, in flight or not."""
-        names = ["All"]
-        answer = await self.aws.call(
-            "sqs", "GetQueueAttributes", QueueUrl=self.queue.url, AttributeNames=names
-        )
+        wanted = {"QueueUrl": self.queue.url, "AttributeNames": ["All"]}
+        answer = await self.aws.call("sqs", "GetQueueAttributes", **wanted)
         counts = ("", "NotVisible", "Delayed")
         return sum(int(answer["Attributes"][f"ApproximateNumberOfMessages{name}"]) for name in counts)
 
@@ -97,12 +99,9 @@ async def polled_queue(port: int, name: str, visibility: int = 30) -> AsyncItera
 async def test_messages_are_deleted_when_all_went_well(
     moto: int, reports_item_failures: bool, answer: Result
 ) -> None:
-    async def answering(_: Any) -> Result:
-        return answer
-
     source = replace(SOURCE, reports_item_failures=reports_item_failures)
     async with polled_queue(moto, f"well-{reports_item_failures}") as b, b.polling(source):
-        b.answer = answering
+        b.answer = lambda _: answer
         await b.send("one", "two", "three")
         await b.emptied()
         assert sorted(b.bodies()) == ["one", "three", "two"]
@@ -110,7 +109,7 @@ async def test_messages_are_deleted_when_all_went_well(
 
 
 async def test_only_failed_items_of_a_batch_stay(moto: int) -> None:
-    async def answer(records: list[dict[str, Any]]) -> Result:
+    def answer(records: list[dict[str, Any]]) -> Result:
         bad = [{"itemIdentifier": r["messageId"]} for r in records if r["body"] == "bad"]
         return Result(json.dumps({"batchItemFailures": bad}).encode())
 
@@ -127,7 +126,7 @@ async def test_only_failed_items_of_a_batch_stay(moto: int) -> None:
     [(Result(b"{}", "Unhandled"), None), (Result(b'{"batchItemFailures": [1]}'), "malformed")],
 )
 async def test_a_failed_batch_stays_and_comes_again(moto: int, result: Result, said: str | None) -> None:
-    async def answer(records: list[dict[str, Any]]) -> Result:
+    def answer(records: list[dict[str, Any]]) -> Result:
         again = records[0]["attributes"]["ApproximateReceiveCount"] != "1"
         return ALL_WELL if again else result
 
@@ -141,30 +140,19 @@ async def test_a_failed_batch_stays_and_comes_again(moto: int, result: Result, s
 
 async def test_a_window_collects_a_batch(moto: int) -> None:
     async with polled_queue(moto, "window") as b, b.polling(replace(SOURCE, batch_size=3, window=5)):
-        for body in ("one", "two", "three"):
-            await b.send(body)
+        await b.send("one", "two", "three")
         await b.emptied()
         assert [len(records) for records in b.batches] == [3]
 
 
 async def test_no_more_batches_at_a_time_than_slots(moto: int) -> None:
-    running, most, go = 0, 0, asyncio.Event()
-
-    async def answer(_: Any) -> Result:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await go.wait()
-        running -= 1
-        return ALL_WELL
-
     async with polled_queue(moto, "slots") as b, b.polling(slots=2):
-        b.answer = answer
+        b.go.clear()
         await b.send(*"abcde")
-        await eventually(lambda: running == 2)
-        go.set()
+        await eventually(lambda: b.running == 2)
+        b.go.set()
         await b.emptied()
-        assert most == 2
+        assert b.most_running == 2
 
 
 async def test_a_queue_that_cannot_be_read_is_reported_and_tried_again(

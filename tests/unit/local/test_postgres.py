@@ -14,9 +14,14 @@ import pg8000.native
 import pytest
 
 from local.environment import DATABASE, DATABASE_USER
-from local.services.postgres import Postgres, PostgresUnavailable, password
+from local.services.postgres import MAX_CONNECTIONS, Postgres, PostgresUnavailable, password
+from local.template import reader
+from local.template.model import DEFAULT_CONCURRENCY
 from tests.support.ports import free_ports
+from tests.support.stack_process import ROOT
 from tests.unit.local.support import alive, eventually
+
+RESERVED_FOR_SUPERUSERS = 3
 
 
 class ServerFolder:
@@ -79,6 +84,12 @@ async def test_a_wrong_password_is_refused(server_folder: ServerFolder) -> None:
         with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
             await server_folder.query("SELECT 1", password="wrong")
     gc.collect()
+
+
+def test_every_process_of_a_function_finds_a_connection() -> None:
+    functions = reader.read(ROOT / "template.yaml", aws_port=1).functions
+    wanted = sum(function.reserved_concurrency or DEFAULT_CONCURRENCY for function in functions)
+    assert wanted <= MAX_CONNECTIONS - RESERVED_FOR_SUPERUSERS
 
 
 def test_the_password_is_kept_and_only_for_its_owner(server_folder: ServerFolder) -> None:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,9 +50,9 @@ def rule(expression: str | None, *, name: str = "r", targets: tuple[Target, ...]
     return Rule(logical_id="R", name=name, expression=expression, enabled=True, targets=targets)
 
 
-def rules_of(*rules: Rule) -> Rules:
+def rules_of(*rules: Rule, report: Callable[[str], object] = print) -> Rules:
     template = Template(functions=(), queues=(), rules=rules, topics=(), secrets=())
-    return Rules(Aws(None, ""), template, lambda *_: None, print)  # type: ignore[arg-type]
+    return Rules(Aws(None, ""), template, lambda *_: None, report)  # type: ignore[arg-type]
 
 
 def test_a_rule_is_due_at_its_minute_and_once() -> None:
@@ -78,8 +78,7 @@ def test_an_expression_that_makes_no_sense_is_reported() -> None:
     said: list[str] = []
     wrong = rule("cron(never)", name="wrong")
     waiting = rule(None, name="waits for events")
-    template = Template(functions=(), queues=(), rules=(wrong, waiting), topics=(), secrets=())
-    rules = Rules(Aws(None, ""), template, lambda *_: None, said.append)  # type: ignore[arg-type]
+    rules = rules_of(wrong, waiting, report=said.append)
     rules.start(MIDNIGHT)
     assert "rule wrong will not fire" in said[0]
     assert rules.next_firing(wrong) is None

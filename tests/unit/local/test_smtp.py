@@ -84,22 +84,20 @@ def test_a_first_line_that_is_not_smtp_closes_the_connection(outbox_folder: Path
     assert list(outbox_folder.iterdir()) == []
 
 
-def test_a_client_may_try_a_command_that_is_not_known(outbox_folder: Path) -> None:
+def try_an_unknown_command(client: smtplib.SMTP) -> None:
+    client.ehlo()
+    assert client.docmd("XCLIENT")[0] == 500
+
+
+@pytest.mark.parametrize("begin", [login, try_an_unknown_command])
+def test_a_client_may_begin_in_another_way(
+    outbox_folder: Path, begin: Callable[[smtplib.SMTP], None]
+) -> None:
     def converse(client: smtplib.SMTP) -> None:
-        client.ehlo()
-        assert client.docmd("XCLIENT")[0] == 500
+        begin(client)
         deliver(client)
 
     talk(outbox_folder, "accept", converse)
-    assert len(Outbox(outbox_folder).all()) == 1
-
-
-def test_signing_in_is_possible_and_not_needed(outbox_folder: Path) -> None:
-    def sign_in_and_deliver(client: smtplib.SMTP) -> None:
-        login(client)
-        deliver(client)
-
-    talk(outbox_folder, "accept", sign_in_and_deliver)
     assert len(Outbox(outbox_folder).all()) == 1
 
 

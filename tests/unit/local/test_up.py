@@ -89,16 +89,6 @@ def test_a_wrong_setting_ends_it_with_its_name(tmp_path: Path) -> None:
     assert "Traceback" not in shown
 
 
-def test_a_list_of_destinations_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "data" / "notify.json"
-    file.parent.mkdir()
-    file.write_bytes(b"\xff")
-    stack = start(tmp_path / "data", template=TEMPLATE)
-    assert stack.process.wait(DEADLINE_SECONDS) == 1
-    shown = stack.log.read_text()
-    assert f"slowmatch: {file} cannot be read" in shown and "Traceback" not in shown
-
-
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
     stack = start(tmp_path / "data", template=TEMPLATE).ready()
     path = "/2015-03-31/functions/TinyFunction/invocations"
