@@ -34,8 +34,8 @@ from slowmatch.db import Connection, connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import Settings, settings
-from tests.empty_database import empty
-from tests.issuer import Issuer, serving
+from tests.support.empty_database import empty
+from tests.support.issuer import Issuer, serving
 
 STACK = "slowmatch-test"
 

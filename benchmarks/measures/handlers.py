@@ -13,7 +13,7 @@ from benchmarks.harness.program import Program
 from benchmarks.harness.results import Measure, in_turns, times_better, within
 from benchmarks.measures.api_events import EVENTS, assert_alike, signed
 from local import ROOT
-from tests.issuer import CLIENT_ID, serving
+from tests.support.issuer import CLIENT_ID, serving
 
 PEER = ROOT / "benchmarks" / "peers" / "fastapi_app"
 FILL = """

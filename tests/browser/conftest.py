@@ -13,7 +13,7 @@ from local.seed import records
 from tests.browser import chromium
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import DEADLINE_MS, Tabs, assert_no_complaints
-from tests.stack_process import Stack, running
+from tests.support.stack_process import Stack, running
 
 LINES = (("INFO", "12 records are to go"), ("WARNING", "one of them is locked"))
 

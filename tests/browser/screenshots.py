@@ -15,7 +15,7 @@ from local.seed import records
 from tests.browser import chromium
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, Tabs
-from tests.stack_process import ROOT, Stack, running
+from tests.support.stack_process import ROOT, Stack, running
 
 FOLDER = ROOT / "docs" / "screenshots"
 ROWS, RUNS = 4_000, 12_000

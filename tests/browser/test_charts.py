@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, Tabs
-from tests.stack_process import Stack, until
+from tests.support.stack_process import Stack, until
 
 # How many pixels of a chart have the colour of a state, in the theme that is on.
 PIXELS = """([id, state]) => {

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tabs import Tabs
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 # By zone: a time that comes twice and its two instants; a time that does not exist, and its two neighbours.
 CHANGES = {

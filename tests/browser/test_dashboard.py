@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.run_factory import RunFactory
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 ME = "you (this machine)"
 

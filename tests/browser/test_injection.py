@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 EVIL = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>\"'><b id=\"bold\">{{ 7 * 7 }}"
 

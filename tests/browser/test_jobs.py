@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 ME = "you (this machine)"
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.run_factory import RunFactory, local_minute
 from tests.browser.tabs import Tabs
-from tests.stack_process import Stack, until
+from tests.support.stack_process import Stack, until
 
 # Each list: a run that is in it, its columns, the buttons of a row.
 LISTS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {

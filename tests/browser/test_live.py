@@ -8,8 +8,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
-from tests.ports import free_ports
-from tests.stack_process import Stack, running
+from tests.support.ports import free_ports
+from tests.support.stack_process import Stack, running
 
 HIDE = """hidden => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request
 
 from tests.browser.tabs import PHONE, Tabs, assert_no_complaints
-from tests.stack_process import ROOT, Stack
+from tests.support.stack_process import ROOT, Stack
 
 AXE = ROOT / ".venv" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = {"serious", "critical"}

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, WIDE, Tabs
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 LISTS = (
     "enqueued scheduled processing succeeded failed deleted retries runs recurring workers analytics activity"

@@ -6,7 +6,7 @@ from datetime import timedelta
 from playwright.sync_api import Page, expect
 
 from tests.browser.tabs import Tabs
-from tests.stack_process import Stack
+from tests.support.stack_process import Stack
 
 
 def create(page: Page, title: str, date: str = "2031-07-01T12:00") -> None:

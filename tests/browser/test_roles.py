@@ -13,7 +13,7 @@ from local.environment import Folders, Ports
 from local.seed import records
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs, assert_no_complaints
-from tests.stack_process import Stack, running
+from tests.support.stack_process import Stack, running
 
 NAMES = {"vera": "Vera Viewer", "otto": "Otto Operator", "ada": "Ada Admin", "nobody": "Nobody Atall"}
 LOOKS = ["/records/{record}", "/jobs", "/jobs/db-cleanup", "/dashboard", "/dashboard/failed"]

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
-from tests.stack_process import Stack, until
+from tests.support.stack_process import Stack, until
 
 ME = "you (this machine)"
 

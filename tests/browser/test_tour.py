@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.tabs import Tabs, assert_no_complaints
-from tests.stack_process import Stack, running, until
+from tests.support.stack_process import Stack, running, until
 
 
 @pytest.fixture(scope="module")

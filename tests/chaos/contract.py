@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from slowmatch.jobs.catalog import JOBS
 from tests.chaos.report import SEED
-from tests.stack_process import ROOT, Stack
+from tests.support.stack_process import ROOT, Stack
 
 DOCUMENT = ROOT / "docs" / "openapi.json"
 TOOL = ROOT / ".venv-chaos" / "bin" / "st"

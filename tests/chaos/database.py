@@ -4,17 +4,18 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pg8000.native
 
-from local.environment import DATABASE, DATABASE_USER, HOST
-from local.services.postgres import SETTINGS, password
+from local.environment import DATABASE, DATABASE_USER
+from local.services.postgres import SETTINGS
 from local.services.postgres_server import Cluster
-from tests.ports import free_ports
-from tests.stack_process import until
+from tests.support.database_client import DatabaseClient
+from tests.support.ports import free_ports
+from tests.support.stack_process import until
 
 T = TypeVar("T")
 
@@ -22,34 +23,7 @@ FAST, CRASH = signal.SIGINT, signal.SIGQUIT
 """PostgreSQL's fast shutdown, and its immediate one: it writes nothing more and replays its log afterwards."""
 
 
-class Client:
-    """Looks into a stack's database, with a connection for each question."""
-
-    def __init__(self, port: int, stack_data: Path) -> None:
-        self.port = port
-        self._password = password(stack_data)
-
-    def query(self, sql: str, **values: Any) -> list[list[Any]]:
-        with closing(self._connect()) as connection:
-            rows: list[list[Any]] = connection.run(sql, **values)
-            return rows
-
-    def value(self, sql: str, **values: Any) -> Any:
-        return self.query(sql, **values)[0][0]
-
-    def _connect(self) -> Any:
-        return pg8000.native.Connection(
-            DATABASE_USER,
-            password=self._password,
-            host=HOST,
-            port=self.port,
-            database=DATABASE,
-            timeout=30,
-            application_name="tests",
-        )
-
-
-class Database(Client):
+class Database(DatabaseClient):
     """Durable as the stack's own; the stack finds it through DB_PORT, and the same password in its data folder."""
 
     def __init__(self, folder: Path, stack_data: Path) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.database import Client
-from tests.stack_process import Stack
+from tests.support.database_client import DatabaseClient
+from tests.support.stack_process import Stack
 
 REQUESTS = {
     "GET a record": 30,
@@ -41,7 +41,7 @@ class Sample:
 @dataclass
 class Load:
     stack: Stack
-    database: Client
+    database: DatabaseClient
     seed: str
     seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in REQUESTS})
     errors: Counter[str] = field(default_factory=Counter)

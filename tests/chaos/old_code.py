@@ -5,7 +5,6 @@ Today's code stands for that version: it works with and without what the newest 
 
 import json
 import random
-import shutil
 import threading
 import time
 from collections import Counter
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.report import SEED
-from tests.stack_process import ROOT, Stack, until
+from tests.support.project_copy import copy_deployed
+from tests.support.stack_process import Stack, until
 
 CLIENTS = 4
 MIGRATIONS = "layers/common/slowmatch/db/migrations"
@@ -26,10 +26,9 @@ MIGRATIONS = "layers/common/slowmatch/db/migrations"
 
 def copy_without(folder: Path, migration: str) -> Path:
     """A copy of what is deployed, as it was before `migration`; returns its template."""
-    for name in ("functions", "layers"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    template = copy_deployed(folder)
     (folder / MIGRATIONS / f"{migration}.sql").unlink()
-    return Path(shutil.copy(ROOT / "template.yaml", folder))
+    return template
 
 
 @dataclass

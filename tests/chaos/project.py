@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from tests.stack_process import ROOT, with_timeouts
+from tests.support.project_copy import copy_deployed
+from tests.support.stack_process import with_timeouts
 
 LEASE_SECONDS = 5
 """The job functions' time-out, so that a lost attempt is found soon."""
@@ -30,16 +31,13 @@ _SHIFT = "import marker.clock\n"
 
 def copy_with_markers(folder: Path, shifted: tuple[str, ...] = ()) -> Path:
     """Returns the template. The clocks of the functions named in `shifted` go wrong in two of three processes."""
-    for name in ("functions", "layers"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    template = copy_deployed(folder)
     shutil.copytree(Path(__file__).with_name("marker"), folder / "functions" / "marker")
     common = folder / "layers" / "common" / "slowmatch"
     (common / "db" / "migrations" / "9000_marker.sql").write_text(_TABLES)
     for name in shifted:
         _insert(folder / "functions" / name / "app.py", "", _SHIFT)
-    template = folder / "template.yaml"
-    text = (ROOT / template.name).read_text()
-    template.write_text(with_timeouts(text, LEASE_SECONDS, VISIBILITY_SECONDS))
+    template.write_text(with_timeouts(template.read_text(), LEASE_SECONDS, VISIBILITY_SECONDS))
     _insert(template, "\n  Job:\n", _ROW)
     _insert(template, "\n  Fn::ForEach::Jobs:\n    - Job\n    - [", "Marker, ")
     return template

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.database import CRASH, FAST, Database
-from tests.stack_process import Stack, kill, until
+from tests.support.stack_process import Stack, kill, until
 
 KILLED = [
     *["MarkerFunction"] * 7,
@@ -19,7 +19,7 @@ KILLED = [
 ]
 MODES = ("refuse", "drop", "stall", "accept")
 NO_MAIL_GETS_THROUGH = ("drop", "stall")
-DISPATCHER_TICK_SECONDS = 3.0
+DISPATCHER_PASS_SECONDS = 3.0
 """Stands for the dispatcher's five minutes."""
 
 
@@ -81,13 +81,13 @@ class Storm:
         self.mode("accept")
 
     def skips_the_dispatcher(self, chance: random.Random) -> None:
-        while not self.over.wait(DISPATCHER_TICK_SECONDS):
+        while not self.over.wait(DISPATCHER_PASS_SECONDS):
             self.stack.dispatch()
             self.counts["dispatcher passes"] += 1
             if chance.random() < 0.3:
                 skipped = chance.randint(2, 5)
                 self.counts["dispatcher passes skipped"] += skipped
-                self.over.wait(skipped * DISPATCHER_TICK_SECONDS)
+                self.over.wait(skipped * DISPATCHER_PASS_SECONDS)
 
     def stops_the_database(self, stops: int, progress: Callable[[], float]) -> None:
         for number in range(stops):
@@ -115,6 +115,11 @@ class Storm:
         if pids:
             kill(chance.choice(pids))
             self.counts["processes killed"] += 1
+
+
+def insist(action: Callable[[], tuple[int, Any]]) -> Any:
+    """Ask again while the function that answers is being killed, as a client does."""
+    return until(action, lambda answer: answer[0] < 300)[1]
 
 
 def hold_the_dispatcher(stack: Stack) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.contract import NO_TOKEN, PEOPLE, TOOL, across_roles, needed_roles, try_all
 from tests.chaos.report import Figures
-from tests.stack_process import Stack, running
+from tests.support.stack_process import Stack, running
 
 SUBJECT = "The API's contract"
 ROLES = [*PEOPLE, NO_TOKEN]

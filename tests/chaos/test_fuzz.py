@@ -7,7 +7,7 @@ import pytest
 from slowmatch.db import Connection
 from tests.chaos.report import Figures
 from tests.integration.fuzzing.fuzzer import fuzzing
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 SUBJECT = "Strange input"
 

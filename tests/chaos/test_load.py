@@ -8,13 +8,13 @@ import pytest
 
 from local.environment import Ports
 from local.template.model import DEFAULT_CONCURRENCY
-from tests.chaos.database import Client
 from tests.chaos.load import Load
 from tests.chaos.project import BATCH, copy_with_markers
 from tests.chaos.report import SEED, Figures
 from tests.chaos.storm import hold_the_dispatcher
 from tests.sam.aws_limits import max_connections
-from tests.stack_process import Stack, running, until
+from tests.support.database_client import DatabaseClient
+from tests.support.stack_process import Stack, running, until
 
 CLIENTS = "Clients at once"
 BURST = "A burst of runs"
@@ -34,12 +34,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def database(stack: Stack) -> Client:
-    return Client(Ports(stack.port).postgres, stack.data)
+def database(stack: Stack) -> DatabaseClient:
+    return DatabaseClient(Ports(stack.port).postgres, stack.data)
 
 
 @pytest.fixture(scope="module")
-def load(stack: Stack, database: Client, short: bool) -> Load:
+def load(stack: Stack, database: DatabaseClient, short: bool) -> Load:
     load = Load(stack, database, f"{SEED}")
     clients, seconds = (10, 5) if short else (50, 60)
     load.run(clients, seconds)
@@ -86,7 +86,7 @@ class Drained:
 
 
 @pytest.fixture(scope="module")
-def drained(load: Load, stack: Stack, database: Client, short: bool) -> Drained:
+def drained(load: Load, stack: Stack, database: DatabaseClient, short: bool) -> Drained:
     until(lambda: _waiting(database), lambda waiting: waiting == 0, PATIENCE)
     _put_in(database, AT_ONCE, 1_000_000 - AT_ONCE)  # so that there is a process for each worker
     stack.dispatch()
@@ -110,7 +110,7 @@ def drained(load: Load, stack: Stack, database: Client, short: bool) -> Drained:
     return Drained(_order(database), seconds, longest, attempts, other["finished_at"] < last.isoformat())
 
 
-def _put_in(database: Client, count: int, first: int) -> None:
+def _put_in(database: DatabaseClient, count: int, first: int) -> None:
     """Runs without messages, as after a time in which SQS took none: the dispatcher sends them all at once."""
     database.query(
         """
@@ -132,19 +132,19 @@ def _put_in(database: Client, count: int, first: int) -> None:
     )
 
 
-def _waiting(database: Client) -> int:
+def _waiting(database: DatabaseClient) -> int:
     return int(
         database.value("SELECT count(*) FROM job_run WHERE state IN ('enqueued', 'scheduled', 'processing')")
     )
 
 
-def _started(database: Client) -> int:
+def _started(database: DatabaseClient) -> int:
     return int(
         database.value("SELECT count(*) FROM job_run WHERE triggered_by = 'burst' AND started_at IS NOT NULL")
     )
 
 
-def _order(database: Client) -> list[int]:
+def _order(database: DatabaseClient) -> list[int]:
     rows = database.query(
         """
         SELECT row_number() OVER (ORDER BY attempt.started_at, run.due_at)

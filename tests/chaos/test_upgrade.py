@@ -21,7 +21,7 @@ from tests.chaos.database import Database, started
 from tests.chaos.old_code import People, copy_without
 from tests.chaos.report import Figures
 from tests.conftest import _variables
-from tests.stack_process import running
+from tests.support.stack_process import running
 
 SUBJECT = "Upgrade"
 FINAL = ("succeeded", "failed", "deleted")
@@ -115,7 +115,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[U
 
 
 def _fill(database: Database, rows: int) -> None:
-    with closing(database._connect()) as con:
+    with closing(database.connect()) as con:
         con.run("SET lock_timeout = 0")
         records.add_synthetic(con, rows, Progress(rows, "records"))
         runs.add(con, rows, Progress(rows, "runs"))

@@ -16,8 +16,8 @@ from slowmatch.db import connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.settings import settings
-from tests.ports import free_ports
 from tests.sam.template import ROOT
+from tests.support.ports import free_ports
 
 READY_SECONDS = 60
 DESTINATIONS = [{"name": "ops", "kind": "slack", "url": "http://127.0.0.1:9/nobody-listens"}]

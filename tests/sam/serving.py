@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.ports import free_ports
 from tests.sam.backing import Backing
 from tests.sam.template import ROOT
+from tests.support.ports import free_ports
 
 READY_SECONDS = 60
 STOP_SECONDS = 60

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack_process import ROOT, Stack, running, with_timeouts
+from tests.support.stack_process import ROOT, Stack, running, with_timeouts
 
 LEASE_SECONDS = 5
 """The job functions' time-out in these tests, so that a lost attempt is found soon."""

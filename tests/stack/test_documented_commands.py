@@ -4,12 +4,10 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
-from tests.stack_process import ROOT, Stack, running, until
+from tests.support.stack_process import ROOT, Stack, running, until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 README_TOUR = README.partition("\n## A tour in six commands\n")[2].partition("\n## ")[0]
@@ -19,24 +17,12 @@ BLOCK = re.compile(r"^( *)```(sh|json)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 DONE = "the block is done"
 
 
-class Shell:
-    """A shell in which a newcomer pastes one block after the other."""
-
-    def __enter__(self) -> Self:
-        self._bash = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bash.communicate()
-
-    def paste(self, block: str) -> str:
-        """Execute a block. Returns what it printed."""
-        assert self._bash.stdin is not None and self._bash.stdout is not None
-        self._bash.stdin.write(f"{block}\necho '{DONE}'\n")
-        self._bash.stdin.flush()
-        return "".join(iter(self._bash.stdout.readline, f"{DONE}\n"))
+def paste(block: str, shell: "subprocess.Popen[str]") -> str:
+    """Execute a block. Returns what it printed."""
+    assert shell.stdin is not None and shell.stdout is not None
+    shell.stdin.write(f"{block}\necho '{DONE}'\n")
+    shell.stdin.flush()
+    return "".join(iter(shell.stdout.readline, f"{DONE}\n"))
 
 
 def blocks(text: str, address: str) -> Iterator[tuple[str, str]]:
@@ -48,10 +34,10 @@ def blocks(text: str, address: str) -> Iterator[tuple[str, str]]:
 def follow(text: str, stack: Stack) -> int:
     """Execute the commands of a document, compare the promised answers, and count the requests."""
     requests, printed = 0, ""
-    with Shell() as shell:
+    with subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
         for kind, block in blocks(text, stack.address):
             if kind == "sh":
-                printed = shell.paste(block)
+                printed = paste(block, shell)
                 requests += block.count("curl ")
                 until(lambda: busy(stack), lambda found: not found)
             else:
@@ -73,7 +59,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def test_the_tour_of_the_readme_shows_three_jobs_and_a_failing_mail(fresh: Stack) -> None:
+def test_the_readme_shows_three_jobs_and_a_failing_mail(fresh: Stack) -> None:
     assert follow(README_TOUR, fresh) == 6
     assert fresh.get("/api/records/1")["is_expired"]
     failed, cleanup, summary, expiry = fresh.get("/api/runs")["items"]

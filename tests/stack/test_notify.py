@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import pg8000.native
 import pytest
 
 from slowmatch.notifications.formats import signature
-from tests.receiver import ReceivedPost, Receiver, receiving
-from tests.stack_process import Stack, running, until
+from tests.support.database_client import DatabaseClient
+from tests.support.receiver import ReceivedPost, Receiver, receiving
+from tests.support.stack_process import DEADLINE_SECONDS, Stack, running, start, until
 
 KEY = "a key of sixteen or more"
 
@@ -52,21 +52,13 @@ def received(receiver: Receiver, number: int, path: str = "/hook") -> list[Recei
     return list(until(lambda: receiver.at(path), lambda posts: len(posts) >= number))
 
 
-def database(stack: Stack, sql: str) -> Any:
-    password = (stack.data / "postgres-password").read_text()
-    con = pg8000.native.Connection(
-        "slowmatch", password=password, host="127.0.0.1", port=stack.port + 1, database="slowmatch"
-    )
-    try:
-        return con.run(sql)
-    finally:
-        con.close()
+def database(stack: Stack) -> DatabaseClient:
+    return DatabaseClient(stack.port + 1, stack.data)
 
 
 def nothing_is_on_its_way(stack: Stack) -> bool:
     """Every notification is routed, and nothing that is due waits to be delivered."""
-    ((waiting,),) = database(
-        stack,
+    waiting = database(stack).value(
         """
         SELECT (SELECT count(*) FROM notification WHERE routed_at IS NULL)
              + (SELECT count(*) FROM notification_delivery WHERE state = 'waiting' AND due_at <= now())
@@ -98,9 +90,9 @@ def test_failures_are_sent_once_signed_and_digested_and_then_the_recovery(
         assert post.json["url"] == f"{stack.address}/runs/{post.json['run_id']}"
         assert stack.page(f"/runs/{post.json['run_id']}")[0] == 200
 
-    database(
-        stack, "UPDATE notification_delivery SET due_at = now() - interval '1 s' WHERE state = 'waiting'"
-    )
+    overdue = "UPDATE notification_delivery SET due_at = now() - interval '1 s' WHERE state = 'waiting'"
+    with closing(database(stack).connect()) as con:
+        con.run(overdue)
     stack.dispatch()
     count = received(receiver, 4)[-1].json
     assert count["count"] == 4 and count["title"].startswith("4 more within an hour: daily-summary failed")
@@ -114,6 +106,8 @@ def test_failures_are_sent_once_signed_and_digested_and_then_the_recovery(
     assert teams.json["attachments"][0]["content"]["actions"][0]["url"].startswith(f"{stack.address}/runs/")
     until(lambda: nothing_is_on_its_way(stack), bool)
     assert len(receiver.posts) == 7
+    log = (stack.data / "logs" / "notifier.log").read_text()
+    assert receiver.url("") not in log and KEY not in log
 
 
 def test_a_dead_letter_sends_a_notification(stack: Stack, receiver: Receiver) -> None:
@@ -124,35 +118,20 @@ def test_a_dead_letter_sends_a_notification(stack: Stack, receiver: Receiver) ->
     assert receiver.at("/hook")[before].json["title"] == "daily-summary has 1 dead letter"
 
 
-def test_what_is_in_force_and_a_test_message(stack: Stack, receiver: Receiver) -> None:
-    shown = stack.invoke("NotifierFunction", {})["destinations"]
-    assert [each["name"] for each in shown] == ["hook", "slack", "teams"]
-    answer = stack.invoke("NotifierFunction", {"payload": {"test": "slack"}})
-    assert answer == {"destination": "slack", "taken": True, "answer": "HTTP 200"}
-
-
-def test_a_wrong_list_is_one_clear_error_in_the_log_and_no_address_is_ever_in_it(
-    stack: Stack, receiver: Receiver
-) -> None:
-    secrets = stack.aws("secretsmanager")
-    right = secrets.get_secret_value(SecretId="slowmatch/notify")["SecretString"]
-    wrong = json.dumps([json.loads(right)[0] | {"url": "http://example.com/hidden"}])
-    secrets.put_secret_value(SecretId="slowmatch/notify", SecretString=wrong)
-    try:
-        said = stack.invoke("NotifierFunction", {})["errorMessage"]
-        assert "slowmatch/notify, destination 1 (hook): the key 'url' is invalid" in said
-    finally:
-        secrets.put_secret_value(SecretId="slowmatch/notify", SecretString=right)
-    log = (stack.data / "logs" / "notifier.log").read_text()
-    assert "destination 1 (hook)" in log
-    assert "hidden" not in log and receiver.url("") not in log and KEY not in log
-
-
-def test_a_stack_whose_list_is_wrong_does_not_start_and_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            b'[{"name": "hook", "kind": "webhook", "url": "https://example.com/hidden"}]',
+            "destination 1 (hook): the key 'key' is missing",
+        ),
+        (b"\xff", "notify.json cannot be read"),
+    ],
+)
+def test_a_stack_with_a_wrong_list_does_not_start(tmp_path: Path, text: bytes, said: str) -> None:
     (tmp_path / "data").mkdir()
-    unsigned = {"name": "hook", "kind": "webhook", "url": "https://example.com/hidden"}
-    (tmp_path / "data" / "notify.json").write_text(json.dumps([unsigned]))
-    refused = pytest.raises(AssertionError, match=r"destination 1 \(hook\): the key 'key' is missing")
-    with refused as said, running(tmp_path):
-        pass
-    assert "hidden" not in str(said.value)
+    (tmp_path / "data" / "notify.json").write_bytes(text)
+    stack = start(tmp_path / "data")
+    assert stack.process.wait(DEADLINE_SECONDS) == 1
+    shown = stack.log.read_text()
+    assert said in shown and "hidden" not in shown and "Traceback" not in shown

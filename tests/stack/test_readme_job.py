@@ -12,8 +12,8 @@ import pytest
 
 from local import ROOT
 from local.template import job_check
-from tests.project_copy import copy_project, run, run_tests
-from tests.stack_process import running
+from tests.support.project_copy import copy_project, run, run_tests
+from tests.support.stack_process import running
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("\n## A job in 20 lines\n", 1)[1].split("\n## ", 1)[0]

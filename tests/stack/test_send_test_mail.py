@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_ports
-from tests.stack_process import ROOT, Stack
+from tests.support.ports import free_ports
+from tests.support.stack_process import ROOT, Stack
 from tools import send_test_mail
 
 
@@ -43,20 +43,12 @@ def test_it_shows_what_the_provider_answered_each_recipient(outbox: Stack) -> No
     assert {mail["to"][0]: mail["subject"] for mail in mails} == dict.fromkeys(lines, "Test email: it works")
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [
-        ("reject-recipient", "550 5.1.1 <ann@example.com>: no such mailbox"),
-        ("reject-auth", "535 5.7.8 Authentication credentials invalid. Check the username and password"),
-        ("refuse", "451 4.3.0 Try again later"),
-    ],
-)
-def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack, mode: str, words: str) -> None:
-    assert outbox.call("PUT", "/outbox/mode", {"mode": mode})[0] < 300
+def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack) -> None:
+    assert outbox.call("PUT", "/outbox/mode", {"mode": "reject-recipient"})[0] < 300
     done = send(outbox, "ann@example.com")
     assert done.returncode == 1
     assert "The test mail was not sent: " in done.stderr
-    assert words in done.stderr
+    assert "550 5.1.1 <ann@example.com>: no such mailbox" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -80,10 +72,9 @@ def test_a_stack_of_another_folder_sends_nothing(outbox: Stack) -> None:
     assert outbox.get("/outbox.json") == []
 
 
-def test_without_a_stack_it_says_how_to_start_one() -> None:
-    done = make("TO=ann@example.com", f"PORT={free_ports()}")
-    assert done.returncode != 0
-    assert "start it with make run" in done.stderr
+def test_without_a_stack_it_says_how_to_start_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert send_test_mail.main(["--to", "ann@example.com", "--port", str(free_ports())]) == 2
+    assert "start it with make run" in capsys.readouterr().err
 
 
 def test_a_stage_is_asked_through_the_sam_cli() -> None:
@@ -92,7 +83,7 @@ def test_a_stage_is_asked_through_the_sam_cli() -> None:
     assert '--stage "prod" --sam .venv-sam/bin/sam' in command
 
 
-def test_a_stage_that_is_not_there_is_named_before_anybody_is_asked(
+def test_an_unknown_stage_is_named_before_anybody_is_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert send_test_mail.main(["--to", "ann@example.com", "--stage", "test", "--sam", "/no/sam"]) == 2

@@ -20,7 +20,7 @@ from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 Ask = Callable[..., tuple[int, dict[str, Any]]]
 EMPTY = {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slowmatch.db.migration import Migration, MigrationError, migrations, normalized, split_statements
-from tests.migration_rules import CONTRACT, SINCE, complaints
+from tests.support.migration_rules import CONTRACT, SINCE, complaints
 
 
 def file(sql: str) -> Migration:

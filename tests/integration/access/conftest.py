@@ -13,7 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
 from tests.integration.console.conftest import FakeBrowser
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 PUBLIC_ADDRESS = "203.0.113.7"
 HOST = "api.example.com"

@@ -7,7 +7,7 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from tests.integration.console.conftest import FakeBrowser, Page
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 CALLBACK = "http://127.0.0.1:8080/sign-in/callback"
 

@@ -15,8 +15,8 @@ from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs import enqueue
 from tests.conftest import LambdaContext, request_context
 from tests.integration.access.conftest import HOST, PUBLIC_ADDRESS, table_digests
-from tests.issuer import Issuer
 from tests.sam import routes
+from tests.support.issuer import Issuer
 
 OPEN = {
     "GET /api/health",

@@ -14,7 +14,7 @@ from slowmatch.settings import settings
 from tests.integration.access.conftest import table_digests
 from tests.integration.access.sign_in_steps import age_cookies
 from tests.integration.console.conftest import FakeBrowser
-from tests.issuer import CLIENT_ID, Issuer
+from tests.support.issuer import CLIENT_ID, Issuer
 
 
 @pytest.mark.parametrize("change", ["x", "é\udce9", "", "signature", "payload", "flow", "another key"])

@@ -23,7 +23,7 @@ from tests.integration.access.sign_in_steps import (
     sign_in,
 )
 from tests.integration.console.conftest import FakeBrowser
-from tests.issuer import CLIENT_ID, Issuer, hs256, key, pem, unsigned
+from tests.support.issuer import CLIENT_ID, Issuer, hs256, key, pem, unsigned
 
 
 def test_the_provider_is_asked_for_a_code_with_pkce_state_and_nonce(

@@ -10,7 +10,7 @@ from console.web.sign_in_attempts import MAX_ATTEMPTS
 from slowmatch.http.auth.roles import Role
 from tests.integration.access.sign_in_steps import age_cookies, begin_sign_in, return_from_provider, sign_in
 from tests.integration.console.conftest import FakeBrowser, Page
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 HEADERS_MAX_BYTES = 10_240  # API Gateway's limit for an HTTP API
 

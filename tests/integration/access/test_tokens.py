@@ -13,7 +13,7 @@ from slowmatch.http.auth.oidc import provider
 from slowmatch.settings import settings
 from tests.conftest import request_context
 from tests.integration.access.conftest import Send, table_digests
-from tests.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, public, unsigned
+from tests.support.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, public, unsigned
 
 Make = Callable[[Issuer], str]
 

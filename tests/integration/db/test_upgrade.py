@@ -12,7 +12,7 @@ from slowmatch.db import Connection, StatementError, migrate
 from slowmatch.db.migration import Migration, MigrationError, migrations
 from tests.conftest import LambdaContext
 from tests.integration.db import migrating
-from tests.stack_process import until
+from tests.support.stack_process import until
 
 COLUMN = Migration(9001, "column", "ALTER TABLE record ADD COLUMN colour text;")
 INDEX = Migration(9002, "index", "CREATE INDEX CONCURRENTLY IF NOT EXISTS record_title ON record (title);")

@@ -31,7 +31,7 @@ from tests.integration.fuzzing.entry_points import (
     runs,
 )
 from tests.integration.fuzzing.mutations import broken, mutated, samples, some_text
-from tests.issuer import Issuer, hs256, key, pem, unsigned
+from tests.support.issuer import Issuer, hs256, key, pem, unsigned
 
 SEED = 20261124
 HOST = "localhost"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.fuzzing.fuzzer import Fuzzer
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 
 @pytest.mark.parametrize("kind", ["jobs", "system_functions", "requests", "forms"])

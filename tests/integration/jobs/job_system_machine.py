@@ -17,12 +17,12 @@ from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.lifecycle.pause import describe_pause
-from tests.empty_database import EMPTY
 from tests.integration.jobs import invariants
 from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
 from tests.integration.jobs.invariants import FINAL, Run
 from tests.integration.jobs.stepped_worker import Clock, FakeSqs, Message
 from tests.integration.jobs.worker_rules import RESULTS, SPECS
+from tests.support.empty_database import EMPTY
 
 START = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.notifications import publishing
 from slowmatch.settings import settings
 from tests.conftest import STACK
-from tests.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, receiving
 
 KEY = "a key of sixteen or more"
 

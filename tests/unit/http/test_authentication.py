@@ -7,7 +7,7 @@ import pytest
 from slowmatch.http.api import Api
 from slowmatch.telemetry import logger
 from tests.conftest import request_context
-from tests.issuer import Issuer
+from tests.support.issuer import Issuer
 
 
 def answer(path: str, **headers: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from slowmatch.http.auth.oidc import Provider, ProviderError, signing_keys
 from slowmatch.http.errors import Problem
 from slowmatch.telemetry import logger
-from tests.issuer import key, public
+from tests.support.issuer import key, public
 
 
 def answering(answer: bytes) -> tuple[int, threading.Thread]:

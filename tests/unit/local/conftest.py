@@ -1,6 +1,7 @@
-"""A moto server for the tests that need AWS."""
+"""Coroutines as tests, and a moto server for the tests that need AWS."""
 
-import asyncio
+import inspect
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,19 @@ import pytest
 from local import ROOT
 from local.template import reader
 from local.template.model import Template
-from tests.ports import free_ports
-from tests.unit.local.support import TEMPLATE, until
+from tests.support.ports import free_ports
+from tests.support.stack_process import until
+from tests.unit.local.support import TEMPLATE, run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine, with a limit of time."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +61,8 @@ def outbox_folder(tmp_path: Path) -> Path:
 
 
 def _answers(port: int) -> bool:
-    async def connect() -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            return False
-        writer.close()
-        await writer.wait_closed()
-        return True
-
-    return asyncio.run(connect())
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

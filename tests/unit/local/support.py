@@ -1,58 +1,41 @@
 """Helpers for the tests of the local stack."""
 
 import asyncio
+import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.support.stack_process import DEADLINE_SECONDS
 
 T = TypeVar("T")
 
 FIXTURE = Path(__file__).parent / "fixture"
 TEMPLATE = FIXTURE / "template.yaml"
-DEADLINE_SECONDS = 60
-"""When a test gives up waiting: long enough for a machine that runs other tests beside it."""
 
 
-def run(work: Coroutine[Any, Any, T], seconds: float = DEADLINE_SECONDS * 2) -> T:
-    """Run a test's coroutine. Fails if it takes longer than `seconds`."""
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a test's coroutine. Fails if it does not come to an end."""
 
     async def limited() -> T:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(DEADLINE_SECONDS * 2):
             return await work
 
     return asyncio.run(limited())
 
 
-def until(look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = DEADLINE_SECONDS) -> T:
-    """Call `look` until `good` accepts its value, and return it. A failure shows the last value."""
-    deadline = time.monotonic() + seconds
-    while not good(seen := look()):
-        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
-        time.sleep(0.02)
-    return seen
-
-
-async def eventually(
-    look: Callable[[], T], good: Callable[[T], Any] = bool, seconds: float = DEADLINE_SECONDS
-) -> T:
-    """As `until`, without blocking the event loop."""
-    deadline = time.monotonic() + seconds
-    while not good(seen := look()):
-        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
+async def eventually(look: Callable[[], Any], good: Callable[[Any], Any] = bool) -> Any:
+    """As `until`, without blocking the event loop; `look` may be asynchronous."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        seen = look()
+        if inspect.isawaitable(seen):
+            seen = await seen
+        if good(seen):
+            return seen
+        assert time.monotonic() < deadline, f"not in {DEADLINE_SECONDS} s: {seen}"
         await asyncio.sleep(0.02)
-    return seen
-
-
-async def settled(
-    look: Callable[[], Awaitable[T]], good: Callable[[T], Any], seconds: float = DEADLINE_SECONDS
-) -> T:
-    """As `eventually`, with an asynchronous `look`."""
-    deadline = time.monotonic() + seconds
-    while not good(seen := await look()):
-        assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
-        await asyncio.sleep(0.02)
-    return seen
 
 
 def alive(pid: int) -> bool:

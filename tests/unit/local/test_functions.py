@@ -13,7 +13,7 @@ from local.lambda_runtime.functions import Functions
 from local.output import Output
 from local.services.services import Plan
 from local.template.model import Template
-from tests.unit.local.support import alive, eventually, run
+from tests.unit.local.support import alive, eventually
 
 
 @asynccontextmanager
@@ -40,89 +40,55 @@ def pids(started: Functions, template: Template) -> list[int]:
     return [int(str(process["pid"])) for process in started.processes(template.functions[0])]
 
 
-def test_a_function_gets_the_templates_variables_with_local_values(tiny: Template, tmp_path: Path) -> None:
-    async def test() -> None:
-        async with functions(tiny, tmp_path) as started:
-            result = await started.invoke(tiny.functions[0], b"{}")
-            environment = json.loads(result.payload)["environment"]
-            assert environment["BOTH"] == "from the function"
-            assert environment["SHARED"] == "from the shell"
-            assert environment["DB_HOST"] == "127.0.0.1"
-            assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:3"
-            assert "ABSENT" not in environment
-
-    run(test())
-
-
-def test_an_invocation_goes_on_when_nobody_waits_any_more(tiny: Template, tmp_path: Path) -> None:
-    async def test() -> None:
-        go, written = tmp_path / "go", tmp_path / "written"
-        event = {"Records": [{"body": json.dumps({"file": str(written)}), "messageId": "m"}]}
-        async with functions(tiny, tmp_path / "data") as started:
-            busy = [
-                asyncio.create_task(started.invoke(tiny.functions[0], _event(do="wait for", file=str(go))))
-                for _ in range(3)
-            ]
-            waiting = asyncio.create_task(started.invoke(tiny.functions[0], json.dumps(event).encode()))
-            await eventually(lambda: len(pids(started, tiny)) == 3)
-            waiting.cancel()
-            go.touch()
-            await asyncio.gather(*busy)
-            await eventually(written.exists)
-
-    run(test())
+async def test_an_invocation_goes_on_when_nobody_waits_any_more(tiny: Template, tmp_path: Path) -> None:
+    go, written = tmp_path / "go", tmp_path / "written"
+    event = {"Records": [{"body": json.dumps({"file": str(written)}), "messageId": "m"}]}
+    async with functions(tiny, tmp_path / "data") as started:
+        busy = [
+            asyncio.create_task(started.invoke(tiny.functions[0], _event(do="wait for", file=str(go))))
+            for _ in range(3)
+        ]
+        waiting = asyncio.create_task(started.invoke(tiny.functions[0], json.dumps(event).encode()))
+        await eventually(lambda: len(pids(started, tiny)) == 3)
+        waiting.cancel()
+        go.touch()
+        await asyncio.gather(*busy)
+        await eventually(written.exists)
 
 
-def test_a_failed_asynchronous_invocation_is_tried_again(
+async def test_a_failed_asynchronous_invocation_is_tried_again(
     tiny: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fixture's function allows one retry: two attempts in all."""
     monkeypatch.setattr("local.lambda_runtime.functions.RETRY_AFTER_SECONDS", (0.05, 0.05))
     written = tmp_path / "written"
     body = json.dumps({"file": str(written), "raise": "no"})
-
-    async def test() -> None:
-        async with functions(tiny, tmp_path / "data") as started:
-            event = json.dumps({"Records": [{"body": body, "messageId": "m"}]}).encode()
-            started.invoke_async(tiny.functions[0], event)
-            await eventually(lambda: written.exists() and len(written.read_text().splitlines()) == 2)
-            result = await started.invoke(tiny.functions[0], b"{}")
-            assert result.error is None
-        assert len(written.read_text().splitlines()) == 2
-
-    run(test())
+    async with functions(tiny, tmp_path / "data") as started:
+        event = json.dumps({"Records": [{"body": body, "messageId": "m"}]}).encode()
+        started.invoke_async(tiny.functions[0], event)
+        await eventually(lambda: written.exists() and len(written.read_text().splitlines()) == 2)
+        result = await started.invoke(tiny.functions[0], b"{}")
+        assert result.error is None
+    assert len(written.read_text().splitlines()) == 2
 
 
-def test_functions_with_routes_are_warm_before_the_first_request(tiny: Template, tmp_path: Path) -> None:
-    async def test() -> None:
-        async with functions(tiny, tmp_path) as started:
-            await started.warm()
-            assert len(pids(started, tiny)) == 1
-
-    run(test())
-
-
-def test_stopping_waits_a_little_and_then_leaves_no_process(
+async def test_stopping_waits_a_little_and_then_leaves_no_process(
     tiny: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.lambda_runtime.functions._GRACE_SECONDS", 1.0)
+    results: list[Any] = []
 
-    async def test() -> None:
-        results: list[Any] = []
+    async def keep(seconds: float) -> None:
+        event = _event(do="sleep", seconds=seconds)
+        results.append((seconds, (await started.invoke(tiny.functions[0], event)).error))
 
-        async def keep(seconds: float) -> None:
-            event = _event(do="sleep", seconds=seconds)
-            results.append((seconds, (await started.invoke(tiny.functions[0], event)).error))
-
-        async with functions(tiny, tmp_path) as started:
-            tasks = [asyncio.create_task(keep(0.3)), asyncio.create_task(keep(60))]
-            await eventually(lambda: len(pids(started, tiny)) == 2)
-            before = pids(started, tiny)
-        await asyncio.gather(*tasks)
-        assert results == [(0.3, None), (60, "Unhandled")]
-        assert not any(alive(pid) for pid in before)
-
-    run(test())
+    async with functions(tiny, tmp_path) as started:
+        tasks = [asyncio.create_task(keep(0.3)), asyncio.create_task(keep(60))]
+        await eventually(lambda: len(pids(started, tiny)) == 2)
+        before = pids(started, tiny)
+    await asyncio.gather(*tasks)
+    assert results == [(0.3, None), (60, "Unhandled")]
+    assert not any(alive(pid) for pid in before)
 
 
 def _event(**event: Any) -> bytes:

@@ -17,8 +17,7 @@ from local.event_sources.gateway import Gateway
 from local.lambda_runtime.invocation import Result
 from local.lambda_runtime.invoke_api import InvokeApi
 from local.template.model import Function, Template
-from tests.ports import free_ports
-from tests.unit.local.support import run
+from tests.support.ports import free_ports
 
 
 class FakeFunctions:
@@ -60,122 +59,98 @@ async def gateway(template: Template) -> AsyncIterator[tuple[aiohttp.ClientSessi
         await server.stop()
 
 
-def test_a_request_reaches_its_function_and_the_answer_comes_back(tiny: Template) -> None:
-    async def test() -> None:
-        async with gateway(tiny) as (session, functions):
-            functions.answer = lambda _: _result(
-                {"statusCode": 201, "headers": {"X-Made": "yes"}, "cookies": ["a=1", "b=2"], "body": "ü"}
-            )
-            async with session.get("/things/a%2Fb?q=1&q=2", headers={"X-A": "1"}) as answer:
-                assert (answer.status, await answer.text()) == (201, "ü")
-                assert answer.headers["X-Made"] == "yes"
-                assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
-            (event,) = functions.events
-            assert event["pathParameters"] == {"id": "a/b"}
-            assert event["queryStringParameters"] == {"q": "1,2"}
-            assert event["headers"]["x-a"] == "1"
-
-    run(test())
+async def test_a_request_reaches_its_function_and_the_answer_comes_back(tiny: Template) -> None:
+    async with gateway(tiny) as (session, functions):
+        functions.answer = lambda _: _result(
+            {"statusCode": 201, "headers": {"X-Made": "yes"}, "cookies": ["a=1", "b=2"], "body": "ü"}
+        )
+        async with session.get("/things/a%2Fb?q=1&q=2", headers={"X-A": "1"}) as answer:
+            assert (answer.status, await answer.text()) == (201, "ü")
+            assert answer.headers["X-Made"] == "yes"
+            assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+        (event,) = functions.events
+        assert event["pathParameters"] == {"id": "a/b"}
+        assert event["queryStringParameters"] == {"q": "1,2"}
+        assert event["headers"]["x-a"] == "1"
 
 
-def test_a_line_break_in_an_address_is_no_reason_to_look_elsewhere(tiny: Template) -> None:
-    async def test() -> None:
-        async with gateway(tiny) as (session, functions):
-            functions.answer = lambda _: _result({"statusCode": 404, "body": "no such thing"})
-            async with session.get(URL("/things/%0A", encoded=True)) as answer:
-                assert await answer.text() == "no such thing"
-            assert functions.events[0]["pathParameters"] == {"id": "\n"}
-
-    run(test())
+async def test_a_line_break_may_be_part_of_an_address(tiny: Template) -> None:
+    async with gateway(tiny) as (session, functions):
+        functions.answer = lambda _: _result({"statusCode": 404, "body": "no such thing"})
+        async with session.get(URL("/things/%0A", encoded=True)) as answer:
+            assert await answer.text() == "no such thing"
+        assert functions.events[0]["pathParameters"] == {"id": "\n"}
 
 
-def test_a_body_reaches_the_function_as_it_came_whatever_it_says_of_itself(tiny: Template) -> None:
-    async def test() -> None:
-        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
-        async with gateway(tiny) as (session, functions):
-            async with session.post("/open", data=b"no gzip", headers=headers) as answer:
-                assert answer.status == 200
-            assert functions.events[0]["body"] == "no gzip"
-
-    run(test())
+async def test_a_body_reaches_the_function_as_it_came(tiny: Template) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    async with gateway(tiny) as (session, functions):
+        async with session.post("/open", data=b"no gzip", headers=headers) as answer:
+            assert answer.status == 200
+        assert functions.events[0]["body"] == "no gzip"
 
 
-def test_what_has_no_route_is_not_found(tiny: Template) -> None:
-    async def test() -> None:
-        async with gateway(tiny) as (session, functions):
-            async with session.delete("/things/1") as answer:
-                assert (answer.status, await answer.json()) == (404, {"message": "Not Found"})
-            async with session.get("/") as answer:
-                assert await answer.text() == "the start page"
-            assert functions.events == []
-
-    run(test())
+async def test_what_has_no_route_is_not_found(tiny: Template) -> None:
+    async with gateway(tiny) as (session, functions):
+        async with session.delete("/things/1") as answer:
+            assert (answer.status, await answer.json()) == (404, {"message": "Not Found"})
+        async with session.get("/") as answer:
+            assert await answer.text() == "the start page"
+        assert functions.events == []
 
 
-def test_a_function_that_fails_is_an_internal_error(tiny: Template) -> None:
-    async def test() -> None:
-        async with gateway(tiny) as (session, functions):
-            functions.answer = lambda _: _result({"errorMessage": "secret"}, "Unhandled")
-            async with session.get("/things/1") as answer:
-                assert (answer.status, await answer.json()) == (500, {"message": "Internal Server Error"})
-
-    run(test())
+async def test_a_function_that_fails_is_an_internal_error(tiny: Template) -> None:
+    async with gateway(tiny) as (session, functions):
+        functions.answer = lambda _: _result({"errorMessage": "secret"}, "Unhandled")
+        async with session.get("/things/1") as answer:
+            assert (answer.status, await answer.json()) == (500, {"message": "Internal Server Error"})
 
 
-def test_a_function_that_takes_too_long_is_unavailable_and_goes_on(
+async def test_a_function_that_takes_too_long_is_unavailable_and_goes_on(
     tiny: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.event_sources.gateway.API_TIMEOUT_SECONDS", 0.1)
+    async with gateway(tiny) as (session, functions):
 
-    async def test() -> None:
-        async with gateway(tiny) as (session, functions):
+        async def slow(_: Any) -> Result:
+            await asyncio.sleep(10)
+            return Result(b"{}")
 
-            async def slow(_: Any) -> Result:
-                await asyncio.sleep(10)
-                return Result(b"{}")
-
-            functions.answer = slow
-            async with session.get("/things/1") as answer:
-                assert (answer.status, await answer.json()) == (503, {"message": "Service Unavailable"})
-
-    run(test())
+        functions.answer = slow
+        async with session.get("/things/1") as answer:
+            assert (answer.status, await answer.json()) == (503, {"message": "Service Unavailable"})
 
 
 @pytest.mark.parametrize(
     ("size", "kind"), [(6 * 1024 * 1024 + 1, "text/plain"), (5 * 1024 * 1024, "image/png")]
 )
-def test_a_body_above_six_megabytes_as_an_event_is_too_large(tiny: Template, size: int, kind: str) -> None:
-    async def test() -> None:
-        async with (
-            gateway(tiny) as (session, functions),
-            session.post("/open", data=io.BytesIO(b"x" * size), headers={"content-type": kind}) as answer,
-        ):
-            assert (answer.status, await answer.json()) == (413, {"message": "Request Entity Too Large"})
-            assert functions.events == []
+async def test_a_body_above_six_megabytes_as_an_event_is_too_large(
+    tiny: Template, size: int, kind: str
+) -> None:
+    async with (
+        gateway(tiny) as (session, functions),
+        session.post("/open", data=io.BytesIO(b"x" * size), headers={"content-type": kind}) as answer,
+    ):
+        assert (answer.status, await answer.json()) == (413, {"message": "Request Entity Too Large"})
+        assert functions.events == []
 
-    run(test())
 
-
-def test_the_invoke_api_answers_as_lambda(tiny: Template) -> None:
+async def test_the_invoke_api_answers_as_lambda(tiny: Template) -> None:
     path = "/2015-03-31/functions/slowmatch-TinyFunction/invocations"
-
-    async def test() -> None:
-        async with gateway(tiny) as (session, functions):
-            async with session.post(path, data=b'{"a": 1}') as answer:
-                assert (answer.status, await answer.json()) == (200, {"a": 1})
-                assert "X-Amz-Function-Error" not in answer.headers
-            async with session.post(path) as answer:
-                assert await answer.json() == {}
-            functions.answer = lambda _: _result({"errorMessage": "no"}, "Unhandled")
-            async with session.post(path, data=b"{}") as answer:
-                assert answer.headers["X-Amz-Function-Error"] == "Unhandled"
-            async with session.post(path, headers={"X-Amz-Invocation-Type": "Event"}) as answer:
-                assert answer.status == 202
-            async with session.post(path, headers={"X-Amz-Invocation-Type": "DryRun"}) as answer:
-                assert answer.status == 204
-            assert functions.events == [{"a": 1}, {}, {}, {}]
-
-    run(test())
+    async with gateway(tiny) as (session, functions):
+        async with session.post(path, data=b'{"a": 1}') as answer:
+            assert (answer.status, await answer.json()) == (200, {"a": 1})
+            assert "X-Amz-Function-Error" not in answer.headers
+        async with session.post(path) as answer:
+            assert await answer.json() == {}
+        functions.answer = lambda _: _result({"errorMessage": "no"}, "Unhandled")
+        async with session.post(path, data=b"{}") as answer:
+            assert answer.headers["X-Amz-Function-Error"] == "Unhandled"
+        async with session.post(path, headers={"X-Amz-Invocation-Type": "Event"}) as answer:
+            assert answer.status == 202
+        async with session.post(path, headers={"X-Amz-Invocation-Type": "DryRun"}) as answer:
+            assert answer.status == 204
+        assert functions.events == [{"a": 1}, {}, {}, {}]
 
 
 @pytest.mark.parametrize(
@@ -185,17 +160,14 @@ def test_the_invoke_api_answers_as_lambda(tiny: Template) -> None:
         ("TinyFunction", b"{", 400, "InvalidRequestContentException"),
     ],
 )
-def test_the_invoke_api_refuses_as_lambda(
+async def test_the_invoke_api_refuses_as_lambda(
     tiny: Template, name: str, body: bytes, status: int, kind: str
 ) -> None:
-    async def test() -> None:
-        async with (
-            gateway(tiny) as (session, _),
-            session.post(f"/2015-03-31/functions/{name}/invocations", data=body) as answer,
-        ):
-            assert (answer.status, answer.headers["X-Amzn-ErrorType"]) == (status, kind)
-
-    run(test())
+    async with (
+        gateway(tiny) as (session, _),
+        session.post(f"/2015-03-31/functions/{name}/invocations", data=body) as answer,
+    ):
+        assert (answer.status, answer.headers["X-Amzn-ErrorType"]) == (status, kind)
 
 
 @pytest.mark.parametrize(
@@ -204,21 +176,20 @@ def test_the_invoke_api_refuses_as_lambda(
         ("TinyFunction", b'{"Type": "Notification", "Message": "m"}', 200, 1),
         ("TinyFunction", b'{"Type": "SubscriptionConfirmation"}', 200, 0),
         ("TinyFunction", b"rubbish", 400, 0),
+        ("TinyFunction", b"[]", 400, 0),
+        ("TinyFunction", b'{"Message": "x"}', 400, 0),
         ("Other", b'{"Type": "Notification", "Message": "m"}', 404, 0),
     ],
 )
-def test_sns_deliveries_start_the_function(
+async def test_sns_deliveries_start_the_function(
     tiny: Template, name: str, body: bytes, status: int, events: int
 ) -> None:
-    async def test() -> None:
-        async with (
-            gateway(tiny) as (session, functions),
-            session.post(f"/local/sns/{name}", data=body) as answer,
-        ):
-            assert answer.status == status
-            assert len(functions.events) == events
-
-    run(test())
+    async with (
+        gateway(tiny) as (session, functions),
+        session.post(f"/local/sns/{name}", data=body) as answer,
+    ):
+        assert answer.status == status
+        assert len(functions.events) == events
 
 
 async def _result(document: Any, error: str | None = None) -> Result:

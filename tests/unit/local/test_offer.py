@@ -3,6 +3,8 @@ import os
 import pty
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -67,16 +69,9 @@ def test_without_a_terminal_it_is_only_said(
     assert loaded == []
 
 
-def test_nothing_is_said_when_there_are_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offer, "_is_empty", lambda *_: False)
-    assert offered(tmp_path) == ""
-
-
-def test_a_database_that_cannot_be_asked_does_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("answer", [{"return_value": False}, {"side_effect": StackError("no")}], ids=str)
+def test_nothing_is_said_without_a_database_known_to_be_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
-    def broken(*_: object) -> bool:
-        raise StackError("no")
-
-    monkeypatch.setattr(offer, "_is_empty", broken)
+    monkeypatch.setattr(offer, "_is_empty", Mock(**answer))
     assert offered(tmp_path) == ""

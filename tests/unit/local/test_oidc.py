@@ -12,8 +12,7 @@ import pytest
 
 from local.environment import API_AUDIENCE, CLIENT_ID
 from local.services.oidc import PEOPLE, Provider
-from tests.ports import free_ports
-from tests.unit.local.support import run
+from tests.support.ports import free_ports
 
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -81,21 +80,18 @@ async def provider() -> AsyncIterator[Client]:
         await made.stop()
 
 
-def test_a_person_is_chosen_and_a_code_becomes_tokens_once() -> None:
-    async def scenario() -> None:
-        async with provider() as client:
-            status, page, _ = await client.get("/authorize", **ASKED)
-            assert status == 200 and all(person.name in page for person in PEOPLE.values())
-            code = await client.code()
-            status, tokens = await client.exchange(code)
-            claims = await client.claims(tokens["id_token"], CLIENT_ID)
-            assert status == 200
-            assert (claims["email"], claims["groups"], claims["nonce"]) == ("ada@example.com", ["admin"], "n")
-            access = await client.claims(tokens["access_token"], API_AUDIENCE)
-            assert access["groups"] == ["admin"] and "nonce" not in access
-            assert (await client.exchange(code))[0] == 400
-
-    run(scenario())
+async def test_a_person_is_chosen_and_a_code_becomes_tokens_once() -> None:
+    async with provider() as client:
+        status, page, _ = await client.get("/authorize", **ASKED)
+        assert status == 200 and all(person.name in page for person in PEOPLE.values())
+        code = await client.code()
+        status, tokens = await client.exchange(code)
+        claims = await client.claims(tokens["id_token"], CLIENT_ID)
+        assert status == 200
+        assert (claims["email"], claims["groups"], claims["nonce"]) == ("ada@example.com", ["admin"], "n")
+        access = await client.claims(tokens["access_token"], API_AUDIENCE)
+        assert access["groups"] == ["admin"] and "nonce" not in access
+        assert (await client.exchange(code))[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -114,13 +110,10 @@ def test_a_person_is_chosen_and_a_code_becomes_tokens_once() -> None:
     ],
     ids=str,
 )
-def test_a_request_that_a_provider_would_refuse_is_refused(change: dict[str, str]) -> None:
-    async def scenario() -> None:
-        async with provider() as client:
-            status, _, location = await client.get("/authorize", **(ASKED | change), person="ada")
-            assert (status, location) == (400, "")
-
-    run(scenario())
+async def test_a_request_that_a_provider_would_refuse_is_refused(change: dict[str, str]) -> None:
+    async with provider() as client:
+        status, _, location = await client.get("/authorize", **(ASKED | change), person="ada")
+        assert (status, location) == (400, "")
 
 
 @pytest.mark.parametrize(
@@ -135,41 +128,22 @@ def test_a_request_that_a_provider_would_refuse_is_refused(change: dict[str, str
     ],
     ids=str,
 )
-def test_a_code_is_good_for_whom_it_was_given_to(change: dict[str, str]) -> None:
-    async def scenario() -> None:
-        async with provider() as client:
-            status, answer = await client.exchange(await client.code(), **change)
-            assert (status, answer["error"]) == (400, "invalid_grant")
-
-    run(scenario())
+async def test_a_code_is_good_for_whom_it_was_given_to(change: dict[str, str]) -> None:
+    async with provider() as client:
+        status, answer = await client.exchange(await client.code(), **change)
+        assert (status, answer["error"]) == (400, "invalid_grant")
 
 
-def test_a_person_may_refuse() -> None:
-    async def scenario() -> None:
-        async with provider() as client:
-            _, _, location = await client.get("/authorize", **ASKED, person="")
-            answer = dict(parse_qsl(urlsplit(location).query))
-            assert (answer["error"], answer["state"]) == ("access_denied", "s")
-
-    run(scenario())
+async def test_a_program_gets_a_token_without_a_browser() -> None:
+    async with provider() as client:
+        _, token, _ = await client.get("/token", user="otto")
+        assert (await client.claims(token, API_AUDIENCE))["groups"] == ["operator"]
+        assert (await client.get("/token", user="eve"))[0] == 400
 
 
-def test_a_program_gets_a_token_without_a_browser() -> None:
-    async def scenario() -> None:
-        async with provider() as client:
-            _, token, _ = await client.get("/token", user="otto")
-            assert (await client.claims(token, API_AUDIENCE))["groups"] == ["operator"]
-            assert (await client.get("/token", user="eve"))[0] == 400
-
-    run(scenario())
-
-
-def test_signing_out_leads_back_to_the_console_only() -> None:
-    async def scenario() -> None:
-        async with provider() as client:
-            back = "http://127.0.0.1:8080/signed-out"
-            assert (await client.get("/end-session", post_logout_redirect_uri=back))[2] == back
-            for other in ("https://evil.example.com/", "http://127.0.0.1:3000/signed-out"):
-                assert (await client.get("/end-session", post_logout_redirect_uri=other))[2] == ""
-
-    run(scenario())
+async def test_signing_out_leads_back_to_the_console_only() -> None:
+    async with provider() as client:
+        back = "http://127.0.0.1:8080/signed-out"
+        assert (await client.get("/end-session", post_logout_redirect_uri=back))[2] == back
+        for other in ("https://evil.example.com/", "http://127.0.0.1:3000/signed-out"):
+            assert (await client.get("/end-session", post_logout_redirect_uri=other))[2] == ""

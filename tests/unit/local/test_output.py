@@ -1,11 +1,10 @@
-import asyncio
 import io
 import json
 from pathlib import Path
 
 import pytest
 
-from local.output import FunctionLog, Output, readable
+from local.output import FunctionLog, Output, Progress, readable
 
 
 @pytest.mark.parametrize(
@@ -61,14 +60,10 @@ def test_the_file_keeps_what_the_process_wrote(tmp_path: Path) -> None:
     ]
 
 
-def test_a_step_says_that_it_starts_and_what_it_took() -> None:
+async def test_a_step_says_that_it_starts_and_what_it_took() -> None:
     stream = io.StringIO()
-
-    async def test() -> None:
-        async with Output(stream).step("PostgreSQL", "starting"):
-            assert "starting" in stream.getvalue()
-
-    asyncio.run(test())
+    async with Output(stream).step("PostgreSQL", "starting"):
+        assert "starting" in stream.getvalue()
     assert "ready after 0.0 s" in stream.getvalue()
 
 
@@ -80,14 +75,37 @@ def test_a_terminal_that_was_closed_does_not_matter() -> None:
     Output(Closed()).line("hello")
 
 
-def test_after_a_stop_nothing_is_announced_as_ready() -> None:
+async def test_after_a_stop_nothing_is_announced_as_ready() -> None:
     stream = io.StringIO()
     output = Output(stream)
-
-    async def test() -> None:
-        async with output.step("SMTP", "starting"):
-            output.stopping()
-        output.ready({"Console": "http://127.0.0.1:8080/"})
-
-    asyncio.run(test())
+    async with output.step("SMTP", "starting"):
+        output.stopping()
+    output.ready({"Console": "http://127.0.0.1:8080/"})
     assert stream.getvalue().endswith("\nstopping ...\n")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar_that_is_drawn_over() -> None:
+    stream = Terminal()
+    progress = Progress(100, "records", stream)
+    progress.update(50)
+    progress.update(100)
+    first, second = stream.getvalue().removeprefix("\r").split("\r")
+    assert first.startswith(f"[{'#' * 15}{'.' * 15}] 50 of 100 records")
+    assert "left" in first
+    assert second.startswith(f"[{'#' * 30}] 100 of 100 records")
+    assert second.endswith("\n")
+
+
+def test_elsewhere_a_line_comes_now_and_then_and_at_the_end() -> None:
+    stream = io.StringIO()
+    progress = Progress(2_000, "records", stream)
+    progress.update(1_000)
+    progress.update(2_000)
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("2,000 of 2,000 records")
+    assert "done in" in line

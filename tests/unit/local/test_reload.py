@@ -12,7 +12,7 @@ from local.lambda_runtime.reload import VisibleFiles, reload
 from local.output import Output
 from local.services.services import Plan
 from local.template.model import Function, Template
-from tests.unit.local.support import eventually, run
+from tests.unit.local.support import eventually
 
 
 class FakeFunctions:
@@ -57,7 +57,7 @@ def plan(tiny: Template, tmp_path: Path) -> Plan:
         ("template.yaml", 0, [], "restart the stack"),
     ],
 )
-def test_an_edit_has_its_effect(
+async def test_an_edit_has_its_effect(
     plan: Plan,
     edited: str,
     retired: int,
@@ -66,20 +66,16 @@ def test_an_edit_has_its_effect(
 ) -> None:
     shown = io.StringIO()
     functions: Any = FakeFunctions()
-
-    async def test() -> None:
-        task = asyncio.create_task(reload(replace(plan, output=Output(shown)), functions, "MigrateFunction"))
-        for _ in range(5):  # until both watchers have begun
-            await asyncio.sleep(0)
-        edited_file = plan.template_file.parent / edited
-        new = edited_file.with_name(f".{edited_file.name}.new")
-        new.write_text("edited")
-        new.replace(edited_file)
-        await eventually(lambda: said in shown.getvalue())
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    run(test())
+    task = asyncio.create_task(reload(replace(plan, output=Output(shown)), functions, "MigrateFunction"))
+    for _ in range(5):  # until both watchers have begun
+        await asyncio.sleep(0)
+    edited_file = plan.template_file.parent / edited
+    new = edited_file.with_name(f".{edited_file.name}.new")
+    new.write_text("edited")
+    new.replace(edited_file)
+    await eventually(lambda: said in shown.getvalue())
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     assert functions.retired == retired
     assert functions.invoked == migrated
 

@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from local.services.aws_client import Aws
 from local.services.provision import provision
 from local.template import reader
 from local.template.model import Function, Rule, Target, Template
-from tests.unit.local.support import TEMPLATE, run
+from tests.unit.local.support import TEMPLATE
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 TWO = MIDNIGHT.replace(hour=2)
@@ -50,9 +50,9 @@ def rule(expression: str | None, *, name: str = "r", targets: tuple[Target, ...]
     return Rule(logical_id="R", name=name, expression=expression, enabled=True, targets=targets)
 
 
-def rules_of(*rules: Rule) -> Rules:
+def rules_of(*rules: Rule, report: Callable[[str], object] = print) -> Rules:
     template = Template(functions=(), queues=(), rules=rules, topics=(), secrets=())
-    return Rules(Aws(None, ""), template, lambda *_: None, print)  # type: ignore[arg-type]
+    return Rules(Aws(None, ""), template, lambda *_: None, report)  # type: ignore[arg-type]
 
 
 def test_a_rule_is_due_at_its_minute_and_once() -> None:
@@ -78,61 +78,48 @@ def test_an_expression_that_makes_no_sense_is_reported() -> None:
     said: list[str] = []
     wrong = rule("cron(never)", name="wrong")
     waiting = rule(None, name="waits for events")
-    template = Template(functions=(), queues=(), rules=(wrong, waiting), topics=(), secrets=())
-    rules = Rules(Aws(None, ""), template, lambda *_: None, said.append)  # type: ignore[arg-type]
+    rules = rules_of(wrong, waiting, report=said.append)
     rules.start(MIDNIGHT)
     assert "rule wrong will not fire" in said[0]
     assert rules.next_firing(wrong) is None
     assert rules.due(MIDNIGHT + timedelta(days=99)) == []
 
 
-def test_a_firing_rule_sends_its_transformed_input_to_the_queue(moto: int) -> None:
-    async def test() -> None:
-        async with rules_on_moto(moto) as b:
-            await b.rules.fire(b.template.rules[0], TWO)
-            assert await b.received() == [{"job": "nightly", "occurrence": "2026-03-01T02:00:00Z"}]
-
-    run(test())
+async def test_a_firing_rule_sends_its_transformed_input_to_the_queue(moto: int) -> None:
+    async with rules_on_moto(moto) as b:
+        await b.rules.fire(b.template.rules[0], TWO)
+        assert await b.received() == [{"job": "nightly", "occurrence": "2026-03-01T02:00:00Z"}]
 
 
-def test_a_disabled_rule_does_not_fire(moto: int) -> None:
-    async def test() -> None:
-        async with rules_on_moto(moto) as b:
-            nightly, paused, _ = b.template.rules
-            await b.aws.call("events", "DisableRule", Name=nightly.name)
-            await b.rules.fire(nightly, TWO)
-            await b.rules.fire(paused, TWO)
-            assert await b.received() == []
-            await b.aws.call("events", "EnableRule", Name=nightly.name)
-            await b.rules.fire(nightly, TWO)
-            assert len(await b.received()) == 1
-
-    run(test())
+async def test_a_disabled_rule_does_not_fire(moto: int) -> None:
+    async with rules_on_moto(moto) as b:
+        nightly, paused, _ = b.template.rules
+        await b.aws.call("events", "DisableRule", Name=nightly.name)
+        await b.rules.fire(nightly, TWO)
+        await b.rules.fire(paused, TWO)
+        assert await b.received() == []
+        await b.aws.call("events", "EnableRule", Name=nightly.name)
+        await b.rules.fire(nightly, TWO)
+        assert len(await b.received()) == 1
 
 
-def test_a_schedule_invokes_its_function(moto: int) -> None:
-    async def test() -> None:
-        async with rules_on_moto(moto) as b:
-            scheduled = b.template.rules[2]
-            await b.rules.fire(scheduled, TWO)
-            assert b.invoked == [("TinyFunction", {"often": True})]
-            await b.rules.fire(
-                rule(None, name=scheduled.name, targets=(Target(b.template.functions[0].arn, None, None),)),
-                TWO,
-            )
-            assert b.invoked[1][1]["detail-type"] == "Scheduled Event"
-
-    run(test())
+async def test_a_schedule_invokes_its_function(moto: int) -> None:
+    async with rules_on_moto(moto) as b:
+        scheduled = b.template.rules[2]
+        await b.rules.fire(scheduled, TWO)
+        assert b.invoked == [("TinyFunction", {"often": True})]
+        await b.rules.fire(
+            rule(None, name=scheduled.name, targets=(Target(b.template.functions[0].arn, None, None),)),
+            TWO,
+        )
+        assert b.invoked[1][1]["detail-type"] == "Scheduled Event"
 
 
 @pytest.mark.parametrize(
     ("name", "target", "said"),
     [("slowmatch-nightly", "arn:nowhere", "arn:nowhere"), ("unknown", "arn:nowhere", "did not fire")],
 )
-def test_a_rule_that_cannot_deliver_is_reported(moto: int, name: str, target: str, said: str) -> None:
-    async def test() -> None:
-        async with rules_on_moto(moto) as b:
-            await b.rules.fire(rule(None, name=name, targets=(Target(target, "{}", None),)), TWO)
-            assert said in b.reports[0]
-
-    run(test())
+async def test_a_rule_that_cannot_deliver_is_reported(moto: int, name: str, target: str, said: str) -> None:
+    async with rules_on_moto(moto) as b:
+        await b.rules.fire(rule(None, name=name, targets=(Target(target, "{}", None),)), TWO)
+        assert said in b.reports[0]

@@ -5,14 +5,15 @@ import smtplib
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from local.services.outbox import Outbox
 from local.services.smtp import MailServer, Mode
-from tests.ports import free_ports
-from tests.unit.local.support import DEADLINE_SECONDS, run
+from tests.support.ports import free_ports
+from tests.support.stack_process import DEADLINE_SECONDS
+from tests.unit.local.support import run
 
 T = TypeVar("T")
 
@@ -50,6 +51,10 @@ def talk(
     return run(test())
 
 
+def login(client: smtplib.SMTP) -> None:
+    client.login("somebody", "something")
+
+
 def deliver(client: smtplib.SMTP) -> dict[str, tuple[int, bytes]]:
     return client.send_message(letter())
 
@@ -79,67 +84,43 @@ def test_a_first_line_that_is_not_smtp_closes_the_connection(outbox_folder: Path
     assert list(outbox_folder.iterdir()) == []
 
 
-def test_a_client_may_try_a_command_that_is_not_known(outbox_folder: Path) -> None:
+def try_an_unknown_command(client: smtplib.SMTP) -> None:
+    client.ehlo()
+    assert client.docmd("XCLIENT")[0] == 500
+
+
+@pytest.mark.parametrize("begin", [login, try_an_unknown_command])
+def test_a_client_may_begin_in_another_way(
+    outbox_folder: Path, begin: Callable[[smtplib.SMTP], None]
+) -> None:
     def converse(client: smtplib.SMTP) -> None:
-        client.ehlo()
-        assert client.docmd("XCLIENT")[0] == 500
+        begin(client)
         deliver(client)
 
     talk(outbox_folder, "accept", converse)
     assert len(Outbox(outbox_folder).all()) == 1
 
 
-def test_signing_in_is_possible_and_not_needed(outbox_folder: Path) -> None:
-    def sign_in(client: smtplib.SMTP) -> None:
-        client.login("somebody", "something")
-        deliver(client)
-
-    talk(outbox_folder, "accept", sign_in)
-    assert len(Outbox(outbox_folder).all()) == 1
-
-
-def test_refuse_says_try_again_later(outbox_folder: Path) -> None:
-    with pytest.raises(smtplib.SMTPSenderRefused) as refused:
-        talk(outbox_folder, "refuse", deliver)
-    assert refused.value.smtp_code == 451
-
-
-def test_reject_recipient_is_for_good(outbox_folder: Path) -> None:
-    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
-        talk(outbox_folder, "reject-recipient", deliver)
-    assert refused.value.recipients["you@example.com"][0] == 550
-
-
-def test_reject_auth_refuses_the_login(outbox_folder: Path) -> None:
-    with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
-        talk(outbox_folder, "reject-auth", lambda client: client.login("somebody", "something"))
-    assert refused.value.smtp_code == 535
-
-
-def test_reject_auth_refuses_mail_without_a_login_too(outbox_folder: Path) -> None:
-    with pytest.raises(smtplib.SMTPSenderRefused) as refused:
-        talk(outbox_folder, "reject-auth", deliver)
-    assert refused.value.smtp_code == 535
-
-
-def test_drop_loses_the_connection(outbox_folder: Path) -> None:
-    with pytest.raises(smtplib.SMTPServerDisconnected):
-        talk(outbox_folder, "drop", deliver)
-
-
-def test_stall_never_answers(outbox_folder: Path) -> None:
-    with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
-        talk(outbox_folder, "stall", deliver)
+@pytest.mark.parametrize(
+    ("mode", "conversation", "error", "said"),
+    [
+        ("refuse", deliver, smtplib.SMTPSenderRefused, "451"),
+        ("reject-recipient", deliver, smtplib.SMTPRecipientsRefused, "550"),
+        ("reject-auth", login, smtplib.SMTPAuthenticationError, "535"),
+        ("reject-auth", deliver, smtplib.SMTPSenderRefused, "535"),
+        ("drop", deliver, smtplib.SMTPServerDisconnected, "closed"),
+        ("stall", deliver, (TimeoutError, smtplib.SMTPServerDisconnected), "timed out"),
+    ],
+)
+def test_each_mode_fails_in_its_way_and_keeps_no_mail(
+    outbox_folder: Path, mode: Mode, conversation: Callable[[smtplib.SMTP], Any], error: Any, said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        talk(outbox_folder, mode, conversation, seconds=0.5 if mode == "stall" else DEADLINE_SECONDS)
+    assert list(outbox_folder.iterdir()) == []
 
 
 def test_lose_answer_keeps_the_message_that_the_client_takes_for_lost(outbox_folder: Path) -> None:
     with pytest.raises(smtplib.SMTPServerDisconnected):
         talk(outbox_folder, "lose-answer", deliver)
     assert len(Outbox(outbox_folder).all()) == 1
-
-
-@pytest.mark.parametrize("mode", ["refuse", "reject-recipient", "reject-auth", "drop", "stall"])
-def test_a_failed_delivery_leaves_nothing_in_the_outbox(outbox_folder: Path, mode: Mode) -> None:
-    with pytest.raises((smtplib.SMTPException, TimeoutError)):
-        talk(outbox_folder, mode, deliver, seconds=0.5 if mode == "stall" else DEADLINE_SECONDS)
-    assert list(outbox_folder.iterdir()) == []

@@ -1,7 +1,5 @@
 import json
 
-import pytest
-
 from local.event_sources import sns
 
 
@@ -24,15 +22,3 @@ def test_a_notification_becomes_lambdas_event() -> None:
     assert record["Sns"]["Message"] == "text"
     assert record["Sns"]["SigningCertUrl"] == "https://cert"
     assert record["Sns"]["MessageAttributes"]["kind"]["Value"] == "x"
-
-
-def test_a_confirmation_starts_nothing() -> None:
-    assert sns.event(b'{"Type": "SubscriptionConfirmation", "Token": "t"}') is None
-
-
-@pytest.mark.parametrize(
-    ("posted", "said"), [(b"", "Expecting value"), (b"[]", "not an SNS"), (b'{"Message": "x"}', "not an SNS")]
-)
-def test_other_posts_are_refused(posted: bytes, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        sns.event(posted)

@@ -12,16 +12,16 @@ import pytest
 from local import cli, processes
 from local.environment import Folders, Ports
 from local.errors import StackError
-from tests.unit.local.local_stack import LocalStack
-from tests.unit.local.support import DEADLINE_SECONDS, alive, eventually, run, until
+from tests.support.stack_process import DEADLINE_SECONDS, Stack, start, until
+from tests.unit.local.support import TEMPLATE, alive, eventually
 
 LAST_LINES = "stopping ...\nstopped\n"
 
 
-def stopped(stack: LocalStack) -> str:
+def stopped(stack: Stack) -> str:
     """Wait for the end of a stopping stack. Returns its output."""
     assert stack.process.wait(DEADLINE_SECONDS) == 0, stack.log.read_text()
-    assert left(stack.folder.parent) == []
+    assert left(stack.data.parent) == []
     return stack.log.read_text()
 
 
@@ -53,46 +53,42 @@ def left(home: Path) -> list[str]:
         "Ready after",
     ],
 )
-def test_an_interruption_at_any_stage_of_the_start_is_a_clean_stop(tmp_path: Path, line: str) -> None:
+def test_an_interrupted_start_is_a_clean_stop(tmp_path: Path, line: str) -> None:
     program = ("tests.unit.local.interrupted", "SIGINT", line)
-    stack = LocalStack(tmp_path / "data", program=program, HOME=str(tmp_path))
+    stack = start(tmp_path / "data", template=TEMPLATE, program=program, HOME=str(tmp_path))
     shown = stopped(stack)
     assert shown.endswith(LAST_LINES) and "Traceback" not in shown
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_every_signal_to_stop_is_obeyed_while_the_services_start(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_stop_a_start_too(tmp_path: Path, name: str) -> None:
     program = ("tests.unit.local.interrupted", name, r"SMTP +ready")
-    stack = LocalStack(tmp_path / "data", "services", program=program, HOME=str(tmp_path))
+    stack = start(tmp_path / "data", "services", program=program, HOME=str(tmp_path))
     assert stopped(stack).endswith(LAST_LINES)
 
 
-def test_an_interruption_while_the_database_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    stack = LocalStack(tmp_path / "data", "services", HOME=str(tmp_path))
+def test_a_half_made_database_is_not_in_the_way(tmp_path: Path) -> None:
+    stack = start(tmp_path / "data", "services", HOME=str(tmp_path))
     until((tmp_path / "data" / "postgres.new" / "PG_VERSION").exists)
     os.killpg(stack.process.pid, signal.SIGINT)  # as the terminal does
     assert stopped(stack).endswith(LAST_LINES)
     assert not (tmp_path / "data" / "postgres.pwfile").exists()
 
-    again = LocalStack(tmp_path / "data", "services", HOME=str(tmp_path)).ready()
+    again = start(tmp_path / "data", "services", HOME=str(tmp_path)).ready()
     assert again.stop() == 0
 
 
-def test_a_cancelled_start_of_a_process_leaves_nothing_that_it_started(tmp_path: Path) -> None:
+async def test_a_cancelled_start_of_a_process_leaves_nothing_that_it_started(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     script = f"sleep 60 & echo $! > {file}.new; mv {file}.new {file}; wait"
-
-    async def test() -> None:
-        starting = asyncio.create_task(processes.spawn("sh", "-c", script))
-        for _ in range(2):  # the process exists, but nobody knows yet
-            await asyncio.sleep(0)
-        pid = int(until(lambda: file.exists() and file.read_text()))
-        starting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await starting
-        await eventually(lambda: not alive(pid))
-
-    run(test())
+    starting = asyncio.create_task(processes.spawn("sh", "-c", script))
+    for _ in range(2):  # the process exists, but nobody knows yet
+        await asyncio.sleep(0)
+    pid = int(until(lambda: file.exists() and file.read_text()))
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await eventually(lambda: not alive(pid))
 
 
 def test_a_server_that_ends_with_the_stop_is_no_failure(

@@ -38,15 +38,6 @@ def test_the_environment_is_merged_and_resolved(function: Function) -> None:
     }
 
 
-def test_routes_are_those_of_the_function_s_events(function: Function) -> None:
-    assert [route.key for route in function.routes] == [
-        "GET /things/{id}",
-        "GET /things/special",
-        "ANY /files/{path+}",
-        "POST /open",
-    ]
-
-
 def test_a_queue_starts_the_function_as_its_event_says(function: Function) -> None:
     (source,) = function.queues
     assert source.queue_arn == QUEUE_ARN
@@ -123,9 +114,3 @@ def test_a_template_that_cannot_run_is_refused_by_name(tmp_path: Path, text: str
 def test_a_missing_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"absent\.yaml"):
         reader.read(tmp_path / "absent.yaml", aws_port=1)
-
-
-def test_the_projects_own_template_reads() -> None:
-    own = reader.read(FIXTURE.parents[3] / "template.yaml", aws_port=8082)
-    assert {"RecordsApiFunction", "DispatcherFunction"} <= {f.logical_id for f in own.functions}
-    assert all(own.queue(source.queue_arn) for function in own.functions for source in function.queues)

@@ -15,7 +15,7 @@ import pytest
 from slowmatch.notifications import sender
 from slowmatch.notifications.delivery import backoff
 from slowmatch.notifications.sender import Response, parse_retry_after, post
-from tests.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, receiving
 from tools import tls_certificates
 
 

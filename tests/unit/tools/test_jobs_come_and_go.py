@@ -13,8 +13,8 @@ from local.template import files, job_check, reader, yaml_tags
 from local.template.job_check import logical_id
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
-from tests.project_copy import copy_project, run, run_tests
 from tests.sam.template import transform_of
+from tests.support.project_copy import copy_project, run, run_tests
 from tools.new_job.create import create
 
 GUARDS = [

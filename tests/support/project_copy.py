@@ -28,6 +28,13 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
+def copy_deployed(folder: Path) -> Path:
+    """Copy what is deployed into `folder`. Returns the copy of the template."""
+    for name in ("functions", "layers"):
+        shutil.copytree(ROOT / name, folder / name, ignore=_LEFT_OUT)
+    return Path(shutil.copy(ROOT / "template.yaml", folder))
+
+
 def run(project: Path, *command: str) -> None:
     """Run a command in the copy. Fails with its output."""
     # The coverage of the copy is not measured.
@@ -41,15 +48,5 @@ def run(project: Path, *command: str) -> None:
 
 def run_tests(project: Path, *files: str) -> None:
     """Run these test files in the copy."""
-    temporary = project.with_name(f"{project.name}-tests")
-    run(
-        project,
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--basetemp={temporary}",
-        *files,
-    )
+    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={project}-tests")
+    run(project, sys.executable, "-m", "pytest", *options, *files)

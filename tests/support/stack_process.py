@@ -9,19 +9,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import boto3
 
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60
 """When a test gives up waiting: long enough for a machine that runs other tests beside it."""
 
@@ -32,11 +32,28 @@ class Stack:
 
     port: int
     data: Path
+    log: Path
     process: "subprocess.Popen[bytes]"
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def says(self, text: str) -> str:
+        """Wait until the output has `text`, or the process has ended. Returns the output."""
+        return str(until(self.log.read_text, lambda shown: text in shown or self.process.poll() is not None))
+
+    def ready(self) -> Self:
+        assert "Ready after" in self.says("Ready after"), self.log.read_text()
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Returns the exit status."""
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(DEADLINE_SECONDS)
+        finally:
+            self.process.kill()
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
@@ -100,6 +117,11 @@ class Stack:
         (found,) = (each for each in functions if each["logical_id"] == function)
         return [process["pid"] for process in found["processes"]]
 
+    def children(self) -> list[int]:
+        """The processes that the stack has started."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
     def sqs(self) -> Any:
         return self.aws("sqs")
 
@@ -113,12 +135,14 @@ class Stack:
         )
 
 
-def until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float = DEADLINE_SECONDS) -> Any:
+def until(
+    look: Callable[[], Any], good: Callable[[Any], Any] = bool, seconds: float = DEADLINE_SECONDS
+) -> Any:
     """Call `look` until `good` accepts the value, and return it. A failure shows the last value."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):
         assert time.monotonic() < deadline, f"not in {seconds} s: {seen}"
-        time.sleep(0.1)
+        time.sleep(0.05)
     return seen
 
 
@@ -137,33 +161,40 @@ def with_timeouts(template: str, seconds: int, visibility: int) -> str:
     return re.sub(r"(Job, Visibility, \{ DefaultValue: )[0-9]+", rf"\g<1>{visibility}", text)
 
 
-@contextmanager
-def running(
-    folder: Path, *, port: int = 0, template: Path = ROOT / "template.yaml", **environment: str
-) -> Iterator[Stack]:
-    """A stack that is ready, with its output in `folder`/log. Fails if it does not stop cleanly."""
+def start(
+    data: Path,
+    command: str = "up",
+    *,
+    program: Sequence[str] = ("local",),
+    port: int = 0,
+    template: Path = ROOT / "template.yaml",
+    **environment: str,
+) -> Stack:
+    """Start a stack in a session of its own, with its output beside the folder `data`."""
     port = port or free_ports()
-    log = folder / "log"
-    command = [sys.executable, "-m", "local", "up", "--port", str(port), "--data", str(folder / "data")]
+    log = data.with_name(f"{port}.log")
+    arguments = [command, "--port", str(port), "--data", str(data), "--template", str(template)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--template", str(template)],
+            [sys.executable, "-m", *program, *arguments],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
             env=os.environ | environment,
         )
+    return Stack(port, data, log, process)
+
+
+@contextmanager
+def running(
+    folder: Path, *, port: int = 0, template: Path = ROOT / "template.yaml", **environment: str
+) -> Iterator[Stack]:
+    """A stack that is ready, with its data in `folder`/data. Fails if it does not stop cleanly."""
+    stack = start(folder / "data", port=port, template=template, **environment)
     try:
-        until(
-            log.read_text, lambda text: "Ready after" in text or process.poll() is not None, DEADLINE_SECONDS
-        )
-        assert process.poll() is None, log.read_text()
-        yield Stack(port, folder / "data", process)
+        yield stack.ready()
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            status = process.wait(DEADLINE_SECONDS)
-        finally:
-            process.kill()
-    assert status == 0, log.read_text()[-2000:]
+        status = stack.stop()
+    assert status == 0, stack.log.read_text()[-2000:]
