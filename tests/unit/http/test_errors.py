@@ -16,7 +16,12 @@ from slowmatch.http.errors import Problem
 from slowmatch.http.validation import field_errors
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
-from tests.conftest import request_context
+from tests.support.http_events import http_event
+
+
+@pytest.fixture(autouse=True)
+def logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
 
 
 class WrongState(Exception):
@@ -50,16 +55,13 @@ def answer(
     def take(body: Body) -> Response[str]:
         return Response(200, "application/json", body.model_dump_json())
 
-    event = {
-        "version": "2.0",
-        "rawPath": "/raise",
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json"},
-        "queryStringParameters": query,
-        "requestContext": request_context("GET" if body is None else "POST", "/raise"),
-        "body": body,
-        "isBase64Encoded": False,
-    }
+    event = http_event(
+        "GET" if body is None else "POST",
+        "/raise",
+        body,
+        headers={"content-type": "application/json"},
+        queryStringParameters=query,
+    )
     answered = app.resolve(event, None)
     return answered["statusCode"], answered["headers"], json.loads(answered["body"])
 
@@ -95,37 +97,23 @@ def test_what_may_be_over_soon_says_when_to_come_back(error: Exception) -> None:
     assert answer(error)[1]["Retry-After"] == "5"
 
 
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (Unavailable("no route to db.internal:5432"), "no route to db.internal:5432"),
-        (SettingsError("DB_HOST is not set"), "DB_HOST is not set"),
-        (SecretError("secret x has no text"), "secret x has no text"),
-    ],
-)
+@pytest.mark.parametrize("error", [Unavailable, SettingsError, SecretError])
 def test_trouble_of_operators_is_one_clear_line_in_the_log(
-    error: Exception, line: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    error: type[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logger, "propagate", True)
-    answer(error)
+    answer(error("no route to db.internal:5432"))
     (record,) = caplog.records
-    assert (record.message, record.exc_info) == (line, None)
+    assert (record.message, record.exc_info) == ("no route to db.internal:5432", None)
 
 
-def test_a_bug_is_logged_with_its_traceback(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logger, "propagate", True)
+def test_a_bug_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     answer(ZeroDivisionError("oh"))
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
 
 
-def test_a_clients_mistake_is_not_logged_as_ours(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logger, "propagate", True)
+def test_a_clients_mistake_is_not_logged_as_ours(caplog: pytest.LogCaptureFixture) -> None:
     answer(WrongState("no"))
     answer(body='{"flag": 5}')
     assert caplog.records == []
