@@ -106,12 +106,6 @@ def test_an_update_continues_where_an_earlier_one_stopped(many: Connection) -> N
     assert list(second)[-1] == 6000
 
 
-def test_a_locked_record_is_skipped(many: Connection, other: Any) -> None:
-    other.run("SELECT FROM record WHERE id = 4500 FOR UPDATE")
-    assert changed(many, EXPIRATION) == 5999
-    assert many.query(ACTIVE_AND_DUE, now=NOW) == [[4500]]
-
-
 @pytest.mark.parametrize("change", [EXPIRATION, DELETION])
 def test_a_record_that_is_being_renewed_stays(many: Connection, other: Any, change: expiry.Change) -> None:
     record_id = 4500 if change is EXPIRATION else 4501
