@@ -105,8 +105,3 @@ def test_a_certificate_for_another_host_is_refused(
         )
         with pytest.raises(Unavailable, match="DB_TLS and DB_CA_FILE"):
             answer(there)
-
-
-def test_a_missing_ca_file_is_named(config: Settings) -> None:
-    with pytest.raises(Unavailable, match=r"DB_CA_FILE.*nowhere\.pem"):
-        answer(dataclasses.replace(config, db_ca_file="nowhere.pem"))
