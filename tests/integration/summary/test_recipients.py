@@ -7,8 +7,6 @@ import pytest
 from daily_summary import app
 from daily_summary.app import handler
 from slowmatch.db import Connection
-from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail.message import Message
 from slowmatch.settings import Settings
@@ -39,10 +37,6 @@ class LongJob:
         self.context.remaining = 120_000
         again: dict[str, Any] = handler({"run_id": run["id"]}, self.context)
         return again
-
-    def last_run(self) -> Run:
-        ((run_id,),) = self.con.query("SELECT id::text FROM job_run ORDER BY id DESC LIMIT 1")
-        return runs.get(self.con, run_id)
 
 
 @pytest.fixture
@@ -108,7 +102,7 @@ def test_a_refused_answer_with_a_nul_does_not_stop_the_others(job: LongJob) -> N
     job.mailbox.refused = {TWENTY[0]: "550 no\0body"}
     with pytest.raises(AttemptFailed, match=r"550 no.body.*it will not be retried"):
         job.start(recipients=TWENTY[:2])
-    assert job.mailbox.taken == [TWENTY[1]] and job.last_run().state == "failed"
+    assert job.mailbox.taken == [TWENTY[1]]
 
 
 def test_a_recipient_named_twice_gets_one_mail(job: LongJob) -> None:
