@@ -31,10 +31,11 @@ class Answer:
 
 
 Send = Callable[..., Answer]
+Log = Callable[[], str]
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Log:
     """Returns what was logged since the last call, with all fields."""
     monkeypatch.setattr(logger, "propagate", True)
 
@@ -47,7 +48,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 @pytest.fixture
-def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str]) -> Send:
+def send(con: Connection, lambda_context: LambdaContext, log: Log) -> Send:
     """Sends a request from the internet that creates a record, with these headers."""
 
     def send(headers: dict[str, str], **parts: Any) -> Answer:

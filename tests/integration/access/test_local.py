@@ -1,13 +1,11 @@
 """Without a sign-in: AUTH=local lets in who is on this machine."""
 
-from collections.abc import Callable
-
 import pytest
 
 from console.app import handler
 from slowmatch.db import Connection
 from tests.conftest import LambdaContext
-from tests.integration.access.conftest import nothing_written
+from tests.integration.access.conftest import Log, nothing_written
 from tests.integration.console.conftest import FakeBrowser
 
 
@@ -36,7 +34,7 @@ def browser(con: Connection, lambda_context: LambdaContext, monkeypatch: pytest.
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_auth_local_lets_in_nobody_who_is_elsewhere(
-    browser: FakeBrowser, con: Connection, log: Callable[[], str], change: dict[str, str], method: str
+    browser: FakeBrowser, con: Connection, log: Log, change: dict[str, str], method: str
 ) -> None:
     event = browser.event(method, "/records", "title=x" if method == "POST" else None, {})
     for name, value in change.items():

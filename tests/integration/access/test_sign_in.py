@@ -15,6 +15,7 @@ from slowmatch.aws import secrets
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from tests.conftest import LambdaContext
+from tests.integration.access.conftest import Log
 from tests.integration.access.sign_in_steps import (
     CALLBACK,
     TOO_MANY_GROUPS,
@@ -121,7 +122,7 @@ WRONG: dict[str, tuple[Make, str]] = {
 
 @pytest.mark.parametrize(("make", "reason"), WRONG.values(), ids=WRONG)
 def test_a_wrong_identity_token_signs_nobody_in(
-    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str], make: Make, reason: str
+    browser: FakeBrowser, issuer: Issuer, log: Log, make: Make, reason: str
 ) -> None:
     asked = begin_sign_in(browser)
     token = make(issuer, asked["nonce"])
@@ -170,16 +171,14 @@ def test_an_answer_is_good_once_and_in_one_browser(browser: FakeBrowser, issuer:
     assert "session" not in browser.cookies
 
 
-def test_a_sign_in_takes_ten_minutes_at_most(
-    browser: FakeBrowser, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sign_in_takes_ten_minutes_at_most(browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = begin_sign_in(browser)
     age_cookies(monkeypatch, 601)
     page = return_from_provider(browser, code="good", state=asked["state"])
     assert page.status == 400 and "took longer than ten minutes" in page.text
 
 
-def test_what_the_provider_says_is_said_on_a_page(browser: FakeBrowser, issuer: Issuer) -> None:
+def test_what_the_provider_says_is_said_on_a_page(browser: FakeBrowser) -> None:
     asked = begin_sign_in(browser)
     said = "Ann <script>does</script> not want to"
     page = return_from_provider(browser, error="access_denied", error_description=said, state=asked["state"])
@@ -222,9 +221,7 @@ def test_a_person_without_a_role_is_refused_and_can_sign_out(browser: FakeBrowse
     assert browser.cookies == {}
 
 
-def test_a_person_in_too_many_groups_is_refused_with_the_reason(
-    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str]
-) -> None:
+def test_too_many_groups_are_refused_with_the_reason(browser: FakeBrowser, issuer: Issuer, log: Log) -> None:
     page = sign_in(browser, issuer, **TOO_MANY_GROUPS)
     assert page.status == 403 and browser.cookies == {}
     assert "account ann@example.com is in more groups than the sign-in provider includes" in page.text

@@ -118,9 +118,7 @@ def test_a_missing_table_says_migrate(con: Connection) -> None:
         ({"db_tls": "require"}, "DB_TLS"),
     ],
 )
-def test_an_unreachable_database_names_the_settings(
-    environment: Settings, change: dict[str, Any], said: str
-) -> None:
+def test_an_unreachable_database_is_named(environment: Settings, change: dict[str, Any], said: str) -> None:
     with pytest.raises(Unavailable, match=said):
         Connection(dataclasses.replace(environment, **change)).query("SELECT 1")
 

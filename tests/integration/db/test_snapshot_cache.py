@@ -7,9 +7,7 @@ from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import MAX_ANSWERS, cached
 
 
-def test_an_answer_is_kept_until_somebody_else_writes(
-    con: Connection, postgres: Postgres, shared_database: str
-) -> None:
+def test_an_answer_is_kept_until_a_write(con: Connection, postgres: Postgres, shared_database: str) -> None:
     count = Counter()
     assert [cached(con, "x", count) for _ in range(3)] == [[1], [1], [1]]
     with closing(postgres.connect(shared_database)) as other:

@@ -66,9 +66,7 @@ def builds(con: Connection) -> list[int]:
 
 
 @pytest.mark.parametrize("number", range(1, len(migrations())))
-def test_every_table_can_be_used_while_a_migration_is_applied(
-    number: int, con: Connection, connect: Connect
-) -> None:
+def test_every_table_is_usable_during_a_migration(number: int, con: Connection, connect: Connect) -> None:
     con.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     migrate.apply(con, migrations()[:number])
     other = connect()
@@ -151,9 +149,7 @@ def test_a_new_database_has_nobody_to_block(con: Connection, monkeypatch: pytest
     assert migrate.apply(con, [SLOW]) == ["9004_slow"]
 
 
-def test_writers_go_on_while_an_index_waits_for_an_older_transaction(
-    con: Connection, connect: Connect
-) -> None:
+def test_writers_go_on_while_an_index_waits(con: Connection, connect: Connect) -> None:
     old_code, other = connect(), connect()
     with ThreadPoolExecutor(1) as thread:
         with old_code.transaction():
@@ -212,9 +208,7 @@ def test_two_functions_at_once_apply_each_migration_once(connect: Connect) -> No
     assert indexes(watch, "record_title") == indexes(watch, "once") == [True]
 
 
-def test_a_function_that_waits_in_vain_for_another_says_so(
-    con: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_function_that_waits_in_vain_for_another_says_so(con: Connection, connect: Connect) -> None:
     with (
         migrate.migration_lock(connect()),
         pytest.raises(migrate.MigrationBusy),

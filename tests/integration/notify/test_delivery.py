@@ -19,9 +19,7 @@ from tests.conftest import STACK
 from tests.integration.notify.conftest import NotifierHarness
 
 
-def test_a_receiver_in_trouble_is_tried_again_under_the_same_event_id(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_a_retry_has_the_same_event_id(notifier: NotifierHarness, con: Connection) -> None:
     notifier.receiver.answer("/hook", 503, 500, 429, 200)
     notifier.fail_runs()
     assert notifier.deliveries() == [["hook", "waiting", 1, "HTTP 503"]] and notifier.delayed() == 1
@@ -85,9 +83,7 @@ def test_after_twenty_attempts_it_is_given_up_and_reported(notifier: NotifierHar
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
-def test_a_refusal_that_will_not_change_is_given_up_at_once(
-    notifier: NotifierHarness, status: int, caplog: Any
-) -> None:
+def test_a_final_refusal_is_given_up_at_once(notifier: NotifierHarness, status: int, caplog: Any) -> None:
     notifier.receiver.answer("/hook", status, body=b"no_service")
     notifier.fail_runs()
     assert notifier.deliveries() == [["hook", "given_up", 1, f"HTTP {status}: no_service"]]
@@ -131,9 +127,7 @@ def test_a_digest_that_was_given_up_is_replaced_at_the_new_address(notifier: Not
     assert post.json["count"] == 2 and post.json["text"].endswith("error 4")
 
 
-def test_a_slow_receiver_does_not_hold_up_the_others(
-    notifier: NotifierHarness, environment: Settings, lambda_context: Any
-) -> None:
+def test_a_slow_receiver_holds_up_no_other(notifier: NotifierHarness, environment: Settings) -> None:
     notifier.set_destinations(notifier.webhook("silent"), notifier.webhook("quick"))
     notifier.run("one")
     notifier.run("two")
@@ -154,9 +148,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(
     con.close()
 
 
-def test_a_notifier_that_dies_sends_again_under_the_same_id(
-    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notifier_that_died_sends_again(notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -196,9 +188,7 @@ def test_a_last_attempt_that_is_under_way_is_waited_for(notifier: NotifierHarnes
     assert notifier.deliveries() == [["hook", "sent", 20, "HTTP 200"]]
 
 
-def test_two_workers_with_the_same_message_send_it_once(
-    notifier: NotifierHarness, environment: Settings
-) -> None:
+def test_two_workers_send_the_same_message_once(notifier: NotifierHarness, environment: Settings) -> None:
     notifier.run("no")
     notifier.route()
     assert len(notifier.visible_messages()) == 1
@@ -228,9 +218,7 @@ def test_a_lost_message_is_sent_again_by_the_dispatcher(notifier: NotifierHarnes
     assert len(notifier.receiver.posts) == 1
 
 
-def test_a_delayed_message_is_sent_again_only_when_it_is_overdue(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_a_delayed_message_is_resent_once_overdue(notifier: NotifierHarness, con: Connection) -> None:
     notifier.run("no")
     notifier.route()
     notifier.visible_messages()
@@ -253,9 +241,7 @@ def test_a_queue_that_takes_nothing_delays_only(notifier: NotifierHarness, con: 
     assert len(notifier.receiver.posts) == 1
 
 
-def test_a_topic_that_takes_nothing_fails_no_run(
-    notifier: NotifierHarness, con: Connection, caplog: Any
-) -> None:
+def test_a_broken_topic_fails_no_run(notifier: NotifierHarness, con: Connection, caplog: Any) -> None:
     boto3.client("sns").delete_topic(TopicArn=notifier.topic_arn)
     notifier.run("no")
     assert "rejected a message" in caplog.text

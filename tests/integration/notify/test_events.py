@@ -16,7 +16,7 @@ from slowmatch.jobs.lifecycle import messages as jobs_queue
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.notifications.publishing import find_problem, publish_waiting
-from slowmatch.settings import settings
+from tests.conftest import SetVariable
 from tests.integration.notify.conftest import NotifierHarness
 
 EVENTS = Path(__file__).parents[3] / "events" / "notifier"
@@ -38,9 +38,7 @@ def lose_attempt(con: Connection, failures: int) -> None:
     )
 
 
-def test_a_run_that_is_lost_in_its_last_attempt_sends_a_notification(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_a_run_lost_in_its_last_attempt_notifies(notifier: NotifierHarness, con: Connection) -> None:
     lose_attempt(con, failures=10)
     notifier.dispatch()
     notifier.process_all()
@@ -48,9 +46,7 @@ def test_a_run_that_is_lost_in_its_last_attempt_sends_a_notification(
     assert post.json["title"] == "db-cleanup failed after 11 attempts" and "Lost" in post.json["text"]
 
 
-def test_a_failed_attempt_with_a_retry_sends_no_notification(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_a_failed_attempt_with_a_retry_sends_nothing(notifier: NotifierHarness, con: Connection) -> None:
     lose_attempt(con, failures=0)
     assert rescuer.rescue(con, con.now()) == 1
     assert rows(con) == []
@@ -86,9 +82,7 @@ def test_a_missed_occurrence_sends_one_notification(notifier: NotifierHarness, c
     assert notifier.receiver.posts[0].json["title"].startswith("record-expiry missed its run at 20")
 
 
-def test_more_dead_letters_than_before_send_a_notification(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_more_dead_letters_send_a_notification(notifier: NotifierHarness, con: Connection) -> None:
     dead = jobs_queue.queue_url("db-cleanup-dead")
     client = boto3.client("sqs")
 
@@ -121,9 +115,7 @@ def test_an_alarm_sends_one_notification_with_its_state_and_a_link(notifier: Not
     )
 
 
-def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_an_alarm_may_belong_to_a_job(notifier: NotifierHarness, con: Connection) -> None:
     dimensions = [{"name": "job", "value": "db-cleanup"}]
     alarm = {"AlarmName": "a\u0000", "NewStateValue": "OK", "Trigger": {"Dimensions": dimensions}}
     notifier.sns(json.dumps(alarm), "one")
@@ -149,9 +141,7 @@ def test_an_alarm_may_say_what_postgresql_cannot_keep(
     ["", "text", "[]", "{}", '{"notification": 7}', '{"AlarmName": "x"}', "null", "[" * 100_000],
     ids=lambda message: message[:20],
 )
-def test_messages_of_other_publishers_are_ignored(
-    notifier: NotifierHarness, con: Connection, message: str
-) -> None:
+def test_messages_of_others_are_ignored(notifier: NotifierHarness, con: Connection, message: str) -> None:
     notifier.sns(message, "one")
     assert rows(con) == []
 
@@ -165,12 +155,9 @@ def test_notifications_are_counted_for_each_job_event_and_destination(notifier: 
     assert len(notifier.receiver.at("/a")) == 6 and len(notifier.receiver.at("/b")) == 3
 
 
-def test_the_count_continues_when_the_limit_changes(
-    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_count_survives_another_limit(notifier: NotifierHarness, set_variable: SetVariable) -> None:
     for limit in ("3", "1", "5"):
-        monkeypatch.setenv("NOTIFY_DIGEST_AFTER", limit)
-        settings.cache_clear()
+        set_variable("NOTIFY_DIGEST_AFTER", limit)
         for number in range(2):
             notifier.run(f"error {number}")
         notifier.process_all()
@@ -188,9 +175,7 @@ def test_the_count_starts_again_in_the_next_hour(notifier: NotifierHarness, con:
     assert notifier.receiver.posts[-1].json["text"].endswith("one more")
 
 
-def test_an_invalid_list_sends_nothing_until_it_is_corrected(
-    notifier: NotifierHarness,
-) -> None:
+def test_an_invalid_list_sends_nothing_until_it_is_corrected(notifier: NotifierHarness) -> None:
     wrong = notifier.webhook("second") | {"url": "http://example.com/hidden"}
     notifier.set_destinations(notifier.webhook(), wrong)
     notifier.run("no")
@@ -203,12 +188,9 @@ def test_an_invalid_list_sends_nothing_until_it_is_corrected(
     assert len(notifier.receiver.posts) == 1
 
 
-def test_with_sign_in_no_receiver_on_this_machine_is_allowed(
-    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variable: SetVariable) -> None:
     notifier.invoke({})
-    monkeypatch.setenv("AUTH", "oidc")
-    settings.cache_clear()
+    set_variable("AUTH", "oidc")
     with pytest.raises(SecretError, match="the key 'url' is invalid"):
         notifier.invoke({})
 
@@ -287,18 +269,14 @@ def test_a_success_costs_no_statement_more(
     assert len(statements) == 3  # started, finished, read for the answer of the direct invocation
 
 
-def test_notifications_are_purged_with_failed_runs(
-    notifier: NotifierHarness, con: Connection, environment: Any
-) -> None:
+def test_notifications_are_purged(notifier: NotifierHarness, con: Connection, environment: Any) -> None:
     notifier.fail_runs()
     con.query("UPDATE notification SET at = at - interval '91 days'")
     retention.purge_history(con, con.now(), settings=environment)
     assert rows(con) == [] and notifier.deliveries() == []
 
 
-def test_the_health_check_reports_a_failing_notifier_or_destination(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_the_health_check_reports_failing_deliveries(notifier: NotifierHarness, con: Connection) -> None:
     def said() -> Any:
         return find_problem(con, con.now())
 

@@ -9,9 +9,7 @@ from slowmatch.notifications.destinations import Destination
 from tests.integration.notify.conftest import NotifierHarness
 
 
-def test_a_run_that_fails_for_good_sends_a_notification_with_a_link(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_a_failed_run_sends_a_notification_with_a_link(notifier: NotifierHarness, con: Connection) -> None:
     notifier.run("the disk is full")
     notifier.process_all()
     (post,) = notifier.receiver.posts
@@ -44,9 +42,7 @@ def test_nothing_is_sent_twice_whatever_is_repeated(notifier: NotifierHarness) -
     assert len(notifier.receiver.posts) == 1
 
 
-def test_from_the_fourth_failure_of_an_hour_on_there_is_one_digest(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_from_the_fourth_failure_on_there_is_one_digest(notifier: NotifierHarness, con: Connection) -> None:
     notifier.fail_runs(10)
     assert len(notifier.receiver.posts) == 3
     con.query("UPDATE notification_delivery SET due_at = now() - interval '1 second' WHERE state = 'waiting'")

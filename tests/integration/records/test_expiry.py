@@ -128,9 +128,7 @@ def test_two_updates_share_the_work(many: Connection, environment: Any) -> None:
 
 
 @pytest.mark.parametrize(("change", "longest"), [(EXPIRATION, 0.5), (DELETION, 0.05)])
-def test_batches_shrink_and_grow_with_the_time_they_take(
-    con: Connection, change: expiry.Change, longest: float
-) -> None:
+def test_batches_follow_the_time_they_take(con: Connection, change: expiry.Change, longest: float) -> None:
     update = BatchUpdate(con, change, batch_size=10_000, actor="a job")
     sizes = []
     for count, batches in [(10_000, 4), (2_500, 1), (2_500, 0.2), (1, 1.5)]:

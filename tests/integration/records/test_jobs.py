@@ -38,7 +38,7 @@ def test_the_retention_can_be_another_for_one_run(con: Connection, lambda_contex
     ("handler", "payload", "name"),
     [(record_expiry, {"batch_size": 1}, "expired"), (db_cleanup, {"older_than_days": 1}, "deleted")],
 )
-def test_long_work_goes_on_in_the_next_invocation_where_it_stopped(
+def test_long_work_goes_on_where_it_stopped(
     con: Connection,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

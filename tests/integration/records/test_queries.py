@@ -50,9 +50,7 @@ TITLES = [
         (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "9999-12-31T23:59:59Z"),
     ],
 )
-def test_times_are_utc_whatever_the_zone_of_the_session(
-    con: Connection, expiry: datetime, rendered: str
-) -> None:
+def test_times_are_utc_whatever_the_session_s_zone(con: Connection, expiry: datetime, rendered: str) -> None:
     con.query("SET timezone = 'Asia/Tokyo'")
     _, text = queries.create(con, "x", expiry, "ann")
     assert json.loads(text)["expiry_date"] == rendered
@@ -109,9 +107,7 @@ def test_every_edit_is_kept_with_who_did_it_and_what_was_before(con: Connection)
     assert all(datetime.fromisoformat(event["at"]).tzinfo for event in events)
 
 
-def test_of_two_changes_at_once_the_second_replaced_what_the_first_wrote(
-    con: Connection, postgres: Postgres, shared_database: str
-) -> None:
+def test_concurrent_changes_are_in_order(con: Connection, postgres: Postgres, shared_database: str) -> None:
     record_id, _ = queries.create(con, "first", NOW, "ann")
     with closing(postgres.connect(shared_database)) as other, ThreadPoolExecutor() as thread:
         other.run("BEGIN")
@@ -236,9 +232,7 @@ def test_an_empty_list_is_an_empty_array(con: Connection) -> None:
         ("   ", list(reversed(range(len(TITLES))))),
     ],
 )
-def test_search_finds_titles_by_the_beginning_of_words_or_by_signs(
-    con: Connection, q: str, found: list[int]
-) -> None:
+def test_search_finds_beginnings_of_words_or_signs(con: Connection, q: str, found: list[int]) -> None:
     for title in TITLES:
         queries.create(con, title, NOW, "ann")
     assert [record["title"] for record in _walk(con, "all", q, 2)] == [TITLES[index] for index in found]
@@ -260,9 +254,7 @@ def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection
 @pytest.mark.parametrize(
     "q", ["record", "record 1", "record 77", "REC 500", "nothing", "record nothing", "🔥"]
 )
-def test_how_far_a_list_is_walked_changes_no_result(
-    crowd: Connection, q: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_result_depends_on_the_walk(crowd: Connection, q: str, monkeypatch: pytest.MonkeyPatch) -> None:
     queries.create(crowd, "record 77 and 500 🔥", NOW, "ann")
     found = []
     for walked, far in ((1, 1), (100, 5_000), (30_000, 30_000)):

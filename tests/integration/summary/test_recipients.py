@@ -84,7 +84,7 @@ class Wordless(Exception):
 
 
 @pytest.mark.parametrize("error", [KeyError("odd"), Wordless(), RecursionError("deep")])
-def test_an_error_of_any_type_does_not_stop_the_others(
+def test_any_error_stops_no_other_mail(
     job: LongJob, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*, recipient: str, **more: Any) -> Message:

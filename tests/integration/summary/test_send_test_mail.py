@@ -13,7 +13,7 @@ from slowmatch.jobs import Context
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail.message import Message
 from slowmatch.settings import Settings, settings
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, SetVariable
 from tests.integration.summary.conftest import Mailbox
 
 
@@ -45,11 +45,8 @@ def test_without_an_address_it_goes_to_those_who_get_the_summary(mailbox: Mailbo
     assert list(run()["answers"]) == list(settings().mail_recipients)
 
 
-def test_missing_recipients_name_the_setting(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAIL_RECIPIENTS", "")
-    settings.cache_clear()
+def test_missing_recipients_name_the_setting(mailbox: Mailbox, run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_RECIPIENTS", "")
     with pytest.raises(AttemptFailed, match="the test email has no recipients: give the parameter to"):
         run()
 
@@ -77,11 +74,8 @@ def test_something_that_is_no_address_is_refused_before_anything_is_sent(mailbox
     assert mailbox.taken == []
 
 
-def test_a_wrong_address_of_the_settings_says_which_setting(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAIL_RECIPIENTS", "jürgen@example.com")
-    settings.cache_clear()
+def test_a_wrong_address_names_its_setting(mailbox: Mailbox, run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_RECIPIENTS", "jürgen@example.com")
     with pytest.raises(AttemptFailed, match=r"MAIL_RECIPIENTS contains 'jürgen@example\.com'"):
         run()
 
@@ -92,18 +86,15 @@ def test_each_test_mail_has_an_id_of_its_own(mailbox: Mailbox, run: Any) -> None
     assert len({message_from_bytes(content)["Message-ID"] for content in mailbox.contents}) == 4
 
 
-def test_through_ses_the_answer_is_the_id_that_ses_gave(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAIL_TRANSPORT", "ses")
-    settings.cache_clear()
+def test_through_ses_the_answer_is_the_id_that_ses_gave(run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_TRANSPORT", "ses")
     boto3.client("sesv2").create_email_identity(EmailIdentity=settings().mail_sender or "")
     result = run(to=["ann@example.com"])
     sent = ses_backends["123456789012"]["eu-west-1"].sent_messages
     assert result == {"through": "Amazon SES", "answers": {"ann@example.com": sent[-1].id}}
 
 
-def test_a_test_ends_in_time_and_names_who_was_not_tried(
-    mailbox: Mailbox, run: Any, lambda_context: LambdaContext
-) -> None:
+def test_a_test_names_who_was_not_tried(mailbox: Mailbox, run: Any, lambda_context: LambdaContext) -> None:
     """Each mail takes 8 of the 60 seconds of a test."""
 
     def take_time() -> None:
@@ -118,9 +109,7 @@ def test_a_test_ends_in_time_and_names_who_was_not_tried(
     assert len(mailbox.taken) == 8
 
 
-def test_an_error_of_any_type_does_not_stop_the_other_test_mails(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_error_stops_no_other_mail(mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     compose = app.compose
 
     def fail(context: Context, transport: Any, to: str) -> Message:

@@ -13,7 +13,8 @@ from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import sent_log
-from slowmatch.settings import Settings, settings
+from slowmatch.settings import Settings
+from tests.conftest import SetVariable
 from tests.integration.summary.conftest import Mailbox
 
 DAY = timedelta(days=1)
@@ -34,9 +35,7 @@ def test_each_recipient_gets_one_a_day(mailbox: Mailbox, run: Any) -> None:
     assert mailbox.taken == ["one@example.com", "two@example.com"]
 
 
-def test_only_a_mail_whose_answer_was_lost_has_the_same_id(
-    mailbox: Mailbox, run: Any, con: Connection
-) -> None:
+def test_only_a_mail_of_unknown_outcome_keeps_its_id(mailbox: Mailbox, run: Any, con: Connection) -> None:
     ann: dict[str, Any] = {"recipients": ["ann@example.com"]}
     run(day="2026-01-01", **ann)
     con.query("UPDATE mail_outbox SET sent_at = NULL, answer = NULL")
@@ -56,9 +55,7 @@ def test_a_day_ends_at_its_midnight_or_now(mailbox: Mailbox, run: Any, half_past
         assert text is not None and f"to           {moment(end)}." in text.get_content()
 
 
-def test_a_run_that_is_deleted_sends_no_more(
-    mailbox: Mailbox, run: Any, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deleted_run_sends_no_more(mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     mark_sent = sent_log.mark_sent
 
     def mark_sent_and_delete(con: Connection, *mail: Any, now: datetime) -> None:
@@ -71,9 +68,7 @@ def test_a_run_that_is_deleted_sends_no_more(
     assert mailbox.taken == ["one@example.com"]
 
 
-def test_a_retry_after_midnight_is_about_the_day_of_the_occurrence(
-    mailbox: Mailbox, lambda_context: Any, con: Connection
-) -> None:
+def test_a_retry_after_midnight_keeps_its_day(mailbox: Mailbox, lambda_context: Any, con: Connection) -> None:
     occurrence = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
     for at in (occurrence, occurrence + timedelta(seconds=1)):
         con.query("INSERT INTO record (title, created_at, expiry_date) VALUES ('x', :at, :at)", at=at)
@@ -92,9 +87,7 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_occurrence(
     assert all(b"1 created, 1 expired" in content for content in mailbox.contents)
 
 
-def test_a_retry_is_about_the_day_on_which_it_began(
-    mailbox: Mailbox, run: Any, lambda_context: Any, con: Connection
-) -> None:
+def test_a_retry_keeps_its_day(mailbox: Mailbox, run: Any, lambda_context: Any, con: Connection) -> None:
     mailbox.refused["two@example.com"] = "451 busy"
     with pytest.raises(AttemptFailed, match="retried at"):
         run()
@@ -111,20 +104,16 @@ def test_a_future_day_is_refused_and_keeps_its_summary(mailbox: Mailbox, run: An
 
 
 def test_a_broken_template_fails_at_once(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    mailbox: Mailbox, run: Any, set_variable: SetVariable, tmp_path: Any
 ) -> None:
     (tmp_path / "subject.txt").write_text("{{ nothing }}")
-    monkeypatch.setenv("MAIL_TEMPLATES_DIR", str(tmp_path))
-    settings.cache_clear()
+    set_variable("MAIL_TEMPLATES_DIR", str(tmp_path))
     with pytest.raises(AttemptFailed, match="it will not be retried"):
         run()
     assert mailbox.taken == []
 
 
-def test_missing_recipients_name_the_setting(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAIL_RECIPIENTS", "")
-    settings.cache_clear()
+def test_missing_recipients_name_the_setting(mailbox: Mailbox, run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_RECIPIENTS", "")
     with pytest.raises(AttemptFailed, match="the summary has no recipients: set MAIL_RECIPIENTS"):
         run()

@@ -16,6 +16,7 @@ from slowmatch.http.errors import Problem
 from slowmatch.http.validation import field_errors
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
+from tests.issuer import Issuer
 from tests.support.http_events import http_event
 
 
@@ -98,9 +99,7 @@ def test_what_may_be_over_soon_says_when_to_come_back(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable, SettingsError, SecretError])
-def test_trouble_of_operators_is_one_clear_line_in_the_log(
-    error: type[Exception], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_operators_get_one_clear_line(error: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
     answer(error("no route to db.internal:5432"))
     (record,) = caplog.records
     assert (record.message, record.exc_info) == ("no route to db.internal:5432", None)
@@ -150,3 +149,14 @@ def test_wrong_types_are_said_in_words(body: str, errors: list[tuple[str, str]])
     status, _, problem = answer(body=body)
     assert status == 422
     assert [(error["field"], error["message"]) for error in problem["errors"]] == errors
+
+
+def test_a_middleware_that_would_not_be_called_is_refused() -> None:
+    with pytest.raises(TypeError, match="middleware"):
+        Api().use([lambda app, next_middleware: next_middleware(app)])
+
+
+def test_the_log_keeps_the_beginning_of_an_address(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+    Api().resolve(http_event("GET", "/" + "x" * 10_000), None)
+    (record,) = caplog.records
+    assert vars(record)["path"] == "/" + "x" * 199

@@ -48,9 +48,7 @@ def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
     thread.join()
 
 
-def test_only_keys_that_sign_are_used(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_keys_are_skipped(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logger, "propagate", True)
     good = public("a", key("first"))
     others = [

@@ -6,19 +6,15 @@ import pytest
 
 from slowmatch.http.auth import roles
 from slowmatch.http.auth.roles import Role
-from slowmatch.settings import Settings, settings
+from slowmatch.settings import Settings
 from slowmatch.telemetry import logger
+from tests.conftest import SetVariable
 
 
 @pytest.fixture
-def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+def groups_claim(set_variable: SetVariable, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(logger, "propagate", True)
-
-    def choose(name: str) -> None:
-        monkeypatch.setenv("OIDC_GROUPS_CLAIM", name)
-        settings.cache_clear()
-
-    return choose
+    return lambda name: set_variable("OIDC_GROUPS_CLAIM", name)
 
 
 @pytest.mark.parametrize(
@@ -35,9 +31,7 @@ def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
         ({}, "1"),
     ],
 )
-def test_a_name_is_the_first_that_says_who_it_is(
-    environment: Settings, said: dict[str, Any], name: str
-) -> None:
+def test_a_name_is_the_first_that_there_is(environment: Settings, said: dict[str, Any], name: str) -> None:
     assert roles.identity_of_claims({"sub": "1"} | said).name == name
 
 
@@ -107,9 +101,7 @@ def test_a_link_in_place_of_the_groups_is_an_error(groups_claim: Any, said: dict
     ],
     ids=str,
 )
-def test_a_link_to_groups_that_are_not_needed_does_no_harm(
-    groups_claim: Any, claim: str, said: dict[str, Any]
-) -> None:
+def test_an_unneeded_link_to_groups_does_no_harm(groups_claim: Any, claim: str, said: dict[str, Any]) -> None:
     groups_claim(claim)
     assert roles.identity_of_claims({"sub": "1"} | said).role is Role.ADMIN
 
@@ -137,9 +129,7 @@ def test_groups_that_cannot_be_read_are_logged(
 
 
 @pytest.mark.parametrize("groups", [[], ["tennis"], "", "viewer"], ids=str)
-def test_groups_that_can_be_read_are_not_logged(
-    groups_claim: Any, caplog: pytest.LogCaptureFixture, groups: Any
-) -> None:
+def test_good_groups_are_not_logged(groups_claim: Any, caplog: pytest.LogCaptureFixture, groups: Any) -> None:
     groups_claim("groups")
     roles.identity_of_claims({"sub": "1", "groups": groups})
     assert caplog.records == []

@@ -45,35 +45,17 @@ def test_each_destination_has_what_it_wants() -> None:
         (SLACK | {"name": ""}, "destination 1: the key 'name' is invalid"),
         ({"kind": "slack"}, "destination 1: the key 'name' is missing; it must be"),
         (SLACK | {"name": "a\nb"}, "destination 1: the key 'name'"),
-        (
-            SLACK | {"kind": "discord"},
-            r"destination 1 \(ops\): the key 'kind' is invalid; it must be one",
-        ),
+        (SLACK | {"kind": "discord"}, r"destination 1 \(ops\): the key 'kind' is invalid; it must be one"),
         (SLACK | {"color": "red"}, r"destination 1 \(ops\): unknown key 'color'"),
-        (
-            SLACK | {"key": "0123456789abcdef"},
-            r"\(ops\): remove the key 'key'; messages to slack are not signed",
-        ),
-        (
-            HOOK | {"key": "short"},
-            r"destination 1 \(pager\): the key 'key' is invalid; it must be a string",
-        ),
-        (
-            {name: HOOK[name] for name in ("name", "kind", "url")},
-            r"\(pager\): the key 'key' is missing; it must be",
-        ),
-        (
-            SLACK | {"events": ["Failed"]},
-            "the key 'events' is invalid; it must be a list of one or more of failed",
-        ),
+        (SLACK | {"key": "0123456789abcdef"}, "remove the key 'key'; messages to slack are not signed"),
+        (HOOK | {"key": "short"}, r"\(pager\): the key 'key' is invalid; it must be a string"),
+        (SLACK | {"kind": "webhook"}, r"\(ops\): the key 'key' is missing; it must be"),
+        (SLACK | {"events": ["Failed"]}, "the key 'events' is invalid; it must be a list of .* failed"),
         (SLACK | {"events": "failed"}, "the key 'events'"),
-        (
-            SLACK | {"jobs": ["nothing"]},
-            "the key 'jobs' is invalid; it must be a list of one or more of daily-s",
-        ),
+        (SLACK | {"jobs": ["nothing"]}, "the key 'jobs' is invalid; it must be a list of .* daily-summary"),
     ],
 )
-def test_a_wrong_entry_names_the_secret_the_destination_and_the_key(entry: Any, said: str) -> None:
+def test_a_wrong_entry_names_the_secret_and_the_key(entry: Any, said: str) -> None:
     with pytest.raises(SecretError, match=f"secret arn:aws:secretsmanager:.*{said}"):
         listed(entry)
 
@@ -95,7 +77,7 @@ def test_a_wrong_entry_names_the_secret_the_destination_and_the_key(entry: Any, 
         ["https://hooks.example.com"],
     ],
 )
-def test_an_address_that_is_not_https_is_refused_without_being_repeated(url: Any) -> None:
+def test_an_address_that_is_not_https_is_refused(url: Any) -> None:
     with pytest.raises(SecretError, match="the key 'url' is invalid; it must be an https") as refused:
         listed(SLACK | {"url": url})
     assert not url or str(url) not in str(refused.value)

@@ -63,9 +63,7 @@ def test_a_receiver_that_does_not_come_to_an_end_is_left(receiver: Receiver, pat
     assert time.monotonic() - started < 3
 
 
-def test_a_receiver_whose_connection_took_all_the_time_is_left_too(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_connection_is_left_too(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = http.client.HTTPConnection.connect
 
     def late(connection: http.client.HTTPConnection) -> None:
@@ -77,9 +75,7 @@ def test_a_receiver_whose_connection_took_all_the_time_is_left_too(
     assert sent(receiver, "/dripping", limit=0.1).description == "no response within 0.1 seconds"
 
 
-def test_a_certificate_of_an_unknown_authority_is_not_trusted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_authority_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = tls_certificates.make(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.chain)
