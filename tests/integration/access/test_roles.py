@@ -216,7 +216,7 @@ def test_a_form_without_an_origin_is_refused(con: Connection, call: Call) -> Non
     ],
 )
 @pytest.mark.parametrize("folder", ["records_api", "jobs_api", "console"])
-def test_no_way_of_writing_a_path_goes_past_the_sign_in(
+def test_no_spelling_of_a_path_goes_past_the_sign_in(
     con: Connection, issuer: Issuer, lambda_context: LambdaContext, folder: str, path: str
 ) -> None:
     app = importlib.import_module(f"{folder}.app")

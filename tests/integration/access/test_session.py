@@ -41,9 +41,7 @@ def test_a_cookie_that_is_not_ours_lets_nobody_in(
     assert "signature is wrong" in log()
 
 
-def test_a_session_ends_after_its_hours(
-    browser: FakeBrowser, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_has_an_end(browser: FakeBrowser, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     browser.sign_in(Role.VIEWER)
     assert browser.get("/").location == "/dashboard"
     age_cookies(monkeypatch, 8 * 3600 + 1)

@@ -29,7 +29,7 @@ def test_what_was_answered_is_the_callers_own(con: Connection) -> None:
     assert cached(con, "x", count) == [1]
 
 
-def test_each_key_has_its_answer_and_there_is_an_end_to_them(con: Connection) -> None:
+def test_each_of_the_last_keys_has_its_answer(con: Connection) -> None:
     count = Counter()
     for key in range(MAX_ANSWERS + 1):
         cached(con, key, count)

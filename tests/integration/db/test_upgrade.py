@@ -81,7 +81,7 @@ def test_every_table_is_usable_during_a_migration(number: int, con: Connection, 
         assert migration.result() == [str(migrations()[number])]
 
 
-def test_a_migration_lets_others_pass_while_it_waits_for_its_lock(
+def test_a_migration_that_waits_lets_others_pass(
     con: Connection, old_code: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "ATTEMPTS", 3)
@@ -91,9 +91,7 @@ def test_a_migration_lets_others_pass_while_it_waits_for_its_lock(
         other.query("SET lock_timeout = '1s'")  # more than one second would be an error here
         while not migration.done():
             add(other, "meanwhile")
-        with pytest.raises(
-            MigrationError, match=r"lock timeout in: ALTER TABLE .* The migration was tried 3 times"
-        ):
+        with pytest.raises(MigrationError, match=r"lock timeout in: ALTER TABLE .* was tried 3 times"):
             migration.result()
     assert old_code.query("SELECT count(*) FROM record WHERE title = 'in the middle'") == [[1]]
     assert [str(file) for file in migrate.pending(con, files(COLUMN))] == ["9001_column"]
@@ -161,7 +159,7 @@ def test_writers_go_on_while_an_index_waits(con: Connection, connect: Connect) -
     assert indexes(con, "record_title") == [True]
 
 
-def test_a_build_that_fails_leaves_no_index_that_every_write_pays_for(con: Connection) -> None:
+def test_a_build_that_fails_leaves_no_index(con: Connection) -> None:
     add(con, "twice")
     add(con, "twice")
     with pytest.raises(MigrationError, match='9003_unique: could not create unique index "once"'):
@@ -190,18 +188,12 @@ def test_what_an_interrupted_build_left_is_made_again(con: Connection) -> None:
     assert con.query("SELECT to_regclass('record_title')::oid") == [[first]]
 
 
-def test_two_functions_at_once_apply_each_migration_once(connect: Connect) -> None:
-    new = files(COLUMN, INDEX, UNIQUE)
+def test_functions_at_once_apply_each_migration_once(connect: Connect) -> None:
     old_code, watch, crew = connect(), connect(), [connect() for _ in range(3)]
     with ThreadPoolExecutor(3) as threads:
         with old_code.transaction():
             add(old_code, "in the middle")
-            each = [threads.submit(migrate.apply, con, new[:-2]) for con in crew[:1]]
-            until(lambda: waits(watch), bool)
-        assert each[0].result() == ["9001_column"]
-        with old_code.transaction():
-            add(old_code, "in the middle again")
-            each = [threads.submit(migrate.apply, con, new) for con in crew]
+            each = [threads.submit(migrate.apply, con, files(INDEX, UNIQUE)) for con in crew]
             until(lambda: builds(watch), bool)
         applied = [name for migration in each for name in migration.result()]
     assert sorted(applied) == ["9002_index", "9003_unique"]

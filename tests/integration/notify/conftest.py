@@ -97,6 +97,11 @@ class NotifierHarness:
             self.run(f"error {number}")
         self.process_all()
 
+    def route_failure(self) -> None:
+        """Fail a run, and route its notification."""
+        self.run("error")
+        self.route()
+
     def end_rests(self) -> None:
         """Make all that is waiting due, and end every rest."""
         self.con.query(

@@ -62,9 +62,8 @@ def test_a_new_address_pays_for_no_failure_of_the_old_one(notifier: NotifierHarn
     assert con.query("SELECT failures FROM notification_destination") == [[1]]
 
 
-def test_what_was_sent_stays_so_when_its_destination_leaves_the_list(notifier: NotifierHarness) -> None:
-    notifier.run("no")
-    notifier.route()
+def test_what_was_sent_stays_so_without_its_destination(notifier: NotifierHarness) -> None:
+    notifier.route_failure()
     (body,) = notifier.visible_messages()
     notifier.deliver(body)
     notifier.set_destinations()
@@ -93,17 +92,14 @@ def test_a_final_refusal_is_given_up_at_once(notifier: NotifierHarness, status: 
 def test_gone_switches_off_until_there_is_a_new_address(notifier: NotifierHarness, caplog: Any) -> None:
     notifier.set_destinations(notifier.webhook("old"), notifier.webhook("other", events=["alarm"]))
     notifier.receiver.answer("/old", 410)
-    notifier.run("one")
-    notifier.run("two")
-    notifier.process_all()
+    notifier.fail_runs(2)
     notifier.process_all()
     assert len(notifier.receiver.at("/old")) == 1
     (post,) = notifier.receiver.at("/other")
     assert post.json["title"] == "Notifications to old: in alarm" and "410 Gone" in post.json["text"]
     assert "destination old responded 410 Gone and is switched off" in caplog.text
     assert [d["switched_off"] for d in notifier.invoke({})["destinations"]] == ["HTTP 410", None]
-    notifier.run("three")
-    notifier.process_all()
+    notifier.fail_runs()
     notifier.process_all()
     assert len(notifier.receiver.at("/old")) == 1
     notifier.set_destinations(notifier.webhook("old") | {"url": notifier.receiver.url("/new")})
@@ -112,19 +108,17 @@ def test_gone_switches_off_until_there_is_a_new_address(notifier: NotifierHarnes
     assert [post.json["event"] for post in notifier.receiver.at("/new")] == ["recovered"]
 
 
-def test_a_digest_that_was_given_up_is_replaced_at_the_new_address(notifier: NotifierHarness) -> None:
+def test_a_digest_that_was_given_up_is_replaced(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook(events=["failed"]))
     notifier.receiver.answer("/hook", 410)
     notifier.fail_runs(4)
     assert {row[1] for row in notifier.deliveries()} == {"given_up"}
     notifier.set_destinations(notifier.webhook(events=["failed"]) | {"url": notifier.receiver.url("/new")})
-    for number in range(4, 6):
-        notifier.run(f"error {number}")
-    notifier.process_all()
+    notifier.fail_runs(2)
     notifier.end_rests()
     notifier.attempt_all()
     (post,) = notifier.receiver.at("/new")
-    assert post.json["count"] == 2 and post.json["text"].endswith("error 4")
+    assert post.json["count"] == 2 and post.json["text"].endswith("error 0")
 
 
 def test_a_slow_receiver_holds_up_no_other(notifier: NotifierHarness, environment: Settings) -> None:
@@ -152,8 +146,7 @@ def test_a_notifier_that_died_sends_again(notifier: NotifierHarness, monkeypatch
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     (body,) = notifier.visible_messages()
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(delivery, "finish", die)
@@ -168,8 +161,7 @@ def test_a_notifier_that_died_sends_again(notifier: NotifierHarness, monkeypatch
 
 
 def test_one_that_dies_every_time_is_given_up(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     con.query("UPDATE notification_delivery SET attempts = 20")
     notifier.deliver()
     assert notifier.receiver.posts == []
@@ -177,8 +169,7 @@ def test_one_that_dies_every_time_is_given_up(notifier: NotifierHarness, con: Co
 
 
 def test_a_last_attempt_that_is_under_way_is_waited_for(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     to = Destination("hook", "webhook", "https://x.example")
     con.query("UPDATE notification_delivery SET attempts = 19")
     last = delivery.claim(con, to, con.now())
@@ -189,8 +180,7 @@ def test_a_last_attempt_that_is_under_way_is_waited_for(notifier: NotifierHarnes
 
 
 def test_two_workers_send_the_same_message_once(notifier: NotifierHarness, environment: Settings) -> None:
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     assert len(notifier.visible_messages()) == 1
     to = Destination("hook", "webhook", notifier.receiver.url("/hook"), "0123456789abcdef")
     together = threading.Barrier(4)
@@ -207,8 +197,7 @@ def test_two_workers_send_the_same_message_once(notifier: NotifierHarness, envir
 
 
 def test_a_lost_message_is_sent_again_by_the_dispatcher(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     assert len(notifier.visible_messages()) == 1
     notifier.dispatch()
     assert notifier.visible_messages() == []  # it may still be on its way
@@ -219,8 +208,7 @@ def test_a_lost_message_is_sent_again_by_the_dispatcher(notifier: NotifierHarnes
 
 
 def test_a_delayed_message_is_resent_once_overdue(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     notifier.visible_messages()
     now, minute = con.now(), timedelta(minutes=1)
     con.query("UPDATE notification_delivery SET due_at = :due, message_at = NULL", due=now + 14 * minute)
@@ -250,8 +238,7 @@ def test_a_broken_topic_fails_no_run(notifier: NotifierHarness, con: Connection,
 
 
 def test_deliveries_to_a_removed_destination_are_given_up(notifier: NotifierHarness) -> None:
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     notifier.set_destinations()
     notifier.deliver()
     assert notifier.receiver.posts == []

@@ -115,13 +115,6 @@ def test_an_alarm_sends_one_notification_with_its_state_and_a_link(notifier: Not
     )
 
 
-def test_an_alarm_may_belong_to_a_job(notifier: NotifierHarness, con: Connection) -> None:
-    dimensions = [{"name": "job", "value": "db-cleanup"}]
-    alarm = {"AlarmName": "a\u0000", "NewStateValue": "OK", "Trigger": {"Dimensions": dimensions}}
-    notifier.sns(json.dumps(alarm), "one")
-    assert [row[:2] for row in rows(con)] == [["alarm", "db-cleanup"]]
-
-
 @pytest.mark.parametrize(
     ("text", "kept"),
     [("a\0b", "a\ufffdb"), (r"C:\u0000", r"C:\u0000"), ("half \ud83d", "half \ufffd"), ("\\\0", "\\\ufffd")],
@@ -158,9 +151,7 @@ def test_notifications_are_counted_for_each_job_event_and_destination(notifier: 
 def test_the_count_survives_another_limit(notifier: NotifierHarness, set_variable: SetVariable) -> None:
     for limit in ("3", "1", "5"):
         set_variable("NOTIFY_DIGEST_AFTER", limit)
-        for number in range(2):
-            notifier.run(f"error {number}")
-        notifier.process_all()
+        notifier.fail_runs(2)
     states = Counter(row[1] for row in notifier.deliveries())
     assert states == {"sent": 3, "folded": 1, "waiting": 2}
 
@@ -197,8 +188,7 @@ def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variab
 
 def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:
     notifier.set_destinations()
-    notifier.run("no")
-    notifier.route()
+    notifier.route_failure()
     notifier.dispatch()
     assert notifier.published() == []
 

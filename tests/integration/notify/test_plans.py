@@ -50,9 +50,7 @@ def test_whether_a_job_failed_before_is_one_look_into_an_index(con: Connection, 
     assert "notification_outcome" in plan and "Seq Scan on notification" not in plan, plan
 
 
-def test_what_is_to_be_sent_is_found_by_an_index(
-    con: Connection, many: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_messages_have_an_index(con: Connection, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[str] = []
     query = con.query
 

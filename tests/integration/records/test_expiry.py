@@ -59,11 +59,6 @@ def test_all_due_records_expire_and_no_other(many: Connection, batch_size: int) 
     assert many.query(ACTIVE_AND_DUE, now=NOW) == []
 
 
-def test_all_stale_records_are_deleted_and_no_other(many: Connection) -> None:
-    assert changed(many, DELETION) == 6000
-    assert many.query("SELECT count(*), count(*) FILTER (WHERE is_expired) FROM record") == [[12000, 0]]
-
-
 def test_a_record_expires_at_its_very_date_and_not_before(con: Connection) -> None:
     add_records(con, NOW - MICROSECOND, NOW, NOW + MICROSECOND)
     assert expiry.count(con, EXPIRATION) == 2

@@ -88,7 +88,7 @@ def test_an_active_record_moved_into_the_past_waits_for_the_job(con: Connection)
     assert moved["expiry_date"] == "2026-05-31T12:00:00Z"
 
 
-def test_every_edit_is_kept_with_who_did_it_and_what_was_before(con: Connection) -> None:
+def test_every_edit_is_kept_with_its_author(con: Connection) -> None:
     record_id, _ = queries.create(con, "visa", NOW, "ann")
     queries.update(con, record_id, NOW, title="visa of Ann", actor="bob")
     queries.update(con, record_id, NOW, title="visa of Ann", expiry_date=NOW, actor="cid")
@@ -197,7 +197,7 @@ def test_line_feeds_in_a_title_end_no_record(con: Connection, limit: int) -> Non
     assert [record["title"] for record in _walk(con, "all", None, limit)] == titles[::-1]
 
 
-def test_no_page_is_longer_than_the_longest_and_the_list_goes_on(con: Connection) -> None:
+def test_no_page_is_longer_than_the_longest(con: Connection) -> None:
     _fill(con, MAX_PAGE_ROWS + 2, False)
     page = search.page(con, "all", NOW, limit=MAX_PAGE_ROWS + 1)
     assert len(json.loads(page.items)) == MAX_PAGE_ROWS

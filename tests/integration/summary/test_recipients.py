@@ -44,7 +44,7 @@ def job(mailbox: Mailbox, environment: Settings, lambda_context: LambdaContext, 
     return LongJob(mailbox, lambda_context, con)
 
 
-def test_a_slow_server_makes_the_run_go_on_in_a_next_invocation(job: LongJob) -> None:
+def test_a_slow_server_makes_the_run_continue(job: LongJob) -> None:
     run = job.start(recipients=TWENTY)
     assert run["state"] == "enqueued" and job.mailbox.taken == TWENTY[:12]
     run = job.go_on(run)
@@ -84,7 +84,7 @@ class Wordless(Exception):
 
 
 @pytest.mark.parametrize("error", [KeyError("odd"), Wordless(), RecursionError("deep")])
-def test_any_error_stops_no_other_mail(
+def test_an_error_stops_no_other_mail(
     job: LongJob, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*, recipient: str, **more: Any) -> Message:

@@ -29,7 +29,7 @@ def test_the_result_is_the_provider_s_answer_for_each_recipient(mailbox: Mailbox
     assert mailbox.taken == ["ann@example.com", "bob@example.com"]
 
 
-def test_the_mail_says_that_it_is_one_and_which_way_it_came(mailbox: Mailbox, run: Any) -> None:
+def test_the_mail_says_which_way_it_came(mailbox: Mailbox, run: Any) -> None:
     through = run(to=["ann@example.com"])["through"]
     (content,) = mailbox.contents
     mail = message_from_bytes(content)
@@ -53,9 +53,7 @@ def test_missing_recipients_name_the_setting(mailbox: Mailbox, run: Any, set_var
 
 def test_a_refused_recipient_fails_the_run_and_the_others_get_theirs(mailbox: Mailbox, run: Any) -> None:
     mailbox.refused["ann@example.com"] = "550 5.1.1 no such user"
-    with pytest.raises(
-        AttemptFailed, match=r"ann@example\.com: .*550 5\.1\.1 no such user.*it will not be retried"
-    ):
+    with pytest.raises(AttemptFailed, match=r"ann@example\.com: .*550 5\.1\.1 .*it will not be retried"):
         run(to=["ann@example.com", "bob@example.com"])
     assert mailbox.taken == ["bob@example.com"]
 
@@ -66,10 +64,8 @@ def test_a_busy_server_fails_the_run_without_a_retry(mailbox: Mailbox, run: Any)
         run(to=["ann@example.com"])
 
 
-def test_something_that_is_no_address_is_refused_before_anything_is_sent(mailbox: Mailbox, run: Any) -> None:
-    with pytest.raises(
-        AttemptFailed, match=r"to contains 'jürgen@example\.com': it must be an ASCII address such as"
-    ):
+def test_a_wrong_address_is_refused_before_anything_is_sent(mailbox: Mailbox, run: Any) -> None:
+    with pytest.raises(AttemptFailed, match=r"to contains 'jürgen@example\.com': it must be an ASCII"):
         run(to=["ann@example.com", "jürgen@example.com"])
     assert mailbox.taken == []
 
@@ -102,14 +98,12 @@ def test_a_test_names_who_was_not_tried(mailbox: Mailbox, run: Any, lambda_conte
 
     mailbox.take_time = take_time
     lambda_context.remaining = 120_000
-    with pytest.raises(
-        AttemptFailed, match=r"r8@example\.com: not tried: the 60-second limit for a test had been reached"
-    ):
+    with pytest.raises(AttemptFailed, match=r"r8@example\.com: not tried: the 60-second limit"):
         run(to=[f"r{number}@example.com" for number in range(10)])
     assert len(mailbox.taken) == 8
 
 
-def test_any_error_stops_no_other_mail(mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_stops_no_other_mail(mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     compose = app.compose
 
     def fail(context: Context, transport: Any, to: str) -> Message:

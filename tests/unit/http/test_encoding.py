@@ -18,6 +18,5 @@ def test_a_text_that_looks_like_a_time_stays_as_it_is() -> None:
 
 def test_a_dataclass_is_an_object() -> None:
     line = LogLine(id=1, attempt=1, at=NINE_IN_BERLIN, level="INFO", message="x")
-    assert (
-        json_body(line) == '{"id":1,"attempt":1,"at":"2026-11-24T08:00:00Z","level":"INFO","message":"x"}\n'
-    )
+    expected = '{"id":1,"attempt":1,"at":"2026-11-24T08:00:00Z","level":"INFO","message":"x"}\n'
+    assert json_body(line) == expected

@@ -15,6 +15,7 @@ BAD_ADDRESSES = [
     "a@b.com, c@d.com",
     "Name <name@example.com>",
     "name@example.com\r\nBcc: everyone@example.com",
+    "name@example.com\n",
     "na me@example.com",
     "name@example..com",
     ".name@example.com",
@@ -25,7 +26,7 @@ BAD_ADDRESSES = [
 ]
 
 
-def test_a_mail_has_a_plain_text_and_an_html_part_in_utf_8() -> None:
+def test_a_mail_has_a_plain_text_and_an_html_part() -> None:
     parsed = email.message_from_bytes(
         a_message(text="Grüße, 記録\n", html="<p>Grüße, 記録</p>\n").as_bytes(), policy=email.policy.default
     )
@@ -73,13 +74,7 @@ def test_what_is_no_plain_address_is_refused_naming_the_setting(address: str) ->
 
 @pytest.mark.parametrize(
     "address",
-    [
-        "a@b.co",
-        "first.last+tag@sub.example.com",
-        "o'neil@example.com",
-        "root@localhost",
-        "x@xn--bcher-kva.ch",
-    ],
+    ["first.last+tag@sub.example.com", "o'neil@example.com", "root@localhost", "x@xn--bcher-kva.ch"],
 )
 def test_a_plain_address_is_taken(address: str) -> None:
     assert a_message(recipient=address).as_email()["To"] == address

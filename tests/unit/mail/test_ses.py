@@ -147,9 +147,7 @@ def test_too_many_mails_in_a_second_wait_for_the_next(answering: Answering, paus
     assert pauses == [1, 1]
 
 
-def test_a_provider_that_stays_too_busy_is_tried_again_later(
-    answering: Answering, pauses: list[float]
-) -> None:
+def test_a_provider_that_stays_busy_is_tried_again_later(answering: Answering, pauses: list[float]) -> None:
     answering(*[TOO_FAST] * 5)
     with pytest.raises(Undelivered, match="sending rate"):
         send(a_message(), Ses())

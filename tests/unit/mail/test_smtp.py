@@ -115,9 +115,7 @@ def test_the_password_is_not_in_what_gets_logged() -> None:
     ],
     ids=["wrong password", "no account"],
 )
-def test_a_wrong_login_is_refused_for_good(
-    server_tls: ssl.SSLContext, account: dict[str, str], said: str
-) -> None:
+def test_a_wrong_login_is_refused(server_tls: ssl.SSLContext, account: dict[str, str], said: str) -> None:
     with serving(starttls=server_tls, login=LOGIN) as server, pytest.raises(Refused, match=said):
         send(a_message(), plain(server.port, security="starttls", **account))
 

@@ -49,7 +49,7 @@ def test_a_server_that_falls_silent_at_the_beginning_is_left_too() -> None:
         pass
 
 
-def test_the_mail_after_one_that_was_too_slow_has_a_connection_of_its_own() -> None:
+def test_after_a_slow_mail_there_is_a_new_connection() -> None:
     with serving({"RCPT": STALL}) as server, plain(server.port).open(lambda: SHORT) as post:
         with pytest.raises(Undelivered):
             post(a_message())
@@ -88,7 +88,7 @@ def test_without_a_limit_a_connection_is_not_hung_up(connection: Smtplike) -> No
     assert not hung_up.is_set()
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_left_when_time_is_up(connection: Smtplike) -> None:
+def test_a_dripping_server_is_left_when_time_is_up(connection: Smtplike) -> None:
     with hanging_up_after(0.1, connection) as hung_up:
         while connection.sock.recv(1):
             with suppress(OSError):

@@ -6,7 +6,7 @@ from tests.sam import template
 from tests.sam.template import of_type
 
 
-def test_of_all_services_only_alarms_may_use_the_key_of_the_topic() -> None:
+def test_of_all_services_only_alarms_may_use_the_topic_s_key() -> None:
     (key,) = of_type("AWS::KMS::Key").values()
     allowed = [each for each in key["KeyPolicy"]["Statement"] if "Service" in each["Principal"]]
     assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]

@@ -81,10 +81,8 @@ def test_an_unknown_authority_is_not_trusted(tmp_path: Path, monkeypatch: pytest
     context.load_cert_chain(made.chain)
     with receiving(context) as receiver:
         answer = post(receiver.url("/secret"), b"{}", {})
-        assert (
-            answer.is_temporary
-            and answer.description == "its TLS certificate is not trusted, or belongs to another host"
-        )
+        assert answer.is_temporary
+        assert answer.description == "its TLS certificate is not trusted, or belongs to another host"
         assert receiver.posts == []
         trusting = ssl.create_default_context(cafile=str(made.authority))
         monkeypatch.setattr(sender, "_tls_context", lambda: trusting)
@@ -120,7 +118,7 @@ def test_a_key_in_the_address_s_query_is_not_shown_either(receiver: Receiver) ->
 
 
 @pytest.mark.parametrize("before", [100, 150, 190, 199])
-def test_no_beginning_of_the_address_is_shown_where_a_refusal_is_cut(receiver: Receiver, before: int) -> None:
+def test_no_part_of_the_address_is_shown_in_a_cut_refusal(receiver: Receiver, before: int) -> None:
     path = f"/services/T0SECRET/{before}"
     receiver.answer(path, 404, body=b"x" * before + receiver.url(path).encode() * 20)
     assert re.fullmatch(r"HTTP 404: x+[.]*", sent(receiver, path).description)
@@ -144,5 +142,5 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: int) -> N
     assert parse_retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > timedelta(days=365)
 
 
-def test_the_rest_after_a_failure_doubles_up_to_a_quarter_of_an_hour() -> None:
+def test_the_rest_after_a_failure_doubles() -> None:
     assert [backoff(number).total_seconds() for number in (1, 2, 3, 7, 8, 50)] == [10, 20, 40, 640, 900, 900]
