@@ -91,7 +91,7 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
         for name, value in (names | {"{action}": action, "{job}": job, "{run_id}": run}).items():
             path = path.replace(name, value)
         who = Identity("kim@example.com", "1", role)
-        sent, cookies, body = {}, [], None
+        sent, cookies, body = {"host": HOST}, [], None
         if ROUTES[route] == "console":
             sent |= {"origin": f"https://{HOST}", "content-type": "application/x-www-form-urlencoded"}
             cookies = [f"__Host-session={sessions.issue(who)}"] if signed_in else []
