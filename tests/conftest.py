@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +38,8 @@ from tests.support.empty_database import empty
 from tests.support.issuer import Issuer, serving
 
 STACK = "slowmatch-test"
+
+SetVariable = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +93,17 @@ def environment(
     for regions in sqs_backends.values():
         for queues in regions.values():
             queues.reset()
+
+
+@pytest.fixture
+def set_variable(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> SetVariable:
+    """Sets an environment variable, and has the settings read again."""
+
+    def set_variable(name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    return set_variable
 
 
 @pytest.fixture(scope="session")

@@ -284,7 +284,7 @@ HTTP = [
         f"{_HTTP}/auth/authentication.py",
         "Role.VIEWER if reads else Role.ADMIN",
         "Role.VIEWER if reads else Role.OPERATOR",
-        f"{_TESTS_OF_ACCESS}/test_roles.py tests/unit/http/test_authentication.py",
+        f"{_TESTS_OF_ACCESS}/test_roles.py",
     ),
     Mutant(
         "A page of another site cannot make a browser change something.",

@@ -19,7 +19,7 @@ from slowmatch.text import clean, clean_line, clean_traceback, to_json
     ],
     ids=["NUL", "its escape, written out", "NUL after a backslash", "both", "half a surrogate pair"],
 )
-def test_a_text_comes_back_as_it_was_but_for_what_cannot_be_kept(said: str, kept: str) -> None:
+def test_only_what_cannot_be_kept_is_replaced(said: str, kept: str) -> None:
     assert json.loads(to_json({"text": said})) == {"text": kept}
 
 

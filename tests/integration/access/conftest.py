@@ -1,7 +1,8 @@
 """Requests of API clients and browsers, and what they changed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from console.app import handler as console
 from records_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.telemetry import logger
-from tests.conftest import LambdaContext, request_context
+from tests.conftest import LambdaContext
 from tests.integration.console.conftest import FakeBrowser
+from tests.support.http_events import http_event
 from tests.support.issuer import Issuer
 
 PUBLIC_ADDRESS = "203.0.113.7"
@@ -29,10 +31,11 @@ class Answer:
 
 
 Send = Callable[..., Answer]
+Log = Callable[[], str]
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Log:
     """Returns what was logged since the last call, with all fields."""
     monkeypatch.setattr(logger, "propagate", True)
 
@@ -45,20 +48,12 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 @pytest.fixture
-def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str]) -> Send:
+def send(con: Connection, lambda_context: LambdaContext, log: Log) -> Send:
     """Sends a request from the internet that creates a record, with these headers."""
 
     def send(headers: dict[str, str], **parts: Any) -> Answer:
-        context = request_context("POST", "/api/records", PUBLIC_ADDRESS) | {"domainName": HOST}
-        event = {
-            "version": "2.0",
-            "rawPath": "/api/records",
-            "rawQueryString": "",
-            "headers": {"content-type": "application/json", "host": HOST} | headers,
-            "requestContext": context,
-            "body": NEW_RECORD,
-            "isBase64Encoded": False,
-        }
+        headers = {"content-type": "application/json"} | headers
+        event = internet_event("POST", "/api/records", NEW_RECORD, headers=headers)
         answer = handler(event | parts, lambda_context)
         detail = json.loads(answer["body"]).get("detail", "")
         return Answer(answer["statusCode"], answer["headers"], detail, log())
@@ -66,11 +61,20 @@ def send(con: Connection, lambda_context: LambdaContext, log: Callable[[], str])
     return send
 
 
-def table_digests(con: Connection) -> dict[str, list[Any]]:
-    """The number of rows of each table and a digest of them."""
-    tables = con.query("SELECT relname::text FROM pg_stat_user_tables ORDER BY relname")
-    digest = "SELECT count(*), md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {} AS t"
-    return {table: con.query(digest.format(table))[0] for (table,) in tables}
+@contextmanager
+def nothing_written(con: Connection) -> Iterator[None]:
+    """Fail unless every table has the same rows after the block as before."""
+    before = _table_digests(con)
+    yield
+    assert _table_digests(con) == before
+
+
+def internet_event(
+    method: str, path: str, body: str | None = None, *, headers: dict[str, str] | None = None, **more: Any
+) -> dict[str, Any]:
+    """A request from the internet."""
+    headers = {"host": HOST} | (headers or {})
+    return http_event(method, path, body, headers=headers, host=HOST, source_ip=PUBLIC_ADDRESS, **more)
 
 
 @pytest.fixture
@@ -79,3 +83,10 @@ def browser(
 ) -> FakeBrowser:
     """A browser without a session."""
     return FakeBrowser(console, lambda_context, monkeypatch)
+
+
+def _table_digests(con: Connection) -> dict[str, list[Any]]:
+    """The number of rows of each table and a digest of them."""
+    tables = con.query("SELECT relname::text FROM pg_stat_user_tables ORDER BY relname")
+    digest = "SELECT count(*), md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {} AS t"
+    return {table: con.query(digest.format(table))[0] for (table,) in tables}

@@ -10,6 +10,8 @@ from tests.integration.console.conftest import FakeBrowser, Page
 from tests.support.issuer import Issuer
 
 CALLBACK = "http://127.0.0.1:8080/sign-in/callback"
+TOO_MANY_GROUPS: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
+"""Claims of a person in more groups than the provider puts into a token."""
 
 
 def begin_sign_in(browser: FakeBrowser, wanted: str = "/records") -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The session's cookie, and signing out."""
 
 import base64
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
@@ -10,16 +9,17 @@ from slowmatch.aws import secrets
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions, tokens
 from slowmatch.http.auth.roles import Identity, Role
-from slowmatch.settings import settings
-from tests.integration.access.conftest import table_digests
+from tests.conftest import SetVariable
+from tests.integration.access.conftest import Log, nothing_written
 from tests.integration.access.sign_in_steps import age_cookies
 from tests.integration.console.conftest import FakeBrowser
+from tests.support.http_events import http_event
 from tests.support.issuer import CLIENT_ID, Issuer
 
 
 @pytest.mark.parametrize("change", ["x", "é\udce9", "", "signature", "payload", "flow", "another key"])
 def test_a_cookie_that_is_not_ours_lets_nobody_in(
-    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, change: str
+    browser: FakeBrowser, log: Log, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     browser.sign_in(Role.VIEWER)
     value = browser.cookies["session"]
@@ -41,9 +41,7 @@ def test_a_cookie_that_is_not_ours_lets_nobody_in(
     assert "signature is wrong" in log()
 
 
-def test_a_session_ends_after_its_hours(
-    browser: FakeBrowser, issuer: Issuer, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_has_an_end(browser: FakeBrowser, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     browser.sign_in(Role.VIEWER)
     assert browser.get("/").location == "/dashboard"
     age_cookies(monkeypatch, 8 * 3600 + 1)
@@ -51,12 +49,9 @@ def test_a_session_ends_after_its_hours(
     assert "has expired" in log()
 
 
-def test_sessions_of_another_provider_are_not_valid(
-    browser: FakeBrowser, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sessions_of_another_provider_are_not_valid(browser: FakeBrowser, set_variable: SetVariable) -> None:
     browser.sign_in(Role.ADMIN)
-    monkeypatch.setenv("OIDC_ISSUER", "https://other.example.com")
-    settings.cache_clear()
+    set_variable("OIDC_ISSUER", "https://other.example.com")
     assert browser.get("/").location == "/sign-in?next=/"
 
 
@@ -65,43 +60,25 @@ def test_a_bearer_token_signs_nobody_in_to_the_console(browser: FakeBrowser, iss
 
 
 @pytest.mark.parametrize("headers", [{"hx_request": "true"}, {"sec_fetch_mode": "cors"}], ids=str)
-def test_a_script_gets_401_when_the_session_is_over(
-    browser: FakeBrowser, issuer: Issuer, headers: dict[str, str]
-) -> None:
+def test_a_script_gets_401_when_the_session_is_over(browser: FakeBrowser, headers: dict[str, str]) -> None:
     page = browser.get("/records?q=x", **headers)
     assert page.status == 401 and page.headers["HX-Redirect"] == "/sign-in?next=/records%3Fq%3Dx"
     assert browser.get("/records", sec_fetch_mode="navigate").status == 303
 
 
-def test_a_form_without_a_session_does_nothing_and_leads_nowhere(
-    browser: FakeBrowser, issuer: Issuer, con: Connection
-) -> None:
-    before = table_digests(con)
-    page = browser.post("/records", {"title": "x"})
+def test_a_form_without_a_session_does_nothing(browser: FakeBrowser, con: Connection) -> None:
+    with nothing_written(con):
+        page = browser.post("/records", {"title": "x"})
     assert page.status == 401 and "You are signed out" in page.text
-    assert table_digests(con) == before
 
 
-def test_an_identity_survives_its_cookie(issuer: Issuer) -> None:
-    for role in (*Role, None):
-        who = Identity("Zoë 漢字", "sub|1", role)
-        event = {
-            "cookies": [f"session={sessions.issue(who)}"],
-            "headers": {"host": "localhost"},
-            "requestContext": {"domainName": "localhost"},
-        }
-        assert sessions.find(event) == who
-
-
-def test_nobody_is_signed_out_by_another_site(browser: FakeBrowser, issuer: Issuer) -> None:
+def test_nobody_is_signed_out_by_another_site(browser: FakeBrowser) -> None:
     browser.sign_in(Role.VIEWER)
     assert browser.post("/sign-out", origin="https://evil.example.com").status == 403
     assert browser.get("/").location == "/dashboard"
 
 
-def test_after_signing_out_the_provider_s_own_sign_out_is_one_link_away(
-    browser: FakeBrowser, issuer: Issuer
-) -> None:
+def test_signed_out_offers_the_provider_s_own_sign_out(browser: FakeBrowser, issuer: Issuer) -> None:
     page = browser.get("/signed-out")
     assert 'href="/sign-in"' in page.text
     back = urlencode({"u": "http://127.0.0.1:8080/signed-out"})[2:]
@@ -124,3 +101,22 @@ def test_a_signature_has_one_spelling(issuer: Issuer) -> None:
             sessions.unsign(sessions.SESSION, value + tail, 60)
         with pytest.raises(tokens.TokenError, match="not a signed token"):
             tokens.verify_access_token(issuer.access_token() + tail)
+
+
+def test_of_two_cookies_the_first_counts() -> None:
+    """The first one has the most specific path."""
+    event = http_event("GET", "/", cookies=["other=1", "session=2", "session=3"])
+    assert sessions.cookie(event, "session") == "2"
+
+
+def test_a_cookie_is_taken_away_with_its_attributes() -> None:
+    removal = sessions.set_cookie(http_event("GET", "/"), "session", "", 0)
+    assert removal == "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+
+
+def test_a_short_key_signs_nothing(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "read", lambda *_: {"key": "k" * 31})
+    with pytest.raises(secrets.SecretError, match="too short: it needs at least 32 characters"):
+        sessions.sign(sessions.SESSION, {})
+    monkeypatch.setattr(secrets, "read", lambda *_: {"key": "k" * 32})
+    assert sessions.sign(sessions.SESSION, {})

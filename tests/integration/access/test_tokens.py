@@ -10,9 +10,9 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.http.auth import oidc as provider_module
 from slowmatch.http.auth.oidc import provider
-from slowmatch.settings import settings
-from tests.conftest import request_context
-from tests.integration.access.conftest import Send, table_digests
+from tests.conftest import SetVariable, request_context
+from tests.integration.access.conftest import Send, nothing_written
+from tests.integration.access.sign_in_steps import TOO_MANY_GROUPS
 from tests.support.issuer import CLIENT_ID, HOUR, Issuer, hs256, key, pem, public, unsigned
 
 Make = Callable[[Issuer], str]
@@ -22,19 +22,10 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def test_a_good_token_lets_in(issuer: Issuer, send: Send) -> None:
-    assert send(bearer(issuer.access_token())).status == 201
-
-
 @pytest.mark.parametrize(
-    "claims",
-    [
-        {"cognito:groups": ["viewer", "operator"]},
-        {"cognito:groups": "operator"},
-    ],
-    ids=str,
+    "claims", [{"cognito:groups": ["viewer", "operator"]}, {"cognito:groups": "operator"}], ids=str
 )
-def test_groups_are_a_list_or_words(issuer: Issuer, send: Send, claims: dict[str, Any]) -> None:
+def test_a_good_token_lets_in(issuer: Issuer, send: Send, claims: dict[str, Any]) -> None:
     assert send(bearer(issuer.access_token(**claims))).status == 201
 
 
@@ -47,30 +38,27 @@ def test_the_scheme_s_capitals_and_spaces_do_not_matter(issuer: Issuer, send: Se
     assert send({"authorization": f"{scheme} {issuer.access_token()}"}).status == 201
 
 
+@pytest.mark.parametrize("scheme", ["Basic", "DPoP", "Bearerx", ""])
+def test_a_token_of_another_scheme_is_none(issuer: Issuer, send: Send, scheme: str) -> None:
+    assert send({"authorization": f"{scheme} {issuer.access_token()}"}).status == 401
+
+
 WRONG: dict[str, tuple[Make, str]] = {
     "expired": (lambda issuer: issuer.access_token(exp=int(time.time()) - 60), "expired"),
     "not valid yet": (lambda issuer: issuer.access_token(nbf=int(time.time()) + HOUR), "not valid yet"),
-    "forged": (lambda issuer: issuer.access_token(signed_by=key("forger")), "signature"),
-    "forged, with the forger's key in it": (
-        lambda issuer: issuer.access_token(
-            signed_by=key("forger"), header={"jwk": public("first", key("forger"))}
-        ),
+    "forged": (lambda issuer: forged(issuer), "signature"),
+    "forged, with a key": (
+        lambda issuer: forged(issuer, header={"jwk": public("first", key("forger"))}),
         "signature",
     ),
-    "forged, with the address of the forger's keys": (
-        lambda issuer: issuer.access_token(
-            signed_by=key("forger"), kid="forger", header={"jku": f"{issuer.url}/forged"}
-        ),
+    "forged, with the address of keys": (
+        lambda issuer: forged(issuer, kid="forger", header={"jku": f"{issuer.url}/forged"}),
         "key",
     ),
     "a foreign issuer": (lambda issuer: issuer.access_token(iss="https://evil.example.com"), "issuer"),
     "an issuer that begins alike": (lambda issuer: issuer.access_token(iss=f"{issuer.url}/evil"), "issuer"),
     "an ID token": (lambda issuer: issuer.access_token(token_use="id", aud=CLIENT_ID), "not an access token"),
     "another client": (lambda issuer: issuer.access_token(client_id="other"), "another client"),
-    "a client that begins alike": (
-        lambda issuer: issuer.access_token(client_id=f"{CLIENT_ID}-2"),
-        "another client",
-    ),
     "no client": (lambda issuer: issuer.access_token(client_id=None), "another client"),
     "no expiry": (lambda issuer: issuer.access_token(exp=None), "no exp"),
     "no issuer": (lambda issuer: issuer.access_token(iss=None), "no iss"),
@@ -78,28 +66,11 @@ WRONG: dict[str, tuple[Make, str]] = {
     "no key id": (lambda issuer: issuer.access_token(kid=None), "key"),
     "an unknown key id": (lambda issuer: issuer.access_token(kid="second"), "key"),
     "alg none": (lambda issuer: unsigned(issuer.access_token()), "algorithm"),
-    "HS256 with the public key": (
-        lambda issuer: hs256(issuer.access_token(), pem(key("first"))),
-        "algorithm",
-    ),
+    "HS256": (lambda issuer: hs256(issuer.access_token(), pem(key("first"))), "algorithm"),  # the public key
     "PS256": (lambda issuer: issuer.access_token(alg="PS256"), "algorithm"),
-    "a changed payload": (
-        lambda issuer: ".".join(
-            [
-                issuer.access_token().split(".")[0],
-                issuer.access_token(sub="2").split(".")[1],
-                issuer.access_token().split(".")[2],
-            ]
-        ),
-        "signature",
-    ),
     "no signature": (lambda issuer: issuer.access_token().rpartition(".")[0] + ".", "signature"),
-    "two tokens": (
-        lambda issuer: f"{issuer.access_token()},Bearer {issuer.access_token()}",
-        "not a signed token",
-    ),
+    "two tokens": (lambda issuer: ",Bearer ".join([issuer.access_token()] * 2), "not a signed token"),
     "garbage": (lambda issuer: "garbage", "not a signed token"),
-    "dots": (lambda issuer: "..", "not a signed token"),
     "letters of any script": (lambda issuer: "é漢.字.🔥", "not a signed token"),
     "half a letter": (lambda issuer: f"{issuer.access_token()}\udce9", "not a signed token"),
     "deeply nested": (lambda issuer: f"{nested()}.e30.e30", "not a signed token"),
@@ -108,14 +79,14 @@ WRONG: dict[str, tuple[Make, str]] = {
 
 
 @pytest.mark.parametrize(("make", "reason"), WRONG.values(), ids=WRONG)
-def test_a_wrong_token_is_refused_logged_and_does_nothing(
+def test_a_wrong_token_is_refused_and_logged(
     issuer: Issuer, con: Connection, send: Send, make: Make, reason: str
 ) -> None:
-    before, token = table_digests(con), make(issuer)
-    answer = send(bearer(token))
+    token = make(issuer)
+    with nothing_written(con):
+        answer = send(bearer(token))
     assert answer.status == 401 and reason in answer.detail
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    assert table_digests(con) == before
     assert "'request refused'" in answer.log and "'path': '/api/records'" in answer.log
     assert token not in answer.log
 
@@ -124,21 +95,15 @@ def test_a_wrong_token_is_refused_logged_and_does_nothing(
     "headers",
     [
         {},
-        {"authorization": ""},
         {"authorization": "Bearer"},
-        {"authorization": "Basic YWRtaW46YWRtaW4="},
-        {"authorization": "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=0"},
         {"x-forwarded-for": "127.0.0.1", "forwarded": "for=127.0.0.1", "x-real-ip": "127.0.0.1"},
         {"x-amzn-oidc-data": "x", "x-amzn-oidc-identity": "admin", "remote-user": "admin"},
         {"x-http-method-override": "GET", "x-original-url": "/api/health", "x-rewrite-url": "/api/health"},
     ],
     ids=str,
 )
-def test_without_a_token_nobody_gets_in(
-    issuer: Issuer, con: Connection, send: Send, headers: dict[str, str]
-) -> None:
-    answer = send(headers)
-    assert answer.status == 401 and con.query("SELECT count(*) FROM record") == [[0]]
+def test_without_a_token_nobody_gets_in(issuer: Issuer, send: Send, headers: dict[str, str]) -> None:
+    assert send(headers).status == 401
 
 
 def test_a_token_elsewhere_than_in_its_header_is_none(issuer: Issuer, send: Send) -> None:
@@ -165,25 +130,25 @@ def test_a_session_s_cookie_is_no_token(issuer: Issuer, send: Send) -> None:
     assert send(bearer(value)).status == 401
 
 
-def test_a_person_in_no_group_is_refused_with_the_reason(issuer: Issuer, con: Connection, send: Send) -> None:
-    claims: dict[str, Any] = {"cognito:groups": ["tennis"]}
-    answer = send(bearer(issuer.access_token(**claims)))
-    assert answer.status == 403 and "not in any of the groups viewer, operator, admin" in answer.detail
-    assert "ann@example.com" in answer.log and con.query("SELECT count(*) FROM record") == [[0]]
-
-
-def test_a_person_in_too_many_groups_is_refused_with_the_reason(issuer: Issuer, send: Send) -> None:
-    linked: dict[str, Any] = {"cognito:groups": None, "_claim_names": {"cognito:groups": "src1"}}
-    answer = send(bearer(issuer.access_token(**linked)))
-    assert answer.status == 403 and "account ann@example.com is in more groups" in answer.detail
-    assert "An administrator has to switch from groups to app roles" in answer.detail
-    assert answer.log.count("account ann@example.com is in more groups") == 1
-
-
-def test_a_client_that_is_set_replaces_the_console_s(
-    issuer: Issuer, send: Send, audience: Callable[[str], None]
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"cognito:groups": ["tennis"]}, "not in any of the groups viewer, operator, admin"),
+        (TOO_MANY_GROUPS, "account ann@example.com is in more groups"),
+    ],
+    ids=["no group", "too many groups"],
+)
+def test_a_person_without_a_role_is_refused_with_the_reason(
+    issuer: Issuer, con: Connection, send: Send, claims: dict[str, Any], reason: str
 ) -> None:
-    audience("robots")
+    answer = send(bearer(issuer.access_token(**claims)))
+    assert answer.status == 403 and reason in answer.detail
+    assert answer.log.count(reason) == 1 and "ann@example.com" in answer.log
+    assert con.query("SELECT count(*) FROM record") == [[0]]
+
+
+def test_a_chosen_client_is_the_only_one(issuer: Issuer, send: Send, set_variable: SetVariable) -> None:
+    set_variable("OIDC_AUDIENCE", "robots")
     assert send(bearer(issuer.access_token(client_id="robots"))).status == 201
     assert send(bearer(issuer.access_token())).status == 401
 
@@ -193,23 +158,12 @@ def test_a_client_that_is_set_replaces_the_console_s(
 API = "https://slowmatch.example.com/api"
 
 
-@pytest.fixture
-def audience(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Sets OIDC_AUDIENCE."""
-
-    def choose(value: str) -> None:
-        monkeypatch.setenv("OIDC_AUDIENCE", value)
-        settings.cache_clear()
-
-    return choose
-
-
 @pytest.mark.parametrize("chosen", ["", CLIENT_ID])
 @pytest.mark.parametrize("aud", [CLIENT_ID, [CLIENT_ID, API], API, None])
-def test_without_an_audience_of_its_own_the_api_accepts_no_token(
-    issuer: Issuer, send: Send, audience: Callable[[str], None], chosen: str, aud: Any
+def test_without_its_own_audience_the_api_accepts_no_token(
+    issuer: Issuer, send: Send, set_variable: SetVariable, chosen: str, aud: Any
 ) -> None:
-    audience(chosen)
+    set_variable("OIDC_AUDIENCE", chosen)
     answer = send(bearer(issuer.token(aud=aud)))
     assert answer.status == 401 and "sets OidcAudience" in answer.detail
     assert CLIENT_ID not in answer.detail.replace("client id of the console", "")
@@ -217,9 +171,9 @@ def test_without_an_audience_of_its_own_the_api_accepts_no_token(
 
 @pytest.mark.parametrize("aud", [API, [API, "https://identity.example.com/userinfo"]], ids=str)
 def test_an_access_token_has_the_audience_of_the_api(
-    issuer: Issuer, send: Send, audience: Callable[[str], None], aud: Any
+    issuer: Issuer, send: Send, set_variable: SetVariable, aud: Any
 ) -> None:
-    audience(API)
+    set_variable("OIDC_AUDIENCE", API)
     assert send(bearer(issuer.token(aud=aud))).status == 201
 
 
@@ -237,9 +191,9 @@ def test_an_access_token_has_the_audience_of_the_api(
     ids=str,
 )
 def test_a_token_with_another_audience_is_refused(
-    issuer: Issuer, send: Send, audience: Callable[[str], None], claims: dict[str, Any], reason: str
+    issuer: Issuer, send: Send, set_variable: SetVariable, claims: dict[str, Any], reason: str
 ) -> None:
-    audience(API)
+    set_variable("OIDC_AUDIENCE", API)
     answer = send(bearer(issuer.token(**claims)))
     assert answer.status == 401 and reason in answer.detail
 
@@ -261,9 +215,7 @@ def test_the_keys_are_fetched_once(issuer: Issuer, send: Send) -> None:
     assert issuer.asked == ["/.well-known/openid-configuration", "/jwks"]
 
 
-def test_an_unknown_key_makes_them_be_fetched_once_a_minute(
-    issuer: Issuer, send: Send, clock: list[float]
-) -> None:
+def test_an_unknown_key_is_looked_for_once_a_minute(issuer: Issuer, send: Send, clock: list[float]) -> None:
     for _ in range(3):
         assert send(bearer(issuer.access_token(kid="second", signed_by=key("second")))).status == 401
     assert issuer.asked.count("/jwks") == 1
@@ -273,9 +225,7 @@ def test_an_unknown_key_makes_them_be_fetched_once_a_minute(
     assert issuer.asked.count("/jwks") == 2
 
 
-def test_a_key_that_the_provider_withdrew_is_trusted_for_an_hour_at_most(
-    issuer: Issuer, send: Send, clock: list[float]
-) -> None:
+def test_a_withdrawn_key_is_trusted_for_an_hour(issuer: Issuer, send: Send, clock: list[float]) -> None:
     assert send(bearer(issuer.access_token())).status == 201
     issuer.published = {"second": key("second")}
     clock[0] += 3601
@@ -303,7 +253,7 @@ def test_without_the_provider_s_keys_nothing_is_done(issuer: Issuer, con: Connec
     ],
     ids=str,
 )
-def test_a_provider_that_is_not_what_it_should_be_lets_nobody_in(
+def test_a_provider_s_wrong_document_lets_nobody_in(
     issuer: Issuer, con: Connection, send: Send, document: dict[str, Any], status: int
 ) -> None:
     issuer.document = document
@@ -311,24 +261,7 @@ def test_a_provider_that_is_not_what_it_should_be_lets_nobody_in(
     assert con.query("SELECT count(*) FROM record") == [[0]]
 
 
-def test_keys_of_other_kinds_are_passed_over(
-    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good = issuer.reply("/jwks")[1]["keys"]
-    others: list[Any] = [{"kty": "EC", "kid": "first"}, {"kty": "RSA", "kid": "bad", "n": "", "e": ""}, "x"]
-    others += [{"kty": "oct", "kid": "first", "k": "AA"}, good[0] | {"kid": "first", "use": "enc"}]
-    reply = issuer.reply
-
-    def with_others(path: str) -> tuple[int, dict[str, Any]]:
-        return (200, {"keys": others + good}) if path == "/jwks" else reply(path)
-
-    monkeypatch.setattr(issuer, "reply", with_others)
-    assert send(bearer(issuer.access_token())).status == 201
-
-
-def test_no_redirection_of_the_provider_is_followed(
-    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_redirect_is_followed(issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     reply = issuer.reply
 
     def moved(path: str) -> tuple[int, dict[str, Any]]:
@@ -339,14 +272,15 @@ def test_no_redirection_of_the_provider_is_followed(
     assert "/elsewhere" not in issuer.asked
 
 
-def test_the_settings_of_a_provider_are_asked_for_by_name(
-    issuer: Issuer, send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OIDC_ISSUER", "")
-    settings.cache_clear()
+def test_missing_settings_are_named_in_the_log(issuer: Issuer, send: Send, set_variable: SetVariable) -> None:
+    set_variable("OIDC_ISSUER", "")
     provider.cache_clear()
     answer = send(bearer(issuer.access_token()))
     assert answer.status == 500 and "OIDC_ISSUER" in answer.log and "OIDC_ISSUER" not in answer.detail
+
+
+def forged(issuer: Issuer, **changes: Any) -> str:
+    return issuer.access_token(signed_by=key("forger"), **changes)
 
 
 def nested() -> str:

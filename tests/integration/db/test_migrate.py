@@ -54,11 +54,6 @@ def test_older_code_and_late_numbers_are_refused(con: Connection) -> None:
         migrate.apply(con, [*migrations(), late, NEXT])
 
 
-def test_the_schema_has_nothing_but_its_migrations(con: Connection) -> None:
-    rows = con.query("SELECT version FROM schema_migration ORDER BY version")
-    assert [version for (version,) in rows] == [file.version for file in migrations()]
-
-
 def test_asking_what_is_pending_writes_nothing(con: Connection) -> None:
     con.script("DROP TABLE schema_migration")
     assert migrate.pending(con) == migrations()

@@ -1,28 +1,21 @@
 """Answers are kept until something is written."""
 
+from contextlib import closing
+
 from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import MAX_ANSWERS, cached
 
 
-def test_an_answer_is_kept_until_somebody_else_writes(
-    con: Connection, postgres: Postgres, shared_database: str
-) -> None:
+def test_an_answer_is_kept_until_a_write(con: Connection, postgres: Postgres, shared_database: str) -> None:
     count = Counter()
     assert [cached(con, "x", count) for _ in range(3)] == [[1], [1], [1]]
-    other = postgres.connect(shared_database)
-    try:
-        other.run("BEGIN")
+    with closing(postgres.connect(shared_database)) as other:
         other.run("INSERT INTO record (title, expiry_date) VALUES ('x', now())")
-        other.run("COMMIT")
-    finally:
-        other.close()
     assert cached(con, "x", count) == [2]
 
 
-def test_nothing_is_kept_over_a_lost_connection_because_a_crash_may_take_back_what_was_seen(
-    con: Connection, postgres: Postgres
-) -> None:
+def test_nothing_is_kept_over_a_lost_connection(con: Connection, postgres: Postgres) -> None:
     count = Counter()
     cached(con, "x", count)
     ((pid,),) = con.query("SELECT pg_backend_pid()")
@@ -36,7 +29,7 @@ def test_what_was_answered_is_the_callers_own(con: Connection) -> None:
     assert cached(con, "x", count) == [1]
 
 
-def test_each_key_has_its_answer_and_there_is_an_end_to_them(con: Connection) -> None:
+def test_each_of_the_last_keys_has_its_answer(con: Connection) -> None:
     count = Counter()
     for key in range(MAX_ANSWERS + 1):
         cached(con, key, count)

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection, Unavailable
+from slowmatch.db.connection import tls_context
 from slowmatch.settings import Settings
+from tests.unit.test_settings import NEEDED
 from tools import tls_certificates
 from tools.tls_certificates import Certificates
 
@@ -95,9 +97,7 @@ def test_an_untrusted_certificate_is_refused_and_names_the_settings(config: Sett
         answer(dataclasses.replace(config, db_ca_file=None))
 
 
-def test_a_certificate_for_another_host_is_refused(
-    environment: Settings, postgres: Any, tmp_path: Path
-) -> None:
+def test_another_host_s_certificate_is_refused(environment: Settings, postgres: Any, tmp_path: Path) -> None:
     other = tls_certificates.make(tmp_path, address="192.0.2.1")
     with closing(TlsProxy(other.chain, postgres.port)) as proxy:
         there = dataclasses.replace(
@@ -107,6 +107,12 @@ def test_a_certificate_for_another_host_is_refused(
             answer(there)
 
 
-def test_a_missing_ca_file_is_named(config: Settings) -> None:
-    with pytest.raises(Unavailable, match=r"DB_CA_FILE.*nowhere\.pem"):
-        answer(dataclasses.replace(config, db_ca_file="nowhere.pem"))
+def test_certificates_that_were_not_deployed_are_named(config: Settings) -> None:
+    with pytest.raises(Unavailable, match=r"DB_CA_FILE is '/opt/python/rds-ca\.pem', .*make deploy puts"):
+        answer(dataclasses.replace(config, db_ca_file="/opt/python/rds-ca.pem"))
+
+
+def test_nothing_said_checks_certificate_and_name() -> None:
+    context = tls_context(Settings.from_env(NEEDED))
+    assert isinstance(context, ssl.SSLContext)
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from dispatcher import app as dispatcher
 from notifier.app import handler
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
+from slowmatch.jobs import Permanent
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.worker.invocation import AttemptFailed, Invocation
 from slowmatch.notifications import publishing
 from slowmatch.settings import settings
 from tests.conftest import STACK
@@ -36,9 +39,7 @@ class NotifierHarness:
 
     def set_destinations(self, *destinations: dict[str, Any]) -> None:
         """Write the list into the secret."""
-        self.secret(json.dumps(list(destinations)))
-
-    def secret(self, text: str) -> None:
+        text = json.dumps(list(destinations))
         boto3.client("secretsmanager").put_secret_value(SecretId=self.secret_arn, SecretString=text)
 
     def webhook(self, name: str = "hook", **more: Any) -> dict[str, Any]:
@@ -74,10 +75,46 @@ class NotifierHarness:
             return []
         return [failed["itemIdentifier"] for failed in self.invoke({"Records": records})["batchItemFailures"]]
 
+    def run(self, error: str | None = None, job: str = "record-expiry") -> None:
+        """One run of a job, which fails for good with `error` or succeeds."""
+
+        def work(context: Any) -> None:
+            if error is not None:
+                raise Permanent(error)
+
+        invocation = Invocation(self.con, JOBS[job], work, settings={}, lambda_context=self.lambda_context)
+        with nullcontext() if error is None else pytest.raises(AttemptFailed):
+            invocation.run({})
+
     def process_all(self) -> None:
         """Route and deliver everything that is published."""
         self.route()
         self.deliver()
+
+    def fail_runs(self, count: int = 1) -> None:
+        """Fail that many runs, and route and deliver their notifications."""
+        for number in range(count):
+            self.run(f"error {number}")
+        self.process_all()
+
+    def route_failure(self) -> None:
+        """Fail a run, and route its notification."""
+        self.run("error")
+        self.route()
+
+    def end_rests(self) -> None:
+        """Make all that is waiting due, and end every rest."""
+        self.con.query(
+            "UPDATE notification_delivery SET due_at = now() - interval '1 second' WHERE state = 'waiting'"
+        )
+        self.con.query("UPDATE notification_destination SET rests_until = NULL, busy_until = NULL")
+
+    def attempt_all(self) -> None:
+        """Deliver everything that waits for the destination hook."""
+        rows = self.con.query(
+            "SELECT notification_id::text FROM notification_delivery WHERE state = 'waiting'"
+        )
+        self.deliver(*(json.dumps({"notification": row[0], "destination": "hook"}) for row in rows))
 
     def delayed(self) -> int:
         name = "ApproximateNumberOfMessagesDelayed"
@@ -112,6 +149,7 @@ def receiver() -> Iterator[Receiver]:
 def notifier(
     con: Connection, receiver: Receiver, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[NotifierHarness]:
+    """With one destination, the webhook called hook."""
     queues, topics, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
     for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify", "topic"):
         queues.create_queue(QueueName=f"{STACK}-{name}")
@@ -125,7 +163,7 @@ def notifier(
     monkeypatch.setenv("CONSOLE_URL", "https://console.example.com")
     for cached in (settings, publishing.sns_client, sqs.client):
         cached.cache_clear()
-    yield NotifierHarness(
+    harness = NotifierHarness(
         con=con,
         receiver=receiver,
         lambda_context=lambda_context,
@@ -134,6 +172,8 @@ def notifier(
         topic_queue=url,
         url=queues.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"],
     )
+    harness.set_destinations(harness.webhook())
+    yield harness
     topics.delete_topic(TopicArn=topic_arn)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     for cached in (settings, publishing.sns_client, sqs.client):

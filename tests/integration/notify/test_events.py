@@ -1,6 +1,7 @@
 """What sends a notification, and what an invalid list of destinations does."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from slowmatch.jobs.lifecycle import messages as jobs_queue
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.notifications.publishing import find_problem, publish_waiting
-from slowmatch.settings import settings
+from tests.conftest import SetVariable
 from tests.integration.notify.conftest import NotifierHarness
-from tests.integration.notify.test_notify import run
 
 EVENTS = Path(__file__).parents[3] / "events" / "notifier"
 
@@ -26,53 +26,47 @@ def rows(con: Connection) -> list[list[Any]]:
     return con.query("SELECT event, job, detail FROM notification ORDER BY at, event")
 
 
-def test_a_run_that_is_lost_in_its_last_attempt_sends_a_notification(
-    notifier: NotifierHarness, con: Connection
-) -> None:
-    notifier.set_destinations(notifier.webhook())
+def lose_attempt(con: Connection, failures: int) -> None:
+    """Add a run whose worker disappeared, after so many failed attempts."""
     enqueue(con, "db-cleanup")
     con.query(
         """
-        UPDATE job_run SET state = 'processing', attempt = 11, failures = 10, started_at = now(),
-               lease_until = now() - interval '1 minute'
-        """
+        UPDATE job_run SET state = 'processing', attempt = :failures + 1, failures = :failures,
+               started_at = now(), lease_until = now() - interval '1 minute'
+        """,
+        failures=failures,
     )
+
+
+def test_a_run_lost_in_its_last_attempt_notifies(notifier: NotifierHarness, con: Connection) -> None:
+    lose_attempt(con, failures=10)
     notifier.dispatch()
     notifier.process_all()
     (post,) = notifier.receiver.posts
     assert post.json["title"] == "db-cleanup failed after 11 attempts" and "Lost" in post.json["text"]
 
 
-def test_a_failed_attempt_with_a_retry_sends_no_notification(
-    notifier: NotifierHarness, con: Connection
-) -> None:
-    enqueue(con, "db-cleanup")
-    con.query(
-        """
-        UPDATE job_run SET state = 'processing', attempt = 1, started_at = now(),
-               lease_until = now() - interval '1 minute'
-        """
-    )
+def test_a_failed_attempt_with_a_retry_sends_nothing(notifier: NotifierHarness, con: Connection) -> None:
+    lose_attempt(con, failures=0)
     assert rescuer.rescue(con, con.now()) == 1
     assert rows(con) == []
 
 
 def test_the_first_success_after_a_failure_is_a_recovery(notifier: NotifierHarness, con: Connection) -> None:
     for error in ("no", None, None):
-        run(notifier, error)
+        notifier.run(error)
     (failed, recovered) = rows(con)
     assert failed[0] == "failed" and recovered[:2] == ["recovered", "record-expiry"]
     assert recovered[2].keys() == {"failed_at", "failed_run_id"}
 
 
 def test_a_job_s_recovery_is_its_own(notifier: NotifierHarness, con: Connection) -> None:
-    run(notifier, "no", job="db-cleanup")
-    run(notifier, None, job="record-expiry")
+    notifier.run("no", job="db-cleanup")
+    notifier.run(None, job="record-expiry")
     assert [row[0] for row in rows(con)] == ["failed"]
 
 
 def test_a_missed_occurrence_sends_one_notification(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.set_destinations(notifier.webhook())
     con.query(
         """
         INSERT INTO job (name, schedule, ticks_checked_to)
@@ -88,9 +82,7 @@ def test_a_missed_occurrence_sends_one_notification(notifier: NotifierHarness, c
     assert notifier.receiver.posts[0].json["title"].startswith("record-expiry missed its run at 20")
 
 
-def test_more_dead_letters_than_before_send_a_notification(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_more_dead_letters_send_a_notification(notifier: NotifierHarness, con: Connection) -> None:
     dead = jobs_queue.queue_url("db-cleanup-dead")
     client = boto3.client("sqs")
 
@@ -111,7 +103,6 @@ def test_more_dead_letters_than_before_send_a_notification(
 
 
 def test_an_alarm_sends_one_notification_with_its_state_and_a_link(notifier: NotifierHarness) -> None:
-    notifier.set_destinations(notifier.webhook())
     event = json.loads((EVENTS / "sns-alarm.json").read_text())
     notifier.invoke(event)
     notifier.invoke(event)
@@ -122,15 +113,6 @@ def test_an_alarm_sends_one_notification_with_its_state_and_a_link(notifier: Not
     assert post.json["url"] == (
         "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#alarmsV2:alarm/slowmatch-api-5xx"
     )
-
-
-def test_an_alarm_with_a_job_s_dimension_belongs_to_that_job(
-    notifier: NotifierHarness, con: Connection
-) -> None:
-    dimensions = [{"name": "job", "value": "db-cleanup"}]
-    alarm = {"AlarmName": "a\u0000", "NewStateValue": "OK", "Trigger": {"Dimensions": dimensions}}
-    notifier.sns(json.dumps(alarm), "one")
-    assert [row[:2] for row in rows(con)] == [["alarm", "db-cleanup"]]
 
 
 @pytest.mark.parametrize(
@@ -152,75 +134,42 @@ def test_an_alarm_may_say_what_postgresql_cannot_keep(
     ["", "text", "[]", "{}", '{"notification": 7}', '{"AlarmName": "x"}', "null", "[" * 100_000],
     ids=lambda message: message[:20],
 )
-def test_messages_of_other_publishers_are_ignored(
-    notifier: NotifierHarness, con: Connection, message: str
-) -> None:
+def test_messages_of_others_are_ignored(notifier: NotifierHarness, con: Connection, message: str) -> None:
     notifier.sns(message, "one")
     assert rows(con) == []
-
-
-def test_only_what_a_destination_chose_goes_there(notifier: NotifierHarness) -> None:
-    notifier.set_destinations(
-        notifier.webhook("a", events=["recovered"]),
-        notifier.webhook("b", jobs=["db-cleanup"]),
-        notifier.webhook("c"),
-    )
-    run(notifier, "no")
-    run(notifier, None)
-    notifier.process_all()
-    received = {name: [post.json["event"] for post in notifier.receiver.at(f"/{name}")] for name in "abc"}
-    assert received == {"a": ["recovered"], "b": [], "c": ["failed", "recovered"]}
 
 
 def test_notifications_are_counted_for_each_job_event_and_destination(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook("a"), notifier.webhook("b", jobs=["db-cleanup"]))
     for number in range(5):
-        run(notifier, f"error {number}", job="db-cleanup")
-        run(notifier, f"error {number}", job="record-expiry")
+        notifier.run(f"error {number}", job="db-cleanup")
+        notifier.run(f"error {number}", job="record-expiry")
     notifier.process_all()
     assert len(notifier.receiver.at("/a")) == 6 and len(notifier.receiver.at("/b")) == 3
 
 
-def test_the_count_continues_when_the_limit_changes(
-    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notifier.set_destinations(notifier.webhook())
+def test_the_count_survives_another_limit(notifier: NotifierHarness, set_variable: SetVariable) -> None:
     for limit in ("3", "1", "5"):
-        monkeypatch.setenv("NOTIFY_DIGEST_AFTER", limit)
-        settings.cache_clear()
-        for number in range(2):
-            run(notifier, f"error {number}")
-        notifier.process_all()
-    assert sorted(row[1] for row in notifier.deliveries()) == [
-        "folded",
-        "sent",
-        "sent",
-        "sent",
-        "waiting",
-        "waiting",
-    ]
+        set_variable("NOTIFY_DIGEST_AFTER", limit)
+        notifier.fail_runs(2)
+    states = Counter(row[1] for row in notifier.deliveries())
+    assert states == {"sent": 3, "folded": 1, "waiting": 2}
 
 
 def test_the_count_starts_again_in_the_next_hour(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.set_destinations(notifier.webhook())
-    for number in range(4):
-        run(notifier, f"error {number}")
-    notifier.process_all()
+    notifier.fail_runs(4)
     con.query("UPDATE notification_fold SET since = since - interval '61 minutes'")
     for _ in range(3):
-        run(notifier, "one more")
+        notifier.run("one more")
     notifier.process_all()
     assert len(notifier.receiver.posts) == 6
     assert notifier.receiver.posts[-1].json["text"].endswith("one more")
 
 
-def test_an_invalid_list_sends_nothing_until_it_is_corrected(
-    notifier: NotifierHarness,
-) -> None:
-    notifier.set_destinations(
-        notifier.webhook(), notifier.webhook("second") | {"url": "http://example.com/hidden"}
-    )
-    run(notifier, "no")
+def test_an_invalid_list_sends_nothing_until_it_is_corrected(notifier: NotifierHarness) -> None:
+    wrong = notifier.webhook("second") | {"url": "http://example.com/hidden"}
+    notifier.set_destinations(notifier.webhook(), wrong)
+    notifier.run("no")
     with pytest.raises(SecretError, match=r"destination 2 \(second\): the key 'url'") as said:
         notifier.route()
     assert "hidden" not in str(said.value) and notifier.receiver.posts == []
@@ -230,27 +179,22 @@ def test_an_invalid_list_sends_nothing_until_it_is_corrected(
     assert len(notifier.receiver.posts) == 1
 
 
-def test_with_sign_in_no_receiver_on_this_machine_is_allowed(
-    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notifier.set_destinations(notifier.webhook())
+def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variable: SetVariable) -> None:
     notifier.invoke({})
-    monkeypatch.setenv("AUTH", "oidc")
-    settings.cache_clear()
+    set_variable("AUTH", "oidc")
     with pytest.raises(SecretError, match="the key 'url' is invalid"):
         notifier.invoke({})
 
 
 def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:
-    run(notifier, "no")
-    notifier.route()
+    notifier.set_destinations()
+    notifier.route_failure()
     notifier.dispatch()
     assert notifier.published() == []
 
 
 def test_what_sns_did_not_take_is_published_by_the_dispatcher(notifier: NotifierHarness) -> None:
-    notifier.set_destinations(notifier.webhook())
-    run(notifier, "no")
+    notifier.run("no")
     assert len(notifier.published()) == 1  # and lost
     notifier.dispatch()
     notifier.process_all()
@@ -258,7 +202,7 @@ def test_what_sns_did_not_take_is_published_by_the_dispatcher(notifier: Notifier
 
 
 def test_notifications_older_than_a_day_are_not_published(notifier: NotifierHarness, con: Connection) -> None:
-    run(notifier, "no")
+    notifier.run("no")
     notifier.published()
     con.query("UPDATE notification SET at = now() - interval '25 hours'")
     notifier.dispatch()
@@ -281,7 +225,6 @@ def test_a_pass_publishes_the_oldest_first(notifier: NotifierHarness, con: Conne
 
 
 def test_a_test_message_says_what_the_receiver_said(notifier: NotifierHarness) -> None:
-    notifier.set_destinations(notifier.webhook())
     notifier.receiver.answer("/hook", 403, body=b"invalid_token")
     answer = notifier.invoke({"payload": {"test": "hook"}})
     assert answer == {"destination": "hook", "taken": False, "answer": "HTTP 403: invalid_token"}
@@ -309,32 +252,25 @@ def test_a_success_costs_no_statement_more(
         return query(sql, **params)
 
     monkeypatch.setattr(con, "query", noted)
-    run(notifier, None)
+    notifier.run(None)
     assert [sql for sql in statements if "notification" in sql] == [
         sql for sql in statements if "finished AS" in sql
     ]
     assert len(statements) == 3  # started, finished, read for the answer of the direct invocation
 
 
-def test_notifications_are_purged_with_failed_runs(
-    notifier: NotifierHarness, con: Connection, environment: Any
-) -> None:
-    notifier.set_destinations(notifier.webhook())
-    run(notifier, "no")
-    notifier.process_all()
+def test_notifications_are_purged(notifier: NotifierHarness, con: Connection, environment: Any) -> None:
+    notifier.fail_runs()
     con.query("UPDATE notification SET at = at - interval '91 days'")
     retention.purge_history(con, con.now(), settings=environment)
     assert rows(con) == [] and notifier.deliveries() == []
 
 
-def test_the_health_check_reports_a_failing_notifier_or_destination(
-    notifier: NotifierHarness, con: Connection
-) -> None:
+def test_the_health_check_reports_failing_deliveries(notifier: NotifierHarness, con: Connection) -> None:
     def said() -> Any:
         return find_problem(con, con.now())
 
-    notifier.set_destinations(notifier.webhook())
-    run(notifier, "no")
+    notifier.run("no")
     assert said() is None
     con.query("UPDATE notification SET at = at - interval '13 minutes'")
     assert said() == "the notifier is failing to process notifications; its log has the reason"
@@ -342,6 +278,6 @@ def test_the_health_check_reports_a_failing_notifier_or_destination(
     notifier.process_all()
     assert said() == "switched off after 410 Gone: hook"
     notifier.set_destinations(notifier.webhook() | {"url": notifier.receiver.url("/new")})
-    run(notifier, "again")
+    notifier.run("again")
     notifier.process_all()
     assert said() is None

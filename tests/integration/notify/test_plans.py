@@ -8,8 +8,6 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle.finish import NOTIFY
 from slowmatch.notifications import delivery, publishing
-from tests.integration.notify.conftest import NotifierHarness
-from tests.integration.notify.test_notify import run
 
 
 @pytest.fixture
@@ -52,9 +50,7 @@ def test_whether_a_job_failed_before_is_one_look_into_an_index(con: Connection, 
     assert "notification_outcome" in plan and "Seq Scan on notification" not in plan, plan
 
 
-def test_what_the_dispatcher_looks_for_is_found_without_reading_what_is_done(
-    con: Connection, many: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_messages_have_an_index(con: Connection, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[str] = []
     query = con.query
 
@@ -68,13 +64,3 @@ def test_what_the_dispatcher_looks_for_is_found_without_reading_what_is_done(
     text = "\n".join(plans)
     assert "notification_unrouted" in text and "notification_delivery_waiting" in text
     assert not re.search(r"Seq Scan on notification(_delivery)?\b", text)
-
-
-def test_a_success_is_a_recovery_if_the_last_notification_was_a_failure(
-    notifier: NotifierHarness, con: Connection, many: None
-) -> None:
-    run(notifier, None, job="db-cleanup")
-    run(notifier, "no", job="db-cleanup")
-    run(notifier, None, job="db-cleanup")
-    rows = con.query("SELECT event FROM notification WHERE job = 'db-cleanup' ORDER BY at DESC LIMIT 3")
-    assert [row[0] for row in rows] == ["recovered", "failed", "recovered"]

@@ -1,9 +1,6 @@
 """The jobs on records, as Lambda invokes them."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,37 +13,24 @@ from record_expiry.app import handler as record_expiry
 from slowmatch.db import Connection
 from slowmatch.settings import settings
 from tests.conftest import STACK, LambdaContext
+from tests.integration.records.factories import add_records
 
 Handler = Callable[[Any, Any], Any]
 
 
-def test_record_expiry_marks_what_is_due_in_batches(con: Connection, lambda_context: LambdaContext) -> None:
-    _add(con, hours=[-3, -2, -1, 1])
-    run = record_expiry({"payload": {"batch_size": 2}}, lambda_context)
-    assert (run["state"], run["result"]) == ("succeeded", {"expired": 3})
-    assert con.query("SELECT count(*) FROM record WHERE is_expired") == [[3]]
-    assert record_expiry({}, lambda_context)["result"] == {"expired": 0}
-
-
-def test_db_cleanup_removes_what_is_expired_for_the_retention(
-    con: Connection, lambda_context: LambdaContext
-) -> None:
-    _add(con, hours=[-24 * 31, -24 * 29], is_expired=True)
-    _add(con, hours=[-24 * 31])
-    run = db_cleanup({}, lambda_context)
-    assert (run["state"], run["result"]) == ("succeeded", {"deleted": 1})
-    assert con.query("SELECT id FROM record ORDER BY id") == [[2], [3]]
+def add_expiring(con: Connection, *days_ago: int, is_expired: bool = False) -> None:
+    add_records(con, *(con.now() - timedelta(days=days) for days in days_ago), is_expired=is_expired)
 
 
 def test_a_dry_run_only_counts(con: Connection, lambda_context: LambdaContext) -> None:
-    _add(con, hours=[-24 * 3, -24 * 2, -24], is_expired=True)
+    add_expiring(con, 3, 2, 1, is_expired=True)
     run = db_cleanup({"payload": {"dry_run": True, "older_than_days": 2}}, lambda_context)
     assert run["result"] == {"would_delete": 2}
     assert con.query("SELECT count(*) FROM record") == [[3]]
 
 
 def test_the_retention_can_be_another_for_one_run(con: Connection, lambda_context: LambdaContext) -> None:
-    _add(con, hours=[-24 * 3, -24 * 2, -24], is_expired=True)
+    add_expiring(con, 3, 2, 1, is_expired=True)
     assert db_cleanup({"payload": {"older_than_days": 2}}, lambda_context)["result"] == {"deleted": 2}
 
 
@@ -54,7 +38,7 @@ def test_the_retention_can_be_another_for_one_run(con: Connection, lambda_contex
     ("handler", "payload", "name"),
     [(record_expiry, {"batch_size": 1}, "expired"), (db_cleanup, {"older_than_days": 1}, "deleted")],
 )
-def test_long_work_goes_on_in_the_next_invocation_where_it_stopped(
+def test_long_work_goes_on_where_it_stopped(
     con: Connection,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -67,7 +51,7 @@ def test_long_work_goes_on_in_the_next_invocation_where_it_stopped(
     boto3.client("sqs").create_queue(
         QueueName=f"{STACK}-{'record-expiry' if name == 'expired' else 'db-cleanup'}"
     )
-    _add(con, hours=[-24 * 4, -24 * 3, -24 * 2], is_expired=name == "deleted")
+    add_expiring(con, 4, 3, 2, is_expired=name == "deleted")
     run = handler({"payload": payload}, ShortOfTime(con, name == "deleted"))
     assert (run["state"], run["progress"]) == ("enqueued", {"done": 1, "total": 3})
     run = handler({"run_id": run["id"]}, LambdaContext())
@@ -75,13 +59,6 @@ def test_long_work_goes_on_in_the_next_invocation_where_it_stopped(
     metric = f"Records{name.capitalize()}"
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line[metric] for line in lines if metric in line] == [1, 2]
-
-
-def test_importing_the_jobs_on_records_brings_neither_web_nor_aws_libraries() -> None:
-    code = "import sys, record_expiry.app, db_cleanup.app; print({'pydantic', 'boto3', 'jinja2'} & set(sys.modules))"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
-    assert done.stdout.strip() == "set()"
 
 
 class ShortOfTime(LambdaContext):
@@ -95,12 +72,3 @@ class ShortOfTime(LambdaContext):
     def get_remaining_time_in_millis(self) -> int:
         ((undone,),) = self._con.query(f"SELECT count(*) FROM record WHERE {self._undone}")
         return 300_000 if undone == 3 else 0
-
-
-def _add(con: Connection, hours: list[int], is_expired: bool = False) -> None:
-    for each in hours:
-        con.query(
-            "INSERT INTO record (title, expiry_date, is_expired) VALUES ('x', :expiry, :is_expired)",
-            expiry=con.now() + timedelta(hours=each),
-            is_expired=is_expired,
-        )

@@ -11,7 +11,7 @@ DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def test_hourly_figures_can_be_counted_again_and_catch_up_after_a_silence(con: Connection) -> None:
+def test_hourly_figures_can_be_counted_again(con: Connection) -> None:
     add_event(con, NOW - timedelta(hours=5), "created", 3)
     statistics.roll_up(con, NOW - timedelta(hours=5))
     assert con.query("SELECT count(*) FROM record_hour") == [[0]]
@@ -23,7 +23,7 @@ def test_hourly_figures_can_be_counted_again_and_catch_up_after_a_silence(con: C
     assert rows == [[3, 0, 0], [0, 7, 2]]
 
 
-def test_an_event_committed_late_counts_in_the_hour_in_which_it_began(con: Connection) -> None:
+def test_an_event_committed_late_counts_in_its_hour(con: Connection) -> None:
     statistics.roll_up(con, NOW)
     add_event(con, NOW - MICROSECOND, "created", 3)
     statistics.roll_up(con, NOW + timedelta(minutes=5))

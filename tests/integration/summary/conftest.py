@@ -8,7 +8,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from slowmatch.db import Connection
-from slowmatch.settings import settings
+from tests.conftest import SetVariable
 
 
 class Mailbox:
@@ -35,14 +35,13 @@ class Mailbox:
 
 
 @pytest.fixture
-def mailbox(con: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+def mailbox(con: Connection, set_variable: SetVariable) -> Iterator[Mailbox]:
     mailbox = Mailbox()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
-    monkeypatch.setenv("SMTP_PORT", str(port))
-    settings.cache_clear()
+    set_variable("SMTP_PORT", str(port))
     yield mailbox
     controller.stop()

@@ -7,8 +7,6 @@ import pytest
 from daily_summary import app
 from daily_summary.app import handler
 from slowmatch.db import Connection
-from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail.message import Message
 from slowmatch.settings import Settings
@@ -40,17 +38,13 @@ class LongJob:
         again: dict[str, Any] = handler({"run_id": run["id"]}, self.context)
         return again
 
-    def last_run(self) -> Run:
-        ((run_id,),) = self.con.query("SELECT id::text FROM job_run ORDER BY id DESC LIMIT 1")
-        return runs.get(self.con, run_id)
-
 
 @pytest.fixture
 def job(mailbox: Mailbox, environment: Settings, lambda_context: LambdaContext, con: Connection) -> LongJob:
     return LongJob(mailbox, lambda_context, con)
 
 
-def test_a_slow_server_makes_the_run_go_on_in_a_next_invocation(job: LongJob) -> None:
+def test_a_slow_server_makes_the_run_continue(job: LongJob) -> None:
     run = job.start(recipients=TWENTY)
     assert run["state"] == "enqueued" and job.mailbox.taken == TWENTY[:12]
     run = job.go_on(run)
@@ -90,7 +84,7 @@ class Wordless(Exception):
 
 
 @pytest.mark.parametrize("error", [KeyError("odd"), Wordless(), RecursionError("deep")])
-def test_an_error_of_any_type_does_not_stop_the_others(
+def test_an_error_stops_no_other_mail(
     job: LongJob, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*, recipient: str, **more: Any) -> Message:
@@ -108,7 +102,7 @@ def test_a_refused_answer_with_a_nul_does_not_stop_the_others(job: LongJob) -> N
     job.mailbox.refused = {TWENTY[0]: "550 no\0body"}
     with pytest.raises(AttemptFailed, match=r"550 no.body.*it will not be retried"):
         job.start(recipients=TWENTY[:2])
-    assert job.mailbox.taken == [TWENTY[1]] and job.last_run().state == "failed"
+    assert job.mailbox.taken == [TWENTY[1]]
 
 
 def test_a_recipient_named_twice_gets_one_mail(job: LongJob) -> None:

@@ -1,7 +1,5 @@
 """The test mail: what the provider answers is the run's result, and what it refuses the run's error."""
 
-import smtplib
-from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from typing import Any
 
@@ -11,36 +9,17 @@ from moto.ses.models import ses_backends
 
 from send_test_mail import app
 from send_test_mail.app import handler
-from slowmatch.db import Connection
 from slowmatch.jobs import Context
-from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail.message import Message
 from slowmatch.settings import Settings, settings
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, SetVariable
 from tests.integration.summary.conftest import Mailbox
 
 
 @pytest.fixture
 def run(environment: Settings, lambda_context: Any) -> Any:
     return lambda **payload: handler({"payload": payload}, lambda_context)["result"]
-
-
-@pytest.fixture
-def ses(environment: Settings, aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What SES accepted; it knows no sender."""
-    monkeypatch.setenv("MAIL_TRANSPORT", "ses")
-    settings.cache_clear()
-    backend = ses_backends["123456789012"]["eu-west-1"]
-    backend.reset()
-    yield backend.sent_messages
-    backend.reset()
-
-
-def last_run(con: Connection) -> Run:
-    ((run_id,),) = con.query("SELECT id::text FROM job_run ORDER BY id DESC LIMIT 1")
-    return runs.get(con, run_id)
 
 
 def test_the_result_is_the_provider_s_answer_for_each_recipient(mailbox: Mailbox, run: Any) -> None:
@@ -50,7 +29,7 @@ def test_the_result_is_the_provider_s_answer_for_each_recipient(mailbox: Mailbox
     assert mailbox.taken == ["ann@example.com", "bob@example.com"]
 
 
-def test_the_mail_says_that_it_is_one_and_which_way_it_came(mailbox: Mailbox, run: Any) -> None:
+def test_the_mail_says_which_way_it_came(mailbox: Mailbox, run: Any) -> None:
     through = run(to=["ann@example.com"])["through"]
     (content,) = mailbox.contents
     mail = message_from_bytes(content)
@@ -66,65 +45,33 @@ def test_without_an_address_it_goes_to_those_who_get_the_summary(mailbox: Mailbo
     assert list(run()["answers"]) == list(settings().mail_recipients)
 
 
-def test_missing_recipients_name_the_setting(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAIL_RECIPIENTS", "")
-    settings.cache_clear()
+def test_missing_recipients_name_the_setting(mailbox: Mailbox, run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_RECIPIENTS", "")
     with pytest.raises(AttemptFailed, match="the test email has no recipients: give the parameter to"):
         run()
 
 
-def test_a_refused_recipient_fails_the_run_with_the_answer_and_the_others_get_theirs(
-    mailbox: Mailbox, run: Any, con: Connection
-) -> None:
+def test_a_refused_recipient_fails_the_run_and_the_others_get_theirs(mailbox: Mailbox, run: Any) -> None:
     mailbox.refused["ann@example.com"] = "550 5.1.1 no such user"
-    with pytest.raises(
-        AttemptFailed, match=r"ann@example\.com: .*550 5\.1\.1 no such user.*it will not be retried"
-    ):
+    with pytest.raises(AttemptFailed, match=r"ann@example\.com: .*550 5\.1\.1 .*it will not be retried"):
         run(to=["ann@example.com", "bob@example.com"])
     assert mailbox.taken == ["bob@example.com"]
-    assert last_run(con).state == "failed"
 
 
-def test_a_busy_server_fails_the_run_too_because_a_person_waits_for_the_answer(
-    mailbox: Mailbox, run: Any
-) -> None:
+def test_a_busy_server_fails_the_run_without_a_retry(mailbox: Mailbox, run: Any) -> None:
     mailbox.refused["ann@example.com"] = "451 busy, try later"
     with pytest.raises(AttemptFailed, match=r"451 busy, try later; it will not be retried"):
         run(to=["ann@example.com"])
 
 
-def test_a_refused_password_says_which_secret(
-    mailbox: Mailbox, run: Any, aws: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = boto3.client("secretsmanager").create_secret(
-        Name="smtp-account", SecretString='{"username": "me", "password": "wrong"}'
-    )
-
-    def login(self: smtplib.SMTP, user: str, password: str) -> None:
-        raise smtplib.SMTPAuthenticationError(535, b"5.7.8 Username and Password not accepted")
-
-    monkeypatch.setattr(smtplib.SMTP, "login", login)
-    monkeypatch.setenv("SMTP_SECRET_ARN", secret["ARN"])
-    settings.cache_clear()
-    with pytest.raises(AttemptFailed, match=r"535 5\.7\.8 .*SMTP_SECRET_ARN.*it will not be retried"):
-        run(to=["ann@example.com"])
-
-
-def test_something_that_is_no_address_is_refused_before_anything_is_sent(mailbox: Mailbox, run: Any) -> None:
-    with pytest.raises(
-        AttemptFailed, match=r"to contains 'jürgen@example\.com': it must be an ASCII address such as"
-    ):
+def test_a_wrong_address_is_refused_before_anything_is_sent(mailbox: Mailbox, run: Any) -> None:
+    with pytest.raises(AttemptFailed, match=r"to contains 'jürgen@example\.com': it must be an ASCII"):
         run(to=["ann@example.com", "jürgen@example.com"])
     assert mailbox.taken == []
 
 
-def test_a_wrong_address_of_the_settings_says_which_setting(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAIL_RECIPIENTS", "jürgen@example.com")
-    settings.cache_clear()
+def test_a_wrong_address_names_its_setting(mailbox: Mailbox, run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_RECIPIENTS", "jürgen@example.com")
     with pytest.raises(AttemptFailed, match=r"MAIL_RECIPIENTS contains 'jürgen@example\.com'"):
         run()
 
@@ -135,22 +82,15 @@ def test_each_test_mail_has_an_id_of_its_own(mailbox: Mailbox, run: Any) -> None
     assert len({message_from_bytes(content)["Message-ID"] for content in mailbox.contents}) == 4
 
 
-def test_through_ses_the_answer_is_the_id_that_ses_gave(ses: list[Any], run: Any) -> None:
+def test_through_ses_the_answer_is_the_id_that_ses_gave(run: Any, set_variable: SetVariable) -> None:
+    set_variable("MAIL_TRANSPORT", "ses")
     boto3.client("sesv2").create_email_identity(EmailIdentity=settings().mail_sender or "")
     result = run(to=["ann@example.com"])
-    assert result == {"through": "Amazon SES", "answers": {"ann@example.com": ses[-1].id}}
+    sent = ses_backends["123456789012"]["eu-west-1"].sent_messages
+    assert result == {"through": "Amazon SES", "answers": {"ann@example.com": sent[-1].id}}
 
 
-def test_ses_that_does_not_know_the_sender_says_so(ses: list[Any], run: Any) -> None:
-    with pytest.raises(
-        AttemptFailed, match=r"SES responded: MessageRejected .*MAIL_SENDER.*it will not be retried"
-    ):
-        run(to=["ann@example.com"])
-
-
-def test_a_test_ends_in_time_and_says_who_was_not_tried(
-    mailbox: Mailbox, run: Any, lambda_context: LambdaContext
-) -> None:
+def test_a_test_names_who_was_not_tried(mailbox: Mailbox, run: Any, lambda_context: LambdaContext) -> None:
     """Each mail takes 8 of the 60 seconds of a test."""
 
     def take_time() -> None:
@@ -158,26 +98,20 @@ def test_a_test_ends_in_time_and_says_who_was_not_tried(
 
     mailbox.take_time = take_time
     lambda_context.remaining = 120_000
-    with pytest.raises(
-        AttemptFailed, match=r"r8@example\.com: not tried: the 60-second limit for a test had been reached"
-    ):
+    with pytest.raises(AttemptFailed, match=r"r8@example\.com: not tried: the 60-second limit"):
         run(to=[f"r{number}@example.com" for number in range(10)])
     assert len(mailbox.taken) == 8
 
 
-def test_an_error_of_any_type_does_not_stop_the_other_test_mails(
-    mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "compose", failing_for("ann@example.com", app.compose))
+def test_an_error_stops_no_other_mail(mailbox: Mailbox, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    compose = app.compose
+
+    def fail(context: Context, transport: Any, to: str) -> Message:
+        if to == "ann@example.com":
+            raise KeyError("odd")
+        return compose(context, transport, to)
+
+    monkeypatch.setattr(app, "compose", fail)
     with pytest.raises(AttemptFailed, match=r"ann@example\.com: KeyError: 'odd'; it will not be retried"):
         run(to=["ann@example.com", "bob@example.com"])
     assert mailbox.taken == ["bob@example.com"]
-
-
-def failing_for(recipient: str, function: Callable[..., Message]) -> Callable[..., Message]:
-    def fail(context: Context, transport: Any, to: str) -> Message:
-        if to == recipient:
-            raise KeyError("odd")
-        return function(context, transport, to)
-
-    return fail

@@ -6,14 +6,12 @@ import pytest
 
 from slowmatch.http.auth.csrf import cross_site_reason, site_origin
 from slowmatch.http.request import header, host_name
+from tests.support.http_events import http_event
 
 
 def event(domain: str = "console.example.com", method: str = "POST", **headers: str) -> dict[str, Any]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return {
-        "headers": {"host": domain} | named,
-        "requestContext": {"domainName": domain, "http": {"method": method, "sourceIp": "203.0.113.7"}},
-    }
+    return http_event(method, "/", headers={"host": domain} | named, host=domain)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +49,15 @@ def test_a_page_of_this_site_may_send_forms(headers: dict[str, str], require_ori
 @pytest.mark.parametrize(
     "headers",
     [
+        {"origin": "https://evil.example.com"},
+        {"origin": "https://console.example.com.evil.example.com"},
+        {"origin": "http://console.example.com"},
         {"origin": "https://console.example.com:444"},
         {"origin": "https://console.example.com/"},
         {"origin": "https://console.example.com,https://evil.example.com"},
         {"origin": "null", "sec_fetch_site": "same-origin"},
-        {"sec_fetch_site": "cross-site"},
+        {"origin": "https://console.example.com", "sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
         {"sec_fetch_site": "nonsense"},
     ],
     ids=str,

@@ -16,7 +16,13 @@ from slowmatch.http.errors import Problem
 from slowmatch.http.validation import field_errors
 from slowmatch.settings import SettingsError
 from slowmatch.telemetry import logger
-from tests.conftest import request_context
+from tests.support.http_events import http_event
+from tests.support.issuer import Issuer
+
+
+@pytest.fixture(autouse=True)
+def logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
 
 
 class WrongState(Exception):
@@ -50,16 +56,13 @@ def answer(
     def take(body: Body) -> Response[str]:
         return Response(200, "application/json", body.model_dump_json())
 
-    event = {
-        "version": "2.0",
-        "rawPath": "/raise",
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json"},
-        "queryStringParameters": query,
-        "requestContext": request_context("GET" if body is None else "POST", "/raise"),
-        "body": body,
-        "isBase64Encoded": False,
-    }
+    event = http_event(
+        "GET" if body is None else "POST",
+        "/raise",
+        body,
+        headers={"content-type": "application/json"},
+        queryStringParameters=query,
+    )
     answered = app.resolve(event, None)
     return answered["statusCode"], answered["headers"], json.loads(answered["body"])
 
@@ -85,47 +88,27 @@ def test_every_error_is_a_problem_without_internals(error: Exception, status: in
     found, headers, problem = answer(error)
     assert (found, headers["Content-Type"]) == (status, "application/problem+json")
     assert (problem["status"], problem["type"]) == (status, "about:blank")
+    assert headers.get("Retry-After") == ("5" if status == 503 else None)
     assert in_detail in problem["detail"]
     assert problem["title"]
     assert "db.internal" not in json.dumps(problem)
 
 
-@pytest.mark.parametrize("error", [Unavailable("gone"), missing()])
-def test_what_may_be_over_soon_says_when_to_come_back(error: Exception) -> None:
-    assert answer(error)[1]["Retry-After"] == "5"
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (Unavailable("no route to db.internal:5432"), "no route to db.internal:5432"),
-        (SettingsError("DB_HOST is not set"), "DB_HOST is not set"),
-        (SecretError("secret x has no text"), "secret x has no text"),
-    ],
-)
-def test_trouble_of_operators_is_one_clear_line_in_the_log(
-    error: Exception, line: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logger, "propagate", True)
-    answer(error)
+@pytest.mark.parametrize("error", [Unavailable, SettingsError, SecretError])
+def test_operators_get_one_clear_line(error: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
+    answer(error("no route to db.internal:5432"))
     (record,) = caplog.records
-    assert (record.message, record.exc_info) == (line, None)
+    assert (record.message, record.exc_info) == ("no route to db.internal:5432", None)
 
 
-def test_a_bug_is_logged_with_its_traceback(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logger, "propagate", True)
+def test_a_bug_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     answer(ZeroDivisionError("oh"))
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
 
 
-def test_a_clients_mistake_is_not_logged_as_ours(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logger, "propagate", True)
+def test_a_clients_mistake_is_not_logged_as_ours(caplog: pytest.LogCaptureFixture) -> None:
     answer(WrongState("no"))
     answer(body='{"flag": 5}')
     assert caplog.records == []
@@ -162,3 +145,14 @@ def test_wrong_types_are_said_in_words(body: str, errors: list[tuple[str, str]])
     status, _, problem = answer(body=body)
     assert status == 422
     assert [(error["field"], error["message"]) for error in problem["errors"]] == errors
+
+
+def test_a_middleware_that_would_not_be_called_is_refused() -> None:
+    with pytest.raises(TypeError, match="middleware"):
+        Api().use([lambda app, next_middleware: next_middleware(app)])
+
+
+def test_the_log_keeps_the_beginning_of_an_address(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+    Api().resolve(http_event("GET", "/" + "x" * 10_000), None)
+    (record,) = caplog.records
+    assert vars(record)["path"] == "/" + "x" * 199

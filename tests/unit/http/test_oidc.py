@@ -48,15 +48,16 @@ def test_a_refusal_that_is_cut_short_is_one_all_the_same() -> None:
     thread.join()
 
 
-def test_only_keys_that_sign_are_used_and_the_others_are_no_trouble(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_keys_are_skipped(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logger, "propagate", True)
     good = public("a", key("first"))
     others = [
         good | {"kid": "b", "use": "enc"},
         good | {"kid": ""},
         {"kty": "EC", "kid": "c", "crv": "P-256"},
+        "x",
     ]
     assert signing_keys({"keys": [good, *others]}).keys() == {"a"}
     assert caplog.records == []
+    assert signing_keys({"keys": [good, {"kty": "RSA", "kid": "bad", "n": "", "e": ""}]}).keys() == {"a"}
+    assert len(caplog.records) == 1

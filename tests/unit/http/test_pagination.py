@@ -41,26 +41,25 @@ def test_any_other_text_is_a_problem_that_names_the_cursor(cursor: str) -> None:
     assert [error["field"] for error in caught.value.errors] == ["cursor"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        ["other", 1],
-        ["newest"],
-        ["newest", 1, 2],
-        ["newest", "1"],
-        ["newest", True],
-        ["newest", 1.0],
-        ["newest", 0],
-        ["newest", 2**63],
-        [],
-        {},
-        None,
-        "newest",
-    ],
-)
-def test_a_forged_cursor_is_refused(content: object) -> None:
+FORGED: list[object] = [
+    ["other", 1],
+    ["newest"],
+    ["newest", 1, 2],
+    ["newest", "1"],
+    ["newest", True],
+    ["newest", 0],
+    ["newest", 2**63],
+    [],
+    {},
+    None,
+    "newest",
+]
+
+
+@pytest.mark.parametrize("content", [*map(json.dumps, FORGED), "[" * 60_000], ids=lambda text: text[:20])
+def test_a_forged_cursor_is_refused(content: str) -> None:
     with pytest.raises(Problem):
-        pagination.decode("newest", _cursor(json.dumps(content)), pagination.bigint)
+        pagination.decode("newest", _cursor(content), pagination.bigint)
 
 
 @pytest.mark.parametrize("sign", ["!", " ", "\n", "."])
@@ -69,11 +68,6 @@ def test_a_cursor_has_one_spelling(sign: str) -> None:
     assert pagination.decode("newest", cursor, pagination.bigint) == [1]
     with pytest.raises(Problem):
         pagination.decode("newest", cursor[:4] + sign * 4 + cursor[4:], pagination.bigint)
-
-
-def test_a_cursor_nested_without_end_is_refused() -> None:
-    with pytest.raises(Problem):
-        pagination.decode("newest", _cursor("[" * 60_000), pagination.bigint)
 
 
 @pytest.mark.parametrize("time", ["2026-12-31T12:00:00", "soon", 5, None])

@@ -6,19 +6,15 @@ import pytest
 
 from slowmatch.http.auth import roles
 from slowmatch.http.auth.roles import Role
-from slowmatch.settings import Settings, settings
+from slowmatch.settings import Settings
 from slowmatch.telemetry import logger
+from tests.conftest import SetVariable
 
 
 @pytest.fixture
-def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+def groups_claim(set_variable: SetVariable, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(logger, "propagate", True)
-
-    def choose(name: str) -> None:
-        monkeypatch.setenv("OIDC_GROUPS_CLAIM", name)
-        settings.cache_clear()
-
-    return choose
+    return lambda name: set_variable("OIDC_GROUPS_CLAIM", name)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +24,6 @@ def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
         ({"email": "boss@example.com", "email_verified": False, "preferred_username": "ann"}, "ann"),
         ({"email": "boss@example.com", "email_verified": "false"}, "1"),
         ({"preferred_username": "ann", "name": "Ann"}, "ann"),
-        ({"username": "0f1e"}, "0f1e"),
         ({"client_id": "robot"}, "robot"),
         ({"email": ["x"], "name": {}}, "1"),
         ({"email": "\u202e\u0000 \n", "name": "Ann\r\nadmin signed in"}, "Annadmin signed in"),
@@ -36,9 +31,7 @@ def groups_claim(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
         ({}, "1"),
     ],
 )
-def test_a_name_is_the_first_that_says_who_it_is(
-    environment: Settings, said: dict[str, Any], name: str
-) -> None:
+def test_a_name_is_the_first_that_there_is(environment: Settings, said: dict[str, Any], name: str) -> None:
     assert roles.identity_of_claims({"sub": "1"} | said).name == name
 
 
@@ -51,14 +44,10 @@ def test_a_name_is_the_first_that_says_who_it_is(
         ("viewer operator", Role.OPERATOR),
         ("viewer,admin", Role.ADMIN),
         ("administrator", None),
-        (["Admin"], None),
         (["admin "], None),
         ([["admin"]], None),
-        ({"admin": True}, None),
         ([1, None], None),
-        (True, None),
         (None, None),
-        ([], None),
     ],
 )
 def test_the_role_is_the_highest_of_the_groups(environment: Settings, groups: Any, role: Role | None) -> None:
@@ -109,13 +98,10 @@ def test_a_link_in_place_of_the_groups_is_an_error(groups_claim: Any, said: dict
         ("roles", {"hasgroups": True, "roles": ["admin"]}),
         ("groups", LINKED | {"groups": ["admin"]}),
         ("groups", {"_claim_names": ["groups"], "groups": ["admin"]}),
-        ("groups", {"hasgroups": False, "groups": ["admin"]}),
     ],
     ids=str,
 )
-def test_a_link_to_groups_that_are_not_needed_does_no_harm(
-    groups_claim: Any, claim: str, said: dict[str, Any]
-) -> None:
+def test_an_unneeded_link_to_groups_does_no_harm(groups_claim: Any, claim: str, said: dict[str, Any]) -> None:
     groups_claim(claim)
     assert roles.identity_of_claims({"sub": "1"} | said).role is Role.ADMIN
 
@@ -127,7 +113,6 @@ def test_a_link_to_groups_that_are_not_needed_does_no_harm(
         ({"groups": None}, "missing"),
         ({"_claim_names": "groups"}, "missing"),
         ({"groups": {"admin": True}}, "not a list of strings"),
-        ({"groups": 5}, "not a list of strings"),
         ({"groups": [{"name": "admin"}]}, "not a list of strings"),
         ({"groups": ["viewer", 5]}, "not a list of strings"),
     ],
@@ -144,22 +129,7 @@ def test_groups_that_cannot_be_read_are_logged(
 
 
 @pytest.mark.parametrize("groups", [[], ["tennis"], "", "viewer"], ids=str)
-def test_groups_that_can_be_read_are_not_logged(
-    groups_claim: Any, caplog: pytest.LogCaptureFixture, groups: Any
-) -> None:
+def test_good_groups_are_not_logged(groups_claim: Any, caplog: pytest.LogCaptureFixture, groups: Any) -> None:
     groups_claim("groups")
     roles.identity_of_claims({"sub": "1", "groups": groups})
     assert caplog.records == []
-
-
-# roles
-
-
-def test_each_role_may_do_what_those_below_it_may() -> None:
-    from slowmatch.http.auth.roles import Identity
-
-    may = {role: [Identity("x", "1", role).may(each) for each in Role] for role in (None, *Role)}
-    assert may[None] == [False, False, False]
-    assert may[Role.VIEWER] == [True, False, False]
-    assert may[Role.OPERATOR] == [True, True, False]
-    assert may[Role.ADMIN] == [True, True, True]

@@ -1,5 +1,4 @@
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,20 +35,15 @@ def trusted(made_certificates: Certificates, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SSL_CERT_FILE", str(made_certificates.authority))
 
 
-@pytest.fixture
-def a_message() -> Callable[..., Message]:
-    """Builds a valid message, except for what a test changes."""
-
-    def build(**changes: Any) -> Message:
-        values: dict[str, Any] = {
-            "sender": SENDER,
-            "sender_name": "Slowmatch",
-            "recipient": "one@example.com",
-            "subject": "Records on 4 March 2025",
-            "text": "Three records.\n",
-            "html": "<p>Three records.</p>\n",
-            "message_id": make_message_id(SENDER, "daily-summary", "2025-03-04", "one@example.com"),
-        }
-        return Message(**{**values, **changes})
-
-    return build
+def a_message(**changes: Any) -> Message:
+    """A valid message, except for these changes."""
+    values: dict[str, Any] = {
+        "sender": SENDER,
+        "sender_name": "Slowmatch",
+        "recipient": "one@example.com",
+        "subject": "Records on 4 March 2025",
+        "text": "Three records.\n",
+        "html": "<p>Three records.</p>\n",
+        "message_id": make_message_id(SENDER, "daily-summary", "2025-03-04", "one@example.com"),
+    }
+    return Message(**values | changes)

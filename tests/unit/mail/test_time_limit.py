@@ -1,7 +1,7 @@
 """However slow a mail server is, a mail ends within the time that is left."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from local.services.smtp import STALL
 from slowmatch.deadline import hanging_up_after
 from slowmatch.mail.errors import Undelivered
-from slowmatch.mail.message import Message
+from tests.unit.mail.conftest import a_message
 from tests.unit.mail.server import serving
 from tests.unit.mail.test_smtp import SHORT, plain
 
@@ -27,15 +27,10 @@ class Smtplike:
         self.other.close()
 
 
-Build = Callable[..., Message]
-
-
 @pytest.mark.parametrize(
     ("stage", "outcome_unknown"), [("MAIL", False), ("RCPT", False), ("DATA", True), ("END", True)]
 )
-def test_a_server_that_falls_silent_is_left_when_time_is_up(
-    a_message: Build, stage: str, outcome_unknown: bool
-) -> None:
+def test_a_server_that_falls_silent_is_left_when_time_is_up(stage: str, outcome_unknown: bool) -> None:
     with (
         serving({stage: STALL}) as server,
         plain(server.port).open(lambda: SHORT) as post,
@@ -54,7 +49,7 @@ def test_a_server_that_falls_silent_at_the_beginning_is_left_too() -> None:
         pass
 
 
-def test_the_mail_after_one_that_was_too_slow_has_a_connection_of_its_own(a_message: Build) -> None:
+def test_after_a_slow_mail_there_is_a_new_connection() -> None:
     with serving({"RCPT": STALL}) as server, plain(server.port).open(lambda: SHORT) as post:
         with pytest.raises(Undelivered):
             post(a_message())
@@ -63,9 +58,7 @@ def test_the_mail_after_one_that_was_too_slow_has_a_connection_of_its_own(a_mess
     assert server.connections == 2
 
 
-def test_an_unexpected_error_leaves_no_half_a_conversation(
-    a_message: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_leaves_no_half_a_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("odd")
 
@@ -76,9 +69,7 @@ def test_an_unexpected_error_leaves_no_half_a_conversation(
         assert post(a_message()).endswith("queued as 1")
 
 
-def test_a_goodbye_that_is_not_answered_is_not_waited_for(
-    a_message: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_goodbye_that_is_not_answered_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slowmatch.mail.smtp.QUIT_SECONDS", 0.1)
     with serving({"QUIT": STALL}) as server, plain(server.port, timeout_seconds=60.0).open() as post:
         post(a_message())
@@ -97,7 +88,7 @@ def test_without_a_limit_a_connection_is_not_hung_up(connection: Smtplike) -> No
     assert not hung_up.is_set()
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_left_when_time_is_up(connection: Smtplike) -> None:
+def test_a_dripping_server_is_left_when_time_is_up(connection: Smtplike) -> None:
     with hanging_up_after(0.1, connection) as hung_up:
         while connection.sock.recv(1):
             with suppress(OSError):

@@ -6,22 +6,14 @@ from slowmatch.mail.ses import Ses
 from slowmatch.mail.smtp import Smtp
 from slowmatch.mail.transport import transport_from
 from slowmatch.settings import SMTP_PRESETS, Settings
+from tests.unit.test_settings import NEEDED
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:smtp"
 
 
 def settings(**changes: str) -> Settings:
-    return Settings.from_env(
-        {
-            "DB_HOST": "db.example.com",
-            "DB_SECRET_ARN": "arn",
-            "STACK_NAME": "slowmatch",
-            "QUEUE_URL_PREFIX": "https://sqs.example.com/1/slowmatch-",
-            "MAIL_TRANSPORT": "smtp",
-            "MAIL_SENDER": "slowmatch@example.com",
-            **changes,
-        }
-    )
+    mail = {"MAIL_TRANSPORT": "smtp", "MAIL_SENDER": "slowmatch@example.com"}
+    return Settings.from_env(NEEDED | mail | changes)
 
 
 def read_secret(arn: str, *keys: str) -> dict[str, str]:
@@ -94,26 +86,14 @@ def test_without_a_preset_a_host_is_needed() -> None:
 def test_port_and_security_follow_from_each_other(given: dict[str, str], port: int, security: str) -> None:
     transport = smtp(SMTP_HOST="mail.example.com", **given)
     assert (transport.port, transport.security) == (port, security)
-
-
-def test_a_server_may_need_no_login() -> None:
-    transport = smtp(SMTP_HOST="mail.example.com")
     assert (transport.username, transport.password) == (None, None)
 
 
-def test_plain_text_to_another_machine_is_refused() -> None:
-    with pytest.raises(Refused, match="SMTP_SECURITY: 'none'"):
-        smtp(SMTP_HOST="mail.example.com", SMTP_SECURITY="none")
-
-
-def test_port_25_is_taken_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    assert smtp(SMTP_HOST="mail.example.com", SMTP_PORT="25").port == 25
-    assert "SMTP_PORT is 25" in caplog.text
-
-
-def test_port_25_of_this_machine_needs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_port_25_is_taken_with_a_warning_unless_here(caplog: pytest.LogCaptureFixture) -> None:
     assert smtp(SMTP_HOST="127.0.0.1", SMTP_SECURITY="none").port == 25
     assert "SMTP_PORT" not in caplog.text
+    assert smtp(SMTP_HOST="mail.example.com", SMTP_PORT="25").port == 25
+    assert "SMTP_PORT is 25" in caplog.text
 
 
 def test_a_sender_that_the_settings_let_through_is_looked_at_again() -> None:

@@ -73,7 +73,7 @@ def test_one_is_no_plural() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_slack_gets_blocks_within_its_limits_that_cannot_call_the_whole_channel(event: str) -> None:
+def test_slack_s_blocks_keep_its_limits_and_call_nobody(event: str) -> None:
     body = format_slack(content(event, error="<!channel> " + "x" * 5000))
     header, *others, _context = body["blocks"]
     assert header["text"]["type"] == "plain_text" and len(header["text"]["text"]) <= 150
@@ -94,7 +94,7 @@ def test_nothing_that_slack_reads_as_marks_calls_the_whole_channel() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_teams_gets_a_card_in_a_workflow_s_envelope_whose_text_is_no_markdown(event: str) -> None:
+def test_teams_gets_a_card_without_markdown(event: str) -> None:
     body = format_teams(content(event))
     (attachment,) = body["attachments"]
     card = attachment["content"]
@@ -107,10 +107,8 @@ def test_teams_gets_a_card_in_a_workflow_s_envelope_whose_text_is_no_markdown(ev
 
 def test_without_a_console_s_address_there_is_no_link() -> None:
     said = content("failed", console=None)
-    assert (
-        format_webhook(said)["url"] is None
-        and "actions" not in format_teams(said)["attachments"][0]["content"]
-    )
+    assert format_webhook(said)["url"] is None
+    assert "actions" not in format_teams(said)["attachments"][0]["content"]
     assert all("mrkdwn" not in json.dumps(block) for block in format_slack(said)["blocks"][:-1])
 
 

@@ -6,10 +6,8 @@ from tests.sam import template
 from tests.sam.template import of_type
 
 
-def test_the_topic_is_encrypted_with_a_key_that_alarms_may_use() -> None:
-    (topic,) = of_type("AWS::SNS::Topic").values()
+def test_of_all_services_only_alarms_may_use_the_topic_s_key() -> None:
     (key,) = of_type("AWS::KMS::Key").values()
-    assert topic["KmsMasterKeyId"] == {"Ref": "NotifyKey"} and key["EnableKeyRotation"] is True
     allowed = [each for each in key["KeyPolicy"]["Statement"] if "Service" in each["Principal"]]
     assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
     assert set(allowed[0]["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
