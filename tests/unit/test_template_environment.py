@@ -34,17 +34,6 @@ def test_the_template_sets_what_the_settings_read_and_no_more() -> None:
     assert variables >= OTHERS_VARIABLES
 
 
-def test_only_jobs_and_the_notifier_have_variables_of_their_own() -> None:
-    """CONSOLE_URL is the notifier's alone: the functions behind the HTTP API would close a circle with its address."""
-    own = {
-        name: set(function["Environment"]["Variables"])
-        for name, function in template.functions().items()
-        if "Environment" in function
-    }
-    jobs = {function: {"JOB_SETTINGS"} for function in template.job_functions()}
-    assert own == jobs | {"NotifierFunction": {"CONSOLE_URL"}}
-
-
 def test_a_setting_is_named_as_its_variable() -> None:
     read = _Recorder(REQUIRED)
     Settings.from_env(read)

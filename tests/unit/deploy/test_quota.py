@@ -1,14 +1,15 @@
 """Whether the account can reserve what a stage wants."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
+from moto import mock_aws
 
 from local.errors import StackError
-from tests.sam import moto_stack
 from tests.sam.evaluated import Stack
 from tools.deploy import checks, stage
 from tools.deploy.stage import Stage
@@ -73,19 +74,26 @@ def test_who_cannot_ask_for_the_quota_may_try(monkeypatch: pytest.MonkeyPatch, p
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_the_stack_has_reserved_is_asked_of_its_functions() -> None:
-    region = "us-west-2"
-    with moto_stack.stack(region):
-        client: Any = boto3.client("lambda", region)
-        functions = [each["FunctionName"] for each in client.list_functions()["Functions"]]
-        for function in functions[:2]:
-            client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=7)
-        client.delete_function_concurrency(FunctionName=functions[2])
-        before = sum(
-            client.get_function_concurrency(FunctionName=each).get("ReservedConcurrentExecutions", 0)
-            for each in functions
-        )
-        deployed = Stage("prod", {"stack_name": moto_stack.STACK, "region": region}, {})
-        assert checks._reserved_by_stack(deployed) == before >= 14
+    function = {
+        "Code": {"ZipFile": "pass"},
+        "Handler": "index.handler",
+        "Runtime": "python3.13",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+    }
+    resources: dict[str, Any] = {
+        name: {"Type": "AWS::Lambda::Function", "Properties": function | reserved}
+        for name, reserved in {
+            "One": {"ReservedConcurrentExecutions": 7},
+            "Two": {"ReservedConcurrentExecutions": 9},
+            "Unreserved": {},
+        }.items()
+    }
+    resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    with mock_aws():
+        cloudformation: Any = boto3.client("cloudformation", "us-west-2")
+        cloudformation.create_stack(StackName="quota", TemplateBody=json.dumps({"Resources": resources}))
+        deployed = Stage("prod", {"stack_name": "quota", "region": "us-west-2"}, {})
+        assert checks._reserved_by_stack(deployed) == 7 + 9
 
 
 @pytest.mark.parametrize("concurrency", [0, 40])
