@@ -18,7 +18,7 @@ from tests.sam.template import transform_of
 from tools.new_job.create import create
 
 GUARDS = [
-    *(f"tests/unit/test_template{part}.py" for part in ("", "_jobs", "_limits", "_loops", "_watch")),
+    *(f"tests/unit/test_template{part}.py" for part in ("", "_jobs", "_limits", "_watch")),
     *(f"tests/unit/test_{part}.py" for part in ("events", "job_imports", "readme")),
     "tests/unit/test_openapi.py::test_the_committed_document_is_current",
     "tests/unit/test_template_network.py::test_an_accepted_concurrency_has_its_connections",
