@@ -8,7 +8,8 @@ from moto import mock_aws
 
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
-from tools.deploy import checks, deployment
+from tools.deploy import checks, deployment, stage
+from tools.deploy.stage import Stage
 from tools.tls_certificates import make
 
 
@@ -41,6 +42,11 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def prod(config: Path) -> Stage:
+    return stage.read(config, "prod")
+
+
+@pytest.fixture
 def gives(config: Path) -> Callable[[str], None]:
     """Add an override to the stage's."""
 
@@ -64,8 +70,8 @@ def cloudformation(config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mo
     with mock_aws():
         moto = MotoDeployment(config)
         monkeypatch.setattr(deployment, "_run", run_on_moto)
-        monkeypatch.setattr(checks, "_unreserved", lambda stage: 1000)
-        monkeypatch.setattr(checks, "_engine_statuses", lambda stage, version: {"available"})
+        monkeypatch.setattr(checks, "_unreserved", lambda _: 1000)
+        monkeypatch.setattr(checks, "_engine_statuses", lambda _stage, _version: {"available"})
         yield moto
         moto.remove()  # another fixture may keep moto going
 

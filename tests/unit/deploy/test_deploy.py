@@ -13,21 +13,20 @@ from tools.deploy import deployment
 NOTIFIER = ["remote", "invoke", "NotifierFunction", "--config-env", "prod", "--output", "json"]
 
 
+@pytest.mark.parametrize(
+    ("applied", "said"),
+    [
+        (["0001_records", "0002_runs"], "Migrations applied: 0001_records, 0002_runs"),
+        ([], "none were pending"),
+    ],
+)
 def test_the_stage_is_deployed_and_then_migrated(
-    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
+    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str], applied: list[str], said: str
 ) -> None:
-    sam.answered({"applied": ["0001_records", "0002_runs"]})
+    sam.answered({"applied": applied})
     assert run() == 0
     assert sam.calls == [DEPLOY, MIGRATE]
-    assert "Migrations applied: 0001_records, 0002_runs" in capfd.readouterr().out
-
-
-def test_a_database_that_has_all_migrations_is_as_good(
-    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
-) -> None:
-    sam.answered({"applied": []})
-    assert run() == 0
-    assert "none were pending" in capfd.readouterr().out
+    assert said in capfd.readouterr().out
 
 
 def test_nothing_is_migrated_when_the_deployment_failed(
@@ -50,11 +49,16 @@ def test_a_migration_that_fails_ends_it_with_the_function_s_reason(
     assert "run this command again" in said
 
 
-def test_a_database_that_wakes_up_is_waited_for(run: MakeDeploy, sam: StubSam) -> None:
-    sam.answered({"errorType": "Unavailable", "errorMessage": "timed out"}, failed=True)
+@pytest.mark.parametrize(("error", "times"), [("Unavailable", 1), ("MigrationBusy", 10)])
+def test_a_database_that_is_asleep_or_busy_is_waited_for(
+    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str], error: str, times: int
+) -> None:
+    for _ in range(times):
+        sam.answered({"errorType": error, "errorMessage": "not now"}, failed=True)
     sam.answered({"applied": ["0001_records"]})
     assert run() == 0
-    assert sam.calls == [DEPLOY, MIGRATE, MIGRATE]
+    assert sam.calls == [DEPLOY, *[MIGRATE] * (times + 1)]
+    assert f"{error}: not now" in capfd.readouterr().out
 
 
 def test_a_database_that_stays_away_is_not_waited_for_for_ever(
@@ -67,27 +71,10 @@ def test_a_database_that_stays_away_is_not_waited_for_for_ever(
     assert "Unavailable: timed out" in capfd.readouterr().err
 
 
-def test_a_migration_that_goes_on_for_longer_than_the_sam_cli_waits_is_waited_for(
-    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for _ in range(10):
-        sam.answered({"errorType": "MigrationBusy", "errorMessage": "another is at work"}, failed=True)
-    sam.answered({"applied": []})
-    assert run() == 0
-    assert sam.calls == [DEPLOY, *[MIGRATE] * 11]
-    assert "another is at work" in capfd.readouterr().out
-
-
-@pytest.fixture
-def notified(gives: Callable[[str], None]) -> None:
-    """The stage names a secret with destinations."""
-    gives("NotifySecretArn=arn:aws:the-secret")
-
-
-@pytest.mark.usefixtures("notified")
 def test_who_is_told_is_looked_at_after_the_migrations(
-    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
+    run: MakeDeploy, sam: StubSam, gives: Callable[[str], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
+    gives("NotifySecretArn=arn:aws:the-secret")
     sam.answered({"applied": []})
     team: dict[str, Any] = {"name": "team", "kind": "slack", "events": [], "jobs": [], "switched_off": None}
     sam.answered({"destinations": [team, team | {"name": "old", "switched_off": "410 Gone"}]})
@@ -97,16 +84,14 @@ def test_who_is_told_is_looked_at_after_the_migrations(
     assert "Notifications go to: team (slack), old (slack, switched off: 410 Gone)" in said
 
 
-@pytest.mark.usefixtures("notified")
-def test_a_list_of_destinations_that_cannot_be_read_ends_it_with_the_reason(
-    run: MakeDeploy, sam: StubSam, capfd: pytest.CaptureFixture[str]
+def test_destinations_that_cannot_be_read_end_it_with_the_reason(
+    run: MakeDeploy, sam: StubSam, gives: Callable[[str], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sam.answered({"applied": ["0001_records"]})
+    gives("NotifySecretArn=arn:aws:the-secret")
+    sam.answered({"applied": []})
     sam.answered({"errorType": "SecretError", "errorMessage": "it is not JSON, line 3"}, failed=True)
     assert run() == 1
-    said = capfd.readouterr()
-    assert "Migrations applied: 0001_records" in said.out
-    assert "nobody will be notified: SecretError: it is not JSON, line 3" in said.err
+    assert "nobody will be notified: SecretError: it is not JSON, line 3" in capfd.readouterr().err
 
 
 def test_a_function_that_cannot_be_invoked_is_a_failure_too(

@@ -1,7 +1,6 @@
-"""Whether the account can reserve what a stage wants."""
+"""Whether the account has what a stage wants: concurrency, and the version of the database."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,13 +10,8 @@ from moto import mock_aws
 
 from local.errors import StackError
 from tests.sam.evaluated import Stack
-from tools.deploy import checks, stage
+from tools.deploy import checks
 from tools.deploy.stage import Stage
-
-
-@pytest.fixture
-def prod(config: Path) -> Stage:
-    return stage.read(config, "prod")
 
 
 def account(monkeypatch: pytest.MonkeyPatch, unreserved: int, own: int = 0) -> None:
@@ -64,12 +58,13 @@ def test_a_new_account_can_do_without_a_reservation(monkeypatch: pytest.MonkeyPa
     checks.check_quota(prod, 0, exists=False)
 
 
-def test_who_cannot_ask_for_the_quota_may_try(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
-    def refuse(stage: Stage) -> int:
+def test_nothing_is_said_where_aws_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
+    def refuse(self: Stage, service: str) -> Any:
         raise NoCredentialsError
 
-    monkeypatch.setattr(checks, "_unreserved", refuse)
-    checks.check_quota(prod, 40, exists=False)
+    monkeypatch.setattr(Stage, "client", refuse)
+    checks.check_quota(prod, 40, exists=True)
+    assert checks.engine_version_warning(prod, "17.7") is None
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -102,3 +97,27 @@ def test_what_is_counted_is_what_the_template_reserves(concurrency: int) -> None
     reserved = [int(each.get("ReservedConcurrentExecutions", 0)) for each in functions]
     assert sum(checks.reservations(concurrency)) == sum(reserved)
     assert any(reserved) is bool(concurrency)
+
+
+@pytest.mark.parametrize(
+    ("version", "statuses", "warned"),
+    [
+        ("17.7", ["available"], None),
+        ("17.7", ["deprecated"], "DatabaseEngineVersion=17.7 is deprecated"),
+        ("17.99", [], "DatabaseEngineVersion=17.99 is not offered"),
+        ("17", ["deprecated", "available"], None),
+        ("17", [], None),
+        ("17", ["deprecated"], "DatabaseEngineVersion=17 is deprecated"),
+    ],
+)
+def test_a_version_that_rds_gives_up_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, prod: Stage, version: str, statuses: list[str], warned: str | None
+) -> None:
+    class RdsClient:
+        def describe_db_engine_versions(self, **asked: Any) -> dict[str, Any]:
+            assert asked == {"Engine": "aurora-postgresql", "EngineVersion": version, "IncludeAll": True}
+            return {"DBEngineVersions": [{"Status": status} for status in statuses]}
+
+    monkeypatch.setattr(Stage, "client", lambda self, service: RdsClient())
+    warning = checks.engine_version_warning(prod, version)
+    assert warning is None if warned is None else (warning or "").startswith(warned)
