@@ -47,11 +47,6 @@ def test_every_row_names_a_test_unless_it_says_why_it_is_left_out() -> None:
     assert [row for row in rows() if "`test_" not in row[-1] and row[1] != "-"] == []
 
 
-def test_every_wish_has_its_number() -> None:
-    numbers = [int(row[0]) for row in rows() if row[0].isdigit()]
-    assert numbers == list(range(1, 19))
-
-
 @pytest.mark.parametrize(
     "picture", sorted((ROOT / "docs/screenshots").glob("*.png")), ids=lambda path: path.name
 )

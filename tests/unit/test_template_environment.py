@@ -30,14 +30,8 @@ def test_the_template_sets_what_the_settings_read_and_no_more() -> None:
     read = _Recorder(REQUIRED)
     Settings.from_env(read)
     variables = set(template.variables())
-    assert variables - OTHERS_VARIABLES == read.names
+    assert variables - OTHERS_VARIABLES == read.names == {field.name.upper() for field in fields(Settings)}
     assert variables >= OTHERS_VARIABLES
-
-
-def test_a_setting_is_named_as_its_variable() -> None:
-    read = _Recorder(REQUIRED)
-    Settings.from_env(read)
-    assert {field.name.upper() for field in fields(Settings)} == read.names
 
 
 def test_the_settings_and_the_template_have_the_same_defaults() -> None:

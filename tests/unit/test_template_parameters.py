@@ -1,7 +1,5 @@
 """Parameters that cannot work, alone or together, are refused before anything is made."""
 
-import re
-
 import pytest
 
 from tests.sam import template
@@ -118,10 +116,3 @@ def test_a_value_that_cannot_be_is_refused_by_its_own_parameter(name: str, value
 def test_only_who_mails_to_whom_has_to_be_given() -> None:
     declared = template.written()["Parameters"]
     assert {name for name, parameter in declared.items() if "Default" not in parameter} == set(NEEDED)
-
-
-def test_every_rule_says_why_in_words_that_name_parameters() -> None:
-    declared = set(template.written()["Parameters"])
-    for name, rule in template.written()["Rules"].items():
-        for assertion in rule["Assertions"]:
-            assert declared & set(re.findall(r"\w+", assertion["AssertDescription"])), name
