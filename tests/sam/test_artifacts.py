@@ -48,7 +48,7 @@ def test_a_job_s_function_starts_without_pydantic_and_jinja2(function: str) -> N
 
 
 @pytest.mark.parametrize("function", APIS)
-def test_a_function_behind_the_api_starts_without_libraries_of_the_sign_in(function: str) -> None:
+def test_a_function_behind_the_api_starts_without_heavy_libraries(function: str) -> None:
     heavy = {"jwt", "cryptography", "itsdangerous", "boto3", "urllib.request"}
     assert heavy & set(_imported(function)["modules"]) == set()
 
@@ -78,7 +78,7 @@ def test_every_file_of_the_functions_is_built(function: str) -> None:
     assert _files(ROOT / "functions") - _files(BUILD / function) == set()
 
 
-def test_the_built_template_accepts_only_the_processor_that_it_was_built_for() -> None:
+def test_the_built_template_accepts_only_its_own_processor() -> None:
     built = yaml_tags.load(BUILD / "template.yaml")
     architecture = built["Parameters"]["Architecture"]
     assert architecture["AllowedValues"] == [architecture["Default"]]

@@ -89,7 +89,7 @@ def test_the_api_starts_a_run_that_waits_in_its_queue(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/runs", "/jobs", "/jobs/db-cleanup", "/records"])
-def test_a_page_of_the_console_comes_zipped_to_those_who_take_it_so(gateway: Gateway, path: str) -> None:
+def test_a_page_of_the_console_comes_zipped_when_asked(gateway: Gateway, path: str) -> None:
     zipped = gateway.get(path, accept_encoding="gzip")
     assert (zipped.status, zipped.headers["Content-Encoding"]) == (200, "gzip")
     assert "you (this machine)" in zipped.text
@@ -108,7 +108,7 @@ def test_the_styles_and_scripts_of_a_page_come(gateway: Gateway) -> None:
         assert file.text
 
 
-def test_a_form_starts_a_run_and_the_next_page_says_so_by_a_cookie(gateway: Gateway) -> None:
+def test_a_form_starts_a_run_and_a_cookie_says_so(gateway: Gateway) -> None:
     answer = gateway.post("/jobs/record-expiry/run", {"back-to": "jobs"})
     assert (answer.status, answer.headers["Location"]) == (303, "/jobs")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]

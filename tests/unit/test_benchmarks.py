@@ -143,18 +143,6 @@ def test_missed_goal_is_shown() -> None:
     assert row[-3:] == ("4.00x", "8x peer", "**no**")
 
 
-def test_short_table_has_the_worst_of_many_goals() -> None:
-    def growth(title: str, now: float) -> Measure:
-        series = {"Slowmatch": [now], "with 10,000": [1.0]}
-        return Measure(title, title, "ms", series=series, goals=[within(series, "with 10,000", 1.5)])
-
-    many = [growth(f"question {count}", 1 + count / 100) for count in range(report.ALIKE)]
-    no_goal = Measure("others", "others", "ms", series={"Slowmatch": [1.0]})
-    (row,) = report.short_rows({"growth": many, "imports": [no_goal]})
-    assert row[0] == "the worst of 10: question 9"
-    assert len(report.short_rows({"growth": many[1:]})) == 9
-
-
 def test_the_readme_has_a_row_for_each_of_its_measures() -> None:
     assert len(report.readme_rows(results.load().subjects)) == len(report.README_MEASURES)
 

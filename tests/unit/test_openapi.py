@@ -83,9 +83,7 @@ def test_parameters_have_whole_bounds_and_are_never_null() -> None:
         ("Pause", {"note": "\0"}, False),
     ],
 )
-def test_the_document_and_the_code_agree_on_what_a_body_may_be(
-    schema: str, body: dict[str, Any], good: bool
-) -> None:
+def test_document_and_code_agree_on_what_a_body_may_be(schema: str, body: dict[str, Any], good: bool) -> None:
     document = openapi.document()
     described = {"$ref": f"#/components/schemas/{schema}", "components": document["components"]}
     assert OAS31Validator(described).is_valid(body) is good

@@ -19,7 +19,7 @@ def test_the_command_line_is_that_of_the_sam_cli() -> None:
     assert ["sam", "remote", "test-event", "put", "DailySummaryFunction", *options] in COMMANDS
 
 
-def test_whatever_people_start_by_hand_can_be_started_from_the_lambda_console() -> None:
+def test_what_people_start_by_hand_has_a_test_event() -> None:
     by_hand = {
         (function, event)
         for function in template.job_functions()
@@ -30,7 +30,7 @@ def test_whatever_people_start_by_hand_can_be_started_from_the_lambda_console() 
     assert by_hand <= named
 
 
-def test_every_file_is_there_and_none_is_a_request_or_a_message() -> None:
+def test_no_test_event_is_a_request_or_a_message() -> None:
     files = [Path(command[command.index("--file") + 1]) for command in COMMANDS]
     assert all(file.is_file() for file in files)
     folders = {file.parent.name for file in files}

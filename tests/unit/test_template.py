@@ -62,12 +62,7 @@ def test_no_route_leads_to_two_functions() -> None:
     assert len(found) == len(set(found))
 
 
-def test_no_two_functions_answer_the_same_request() -> None:
-    found = [route for _, route in OF_CODE]
-    assert len(found) == len(set(found))
-
-
-def test_each_route_of_the_sign_in_has_a_limit_of_its_own() -> None:
+def test_each_route_of_the_sign_in_has_its_limit() -> None:
     api = template.written()["Resources"]["HttpApi"]["Properties"]
     sign_in = {str(route) for _, route in OF_CODE if route.path.startswith("/sign-in")}
     assert sign_in
@@ -78,7 +73,7 @@ def test_each_route_of_the_sign_in_has_a_limit_of_its_own() -> None:
         assert all(int(limits[name]) < int(most) for name, most in stage["DefaultRouteSettings"].items())
 
 
-def test_only_functions_behind_the_api_have_the_layer_of_the_sign_in() -> None:
+def test_only_functions_behind_the_api_have_the_sign_in_layer() -> None:
     sign_in = {"Ref": "SignInLayer"}
     own = {name: function.get("Layers", []) for name, function in template.functions().items()}
     assert {name for name, layers in own.items() if sign_in in layers} == set(APIS)
@@ -88,7 +83,7 @@ def test_only_functions_behind_the_api_have_the_layer_of_the_sign_in() -> None:
     ("parameters", "more"),
     [({}, []), ({"ConsoleUrl": "https://jobs.example.com"}, ["https://jobs.example.com"])],
 )
-def test_sign_in_leads_back_to_the_api_and_to_an_own_domain(
+def test_sign_in_leads_back_to_each_address_of_the_console(
     parameters: dict[str, str], more: list[str]
 ) -> None:
     stack = Stack(**parameters)

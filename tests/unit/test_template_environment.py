@@ -2,10 +2,7 @@
 
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from slowmatch.settings import Settings
 from tests.sam import template
@@ -46,17 +43,12 @@ def test_the_settings_and_the_template_have_the_same_defaults() -> None:
     assert Settings.from_env(REQUIRED | defaults) == Settings.from_env(REQUIRED)
 
 
-@pytest.mark.parametrize("folder", ["functions", "layers/common"])
-def test_the_settings_alone_read_the_environment(folder: str) -> None:
+def test_the_settings_alone_read_the_environment() -> None:
     """Except for what Lambda and Powertools set."""
-    found = {
-        (path.name, name)
-        for path in (ROOT / folder).rglob("*.py")
-        for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
-    }
-    assert {
-        item for item in found if not item[1].startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))
-    } == set()
+    files = (*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/common").rglob("*.py"))
+    reading = re.compile(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""")
+    found = {name for path in files for name in reading.findall(path.read_text(encoding="utf-8"))}
+    assert [name for name in found if not name.startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))] == []
 
 
 class _Recorder(dict[str, str]):
@@ -69,7 +61,3 @@ class _Recorder(dict[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         self.names.add(name)
         return super().get(name, default)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")

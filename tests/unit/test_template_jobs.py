@@ -49,7 +49,7 @@ def test_the_figures_of_a_row_are_possible(job: str) -> None:
 
 
 @every_job
-def test_a_job_s_function_takes_its_messages_and_reports_each_failed_one(job: str) -> None:
+def test_a_job_s_function_takes_messages_and_reports_failed_ones(job: str) -> None:
     mapping = properties(f"{job}FunctionQueue")
     assert mapping["EventSourceArn"] == STACK.arn(f"{job}Queue")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -84,7 +84,7 @@ def test_a_message_stays_hidden_for_six_time_outs(function: str, queue: str) -> 
     )
 
 
-def test_functions_that_send_to_their_own_queue_may_loop_and_no_others() -> None:
+def test_only_functions_that_send_to_their_own_queue_may_loop() -> None:
     """Lambda ends a chain of messages from a function to its own queue unless RecursiveLoop allows it."""
     functions = STACK.of_type("AWS::Lambda::Function").items()
     looping = {name for name, function in functions if function.get("RecursiveLoop") == "Allow"}
@@ -113,7 +113,7 @@ def test_a_schedule_is_one_that_eventbridge_takes(job: str) -> None:
 
 
 @every_scheduled_job
-def test_silence_of_a_job_is_an_alarm_once_a_run_is_overdue(job: str) -> None:
+def test_the_alarm_of_silence_waits_until_a_run_is_overdue(job: str) -> None:
     row, written = ROWS[job], template_rows.alarm_of_silence(ROWS[job]["Schedule"])
     wanted = yaml.safe_load(f"{{ {written} }}")
     assert wanted["DueHours"] <= row["DueHours"] <= template_rows.MAX_DUE_HOURS, f"{job} needs {written}"
@@ -134,7 +134,7 @@ def test_a_rule_sends_its_time_to_the_queue_of_its_job(job: str) -> None:
 
 
 @every_scheduled_job
-def test_of_all_services_only_its_own_rule_may_send_to_a_queue(job: str) -> None:
+def test_of_services_only_its_rule_may_send_to_a_queue(job: str) -> None:
     policy = properties(f"{job}QueuePolicy")
     assert policy["Queues"] == [properties(f"{job}Queue")["QueueName"]]
     assert policy["PolicyDocument"]["Statement"] == [

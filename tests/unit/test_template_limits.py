@@ -11,25 +11,14 @@ import pytest
 from tests.sam import aws_limits, template
 from tests.sam.aws_limits import LONGEST_STACK_NAME
 from tests.sam.evaluated import NESTED, Stack
-from tests.sam.permissions import job_role
+from tests.sam.parameters import DATABASE, NOTIFY, PROVIDER, SMTP, WITH_KEY
+from tests.sam.permissions import inline_policies, job_role, managed_policies
 from tests.sam.template import ROOT
 
 LONGEST = "s" * LONGEST_STACK_NAME
-SECRET = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{'x' * 64}-AbCdEf"
-ELSEWHERE = {
-    "DatabaseHost": "db.example.com",
-    "DatabaseSecretArn": SECRET,
-    "MailTransport": "smtp",
-    "SmtpHost": "mail.example.com",
-    "SmtpSecretArn": SECRET,
-    "OidcIssuer": "https://login.example.com",
-    "OidcSecretArn": SECRET,
-    "NotifySecretArn": SECRET,
-    "SecretsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
-}
 STACKS = {
     "defaults": Stack(LONGEST, AdminEmail="admin@example.com"),
-    "everything elsewhere": Stack(LONGEST, **ELSEWHERE),
+    "everything elsewhere": Stack(LONGEST, **DATABASE, **PROVIDER, **SMTP, **NOTIFY, **WITH_KEY),
 }
 every_stack = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
 
@@ -91,23 +80,14 @@ def size(document: Any) -> int:
 
 @every_stack
 def test_the_policies_of_a_role_are_small_and_few_enough(stack: Stack) -> None:
-    named_by = [
-        (role, policy["PolicyDocument"])
-        for policy in stack.of_type("AWS::IAM::Policy").values()
-        for role in policy["Roles"]
-    ]
     for function in template.functions():
         role = job_role(stack, function)
-        properties = stack.resources[role]["Properties"]
-        inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-        inline += [document for name, document in named_by if stack.arn(role).endswith(f"/{name}")]
-        assert sum(map(size, inline)) <= aws_limits.ROLE_POLICIES_SIZE, role
-        named = [
-            name
-            for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items()
-            if stack.arn(role).rpartition("/")[2] in policy.get("Roles", [])
+        inline = inline_policies(stack, role)
+        assert sum(size(policy["PolicyDocument"]) for policy in inline) <= aws_limits.ROLE_POLICIES_SIZE, role
+        of_aws = [
+            arn for arn in stack.resources[role]["Properties"]["ManagedPolicyArns"] if ":aws:policy/" in arn
         ]
-        attached = len(properties["ManagedPolicyArns"]) + len(named)
+        attached = len(of_aws) + len(managed_policies(stack, role))
         assert attached <= aws_limits.MANAGED_POLICIES_PER_ROLE, role
 
 

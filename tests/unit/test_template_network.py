@@ -12,7 +12,7 @@ from slowmatch.mail.transport import transport_from
 from slowmatch.settings import Settings
 from tests.sam import aws_limits, template
 from tests.sam.evaluated import REGION, Stack
-from tests.sam.parameters import refusals
+from tests.sam.parameters import DATABASE, NETWORK, SMTP, VPC, refusals
 from tests.sam.template import ROOT, of_type
 
 RESOURCES = template.all_resources()
@@ -21,11 +21,6 @@ PARAMETERS = template.written()["Parameters"]
 (INSTANCE,) = of_type("AWS::RDS::DBInstance").values()
 
 ANYWHERE = "0.0.0.0/0"
-SERVER = {
-    "DatabaseHost": "db.example.com",
-    "DatabaseSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
-}
-OWN_NETWORK = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0a"}
 
 # One dispatcher and one that overlaps it, the migrations, invocations by hand, psql, RDS itself.
 OTHERS = 2 + 1 + 30
@@ -38,7 +33,7 @@ OTHERS = 2 + 1 + 30
     ("parameters", "subnets", "groups"),
     [
         ({}, ["PrivateSubnetA", "PrivateSubnetB"], ["FunctionsSecurityGroup"]),
-        (OWN_NETWORK | SERVER, ["subnet-0a", "subnet-0b"], ["sg-0a"]),
+        (NETWORK | DATABASE, NETWORK["SubnetIds"].split(","), [NETWORK["SecurityGroupIds"]]),
     ],
 )
 def test_every_function_is_in_the_private_subnets(
@@ -51,8 +46,8 @@ def test_every_function_is_in_the_private_subnets(
 @pytest.mark.parametrize(
     ("parameters", "made"),
     [
-        (OWN_NETWORK | SERVER, set()),
-        (OWN_NETWORK | {"VpcId": "vpc-0a"}, {"DatabaseSecurityGroup", "FunctionsIntoDatabase"}),
+        (NETWORK | DATABASE, set()),
+        (NETWORK | VPC, {"DatabaseSecurityGroup", "FunctionsIntoDatabase"}),
     ],
 )
 def test_a_network_of_one_s_own_makes_none_here(parameters: dict[str, str], made: set[str]) -> None:
@@ -106,11 +101,11 @@ def egress(stack: Stack) -> list[tuple[int, str]]:
 def test_the_functions_reach_https_and_the_database_and_nothing_else() -> None:
     assert "SecurityGroupIngress" not in of_type("AWS::EC2::SecurityGroup")["FunctionsSecurityGroup"]
     assert set(egress(Stack())) == {(443, ANYWHERE), (5432, "DatabaseSecurityGroup")}
-    assert set(egress(Stack(**SERVER, DatabasePort="6432"))) == {(443, ANYWHERE), (6432, ANYWHERE)}
+    assert set(egress(Stack(**DATABASE, DatabasePort="6432"))) == {(443, ANYWHERE), (6432, ANYWHERE)}
 
 
 @pytest.mark.parametrize(
-    "database", [{}, SERVER, {"DatabasePort": "2587"}, SERVER | {"DatabasePort": "2587"}]
+    "database", [{}, DATABASE, {"DatabasePort": "2587"}, DATABASE | {"DatabasePort": "2587"}]
 )
 @pytest.mark.parametrize("port", ["", "443", "465", "587", "2525", "2587"])
 @pytest.mark.parametrize("security", PARAMETERS["SmtpSecurity"]["AllowedValues"])
@@ -118,12 +113,7 @@ def test_the_functions_reach_https_and_the_database_and_nothing_else() -> None:
 def test_with_smtp_the_functions_reach_the_port_that_their_code_takes(
     database: dict[str, str], port: str, security: str, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    smtp = {
-        "MailTransport": "smtp",
-        "SmtpHost": "mail.example.com",
-        "SmtpSecretArn": SERVER["DatabaseSecretArn"],
-    }
-    stack = Stack(**database, **smtp, SmtpPort=port, SmtpSecurity=security, SmtpPreset=preset)
+    stack = Stack(**database, **SMTP, SmtpPort=port, SmtpSecurity=security, SmtpPreset=preset)
     variables = stack.resources["DailySummaryFunction"]["Properties"]["Environment"]["Variables"]
     settings = Settings.from_env({name: str(value) for name, value in variables.items()})
     monkeypatch.setattr(secrets, "read", lambda *_: {"username": "u", "password": "p"})
@@ -135,7 +125,7 @@ def test_with_smtp_the_functions_reach_the_port_that_their_code_takes(
 
 
 def test_a_network_of_one_s_own_keeps_its_own_rules() -> None:
-    stack = Stack(**OWN_NETWORK, VpcId="vpc-0a", MailTransport="smtp", SmtpHost="mail.example.com")
+    stack = Stack(**NETWORK, **VPC, **SMTP)
     assert stack.of_type("AWS::EC2::SecurityGroupEgress") == {}
 
 
@@ -146,7 +136,7 @@ def test_a_network_of_one_s_own_keeps_its_own_rules() -> None:
     ("parameters", "group"),
     [
         ({}, "FunctionsSecurityGroup"),
-        (OWN_NETWORK | {"VpcId": "vpc-0a", "SecurityGroupIds": "sg-0a,sg-0b"}, "sg-0a"),
+        (NETWORK | VPC | {"SecurityGroupIds": "sg-0a,sg-0b"}, "sg-0a"),
     ],
 )
 def test_the_functions_security_group_alone_reaches_the_database(

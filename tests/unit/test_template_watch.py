@@ -79,7 +79,7 @@ def test_a_metric_has_the_stack_s_name_and_its_own_dimensions(capsys: pytest.Cap
     assert template.variables()["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
-def test_cold_starts_are_counted_in_the_logs_of_what_people_wait_for() -> None:
+def test_cold_starts_are_counted_where_people_wait() -> None:
     (widget,) = watching.widgets(STACK, "log")
     assert all(field in widget["query"] for field in FIELDS_OF_A_REPORT)
     sources = re.findall(r"SOURCE '(\w+)'", widget["query"])
@@ -155,7 +155,7 @@ def test_a_database_elsewhere_is_not_watched() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
-def test_an_alarm_goes_to_the_topic_when_it_begins_and_when_it_ends(name: str) -> None:
+def test_an_alarm_goes_to_the_topic_when_it_changes(name: str) -> None:
     alarm = ALARMS[name]
     assert alarm["AlarmActions"] == alarm["OKActions"] == [STACK.arn("NotifyTopic")]
     assert alarm["AlarmDescription"]
@@ -163,7 +163,7 @@ def test_an_alarm_goes_to_the_topic_when_it_begins_and_when_it_ends(name: str) -
 
 
 @every_job
-def test_every_job_has_its_alarms_and_one_of_silence_if_it_is_scheduled(job: str) -> None:
+def test_every_scheduled_job_has_an_alarm_of_silence_besides(job: str) -> None:
     wanted = ALARMS_OF_A_JOB | ({"silent"} if job in SCHEDULED else set())
     made = {alarm for alarm in (*ALARMS_OF_A_JOB, "silent") if f"{job}-{alarm}" in ALARMS}
     assert made == wanted

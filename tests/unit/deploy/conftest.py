@@ -1,6 +1,6 @@
 """`make deploy` with a stub of the SAM CLI, on moto's CloudFormation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,16 +47,6 @@ def prod(config: Path) -> Stage:
 
 
 @pytest.fixture
-def gives(config: Path) -> Callable[[str], None]:
-    """Add an override to the stage's."""
-
-    def add(override: str) -> None:
-        config.write_text(config.read_text().replace("c@b.org", f'c@b.org", "{override}'))
-
-    return add
-
-
-@pytest.fixture
 def cloudformation(config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoDeployment]:
     """An account without a stack, in which every `sam deploy` that succeeds changes moto's CloudFormation."""
     run = deployment._run
@@ -77,22 +67,23 @@ def cloudformation(config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mo
 
 
 @pytest.fixture
-def run_first(
+def first_deploy(
     sam: StubSam,
     build: Path,
     certificates: Path,
     config: Path,
     cloudformation: MotoDeployment,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> MakeDeploy:
     """`make deploy` where there is no stack yet."""
     monkeypatch.setattr("tools.deploy.deployment.time.sleep", lambda _: None)
-    files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
-    return MakeDeploy([f"--sam={sam.path}", "--stage=prod", *files])
+    options = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
+    return MakeDeploy(sam, cloudformation, config, ["--stage=prod", *options], capfd)
 
 
 @pytest.fixture
-def run(run_first: MakeDeploy, cloudformation: MotoDeployment) -> MakeDeploy:
+def deploy(first_deploy: MakeDeploy, cloudformation: MotoDeployment) -> MakeDeploy:
     """`make deploy` of a stack that is there and protected."""
     cloudformation.deploy(MailSender="a@b.org", MailRecipients="c@b.org", DatabaseDeletionProtection="true")
-    return run_first
+    return first_deploy

@@ -10,7 +10,6 @@ import pytest
 
 from local import ROOT
 from local.template import job_check, loops, yaml_tags
-from local.template.job_check import logical_id
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools.new_job import __main__ as make_job
 from tools.new_job import template_rows
@@ -53,7 +52,7 @@ def with_stack_name(project: Path, name: str) -> None:
 # what it writes
 
 
-def test_a_job_is_a_folder_a_row_sample_events_and_a_test(project: Path) -> None:
+def test_a_job_is_a_folder_a_row_samples_and_a_test(project: Path) -> None:
     before = files(project)
     written = create(project, "expiry-webhook", HOURLY)
     after = files(project)
@@ -91,20 +90,6 @@ def test_the_template_is_otherwise_the_same_byte_for_byte(project: Path, name: s
         assert re.findall(rb"\w+", new) == sorted([*re.findall(rb"\w+", old), key])
     names = list(yaml_tags.load(template)["Mappings"]["Job"])
     assert names == sorted(names)
-
-
-def test_a_long_list_goes_on_in_the_next_line(project: Path) -> None:
-    template = project / "template.yaml"
-    names = [f"a-rather-long-name-no-{number:02}" for number in range(20)]
-    for name in names:
-        template.write_text(
-            template_rows.with_job(template.read_text(encoding="utf-8"), name), encoding="utf-8"
-        )
-    lines = template.read_text(encoding="utf-8").splitlines()
-    lists = [line for line in lines if "ARatherLongNameNo" in line and "Name:" not in line]
-    assert len(lists) > 1 and max(map(len, lists)) <= template_rows.MAX_LINE_CHARACTERS
-    listed = yaml_tags.load(template)["Resources"]["Fn::ForEach::Jobs"][1]
-    assert {logical_id(name) for name in names} < set(listed)
 
 
 def test_a_row_stands_above_the_comment_of_the_row_that_follows() -> None:
@@ -224,7 +209,7 @@ def test_a_resource_that_a_parameter_names_is_in_nobody_s_way(project: Path) -> 
     assert row(project, "Report")["Name"] == "report"
 
 
-def test_a_name_that_the_rule_of_a_stage_cannot_carry_is_refused(project: Path) -> None:
+def test_a_name_that_the_rule_cannot_carry_is_refused(project: Path) -> None:
     with_stack_name(project, "s" * 45)
     create(project, "n" * 18, HOURLY)
     message = refused(project, "n" * 19)

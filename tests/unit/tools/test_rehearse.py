@@ -27,7 +27,7 @@ def resource(kind: str, **properties: Any) -> dict[str, Any]:
     return {"Type": kind, "Properties": properties}
 
 
-def test_an_unknown_type_is_left_out_with_all_that_refers_to_it() -> None:
+def test_an_unknown_type_is_left_out_with_what_needs_it() -> None:
     route = resource("AWS::EC2::Route", NatGatewayId={"Ref": "Nat"})
     watched = resource("AWS::SNS::Topic", TopicName={"Fn::Sub": "${Route}-topic"})
     kept = resource("AWS::SQS::Queue") | {"DependsOn": ["Nat", "Other"]}
