@@ -86,13 +86,6 @@ class Stack:
         """Logical id -> properties."""
         return template.of_type(kind, self.resources)
 
-    def condition(self, name: str) -> bool:
-        return self._resolver.condition(name)
-
-    def resolved(self, value: Any) -> Any:
-        """A part of the document with every intrinsic function evaluated."""
-        return self._resolver.resolve(value)
-
     def arn(self, logical_id: str) -> str:
         """Of a resource of one of the kinds in NAMED."""
         item = self.written[logical_id]

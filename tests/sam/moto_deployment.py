@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.exceptions import ClientError
 
+from tests.sam.stub_sam import StubSam
 from tools.deploy import __main__ as deploy
 from tools.deploy import parameter_overrides, stage
 
@@ -23,16 +25,6 @@ CREATE = [
     "MailRecipients=c@b.org",
     "DatabaseDeletionProtection=false",
 ]
-
-
-class MakeDeploy:
-    """`make deploy` without its build; the exit status."""
-
-    def __init__(self, arguments: list[str]) -> None:
-        self._arguments = arguments
-
-    def __call__(self, *more: str) -> int:
-        return deploy.main([*self._arguments, *more])
 
 
 class MotoDeployment:
@@ -86,6 +78,32 @@ class MotoDeployment:
 
         backend = cloudformation_backends[ACCOUNT][REGION]
         backend.get_stack(STACK).status = status
+
+
+class MakeDeploy:
+    """`make deploy` without its build; `out` and `err` are what it printed last."""
+
+    def __init__(
+        self,
+        sam: StubSam,
+        cloudformation: MotoDeployment,
+        config: Path,
+        options: list[str],
+        printed: pytest.CaptureFixture[str],
+    ) -> None:
+        self.sam, self.cloudformation = sam, cloudformation
+        self.out = self.err = ""
+        self._config, self._options, self._printed = config, options, printed
+
+    def __call__(self, *more: str) -> int:
+        """The exit status."""
+        status = deploy.main([f"--sam={self.sam.path}", *self._options, *more])
+        self.out, self.err = self._printed.readouterr()
+        return status
+
+    def gives(self, override: str) -> None:
+        """Add an override to the stage's."""
+        self._config.write_text(self._config.read_text().replace("c@b.org", f'c@b.org", "{override}'))
 
 
 def _template(parameters: dict[str, str]) -> dict[str, Any]:

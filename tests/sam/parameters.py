@@ -10,6 +10,29 @@ from tests.sam import template
 NEEDED = {"MailSender": "jobs@example.com", "MailRecipients": "team@example.com"}
 
 
+def secret(name: str) -> str:
+    return f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-AbCdEf"
+
+
+# What a stack can have of one's own instead of making it.
+LONG = "x" * 64
+DATABASE = {"DatabaseHost": "db.example.com", "DatabaseSecretArn": secret(f"database-{LONG}")}
+NETWORK = {
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "SecurityGroupIds": "sg-0123456789abcdef0",
+}
+VPC = {"VpcId": "vpc-0123456789abcdef0"}
+PROVIDER = {"OidcIssuer": "https://login.example.com", "OidcSecretArn": secret(f"provider-{LONG}")}
+SMTP = {
+    "MailTransport": "smtp",
+    "SmtpHost": "mail.example.com",
+    "SmtpSecretArn": secret(f"smtp-{LONG}"),
+}
+NOTIFY = {"NotifySecretArn": secret(f"notify-{LONG}")}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+WITH_KEY = {"SecretsKeyArn": KEY}
+
+
 def refusals(**given: str) -> list[str]:
     """The reasons for which a stack with these parameters, and defaults for the others, would not be made."""
     declared = template.written()["Parameters"]

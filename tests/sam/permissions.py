@@ -41,8 +41,9 @@ def tags(stack: Stack, arn: str) -> dict[str, str]:
 
 def statements(stack: Stack, function: str) -> Iterator[dict[str, Any]]:
     """Of the role's own policies, of those attached to it, and of those that name it."""
-    for document in _documents(stack, job_role(stack, function)):
-        yield from as_list(document["Statement"])
+    role = job_role(stack, function)
+    for policy in (*inline_policies(stack, role), *managed_policies(stack, role)):
+        yield from as_list(policy["PolicyDocument"]["Statement"])
 
 
 def job_role(stack: Stack, function: str) -> str:
@@ -50,16 +51,25 @@ def job_role(stack: Stack, function: str) -> str:
     return role
 
 
-def _documents(stack: Stack, role: str) -> Iterator[dict[str, Any]]:
-    properties = stack.resources[role]["Properties"]
-    yield from (policy["PolicyDocument"] for policy in properties.get("Policies", []))
-    role_name = stack.arn(role).rpartition("/")[2]
-    for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
-        if stack.arn(name) in properties["ManagedPolicyArns"] or role_name in policy.get("Roles", []):
-            yield policy["PolicyDocument"]
-    for policy in stack.of_type("AWS::IAM::Policy").values():
-        if role_name in policy["Roles"]:
-            yield policy["PolicyDocument"]
+def inline_policies(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """The role's own policies, and those of the template that are put into it."""
+    apart = stack.of_type("AWS::IAM::Policy").values()
+    own: list[dict[str, Any]] = stack.resources[role]["Properties"].get("Policies", [])
+    return [*own, *(policy for policy in apart if _name(stack, role) in policy["Roles"])]
+
+
+def managed_policies(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """The template's policies that the role or they themselves attach; AWS's are left out."""
+    attached = stack.resources[role]["Properties"]["ManagedPolicyArns"]
+    return [
+        policy
+        for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items()
+        if stack.arn(name) in attached or _name(stack, role) in policy.get("Roles", [])
+    ]
+
+
+def _name(stack: Stack, role: str) -> str:
+    return stack.arn(role).rpartition("/")[2]
 
 
 def _matches(patterns: Any, value: str, change: Any = str) -> bool:

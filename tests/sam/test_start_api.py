@@ -88,26 +88,14 @@ def test_the_api_starts_a_run_that_waits_in_its_queue(gateway: Gateway) -> None:
     assert gateway.get("/api/health").value["queues"]["depths"]["db-cleanup"]["visible"] >= 1
 
 
-def test_an_error_of_the_api_is_a_problem(gateway: Gateway) -> None:
-    answer = gateway.send("POST", "/api/records", {"title": "", "expiry_date": "soon"})
-    assert answer.status == 422
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert {error["field"] for error in answer.value["errors"]} == {"title", "expiry_date"}
-
-
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/runs", "/jobs", "/jobs/db-cleanup", "/records"])
-def test_a_page_of_the_console_comes_zipped_to_those_who_take_it_so(gateway: Gateway, path: str) -> None:
+def test_a_page_of_the_console_comes_zipped_when_asked(gateway: Gateway, path: str) -> None:
     zipped = gateway.get(path, accept_encoding="gzip")
     assert (zipped.status, zipped.headers["Content-Encoding"]) == (200, "gzip")
     assert "you (this machine)" in zipped.text
     plain = gateway.get(path)
     assert plain.headers["Content-Encoding"] is None
     assert plain.text.startswith("<!doctype html>")
-
-
-def test_a_page_that_has_not_changed_is_not_sent_again(gateway: Gateway) -> None:
-    first = gateway.get("/records")
-    assert gateway.get("/records", if_none_match=first.headers["ETag"]).status == 304
 
 
 def test_the_styles_and_scripts_of_a_page_come(gateway: Gateway) -> None:
@@ -120,7 +108,7 @@ def test_the_styles_and_scripts_of_a_page_come(gateway: Gateway) -> None:
         assert file.text
 
 
-def test_a_form_starts_a_run_and_the_next_page_says_so_by_a_cookie(gateway: Gateway) -> None:
+def test_a_form_starts_a_run_and_a_cookie_says_so(gateway: Gateway) -> None:
     answer = gateway.post("/jobs/record-expiry/run", {"back-to": "jobs"})
     assert (answer.status, answer.headers["Location"]) == (303, "/jobs")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
@@ -128,20 +116,8 @@ def test_a_form_starts_a_run_and_the_next_page_says_so_by_a_cookie(gateway: Gate
     assert "of record-expiry started" not in gateway.get("/jobs").text
 
 
-def test_short_ways_lead_on(gateway: Gateway) -> None:
-    for path in ("/", "/hangfire/jobs/failed", "/sign-in"):
-        answer = gateway.get(path)
-        assert (answer.status, answer.headers["Location"]) == (303, "/dashboard"), path
-
-
 def test_only_this_machine_is_let_in(gateway: Gateway) -> None:
     assert gateway.get("/api/jobs", host="evil.example.com").status == 403
     assert gateway.get("/api/jobs", x_forwarded_for="203.0.113.7").status == 403
     assert gateway.get("/jobs", x_forwarded_for="203.0.113.7").status == 403
     assert gateway.post("/jobs/record-expiry/run", {}, origin="https://evil.example.com").status == 403
-
-
-def test_each_function_stays_warm_in_one_container(gateway: Gateway) -> None:
-    for path in ("/api/records", "/api/jobs", "/jobs") * 2:
-        assert gateway.get(path).status == 200
-    assert len(gateway.sam.containers) == 3

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.sam import template
-from tests.sam.backing import Backing, prepared_run
 from tests.sam.invoking import Functions
 from tests.sam.template import ROOT
 
@@ -36,28 +35,10 @@ def test_boto3_invokes_every_function(functions: Functions, function: str) -> No
         assert "errorType" not in answer, answer
 
 
-@pytest.mark.parametrize("function", sorted(JOBS))
-def test_a_message_of_a_queue_is_worked_off(functions: Functions, function: str) -> None:
-    assert functions.invoke(function, sample(function, "sqs-occurrence")).value == {"batchItemFailures": []}
-
-
-def test_a_run_that_waits_is_started_by_its_id(functions: Functions) -> None:
-    run_id = prepared_run("db-cleanup", "scheduled")
-    run = functions.invoke("DbCleanupFunction", {"run_id": run_id}).value
-    assert (run["id"], run["state"]) == (run_id, "succeeded")
-
-
 def test_what_a_function_raises_comes_back_in_words(functions: Functions) -> None:
     answer = functions.invoke("DbCleanupFunction", sample("DbCleanupFunction", "direct-run")).value
     assert answer["errorType"] == "EventError"
     assert answer["errorMessage"].startswith("there is no run ")
-
-
-def test_a_test_mail_arrives(functions: Functions, migrated: Backing) -> None:
-    before = len(migrated.mails)
-    run = functions.invoke("SendTestMailFunction", {"payload": {"to": ["ann@example.com"]}}).value
-    assert run["result"]["answers"]["ann@example.com"].startswith("250 ")
-    assert len(migrated.mails) == before + 1
 
 
 def test_each_function_stays_warm_in_one_container(functions: Functions) -> None:

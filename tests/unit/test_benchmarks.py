@@ -1,9 +1,7 @@
 """The benchmarks' programs, goals and tables, and the figures that the documents quote."""
 
 import importlib
-import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,12 +11,9 @@ import pytest
 
 from benchmarks.__main__ import SUBJECTS
 from benchmarks.harness import report, results
-from benchmarks.harness.bench import Database, secrets_manager
 from benchmarks.harness.program import Program, ProgramError
 from benchmarks.harness.results import Goal, Measure, Results, at_most, at_most_above, times_better, within
 from local import ROOT
-from slowmatch.aws import secrets
-from slowmatch.settings import Settings
 
 PEERS = sorted(folder.parent.name for folder in ROOT.glob("benchmarks/peers/*/requirements.in"))
 PROGRAM = """
@@ -75,24 +70,21 @@ def test_ratio_is_inverted_where_more_is_better() -> None:
     assert not times_better({"Slowmatch": [1.0], "peer": [4.0]}, "peer", 4, better="more").reached
 
 
-def test_floor_is_kept_by_a_multiple_or_by_a_part_of_it() -> None:
-    slow = {"Slowmatch": [1.5], "floor": [1.0]}
-    assert within(slow, "floor", 1.5).reached
-    assert not within(slow, "floor", 1.4).reached
-    fast = {"Slowmatch": [60.0], "floor": [100.0]}
-    assert within(fast, "floor", 0.6, better="more").reached
-    assert not within(fast, "floor", 0.7, better="more").reached
-
-
-def test_difference_is_that_of_the_medians() -> None:
-    goal = at_most_above({"Slowmatch": [90.0, 100.0], "floor": [10.0, 20.0]}, "floor", 80, "ms")
-    assert (goal.value, goal.spread, goal.reached) == (80.0, (80.0, 80.0), True)
-    assert not at_most_above({"Slowmatch": [91.0], "floor": [10.0]}, "floor", 80, "ms").reached
-
-
-def test_fixed_bound_holds_in_every_round() -> None:
-    assert at_most({"Slowmatch": [0.1, 0.9]}, 1, "s").reached
-    assert not at_most({"Slowmatch": [0.1, 0.2, 1.1]}, 1, "s").reached
+@pytest.mark.parametrize(
+    ("goal", "reached"),
+    [
+        (within({"Slowmatch": [1.5], "floor": [1.0]}, "floor", 1.5), True),
+        (within({"Slowmatch": [1.5], "floor": [1.0]}, "floor", 1.4), False),
+        (within({"Slowmatch": [60.0], "floor": [100.0]}, "floor", 0.6, better="more"), True),
+        (within({"Slowmatch": [60.0], "floor": [100.0]}, "floor", 0.7, better="more"), False),
+        (at_most_above({"Slowmatch": [90.0, 100.0], "floor": [10.0, 20.0]}, "floor", 80, "ms"), True),
+        (at_most_above({"Slowmatch": [91.0], "floor": [10.0]}, "floor", 80, "ms"), False),
+        (at_most({"Slowmatch": [0.1, 0.9]}, 1, "s"), True),
+        (at_most({"Slowmatch": [0.1, 0.2, 1.1]}, 1, "s"), False),
+    ],
+)
+def test_goal_is_reached_up_to_its_bound(goal: Goal, reached: bool) -> None:
+    assert goal.reached is reached
 
 
 def test_different_numbers_of_rounds_have_no_spread() -> None:
@@ -128,27 +120,10 @@ def test_silent_program_is_killed() -> None:
         mute.ask(patience=0.01, do="rest")
 
 
-def test_slowmatch_finds_its_settings_and_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    with secrets_manager({"username": "one", "password": "two"}) as url:
-        env = Database("bench_1", 5432, "two", url).env
-        for name, value in env.items():
-            monkeypatch.setenv(name, value)
-        config = Settings.from_env(env)
-        assert (config.db_name, config.db_port, config.auth) == ("bench_1", 5432, "local")
-        assert secrets.read(config.db_secret_arn, "username", "password")["password"] == "two"
-
-
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
-    whole = Results({"cores": 2}, {"handlers": [MEASURE], "artifact": [Measure("size", "size", "MB")]})
+    whole = Results({"cores": 2}, {"handlers": [MEASURE]})
     results.save(whole, tmp_path / "performance.json")
-    assert json.loads((tmp_path / "performance.json").read_text())["machine"] == {"cores": 2}
-    assert results.load(tmp_path / "performance.json") == replace(
-        whole,
-        subjects={
-            name: [replace(each, goals=list(each.goals)) for each in measures]
-            for name, measures in whole.subjects.items()
-        },
-    )
+    assert results.load(tmp_path / "performance.json") == whole
 
 
 def test_other_subjects_keep_their_figures() -> None:
@@ -164,61 +139,12 @@ def test_figures_of_two_machines_are_not_merged() -> None:
 
 
 def test_missed_goal_is_shown() -> None:
-    measure = replace(MEASURE, goals=[Goal("8x peer", False, 4.0, "peer")])
-    assert report.rows([measure]) == [
-        (
-            "a title",
-            "1.25 ms (1.00 to 1.50)",
-            "peer",
-            "5.00 ms (4.00 to 6.00)",
-            "4.00x",
-            "8x peer",
-            "**no**",
-        )
-    ]
-
-
-def test_program_without_a_goal_has_a_row() -> None:
-    series = {"Slowmatch": [1.0], "peer": [2.0], "floor": [0.5]}
-    goals = [at_most_above(series, "floor", 1, "ms")]
-    rows = report.rows([replace(MEASURE, series=series, goals=goals)])
-    assert [(row[0], row[2], row[3], row[4]) for row in rows] == [
-        ("a title", "floor", "0.50 ms", "0.50 ms"),
-        ("", "peer", "2.00 ms", ""),
-    ]
-    alone = Measure("get", "a title", "ms", series={"Slowmatch": [1.0]})
-    assert report.rows([alone]) == [("a title", "1.00 ms", "", "", "", "", "")]
-
-
-def test_short_table_has_the_worst_of_many_goals() -> None:
-    def growth(title: str, now: float) -> Measure:
-        series = {"Slowmatch": [now], "with 10,000": [1.0]}
-        return Measure(title, title, "ms", series=series, goals=[within(series, "with 10,000", 1.5)])
-
-    many = [growth(f"question {count}", 1 + count / 100) for count in range(report.ALIKE)]
-    no_goal = Measure("others", "others", "ms", series={"Slowmatch": [1.0]})
-    (row,) = report.short_rows({"growth": many, "imports": [no_goal]})
-    assert row[0] == "the worst of 10: question 9"
-    assert len(report.short_rows({"growth": many[1:]})) == 9
+    (row,) = report.rows([replace(MEASURE, goals=[Goal("8x peer", False, 4.0, "peer")])])
+    assert row[-3:] == ("4.00x", "8x peer", "**no**")
 
 
 def test_the_readme_has_a_row_for_each_of_its_measures() -> None:
     assert len(report.readme_rows(results.load().subjects)) == len(report.README_MEASURES)
-
-
-def test_note_is_shown_once_with_its_measures() -> None:
-    noted = [replace(MEASURE, title=title, note="With ten rows.") for title in ("one", "two")]
-    assert report.notes([*noted, MEASURE]) == "- one; two: With ten rows."
-
-
-def test_only_the_text_between_markers_is_replaced() -> None:
-    whole = replace(results.load(), subjects={"handlers": [MEASURE]})
-    text = "before\n<!-- bench handlers -->\nold\n<!-- end of bench handlers -->\nafter\n"
-    written = report.with_tables(text, whole)
-    assert written.startswith("before\n<!-- bench handlers -->\n| measure |")
-    assert written.endswith("<!-- end of bench handlers -->\nafter\n")
-    assert "old" not in written
-    assert "| a title | 1.25 ms (1.00 to 1.50) | peer |" in written
 
 
 @pytest.mark.parametrize(
@@ -248,42 +174,3 @@ def test_peer_is_locked_with_hashes_and_without_an_address(peer: str) -> None:
     assert "://" not in lock
     packages = re.findall(r"^\S+==.*\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", lock, re.MULTILINE)
     assert len(packages) == len(re.findall(r"^\S+==", lock, re.MULTILINE)) > 0
-
-
-def test_figures_have_three_significant_digits() -> None:
-    values = (0.00123, 0.123, 1.234, 12.34, 123.4, 1234.5, 0.0)
-    assert [report.number(value) for value in values] == [
-        "0.0012",
-        "0.12",
-        "1.23",
-        "12.3",
-        "123",
-        "1,234",
-        "0.00",
-    ]
-
-
-MEASURES = """
-    handler_get handler_list handler_create imports_api imports_job bookkeeping bookkeeping-ten enqueueing
-    expire-speed expire-transaction expire-memory expire-beside
-    clean_up-speed clean_up-transaction clean_up-memory clean_up-beside
-    growth-claim-a-run growth-records-a-page-in-the-middle growth-search-a-rare-word growth-counters-of-records
-    artifact_unzipped artifact_zipped
-""".split()
-
-
-def test_every_expected_measure_has_figures() -> None:
-    found = {each.name for measures in results.load().subjects.values() for each in measures}
-    assert set(MEASURES) <= found, "run `make bench`"
-
-
-def test_bench_console_without_a_stack_says_so() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.console", "--port", "1"],  # where nobody but root can listen
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "no stack answers at port 1: make run starts one, PORT= says where\n"

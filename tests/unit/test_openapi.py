@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from jobs_api import models as jobs_models
 from records_api import models as records_models
+from tests.sam import routes
 from tools import openapi
 
 SOON = "2026-12-31T12:00:00Z"
@@ -24,15 +25,15 @@ def test_the_document_is_valid_openapi() -> None:
     validate(json.loads(openapi.text()))
 
 
-def test_every_route_of_the_template_is_described() -> None:
+def test_every_route_of_the_api_is_described() -> None:
     described = {
         (method.upper(), path) for path, methods in openapi.document()["paths"].items() for method in methods
     }
-    assert ("POST", "/api/jobs/{job}/runs") in described
-    assert len(described) == 25
+    routes_of_code = {(route.method, route.path) for _, route in routes.all_of_code()}
+    assert described == {route for route in routes_of_code if route[1].startswith("/api/")}
 
 
-def test_every_operation_but_the_health_check_asks_for_a_token_and_says_which_role() -> None:
+def test_every_operation_but_the_health_check_asks_for_a_token() -> None:
     document = openapi.document()
     assert document["security"] == [{"bearer": []}]
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
@@ -52,18 +53,13 @@ def test_parameters_have_whole_bounds_and_are_never_null() -> None:
         for operation in operations.values()
         for parameter in operation.get("parameters", ())
     ]
-    assert len(schemas) == 39 and all("anyOf" not in schema for _, schema in schemas)
+    assert schemas and all("anyOf" not in schema for _, schema in schemas)
     bounds = {
         (name, schema["minimum"], schema["maximum"])
         for name, schema in schemas
         if schema["type"] == "integer" and isinstance(schema["maximum"], int)
     }
     assert bounds == {("id", 1, 2**63 - 1), ("limit", 1, 200), ("hours", 1, 744)}
-
-
-def test_an_answer_without_content_has_none_in_the_document() -> None:
-    deleting = openapi.document()["paths"]["/api/records/{id}"]["delete"]
-    assert deleting["responses"]["204"] == {"description": "The record was deleted"}
 
 
 @pytest.mark.parametrize(
@@ -87,9 +83,7 @@ def test_an_answer_without_content_has_none_in_the_document() -> None:
         ("Pause", {"note": "\0"}, False),
     ],
 )
-def test_the_document_and_the_code_agree_on_what_a_body_may_be(
-    schema: str, body: dict[str, Any], good: bool
-) -> None:
+def test_document_and_code_agree_on_what_a_body_may_be(schema: str, body: dict[str, Any], good: bool) -> None:
     document = openapi.document()
     described = {"$ref": f"#/components/schemas/{schema}", "components": document["components"]}
     assert OAS31Validator(described).is_valid(body) is good

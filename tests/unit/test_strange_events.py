@@ -23,16 +23,7 @@ def test_records_of_another_shape_are_no_batch(records: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
-    [
-        [],
-        "text",
-        5,
-        {"payload": {"dryrun": True}},
-        {"payload": {"dry_run": "yes"}},
-        {"dry_run": True},
-        {"payload": []},
-    ],
+    "event", [[], "text", {"payload": {"dryrun": True}}, {"payload": {"dry_run": "yes"}}, {"dry_run": True}]
 )
 def test_a_mistyped_dry_run_migrates_nothing(event: Any) -> None:
     with pytest.raises(migrate.app.EventError, match="accepts"):
@@ -52,14 +43,10 @@ REQUEST = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}, "stage"
     "event",
     [
         None,
-        [],
-        {},
-        {"key1": "value1"},
         {"requestContext": None},
         REQUEST | {"rawPath": None},
         REQUEST | {"headers": "text"},
         REQUEST | {"headers": {"host": ["a"]}},
-        REQUEST | {"cookies": [None]},
         REQUEST | {"queryStringParameters": {"a": {}}},
         REQUEST | {"body": 5},
     ],

@@ -3,7 +3,7 @@
 Jobs are in test_template_jobs.py.
 """
 
-import ast
+import importlib
 import json
 import re
 from graphlib import TopologicalSorter
@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from slowmatch.http.auth.roles import Role
 from tests.sam import routes, template
 from tests.sam.evaluated import Stack
+from tests.sam.permissions import as_list
 from tests.sam.template import ROOT, Route, of_type
 
 STACK = Stack()
@@ -25,18 +27,9 @@ OF_CODE = routes.all_of_code()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_handler_resolves_to_a_name_in_a_file(function: str) -> None:
+def test_every_handler_can_be_called(function: str) -> None:
     module, name = template.functions()[function]["Handler"].rsplit(".", 1)
-    tree = ast.parse((ROOT / "functions" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assigned = {
-        target.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    assert name in defined | assigned
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_every_function_folder_is_in_the_template() -> None:
@@ -46,14 +39,10 @@ def test_every_function_folder_is_in_the_template() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_function_has_a_log_group_of_its_own_that_forgets(function: str) -> None:
+def test_every_function_has_a_log_group_of_its_own(function: str) -> None:
     group = template.functions()[function]["LoggingConfig"]["LogGroup"]["Ref"]
     assert group == function.removesuffix("Function") + "Logs"
-    assert "RetentionInDays" in of_type("AWS::Logs::LogGroup")[group]
-
-
-def test_no_function_folder_has_requirements_of_its_own() -> None:
-    assert list((ROOT / "functions").rglob("requirements*.txt")) == []
+    assert group in of_type("AWS::Logs::LogGroup")
 
 
 # HTTP
@@ -73,12 +62,7 @@ def test_no_route_leads_to_two_functions() -> None:
     assert len(found) == len(set(found))
 
 
-def test_no_two_functions_answer_the_same_request() -> None:
-    found = [route for _, route in OF_CODE]
-    assert len(found) == len(set(found))
-
-
-def test_each_route_of_the_sign_in_has_a_limit_of_its_own() -> None:
+def test_each_route_of_the_sign_in_has_its_limit() -> None:
     api = template.written()["Resources"]["HttpApi"]["Properties"]
     sign_in = {str(route) for _, route in OF_CODE if route.path.startswith("/sign-in")}
     assert sign_in
@@ -89,7 +73,7 @@ def test_each_route_of_the_sign_in_has_a_limit_of_its_own() -> None:
         assert all(int(limits[name]) < int(most) for name, most in stage["DefaultRouteSettings"].items())
 
 
-def test_the_functions_behind_the_api_and_no_others_carry_what_verifies_a_sign_in() -> None:
+def test_only_functions_behind_the_api_have_the_sign_in_layer() -> None:
     sign_in = {"Ref": "SignInLayer"}
     own = {name: function.get("Layers", []) for name, function in template.functions().items()}
     assert {name for name, layers in own.items() if sign_in in layers} == set(APIS)
@@ -99,7 +83,7 @@ def test_the_functions_behind_the_api_and_no_others_carry_what_verifies_a_sign_i
     ("parameters", "more"),
     [({}, []), ({"ConsoleUrl": "https://jobs.example.com"}, ["https://jobs.example.com"])],
 )
-def test_sign_in_leads_back_to_the_api_s_address_and_to_a_domain_of_one_s_own(
+def test_sign_in_leads_back_to_each_address_of_the_console(
     parameters: dict[str, str], more: list[str]
 ) -> None:
     stack = Stack(**parameters)
@@ -110,19 +94,15 @@ def test_sign_in_leads_back_to_the_api_s_address_and_to_a_domain_of_one_s_own(
     assert client["LogoutURLs"] == [f"{console}/signed-out" for console in consoles]
 
 
-def test_nobody_makes_an_account_in_the_user_pool_for_themselves() -> None:
+def test_only_admins_create_users_and_one_for_each_address() -> None:
     (pool,) = of_type("AWS::Cognito::UserPool").values()
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
-
-
-def test_an_address_in_other_case_is_the_same_person() -> None:
-    (pool,) = of_type("AWS::Cognito::UserPool").values()
     assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
 
 
 def test_each_role_has_a_group_in_the_user_pool() -> None:
     groups = [group["GroupName"]["Ref"] for group in of_type("AWS::Cognito::UserPoolGroup").values()]
-    assert sorted(groups) == ["AdminGroup", "OperatorGroup", "ViewerGroup"]
+    assert sorted(groups) == sorted(f"{role.name.title()}Group" for role in Role)
 
 
 def test_requests_are_throttled_and_logged() -> None:
@@ -178,10 +158,6 @@ def test_the_stack_can_be_made_in_some_order() -> None:
     assert {"HttpApi", "SignInStack"} <= needs["UserPoolClient"]
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def _named(value: Any) -> set[str]:
     """The logical ids that Ref, GetAtt, Sub and DependsOn name anywhere below."""
     if isinstance(value, list):
@@ -195,7 +171,7 @@ def _named(value: Any) -> set[str]:
     if "Fn::Sub" in value:
         text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
         found |= {name.split(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", text)}
-    found |= set(_list(value["DependsOn"])) if isinstance(value.get("DependsOn"), str | list) else set()
+    found |= set(as_list(value["DependsOn"])) if isinstance(value.get("DependsOn"), str | list) else set()
     return found | {name for item in value.values() for name in _named(item)}
 
 

@@ -2,10 +2,7 @@
 
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from slowmatch.settings import Settings
 from tests.sam import template
@@ -30,25 +27,8 @@ def test_the_template_sets_what_the_settings_read_and_no_more() -> None:
     read = _Recorder(REQUIRED)
     Settings.from_env(read)
     variables = set(template.variables())
-    assert variables - OTHERS_VARIABLES == read.names
+    assert variables - OTHERS_VARIABLES == read.names == {field.name.upper() for field in fields(Settings)}
     assert variables >= OTHERS_VARIABLES
-
-
-def test_only_jobs_and_the_notifier_have_variables_of_their_own() -> None:
-    """CONSOLE_URL is the notifier's alone: the functions behind the HTTP API would close a circle with its address."""
-    own = {
-        name: set(function["Environment"]["Variables"])
-        for name, function in template.functions().items()
-        if "Environment" in function
-    }
-    jobs = {function: {"JOB_SETTINGS"} for function in template.job_functions()}
-    assert own == jobs | {"NotifierFunction": {"CONSOLE_URL"}}
-
-
-def test_a_setting_is_named_as_its_variable() -> None:
-    read = _Recorder(REQUIRED)
-    Settings.from_env(read)
-    assert {field.name.upper() for field in fields(Settings)} == read.names
 
 
 def test_the_settings_and_the_template_have_the_same_defaults() -> None:
@@ -63,17 +43,12 @@ def test_the_settings_and_the_template_have_the_same_defaults() -> None:
     assert Settings.from_env(REQUIRED | defaults) == Settings.from_env(REQUIRED)
 
 
-@pytest.mark.parametrize("folder", ["functions", "layers/common"])
-def test_the_settings_alone_read_the_environment(folder: str) -> None:
+def test_the_settings_alone_read_the_environment() -> None:
     """Except for what Lambda and Powertools set."""
-    found = {
-        (path.name, name)
-        for path in (ROOT / folder).rglob("*.py")
-        for name in re.findall(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""", _text(path))
-    }
-    assert {
-        item for item in found if not item[1].startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))
-    } == set()
+    files = (*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/common").rglob("*.py"))
+    reading = re.compile(r"""(?:environ\.get\(|environ\[|getenv\()\s*["'](\w+)""")
+    found = {name for path in files for name in reading.findall(path.read_text(encoding="utf-8"))}
+    assert [name for name in found if not name.startswith(("AWS_LAMBDA_", "LAMBDA_", "POWERTOOLS_"))] == []
 
 
 class _Recorder(dict[str, str]):
@@ -86,7 +61,3 @@ class _Recorder(dict[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         self.names.add(name)
         return super().get(name, default)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")

@@ -1,41 +1,26 @@
 """Parameters that cannot work, alone or together, are refused before anything is made."""
 
-import re
-
 import pytest
 
 from tests.sam import template
-from tests.sam.parameters import NEEDED, refusals
-
-SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf"
-SERVER = {"DatabaseHost": "db.example.com", "DatabaseSecretArn": SECRET}
-SUBNETS = "subnet-0123456789abcdef0,subnet-0123456789abcdef1"
-NETWORK = {"SubnetIds": SUBNETS, "SecurityGroupIds": "sg-0123456789abcdef0"}
-VPC = {"VpcId": "vpc-0123456789abcdef0"}
+from tests.sam.parameters import DATABASE, NEEDED, NETWORK, PROVIDER, VPC, WITH_KEY, refusals, secret
 
 
 @pytest.mark.parametrize(
     "given",
     [
         {},
-        SERVER,
+        DATABASE,
         NETWORK | VPC,
-        NETWORK | SERVER,
+        NETWORK | DATABASE,
         {"DatabaseMinCapacity": "0", "DatabaseMaxCapacity": "1"},
-        {"DatabaseMinCapacity": "32", "DatabaseMaxCapacity": "32"},
-        {"ApiConcurrency": "0"},
         {"ApiConcurrency": "200", "DatabaseMaxCapacity": "4"},
-        SERVER | {"ApiConcurrency": "400"},
-        {"MailTransport": "smtp", "SmtpHost": "mail.example.com"},
-        {"VpcCidr": "10.0.0.0/16"},
-        {"AvailabilityZones": "us-east-1b,us-east-1d"},
+        DATABASE | {"ApiConcurrency": "400"},
         {"AvailabilityZones": "us-gov-west-1a,us-gov-west-1b"},
-        {"DatabaseEngineVersion": "17"},
         {"DatabaseEngineVersion": "17.7"},
-        {"OidcIssuer": "https://login.example.com", "OidcSecretArn": SECRET},
-        {"OidcIssuer": "https://login.example.com:443/realms/jobs", "OidcSecretArn": SECRET},
+        PROVIDER | {"OidcIssuer": "https://login.example.com:443/realms/jobs"},
         {"ConsoleUrl": "https://jobs.example.com/console"},
-        {"SecretsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"},
+        WITH_KEY,
         {"MailTransport": "smtp", "SmtpHost": "mail.example.com", "SmtpPort": "65535"},
     ],
 )
@@ -47,12 +32,12 @@ def test_what_can_work_is_made(given: dict[str, str]) -> None:
     ("given", "words"),
     [
         ({"DatabaseHost": "db.example.com"}, "DatabaseHost and DatabaseSecretArn"),
-        ({"DatabaseSecretArn": SECRET}, "DatabaseHost and DatabaseSecretArn"),
-        ({"SubnetIds": SUBNETS} | SERVER, "SubnetIds and SecurityGroupIds"),
+        ({"DatabaseSecretArn": secret("database")}, "DatabaseHost and DatabaseSecretArn"),
+        ({"SubnetIds": NETWORK["SubnetIds"]} | DATABASE, "SubnetIds and SecurityGroupIds"),
         ({"SecurityGroupIds": "sg-0123456789abcdef0"}, "SubnetIds and SecurityGroupIds"),
         (VPC, "VpcId needs SubnetIds"),
         (
-            NETWORK | SERVER | {"AvailabilityZones": "eu-west-1a,eu-west-1b"},
+            NETWORK | DATABASE | {"AvailabilityZones": "eu-west-1a,eu-west-1b"},
             "AvailabilityZones cannot be combined",
         ),
         (NETWORK, "needs their VpcId"),
@@ -68,7 +53,7 @@ def test_what_cannot_work_together_is_refused_with_the_reason(given: dict[str, s
     assert words in reason
 
 
-def test_a_least_capacity_above_the_most_is_refused_whatever_the_two_are() -> None:
+def test_a_least_capacity_above_the_most_is_refused() -> None:
     parameters = template.written()["Parameters"]
     for least in parameters["DatabaseMinCapacity"]["AllowedValues"]:
         for most in parameters["DatabaseMaxCapacity"]["AllowedValues"]:
@@ -90,19 +75,13 @@ def test_a_least_capacity_above_the_most_is_refused_whatever_the_two_are() -> No
         ("DatabaseSecretArn", "my-secret"),
         ("DatabaseName", "my-database"),
         ("DatabasePort", "0"),
-        ("DatabaseMinCapacity", "0.7"),
         ("DatabaseEngineVersion", "16.4"),
-        ("DatabaseEngineVersion", "17."),
         ("AvailabilityZones", "eu-west-1a"),
         ("AvailabilityZones", "eu-west-1a,eu-west-1a"),
         ("AvailabilityZones", "eu-west-1a, eu-west-1b"),
-        ("ApiConcurrency", "41"),
         ("MailSender", "nobody"),
         ("MailRecipients", "a@example.com b@example.com"),
-        ("SmtpPort", "smtp"),
         ("SmtpPort", "65536"),
-        ("RunRetentionDays", "0"),
-        ("LogRetentionDays", "31"),
         ("OidcIssuer", "http://login.example.com"),
         ("OidcIssuer", "https://login.example.com:8443/realms/jobs"),
         ("ConsoleUrl", "http://example.com"),
@@ -118,10 +97,3 @@ def test_a_value_that_cannot_be_is_refused_by_its_own_parameter(name: str, value
 def test_only_who_mails_to_whom_has_to_be_given() -> None:
     declared = template.written()["Parameters"]
     assert {name for name, parameter in declared.items() if "Default" not in parameter} == set(NEEDED)
-
-
-def test_every_rule_says_why_in_words_that_name_parameters() -> None:
-    declared = set(template.written()["Parameters"])
-    for name, rule in template.written()["Rules"].items():
-        for assertion in rule["Assertions"]:
-            assert declared & set(re.findall(r"\w+", assertion["AssertDescription"])), name

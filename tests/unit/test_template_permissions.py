@@ -10,6 +10,7 @@ import pytest
 from slowmatch.jobs.catalog import JOBS
 from tests.sam import template
 from tests.sam.evaluated import ACCOUNT, REGION, Stack
+from tests.sam.parameters import DATABASE, KEY, NETWORK, NOTIFY, PROVIDER, SMTP, VPC, WITH_KEY, secret
 from tests.sam.permissions import as_list, may, statements, tags, who_may
 from tests.sam.template import ROOT
 
@@ -26,19 +27,8 @@ MAILS = r"from slowmatch\.mail\.transport import"
 PUBLISHES = r"\bserve\(|\bpublishing\.publish"
 SENDS_DELIVERIES = r"\bdelivery\.send_"
 
-KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
+SENDER = {"ses:FromAddress": "jobs@example.com"}
 
-
-def secret(name: str) -> str:
-    return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf"
-
-
-DATABASE = {"DatabaseHost": "db.example.com", "DatabaseSecretArn": secret("database")}
-NETWORK = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0a"}
-PROVIDER = {"OidcIssuer": "https://login.example.com", "OidcSecretArn": secret("provider")}
-SMTP = {"MailTransport": "smtp", "SmtpHost": "mail.example.com", "SmtpSecretArn": secret("smtp")}
-NOTIFY = {"NotifySecretArn": secret("notify")}
-WITH_KEY = {"SecretsKeyArn": KEY}
 GIVEN_SECRETS = {
     name: value for name, value in (DATABASE | PROVIDER | SMTP | NOTIFY).items() if name.endswith("SecretArn")
 }
@@ -46,7 +36,7 @@ GIVEN_SECRETS = {
 STACKS = {
     "defaults": Stack(),
     "database elsewhere": Stack(**DATABASE),
-    "network elsewhere": Stack(**NETWORK, VpcId="vpc-0a"),
+    "network elsewhere": Stack(**NETWORK, **VPC),
     "everything elsewhere": Stack(**DATABASE, **NETWORK, **PROVIDER, **SMTP, **NOTIFY, **WITH_KEY),
     "SMTP, notifications": Stack(**SMTP, **NOTIFY),
     "SMTP with a key": Stack(**SMTP, **WITH_KEY),
@@ -127,34 +117,26 @@ def test_who_ends_runs_may_publish_under_the_topic_s_key(stack: Stack) -> None:
 # mail
 
 
+def mailers(identity: str, account: str = ACCOUNT, action: str = "ses:SendEmail", **context: str) -> set[str]:
+    """Who may mail with an identity or configuration set of SES."""
+    return who_may(STACKS["defaults"], action, f"arn:aws:ses:{REGION}:{account}:{identity}", **context)
+
+
 @pytest.mark.parametrize("action", ["ses:SendEmail", "ses:SendRawEmail"])
 @pytest.mark.parametrize(
-    "resource",
-    [
-        "identity/example.com",
-        "identity/jobs@example.com",
-        "identity/you@gmail.com",
-        "configuration-set/default",
-    ],
+    "identity", ["identity/example.com", "identity/you@gmail.com", "configuration-set/default"]
 )
-def test_ses_is_asked_for_each_identity_and_configuration_set(action: str, resource: str) -> None:
-    arn = f"arn:aws:ses:{REGION}:{ACCOUNT}:{resource}"
-    sender = {"ses:FromAddress": "jobs@example.com"}
-    allowed = who_may(STACKS["defaults"], action, arn, **sender)
+def test_ses_is_asked_for_each_identity_and_configuration_set(action: str, identity: str) -> None:
     roles = ", ".join(f"!Ref {function}Role" for function in sorted(functions_with(MAILS)))
+    allowed = mailers(identity, action=action, **SENDER)
     assert allowed == functions_with(MAILS), f"Roles of MailSending in template.yaml must be [{roles}]"
 
 
-@pytest.mark.parametrize("sender", [{"ses:FromAddress": "boss@example.com"}, {}])
-def test_nobody_mails_as_somebody_else(sender: dict[str, str]) -> None:
-    arn = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/example.com"
-    assert who_may(STACKS["defaults"], "ses:SendEmail", arn, **sender) == set()
-
-
-def test_nobody_mails_for_another_account() -> None:
-    arn = f"arn:aws:ses:{REGION}:999999999999:identity/example.com"
-    sender = {"ses:FromAddress": "jobs@example.com"}
-    assert who_may(STACKS["defaults"], "ses:SendEmail", arn, **sender) == set()
+def test_nobody_mails_as_somebody_else_or_for_another_account() -> None:
+    assert mailers("identity/example.com", **SENDER)
+    assert mailers("identity/example.com", **{"ses:FromAddress": "boss@example.com"}) == set()
+    assert mailers("identity/example.com") == set()
+    assert mailers("identity/example.com", "999999999999", **SENDER) == set()
 
 
 # secrets
@@ -169,7 +151,7 @@ def test_every_function_reads_the_database_secret_that_it_is_told_of(stack: Stac
 
 
 @every_stack
-def test_the_functions_behind_the_api_alone_read_the_secrets_of_the_sign_in(stack: Stack) -> None:
+def test_only_functions_behind_the_api_read_the_sign_in_s_secrets(stack: Stack) -> None:
     variables = stack.resources[sorted(APIS)[0]]["Properties"]["Environment"]["Variables"]
     made = {stack.arn(name) for name in stack.of_type("AWS::SecretsManager::Secret")}
     for name in ("SESSION_SECRET_ARN", "OIDC_SECRET_ARN"):
@@ -193,7 +175,7 @@ def test_no_function_names_an_empty_resource(stack: Stack) -> None:
 
 
 @every_stack
-def test_a_secret_of_one_s_own_is_read_by_who_needs_it(stack: Stack) -> None:
+def test_an_own_secret_is_read_by_who_needs_it(stack: Stack) -> None:
     readers = {
         "DatabaseSecretArn": FUNCTIONS,
         "OidcSecretArn": APIS,
@@ -206,7 +188,7 @@ def test_a_secret_of_one_s_own_is_read_by_who_needs_it(stack: Stack) -> None:
 
 
 @every_stack
-def test_who_reads_a_secret_of_one_s_own_may_use_its_key_and_nobody_else(stack: Stack) -> None:
+def test_who_reads_an_own_secret_may_use_its_key(stack: Stack) -> None:
     readers = {
         function
         for arn in GIVEN_SECRETS.values()

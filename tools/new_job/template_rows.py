@@ -24,7 +24,7 @@ def with_job(template: str, name: str, schedule: str = "") -> str:
     """
     row = f"Name: {name}, Handler: {name.replace('-', '_')}.app.handler"
     if schedule:
-        row += f', Schedule: "{schedule}", {_alarm_of_silence(schedule)}'
+        row += f', Schedule: "{schedule}", {alarm_of_silence(schedule)}'
     text = _with_row(template, logical_id(name), row)
     for loop in ("Jobs", "ScheduledJobs") if schedule else ("Jobs",):
         text = _with_item(text, loop, logical_id(name))
@@ -56,8 +56,8 @@ def _with_item(template: str, loop: str, item: str) -> str:
     return template[: found.start(1)] + "\n".join(lines).removeprefix(opening) + template[found.end(1) :]
 
 
-def _alarm_of_silence(schedule: str) -> str:
-    """The alarm comes two hours after the longest pause; none for a pause that exceeds what CloudWatch can watch."""
+def alarm_of_silence(schedule: str) -> str:
+    """The columns for it: two hours after the longest pause, or none if CloudWatch cannot watch for so long."""
     hours = -(-max(_pauses(cron.parse(schedule))) // timedelta(hours=1)) + 2
     if hours <= MAX_DUE_HOURS:
         return f"DueHours: {hours}"

@@ -1,6 +1,6 @@
 """`make deploy` with a stub of the SAM CLI, on moto's CloudFormation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,8 @@ from moto import mock_aws
 
 from tests.sam.moto_deployment import MakeDeploy, MotoDeployment
 from tests.sam.stub_sam import StubSam
-from tools.deploy import checks, deployment
+from tools.deploy import checks, deployment, stage
+from tools.deploy.stage import Stage
 from tools.tls_certificates import make
 
 
@@ -41,13 +42,8 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gives(config: Path) -> Callable[[str], None]:
-    """Add an override to the stage's."""
-
-    def add(override: str) -> None:
-        config.write_text(config.read_text().replace("c@b.org", f'c@b.org", "{override}'))
-
-    return add
+def prod(config: Path) -> Stage:
+    return stage.read(config, "prod")
 
 
 @pytest.fixture
@@ -64,29 +60,30 @@ def cloudformation(config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mo
     with mock_aws():
         moto = MotoDeployment(config)
         monkeypatch.setattr(deployment, "_run", run_on_moto)
-        monkeypatch.setattr(checks, "_unreserved", lambda stage: 1000)
-        monkeypatch.setattr(checks, "_engine_statuses", lambda stage, version: {"available"})
+        monkeypatch.setattr(checks, "_unreserved", lambda _: 1000)
+        monkeypatch.setattr(checks, "_engine_statuses", lambda _stage, _version: {"available"})
         yield moto
         moto.remove()  # another fixture may keep moto going
 
 
 @pytest.fixture
-def run_first(
+def first_deploy(
     sam: StubSam,
     build: Path,
     certificates: Path,
     config: Path,
     cloudformation: MotoDeployment,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> MakeDeploy:
     """`make deploy` where there is no stack yet."""
     monkeypatch.setattr("tools.deploy.deployment.time.sleep", lambda _: None)
-    files = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
-    return MakeDeploy([f"--sam={sam.path}", "--stage=prod", *files])
+    options = [f"--certificates={certificates}", f"--build={build}", f"--config={config}"]
+    return MakeDeploy(sam, cloudformation, config, ["--stage=prod", *options], capfd)
 
 
 @pytest.fixture
-def run(run_first: MakeDeploy, cloudformation: MotoDeployment) -> MakeDeploy:
+def deploy(first_deploy: MakeDeploy, cloudformation: MotoDeployment) -> MakeDeploy:
     """`make deploy` of a stack that is there and protected."""
     cloudformation.deploy(MailSender="a@b.org", MailRecipients="c@b.org", DatabaseDeletionProtection="true")
-    return run_first
+    return first_deploy

@@ -24,7 +24,7 @@ def test_a_file_that_is_not_there_is_named(build: Path) -> None:
         rds_certificates.put(build, "nowhere.pem")
 
 
-def test_a_machine_without_a_way_to_amazon_is_told_of_the_other_way(build: Path) -> None:
+def test_without_a_way_to_amazon_the_other_way_is_told(build: Path) -> None:
     with pytest.raises(StackError, match="make deploy RDS_CERTIFICATES="):
         rds_certificates.put(build, address="http://127.0.0.1:9/global-bundle.pem")
 

@@ -37,7 +37,7 @@ def test_a_stage_without_a_stack_s_name_is_refused(config: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ["", "language_extensions = false", 'language_extensions = "true"'])
-def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Path, setting: str) -> None:
+def test_a_stage_without_language_extensions_is_refused(config: Path, setting: str) -> None:
     config.write_text(config.read_text().replace("language_extensions = true", setting))
     with pytest.raises(
         StackError, match=r"language_extensions = true for the stage prod.* to \[prod\.global\.parameters\]"
@@ -61,9 +61,7 @@ def test_a_stage_without_which_the_sam_cli_reads_no_loops_is_refused(config: Pat
         ),
     ],
 )
-def test_parameters_that_cannot_be_are_told_before_the_build_is_uploaded(
-    config: Path, overrides: str, words: str
-) -> None:
+def test_parameters_that_cannot_be_are_refused(config: Path, overrides: str, words: str) -> None:
     with pytest.raises(StackError, match=words):
         stage.read(write(config, overrides), "prod")
 
@@ -73,14 +71,10 @@ def test_parameters_that_cannot_be_are_told_before_the_build_is_uploaded(
     [
         (['MailSenderName="My Company"'], {"MailSenderName": "My Company"}),
         (['MailSenderName="The \\"A\\" Team"'], {"MailSenderName": 'The "A" Team'}),
-        (["MailSenderName=O'Brien"], {"MailSenderName": "O'Brien"}),
-        (["MailSenderName='My Company'"], {"MailSenderName": "My Company"}),
         (["MailSenderName=a\\b"], {"MailSenderName": "a\\b"}),
-        (["MailSenderName=a=b,c"], {"MailSenderName": "a=b,c"}),
         (['OidcAudience=""'], {"OidcAudience": ""}),
         ('A=1 B="My Company" C=3', {"A": "1", "B": "My Company", "C": "3"}),
         ("", {}),
-        ([], {}),
     ],
 )
 def test_overrides_are_read_as_the_sam_cli_passes_them_on(written: object, values: dict[str, str]) -> None:
@@ -92,17 +86,13 @@ def test_overrides_are_read_as_the_sam_cli_passes_them_on(written: object, value
     [
         (["MailSenderName=My Company"], """'MailSenderName="My Company"'"""),
         ("A=1 MailSenderName=My Company C=3", """'MailSenderName="My Company"'"""),
-        (["SummarySchedule=cron(30 5 * * ? *)"], """'SummarySchedule="cron(30 5 * * ? *)"'"""),
-        (["OidcScopes=openid email profile"], """'OidcScopes="openid email profile"'"""),
         (["MailSenderName=O'Brien Ltd"], '''"MailSenderName=\\"O'Brien Ltd\\""'''),
         (['MailSenderName=The "A" Team'], r"""'MailSenderName="The \"A\" Team"'"""),
-        (['MailSenderName="The "A" Team"'], r"""'MailSenderName="The \"A\" Team"'"""),
         (['MailSenderName="My Company'], """'MailSenderName="My Company"'"""),
-        (["OidcAudience="], """'OidcAudience=""'"""),
         ("A=1 OidcAudience= C=3", """'OidcAudience=""'"""),
     ],
 )
-def test_a_value_that_would_be_cut_is_refused_with_the_right_spelling(written: object, right: str) -> None:
+def test_a_value_that_would_be_cut_is_refused(written: object, right: str) -> None:
     with pytest.raises(StackError) as refused:
         parameter_overrides.parse(written)
     assert str(refused.value).endswith(f". Write {right}")
@@ -113,8 +103,6 @@ def test_a_value_that_would_be_cut_is_refused_with_the_right_spelling(written: o
     [
         ("A=1\nB=2", "a line break or a tab"),
         (["Mail_Sender=x"], "'Mail_Sender=x', which is not Name=value"),
-        (["MailSender"], "'MailSender', which is not Name=value"),
-        ([""], "which is not Name=value"),
         (["A=1", "A=2"], "gives A twice"),
         (["A=1", 5], "5, which is not a string"),
         ({"A": "1"}, "which is not a string"),
@@ -138,14 +126,14 @@ def test_a_name_that_every_resource_can_carry_is_taken(config: Path, name: str) 
 @pytest.mark.parametrize(
     "name", ["Slowmatch", "slow_match", "slow--match", "slowmatch-", "2slow", "-slow", "slöw", ""]
 )
-def test_a_name_that_the_database_cannot_carry_is_refused_with_the_reason(config: Path, name: str) -> None:
+def test_a_name_that_the_database_cannot_carry_is_refused(config: Path, name: str) -> None:
     with pytest.raises(
         StackError, match=r"lower-case letters, digits and single hyphens.*because the Aurora cluster"
     ):
         stage.read(write(config, "[]", name), "prod")
 
 
-def test_a_name_that_is_too_long_is_refused_with_the_resource_that_it_breaks(config: Path) -> None:
+def test_a_name_that_is_too_long_is_refused_with_its_resource(config: Path) -> None:
     name = "s" * (LONGEST.characters + 1)
     with pytest.raises(
         StackError,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.template import files, job_check, reader, yaml_tags
+from local.template import files, job_check, yaml_tags
 from local.template.job_check import logical_id
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
@@ -18,7 +18,7 @@ from tests.support.project_copy import copy_project, run, run_tests
 from tools.new_job.create import create
 
 GUARDS = [
-    *(f"tests/unit/test_template{part}.py" for part in ("", "_jobs", "_limits", "_loops", "_watch")),
+    *(f"tests/unit/test_template{part}.py" for part in ("", "_jobs", "_limits", "_watch")),
     *(f"tests/unit/test_{part}.py" for part in ("events", "job_imports", "readme")),
     "tests/unit/test_openapi.py::test_the_committed_document_is_current",
     "tests/unit/test_template_network.py::test_an_accepted_concurrency_has_its_connections",
@@ -58,15 +58,6 @@ def test_with_twenty_jobs_more_there_is_nothing_to_lint(crowded: Path) -> None:
     run(crowded, sys.executable, "-m", "ruff", "check", *written)
     run(crowded, sys.executable, "-m", "ruff", "format", "--check", *written)
     assert list(job_check.problems(crowded / "template.yaml")) == []
-
-
-def test_with_twenty_jobs_more_the_local_stack_reads_the_template(crowded: Path) -> None:
-    found = reader.read(crowded / "template.yaml", 8082)
-    queues = {queue.name.removeprefix("slowmatch-") for queue in found.queues}
-    rules = {rule.name.removeprefix("slowmatch-") for rule in found.rules}
-    scheduled = {name for number, name in enumerate(NAMES) if SCHEDULES[number % len(SCHEDULES)]}
-    assert {each for name in NAMES for each in (name, f"{name}-dead")} <= queues
-    assert scheduled == rules & set(NAMES)
 
 
 def test_with_twenty_jobs_more_the_template_is_small_enough(crowded: Path) -> None:

@@ -1,22 +1,17 @@
-"""Whether the account can reserve what a stage wants."""
+"""Whether the account has what a stage wants: concurrency, and the version of the database."""
 
-from pathlib import Path
+import json
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
+from moto import mock_aws
 
 from local.errors import StackError
-from tests.sam import moto_stack
 from tests.sam.evaluated import Stack
-from tools.deploy import checks, stage
+from tools.deploy import checks
 from tools.deploy.stage import Stage
-
-
-@pytest.fixture
-def prod(config: Path) -> Stage:
-    return stage.read(config, "prod")
 
 
 def account(monkeypatch: pytest.MonkeyPatch, unreserved: int, own: int = 0) -> None:
@@ -63,29 +58,37 @@ def test_a_new_account_can_do_without_a_reservation(monkeypatch: pytest.MonkeyPa
     checks.check_quota(prod, 0, exists=False)
 
 
-def test_who_cannot_ask_for_the_quota_may_try(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
-    def refuse(stage: Stage) -> int:
+def test_nothing_is_said_where_aws_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
+    def refuse(self: Stage, service: str) -> Any:
         raise NoCredentialsError
 
-    monkeypatch.setattr(checks, "_unreserved", refuse)
-    checks.check_quota(prod, 40, exists=False)
+    monkeypatch.setattr(Stage, "client", refuse)
+    checks.check_quota(prod, 40, exists=True)
+    assert checks.engine_version_warning(prod, "17.7") is None
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_the_stack_has_reserved_is_asked_of_its_functions() -> None:
-    region = "us-west-2"
-    with moto_stack.stack(region):
-        client: Any = boto3.client("lambda", region)
-        functions = [each["FunctionName"] for each in client.list_functions()["Functions"]]
-        for function in functions[:2]:
-            client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=7)
-        client.delete_function_concurrency(FunctionName=functions[2])
-        before = sum(
-            client.get_function_concurrency(FunctionName=each).get("ReservedConcurrentExecutions", 0)
-            for each in functions
-        )
-        deployed = Stage("prod", {"stack_name": moto_stack.STACK, "region": region}, {})
-        assert checks._reserved_by_stack(deployed) == before >= 14
+    function = {
+        "Code": {"ZipFile": "pass"},
+        "Handler": "index.handler",
+        "Runtime": "python3.13",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+    }
+    resources: dict[str, Any] = {
+        name: {"Type": "AWS::Lambda::Function", "Properties": function | reserved}
+        for name, reserved in {
+            "One": {"ReservedConcurrentExecutions": 7},
+            "Two": {"ReservedConcurrentExecutions": 9},
+            "Unreserved": {},
+        }.items()
+    }
+    resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    with mock_aws():
+        cloudformation: Any = boto3.client("cloudformation", "us-west-2")
+        cloudformation.create_stack(StackName="quota", TemplateBody=json.dumps({"Resources": resources}))
+        deployed = Stage("prod", {"stack_name": "quota", "region": "us-west-2"}, {})
+        assert checks._reserved_by_stack(deployed) == 7 + 9
 
 
 @pytest.mark.parametrize("concurrency", [0, 40])
@@ -94,3 +97,27 @@ def test_what_is_counted_is_what_the_template_reserves(concurrency: int) -> None
     reserved = [int(each.get("ReservedConcurrentExecutions", 0)) for each in functions]
     assert sum(checks.reservations(concurrency)) == sum(reserved)
     assert any(reserved) is bool(concurrency)
+
+
+@pytest.mark.parametrize(
+    ("version", "statuses", "warned"),
+    [
+        ("17.7", ["available"], None),
+        ("17.7", ["deprecated"], "DatabaseEngineVersion=17.7 is deprecated"),
+        ("17.99", [], "DatabaseEngineVersion=17.99 is not offered"),
+        ("17", ["deprecated", "available"], None),
+        ("17", [], None),
+        ("17", ["deprecated"], "DatabaseEngineVersion=17 is deprecated"),
+    ],
+)
+def test_a_version_that_rds_gives_up_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, prod: Stage, version: str, statuses: list[str], warned: str | None
+) -> None:
+    class RdsClient:
+        def describe_db_engine_versions(self, **asked: Any) -> dict[str, Any]:
+            assert asked == {"Engine": "aurora-postgresql", "EngineVersion": version, "IncludeAll": True}
+            return {"DBEngineVersions": [{"Status": status} for status in statuses]}
+
+    monkeypatch.setattr(Stage, "client", lambda self, service: RdsClient())
+    warning = checks.engine_version_warning(prod, version)
+    assert warning is None if warned is None else (warning or "").startswith(warned)
