@@ -125,10 +125,11 @@ class Stack:
     def sqs(self) -> Any:
         return self.aws("sqs")
 
-    def aws(self, service: Any) -> Any:
+    def aws(self, service: Any, port: int | None = None) -> Any:
+        """A client of the stack's AWS, or of what listens on `port`."""
         return boto3.client(
             service,
-            endpoint_url=f"http://127.0.0.1:{self.port + 2}",
+            endpoint_url=f"http://127.0.0.1:{port or self.port + 2}",
             region_name="us-east-1",
             aws_access_key_id="testing",
             aws_secret_access_key="testing",

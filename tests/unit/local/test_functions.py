@@ -75,7 +75,7 @@ async def test_a_failed_asynchronous_invocation_is_tried_again(
 async def test_stopping_waits_a_little_and_then_leaves_no_process(
     tiny: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.lambda_runtime.functions._GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("local.lambda_runtime.functions._GRACE_SECONDS", 3.0)
     results: list[Any] = []
 
     async def keep(seconds: float) -> None:
@@ -83,9 +83,11 @@ async def test_stopping_waits_a_little_and_then_leaves_no_process(
         results.append((seconds, (await started.invoke(tiny.functions[0], event)).error))
 
     async with functions(tiny, tmp_path) as started:
-        tasks = [asyncio.create_task(keep(0.3)), asyncio.create_task(keep(60))]
-        await eventually(lambda: len(pids(started, tiny)) == 2)
+        await asyncio.gather(keep(0.2), keep(0.2))  # so that both processes have started
+        results.clear()
         before = pids(started, tiny)
+        tasks = [asyncio.create_task(keep(0.3)), asyncio.create_task(keep(60))]
+        await asyncio.sleep(0)  # both are sent
     await asyncio.gather(*tasks)
     assert results == [(0.3, None), (60, "Unhandled")]
     assert not any(alive(pid) for pid in before)

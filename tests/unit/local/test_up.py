@@ -46,6 +46,25 @@ def test_the_state_shows_processes_queues_and_rules(up: Stack) -> None:
     assert rules["slowmatch-PausedRule"]["state"] == "DISABLED"
 
 
+def test_two_messages_reach_the_function_in_one_batch(up: Stack, tmp_path: Path) -> None:
+    queue, written = up.aws("sqs"), tmp_path / "written"
+    url = queue.get_queue_url(QueueName="slowmatch-work")["QueueUrl"]
+    for number in range(2):  # the template's window is two seconds
+        queue.send_message(QueueUrl=url, MessageBody=json.dumps({"file": str(written), "n": number}))
+    arrived = until(
+        lambda: written.read_text().splitlines() if written.exists() else [], lambda found: len(found) == 2
+    )
+    assert [json.loads(line)["batch"] for line in arrived] == [2, 2]
+
+
+def test_boto3_invokes_the_function(up: Stack) -> None:
+    client = up.aws("lambda", up.port)
+    answer = client.invoke(FunctionName="slowmatch-TinyFunction", Payload=b"{}")
+    assert json.loads(answer["Payload"].read())["layer"] == "from the layer"
+    failed = client.invoke(FunctionName="TinyFunction", Payload=b'{"do": "raise", "message": "no"}')
+    assert failed["FunctionError"] == "Unhandled"
+
+
 def test_secret_of_a_job_is_found_by_its_name(up: Stack) -> None:
     name = "slowmatch/jobs/expiry-webhook/webhook-token"
     assert up.aws("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == "s3cret"
