@@ -14,8 +14,6 @@ from slowmatch.jobs.model import AttemptResult, Run
 from slowmatch.jobs.queries import runs as run_queries
 from tests.integration.console.conftest import Page
 
-NASTY = "<script>alert(1)</script>"
-
 
 def find_runs(con: Connection) -> list[Run]:
     return [
