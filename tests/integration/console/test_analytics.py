@@ -120,10 +120,10 @@ def test_failures_of_one_type_are_one_row_with_all_its_jobs(con: Connection, bro
     assert ">DiskFull<" in second
 
 
-def test_an_error_leads_to_its_runs_and_to_the_last_one_kept(con: Connection, browser: FakeBrowser) -> None:
+def test_an_error_leads_to_its_runs_and_to_the_last(con: Connection, browser: FakeBrowser) -> None:
     fail(con, "TimeoutError", 2)
     assert f"/runs/{RUN}" not in browser.get("/dashboard/analytics").text
-    run_factory.make_run(con, "failed", id=RUN)
+    run_factory.make_run(con, "failed", run_id=RUN)
     text = browser.get(f"/dashboard/analytics?job={JOB}").text
     assert f'href="/dashboard/runs?error_type=TimeoutError&amp;job={JOB}"' in text
     assert f'href="/runs/{RUN}"' in text

@@ -100,7 +100,14 @@ def test_failing_duties_and_runs_of_removed_jobs_are_warned_of(browser: FakeBrow
     assert "send due runs of db-cleanup" in text and "3 sent" in text
 
 
-def test_queues_that_do_not_answer_cost_a_part_of_the_time_only() -> None:
+def test_silence_of_the_workers_is_warned_of(browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "succeeded", 1000)
+    run_factory.make_run(con, "enqueued", 900)
+    for page in ("/dashboard", "/dashboard/workers"):
+        assert "No worker has claimed a run, although runs are waiting. Since <time" in browser.get(page).text
+
+
+def test_silent_queues_cost_a_part_of_the_time_only() -> None:
     config = sqs.client().meta.config
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) <= 10  # of 29

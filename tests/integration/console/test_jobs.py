@@ -88,7 +88,7 @@ def test_figures_of_seven_days_missed_runs_and_waiting_runs(browser: FakeBrowser
     assert "Waiting 1" in said
 
 
-def test_a_job_that_is_not_in_the_catalog_is_a_page_that_says_so(browser: FakeBrowser) -> None:
+def test_an_unknown_job_names_those_in_the_catalog(browser: FakeBrowser) -> None:
     for page in (browser.get("/jobs/nightly"), browser.post("/jobs/nightly/run")):
         assert (page.status, ", ".join(JOBS) in page.text) == (404, True)
 

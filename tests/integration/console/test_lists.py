@@ -36,8 +36,7 @@ def row(text: str, run_id: str) -> str:
 
 
 def make_retry(con: Connection) -> str:
-    fields = {"failures": 2, "attempt": 2, "error": "Unavailable: the database is away"}
-    return run_factory.make_run(con, "scheduled", attempt_fields={"outcome": "failed"}, **fields)
+    return run_factory.make_run(con, "scheduled", retries=2, error="Unavailable: the database is away")
 
 
 @pytest.mark.parametrize("name", HEADINGS)
@@ -74,14 +73,14 @@ def test_a_run_in_processing_whose_lease_is_over_is_marked(browser: FakeBrowser,
     fine = run_factory.make_run(con, "processing", progress={"done": 3, "total": None})
     text = browser.get("/dashboard/processing").text
     assert "lease expired" in row(text, late) and "lease expired" not in row(text, fine)
-    assert "record-expiry/0123abcd" in row(text, fine) and "3 done" in row(text, fine)
+    assert "[$LATEST]5f3c" in row(text, fine) and "3 done" in row(text, fine)
 
 
 def test_a_row_has_the_figures_that_there_are(browser: FakeBrowser, con: Connection) -> None:
     done, waits = run_factory.make_run(con, "succeeded"), run_factory.make_run(con, "enqueued")
     text = browser.get("/dashboard/succeeded").text
     figures = re.findall(r"c-(duration|latency)[^>]*>([^<]*?)\s*<", row(text, done))
-    assert figures == [("duration", "1.5 s"), ("latency", "0 ms")]
+    assert figures == [("duration", "1.2 s"), ("latency", "200 ms")]
     assert 'data-label="Duration"' not in row(browser.get("/dashboard/runs").text, waits)
 
 
@@ -100,9 +99,9 @@ def test_enqueued_runs_are_counted_by_queue(browser: FakeBrowser, con: Connectio
 
 
 def test_filters_narrow_and_stand_in_the_form_again(browser: FakeBrowser, con: Connection) -> None:
-    usual: dict[str, Any] = {"job": "db-cleanup", "trigger": "schedule", "error": "KeyError: 'x'"}
+    usual: dict[str, Any] = {"job": "db-cleanup", "by": "", "error": "KeyError: 'x'"}
     wanted = run_factory.make_run(con, "failed", 60, **usual)
-    for name, value in (("job", "daily-summary"), ("trigger", "api"), ("error", "ValueError: y")):
+    for name, value in (("job", "daily-summary"), ("by", "kim@example.com"), ("error", "ValueError: y")):
         run_factory.make_run(con, "failed", 60, **{**usual, name: value})
     text = browser.get("/dashboard/failed?job=db-cleanup&trigger=schedule&error_type=KeyError").text
     assert rows(text) == [wanted]

@@ -22,22 +22,16 @@ def markup_everywhere(con: Connection) -> None:
     run_factory.make_run(
         con,
         "failed",
-        id=RUN,
+        run_id=RUN,
         job="daily-summary",
         error=f"error {MARKUP}",
         payload={"recipients": [f"payload {MARKUP}"]},
-        triggered_by=f"actor {MARKUP}",
+        by=f"actor {MARKUP}",
+        lines=(("INFO", f"log {MARKUP}"),),
         attempt_fields={"traceback": f"traceback {MARKUP}", "worker": f"worker {MARKUP}"},
     )
-    run_factory.make_run(con, "succeeded", id=SUCCEEDED, result={f"result {MARKUP}": MARKUP})
-    con.query(
-        """
-        INSERT INTO job_log (run_id, attempt, at, level, message)
-        VALUES (CAST(:run AS uuid), 1, now(), 'INFO', :message)
-        """,
-        run=RUN,
-        message=f"log {MARKUP}",
-    )
+    result = {f"result {MARKUP}": MARKUP}
+    run_factory.make_run(con, "succeeded", run_id=SUCCEEDED, run_fields={"result": result})
     con.query(
         """
         INSERT INTO job_hour_error (job, hour, error_type, count, last_run_id, last_at)

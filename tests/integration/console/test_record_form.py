@@ -21,9 +21,7 @@ def test_a_record_is_created_with_the_viewers_time(browser: FakeBrowser, con: Co
     assert (created["title"], created["expiry_date"]) == ("Passport", "2099-12-31T11:00:00Z")
 
 
-def test_without_a_script_the_time_is_utc_and_the_label_says_so(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_without_a_script_the_time_is_utc_as_labelled(browser: FakeBrowser, con: Connection) -> None:
     assert "Expires (<span data-zone>UTC</span>)" in browser.get("/records").text
     browser.post("/records", GOOD | {"expiry_date_offset": ""})
     ((date,),) = con.query("SELECT expiry_date FROM record")
@@ -48,7 +46,7 @@ def test_without_a_script_the_time_is_utc_and_the_label_says_so(
         ({"expiry_date_offset": "Mars"}, ["", "Must be a date and time such as 2026-12-31T12:00:00Z."]),
     ],
 )
-def test_an_error_stands_at_its_field_and_what_was_typed_is_kept(
+def test_an_error_stands_at_its_field_and_keeps_the_input(
     browser: FakeBrowser, con: Connection, typed: dict[str, str], said: list[str]
 ) -> None:
     form = GOOD | typed

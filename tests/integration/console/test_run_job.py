@@ -68,7 +68,7 @@ def test_run_later_in_minutes(browser: FakeBrowser, con: Connection) -> None:
 
 
 @pytest.mark.parametrize(("offset", "hour"), [("+05:30", 6), ("", 12)])
-def test_run_later_at_a_time_of_the_viewers_zone_or_of_utc(
+def test_run_later_at_a_time_of_the_viewer_s_zone(
     browser: FakeBrowser, con: Connection, offset: str, hour: int
 ) -> None:
     day = (con.now() + timedelta(days=3)).date()
