@@ -1,7 +1,7 @@
 """/jobs and the page of one job: its card, its figures and its last runs."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,8 +13,9 @@ from slowmatch.jobs.dispatcher import schedules
 from slowmatch.jobs.dispatcher.schedules import RuleState
 from slowmatch.jobs.model import RunState
 from slowmatch.jobs.queries.job_summaries import EndedRun
+from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
-from tests.integration.console.job_pages import job_card, make_finished_run, set_schedule
+from tests.integration.console.job_pages import job_card, set_schedule
 
 
 def test_every_job_says_what_it_does(browser: FakeBrowser) -> None:
@@ -42,7 +43,8 @@ def test_an_unread_schedule_and_a_disabled_rule_are_named(browser: FakeBrowser, 
 
 
 def test_the_last_run_stands_with_state_duration_and_error(browser: FakeBrowser, con: Connection) -> None:
-    run_id = make_finished_run(con, "db-cleanup", "failed", 3.2, error="Boom: the disk is full")
+    error, took = "Boom: the disk is full", timedelta(seconds=3.2)
+    run_id = run_factory.make_run(con, "failed", 60, job="db-cleanup", took=took, error=error)
     page = browser.get("/jobs")
     assert re.search(r"Last run failed .* took 3\.2 s", job_card(page))
     assert re.search(rf'href="/runs/{run_id}"[^>]*>Boom: the disk is full</a>', page.text)
@@ -50,7 +52,7 @@ def test_the_last_run_stands_with_state_duration_and_error(browser: FakeBrowser,
 
 def test_the_sparkline_s_bars_are_as_high_as_runs_took(browser: FakeBrowser, con: Connection) -> None:
     for state, seconds in (("succeeded", 1), ("failed", 2), ("succeeded", 4)):
-        make_finished_run(con, "db-cleanup", state, seconds)
+        run_factory.make_run(con, state, 60, job="db-cleanup", took=timedelta(seconds=seconds))
     page = browser.get("/jobs")
     bars = re.findall(r'<rect class="(\w+)"[^>]* height="([\d.]+)"', page.text)
     assert bars == [("succeeded", "8.0"), ("failed", "16.0"), ("succeeded", "32.0")]
@@ -94,8 +96,8 @@ def test_an_unknown_job_names_those_in_the_catalog(browser: FakeBrowser) -> None
 
 
 def test_the_page_of_a_job_lists_its_last_runs(browser: FakeBrowser, con: Connection) -> None:
-    made = [make_finished_run(con, "db-cleanup", "failed", error="Boom: no") for _ in range(21)]
-    other = make_finished_run(con, "record-expiry", "succeeded")
+    made = [run_factory.make_run(con, "failed", 60, job="db-cleanup") for _ in range(21)]
+    other = run_factory.make_run(con, "succeeded", 60)
     page = browser.get("/jobs/db-cleanup").text
     assert re.findall(r'<tr id="run-(.*?)"', page) == sorted(made, reverse=True)[:20]
     assert other not in page

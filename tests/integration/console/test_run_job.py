@@ -8,11 +8,11 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
+from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 from tests.integration.console.job_pages import (
     field_errors,
     find_runs,
-    make_finished_run,
     only_run,
 )
 
@@ -93,7 +93,7 @@ def test_only_admins_send_a_test_mail_or_send_it_again(browser: FakeBrowser, con
     assert 'action="/jobs/send-test-mail/run"' not in browser.get("/jobs/send-test-mail").text
     assert browser.post("/jobs/send-test-mail/run", {"to": "kim@example.com"}).status == 403
     assert find_runs(con) == []
-    run_id = make_finished_run(con, "send-test-mail", "failed")
+    run_id = run_factory.make_run(con, "failed", job="send-test-mail")
     assert "Requeue" not in browser.get(f"/runs/{run_id}").text
     assert browser.post(f"/runs/{run_id}/requeue").status == 403
     browser.sign_in(Role.ADMIN)
