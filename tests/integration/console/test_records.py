@@ -60,7 +60,6 @@ def test_each_filter_says_how_many_it_finds(browser: FakeBrowser, con: Connectio
 def test_an_invalid_page_link_is_refused(browser: FakeBrowser, cursor: str) -> None:
     page = browser.get(f"/records?after={cursor}")
     assert page.status == 422
-    assert 'href="/records"' in page.text
 
 
 def test_a_page_whose_records_are_gone_leads_back(browser: FakeBrowser, con: Connection) -> None:
