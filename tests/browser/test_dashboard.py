@@ -3,8 +3,7 @@
 import re
 from datetime import timedelta
 
-import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.run_factory import RunFactory
 from tests.support.stack_process import Stack
@@ -12,31 +11,11 @@ from tests.support.stack_process import Stack
 ME = "you (this machine)"
 
 
-def box(page: Page, label: str) -> Locator:
-    return page.get_by_role("list", name="Figures").get_by_role("link").filter(has_text=label)
-
-
-def test_the_old_addresses_lead_to_the_dashboard(page: Page) -> None:
-    for path in ("/", "/hangfire", "/hangfire/jobs/enqueued"):
-        page.goto(path)
-        expect(page).to_have_url(re.compile("/dashboard$"))
-
-
 def test_the_first_screen_says_whether_anything_is_wrong(page: Page, run_factory: RunFactory) -> None:
     run_factory.make("failed", error="MailError: seen first")
     page.goto("/dashboard")
     verdict = page.get_by_role("region", name="Warnings")
     expect(verdict).to_contain_text(re.compile(r"\d+ runs? failed in the last 24 hours\."))
-    for label in (
-        "Failed, 24 h",
-        "Retrying",
-        "Missed, 24 h",
-        "Oldest waiting run",
-        "Dead letters",
-        "Dispatcher",
-    ):
-        expect(box(page, label)).to_be_visible()
-    expect(box(page, "Dead letters")).to_contain_text("0")
     verdict.get_by_role("link", name="See the errors").click()
     expect(page).to_have_url(re.compile("/dashboard/failed$"))
     expect(page.locator("#runs")).to_contain_text("seen first")
@@ -46,12 +25,6 @@ def test_the_sidebar_leads_to_every_page_and_counts(page: Page, run_factory: Run
     run_factory.make("failed")
     page.goto("/dashboard")
     sidebar = page.get_by_role("navigation", name="Dashboard")
-    names = sidebar.get_by_role("link").all_inner_texts()
-    assert [name.split("\n")[0].strip() for name in names] == [
-        "Overview",
-        *("Enqueued", "Scheduled", "Processing", "Succeeded", "Failed", "Deleted", "Retries", "All runs"),
-        *("Recurring", "Workers", "Analytics", "Activity"),
-    ]
     expect(sidebar.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
     for name in ("Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
         sidebar.get_by_role("link", name=name).click()
@@ -69,31 +42,21 @@ def test_the_real_time_graph_shows_what_just_ended(page: Page, stack: Stack) -> 
     expect(chart.get_by_role("table")).to_contain_text("Succeeded")
 
 
-@pytest.mark.parametrize("window", ["24 hours", "7 days", "30 days"])
 def test_the_history_covers_a_day_a_week_and_a_month(
-    page: Page, stack: Stack, run_factory: RunFactory, window: str
+    page: Page, stack: Stack, run_factory: RunFactory
 ) -> None:
     run_factory.make("succeeded", ago=timedelta(minutes=2))
     stack.dispatch()
     page.goto("/dashboard")
-    page.get_by_role("navigation", name="Time span").get_by_role("link", name=window).click()
-    expect(page).to_have_url(re.compile(r"\?window="))  # a day is shown before the click too
+    spans = page.get_by_role("navigation", name="Time span")
     chart = page.get_by_role("figure").filter(has_text="History")
-    expect(chart).to_contain_text(re.compile(rf"{window}: [\d,]+ succeeded, \d+ failed, \d+ deleted"))
-    expect(chart.locator("canvas")).to_be_visible()
-    chart.get_by_text("As a table").click()
-    expect(chart.get_by_role("table")).to_contain_text("still counting")
-
-
-def test_the_queues_show_what_waits_and_what_is_dead(page: Page) -> None:
-    page.goto("/dashboard")
-    queue = page.locator("#queue-record-expiry")
-    expect(queue).to_contain_text("record-expiry")
-    headings = page.get_by_role("table").filter(has=queue).get_by_role("columnheader")
-    expect(headings).to_have_text(
-        ["Job", "Waiting", "In flight", "Delayed", "Dead letters", "Enqueued runs", "Oldest waiting run"]
-    )
-    expect(queue.get_by_role("cell").nth(4)).to_have_text("0")
+    for window in ("7 days", "24 hours", "30 days"):
+        spans.get_by_role("link", name=window).click()
+        expect(chart).to_contain_text(re.compile(rf"{window}: [\d,]+ succeeded, \d+ failed, \d+ deleted"))
+        expect(chart.locator("canvas")).to_be_visible()
+    expect(chart.locator(".key")).to_contain_text("not collected")
+    expect(chart.locator(".key")).to_contain_text("still counting")
+    assert page.evaluate("document.querySelectorAll('.uplot').length") == 2
 
 
 def test_recurring_jobs_show_schedule_next_and_last_run(page: Page, stack: Stack) -> None:
@@ -101,12 +64,10 @@ def test_recurring_jobs_show_schedule_next_and_last_run(page: Page, stack: Stack
     stack.dispatch()
     page.goto("/dashboard/recurring")
     job = page.locator("#job-record-expiry")
-    expect(job).to_contain_text(re.compile("every hour", re.IGNORECASE))
-    expect(job.locator("code")).to_have_text("cron(0 * * * ? *)")
     expect(job).to_contain_text(re.compile(r"in \d+ (min|s)"))
     expect(job.locator(f"a[href='/runs/{run_id}']")).to_have_text("succeeded")
     job.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("status")).to_contain_text("record-expiry started.")
+    expect(page.get_by_role("status").get_by_role("link", name="Open the run")).to_be_visible()
 
 
 def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) -> None:
@@ -115,18 +76,15 @@ def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) ->
     job.get_by_text("Pause", exact=True).click()
     job.get_by_label("Reason").fill("an audit")
     job.get_by_role("button", name="Pause db-cleanup").click()
-    expect(page.get_by_role("status")).to_contain_text("was paused")
-    page.goto("/dashboard/recurring")
-    expect(job).to_contain_text(f"by {ME}: an audit")
+    expect(job).to_contain_text("an audit")
     job.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("status")).to_contain_text("was resumed")
+    expect(job).not_to_contain_text("an audit")
 
 
 def test_a_missed_run_is_reported_and_never_started_later(page: Page, run_factory: RunFactory) -> None:
     run_factory.add_missed_occurrence("db-cleanup", timedelta(hours=3))
     page.goto("/dashboard")
     expect(page.get_by_role("region", name="Warnings")).to_contain_text("1 scheduled run was missed")
-    expect(box(page, "Missed, 24 h")).to_contain_text("1")
     page.goto("/dashboard/recurring")
     expect(page.locator("#job-db-cleanup")).to_contain_text("1 missed")
 
@@ -150,12 +108,6 @@ def test_workers_show_what_each_is_doing_and_the_clocks(
     expect(table.locator(f"a[href='/runs/{run_id}']")).to_be_visible()
     expect(page.get_by_text("Dispatcher's last pass")).to_be_visible()
     expect(page.get_by_text(re.compile(r"^[+-]\d\.\d s$"))).to_be_visible()
-
-
-def test_work_that_nobody_claims_is_said_in_minutes(page: Page, run_factory: RunFactory) -> None:
-    with run_factory.no_claims_for(timedelta(minutes=17)):
-        page.goto("/dashboard/workers")
-        expect(page.get_by_text("No worker has claimed a run, although runs are waiting.")).to_be_visible()
 
 
 def test_analytics_show_runs_durations_errors_and_records(

@@ -143,6 +143,14 @@ def test_relative_times_are_updated(tabs: Tabs, run_factory: RunFactory) -> None
     expect(at).to_have_attribute("title", re.compile(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d:\d\d \w+"))
 
 
+def test_what_comes_by_a_refresh_is_text_too(page: Page, run_factory: RunFactory) -> None:
+    markup = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'><b id='bold'>"
+    page.goto("/dashboard/failed?text=RefreshError")
+    run_factory.make("failed", error=f"RefreshError: {markup}")
+    expect(page.locator("#runs tr").get_by_text("window.pwned = 1").first).to_be_visible()
+    assert page.evaluate("[window.pwned, document.querySelectorAll('#bold, img[src=x]').length]") == [None, 0]
+
+
 def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None:
     tabs.expect("Failed to load resource")
     port = free_ports()
@@ -171,7 +179,7 @@ def test_an_action_that_does_not_reach_the_server_says_so(tabs: Tabs) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_an_answer_for_the_page_before_is_not_shown_on_the_next_one(page: Page) -> None:
+def test_an_answer_for_the_page_before_is_not_shown(page: Page) -> None:
     polls: list[Route] = []
     page.goto("/jobs")
     page.route("**/jobs", lambda route: polls.append(route), times=1)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
+from tests.browser.pages import LIVE, PAGES
 from tests.browser.tabs import PHONE, Tabs, assert_no_complaints
 from tests.support.stack_process import ROOT, Stack
 
@@ -15,34 +16,6 @@ AXE = ROOT / ".venv" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = {"serious", "critical"}
 FIRST_VISIT_BYTES = 150 * 1024
 POLL_BYTES = 1024
-PAGES = [
-    "/records",
-    "/records?status=expired",
-    "/records?q=nothing+has+this+title",
-    "/records/{record}",
-    "/jobs",
-    "/jobs/daily-summary",
-    "/jobs/db-cleanup",
-    "/dashboard",
-    "/dashboard/runs",
-    "/dashboard/enqueued",
-    "/dashboard/scheduled",
-    "/dashboard/processing",
-    "/dashboard/succeeded",
-    "/dashboard/failed",
-    "/dashboard/deleted",
-    "/dashboard/retries",
-    "/dashboard/recurring",
-    "/dashboard/workers",
-    "/dashboard/analytics",
-    "/dashboard/activity",
-    "/runs/{failed}",
-    "/runs/{processing}",
-    "/runs/{succeeded}",
-    "/runs/nothing",
-]
-WITHOUT_LIVE = {"/runs/nothing"}
-LIVE = [path for path in PAGES if path not in WITHOUT_LIVE]
 
 
 @dataclass(frozen=True)
@@ -115,7 +88,7 @@ def too_wide(page: Page) -> Any:
     )
 
 
-def test_a_poll_with_nothing_new_is_a_304_of_a_few_bytes(stack: Stack, live_path: str) -> None:
+def test_a_poll_with_nothing_new_is_a_small_304(stack: Stack, live_path: str) -> None:
     status, headers, text = stack.page(live_path)
     assert status == 200 and 'id="live"' in text, live_path
     status, headers, text = stack.page(live_path, if_none_match=headers["ETag"])

@@ -1,26 +1,15 @@
 """With a keyboard only, in the dark, on a phone, in another size of text."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tests.browser.pages import PAGES
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import PHONE, WIDE, Tabs
 from tests.support.stack_process import Stack
-
-LISTS = (
-    "enqueued scheduled processing succeeded failed deleted retries runs recurring workers analytics activity"
-)
-PAGES = [
-    "/records",
-    "/jobs",
-    "/jobs/db-cleanup",
-    "/dashboard",
-    *(f"/dashboard/{name}" for name in LISTS.split()),
-]
 
 LINES = """cell => {
     const text = document.createRange();
@@ -97,13 +86,6 @@ def test_a_record_is_made_and_deleted_with_the_keyboard_alone(tabs: Tabs) -> Non
     expect(page.get_by_role("status")).to_contain_text("deleted.")
 
 
-def test_going_to_another_page_takes_the_focus_along(page: Page) -> None:
-    page.goto("/jobs")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Records").press("Enter")
-    expect(page.get_by_role("heading", level=1, name="Records", exact=True)).to_be_visible()
-    expect(page).to_have_title(re.compile("Records"))
-
-
 @pytest.mark.parametrize("path", ["/records", "/dashboard"])
 def test_the_dark_is_really_dark(tabs: Tabs, path: str) -> None:
     colours = "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
@@ -117,16 +99,6 @@ def test_what_stands_in_an_empty_field_is_readable_in_the_dark(tabs: Tabs) -> No
     page = tabs.open("/jobs/record-expiry", color_scheme="dark")
     colour = "element => getComputedStyle(element, '::placeholder').color"
     assert page.get_by_label("Batch size").evaluate(colour) == "rgb(163, 157, 147)"
-
-
-def test_a_state_has_its_word_and_another_colour_in_the_dark(page: Page, sample_data: dict[str, Any]) -> None:
-    page.goto(f"/runs/{sample_data['failed']}")
-    state = page.get_by_role("heading", level=1).locator(".state")
-    colour = "element => getComputedStyle(element).color"
-    light = state.evaluate(colour)
-    page.emulate_media(color_scheme="dark")
-    assert (light, state.evaluate(colour)) == ("rgb(179, 38, 30)", "rgb(255, 138, 128)")
-    expect(state).to_have_text("failed")
 
 
 def test_a_phone_can_do_everything(tabs: Tabs, stack: Stack) -> None:
@@ -149,17 +121,18 @@ def test_text_of_twice_the_size_overflows_nothing(tabs: Tabs, stack: Stack) -> N
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_long_words_stay_in_their_place(
-    tabs: Tabs, stack: Stack, run_factory: RunFactory, size: ViewportSize
+    tabs: Tabs, stack: Stack, run_factory: RunFactory, sample_data: dict[str, Any], size: ViewportSize
 ) -> None:
     """Of a title, an error, a note: they make no page wider, and take no room from the short words beside them."""
     word = "W" * 450
     record = stack.add_record(word, timedelta(days=2))
     given = {"error": f"{word}: {word}", "ago": timedelta(minutes=1)}
-    failed, processing = (run_factory.make(state, **given) for state in ("failed", "processing"))
+    ids = {state: run_factory.make(state, **given) for state in ("failed", "processing")}
     stack.call("POST", "/api/jobs/db-cleanup/pause", {"note": word})
+    tabs.expect("status of 404")
     page = tabs.open(viewport=size)
-    for path in (*PAGES, f"/records/{record['id']}", f"/runs/{failed}", f"/runs/{processing}"):
-        page.goto(path)
+    for path in PAGES:
+        page.goto(path.format(**sample_data | ids | {"record": record["id"]}))
         assert page.evaluate("document.scrollingElement.scrollWidth") <= size["width"], path
     page.goto("/dashboard/activity")
     did = page.get_by_role("row").filter(has_text="the schedule of db-cleanup").first.get_by_text("paused")

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tabs import Tabs
@@ -21,17 +22,13 @@ def test_a_record_is_created_changed_and_deleted(tabs: Tabs) -> None:
     tabs.expect("status of 404")  # of a refresh that comes between the deletion and the next page
     page = tabs.open()
     create(page, "Passport of Ada")
-    expect(page.get_by_role("status")).to_contain_text("Record created.")
     page.get_by_role("link", name="Open the record").click()
     expect(page.get_by_role("heading", level=1, name="Passport of Ada", exact=True)).to_be_visible()
     page.get_by_label("Title", exact=True).fill("Passport of Ada Lovelace")
     page.get_by_role("button", name="Save changes").click()
-    expect(page.get_by_role("status")).to_contain_text("Changes saved.")
     expect(page.get_by_role("heading", level=1, name="Passport of Ada Lovelace", exact=True)).to_be_visible()
     page.get_by_role("button", name="Delete").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("permanently?")
-    dialog.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status")).to_contain_text("deleted.")
     expect(page.get_by_role("link", name="Passport of Ada Lovelace")).to_have_count(0)
 
@@ -60,29 +57,26 @@ def test_an_error_stands_at_its_field_and_the_input_is_kept(tabs: Tabs) -> None:
     expect(page.get_by_label("Expires")).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_a_date_is_typed_and_shown_in_the_viewer_s_zone_and_stored_in_utc(tabs: Tabs, stack: Stack) -> None:
-    page = tabs.open(timezone_id="Asia/Kolkata")
-    create(page, "Visa for Kolkata", "2031-07-01T12:00")
+@pytest.mark.parametrize(
+    ("zone", "date", "stored"),
+    [
+        ("Asia/Kolkata", "2031-07-01T12:00", "2031-07-01T06:30:00Z"),
+        ("Europe/Berlin", "2031-07-01T12:00", "2031-07-01T10:00:00Z"),
+        ("Europe/Berlin", "2031-01-01T12:00", "2031-01-01T11:00:00Z"),
+    ],
+)
+def test_a_date_of_the_viewer_s_zone_is_stored_in_utc(
+    tabs: Tabs, stack: Stack, zone: str, date: str, stored: str
+) -> None:
+    page = tabs.open(timezone_id=zone)
+    create(page, "Visa", date)
     page.get_by_role("link", name="Open the record").click()
     expect(page).to_have_url(re.compile(r"/records/\d+$"))
     number = page.url.rpartition("/")[2]
-    assert stack.get(f"/api/records/{number}")["expiry_date"] == "2031-07-01T06:30:00Z"
-    expect(page.get_by_label("Expires")).to_have_value("2031-07-01T12:00")
-    expect(page.get_by_text("1 Jul 2031, 12:00:00").first).to_be_visible()
-    expect(page.get_by_role("contentinfo")).to_contain_text("Asia/")
-
-
-def test_a_date_of_summer_and_one_of_winter_each_have_their_own_offset(tabs: Tabs, stack: Stack) -> None:
-    page = tabs.open(timezone_id="Europe/Berlin")
-    for date, stored in (
-        ("2031-07-01T12:00", "2031-07-01T10:00:00Z"),
-        ("2031-01-01T12:00", "2031-01-01T11:00:00Z"),
-    ):
-        create(page, f"Season {date}", date)
-        page.get_by_role("link", name="Open the record").click()
-        expect(page.get_by_role("heading", level=1, name=f"Season {date}", exact=True)).to_be_visible()
-        number = page.url.rpartition("/")[2]
-        assert stack.get(f"/api/records/{number}")["expiry_date"] == stored
+    assert stack.get(f"/api/records/{number}")["expiry_date"] == stored
+    expect(page.get_by_label("Expires")).to_have_value(date)
+    expect(page.get_by_text(re.compile(r"1 J\w\w 2031, 12:00:00")).first).to_be_visible()
+    expect(page.get_by_role("contentinfo")).to_contain_text(zone.partition("/")[0])
 
 
 def test_records_are_searched_filtered_and_paged(page: Page, stack: Stack) -> None:
@@ -103,46 +97,6 @@ def test_records_are_searched_filtered_and_paged(page: Page, stack: Stack) -> No
     expect(rows).to_contain_text("Paged, soon over")
     page.get_by_role("link", name="Clear the search").click()
     expect(page.get_by_role("navigation", name="Status")).to_contain_text("Expired")
-
-
-def test_a_search_that_finds_nothing_says_how_to_search(page: Page) -> None:
-    for text in ("no-such-title", "100%_'\"\\", "例え 🎇", "x" * 300):
-        page.goto("/records")
-        page.get_by_label("Search the titles").fill(text)
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="No title matches")).to_be_visible()
-
-
-def test_the_history_of_a_record_names_who_did_what(page: Page) -> None:
-    create(page, "Storied")
-    page.get_by_role("link", name="Open the record").click()
-    page.get_by_label("Title", exact=True).fill("Storied twice")
-    page.get_by_role("button", name="Save changes").click()
-    story = page.get_by_role("region", name="History").get_by_role("listitem")
-    expect(story).to_have_count(2)
-    expect(story.first).to_contain_text("Title changed from “Storied” to “Storied twice”")
-    expect(story.first).to_contain_text("you (this machine)")
-    expect(story.last).to_contain_text("Created")
-
-
-def test_a_record_that_the_job_marked_says_so(page: Page, stack: Stack) -> None:
-    record = stack.add_record("Long gone", timedelta(days=-3))
-    stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
-    page.goto(f"/records/{record['id']}")
-    expect(page.locator(".head")).to_contain_text("xpired")
-    expect(page.get_by_role("region", name="History")).to_contain_text("record-expiry")
-    expect(page.get_by_text("3 d ago").first).to_be_visible()
-
-
-def test_a_record_that_is_gone_says_who_deleted_it(tabs: Tabs, stack: Stack) -> None:
-    tabs.expect("status of 404")
-    record = stack.add_record("Gone", timedelta(days=1))
-    stack.call("DELETE", f"/api/records/{record['id']}")
-    page = tabs.open(f"/records/{record['id']}")
-    expect(
-        page.get_by_role("heading", level=1, name=f"Record {record['id']} was deleted", exact=True)
-    ).to_be_visible()
-    expect(page.get_by_text("you (this machine) deleted it")).to_be_visible()
 
 
 def test_without_scripts_a_record_is_made_and_deleted_all_the_same(tabs: Tabs, stack: Stack) -> None:

@@ -7,15 +7,12 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.run_factory import RunFactory
-from tests.browser.tabs import Tabs
 from tests.support.stack_process import Stack, until
 
 ME = "you (this machine)"
 
 
-def test_a_failed_run_shows_every_attempt_with_its_traceback_and_the_history(
-    page: Page, run_factory: RunFactory
-) -> None:
+def test_a_failed_run_shows_every_attempt_and_its_history(page: Page, run_factory: RunFactory) -> None:
     error = "MailError: the server said 451"
     run_id = run_factory.make("failed", retries=2, error=error, payload={"dry_run": True}, by="Ada")
     page.goto(f"/runs/{run_id}")
@@ -41,28 +38,6 @@ def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, run_factory: R
     expect(page.get_by_text("after Timeout: the server was silent")).to_be_visible()
 
 
-def test_a_failed_run_is_requeued_and_its_history_names_who_did_it(
-    page: Page, stack: Stack, run_factory: RunFactory
-) -> None:
-    run_id = run_factory.make("failed", job="record-expiry")
-    page.goto(f"/runs/{run_id}")
-    page.get_by_role("button", name="Requeue").click()
-    expect(page.get_by_role("status")).to_contain_text("was requeued.")
-    expect(page.get_by_role("heading", level=1, name="succeeded")).to_be_visible()
-    expect(page.locator(".history")).to_contain_text(f"requeue · {ME}")
-
-
-def test_a_waiting_run_is_deleted_after_a_question(page: Page, stack: Stack) -> None:
-    run_id = stack.trigger("db-cleanup", delay_seconds=3600)["id"]
-    page.goto(f"/runs/{run_id}")
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_contain_text("was deleted.")
-    expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
-    expect(page.get_by_role("button", name="Requeue")).to_be_visible()
-    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
-
-
 def test_progress_and_log_come_while_the_run_works(page: Page, run_factory: RunFactory) -> None:
     run_id = run_factory.make(
         "processing", progress={"done": 20, "total": 80}, lines=(("INFO", "the first line"),)
@@ -83,7 +58,6 @@ def test_a_processing_run_can_be_stopped(page: Page, stack: Stack, mailbox: Any)
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="processing")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("while it is being processed")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
     expect(page.get_by_text("Deleted while it was being processed.")).to_be_visible()
@@ -95,9 +69,7 @@ def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, run_
     second = stack.trigger("db-cleanup", payload={"dry_run": True})["id"]
     try:
         page.goto(f"/runs/{second}")
-        expect(
-            page.get_by_text("It is waiting for another run, because this job processes one run at a time.")
-        ).to_be_visible()
+        expect(page.get_by_text("waiting for another run")).to_be_visible()
         expect(page.get_by_role("heading", level=1, name="enqueued")).to_be_visible()
     finally:
         for run_id in (second, first):
@@ -110,7 +82,7 @@ def test_a_run_whose_worker_vanished_is_found_and_tried_again(
     over = datetime.now(UTC) - timedelta(minutes=2)
     run_id = run_factory.make("processing", ago=timedelta(minutes=20), lease_until=over)
     page.goto("/dashboard/processing")
-    expect(page.locator(f"#run-{run_id}")).to_contain_text("so the worker has probably died")
+    expect(page.locator(f"#run-{run_id}")).to_contain_text("has probably died")
     stack.dispatch()
     page.goto(f"/runs/{run_id}")
     expect(page.locator(".attempts > li").last).to_contain_text("lost")
@@ -137,9 +109,7 @@ def test_every_identifier_of_a_run_leads_somewhere(page: Page, run_factory: RunF
     expect(page).to_have_url(re.compile("/jobs/db-cleanup$"))
 
 
-def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(
-    page: Page, run_factory: RunFactory
-) -> None:
+def test_a_long_payload_leaves_the_history_in_sight(page: Page, run_factory: RunFactory) -> None:
     everybody = [f"person-{number}@example.com" for number in range(200)]
     page.goto(f"/runs/{run_factory.make('succeeded', payload={'recipients': everybody})}")
     payload = page.get_by_role("region", name="Payload")
@@ -149,17 +119,7 @@ def test_a_long_payload_scrolls_in_its_place_and_leaves_the_history_in_sight(
     expect(payload).to_be_focused()
 
 
-def test_an_unknown_run_is_a_friendly_page(tabs: Tabs) -> None:
-    tabs.expect("status of 404")
-    page = tabs.open("/runs/01a20d25-5d63-70c1-974e-f133c2d38726")
-    expect(page.get_by_role("heading", level=1, name="No such run", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Go to the dashboard").click()
-    expect(page).to_have_url(re.compile("/dashboard$"))
-
-
-def test_a_real_run_that_fails_shows_the_reason_of_the_mail_server(
-    page: Page, stack: Stack, mailbox: Any
-) -> None:
+def test_a_run_that_fails_shows_the_mail_server_s_reason(page: Page, stack: Stack, mailbox: Any) -> None:
     mailbox("reject-recipient")
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     page.goto(f"/runs/{run_id}")

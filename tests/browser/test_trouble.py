@@ -14,7 +14,7 @@ def fail(page: Page) -> None:
     page.route(re.compile("/records"), lambda route: route.fulfill(status=503, body=FAILURE))
 
 
-def test_a_page_says_why_it_is_not_up_to_date_and_keeps_what_it_shows(tabs: Tabs) -> None:
+def test_a_page_that_is_not_up_to_date_says_why(tabs: Tabs) -> None:
     tabs.expect("Failed to load resource")
     page = tabs.open("/records", own=True)
     fail(page)
@@ -26,7 +26,7 @@ def test_a_page_says_why_it_is_not_up_to_date_and_keeps_what_it_shows(tabs: Tabs
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_page_of_an_error_becomes_the_page_that_was_asked_for(tabs: Tabs) -> None:
+def test_a_page_of_an_error_becomes_the_wanted_page(tabs: Tabs) -> None:
     tabs.expect("Failed to load resource")
     page = tabs.open("/jobs", own=True)
     fail(page)
@@ -37,7 +37,7 @@ def test_a_page_of_an_error_becomes_the_page_that_was_asked_for(tabs: Tabs) -> N
     expect(page).to_have_title(re.compile("Records"))
 
 
-def test_a_refusal_is_an_answer_and_not_a_server_that_is_away(tabs: Tabs) -> None:
+def test_a_refusal_is_no_server_that_is_away(tabs: Tabs) -> None:
     tabs.expect("Failed to load resource")
     page = tabs.open("/dashboard/analytics?window=century", own=True)
     with page.expect_response(re.compile("window=century")):

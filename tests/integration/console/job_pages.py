@@ -1,20 +1,12 @@
-"""Makes runs and schedules of jobs, and reads the pages about them."""
+"""Finds runs, makes schedules of jobs, and reads the pages about them."""
 
 import re
-from datetime import timedelta
 from html import unescape
 
 from slowmatch.db import Connection
-from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import finish
-from slowmatch.jobs.lifecycle.claim import Lease
-from slowmatch.jobs.lifecycle.create import start
-from slowmatch.jobs.lifecycle.reports import Reports
-from slowmatch.jobs.model import AttemptResult, Run
+from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs as run_queries
 from tests.integration.console.conftest import Page
-
-NASTY = "<script>alert(1)</script>"
 
 
 def find_runs(con: Connection) -> list[Run]:
@@ -30,21 +22,6 @@ def only_run(con: Connection) -> Run:
 
 def set_schedule(con: Connection, job: str = "db-cleanup", expression: str = "cron(0 2 * * ? *)") -> None:
     con.query("INSERT INTO job (name, schedule) VALUES (:job, :expression)", job=job, expression=expression)
-
-
-def make_finished_run(
-    con: Connection, job: str, state: str, seconds: float = 1.0, error: str = "Boom: no"
-) -> str:
-    """A run of the past minutes, with one attempt; its id."""
-    now = con.now()
-    lease = Lease(worker="worker", request_id="request", since=now - timedelta(minutes=1), until=now)
-    claim = start(con, JOBS[job], lease, trigger="schedule", actor="schedule")
-    assert claim is not None
-    kind, _, message = error.partition(": ")
-    failed = {"error_type": kind, "error_message": message} if state == "failed" else {}
-    end = AttemptResult(outcome=state, state=state, reason="over", failures=0, **failed)  # type: ignore[arg-type]
-    finish.finish(con, claim, end, lease.since + timedelta(seconds=seconds), reports=Reports())
-    return claim.run_id
 
 
 def job_card(page: Page, job: str = "db-cleanup") -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.records import queries
+from slowmatch.records import expiry, queries
 from tests.integration.console.conftest import Page
 
 GOOD = {"title": "Passport", "expiry_date": "2099-12-31T12:00", "expiry_date_offset": "+01:00"}
@@ -16,6 +16,11 @@ def make_record(con: Connection, title: str = "Passport", **due: float) -> int:
     """Make a record that expires in `due` from now."""
     expiry_date = con.now() + timedelta(**(due or {"days": 30}))
     return queries.create(con, title, expiry_date, "robin")[0]
+
+
+def expire_records(con: Connection) -> None:
+    """Mark the records whose expiry date has passed, as the job does."""
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
 
 
 def find_record(con: Connection, record_id: int) -> Any:

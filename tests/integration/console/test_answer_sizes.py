@@ -33,9 +33,7 @@ def test_a_run_with_a_huge_result_shows_its_beginning(
     assert f'href="/api/runs/{run_id}/json/result"' in page
 
 
-def test_a_result_within_the_limit_may_still_be_too_long_to_show(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_a_result_within_the_limit_may_be_too_long_to_show(browser: FakeBrowser, con: Connection) -> None:
     nested: list[object] = []
     for _ in range(200):
         nested = [nested, "x"]

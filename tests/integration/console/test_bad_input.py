@@ -1,22 +1,14 @@
 """What no page of ours sends: each is a normal answer or a refusal in words, never a failure."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 
 from console.web import flash
-from console.web.flash import FlashMessage
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Role
 from tests.integration.console.conftest import FakeBrowser
-
-OTHER_SITES = [
-    "//evil.example",
-    "/\\evil.example",
-    "/\t/evil.example",
-    "https://evil.example",
-    "javascript:alert(1)",
-]
 
 
 def test_an_address_may_have_any_number_of_parameters(browser: FakeBrowser) -> None:
@@ -28,14 +20,14 @@ def test_an_address_may_have_any_number_of_parameters(browser: FakeBrowser) -> N
 def test_a_form_of_too_many_fields_is_refused(browser: FakeBrowser) -> None:
     page = browser.post("/records", {"title": ["a"] * 2001})
     assert page.status == 413
-    assert "A form can have at most 2,000 fields." in page.text
 
 
 @pytest.mark.parametrize(
-    "mark", ["9999-12-31T23:59:59-14:00 a", "0001-01-01T00:00:00+14:00 a", "[", "x" * 3000]
+    "cursor",
+    ["9999-12-31T23:59:59-14:00 a", "0001-01-01T00:00:00+14:00 a", "2026-01-01", "x", "'--", "x" * 3000],
 )
-def test_a_forged_mark_of_the_activity_leads_to_its_start(browser: FakeBrowser, mark: str) -> None:
-    page = browser.get(f"/dashboard/activity?before={_quoted(mark)}")
+def test_an_invalid_cursor_of_the_activity_leads_to_its_start(browser: FakeBrowser, cursor: str) -> None:
+    page = browser.get(f"/dashboard/activity?before={quote(cursor)}")
     assert page.status == 200
     assert "so the first page is shown" in page.text
 
@@ -43,9 +35,7 @@ def test_a_forged_mark_of_the_activity_leads_to_its_start(browser: FakeBrowser, 
 @pytest.mark.parametrize("field", ["text", "job", "error_type"])
 def test_a_bulk_action_with_nul_in_its_filter_does_nothing(browser: FakeBrowser, field: str) -> None:
     form = {"list": "failed", "action": "delete", "all": "yes", "sure": "yes", field: "a\0b"}
-    page = browser.post("/runs", form)
-    assert page.status == 422
-    assert "nothing was done" in page.text
+    assert browser.post("/runs", form).status == 422
 
 
 @pytest.mark.parametrize("was", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "never", ""])
@@ -69,29 +59,16 @@ def test_a_forged_flash_message_is_ignored(browser: FakeBrowser, content: str, s
 
 
 def test_another_signed_cookie_is_no_flash_message(browser: FakeBrowser) -> None:
-    said = {"text": "Hi", "href": "", "link": ""}
+    said = {"text": "<b>Hi</b>", "href": "", "link": ""}
     browser.cookies[flash.COOKIE] = sessions.sign(sessions.SIGN_IN, said)
     assert 'class="flash"' not in browser.get("/records").text
     browser.cookies[flash.COOKIE] = sessions.sign(flash.COOKIE, said)
-    assert 'class="flash"' in browser.get("/records").text
-
-
-def test_a_flash_message_is_escaped(browser: FakeBrowser) -> None:
-    browser.cookies[flash.COOKIE] = (
-        flash.set_cookie(FlashMessage("<b>Hi</b>")).partition("=")[2].partition(";")[0]
-    )
     assert "&lt;b&gt;Hi&lt;/b&gt;" in browser.get("/records").text
 
 
-def test_a_form_sent_after_the_session_s_end_does_nothing_and_stays_on_the_screen(
-    browser: FakeBrowser,
-) -> None:
+def test_a_form_stays_on_the_screen_when_the_session_is_over(browser: FakeBrowser) -> None:
     browser.sign_in(Role.OPERATOR)
     browser.cookies.clear()
     page = browser.post("/records", {"title": "Typed", "expiry_date": "2030-01-01T00:00"}, hx_request="true")
     assert (page.status, page.headers["HX-Reswap"], page.headers["HX-Push-Url"]) == (401, "none", "false")
     assert "HX-Redirect" not in page.headers
-
-
-def _quoted(text: str) -> str:
-    return "".join(f"%{byte:02x}" for byte in text.encode())

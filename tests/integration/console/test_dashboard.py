@@ -9,7 +9,6 @@ import pytest
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause
@@ -36,7 +35,8 @@ def queues() -> None:
             boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{name}")
 
 
-def tick(con: Connection, ago: timedelta = timedelta(0)) -> None:
+def finish_pass(con: Connection, ago: timedelta = timedelta(0)) -> None:
+    """Note that the dispatcher finished a pass."""
     con.query(
         "INSERT INTO dispatcher_tick (finished_at) VALUES (CAST(:at AS timestamptz))", at=con.now() - ago
     )
@@ -51,9 +51,7 @@ def box(text: str, label: str) -> str:
 
 
 @pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
-def test_every_page_has_the_sidebar_and_marks_itself_in_it(
-    page: str, browser: FakeBrowser, con: Connection
-) -> None:
+def test_every_page_marks_itself_in_the_sidebar(page: str, browser: FakeBrowser, con: Connection) -> None:
     run_factory.make_run(con, "failed")
     answer = browser.get(f"/dashboard{page}")
     assert answer.status == 200
@@ -63,93 +61,59 @@ def test_every_page_has_the_sidebar_and_marks_itself_in_it(
     assert len(re.findall("<li>", sidebar)) == 13
 
 
-@pytest.mark.usefixtures("half_past")
-@pytest.mark.parametrize("page", ["", *(f"/{page}" for page in PAGES)])
-def test_a_poll_with_nothing_new_costs_a_304(
-    page: str, browser: FakeBrowser, con: Connection, queues: None
-) -> None:
-    tick(con)
-    run_factory.make_run(con, "failed", 60)
-    run_factory.make_run(con, "processing", 60)
-    first = browser.get(f"/dashboard{page}")
-    again = browser.get(f"/dashboard{page}", if_none_match=first.headers["ETag"])
-    assert (again.status, again.text) == (304, "")
-
-
 def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Connection, queues: None) -> None:
-    tick(con)
+    finish_pass(con)
     text = browser.get("/dashboard").text
     assert "No warnings." in text
-    assert (
-        box(text, "Failed, 24 h") == "0"
-        and box(text, "Missed, 24 h") == "0"
-        and box(text, "Dead letters") == "0"
-    )
-    assert "Nothing is running." in text and "No run has failed." in text
+    for label in ("Failed, 24 h", "Missed, 24 h", "Dead letters"):
+        assert box(text, label) == "0"
 
 
-def test_failures_are_said_and_shown_with_their_tracebacks(
-    browser: FakeBrowser, con: Connection, queues: None
-) -> None:
-    tick(con)
+def test_failures_are_shown_with_their_tracebacks(browser: FakeBrowser, con: Connection) -> None:
     made = [run_factory.make_run(con, "failed", ago) for ago in range(7)]
     text = browser.get("/dashboard").text
-    assert "7 runs failed in the last 24 hours." in text and "No warnings." not in text
+    assert "7 runs failed in the last 24 hours." in text
     assert box(text, "Failed, 24 h") == "7 bad"
     assert all(f'href="/runs/{run_id}"' in text for run_id in made[:5]) and f"/runs/{made[5]}" not in text
     assert "Traceback (most recent call last)" in text
 
 
-def test_missed_runs_dead_letters_and_a_late_dispatcher_are_warned_of(
+def test_dead_letters_and_a_late_dispatcher_are_warned_of(
     browser: FakeBrowser, con: Connection, queues: None
 ) -> None:
-    tick(con, timedelta(hours=1))
-    con.query("INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-01T02:00:00Z', now())")
+    finish_pass(con, timedelta(hours=1))
     boto3.client("sqs").send_message(QueueUrl=messages.queue_url("db-cleanup-dead"), MessageBody="{}")
     text = browser.get("/dashboard").text
-    assert "1 scheduled run was missed in the last 24 hours." in text
-    assert "1 message is in a dead-letter queue." in text
     assert "The dispatcher has not finished a pass for more than 12 minutes" in text
     assert box(text, "Dead letters") == "1 bad"
     assert "docs/operations.md, “Drain the dead letters”" in text
 
 
-def test_duties_that_fail_and_runs_of_removed_jobs_are_said(
-    browser: FakeBrowser, con: Connection, queues: None
-) -> None:
-    heartbeat.store_pass(
-        con, con.now(), {"sent": 3, "lost": 0}, {"send due runs of db-cleanup": "its queue <is gone>"}
-    )
+def test_failing_duties_and_runs_of_removed_jobs_are_warned_of(browser: FakeBrowser, con: Connection) -> None:
+    duties = {"send due runs of db-cleanup": "its queue <is gone>"}
+    heartbeat.store_pass(con, con.now(), {"sent": 3, "lost": 0}, duties)
     run_factory.make_run(con, "enqueued", job="old-job")
     text = browser.get("/dashboard").text
-    assert "The dispatcher cannot send due runs of db-cleanup: its queue &lt;is gone&gt;. Since <time" in text
-    assert (
-        "1 run waits for &#39;old-job&#39;, which is no longer deployed: delete the runs or deploy the job"
-        in text
-    )
+    assert "send due runs of db-cleanup: its queue &lt;is gone&gt;. Since <time" in text
     assert 'href="/dashboard/runs?job=old-job"' in text
     text = browser.get("/dashboard/workers").text
-    assert "The dispatcher cannot send due runs of db-cleanup" in text and "3 sent" in text
+    assert "send due runs of db-cleanup" in text and "3 sent" in text
 
 
-def test_silence_of_the_workers_is_warned_of(browser: FakeBrowser, con: Connection, queues: None) -> None:
-    tick(con)
+def test_silence_of_the_workers_is_warned_of(browser: FakeBrowser, con: Connection) -> None:
     run_factory.make_run(con, "succeeded", 1000)
     run_factory.make_run(con, "enqueued", 900)
     for page in ("/dashboard", "/dashboard/workers"):
         assert "No worker has claimed a run, although runs are waiting. Since <time" in browser.get(page).text
 
 
-def test_queues_that_do_not_answer_take_a_part_of_the_page_s_time_only() -> None:
+def test_silent_queues_cost_a_part_of_the_time_only() -> None:
     config = sqs.client().meta.config
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) <= 10  # of 29
 
 
-def test_queues_that_cannot_be_read_are_said_and_the_rest_is_shown(
-    browser: FakeBrowser, con: Connection
-) -> None:
-    tick(con)
+def test_without_the_queues_the_rest_is_shown(browser: FakeBrowser, con: Connection) -> None:
     run_factory.make_run(con, "enqueued")
     for page in ("/dashboard", "/dashboard/workers"):
         answer = browser.get(page)
@@ -169,26 +133,24 @@ def test_paused_jobs_are_named_with_who_and_why(browser: FakeBrowser, con: Conne
     pause.pause(con, "db-cleanup", "ann", "audit <b>week</b>", now=con.now())
     text = browser.get("/dashboard").text
     assert box(text, "Paused jobs") == "1 notable"
-    assert "was paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
+    assert "paused by ann" in text and "audit &lt;b&gt;week&lt;/b&gt;" in text
 
 
 def test_a_page_that_is_not_there_says_so(browser: FakeBrowser) -> None:
     answer = browser.get("/dashboard/nothing")
-    assert answer.status == 404 and "The dashboard has no page &#39;nothing&#39;" in answer.text
+    assert answer.status == 404 and "&#39;nothing&#39;" in answer.text
 
 
-def test_recurring_jobs_show_their_schedule_described_and_as_written(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_recurring_jobs_show_schedule_last_run_and_pause(browser: FakeBrowser, con: Connection) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
     run_id = run_factory.make_run(con, "failed", job="db-cleanup")
     text = browser.get("/dashboard/recurring").text
     assert "Every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
     assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
-    assert "Overlapping scheduled runs are skipped" in text
-    assert 'action="/jobs/db-cleanup/run"' in text and 'action="/jobs/db-cleanup/pause"' in text
-    pause.pause(con, "db-cleanup", "ann", "audit", now=con.now())
+    assert 'action="/jobs/db-cleanup/run"' in text
+    answer = browser.post("/jobs/db-cleanup/pause", {"back-to": "recurring", "pause-note": "audit"})
+    assert (answer.status, answer.location) == (303, "/dashboard/recurring")
     text = browser.get("/dashboard/recurring").text
     assert '<span class="muted note">audit</span>' in text and 'action="/jobs/db-cleanup/resume"' in text
 
@@ -201,19 +163,8 @@ def test_missed_runs_are_listed_with_their_times(browser: FakeBrowser, con: Conn
     assert re.findall(r"2026-01-0\d(?=T02:00:00Z)", text) == ["2026-01-05", "2026-01-04", "2026-01-03"]
 
 
-def test_the_buttons_of_recurring_jobs_lead_back_and_are_not_for_viewers(
-    browser: FakeBrowser, con: Connection
-) -> None:
-    con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
-    answer = browser.post("/jobs/db-cleanup/pause", {"back-to": "recurring", "pause-note": "audit"})
-    assert (answer.status, answer.location) == (303, "/dashboard/recurring")
-    browser.sign_in(Role.VIEWER)
-    text = browser.get("/dashboard/recurring").text
-    assert "audit" in text and "/resume" not in text and "/run" not in re.sub("/runs", "", text)
-
-
 def test_workers_say_what_they_do_and_since_when(browser: FakeBrowser, con: Connection, queues: None) -> None:
-    tick(con)
+    finish_pass(con)
     run_id = run_factory.make_run(con, "processing", 30, attempt_fields={"worker": "record-expiry/aaaa"})
     run_factory.make_run(con, "succeeded", 60, attempt_fields={"worker": "record-expiry/bbbb"})
     run_factory.make_run(
@@ -222,8 +173,6 @@ def test_workers_say_what_they_do_and_since_when(browser: FakeBrowser, con: Conn
     text = browser.get("/dashboard/workers").text
     assert "record-expiry/aaaa" in text and f"/runs/{run_id}" in text and "idle" in text
     assert text.count("lease expired") == 1
-    assert "Dispatcher's last pass" in text and "Database clock" in text
-    assert "No active workers" not in text
 
 
 def test_activity_names_who_did_what_to_what(browser: FakeBrowser, con: Connection) -> None:
@@ -238,7 +187,7 @@ def test_activity_names_who_did_what_to_what(browser: FakeBrowser, con: Connecti
     assert text.count(f'href="/runs/{made}"') == 2 and "the schedule of" in text and ">Passport</a>" in text
 
 
-def test_activity_has_pages_and_ignores_an_invalid_cursor(browser: FakeBrowser, con: Connection) -> None:
+def test_activity_has_pages(browser: FakeBrowser, con: Connection) -> None:
     for number in range(60):
         pause.pause(con, "db-cleanup", f"person-{number:02}", None, now=con.now())
     first = browser.get("/dashboard/activity").text
@@ -246,10 +195,5 @@ def test_activity_has_pages_and_ignores_an_invalid_cursor(browser: FakeBrowser, 
     second = browser.get(onward.replace("&amp;", "&")).text
     shown = [re.findall(r">(person-\d\d)<", text) for text in (first, second)]
     assert [len(names) for names in shown] == [50, 10] and not set(shown[0]) & set(shown[1])
-    assert (
-        "There are no older actions."
-        in browser.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
-    )
-    for wrong in ("x", "2026-01-01", "%00", "2026-01-01T00:00:00%20x", "'--"):
-        answer = browser.get(f"/dashboard/activity?before={wrong}")
-        assert answer.status == 200 and "person-59" in answer.text
+    last = browser.get("/dashboard/activity?before=2000-01-01T00:00:00Z%20x").text
+    assert "There are no older actions." in last

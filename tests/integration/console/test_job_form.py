@@ -1,6 +1,8 @@
 """The form of a job with a field of every kind: inputs, defaults, errors at the field, and the payload made of it."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -11,6 +13,7 @@ from slowmatch.jobs import JOBS, Addresses, Boolean, Choice, Date, Integer, Job,
 from slowmatch.jobs.fields import Field, Secret
 from slowmatch.jobs.queries import job_summaries
 from tests.integration.console.conftest import FakeBrowser, Page
+from tests.integration.console.job_pages import find_runs, only_run
 
 KINDS: dict[str, Field] = {
     "urgent": Boolean("whether it cannot wait"),
@@ -22,49 +25,45 @@ KINDS: dict[str, Field] = {
     "at": Time("when it should be there"),
     "to": Addresses("who gets it"),
 }
-WITH_DEFAULTS: dict[str, Field] = {
-    "urgent": Boolean("whether it cannot wait", default=True),
-    "days": Integer("how many days to look ahead", 1, 365, default=7),
-    "share": Number("which share to take", 0, 1, default=0.25),
-    "title": Text("what stands above it", 40, default='A "quoted" <title>'),
-    "style": Choice("how long it is", ("short", "long"), default="long"),
-    "day": Date("which day it is about", default="2026-12-31"),
-    "at": Time("when it should be there", default="07:30"),
-    "to": Addresses("who gets it", default=["a@example.com", "b@example.com"]),
+VALUES: dict[str, Any] = {
+    "urgent": True,
+    "days": 7,
+    "share": 0.25,
+    "title": 'A "quoted" <title>',
+    "style": "long",
+    "day": "2026-12-31",
+    "at": "07:30",
+    "to": ["a@example.com", "b@example.com"],
 }
-DEFAULTS = {name: field.default for name, field in WITH_DEFAULTS.items()}
-TYPED = {
-    "urgent": "true",
-    "days": "30",
-    "share": "0.5",
-    "title": "Ünïcode",
-    "style": "short",
-    "day": "2026-11-24",
-    "at": "18:05",
-    "to": "kim@example.com; lee@example.com",
-}
+TYPED = {name: field.to_text(VALUES[name]) for name, field in KINDS.items()}
 WRONG = {
-    "urgent": ("perhaps", "Must be true or false."),
-    "days": ("366", "Must be a whole number from 1 to 365."),
-    "share": ("1.5", "Must be a number from 0 to 1."),
-    "title": ("x" * 41, "Must be a string of 1 to 40 characters."),
-    "style": ("tiny", "Must be one of short, long."),
-    "day": ("2026-02-30", "Must be a date such as 2026-12-31."),
-    "at": ("25:00", "Must be a time such as 07:30."),
-    "to": ("nobody", "Must be a list of email addresses."),
+    "urgent": "perhaps",
+    "days": "366",
+    "share": "1.5",
+    "title": "x" * 41,
+    "style": "tiny",
+    "day": "2026-02-30",
+    "at": "25:00",
+    "to": "nobody",
 }
 
+Define = Callable[[dict[str, Field]], None]
 
-def define(monkeypatch: pytest.MonkeyPatch, payload: dict[str, Field]) -> None:
-    monkeypatch.setitem(JOBS, "report", Job(name="report", description="Reports.", payload=payload))
+
+@pytest.fixture
+def define(monkeypatch: pytest.MonkeyPatch) -> Define:
+    """Defines the job `report` with these fields of its payload."""
+
+    def define(payload: dict[str, Field]) -> None:
+        monkeypatch.setitem(JOBS, "report", Job(name="report", description="Reports.", payload=payload))
+
+    return define
 
 
 def inputs(page: Page) -> dict[str, str]:
     """The tag of each input and select of the form that runs the job, by name."""
     (form,) = re.findall(r'<form [^>]*action="/jobs/report/run" class="run-form">.*?</form>', page.text, re.S)
-    tags = re.findall(r'<(?:input(?! type="hidden")|select) [^>]*name="(\w+)"[^>]*>', form)
-    found = {name: re.search(rf'<(?:input|select) id="report-{name}"[^>]*>', form) for name in tags}
-    return {name: tag[0] for name, tag in found.items() if tag}
+    return {name: tag for tag, name in re.findall(r'(<(?:input|select) id="report-(\w+)"[^>]*>)', form)}
 
 
 def errors(page: Page) -> dict[str, str]:
@@ -74,11 +73,6 @@ def errors(page: Page) -> dict[str, str]:
         re.S,
     )
     return {name: unescape(words) for name, words in found}
-
-
-def payload(con: Connection) -> Any:
-    ((found,),) = con.query("SELECT payload FROM job_run")
-    return found
 
 
 def test_every_kind_of_payload_has_a_form_field() -> None:
@@ -99,121 +93,79 @@ def test_every_kind_of_payload_has_a_form_field() -> None:
         ("to", 'type="text" value="" autocomplete="off"'),
     ],
 )
-def test_each_kind_has_its_widget(
-    browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch, name: str, attributes: str
-) -> None:
-    define(monkeypatch, KINDS)
+def test_each_kind_has_its_widget(browser: FakeBrowser, define: Define, name: str, attributes: str) -> None:
+    define(KINDS)
     assert attributes in inputs(browser.get("/jobs/report"))[name]
 
 
-def test_defaults_are_filled_in(browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    define(monkeypatch, WITH_DEFAULTS)
+def test_defaults_are_filled_in(browser: FakeBrowser, define: Define) -> None:
+    define({name: replace(field, default=VALUES[name]) for name, field in KINDS.items()})
     page = browser.get("/jobs/report")
     found = inputs(page)
     values = {name: unescape(*re.findall(r'value="(.*?)"', found[name])) for name in found if name != "style"}
-    assert values == {
-        "urgent": "true",
-        "days": "7",
-        "share": "0.25",
-        "title": 'A "quoted" <title>',
-        "day": "2026-12-31",
-        "at": "07:30",
-        "to": "a@example.com, b@example.com",
-    }
+    assert values == {name: typed for name, typed in TYPED.items() if name != "style"}
     assert "checked" in found["urgent"] and "<option selected>long</option>" in page.text
 
 
-def test_untouched_defaults_come_out_as_they_are(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("form", "payload"), [(TYPED | {"urgent": ["false", "true"]}, VALUES), (dict.fromkeys(KINDS, ""), {})]
+)
+def test_what_is_typed_becomes_json_and_empty_fields_are_left_out(
+    browser: FakeBrowser, con: Connection, define: Define, form: dict[str, Any], payload: dict[str, Any]
 ) -> None:
-    define(monkeypatch, WITH_DEFAULTS)
-    typed = {name: field.to_text(field.default) for name, field in WITH_DEFAULTS.items()}
-    assert browser.post("/jobs/report/run", typed | {"urgent": ["false", "true"]}).status == 303
-    assert payload(con) == DEFAULTS
-
-
-def test_what_is_typed_becomes_json(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    define(monkeypatch, KINDS)
-    assert browser.post("/jobs/report/run", TYPED).status == 303
-    assert payload(con) == {
-        "urgent": True,
-        "days": 30,
-        "share": 0.5,
-        "title": "Ünïcode",
-        "style": "short",
-        "day": "2026-11-24",
-        "at": "18:05",
-        "to": ["kim@example.com", "lee@example.com"],
-    }
-
-
-def test_empty_fields_are_left_out(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    define(monkeypatch, KINDS)
-    assert browser.post("/jobs/report/run", dict.fromkeys(KINDS, "")).status == 303
-    assert payload(con) == {}
+    define(KINDS)
+    assert browser.post("/jobs/report/run", form).status == 303
+    assert only_run(con).payload == payload
 
 
 @pytest.mark.parametrize("field", [Boolean("x", default=True), Boolean("x", required=True)])
 def test_an_unchecked_box_sends_false(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, field: Field
+    browser: FakeBrowser, con: Connection, define: Define, field: Field
 ) -> None:
-    define(monkeypatch, {"urgent": field})
+    define({"urgent": field})
     assert '<input type="hidden" name="urgent" value="false">' in browser.get("/jobs/report").text
     browser.post("/jobs/report/run", {"urgent": "false"})
-    assert payload(con) == {"urgent": False}
+    assert only_run(con).payload == {"urgent": False}
 
 
-@pytest.mark.parametrize("name", list(KINDS))
-def test_error_stands_at_its_field_and_keeps_what_was_typed(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, name: str
+def test_each_error_stands_at_its_field_and_keeps_what_was_typed(
+    browser: FakeBrowser, con: Connection, define: Define
 ) -> None:
-    define(monkeypatch, KINDS)
-    typed, words = WRONG[name]
-    page = browser.post("/jobs/report/run", TYPED | {name: typed})
-    assert (page.status, errors(page)) == (422, {name: words})
-    kept = inputs(page)
-    assert all(f'value="{TYPED[other]}"' in kept[other] for other in ("days", "day", "at") if other != name)
-    assert con.query("SELECT FROM job_run") == []
+    define(KINDS)
+    for name, typed in WRONG.items():
+        form = TYPED | {name: typed}
+        page = browser.post("/jobs/report/run", form)
+        problem = KINDS[name].problem(KINDS[name].from_text(typed)) or ""
+        assert (page.status, errors(page)) == (422, {name: f"{problem[:1].upper()}{problem[1:]}."})
+        kept = inputs(page)
+        assert all(f'value="{form[other]}"' in kept[other] for other in ("days", "day", "at"))
+    assert find_runs(con) == []
 
 
-def test_missing_required_fields_are_named(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    define(
-        monkeypatch, {name: type(field)(**vars(field) | {"required": True}) for name, field in KINDS.items()}
-    )
+def test_missing_required_fields_are_named(browser: FakeBrowser, con: Connection, define: Define) -> None:
+    define({name: replace(field, required=True) for name, field in KINDS.items()})
     page = browser.post("/jobs/report/run")
     assert errors(page) == dict.fromkeys(KINDS, "Is required.")
-    assert con.query("SELECT FROM job_run") == []
+    assert find_runs(con) == []
 
 
-def test_job_with_a_required_field_is_started_by_its_form_alone(
-    browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    define(monkeypatch, {"title": Text("what stands above it", required=True)})
-    page = browser.get("/jobs").text
-    assert '<a class="button primary" href="/jobs/report">Run with payload</a>' in page
-    form = browser.get("/jobs/report").text
-    assert re.search(r'id="report-title"[^>]* required=""', form) and ">Title (required)</label>" in form
+def test_job_with_a_required_field_is_started_by_its_form_alone(browser: FakeBrowser, define: Define) -> None:
+    define({"title": Text("what stands above it", required=True)})
+    assert '<a class="button primary" href="/jobs/report">' in browser.get("/jobs").text
+    assert "required" in inputs(browser.get("/jobs/report"))["title"]
 
 
 @pytest.mark.parametrize("name", ["due", "due_at", "back", "note", "delay_minutes"])
 def test_payload_may_use_the_names_of_the_form(
-    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch, name: str
+    browser: FakeBrowser, con: Connection, define: Define, name: str
 ) -> None:
-    define(monkeypatch, {name: Text("x")})
+    define({name: Text("x")})
     assert browser.post("/jobs/report/run", {name: "5"}).status == 303
-    assert payload(con) == {name: "5"}
+    assert only_run(con).payload == {name: "5"}
 
 
-def test_api_describes_every_field(
-    browser: FakeBrowser, monkeypatch: pytest.MonkeyPatch, con: Connection
-) -> None:
-    define(monkeypatch, WITH_DEFAULTS)
+def test_api_describes_every_field(con: Connection, define: Define) -> None:
+    define({name: replace(field, default=VALUES[name]) for name, field in KINDS.items()})
     fields = job_summaries.summary_of(con, "report", con.now()).to_json()["fields"]
     assert fields["days"] == {
         "type": "integer",
@@ -222,4 +174,4 @@ def test_api_describes_every_field(
         "required": False,
         "bounds": {"minimum": 1, "maximum": 365},
     }
-    assert {name: field["default"] for name, field in fields.items()} == DEFAULTS
+    assert {name: field["default"] for name, field in fields.items()} == VALUES

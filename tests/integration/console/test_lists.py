@@ -35,20 +35,12 @@ def row(text: str, run_id: str) -> str:
     return str(found)
 
 
-def make_retry(con: Connection, **fields: Any) -> str:
-    error = "Unavailable: the database is away"
-    return run_factory.make_run(
-        con,
-        "scheduled",
-        attempt_fields={"outcome": "failed"},
-        **{"failures": 2, "attempt": 2, "error": error, **fields},
-    )
+def make_retry(con: Connection) -> str:
+    return run_factory.make_run(con, "scheduled", retries=2, error="Unavailable: the database is away")
 
 
 @pytest.mark.parametrize("name", HEADINGS)
-def test_each_list_has_the_columns_that_its_users_know(
-    name: str, browser: FakeBrowser, con: Connection
-) -> None:
+def test_each_list_has_its_columns(name: str, browser: FakeBrowser, con: Connection) -> None:
     for state in STATES:
         run_factory.make_run(con, state)
     make_retry(con)
@@ -76,35 +68,20 @@ def test_retries_are_those_that_failed_before_with_the_reason(browser: FakeBrows
     assert "Delayed by kim@example.com" in browser.get("/dashboard/scheduled").text
 
 
-def test_a_failed_run_opens_to_its_message_and_traceback(browser: FakeBrowser, con: Connection) -> None:
-    run_id = run_factory.make_run(con, "failed", error="MailRefused: <script>alert(1)</script>")
-    found = row(browser.get("/dashboard/failed").text, run_id)
-    assert "kept for 90 days" in browser.get("/dashboard/failed").text
-    assert "<summary><b>MailRefused</b>: &lt;script&gt;alert(1)&lt;/script&gt;</summary>" in found
-    assert "Traceback (most recent call last)" in found and "<script>" not in found
-
-
 def test_a_run_in_processing_whose_lease_is_over_is_marked(browser: FakeBrowser, con: Connection) -> None:
     late = run_factory.make_run(con, "processing", 900, lease_until=con.now())
     fine = run_factory.make_run(con, "processing", progress={"done": 3, "total": None})
     text = browser.get("/dashboard/processing").text
-    assert "Its lease expired" in row(text, late) and "lease expired" not in row(text, fine)
-    assert "record-expiry/0123abcd" in row(text, fine) and "3 done" in row(text, fine)
+    assert "lease expired" in row(text, late) and "lease expired" not in row(text, fine)
+    assert "[$LATEST]5f3c" in row(text, fine) and "3 done" in row(text, fine)
 
 
-def test_a_succeeded_run_says_how_long_it_took_and_waited(browser: FakeBrowser, con: Connection) -> None:
-    run_id = run_factory.make_run(con, "succeeded")
-    found = row(browser.get("/dashboard/succeeded").text, run_id)
-    assert re.findall(r"c-(duration|latency)[^>]*>([^<]*?)\s*<", found) == [
-        ("duration", "1.5 s"),
-        ("latency", "0 ms"),
-    ]
-
-
-def test_a_figure_that_there_is_not_has_no_word_before_it(browser: FakeBrowser, con: Connection) -> None:
-    run_id = run_factory.make_run(con, "enqueued")
-    (row,) = re.findall(rf'<tr id="run-{run_id}">.*?</tr>', browser.get("/dashboard/runs").text, re.S)
-    assert 'data-label="Created"' in row and 'data-label="Duration"' not in row
+def test_a_row_has_the_figures_that_there_are(browser: FakeBrowser, con: Connection) -> None:
+    done, waits = run_factory.make_run(con, "succeeded"), run_factory.make_run(con, "enqueued")
+    text = browser.get("/dashboard/succeeded").text
+    figures = re.findall(r"c-(duration|latency)[^>]*>([^<]*?)\s*<", row(text, done))
+    assert figures == [("duration", "1.2 s"), ("latency", "200 ms")]
+    assert 'data-label="Duration"' not in row(browser.get("/dashboard/runs").text, waits)
 
 
 def test_enqueued_runs_are_counted_by_queue(browser: FakeBrowser, con: Connection) -> None:
@@ -121,28 +98,10 @@ def test_enqueued_runs_are_counted_by_queue(browser: FakeBrowser, con: Connectio
     assert len(rows(browser.get("/dashboard/enqueued?job=db-cleanup").text)) == 1
 
 
-def test_search_finds_words_of_errors_and_payloads_ids_and_jobs(
-    browser: FakeBrowser, con: Connection
-) -> None:
-    by_error = run_factory.make_run(con, "failed", error="OutOfPaper: the tray is empty")
-    by_payload = run_factory.make_run(
-        con, "enqueued", payload={"recipients": ["zoe@example.com"]}, job="daily-summary"
-    )
-    by_id = run_factory.make_run(con, "deleted")
-    for text, found in (
-        ("tray", by_error),
-        ("zoe@example.com", by_payload),
-        (by_id, by_id),
-        (by_id[:13], by_id),
-    ):
-        assert found in rows(browser.get(f"/dashboard/runs?text={text}").text), text
-    assert rows(browser.get("/dashboard/runs?text=daily-summary").text) == [by_payload]
-
-
 def test_filters_narrow_and_stand_in_the_form_again(browser: FakeBrowser, con: Connection) -> None:
-    usual: dict[str, Any] = {"job": "db-cleanup", "trigger": "schedule", "error": "KeyError: 'x'"}
+    usual: dict[str, Any] = {"job": "db-cleanup", "by": "", "error": "KeyError: 'x'"}
     wanted = run_factory.make_run(con, "failed", 60, **usual)
-    for name, value in (("job", "daily-summary"), ("trigger", "api"), ("error", "ValueError: y")):
+    for name, value in (("job", "daily-summary"), ("by", "kim@example.com"), ("error", "ValueError: y")):
         run_factory.make_run(con, "failed", 60, **{**usual, name: value})
     text = browser.get("/dashboard/failed?job=db-cleanup&trigger=schedule&error_type=KeyError").text
     assert rows(text) == [wanted]
@@ -157,9 +116,8 @@ def test_times_are_read_in_the_zone_of_the_viewer(browser: FakeBrowser, con: Con
         span = f"from=2026-03-01T12:15&from_offset={offset}&to=2026-03-01T12:45&to_offset={offset}"
         address = f"/dashboard/deleted?{span}"
         assert len(rows(browser.get(address).text)) == number, offset
-    assert (
-        'data-utc="2026-03-01T12:15:00+00:00"' in browser.get("/dashboard/deleted?from=2026-03-01T12:15").text
-    )
+    text = browser.get("/dashboard/deleted?from=2026-03-01T12:15").text
+    assert 'data-utc="2026-03-01T12:15:00+00:00"' in text
 
 
 @pytest.mark.parametrize(
@@ -171,11 +129,10 @@ def test_times_are_read_in_the_zone_of_the_viewer(browser: FakeBrowser, con: Con
         ("from=2026-02-30T10:00", "Must be a date and time that exists,"),
         ("to=9999-99-99", "Must be a date and time"),
         ("from=2026-01-02T00:00&to=2026-01-01T00:00", "Must be later than"),
-        ("from=-", "Must be a date and time"),
         ("text=" + "x" * 201, "Must have at most 200 characters"),
         ("job=" + "x" * 201, "Must have at most 200 characters"),
-        ("size=7", "The number of runs per page must be one of 10, 20, 50, 100, 200"),
-        ("before=x", "This link is not valid, so the first page is shown"),
+        ("size=7", "one of 10, 20, 50, 100, 200"),
+        ("before=x", "the first page is shown"),
     ],
 )
 def test_a_wrong_filter_has_its_error_and_narrows_nothing(
@@ -187,9 +144,7 @@ def test_a_wrong_filter_has_its_error_and_narrows_nothing(
     assert rows(answer.text) == [run_id]
 
 
-@pytest.mark.parametrize(
-    "text", ["%25_%25", "'", '"', "%5C", "%00", "🦊", "a%20OR%20b", "x" * 200, "%ff", "(((", "سجل", "<b>"]
-)
+@pytest.mark.parametrize("text", ["%25_%25", "'", '"', "%5C", "%00", "🦊", "%ff", "(((", "سجل", "<b>"])
 def test_any_search_text_has_a_normal_answer(text: str, browser: FakeBrowser, con: Connection) -> None:
     run_factory.make_run(con, "failed")
     for page in ("runs", "failed", "retries"):
@@ -197,9 +152,7 @@ def test_any_search_text_has_a_normal_answer(text: str, browser: FakeBrowser, co
         assert answer.status == 200 and "<b></option>" not in answer.text
 
 
-def test_pages_follow_each_other_without_gap_and_keep_the_filter(
-    browser: FakeBrowser, con: Connection
-) -> None:
+def test_pages_follow_each_other_and_keep_the_filter(browser: FakeBrowser, con: Connection) -> None:
     made = [run_factory.make_run(con, "deleted", ago) for ago in range(25)]
     run_factory.make_run(con, "deleted", job="db-cleanup")
     seen, address, pages = [], "/dashboard/deleted?job=record-expiry&size=10", 0
@@ -213,12 +166,8 @@ def test_pages_follow_each_other_without_gap_and_keep_the_filter(
     assert "There are no older runs." in browser.get(f"/dashboard/deleted?before={made[-1]}").text
 
 
-def test_an_empty_list_teaches_and_an_empty_search_leads_back(browser: FakeBrowser) -> None:
-    for name in HEADINGS:
-        text = browser.get(f"/dashboard/{name}").text
-        assert "No runs" in text and "listed here" in text and 'href="/jobs"' in text
-    text = browser.get("/dashboard/failed?text=nowhere").text
-    assert "No run matches" in text and 'href="/dashboard/runs?text=nowhere"' in text
+def test_an_empty_search_leads_to_all_runs(browser: FakeBrowser) -> None:
+    assert 'href="/dashboard/runs?text=nowhere"' in browser.get("/dashboard/failed?text=nowhere").text
 
 
 def test_what_is_offered_fits_the_state_and_the_role(browser: FakeBrowser, con: Connection) -> None:
@@ -244,7 +193,7 @@ def test_what_is_offered_fits_the_state_and_the_role(browser: FakeBrowser, con: 
             assert ('id="bulk"' in text) == (role is Role.ADMIN)
 
 
-def test_a_button_in_a_list_leads_back_to_the_list_as_it_was(browser: FakeBrowser, con: Connection) -> None:
+def test_a_button_leads_back_to_the_list_as_it_was(browser: FakeBrowser, con: Connection) -> None:
     run_id = run_factory.make_run(con, "failed")
     text = browser.get("/dashboard/failed?text=421").text
     assert 'name="back" value="/dashboard/failed?text=421"' in text

@@ -28,7 +28,7 @@ def test_a_mistyped_address_is_answered_by_a_page(browser: FakeBrowser, path: st
     assert "There is no page at this address" in answer.text
 
 
-def test_a_mistyped_address_of_the_api_is_answered_as_the_api_does(browser: FakeBrowser) -> None:
+def test_a_mistyped_address_of_the_api_gets_a_problem(browser: FakeBrowser) -> None:
     answer = browser.get("/api/nope")
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert json.loads(answer.text)["detail"] == "this address does not exist, or does not support this method"
