@@ -18,7 +18,7 @@ def log(con: Connection) -> list[str]:
 
 
 def log_lines(
-    work: Work, con: Connection, count: int, then: Callable[[Context], None] = Context.flush
+    work: Work, con: Connection, count: int, then: Callable[[Context], object] = Context.flush
 ) -> list[str]:
     """What is kept of the log of an attempt with that many lines."""
 
