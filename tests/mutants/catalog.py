@@ -114,7 +114,7 @@ LIFECYCLE = [
         f"{_JOBS}/lifecycle/actions.py",
         'FINAL = ("succeeded", "failed", "deleted")',
         'FINAL = ("succeeded", "failed", "deleted", "processing")',
-        f"{_TESTS_OF_JOBS}/test_runs.py",
+        f"{_TESTS_OF_JOBS}/test_changes.py",
     ),
     Mutant(
         "An idempotency key that is used for another request is refused.",

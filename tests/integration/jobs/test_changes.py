@@ -46,6 +46,12 @@ def test_a_requeued_run_begins_anew(work: Work, con: Connection) -> None:
     assert run.attempt == 1 and run.occurrence == was.occurrence
 
 
+def test_a_run_that_is_processing_is_not_requeued(work: Work, con: Connection) -> None:
+    work.be_killed()
+    assert actions.change(con, "requeue", ids=[work.run().id], actor="ann").ids == []
+    assert work.run().state == "processing"
+
+
 def test_a_failed_run_that_is_deleted_counts_as_ended_now(work: Work, con: Connection) -> None:
     work.handler = lambda context: 1 / 0
     work.start_occurrence()
