@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from slowmatch.db import Connection
 from tests.chaos.report import SEED, Figures
-from tests.integration.jobs.machine_runs import machine_factory, run_machine
+from tests.integration.jobs.job_system_machine import machine_factory, run_machine
 
 SUBJECT = "The state machine"
 

@@ -2,7 +2,6 @@ from datetime import UTC, datetime
 
 from db_cleanup import app
 from local.testing import JobTester
-from tests.sam import template
 
 NOW = datetime(2026, 12, 31, tzinfo=UTC)
 
@@ -17,7 +16,3 @@ def test_removes_what_expired_over_thirty_days_ago(job_tester: JobTester) -> Non
     attempt = job_tester.perform(app.handler, now=NOW)
     assert (attempt.state, attempt.result) == ("succeeded", {"deleted": 1})
     assert job_tester.query("SELECT title FROM record") == [["Over"]]
-
-
-def test_runs_at_two_in_the_morning() -> None:
-    assert template.written()["Mappings"]["Job"]["DbCleanup"]["Schedule"] == "cron(0 2 * * ? *)"

@@ -2,7 +2,6 @@ from datetime import UTC, datetime
 
 from local.testing import JobTester
 from record_expiry import app
-from tests.sam import template
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -15,7 +14,3 @@ def test_marks_what_has_expired(job_tester: JobTester) -> None:
     assert (attempt.state, attempt.result) == ("succeeded", {"expired": 1})
     assert attempt.progress == {"done": 1, "total": 1}
     assert job_tester.query("SELECT title FROM record WHERE is_expired") == [["Contract"]]
-
-
-def test_runs_every_full_hour() -> None:
-    assert template.written()["Mappings"]["Job"]["RecordExpiry"]["Schedule"] == "cron(0 * * * ? *)"

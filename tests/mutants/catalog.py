@@ -23,14 +23,14 @@ LIFECYCLE = [
         f"{_JOBS}/lifecycle/claim.py",
         "AND due_at <= :due_by::timestamptz\n",
         "AND due_at IS NOT NULL\n",
-        f"{_TESTS_OF_JOBS}/test_runs.py",
+        f"{_TESTS_OF_JOBS}/test_batches.py",
     ),
     Mutant(
         "A run is claimed only by the function of its own job.",
         f"{_JOBS}/lifecycle/claim.py",
         "job = :job\n              AND attempt",
         "true\n              AND attempt",
-        f"{_TESTS_OF_JOBS}/test_workers.py {_TESTS_OF_JOBS}/test_runs.py",
+        f"{_TESTS_OF_JOBS}/test_batches.py",
     ),
     Mutant(
         "A requeued run starts afresh: its start is that of its first attempt since.",
@@ -65,7 +65,7 @@ LIFECYCLE = [
         f"{_JOBS}/retry.py",
         "if isinstance(error, Permanent):",
         "if isinstance(error, KeyError):",
-        f"{_TESTS_OF_JOBS}/test_runs.py",
+        f"{_TESTS_OF_JOBS}/test_by_hand.py",
     ),
     Mutant(
         "The first success after a failure is a recovery, not each success.",
@@ -114,7 +114,7 @@ LIFECYCLE = [
         f"{_JOBS}/lifecycle/actions.py",
         'FINAL = ("succeeded", "failed", "deleted")',
         'FINAL = ("succeeded", "failed", "deleted", "processing")',
-        f"{_TESTS_OF_JOBS}/test_runs.py",
+        f"{_TESTS_OF_JOBS}/test_changes.py",
     ),
     Mutant(
         "An idempotency key that is used for another request is refused.",
@@ -187,14 +187,14 @@ DISPATCHER = [
         f"{_JOBS}/dispatcher/redelivery.py",
         "if found[job] == each and job not in rejected]",
         "if found[job] == each and not rejected]",
-        f"{_TESTS_OF_JOBS}/test_dispatcher.py {_TESTS_OF_JOBS}/test_sending.py",
+        f"{_TESTS_OF_JOBS}/test_sending.py",
     ),
     Mutant(
         "An occurrence that has its run was not missed.",
         f"{_JOBS}/dispatcher/schedules.py",
         "WHERE NOT EXISTS (SELECT FROM job_run WHERE job = :job::text AND occurrence = due.at)",
         "WHERE :job::text <> ''",
-        f"{_TESTS_OF_JOBS}/test_dispatcher.py {_TESTS_OF_JOBS}/test_schedule_changes.py",
+        f"{_TESTS_OF_JOBS}/test_schedules.py",
     ),
     Mutant(
         "While a schedule was being changed, only what both schedules have was due.",
@@ -208,7 +208,7 @@ DISPATCHER = [
         f"{_JOBS}/dispatcher/retention.py",
         "state IN ('succeeded', 'deleted') OR",
         "state IN ('succeeded', 'deleted', 'failed') OR",
-        f"{_TESTS_OF_JOBS}/test_dispatcher.py {_TESTS_OF_JOBS}/test_duties.py",
+        f"{_TESTS_OF_JOBS}/test_dispatcher.py",
     ),
     Mutant(
         "The hourly figures count a retry when a failed attempt is scheduled again.",

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from jobs_api.app import handler
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import Context
@@ -19,7 +20,10 @@ from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs as store
 from slowmatch.jobs.worker.invocation import Invocation
+from tests.conftest import request_context
+from tests.integration.jobs.runs_of_size import LAMBDA_BYTES
 
+Call = Callable[..., tuple[int, Any]]
 OCCURRENCE = "2026-11-24T02:00:00Z"
 
 
@@ -110,24 +114,6 @@ class Work:
             raise
 
 
-def put_waiting(
-    con: Connection, job: str, number: int = 1, *, days: int = 1, state: str = "enqueued"
-) -> None:
-    """Runs that became due that many days ago and have no message, also of a job that was removed."""
-    con.query(
-        """
-        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at)
-        SELECT uuidv7(), :job, :state, false, 'api', 3, at, at
-        FROM (SELECT now() - CAST(:days AS integer) * interval '1 day' AS at) AS due,
-             generate_series(1, CAST(:number AS integer))
-        """,
-        job=job,
-        state=state,
-        number=number,
-        days=days,
-    )
-
-
 class Queues:
     """What the functions sent, read back from SQS."""
 
@@ -173,3 +159,27 @@ def work(con: Connection, queues: Queues, lambda_context: Any) -> Work:
 @pytest.fixture
 def later(con: Connection) -> Callable[..., datetime]:
     return lambda **delta: con.now() + timedelta(**delta)
+
+
+@pytest.fixture
+def call(queues: Queues, lambda_context: Any) -> Call:
+    """Sends a request to the jobs API; an answer that Lambda would refuse fails the test."""
+    queues.make_dead_letters()
+
+    def call(method: str, path: str, body: Any = None, query: str = "", **headers: str) -> tuple[int, Any]:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": query,
+            "queryStringParameters": dict(part.split("=", 1) for part in query.split("&")) if query else {},
+            "headers": {"content-type": "application/json", **names},
+            "requestContext": request_context(method, path),
+            "body": body if isinstance(body, str) else (None if body is None else json.dumps(body)),
+            "isBase64Encoded": False,
+        }
+        answer = handler(event, lambda_context)
+        assert len(json.dumps(answer, ensure_ascii=False).encode()) < LAMBDA_BYTES
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return call

@@ -5,16 +5,21 @@ PostgreSQL, one step at a time; each step is one or more statements of the real 
 invariants.py lists is checked, and at the end everything has to come to its end.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from hypothesis import seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition
+from hypothesis.stateful import invariant, precondition, run_state_machine_as_test
 
+from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.jobs import enqueue
+from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.lifecycle.pause import describe_pause
 from tests.integration.jobs import invariants
@@ -245,3 +250,31 @@ class JobSystemMachine(DispatcherRules):
             for message in messages:
                 self.sqs.messages.remove(message)
         self.bring(*messages)
+
+
+def machine_factory(
+    con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], JobSystemMachine]:
+    """Makes machines with a clock and a queue of their own; each is empty when it is made."""
+    clock = Clock(START)
+    fake_sqs = FakeSqs(clock)
+    monkeypatch.setattr(Connection, "now", lambda con: clock.look())
+    monkeypatch.setattr(sqs, "client", lambda: fake_sqs)
+    for name, spec in SPECS.items():
+        monkeypatch.setitem(JOBS, name, spec)
+
+    def machine() -> JobSystemMachine:
+        return JobSystemMachine(con, clock, fake_sqs, lambda_context)
+
+    return machine
+
+
+def run_machine(
+    machine: Callable[[], JobSystemMachine], chosen: settings, begin_with: int | None = None
+) -> Counter[str]:
+    """Run the machine as `chosen` says, at random from `begin_with`; the steps that were taken."""
+    taken.clear()
+    if begin_with is not None:
+        seed(begin_with)(machine)
+    run_state_machine_as_test(machine, settings=chosen)  # type: ignore[arg-type]
+    return Counter(taken)

@@ -1,52 +1,25 @@
 """The HTTP API of jobs and runs."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from pydantic import TypeAdapter
 
 from jobs_api import answers
-from jobs_api.app import handler
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import LOCAL_USER
-from slowmatch.jobs import JOBS, enqueue
-from slowmatch.jobs.dispatcher import heartbeat, rollup, schedules
+from slowmatch.jobs import enqueue
+from slowmatch.jobs.dispatcher import rollup, schedules
+from slowmatch.jobs.dispatcher.schedules import RuleState
 from slowmatch.jobs.model import Run, RunDetails
-from slowmatch.jobs.queries import runs
-from tests.conftest import request_context
-from tests.integration.jobs.conftest import Queues, Work, put_waiting
+from tests.integration.jobs.conftest import Call, Queues, Work
+from tests.support.runs import put_runs
 
 YOU = LOCAL_USER.name
 
 
-@pytest.fixture
-def call(work: Work, lambda_context: Any) -> Any:
-    for job in JOBS:
-        boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{job}-dead")
-
-    def call(method: str, path: str, body: Any = None, query: str = "", **headers: str) -> tuple[int, Any]:
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        parameters = dict(part.split("=", 1) for part in query.split("&")) if query else {}
-        event = {
-            "version": "2.0",
-            "rawPath": path,
-            "rawQueryString": query,
-            "queryStringParameters": parameters,
-            "headers": {"content-type": "application/json", **names},
-            "requestContext": request_context(method, path),
-            "body": body if isinstance(body, str) else (None if body is None else json.dumps(body)),
-            "isBase64Encoded": False,
-        }
-        answer = handler(event, lambda_context)
-        return answer["statusCode"], json.loads(answer["body"])
-
-    return call
-
-
-def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) -> None:
+def test_a_job_is_run_and_the_run_names_who_did_it(call: Call, queues: Queues) -> None:
     status, run = call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 10}})
     assert (status, run["state"], run["triggered_by"]) == (202, "enqueued", YOU)
     assert queues.take() == [{"run_id": run["id"], "attempt": 1}]
@@ -54,16 +27,7 @@ def test_a_job_is_run_and_the_run_names_who_did_it(call: Any, queues: Queues) ->
     assert status == 200 and details["events"][0]["actor"] == YOU and details["attempts"] == []
 
 
-def test_a_run_shows_its_attempts_events_and_log(call: Any, work: Work) -> None:
-    work.handler = lambda context: context.logger.info("hello")
-    work.start_occurrence()
-    run = call("GET", f"/api/runs/{work.run().id}")[1]
-    assert [attempt["outcome"] for attempt in run["attempts"]] == ["succeeded"]
-    assert [event["to_state"] for event in run["events"]] == ["processing", "succeeded"]
-    assert [line["message"] for line in run["log"]] == ["hello"]
-
-
-def test_a_delayed_run_is_scheduled(call: Any, queues: Queues) -> None:
+def test_a_delayed_run_is_scheduled(call: Call, queues: Queues) -> None:
     status, run = call("POST", "/api/jobs/record-expiry/runs", {"delay_seconds": 60})
     assert (status, run["state"]) == (202, "scheduled") and queues.delayed() == 1
     call("POST", "/api/jobs/record-expiry/runs", {"delay_seconds": 3600})
@@ -85,20 +49,20 @@ def test_a_delayed_run_is_scheduled(call: Any, queues: Queues) -> None:
     ],
 )
 def test_a_wrong_trigger_names_the_field_and_makes_no_run(
-    call: Any, work: Work, body: Any, field: str
+    call: Call, work: Work, body: Any, field: str
 ) -> None:
     status, problem = call("POST", "/api/jobs/record-expiry/runs", body)
     assert status == 422 and problem["errors"][0]["field"] == field
     assert work.runs() == []
 
 
-def test_delay_and_due_time_together_are_refused(call: Any) -> None:
+def test_delay_and_due_time_together_are_refused(call: Call) -> None:
     both = {"delay_seconds": 1, "due_at": "2026-12-31T00:00:00Z"}
     status, problem = call("POST", "/api/jobs/record-expiry/runs", both)
     assert status == 422 and "both delay_seconds and due_at" in problem["detail"]
 
 
-def test_an_idempotency_key_makes_one_run_and_refuses_another_body(call: Any, work: Work) -> None:
+def test_an_idempotency_key_makes_one_run_and_refuses_another_body(call: Call, work: Work) -> None:
     path = "/api/jobs/record-expiry/runs"
     first, again = (call("POST", path, {}, idempotency_key="k") for _ in range(2))
     assert first[0] == again[0] == 202 and first[1]["id"] == again[1]["id"] == work.run().id
@@ -106,14 +70,26 @@ def test_an_idempotency_key_makes_one_run_and_refuses_another_body(call: Any, wo
     assert status == 409 and work.run().id in problem["detail"]
 
 
-def test_unknown_things_are_not_found(call: Any) -> None:
+@pytest.mark.parametrize("length", [0, 201])
+def test_an_empty_or_long_key_makes_no_run(call: Call, work: Work, length: int) -> None:
+    path = "/api/jobs/db-cleanup/runs"
+    status, problem = call("POST", path, {}, idempotency_key="k" * length)
+    assert (status, problem["errors"]) == (
+        422,
+        [{"field": "Idempotency-Key", "message": "must have 1 to 200 characters"}],
+    )
+    assert work.runs() == []
+    assert call("POST", path, {}, idempotency_key="k" * 200)[0] == 202
+
+
+def test_unknown_things_are_not_found(call: Call) -> None:
     assert call("POST", "/api/jobs/nothing/runs", {})[0] == 404
     assert call("GET", "/api/jobs/nothing")[0] == 404
     assert call("GET", "/api/runs/0190a7e0-0000-7000-8000-000000000000")[0] == 404
     assert call("GET", "/api/runs/x")[0] == 422
 
 
-def test_actions_on_a_run_in_the_wrong_state_are_conflicts_that_name_it(call: Any, work: Work) -> None:
+def test_actions_in_the_wrong_state_are_conflicts(call: Call, work: Work) -> None:
     work.start_occurrence()
     run = work.run()
     status, problem = call("POST", f"/api/runs/{run.id}/delete")
@@ -123,30 +99,25 @@ def test_actions_on_a_run_in_the_wrong_state_are_conflicts_that_name_it(call: An
     assert call("POST", f"/api/runs/{run.id}/delete")[1]["state"] == "deleted"
 
 
-def test_run_now_brings_a_scheduled_run_forward(call: Any, con: Connection, queues: Queues) -> None:
+def test_run_now_brings_a_scheduled_run_forward(call: Call, con: Connection, queues: Queues) -> None:
     run_id = enqueue(con, "record-expiry", due_at=con.now() + timedelta(days=1)).run_id
     assert call("POST", f"/api/runs/{run_id}/run-now")[1]["state"] == "enqueued"
     assert queues.take() == [{"run_id": run_id, "attempt": 1}]
 
 
-def test_lists_are_filtered_and_paged(call: Any, con: Connection) -> None:
+def test_lists_are_filtered_and_paged(call: Call, con: Connection) -> None:
     made = [enqueue(con, "record-expiry", {"batch_size": n}).run_id for n in range(1, 6)]
     enqueue(con, "db-cleanup")
-    seen: list[str] = []
-    query = "job=record-expiry&state=enqueued&limit=2"
-    while True:
-        _, page = call("GET", "/api/runs", query=query)
-        seen += [run["id"] for run in page["items"]]
-        if page["next"] is None:
-            break
-        query = f"job=record-expiry&state=enqueued&limit=2&cursor={page['next']}"
-    assert seen == made[::-1]
+    query = "job=record-expiry&state=enqueued&limit=3"
+    first = call("GET", "/api/runs", query=query)[1]
+    second = call("GET", "/api/runs", query=f"{query}&cursor={first['next']}")[1]
+    assert [run["id"] for run in first["items"] + second["items"]] == made[::-1] and second["next"] is None
     assert [run["id"] for run in call("GET", "/api/runs", query="text=batch_size")[1]["items"]] == made[::-1]
     assert call("GET", "/api/runs", query="state=none")[0] == 422
     assert call("GET", "/api/runs", query="cursor=rubbish")[0] == 422
 
 
-def test_bulk_actions_by_ids_and_by_filter(call: Any, con: Connection) -> None:
+def test_bulk_actions_by_ids_and_by_filter(call: Call, con: Connection) -> None:
     made = [enqueue(con, "record-expiry").run_id for _ in range(3)]
     done = call("POST", "/api/runs/delete", {"ids": made[:1]})[1]
     assert done == {"changed": made[:1], "after": None}
@@ -158,7 +129,7 @@ def test_bulk_actions_by_ids_and_by_filter(call: Any, con: Connection) -> None:
 
 
 def test_answers_have_the_shape_that_the_document_gives_them(
-    call: Any, work: Work, con: Connection, later: Any
+    call: Call, work: Work, con: Connection, later: Any
 ) -> None:
     work.handler = lambda context: context.logger.info("hello")
     work.start_occurrence("2026-11-24T01:00:00Z")
@@ -194,50 +165,24 @@ def outline(value: Any) -> Any:
     return [outline(each) for each in value] if isinstance(value, list) else None
 
 
-def test_pause_and_resume_say_who_and_why(call: Any) -> None:
+def test_pause_and_resume_say_who_and_why(call: Call) -> None:
     assert call("POST", "/api/jobs/db-cleanup/pause", {"note": "audit"})[1]["paused"]["by"] == YOU
     assert call("POST", "/api/jobs/db-cleanup/resume")[1]["paused"] is None
 
 
-def test_jobs_show_their_schedule_and_next_firings(call: Any, con: Connection, lambda_context: Any) -> None:
-    events = boto3.client("events")
-    events.put_rule(Name="slowmatch-test-db-cleanup", ScheduleExpression="cron(0 2 * * ? *)")
-    schedules.events.cache_clear()
-    schedules.read_schedules(con, con.now(), stack="slowmatch-test")
-    (job,) = (job for job in call("GET", "/api/jobs")[1]["items"] if job["name"] == "db-cleanup")
-    assert job["schedule"] == "cron(0 2 * * ? *)" and len(job["next"]) == 5
+def test_a_job_that_people_start_has_no_schedule_to_pause(call: Call, con: Connection) -> None:
+    schedules.store(con, "send-test-mail", RuleState(None, False, con.now(), con.now()))
+    status, problem = call("POST", "/api/jobs/send-test-mail/pause", {})
+    assert (status, problem["detail"]) == (409, "send-test-mail has no schedule that could be paused")
+    assert con.query("SELECT FROM schedule_event") == []
 
 
-def test_health_tells_what_is_wrong(call: Any, con: Connection) -> None:
-    status, health = call("GET", "/api/health")
-    assert status == 503 and health["dispatcher"]["last_tick"] is None and health["dispatcher"]["detail"]
-    heartbeat.store_pass(con, con.now())
-    status, health = call("GET", "/api/health")
-    assert status == 200 and abs(health["clock"]["difference_seconds"]) < 30
-    assert health["queues"]["depths"]["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}
-
-
-def test_statistics_count_what_happened(call: Any, work: Work, con: Connection) -> None:
-    work.start_occurrence()
-    rollup.roll_up(con, con.now())
-    rollup.roll_up(con, con.now())
-    stats = call("GET", "/api/stats")[1]
-    assert stats["states"]["succeeded"] == 1
-    assert stats["hours"][0]["attempts"] == 1 and stats["hours"][0]["p95_ms"] >= 0
-
-
-def test_the_store_refuses_nothing_it_knows(con: Connection, queues: Queues) -> None:
-    with pytest.raises(LookupError, match="there is no run"):
-        runs.get(con, "0190a7e0-0000-7000-8000-000000000000")
-
-
-def test_runs_of_a_removed_job_are_listed_and_deleted_one_by_one_and_by_filter(
-    call: Any, con: Connection
-) -> None:
-    put_waiting(con, "old-job", 3)
+def test_runs_of_a_removed_job_are_listed_and_deleted(call: Call, con: Connection) -> None:
+    put_runs(con, "old-job", 3)
+    put_runs(con, "db-cleanup")
     items = call("GET", "/api/runs", query="job=old-job")[1]["items"]
-    assert len(items) == 3
     status, run = call("POST", f"/api/runs/{items[0]['id']}/delete")
     assert (status, run["state"]) == (202, "deleted")
     status, done = call("POST", "/api/runs/delete", {"filter": {"job": "old-job"}})
     assert status == 200 and sorted(done["changed"]) == sorted(item["id"] for item in items[1:])
+    assert con.query("SELECT job FROM job_run WHERE state = 'enqueued'") == [["db-cleanup"]]

@@ -78,7 +78,7 @@ def test_of_an_exclusive_job_two_workers_start_one_run(con: Connection, other: C
         )
 
 
-def test_who_deletes_a_run_that_is_just_being_claimed_closes_its_attempt(
+def test_deleting_a_run_that_is_being_claimed_closes_its_attempt(
     con: Connection, other: Connection, work: Work
 ) -> None:
     run_id = enqueue(con, JOB).run_id
@@ -138,7 +138,7 @@ def test_a_key_that_comes_twice_at_once_makes_one_run(con: Connection, other: Co
     assert not again.created and con.query("SELECT id::text FROM job_run") == [[again.run_id]]
 
 
-def test_more_dead_letters_that_two_dispatchers_see_are_told_once(
+def test_two_dispatchers_report_more_dead_letters_once(
     con: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     con.query("INSERT INTO job (name) VALUES (:job)", job=JOB)
@@ -172,9 +172,12 @@ def held(con: Connection, other: Connection) -> Iterator[list[str]]:
         yield ids
 
 
-def test_the_dispatcher_sends_the_others(con: Connection, held: list[str], queues: Queues) -> None:
+@pytest.mark.parametrize("resend_all", [False, True])
+def test_the_dispatcher_sends_the_others(
+    con: Connection, held: list[str], queues: Queues, resend_all: bool
+) -> None:
     queues.take()
-    assert redelivery.send_due(con, con.now() + timedelta(minutes=20)) == 1
+    assert redelivery.send_due(con, con.now() + timedelta(minutes=20), resend_all=resend_all) == 1
     assert queues.take() == [{"run_id": held[1], "attempt": 1}]
 
 

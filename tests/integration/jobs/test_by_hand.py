@@ -7,23 +7,16 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Permanent, enqueue
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.lifecycle import actions, pause, scheduled_runs
+from slowmatch.jobs.lifecycle import actions, scheduled_runs
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
+from tests.support.handlers import fail, refuse
 
 SCHEDULED = {"source": "aws.events", "time": OCCURRENCE}
-
-
-def fail(context: Any) -> None:
-    raise RuntimeError("the disk is full")
-
-
-def refuse(context: Any) -> None:
-    raise Permanent("the recipient was refused")
 
 
 def test_direct_invocation_returns_the_run(work: Work) -> None:
@@ -43,7 +36,7 @@ def test_direct_invocation_raises_when_the_attempt_failed(work: Work) -> None:
     with pytest.raises(AttemptFailed, match="the disk is full; it will be retried at"):
         work.invoke({})
     work.handler = refuse
-    with pytest.raises(AttemptFailed, match="was refused; it will not be retried"):
+    with pytest.raises(AttemptFailed, match="no such mailbox; it will not be retried"):
         work.invoke({})
     work.handler = lambda context: "mended"
     for run in work.runs():
@@ -84,12 +77,7 @@ def test_a_run_that_is_processing_is_not_started_beside_itself(work: Work) -> No
     assert len(work.seen) == 1
 
 
-def test_a_pause_holds_the_schedule_and_nobody_s_hand(work: Work, con: Connection) -> None:
-    pause.pause(con, "record-expiry", "ann", None, now=con.now())
-    assert work.invoke({})["state"] == "succeeded"
-
-
-def test_an_occurrence_that_is_answered_this_very_moment_is_not_answered_again(
+def test_an_occurrence_answered_this_very_moment_is_refused(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work.start_occurrence()
@@ -112,7 +100,7 @@ def test_who_meets_a_running_run_by_hand_leaves_one_that_waits(work: Work, queue
     assert work.runs()[1].result == "second"
 
 
-def test_a_scheduled_run_that_is_started_by_hand_and_has_to_wait_does_not_wait_for_its_time(
+def test_a_retry_started_by_hand_waits_only_for_the_running_run(
     work: Work, con: Connection, queues: Queues
 ) -> None:
     work.handler = fail

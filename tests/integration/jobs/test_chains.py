@@ -1,13 +1,11 @@
 """How many messages in a row a run sends to its own queue, counted; then the dispatcher carries on."""
 
-from typing import Any
-
 from slowmatch.db import Connection
 from slowmatch.jobs import Continue, enqueue
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle.finish import MAX_ATTEMPTS_IN_A_ROW
 from tests.integration.jobs.conftest import Queues, Work
-from tests.integration.jobs.test_runs import fail
+from tests.support.handlers import fail
 
 
 def deliver_messages(work: Work, queues: Queues) -> int:
@@ -36,22 +34,6 @@ def test_two_runs_that_take_turns_are_slowed_down_too(work: Work, con: Connectio
         enqueue(con, "record-expiry")
     deliver_messages(work, queues)
     assert [run.attempt for run in work.runs()] == [MAX_ATTEMPTS_IN_A_ROW] * 2
-
-
-def test_work_of_many_attempts_goes_on_until_it_is_done(work: Work, con: Connection, queues: Queues) -> None:
-    parts = 3 * MAX_ATTEMPTS_IN_A_ROW + 1
-
-    def one_part(context: Any) -> Any:
-        part = context.cursor.get("part", 0) + 1
-        return part if part == parts else Continue({"part": part})
-
-    work.handler = one_part
-    work.start_occurrence()
-    for _ in range(3):
-        deliver_messages(work, queues)
-        redelivery.send_due(con, con.now())
-    deliver_messages(work, queues)
-    assert work.run().result == parts
 
 
 def test_a_retry_after_many_attempts_is_sent_by_the_dispatcher(

@@ -6,30 +6,24 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import JOBS, Job, Text, enqueue
+from slowmatch.jobs import JOBS, Job, Text
 from slowmatch.jobs.catalog import CONFIG_ERRORS
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.disabled_jobs import PROBE_AFTER, disabled_jobs, note_config_error
 from slowmatch.jobs.queries import health, job_summaries, warnings
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.worker.handler import JobFunction
 from slowmatch.settings import SettingsError, settings
-from tests.integration.jobs.conftest import Queues, put_waiting
+from tests.integration.jobs.conftest import Queues
+from tests.support.runs import put_runs
 
 HOOK = Job(name="record-expiry", description="Posts.", settings={"URL": Text("where to post")})
-CONFIG_ERROR = "functions/broken_job/job.py: JOB is None: must be a Job(...)"
 
 
 @pytest.fixture
 def function(con: Connection) -> JobFunction:
     """The function of a job with a setting, which has no value yet."""
     return JobFunction(HOOK, lambda context: {"url": context.settings["URL"]})
-
-
-@pytest.fixture
-def broken_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CONFIG_ERRORS, "broken-job", CONFIG_ERROR)
 
 
 def give_settings(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -66,51 +60,24 @@ def test_database_without_the_column_does_not_stop_a_good_job(
         con.query("ALTER TABLE job RENAME COLUMN other TO flaw")
 
 
-def test_dispatcher_sends_nothing_to_a_disabled_job(con: Connection, queues: Queues) -> None:
-    put_waiting(con, "record-expiry", 3)
+def test_dispatcher_only_probes_a_disabled_job(con: Connection, queues: Queues) -> None:
+    put_runs(con, "record-expiry", 3)
     note_config_error(con, "record-expiry", "URL has no value")
     assert redelivery.send_due(con, con.now()) == 0
-    assert queues.take() == []
-
-
-def test_dispatcher_tries_one_run_after_a_while(con: Connection, queues: Queues) -> None:
-    put_waiting(con, "record-expiry", 3)
-    put_waiting(con, "db-cleanup", 3)
-    note_config_error(con, "record-expiry", "URL has no value")
+    put_runs(con, "db-cleanup", 3)
     assert redelivery.send_due(con, con.now() + PROBE_AFTER) == 1 + 3
     assert len(queues.take()) == 1
 
 
-def _problem(con: Connection) -> warnings.Problem:
-    """The only problem besides the dispatcher, which no test starts."""
+def test_runs_of_a_job_with_a_wrong_definition_are_a_problem(
+    con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONFIG_ERRORS, "broken-job", "JOB is None: must be a Job(...)")
+    put_runs(con, "broken-job", 2)
     found = warnings.problems(health.facts(con, con.now()), Depths({}), timedelta(0), con.now())
-    (problem,) = (each for each in found if each.kind != "dispatcher_late")
-    return problem
-
-
-def test_health_says_why_a_job_is_disabled(con: Connection) -> None:
-    note_config_error(con, "db-cleanup", "URL of db-cleanup has no value")
-    assert _problem(con).text == "'db-cleanup' is disabled: URL of db-cleanup has no value"
-
-
-@pytest.mark.usefixtures("broken_job")
-def test_runs_of_a_job_with_a_wrong_definition_are_a_problem_with_the_reason(con: Connection) -> None:
-    put_waiting(con, "broken-job", 2)
-    assert _problem(con).text == f"2 runs wait for 'broken-job', which is disabled: {CONFIG_ERROR}"
-
-
-@pytest.mark.usefixtures("broken_job")
-def test_run_of_a_job_with_a_wrong_definition_can_be_deleted(con: Connection) -> None:
-    put_waiting(con, "broken-job")
-    ((run_id,),) = con.query("SELECT id::text FROM job_run")
-    assert actions.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
-    assert health.waiting_for_removed_jobs(con) == {}
-
-
-@pytest.mark.usefixtures("broken_job")
-def test_new_run_of_a_job_with_a_wrong_definition_is_refused(con: Connection) -> None:
-    with pytest.raises(ValueError, match="broken-job is disabled"):
-        enqueue(con, "broken-job")
+    assert "2 runs wait for 'broken-job', which is disabled: JOB is None: must be a Job(...)" in [
+        problem.text for problem in found
+    ]
 
 
 def test_card_of_a_job_tells_its_config_error(con: Connection) -> None:

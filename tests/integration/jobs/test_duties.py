@@ -22,8 +22,9 @@ from slowmatch.settings import settings
 from tests.conftest import STACK, LambdaContext
 from tests.integration.jobs.conftest import Queues, Work
 from tests.sam import template
+from tests.support.runs import put_runs
+from tests.support.schedules import HOURLY, put_schedule
 
-HOURLY = "cron(0 * * * ? *)"
 RULES = ("db-cleanup", "record-expiry")
 LOCKED = "another session has locked a row that it needs"
 
@@ -32,7 +33,7 @@ LOCKED = "another session has locked a row that it needs"
 def work_for_all(
     con: Connection, work: Work, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Something to do for every duty: two lost attempts, a run without a message, a missed tick, and old rows."""
+    """Something to do for every duty: two lost attempts, a run without a message, a missed occurrence, and old rows."""
     monkeypatch.setattr(duties, "LOCK_SECONDS", 0.05)
     schedules.events.cache_clear()
     queues.make_dead_letters()
@@ -41,11 +42,7 @@ def work_for_all(
     )
     for job in RULES:
         boto3.client("events").put_rule(Name=f"{STACK}-{job}", ScheduleExpression=HOURLY)
-        con.query(
-            "INSERT INTO job (name, schedule, ticks_checked_to) VALUES (:job, :hourly, now() - interval '2 hours')",
-            job=job,
-            hourly=HOURLY,
-        )
+        put_schedule(con, job, HOURLY, checked_to=con.now() - timedelta(hours=2))
     work.be_killed()
     work.spec = JOBS["db-cleanup"]
     work.be_killed()
@@ -53,13 +50,7 @@ def work_for_all(
     enqueue(con, "send-test-mail")
     con.query("UPDATE job_run SET message_at = NULL WHERE job = 'send-test-mail'")
     records.create(con, "x", con.now(), "ann")
-    con.query(
-        """
-        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at, finished_at)
-        SELECT gen_random_uuid(), 'daily-summary', 'deleted', true, 'schedule', 1, at, at, at
-        FROM (SELECT now() - interval '31 days' AS at) AS old
-        """
-    )
+    put_runs(con, "daily-summary", state="deleted", age=timedelta(days=31))
     con.query("INSERT INTO job_hour (job, hour) VALUES ('daily-summary', now() - interval '401 days')")
     con.query("UPDATE record_event SET at = now() - interval '1 minute'")
     yield
@@ -82,7 +73,7 @@ def failing(con: Connection) -> dict[str, str]:
 
 
 def missed(con: Connection) -> list[str]:
-    """The jobs that missed a tick."""
+    """The jobs that missed an occurrence."""
     return [job for (job,) in con.query("SELECT DISTINCT job FROM job_missed ORDER BY job")]
 
 
@@ -135,17 +126,6 @@ def test_a_locked_note_fails_the_note_alone(
     assert f"the dispatcher could not store its results: {LOCKED}" in caplog.messages
 
 
-@pytest.mark.usefixtures("work_for_all")
-def test_a_locked_roll_up_fails_that_duty_alone(
-    con: Connection, lambda_context: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    dispatcher({}, lambda_context)
-    with idle_in_transaction("SELECT FROM roll_up WHERE subject = 'runs'"):
-        done = dispatcher({}, lambda_context)
-    assert done["failed"] == failing(con) == {"count runs by hour": LOCKED}
-    assert '"DispatcherFailures":1' in capsys.readouterr().out
-
-
 def test_what_keeps_failing_keeps_its_since(con: Connection) -> None:
     began, later = con.now(), con.now() + timedelta(minutes=5)
     heartbeat.store_pass(con, began, {}, {"send due runs": "no"})
@@ -162,7 +142,11 @@ def test_what_keeps_failing_keeps_its_since(con: Connection) -> None:
 @pytest.mark.usefixtures("work_for_all")
 @pytest.mark.parametrize("duty", duties.DUTIES, ids=lambda duty: duty.name)
 def test_any_error_fails_its_duty_alone(
-    con: Connection, lambda_context: Any, monkeypatch: pytest.MonkeyPatch, duty: duties.Duty
+    con: Connection,
+    lambda_context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    duty: duties.Duty,
 ) -> None:
     def fail(turn: duties.Turn) -> int:
         with turn.con.transaction():
@@ -176,6 +160,7 @@ def test_any_error_fails_its_duty_alone(
     monkeypatch.setattr(duties, "DUTIES", broken)
     done = dispatcher({}, lambda_context)
     assert done["failed"] == failing(con) == {duty.name: "division by zero"}
+    assert '"DispatcherFailures":1' in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("work_for_all")

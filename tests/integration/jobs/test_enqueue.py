@@ -59,8 +59,3 @@ def test_a_digest_of_the_caller_s_own_wins(put: Put) -> None:
     with pytest.raises(KeyReused):
         put()
     assert first.created
-
-
-def test_a_digest_without_a_key_changes_nothing(con: Connection, queues: Queues) -> None:
-    made = [enqueue(con, "record-expiry", request_digest="the same") for _ in range(2)]
-    assert all(each.created for each in made)

@@ -1,12 +1,11 @@
 """The hourly figures at their edges: between hours, between what is kept and what is live, and after a crash."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from slowmatch.db import Connection, StatementError
-from slowmatch.jobs import enqueue
+from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.dispatcher import rollup
 from slowmatch.jobs.dispatcher.rollup import roll_up
 from slowmatch.jobs.ids import new_run_id
@@ -54,7 +53,7 @@ def succeeded(con: Connection, now: datetime = NOW, span: str = "24h") -> list[i
     return [bucket["succeeded"] for bucket in metrics.history(con, now, span)[-3:]]
 
 
-def test_what_ends_at_the_very_moment_of_a_roll_up_is_counted_once(con: Connection) -> None:
+def test_what_ends_at_the_roll_up_is_counted_once(con: Connection) -> None:
     ended(con, NOW)
     roll_up(con, NOW)
     assert succeeded(con) == [0, 0, 1]
@@ -69,7 +68,7 @@ def test_what_ended_on_the_hour_belongs_to_it(con: Connection) -> None:
         roll_up(con, NOW)
 
 
-def test_a_rate_counts_the_whole_hour_in_which_its_seven_days_begin(con: Connection) -> None:
+def test_a_rate_counts_its_whole_first_hour(con: Connection) -> None:
     first = ON_THE_HOUR - timedelta(days=7)
     con.query("INSERT INTO job_hour (job, hour, failed) VALUES (:job, :at, 1)", job=JOB, at=first - HOUR)
     con.query("INSERT INTO job_hour (job, hour, succeeded) VALUES (:job, :at, 1)", job=JOB, at=first)
@@ -77,12 +76,7 @@ def test_a_rate_counts_the_whole_hour_in_which_its_seven_days_begin(con: Connect
     assert job_summaries.summary_of(con, JOB, NOW + HOUR).success_rate is None
 
 
-def test_before_the_first_roll_up_two_hours_are_live(con: Connection) -> None:
-    ended(con, ON_THE_HOUR - MINUTE)
-    assert succeeded(con) == [0, 1, 0]
-
-
-def test_what_was_written_late_is_counted_while_its_hour_is_counted_again(con: Connection) -> None:
+def test_what_was_written_late_is_counted(con: Connection) -> None:
     roll_up(con, NOW)
     ended(con, ON_THE_HOUR - MINUTE)
     roll_up(con, NOW + MINUTE)
@@ -107,12 +101,21 @@ def test_a_run_that_is_due_later_is_no_retry(con: Connection, queues: Queues) ->
 
 
 @pytest.mark.usefixtures("half_past")
-def test_ticks_that_were_skipped_are_counted_without_an_attempt(con: Connection, work: Work) -> None:
+def test_skipped_occurrences_are_counted_without_an_attempt(con: Connection, work: Work) -> None:
     pause.pause(con, JOB, "ann", None, now=con.now())
     work.start_occurrence()
     for _ in range(2):
         assert metrics.history(con, con.now(), "24h")[-1]["deleted"] == 1
         roll_up(con, con.now())
+
+
+def test_the_last_minute_has_thirty_complete_spans(con: Connection) -> None:
+    ended(con, NOW - timedelta(seconds=1))
+    ended(con, NOW + timedelta(seconds=1))
+    for second in range(2):  # a span begins at an even second
+        buckets = metrics.realtime(con, NOW + timedelta(seconds=second))
+        assert len(buckets) == 30 and datetime.fromisoformat(buckets[-1]["at"]) == NOW - timedelta(seconds=2)
+        assert [bucket["succeeded"] for bucket in buckets] == [0] * 29 + [1]
 
 
 def test_figures_of_one_job_are_its_own(con: Connection) -> None:
@@ -121,7 +124,7 @@ def test_figures_of_one_job_are_its_own(con: Connection) -> None:
     assert metrics.history(con, NOW, "24h", job="db-cleanup")[-1]["succeeded"] == 0
 
 
-def test_what_is_kept_in_memory_is_of_the_same_figures_span_and_bucket(con: Connection) -> None:
+def test_what_is_cached_is_of_the_same_figures_span_and_bucket(con: Connection) -> None:
     after_midnight = datetime(
         2026, 11, 24, 0, 30, tzinfo=UTC
     )  # the present bucket of each span begins at once
@@ -142,13 +145,15 @@ def test_durations_of_an_hour_are_its_median_and_its_95th_percentile(con: Connec
     for seconds in (1, 3):
         ended(con, NOW - MINUTE, seconds)
     for _ in range(2):
-        found = metrics.durations(con, NOW, "24h")[JOB][-2:]
-        assert [(each["p50_ms"], each["p95_ms"]) for each in found] == [(None, None), (2000, 2900)]
-        assert [each["complete"] for each in found] == [True, False]
+        found = metrics.durations(con, NOW, "24h")
+        assert set(found) == set(JOBS) and found["db-cleanup"][-1]["p50_ms"] is None
+        figures = [(each["p50_ms"], each["p95_ms"]) for each in found[JOB]]
+        assert figures == [(None, None)] * 23 + [(2000, 2900)]
+        assert [each["complete"] for each in found[JOB][-2:]] == [True, False]
         roll_up(con, NOW)
 
 
-def test_durations_of_several_hours_are_the_median_of_medians_and_the_highest(con: Connection) -> None:
+def test_durations_of_several_hours_are_combined(con: Connection) -> None:
     for hours, seconds in enumerate((2, 8, 4)):
         ended(con, NOW - hours * HOUR, seconds)
     for at in (NOW - HOUR, NOW + MINUTE):
@@ -157,7 +162,7 @@ def test_durations_of_several_hours_are_the_median_of_medians_and_the_highest(co
     assert (found["p50_ms"], found["p95_ms"]) == (4000, 8000)
 
 
-def test_live_durations_are_those_after_the_roll_up_in_the_present_bucket(con: Connection) -> None:
+def test_live_durations_are_those_after_the_roll_up(con: Connection) -> None:
     ended(con, ON_THE_HOUR - MINUTE, 60)
     assert metrics.durations(con, NOW, "24h")[JOB][-1]["p95_ms"] is None
     ended(con, ON_THE_HOUR + MINUTE, 2)
@@ -167,7 +172,7 @@ def test_live_durations_are_those_after_the_roll_up_in_the_present_bucket(con: C
     assert (found["p50_ms"], found["p95_ms"]) == (3000, 4000)
 
 
-def test_the_last_run_of_a_reason_is_the_latest_of_its_hour(con: Connection) -> None:
+def test_the_last_run_of_a_reason_is_the_latest(con: Connection) -> None:
     ids = [ended(con, NOW - minutes * MINUTE, error="OSError") for minutes in (3, 1, 2)]
     for at in (NOW, NOW + MINUTE):
         roll_up(con, at)
@@ -180,20 +185,3 @@ def test_the_last_run_of_a_reason_is_its_own_job_s(con: Connection) -> None:
     roll_up(con, NOW)
     found = metrics.failure_reasons(con, NOW, "24h")
     assert {reason["job"]: reason["last_run_id"] for reason in found} == ids
-
-
-def test_a_success_has_no_reason(con: Connection) -> None:
-    ended(con, NOW - MINUTE)
-    assert metrics.failure_reasons(con, NOW, "24h") == []
-
-
-def test_spans_of_two_seconds_begin_at_even_ones(con: Connection) -> None:
-    for second in range(2):
-        buckets = metrics.realtime(con, NOW + timedelta(seconds=second))
-        assert len(buckets) == 30 and datetime.fromisoformat(buckets[-1]["at"]) == NOW - timedelta(seconds=2)
-
-
-def test_what_ended_after_the_last_complete_span_is_not_shown(con: Connection) -> None:
-    ended(con, NOW + timedelta(seconds=1))
-    shown: list[dict[str, Any]] = metrics.realtime(con, NOW)
-    assert not any(bucket["succeeded"] for bucket in shown)

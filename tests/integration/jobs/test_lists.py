@@ -80,7 +80,7 @@ def test_pages_counts_and_workers_come_from_indexes(
 @pytest.mark.parametrize(
     "text", ["broke", "KeyError", "number1", "number19800 KEY", "size", "db-cleanup", "nothing"]
 )
-def test_what_is_found_does_not_depend_on_how_far_the_list_is_walked(
+def test_what_is_found_does_not_depend_on_the_walk(
     crowd: Connection, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
@@ -111,7 +111,7 @@ def test_blank_text_is_no_filter(crowd: Connection) -> None:
     assert len(runs.page(crowd, RunFilter(text="  "), limit=20).items) == 20
 
 
-def test_a_run_is_found_by_its_id_or_its_beginning_and_by_its_job(con: Connection, queues: Queues) -> None:
+def test_a_run_is_found_by_its_id_and_its_job(con: Connection, queues: Queues) -> None:
     run_id = enqueue(con, "db-cleanup").run_id
     other = enqueue(con, "record-expiry", {"batch_size": 7}).run_id
     con.query("DELETE FROM job_event")

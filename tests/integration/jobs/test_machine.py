@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from slowmatch.db import Connection
 from tests.integration.jobs.invariants import allowed_transitions
-from tests.integration.jobs.job_system_machine import JobSystemMachine
-from tests.integration.jobs.machine_runs import machine_factory, run_machine
+from tests.integration.jobs.job_system_machine import JobSystemMachine, machine_factory, run_machine
 from tests.integration.jobs.worker_rules import RESULTS, SPECS
 
 NOW, LATER = timedelta(0), timedelta(minutes=5)
@@ -77,13 +76,6 @@ def test_an_occurrence_during_a_run_is_skipped_or_waits(
         step(history, "occurrence_is_due", job=job, hour=hour)
     step(history, "first_worker", which=0, again=False, order="returns")
     step(history, "second_worker", which=0, again=False, order="returns")
-    history.teardown()
-
-
-@pytest.mark.parametrize("job", sorted(SPECS))
-def test_a_batch_does_not_start_what_is_not_due(machine: Callable[[], JobSystemMachine], job: str) -> None:
-    history = machine()
-    step(history, "batch_comes", job=job, delays=[NOW, LATER, NOW], again=False, order="returns")
     history.teardown()
 
 

@@ -10,7 +10,6 @@ from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.jobs import PayloadError, enqueue, on_connection
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.lifecycle.enqueue import KeyReused
 from tests.integration.jobs.conftest import Queues, Work
 
 
@@ -36,14 +35,6 @@ def test_run_is_there_and_announced_after_the_commit(other: Any, con: Connection
     theirs.announce()
     assert run_ids(con) == [made.run_id]
     assert queues.take() == [{"run_id": made.run_id, "attempt": 1}]
-
-
-def test_announced_run_is_carried_out(other: Any, work: Work) -> None:
-    theirs = on_connection(other)
-    made = enqueue(theirs, "record-expiry", {"batch_size": 5})
-    theirs.announce()
-    work.deliver({"run_id": made.run_id, "attempt": 1})
-    assert work.run().state == "succeeded" and work.seen[0].payload == {"batch_size": 5}
 
 
 def test_rollback_leaves_no_run_and_its_announcement_starts_nothing(
@@ -78,15 +69,6 @@ def test_delayed_run_is_due_at_its_time(other: Any, con: Connection) -> None:
     due = con.now() + timedelta(hours=2)
     enqueue(on_connection(other), "record-expiry", due_at=due)
     assert con.query("SELECT state, due_at FROM job_run") == [["scheduled", due]]
-
-
-def test_repeated_key_gives_the_same_run(other: Any) -> None:
-    theirs = on_connection(other)
-    first = enqueue(theirs, "record-expiry", idempotency_key="monday")
-    again = enqueue(theirs, "record-expiry", idempotency_key="monday")
-    assert (again.run_id, again.created) == (first.run_id, False)
-    with pytest.raises(KeyReused):
-        enqueue(theirs, "record-expiry", {"batch_size": 5}, idempotency_key="monday")
 
 
 def test_refused_payload_leaves_the_transaction_whole(other: Any, con: Connection) -> None:

@@ -12,26 +12,16 @@ from slowmatch.db.counts import COUNT_CAP
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.queries import health, job_summaries, queue_depths
-from slowmatch.jobs.run_filter import RunFilter
+from tests.support.runs import put_runs
 
 
 @pytest.fixture
 def runs_of_another_job(con: Connection) -> None:
-    con.query(
-        """
-        INSERT INTO job_run (id, job, state, exclusive, trigger, attempt, max_attempts, due_at, created_at,
-                             started_at, finished_at)
-        SELECT uuidv7(number * interval '1 ms'), 'record-expiry', 'succeeded', true, 'schedule', 1, 11, now(), now(),
-               now(), now()
-        FROM generate_series(1, 50000) AS number
-        """
-    )
+    put_runs(con, "record-expiry", 50_000, state="succeeded", exclusive=True)
     con.script("ANALYZE job_run")
 
 
-def test_the_card_of_a_job_without_runs_does_not_walk_through_those_of_others(
-    con: Connection, runs_of_another_job: None
-) -> None:
+def test_the_card_of_a_job_reads_no_runs_of_others(con: Connection, runs_of_another_job: None) -> None:
     plan = "\n".join(
         row[0] for row in con.query("EXPLAIN " + job_summaries._SUMMARIES, names='["daily-summary"]')
     )
@@ -49,24 +39,6 @@ def failed_runs(con: Connection, runs_of_another_job: None) -> None:
         some=10 * COUNT_CAP,
     )
     con.script("ANALYZE job_run")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "index"),
-    [
-        (RunFilter(state="failed", job="record-expiry"), "job_run_job_state"),
-        (RunFilter(state="failed"), "job_run_state"),
-        (RunFilter(trigger="console"), "job_run_by_hand"),
-        (RunFilter(error_type="MailRefused"), "job_run_error_type"),
-    ],
-)
-def test_a_list_of_runs_comes_from_the_index_of_its_filter(
-    con: Connection, failed_runs: None, wanted: RunFilter, index: str
-) -> None:
-    where, params = wanted.where()
-    sql = f"EXPLAIN SELECT * FROM job_run AS run WHERE {where} ORDER BY id DESC LIMIT 51"
-    plan = "\n".join(row[0] for row in con.query(sql, **params))
-    assert f" {index} " in plan and "Seq Scan" not in plan, plan
 
 
 def test_figures_count_no_further_than_their_cap_and_say_so(con: Connection, failed_runs: None) -> None:

@@ -6,27 +6,19 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount
-from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.queries import health, warnings
-from slowmatch.jobs.run_filter import RunFilter
-from tests.integration.jobs.conftest import put_waiting
+from tests.support.runs import put_runs
 
 
 def test_runs_are_counted_by_removed_job_up_to_the_cap(con: Connection) -> None:
-    put_waiting(con, "a-job", 2)
-    put_waiting(con, "a-job", state="scheduled")
-    put_waiting(con, "z-job", COUNT_CAP + 1)
-    put_waiting(con, "db-cleanup", 3)
+    put_runs(con, "a-job", 2)
+    put_runs(con, "a-job", state="scheduled")
+    put_runs(con, "z-job", COUNT_CAP + 1)
+    put_runs(con, "db-cleanup", 3)
     assert health.waiting_for_removed_jobs(con) == {
         "a-job": CappedCount(3, False),
         "z-job": CappedCount(COUNT_CAP, True),
     }
-
-
-def test_nothing_waits_for_a_removed_job(con: Connection) -> None:
-    assert health.waiting_for_removed_jobs(con) == {}
-    put_waiting(con, "db-cleanup")
-    assert health.waiting_for_removed_jobs(con) == {}
 
 
 @pytest.mark.parametrize(
@@ -48,23 +40,9 @@ def test_the_problem_says_how_many_and_what_to_do(con: Connection, count: Capped
 
 
 def test_they_are_neither_the_oldest_that_waits_nor_a_silence(con: Connection) -> None:
-    put_waiting(con, "old-job", COUNT_CAP + 1)
+    put_runs(con, "old-job", COUNT_CAP + 1)
     found = health.facts(con, con.now())
     assert (found.oldest_waiting_at, found.silent_since) == (None, None)
-    put_waiting(con, "db-cleanup")
+    put_runs(con, "db-cleanup")
     found = health.facts(con, con.now() + timedelta(minutes=1))
     assert found.oldest_waiting_at == found.silent_since is not None
-
-
-def test_one_is_deleted_by_its_id(con: Connection) -> None:
-    put_waiting(con, "old-job", 2)
-    ((run_id,), _) = con.query("SELECT id::text FROM job_run ORDER BY id")
-    assert actions.change(con, "delete", ids=[run_id], actor="ann").ids == [run_id]
-    assert health.waiting_for_removed_jobs(con) == {"old-job": CappedCount(1, False)}
-
-
-def test_all_are_deleted_by_a_filter_and_no_others(con: Connection) -> None:
-    put_waiting(con, "old-job", 600)
-    put_waiting(con, "db-cleanup")
-    assert len(actions.change(con, "delete", wanted=RunFilter(job="old-job"), actor="ann").ids) == 600
-    assert con.query("SELECT job FROM job_run WHERE state = 'enqueued'") == [["db-cleanup"]]

@@ -1,6 +1,5 @@
 """Jobs take turns when messages are sent: no backlog, refusing queue or removed job holds up another one."""
 
-from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +9,15 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped, unus
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.deadline import Deadline
-from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery, rescuer
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.settings import settings
-from tests.integration.jobs.conftest import Queues, Work, put_waiting
+from tests.integration.jobs.conftest import Queues, Work
+from tests.support.runs import put_runs
+
+DAY = timedelta(days=1)
 
 
 def sent_to(monkeypatch: pytest.MonkeyPatch, refusing: str = "") -> list[str]:
@@ -40,10 +41,10 @@ def sent_to(monkeypatch: pytest.MonkeyPatch, refusing: str = "") -> list[str]:
 def test_runs_of_a_removed_job_hold_up_nobody(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_waiting(con, "old-job", 600, days=3)
+    put_runs(con, "old-job", 600, age=3 * DAY)
     live = ["daily-summary", "db-cleanup", "record-expiry"]
     for job in live:
-        put_waiting(con, job)
+        put_runs(con, job)
     called = sent_to(monkeypatch)
     assert redelivery.send_due(con, con.now()) == 3
     assert sorted(called) == live
@@ -59,11 +60,11 @@ def test_a_lost_run_of_a_removed_job_waits_without_a_message(
     assert con.query("SELECT state, message_at FROM job_run") == [["scheduled", None]]
 
 
-def test_a_queue_that_refuses_is_asked_once_a_pass_and_holds_up_nobody(
+def test_a_refusing_queue_is_asked_once_and_holds_up_nobody(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_waiting(con, "record-expiry", 600, days=3)
-    put_waiting(con, "db-cleanup", 30)
+    put_runs(con, "record-expiry", 600, age=3 * DAY)
+    put_runs(con, "db-cleanup", 30)
     called = sent_to(monkeypatch, refusing="record-expiry")
     with pytest.raises(PartlyFailed) as caught:
         redelivery.send_due(con, con.now())
@@ -76,10 +77,10 @@ def test_a_queue_that_refuses_is_asked_once_a_pass_and_holds_up_nobody(
     ]
 
 
-def test_a_message_that_sqs_refuses_alone_is_told_and_the_others_go_out(
+def test_a_message_that_is_refused_alone_spares_the_others(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_waiting(con, "record-expiry", 25)
+    put_runs(con, "record-expiry", 25)
 
     def throttle(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
         return {"Failed": [{"Id": Entries[0]["Id"], "Code": "Throttled", "SenderFault": False}]}
@@ -97,8 +98,8 @@ def test_jobs_take_turns_whatever_the_backlog_of_one(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redelivery, "MAX_MESSAGES_PER_PASS", 40)
-    put_waiting(con, "record-expiry", 100, days=3)
-    put_waiting(con, "db-cleanup", 15)
+    put_runs(con, "record-expiry", 100, age=3 * DAY)
+    put_runs(con, "db-cleanup", 15)
     assert redelivery.send_due(con, con.now()) == 40
     sent = con.query("SELECT job, count(*) FROM job_run WHERE message_at IS NOT NULL GROUP BY 1 ORDER BY 1")
     assert sent == [["db-cleanup", 15], ["record-expiry", 25]]
@@ -110,16 +111,8 @@ def test_who_is_sent_first_changes(con: Connection) -> None:
     assert firsts == set(JOBS)
 
 
-def test_sending_again_leaves_a_run_that_somebody_holds(con: Connection, queues: Queues) -> None:
-    ids = [enqueue(con, "record-expiry").run_id for _ in range(2)]
-    with closing(Connection(settings())) as other, other.transaction():
-        other.query("SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE", id=ids[0])
-        con.query("SET statement_timeout = '5s'")
-        assert redelivery.send_due(con, con.now(), resend_all=True) == 1
-
-
 def test_what_the_deadline_leaves_over_is_sent_next_time(con: Connection, queues: Queues) -> None:
-    put_waiting(con, "record-expiry", 3)
+    put_runs(con, "record-expiry", 3)
     pointers = [
         messages.RunMessage(*row) for row in con.query("SELECT job, id::text, 1, due_at FROM job_run")
     ]

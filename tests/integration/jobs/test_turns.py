@@ -1,6 +1,5 @@
 """The runs of an exclusive job take turns: who is skipped, who waits, and who is handed the place."""
 
-import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from slowmatch.jobs.queries import runs
 from tests.integration.jobs.conftest import Queues, Work
 
 
-def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) -> None:
+def test_an_occurrence_during_a_run_is_skipped_with_the_reason(work: Work) -> None:
     def meet(context: Any) -> None:
         work.handler = lambda context: None
         work.start_occurrence("2026-11-24T03:00:00Z")
@@ -31,24 +30,7 @@ def test_a_tick_that_meets_a_running_run_is_skipped_with_the_reason(work: Work) 
     assert len(work.seen) == 1
 
 
-def test_a_tick_can_wait_instead(work: Work, queues: Queues) -> None:
-    work.spec = dataclasses.replace(work.spec, overlap="wait")
-
-    def meet(context: Any) -> None:
-        work.handler = lambda context: None
-        for _ in range(2):
-            work.start_occurrence("2026-11-24T03:00:00Z")
-        assert len(work.seen) == 1 and queues.take() == []
-        assert "waiting for the run that is processing" in work.events(work.runs()[1].id)[0]
-
-    work.handler = meet
-    work.start_occurrence()
-    (pointer,) = queues.take()
-    work.deliver(pointer)
-    assert [run.state for run in work.runs()] == ["succeeded", "succeeded"]
-
-
-def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
+def test_a_persons_run_is_handed_the_place_of_the_running_one(
     work: Work, con: Connection, queues: Queues
 ) -> None:
     def meet(context: Any) -> None:
@@ -65,7 +47,7 @@ def test_a_persons_run_waits_for_the_running_one_and_is_handed_its_place(
     assert [run.state for run in work.runs()] == ["succeeded", "succeeded"]
 
 
-def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connection, queues: Queues) -> None:
+def test_a_run_that_waits_has_no_message_for_an_hour(work: Work, con: Connection, queues: Queues) -> None:
     def meet(context: Any) -> None:
         enqueue(con, "record-expiry")
         (message,) = queues.take()
@@ -73,23 +55,11 @@ def test_a_run_that_waits_has_no_message_however_long(work: Work, con: Connectio
         assert redelivery.send_due(con, con.now() + timedelta(minutes=45)) == 0
         assert promotion.promote_and_send(con, ["record-expiry"]) == 0
         assert queues.take() == [] and queues.delayed() == 0
-
-    work.handler = meet
-    work.start_occurrence()
-    assert len(work.seen) == 1
-
-
-def test_a_run_that_waits_for_hours_is_sent_by_the_dispatcher(
-    work: Work, con: Connection, queues: Queues
-) -> None:
-    def meet(context: Any) -> None:
-        enqueue(con, "record-expiry")
-        (message,) = queues.take()
-        work.deliver(message)
         assert redelivery.send_due(con, con.now() + timedelta(minutes=75)) == 1
 
     work.handler = meet
     work.start_occurrence()
+    assert len(work.seen) == 1
 
 
 def test_a_hundred_requeued_runs_make_two_messages_each(work: Work, con: Connection, queues: Queues) -> None:
@@ -193,7 +163,7 @@ def test_a_place_is_not_handed_to_who_comes_anyway_or_later(
     assert len(queues.take()) == 1 and queues.delayed() == 1 + (how == "lost")
 
 
-def test_only_a_running_run_makes_a_job_busy(con: Connection, work: Work) -> None:
+def test_a_broken_constraint_is_not_taken_for_a_busy_job(con: Connection, work: Work) -> None:
     lease = Lease(worker="worker", request_id="r", since=con.now(), until=con.now() + timedelta(minutes=3))
     with pytest.raises(StatementError, match="job_run_trigger_check"):
         start(con, work.spec, lease, trigger="nobody", actor="nobody")  # type: ignore[arg-type]

@@ -2,19 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from slowmatch.db import Connection
-from slowmatch.jobs import Permanent
 from slowmatch.jobs.dispatcher import rescuer
 from slowmatch.jobs.queries import workers
 from tests.integration.jobs.conftest import Killed, Work
-
-
-def refuse(context: Any) -> None:
-    raise Permanent("no such mailbox")
+from tests.support.handlers import refuse
 
 
 def test_workers_tell_what_they_do_and_when_they_were_seen(
@@ -37,16 +32,14 @@ def test_workers_tell_what_they_do_and_when_they_were_seen(
     assert workers.workers(con, later(minutes=31)) == []
 
 
-def test_a_worker_whose_attempt_never_ended_is_shown_however_long_ago_it_began(
-    con: Connection, work: Work
-) -> None:
+def test_a_worker_whose_attempt_never_ended_is_shown(con: Connection, work: Work) -> None:
     work.be_killed()
     con.query("UPDATE job_attempt SET started_at = started_at - interval '2 hours'")
     (worker,) = workers.workers(con, con.now())
     assert (worker.run_id, worker.attempts) == (work.run().id, 1)
 
 
-def test_a_worker_that_was_long_at_work_was_seen_at_its_end(con: Connection, work: Work) -> None:
+def test_a_worker_was_last_seen_at_the_end_of_its_attempt(con: Connection, work: Work) -> None:
     work.start_occurrence()
     con.query("UPDATE job_attempt SET started_at = started_at - interval '40 minutes'")
     (worker,) = workers.workers(con, con.now())

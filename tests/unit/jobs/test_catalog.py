@@ -15,13 +15,6 @@ def write(functions: Path, folder: str, text: str) -> None:
     (functions / folder / "job.py").write_text(text)
 
 
-def test_jobs_are_found_by_their_folders(tmp_path: Path) -> None:
-    write(tmp_path, "send_invoices", GOOD.format(name="send-invoices"))
-    (tmp_path / "records_only").mkdir()
-    jobs, errors = catalog.find(tmp_path)
-    assert (list(jobs), errors) == (["send-invoices"], {})
-
-
 @pytest.mark.parametrize(
     ("text", "error"),
     [

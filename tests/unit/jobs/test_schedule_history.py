@@ -29,12 +29,12 @@ def test_nothing_was_due_before_the_schedule_was_rule() -> None:
     assert occurrences(rule(HOURLY, "10:30", "10:35")) == ["11:00", "12:00"]
 
 
-def test_each_tick_is_due_by_the_schedule_of_its_time() -> None:
+def test_each_occurrence_is_due_by_the_schedule_of_its_time() -> None:
     history = rule(HOURLY, "08:00", "10:10"), rule(HALF_PAST, "10:15", "11:40")
     assert occurrences(*history) == ["09:00", "10:00", "10:30", "11:30"]
 
 
-def test_a_minute_that_had_passed_when_the_rule_was_changed_was_never_due() -> None:
+def test_a_minute_before_the_change_of_its_rule_was_not_due() -> None:
     history = rule(HOURLY, "08:00", "10:40"), rule(HALF_PAST, "10:45", "11:00")
     assert occurrences(*history, after="10:00", until="10:50") == []
 
@@ -54,7 +54,7 @@ def test_nothing_is_due_while_the_rule_is_disabled_or_gone() -> None:
     assert occurrences(*history) == ["08:00", "10:00"]
 
 
-def test_the_ticks_of_a_rate_and_of_what_is_not_understood_are_unknown() -> None:
+def test_occurrences_of_a_rate_or_of_nonsense_are_unknown() -> None:
     assert (
         occurrences(rule("rate(1 hour)", "01:00", "02:00"))
         == occurrences(rule("monthly", "01:00", "02:00"))
@@ -73,7 +73,7 @@ def test_another_schedule_or_switch_is_kept_beside_the_one_before() -> None:
         assert add_look(history, found, at("08:00")) == [*history, found]
 
 
-def test_what_was_checked_is_forgotten_and_what_lies_between_two_looks_is_not() -> None:
+def test_what_was_checked_is_forgotten() -> None:
     history = [
         rule(HOURLY, "08:00", "08:05"),
         rule(HALF_PAST, "08:10", "09:05"),
