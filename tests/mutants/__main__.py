@@ -10,8 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutants.catalog import MUTANTS
-from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.mutant import ROOT, Mutant, read_all
 
 TIMEOUT_SECONDS = 600
 """A mutant that makes its tests hang is noticed, too."""
@@ -23,7 +22,7 @@ def main(words: list[str]) -> int:
     """Return the exit status: 0 if every mutant was noticed, 1 if one was not, 2 if it could not be told."""
     chosen = [
         mutant
-        for mutant in MUTANTS
+        for mutant in read_all()
         if not words or any(word in f"{mutant.rule} {mutant.file}".lower() for word in words)
     ]
     if not chosen:

@@ -1,5 +1,6 @@
-"""A wrong change of the code."""
+"""A wrong change of the code, as the TOML files beside this module list them."""
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,3 +34,9 @@ class Mutant:
     def apply(self, root: Path) -> None:
         path = root / self.file
         path.write_text(path.read_text("utf-8").replace(self.old, self.new), "utf-8")
+
+
+def read_all() -> list[Mutant]:
+    """Those of a run's life, the dispatcher, notifications, HTTP, records and mail."""
+    files = sorted(Path(__file__).parent.glob("*.toml"))
+    return [Mutant(**each) for file in files for each in tomllib.loads(file.read_text("utf-8"))["mutant"]]

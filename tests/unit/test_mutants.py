@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.mutants.catalog import MUTANTS
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Mutant, read_all
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.rule)
+@pytest.mark.parametrize("mutant", read_all(), ids=lambda mutant: mutant.rule)
 def test_a_mutant_can_be_applied(mutant: Mutant) -> None:
     assert mutant.problem() is None

@@ -104,12 +104,10 @@ def test_the_functions_reach_https_and_the_database_and_nothing_else() -> None:
     assert set(egress(Stack(**DATABASE, DatabasePort="6432"))) == {(443, ANYWHERE), (6432, ANYWHERE)}
 
 
-@pytest.mark.parametrize(
-    "database", [{}, DATABASE, {"DatabasePort": "2587"}, DATABASE | {"DatabasePort": "2587"}]
-)
+@pytest.mark.parametrize("database", [{}, DATABASE | {"DatabasePort": "2587"}])
 @pytest.mark.parametrize("port", ["", "443", "465", "587", "2525", "2587"])
 @pytest.mark.parametrize("security", PARAMETERS["SmtpSecurity"]["AllowedValues"])
-@pytest.mark.parametrize("preset", PARAMETERS["SmtpPreset"]["AllowedValues"])
+@pytest.mark.parametrize("preset", ["", "zoho"])
 def test_with_smtp_the_functions_reach_the_port_that_their_code_takes(
     database: dict[str, str], port: str, security: str, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
