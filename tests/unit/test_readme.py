@@ -19,9 +19,8 @@ def test_the_readme_leads_to_every_document() -> None:
     assert [page.name for page in DOCUMENTS if str(page.relative_to(ROOT)) not in linked] == []
 
 
-def test_the_readme_names_few_commands_and_make_help_has_them() -> None:
-    named = set(re.findall(r"\bmake ([a-z][a-z-]+)", README))
-    assert named == {"run", "test", "help", "job", "deploy"}
+def test_the_commands_that_the_readme_names_are_in_make_help() -> None:
+    named = set(re.findall(r"(?m)(?:^|`)make ([a-z][a-z-]+)", README))
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [name for name in named if not re.search(rf"^ *make {name} ", listed, re.MULTILINE)] == []
 
