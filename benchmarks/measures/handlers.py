@@ -82,7 +82,7 @@ def guarantees(bench: Bench) -> None:
             (programs.signed_in, signed(EVENTS["get"], programs.token)),
         ):
             found = each.ask(do="answer", event=event)["body"]
-            assert found == record, f"{each.name} answers {found}, not {record}"
+            assert found == f"{record}\n", f"{each.name} answers {found!r}, not {record!r} and a line feed"
         assert programs.signed_in.ask(do="answer", event=EVENTS["get"])["statusCode"] == 401
 
 
