@@ -53,7 +53,7 @@ def test_a_request_looks_as_api_gateway_sends_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", APIS)
-def test_a_request_is_one_that_sam_local_lets_in_without_a_sign_in(folder: str) -> None:
+def test_sam_local_lets_a_sample_request_in_without_a_sign_in(folder: str) -> None:
     assert all(is_local(event) for event in _samples(folder).values())
 
 
@@ -87,7 +87,7 @@ def test_the_dispatcher_has_a_sample_of_every_shape() -> None:
     assert set(_samples("dispatcher")) == {"scheduled", "direct", "resend"}
 
 
-def test_the_migrations_have_a_sample_without_a_switch_and_one_with_each() -> None:
+def test_the_migrations_have_a_sample_for_each_switch() -> None:
     samples = [event.get("payload", {}) for event in _samples("migrate").values()]
     assert sorted(samples, key=str) == sorted([{}, *({switch: True} for switch in SWITCHES)], key=str)
 

@@ -48,14 +48,14 @@ def test_a_definition_imports_slowmatch_jobs_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=relative)
-def test_a_job_imports_no_other_function_and_nothing_that_is_not_deployed(path: Path) -> None:
+def test_a_job_imports_no_function_and_only_deployed_code(path: Path) -> None:
     others = FOLDERS - {path.relative_to(FUNCTIONS).parts[0]}
     assert imported(path, others | NEVER_DEPLOYED) == [], (
         f"{relative(path)}: move what functions share to layers/common/slowmatch"
     )
 
 
-def test_nothing_that_functions_share_or_that_is_no_job_imports_a_job() -> None:
+def test_only_its_own_folder_imports_a_job() -> None:
     jobs = {path.parent.name for path in DEFINITIONS}
     others = [
         *ROOT.glob("layers/**/*.py"),
