@@ -1,4 +1,4 @@
-"""Finishes attempts, as long as the lease of the worker is the one that the run has."""
+"""Finishes attempts, as long as the worker still holds the lease."""
 
 import time
 from dataclasses import dataclass, field
@@ -116,7 +116,7 @@ def finish_once(
     reports: Reports,
     actor: str = "worker",
 ) -> Finished:
-    """As `finish`, for callers that do not lose what they know when the connection breaks."""
+    """Finish an attempt like `finish`, but do not try again when the connection breaks. Raises Unavailable."""
     next_attempt = _next_attempt(leased, result)
     message_at = messages.visible_at(next_attempt.due_at, now) if next_attempt else None
     ((is_owner, notification_id, *promoted),) = con.query(

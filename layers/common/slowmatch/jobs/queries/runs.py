@@ -74,9 +74,10 @@ def describe(con: Connection, run_id: str) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """Some runs, newest first, as the text of a JSON array, and the id that the next page goes on before.
+    """Some runs, newest first, as the text of a JSON array.
 
-    That is None at the end. `size` counts the runs, and one of the next page.
+    `last` is the id that the next page continues from, or None on the last page. `size` counts the runs found,
+    including one of the next page.
     """
 
     json: str

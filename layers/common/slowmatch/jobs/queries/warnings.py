@@ -27,7 +27,7 @@ class Problem:
 
 
 def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> Iterator[Problem]:
-    """What needs somebody, worst first; nothing when all is well."""
+    """What needs attention, worst first; nothing if all is well."""
     if facts.silent_since:
         text = "no worker has claimed a run, although runs are waiting"
         yield Problem("silence", text, since=facts.silent_since)
