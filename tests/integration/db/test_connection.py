@@ -1,6 +1,7 @@
 """The connection heals between statements, and says plainly what is wrong when it cannot."""
 
 import dataclasses
+import socket
 import uuid
 from contextlib import closing
 from datetime import timedelta
@@ -70,6 +71,12 @@ def test_a_statement_may_take_longer_than_connecting(con: Connection, environmen
     assert con._pg8000 is not None
     seconds = con._pg8000._usock.gettimeout()
     assert seconds == environment.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS
+
+
+def test_a_long_statement_does_not_wait_for_acknowledgements(con: Connection) -> None:
+    con.query("SELECT 1")
+    assert con._pg8000 is not None
+    assert con._pg8000._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 def test_after_commit_waits_for_the_commit_and_forgets_with_a_rollback(con: Connection) -> None:
