@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import tomllib
 from itertools import takewhile
 
 import yaml
@@ -91,11 +90,3 @@ def test_the_list_of_texts_is_current() -> None:
 
     committed = strings.DOCUMENT.read_text(encoding="utf-8")
     assert without_numbers(committed) == without_numbers(strings.page()), "run `make strings`"
-
-
-def test_make_test_runs_every_kind_of_test_without_its_own_target() -> None:
-    paths = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"][
-        "testpaths"
-    ]
-    kinds = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/*/**/test_*.py")}
-    assert kinds - {"tests/sam", "tests/chaos"} == set(paths)
