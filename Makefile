@@ -55,9 +55,9 @@ send-test-mail: .venv/.run  ## send a test mail and show the provider's answer; 
 test: .venv/.dev assets  ## run all tests that need neither Docker nor root; TESTS="-k lease" WORKERS=3
 	$(PY) $(if $(COVERAGE),-m coverage run) -m pytest -n "$(WORKERS)" --dist worksteal $(TESTS)
 
-coverage: .venv/.dev assets  ## run the tests as `make test` does, and show which lines no test reached
+coverage: .venv/.dev assets  ## run the tests that need no browser, and show which lines they did not reach
 	@$(PY) -m coverage erase
-	@$(MAKE) --no-print-directory test COVERAGE=1
+	@$(MAKE) --no-print-directory test COVERAGE=1 TESTS="$(or $(TESTS),--ignore=tests/browser)"
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report $(if $(TESTS),--fail-under=0)
 
@@ -174,7 +174,7 @@ clean:  ## remove everything that is generated, including the local data
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets job send-test-mail test coverage lint format screenshots openapi strings bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
+.PHONY: help run services seed assets job send-test-mail test coverage mutants lint format screenshots openapi strings bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
 .DEFAULT_GOAL := help
 
 # Virtual environments. A stamp file is newer than its lock file once everything is installed.
