@@ -7,12 +7,13 @@ from itertools import islice
 from typing import Any, Literal
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CappedCount, count_up_to_cap
+from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.catalog import job as find_job
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle.mute import Mute
 from slowmatch.jobs.model import JsonRow, RunState
 from slowmatch.jobs.queries import metrics
 from slowmatch.text import to_json
@@ -21,6 +22,8 @@ NEXT_OCCURRENCES = 5
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 RECENT_RUNS = 20
 LATEST_MISSED = 3
+RUNNING_SHOWN = 3
+ERROR_CHARACTERS = 300
 RATED = timedelta(days=7)
 """How far back success rates and durations go."""
 
@@ -58,6 +61,36 @@ class LastRun(JsonRow):
 
 
 @dataclass(frozen=True, slots=True)
+class RunningRun(JsonRow):
+    """A run that is processing, since the start of its current attempt."""
+
+    id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
+    attempt: int
+    started_at: datetime
+    progress: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryingRuns(JsonRow):
+    """How many runs failed and wait for their next attempt, and of the first one of them: its id, error and when."""
+
+    number: int
+    capped: bool
+    next_at: datetime
+    run_id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedRuns(JsonRow):
+    """How many runs are due later for the first time, and when the first one is."""
+
+    number: int
+    capped: bool
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EndedRun(JsonRow):
     """`duration_ms` is the last attempt's, null for a run that never started."""
 
@@ -84,7 +117,9 @@ class JobSummary(JsonRow):
     `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
     `success_rate` (0 to 1), `p50_ms` (the median of the hourly medians) and `p95_ms` (the 95th percentile of the
     hourly ones) are of the last seven days, null when nothing ended.
-    `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
+    `last_ended` is the last run that succeeded or failed; `last_error` is null once a later run has succeeded.
+    `running` are the last runs that are processing. `queue_depth` counts the enqueued runs. While a job is `muted`,
+    nobody is notified of its failures.
     """
 
     name: str
@@ -101,7 +136,12 @@ class JobSummary(JsonRow):
     schedule_enabled: bool | None
     next: list[datetime]
     paused: Paused | None
+    muted: Mute | None
+    running: list[RunningRun]
+    retrying: RetryingRuns | None
+    delayed: DelayedRuns | None
     last_run: LastRun | None
+    last_ended: LastRun | None
     last_error: str | None
     recent: list[EndedRun]
     missed: int
@@ -147,14 +187,54 @@ MISSED = """job_missed AS missed
         SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
     )
 """
+_TIMES = """json_build_object(
+    'id', run.id, 'state', run.state, 'created_at', run.created_at, 'started_at', run.started_at,
+    'finished_at', run.finished_at
+)"""
+_RUNNING = f"""(
+    SELECT COALESCE(json_agg(json_build_object(
+        'id', running.id, 'attempt', running.attempt, 'started_at', running.started_at, 'progress', running.progress
+    ) ORDER BY running.id DESC), '[]')
+    FROM (
+        SELECT run.id, run.attempt, COALESCE(attempt.started_at, run.started_at) AS started_at,
+               CASE WHEN octet_length(run.progress::text) <= 1000 THEN run.progress END AS progress
+        FROM job_run AS run LEFT JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
+        WHERE {_OF_JOB} AND run.state = 'processing' ORDER BY run.job DESC, run.id DESC LIMIT {RUNNING_SHOWN}
+    ) AS running
+)"""
+# Counted in the order of the indexes by job and due time, which begin with the first one.
+_RETRYING = f"""(
+    SELECT json_build_object(
+        'number', LEAST(count(*), {COUNT_CAP}), 'capped', count(*) > {COUNT_CAP}, 'next_at', min(due_at),
+        'run_id', (array_agg(id ORDER BY due_at))[1], 'error', (array_agg(error ORDER BY due_at))[1]
+    )
+    FROM (
+        SELECT id, due_at, left(error, {ERROR_CHARACTERS}) AS error FROM job_run AS run
+        WHERE {_OF_JOB} AND run.failures > 0 AND run.state IN ('scheduled', 'enqueued')
+        ORDER BY run.job, run.due_at LIMIT {COUNT_CAP + 1}
+    ) AS waiting
+)"""
+_DELAYED = f"""(
+    SELECT json_build_object(
+        'number', LEAST(count(*), {COUNT_CAP}), 'capped', count(*) > {COUNT_CAP}, 'next_at', min(due_at)
+    )
+    FROM (
+        SELECT due_at FROM job_run AS run
+        WHERE {_OF_JOB} AND run.failures = 0 AND run.state = 'scheduled' AND run.state IN ('enqueued', 'scheduled')
+          AND run.due_at > now()
+        ORDER BY run.job, run.due_at LIMIT {COUNT_CAP + 1}
+    ) AS waiting
+)"""
 _SUMMARIES = f"""
     SELECT wanted.name, json_build_object(
         'job', (SELECT to_jsonb(job) FROM job WHERE job.name = wanted.name),
         'last_run', (
-            SELECT json_build_object('id', run.id, 'state', run.state, 'created_at', run.created_at,
-                                     'started_at', run.started_at, 'finished_at', run.finished_at)
-            FROM job_run AS run WHERE {_OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
+            SELECT {_TIMES} FROM job_run AS run WHERE {_OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
         ),
+        'running', {_RUNNING},
+        'retrying', {_RETRYING},
+        'delayed', {_DELAYED},
+        'last_ended', (SELECT {_TIMES} FROM ({_OUTCOME}) AS run ORDER BY id DESC LIMIT 1),
         'recent', (
             SELECT COALESCE(json_agg(json_build_object(
                 'id', latest.id, 'state', latest.state, 'created_at', latest.created_at,
@@ -215,7 +295,12 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         paused=Paused(datetime.fromisoformat(paused_at), row["paused_by"], row["pause_note"])
         if paused_at
         else None,
+        muted=_mute(row, now),
+        running=[RunningRun.from_json(run) for run in known["running"]],
+        retrying=RetryingRuns.from_json(known["retrying"]) if known["retrying"]["number"] else None,
+        delayed=DelayedRuns.from_json(known["delayed"]) if known["delayed"]["number"] else None,
         last_run=LastRun.from_json(known["last_run"]) if known["last_run"] else None,
+        last_ended=LastRun.from_json(known["last_ended"]) if known["last_ended"] else None,
         last_error=known["last_error"],
         recent=[EndedRun.from_json(run) for run in known["recent"]],
         missed=known["missed"],
@@ -224,6 +309,11 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         p95_ms=p95_ms,
         queue_depth=Depth(*CappedCount.of(known["queue_depth"])[:2]),
     )
+
+
+def _mute(row: dict[str, Any], now: datetime) -> Mute | None:
+    until = row.get("muted_until") and datetime.fromisoformat(row["muted_until"])
+    return Mute(until, row["muted_by"], row["mute_note"]) if until and until > now else None
 
 
 def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
