@@ -9,7 +9,7 @@ import pytest
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.jobs import JOBS, enqueue
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause
 from slowmatch.records import queries as records
@@ -26,13 +26,6 @@ def fresh_depths() -> Iterator[None]:
     sqs.client.cache_clear()
     yield
     sqs.client.cache_clear()
-
-
-@pytest.fixture
-def queues() -> None:
-    for job in JOBS:
-        for name in (job, f"{job}-dead"):
-            boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{name}")
 
 
 def finish_pass(con: Connection, ago: timedelta = timedelta(0)) -> None:

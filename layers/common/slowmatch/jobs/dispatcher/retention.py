@@ -37,9 +37,9 @@ def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, se
 
 
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
-    """Delete old notifications, sent mail, missed occurrences, pauses, acknowledgements and hourly figures. Returns how many rows.
+    """Delete old notifications, sent mail, missed occurrences, what people did to jobs, and hourly figures.
 
-    Raises PartlyFailed, naming the tables.
+    Returns how many rows. Raises PartlyFailed, naming the tables.
     """
     columns = _HISTORY | _FIGURES
 

@@ -79,8 +79,8 @@ _AUDIT_LOG = """
 def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     """Up to `limit` actions before the cursor `before`, the `next` of an earlier page.
 
-    `detail` is the note of a pause, an acknowledgement or a mute, or which fields of a record changed. An action on many runs has
-    their `count` and neither id nor label. Raises ValueError for an invalid cursor.
+    `detail` is the note of a pause, an acknowledgement or a mute, or which fields of a record changed. An action on
+    many runs has their `count` and neither id nor label. Raises ValueError for an invalid cursor.
     """
 
     def read() -> AuditPage:

@@ -16,7 +16,7 @@ from slowmatch.text import to_json
 
 WINDOW = timedelta(days=7)
 """How far back failed runs are looked at. Runs that are retried are looked at however old they are."""
-MAX_RUNS = 500
+MAX_RUNS = 250
 """How many failed runs of a job are looked at, the latest, and how many of its retried ones, the next."""
 MAX_RUNS_SEARCHED = 10_000
 """Among how many failed and how many retried runs of a job those of a group are looked for, to act on them."""
@@ -86,7 +86,7 @@ class FailureGroup:
     @property
     def runs(self) -> int:
         """How many runs can be retried or deleted."""
-        return self.failed + self.waiting
+        return self.failed + min(self.waiting, self.retrying)
 
 
 @dataclass(frozen=True)
@@ -170,22 +170,22 @@ def _parameters(now: datetime) -> dict[str, Any]:
     return {"names": to_json(list(JOBS)), "since": now - WINDOW}
 
 
-# The outer query limits each branch to one run more than MAX_RUNS, which tells that there are more.
+# One run more than MAX_RUNS tells that there are more. A range of one name, so that the order of the index is used.
 _FAILING_RUNS = f"""
     SELECT run.* FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name), LATERAL (
         (
             SELECT id, job, state, due_at, started_at, finished_at, left(error, {ERROR_CHARACTERS}) AS error
             FROM job_run
-            WHERE job = wanted.name AND state = 'failed' AND finished_at >= :since::timestamptz
-            ORDER BY finished_at DESC LIMIT {MAX_RUNS + 1}
+            WHERE job BETWEEN wanted.name AND wanted.name AND state = 'failed' AND finished_at >= :since::timestamptz
+            ORDER BY job DESC, finished_at DESC LIMIT {MAX_RUNS + 1}
         )
         UNION ALL
         (
             SELECT id, job, state, due_at, started_at, finished_at, left(error, {ERROR_CHARACTERS})
             FROM job_run
-            WHERE job = wanted.name AND failures > 0 AND state IN ('scheduled', 'enqueued', 'processing')
-              AND error IS NOT NULL
-            ORDER BY due_at LIMIT {MAX_RUNS + 1}
+            WHERE job BETWEEN wanted.name AND wanted.name AND failures > 0
+              AND state IN ('scheduled', 'enqueued', 'processing') AND error IS NOT NULL
+            ORDER BY job, due_at LIMIT {MAX_RUNS + 1}
         )
     ) AS run
 """
@@ -201,7 +201,7 @@ _FAILURES = f"""
            count(*) FILTER (WHERE state = 'failed' AND finished_at >= :day::timestamptz),
            count(*) FILTER (WHERE state <> 'failed'),
            count(*) FILTER (WHERE state = 'scheduled'),
-           min(due_at) FILTER (WHERE state <> 'processing'),
+           min(due_at) FILTER (WHERE state IN ('scheduled', 'enqueued')),
            min(COALESCE(attempts.first_at, finished_at, started_at, due_at)),
            max(COALESCE(attempts.last_at, finished_at, started_at, due_at)) AS last_at,
            (array_agg(id::text ORDER BY COALESCE(attempts.last_at, finished_at, started_at, due_at) DESC))[1]
@@ -252,7 +252,14 @@ def _groups(rows: list[list[Any]]) -> list[FailureGroup]:
             last_at=known.last_at if known else last_at,
         )
     capped = {job for job, numbers in looked_at.items() if max(numbers) > MAX_RUNS}
-    return [replace(group, capped=group.job in capped) for group in groups.values()]
+    return [
+        replace(
+            group, capped=True, failed=min(group.failed, MAX_RUNS), retrying=min(group.retrying, MAX_RUNS)
+        )
+        if group.job in capped
+        else group
+        for group in groups.values()
+    ]
 
 
 def group_id(job: str, error_type: str, message: str) -> str:
