@@ -265,7 +265,7 @@ def test_what_people_did_about_failures_is_in_the_activity(browser: FakeBrowser,
     act(browser, con, "acknowledge", note="known")
     browser.post("/jobs/record-expiry/mute", {"for": "1 hour", "note": "repairs"})
     text = text_of(browser.get("/dashboard/activity"))
-    assert "acknowledged a failure of record-expiry known" in text
+    assert "acknowledged a failure of record-expiry TimeoutError: known" in text
     assert "muted notifications about record-expiry repairs" in text
 
 

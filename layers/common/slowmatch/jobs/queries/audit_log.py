@@ -38,7 +38,8 @@ _AUDIT_LOG = """
           AND (at, ('job:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
         ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
     ), failures AS (
-        SELECT at, ('failure:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, job, note
+        SELECT at, ('failure:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, job,
+               concat_ws(': ', error_type, note) AS note
         FROM failure_event
         WHERE at <= :at::timestamptz
           AND (at, ('failure:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
@@ -79,8 +80,8 @@ _AUDIT_LOG = """
 def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     """Up to `limit` actions before the cursor `before`, the `next` of an earlier page.
 
-    `detail` is the note of a pause, an acknowledgement or a mute, or which fields of a record changed. An action on
-    many runs has their `count` and neither id nor label. Raises ValueError for an invalid cursor.
+    `detail` is the note of a pause or a mute, the failure that was acknowledged, or which fields of a record changed.
+    An action on many runs has their `count` and neither id nor label. Raises ValueError for an invalid cursor.
     """
 
     def read() -> AuditPage:
