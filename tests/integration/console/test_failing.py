@@ -225,6 +225,15 @@ def test_each_action_needs_its_role(
     assert states(con) == ["deleted" if status == 303 else "scheduled"]
 
 
+def test_runs_of_a_job_for_admins_are_retried_by_admins(browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "failed", job="send-test-mail")
+    browser.sign_in(Role.OPERATOR)
+    assert "Retry" not in text_of(browser.get(PAGE), r'<section class="failing".*?</section>')
+    assert browser.post(f"{PAGE}/{group_of(con).id}/retry").status == 403
+    browser.sign_in(Role.ADMIN)
+    assert browser.post(f"{PAGE}/{group_of(con).id}/retry").status == 303
+
+
 def test_a_viewer_has_no_buttons(browser: FakeBrowser, con: Connection) -> None:
     retry(con)
     browser.sign_in(Role.VIEWER)
