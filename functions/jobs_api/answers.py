@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from slowmatch.http.encoding import json_body
 from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
-from slowmatch.jobs.queries.failing import FailureGroup
+from slowmatch.jobs.queries.failure_groups import FailureGroup
 from slowmatch.jobs.queries.job_summaries import JobSummary
 
 

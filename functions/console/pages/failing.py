@@ -13,7 +13,7 @@ from slowmatch.http.errors import Problem
 from slowmatch.jobs.catalog import job as job_named
 from slowmatch.jobs.lifecycle import acknowledgement, actions, mute
 from slowmatch.jobs.queries import failing, runs
-from slowmatch.jobs.queries.failing import FailureGroup
+from slowmatch.jobs.queries.failure_groups import MAX_RUNS, FailureGroup
 from slowmatch.text import clean_line
 
 PAGE = "/dashboard/failing"
@@ -35,7 +35,7 @@ def failing_page() -> render.Page:
         jobs=failing.failing_jobs(con, now),
         trends=failing.trends(con, now),
         hours=[hour - timedelta(hours=ago) for ago in reversed(range(failing.TREND_HOURS))],
-        max_runs=failing.MAX_RUNS,
+        max_runs=MAX_RUNS,
         max_at_once=actions.BULK,
         window_days=failing.WINDOW.days,
     )

@@ -11,8 +11,8 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle.actions import BULK
-from slowmatch.jobs.queries import failing
-from slowmatch.jobs.queries.failing import FailureGroup
+from slowmatch.jobs.queries import failing, failure_groups
+from slowmatch.jobs.queries.failure_groups import FailureGroup
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser, Page
 from tests.integration.console.job_pages import job_card
@@ -95,7 +95,7 @@ def test_errors_that_differ_in_numbers_are_one_failure(browser: FakeBrowser, con
     ids=lambda text: text[:20],
 )
 def test_what_differs_between_failures_is_left_out_of_a_message(message: str, normalized: str) -> None:
-    assert failing.normalize(message) == normalized
+    assert failure_groups.normalize(message) == normalized
 
 
 def test_a_failure_counts_its_attempts_by_hour(browser: FakeBrowser, con: Connection) -> None:

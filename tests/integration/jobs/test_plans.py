@@ -41,7 +41,7 @@ def failed_runs(con: Connection, runs_of_another_job: None) -> None:
     con.script("ANALYZE job_run")
 
 
-@pytest.mark.parametrize("sql", [failing._FAILURES, failing._TRENDS], ids=["failures", "trends"])
+@pytest.mark.parametrize("sql", [failing.FAILURES, failing.TRENDS], ids=["failures", "trends"])
 def test_what_fails_is_found_without_the_other_runs_and_jobs(
     con: Connection, failed_runs: None, sql: str
 ) -> None:

@@ -1,144 +1,32 @@
 """What fails now: runs that failed or are retried, grouped by job, error type and normalised message."""
 
-import hashlib
-import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.mute import Mute
+from slowmatch.jobs.queries.failure_groups import (
+    ERROR_CHARACTERS,
+    MAX_RUNS,
+    Acknowledgement,
+    FailingJob,
+    FailureGroup,
+    error_parts,
+    group_failures,
+    group_id,
+)
 from slowmatch.text import to_json
 
 WINDOW = timedelta(days=7)
 """How far back failed runs are looked at. Runs that are retried are looked at however old they are."""
-MAX_RUNS = 250
-"""How many failed runs of a job are looked at, the latest, and how many of its retried ones, the next."""
 MAX_RUNS_SEARCHED = 10_000
 """Among how many failed and how many retried runs of a job those of a group are looked for, to act on them."""
 KEPT_SECONDS = 5
 TREND_HOURS = 24
-ERROR_CHARACTERS = 400
-"""A run belongs to a group by so much of its error,"""
-MESSAGE_CHARACTERS = 200
-"""and so much of the normalised message."""
-
-_VARIABLE = re.compile(
-    r"""
-    "[^"\n]*" | (?<!\w)'[^'\n]*'(?!\w)                  # quoted values; the apostrophe in "don't" quotes nothing
-    | \b0x[0-9a-f]+\b
-    | \b(?=[a-f-]*\d)[0-9a-f]{4,}(?:-?[0-9a-f]{4,})*\b  # UUIDs and other hexadecimal numbers
-    | \d+(?:[.,:]\d+)*
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-
-
-def normalize(message: str) -> str:
-    """The message with "…" for numbers, identifiers and quoted values, which differ from one failure to the next."""
-    return " ".join(_VARIABLE.sub("…", message).split())[:MESSAGE_CHARACTERS]
-
-
-def _parts(error: str) -> tuple[str, str]:
-    """The error type and the normalised message of a run's error, "Type: message"."""
-    error_type, _, message = error.partition(": ")
-    return error_type, normalize(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """Somebody knows about the failure, since `at`. It counts until the failure occurs again."""
-
-    at: datetime
-    by: str
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureGroup:
-    """Runs of a job that fail with the same error, apart from numbers, identifiers and quoted values.
-
-    `failed` runs have ended, `retrying` ones wait for their next attempt or are in it; `waiting` of them can be started
-    now, the first is due at `next_at`. `capped` says that there may be more. `error` is that of the run `run_id`, which
-    failed last.
-    """
-
-    id: str
-    job: str
-    error_type: str
-    message: str
-    error: str
-    run_id: str
-    failed: int
-    failed_24h: int
-    retrying: int
-    waiting: int
-    capped: bool
-    next_at: datetime | None
-    first_at: datetime
-    last_at: datetime
-    acknowledged: Acknowledgement | None = None
-
-    @property
-    def runs(self) -> int:
-        """How many runs can be retried or deleted."""
-        return self.failed + min(self.waiting, self.retrying)
-
-
-@dataclass(frozen=True)
-class FailingJob:
-    """A job with runs that failed or are retried, the latest failure first. `succeeded_at` is its last success."""
-
-    job: str
-    groups: list[FailureGroup]
-    succeeded_at: datetime | None
-    mute: Mute | None
-
-    @cached_property
-    def open(self) -> list[FailureGroup]:
-        """The groups that nobody has acknowledged."""
-        return [group for group in self.groups if not group.acknowledged]
-
-    @cached_property
-    def acknowledged(self) -> list[FailureGroup]:
-        return [group for group in self.groups if group.acknowledged]
-
-    @cached_property
-    def is_failing(self) -> bool:
-        """Whether the job's latest attempt failed, and nobody has acknowledged that."""
-        return bool(self.open) and not self.works_again
-
-    @cached_property
-    def works_again(self) -> bool:
-        return self.succeeded_at is not None and self.succeeded_at > max(each.last_at for each in self.groups)
-
-    @cached_property
-    def since(self) -> datetime | None:
-        """The first failure after the last success, or of all that are known."""
-        first = [group.first_at for group in self.open]
-        later = [at for at in first if self.succeeded_at is None or at > self.succeeded_at]
-        last = [group.last_at for group in self.open]
-        return min(later or last, default=None)
-
-    @property
-    def failed(self) -> int:
-        return sum(group.failed for group in self.open)
-
-    @property
-    def retrying(self) -> int:
-        return sum(group.retrying for group in self.open)
-
-    @property
-    def capped(self) -> bool:
-        return any(group.capped for group in self.groups)
-
-    @property
-    def next_at(self) -> datetime | None:
-        return min((group.next_at for group in self.open if group.next_at), default=None)
 
 
 def failing_jobs(con: Connection, now: datetime) -> list[FailingJob]:
@@ -153,8 +41,8 @@ def failing_by_name(con: Connection, now: datetime) -> dict[str, FailingJob]:
 
 
 def _failing_jobs(con: Connection, now: datetime) -> list[FailingJob]:
-    rows = con.query(_FAILURES, **_parameters(now), day=now - timedelta(days=1))
-    groups = _acknowledge(con, now, _groups(rows))
+    rows = con.query(FAILURES, **_parameters(now), day=now - timedelta(days=1))
+    groups = _acknowledge(con, now, group_failures(rows))
     by_job: dict[str, list[FailureGroup]] = defaultdict(list)
     for group in sorted(groups, key=lambda group: group.last_at, reverse=True):
         by_job[group.job].append(group)
@@ -195,7 +83,7 @@ _ATTEMPTS = """
     WHERE attempt.run_id = failing.id AND attempt.error_type IS NOT NULL
       AND attempt.finished_at >= failing.started_at
 """
-_FAILURES = f"""
+FAILURES = f"""
     SELECT failing.job, failing.error,
            count(*) FILTER (WHERE state = 'failed'),
            count(*) FILTER (WHERE state = 'failed' AND finished_at >= :day::timestamptz),
@@ -223,48 +111,6 @@ _JOBS = """
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
     LEFT JOIN job ON job.name = wanted.name AND job.muted_until > :now::timestamptz
 """
-
-
-def _groups(rows: list[list[Any]]) -> list[FailureGroup]:
-    """The groups that rows of _FAILURES make, in which each error is still as it is written. The latest come first."""
-    groups: dict[str, FailureGroup] = {}
-    looked_at: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for job, error, failed, failed_24h, retrying, waiting, next_at, first_at, last_at, run_id in rows:
-        looked_at[job][0] += failed
-        looked_at[job][1] += retrying
-        error_type, message = _parts(error)
-        key = group_id(job, error_type, message)
-        known = groups.get(key)
-        groups[key] = FailureGroup(
-            id=key,
-            job=job,
-            error_type=error_type,
-            message=message,
-            error=known.error if known else error,
-            run_id=known.run_id if known else run_id,
-            failed=failed + (known.failed if known else 0),
-            failed_24h=failed_24h + (known.failed_24h if known else 0),
-            retrying=retrying + (known.retrying if known else 0),
-            waiting=waiting + (known.waiting if known else 0),
-            capped=False,
-            next_at=min(filter(None, (next_at, known and known.next_at)), default=None),
-            first_at=min(first_at, known.first_at) if known else first_at,
-            last_at=known.last_at if known else last_at,
-        )
-    capped = {job for job, numbers in looked_at.items() if max(numbers) > MAX_RUNS}
-    return [
-        replace(
-            group, capped=True, failed=min(group.failed, MAX_RUNS), retrying=min(group.retrying, MAX_RUNS)
-        )
-        if group.job in capped
-        else group
-        for group in groups.values()
-    ]
-
-
-def group_id(job: str, error_type: str, message: str) -> str:
-    """What names a group in addresses."""
-    return hashlib.blake2b("\0".join((job, error_type, message)).encode(), digest_size=8).hexdigest()
 
 
 def _acknowledge(con: Connection, now: datetime, groups: list[FailureGroup]) -> list[FailureGroup]:
@@ -296,8 +142,8 @@ def trends(con: Connection, now: datetime) -> dict[str, list[int]]:
 
     def read() -> dict[str, list[int]]:
         found: dict[str, list[int]] = defaultdict(lambda: [0] * TREND_HOURS)
-        for job, error, hours_ago, number in con.query(_TRENDS, **_parameters(now), first=first, hour=hour):
-            found[group_id(job, *_parts(error))][TREND_HOURS - 1 - hours_ago] += number
+        for job, error, hours_ago, number in con.query(TRENDS, **_parameters(now), first=first, hour=hour):
+            found[group_id(job, *error_parts(error))][TREND_HOURS - 1 - hours_ago] += number
         return dict(found)
 
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -305,7 +151,7 @@ def trends(con: Connection, now: datetime) -> dict[str, list[int]]:
     return cached(con, ("failure trends", hour), read)
 
 
-_TRENDS = f"""
+TRENDS = f"""
     SELECT failing.job, failing.error,
            GREATEST(0, ceil(extract(epoch FROM :hour::timestamptz - attempt.finished_at) / 3600))::integer, count(*)
     FROM ({_FAILING_RUNS}) AS failing, {_ATTEMPTS} AND attempt.finished_at >= :first::timestamptz
@@ -322,7 +168,7 @@ def find_group(con: Connection, now: datetime, wanted: str) -> FailureGroup | No
 def runs_of(con: Connection, group: FailureGroup, now: datetime) -> tuple[list[str], list[str]]:
     """The ids of the group's failed runs and of those that wait for a retry, among the last MAX_RUNS_SEARCHED."""
     rows = con.query(_RUNS_OF, job=group.job, error_type=group.error_type, since=now - WINDOW)
-    found = [(state, run_id) for state, run_id, error in rows if _parts(error)[1] == group.message]
+    found = [(state, run_id) for state, run_id, error in rows if error_parts(error)[1] == group.message]
     failed = [run_id for state, run_id in found if state == "failed"]
     return failed, [run_id for state, run_id in found if state != "failed"]
 

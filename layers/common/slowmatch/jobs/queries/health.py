@@ -12,7 +12,8 @@ from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
-from slowmatch.jobs.queries.failing import FailingJob, failing_jobs
+from slowmatch.jobs.queries.failing import failing_jobs
+from slowmatch.jobs.queries.failure_groups import FailingJob
 from slowmatch.jobs.queries.job_summaries import MISSED, Paused
 from slowmatch.text import to_json
 

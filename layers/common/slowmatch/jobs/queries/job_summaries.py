@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
+from slowmatch.db.counts import CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
@@ -16,14 +16,21 @@ from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle.mute import Mute
 from slowmatch.jobs.model import JsonRow, RunState
 from slowmatch.jobs.queries import metrics
+from slowmatch.jobs.queries.job_activity import (
+    DELAYED,
+    OF_JOB,
+    RETRYING,
+    RUNNING,
+    DelayedRuns,
+    RetryingRuns,
+    RunningRun,
+)
 from slowmatch.text import to_json
 
 NEXT_OCCURRENCES = 5
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 RECENT_RUNS = 20
 LATEST_MISSED = 3
-RUNNING_SHOWN = 3
-ERROR_CHARACTERS = 300
 RATED = timedelta(days=7)
 """How far back success rates and durations go."""
 
@@ -58,36 +65,6 @@ class LastRun(JsonRow):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunningRun(JsonRow):
-    """A run that is processing, since the start of its current attempt."""
-
-    id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
-    attempt: int
-    started_at: datetime
-    progress: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class RetryingRuns(JsonRow):
-    """How many runs failed and wait for their next attempt, and of the first one of them: its id, error and when."""
-
-    number: int
-    capped: bool
-    next_at: datetime
-    run_id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DelayedRuns(JsonRow):
-    """How many runs are due later for the first time, and when the first one is."""
-
-    number: int
-    capped: bool
-    next_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +146,9 @@ def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[Job
     return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 
-# A range of one name, not an equality: with an equality the planner expects to meet the job soon on its way through
-# the primary key, and walks through all runs for a job that has none.
-_OF_JOB = "run.job BETWEEN wanted.name AND wanted.name"
 _ENDED = f"""
     SELECT id, state, attempt, created_at, started_at, finished_at, error
-    FROM job_run AS run WHERE {_OF_JOB} AND run.state = '{{state}}'
+    FROM job_run AS run WHERE {OF_JOB} AND run.state = '{{state}}'
     ORDER BY run.job DESC, run.id DESC LIMIT {{limit}}
 """
 _LATEST = " UNION ALL ".join(
@@ -191,49 +165,15 @@ _TIMES = """json_build_object(
     'id', run.id, 'state', run.state, 'created_at', run.created_at, 'started_at', run.started_at,
     'finished_at', run.finished_at
 )"""
-_RUNNING = f"""(
-    SELECT COALESCE(json_agg(json_build_object(
-        'id', running.id, 'attempt', running.attempt, 'started_at', running.started_at, 'progress', running.progress
-    ) ORDER BY running.id DESC), '[]')
-    FROM (
-        SELECT run.id, run.attempt, COALESCE(attempt.started_at, run.started_at) AS started_at,
-               CASE WHEN octet_length(run.progress::text) <= 1000 THEN run.progress END AS progress
-        FROM job_run AS run LEFT JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
-        WHERE {_OF_JOB} AND run.state = 'processing' ORDER BY run.job DESC, run.id DESC LIMIT {RUNNING_SHOWN}
-    ) AS running
-)"""
-# Counted in the order of the indexes by job and due time, which begin with the first one.
-_RETRYING = f"""(
-    SELECT json_build_object(
-        'number', LEAST(count(*), {COUNT_CAP}), 'capped', count(*) > {COUNT_CAP}, 'next_at', min(due_at),
-        'run_id', (array_agg(id ORDER BY due_at))[1], 'error', (array_agg(error ORDER BY due_at))[1]
-    )
-    FROM (
-        SELECT id, due_at, left(error, {ERROR_CHARACTERS}) AS error FROM job_run AS run
-        WHERE {_OF_JOB} AND run.failures > 0 AND run.state IN ('scheduled', 'enqueued')
-        ORDER BY run.job, run.due_at LIMIT {COUNT_CAP + 1}
-    ) AS waiting
-)"""
-_DELAYED = f"""(
-    SELECT json_build_object(
-        'number', LEAST(count(*), {COUNT_CAP}), 'capped', count(*) > {COUNT_CAP}, 'next_at', min(due_at)
-    )
-    FROM (
-        SELECT due_at FROM job_run AS run
-        WHERE {_OF_JOB} AND run.failures = 0 AND run.state = 'scheduled' AND run.state IN ('enqueued', 'scheduled')
-          AND run.due_at > now()
-        ORDER BY run.job, run.due_at LIMIT {COUNT_CAP + 1}
-    ) AS waiting
-)"""
 _SUMMARIES = f"""
     SELECT wanted.name, json_build_object(
         'job', (SELECT to_jsonb(job) FROM job WHERE job.name = wanted.name),
         'last_run', (
-            SELECT {_TIMES} FROM job_run AS run WHERE {_OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
+            SELECT {_TIMES} FROM job_run AS run WHERE {OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
         ),
-        'running', {_RUNNING},
-        'retrying', {_RETRYING},
-        'delayed', {_DELAYED},
+        'running', {RUNNING},
+        'retrying', {RETRYING},
+        'delayed', {DELAYED},
         'last_ended', (SELECT {_TIMES} FROM ({_OUTCOME}) AS run ORDER BY id DESC LIMIT 1),
         'recent', (
             SELECT COALESCE(json_agg(json_build_object(

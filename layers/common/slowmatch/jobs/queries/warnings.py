@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from slowmatch.db.counts import CappedCount
 from slowmatch.jobs.catalog import CONFIG_ERRORS
-from slowmatch.jobs.queries.failing import FailingJob
+from slowmatch.jobs.queries.failure_groups import FailingJob
 from slowmatch.jobs.queries.health import DISPATCHER_LATE, DispatcherPass, Facts
 from slowmatch.jobs.queries.queue_depths import Depths
 
