@@ -20,10 +20,6 @@ def put_schedule(
         """
         INSERT INTO job (name, schedule, schedule_enabled, ticks_checked_to)
         VALUES (:job, :schedule, :enabled, COALESCE(CAST(:checked_to AS timestamptz), now()))
-        ON CONFLICT (name) DO UPDATE
-        SET schedule = EXCLUDED.schedule,
-            schedule_enabled = EXCLUDED.schedule_enabled,
-            ticks_checked_to = EXCLUDED.ticks_checked_to
         """,
         job=job,
         schedule=schedule,

@@ -31,7 +31,7 @@ def silence(con: Connection, *, hours: float = 1) -> None:
 
 
 def counted(con: Connection) -> list[Any]:
-    return con.query("SELECT failures_in_a_row, failing_since IS NULL FROM job")
+    return con.query("SELECT job, in_a_row FROM job_failures")
 
 
 def test_the_third_failure_in_a_row_sends_one_notification(notifier: NotifierHarness) -> None:
@@ -47,18 +47,11 @@ def test_the_third_failure_in_a_row_sends_one_notification(notifier: NotifierHar
 
 def test_a_success_starts_the_count_again(notifier: NotifierHarness, con: Connection) -> None:
     fail_attempts(notifier, 2)
-    assert counted(con) == [[2, False]]
+    assert counted(con) == [[JOB, 2]]
     notifier.run()
-    assert counted(con) == [[0, True]]
+    assert counted(con) == []
     fail_attempts(notifier, 2)
     assert titles(notifier) == []
-
-
-def test_a_success_without_failures_writes_nothing_to_the_job(
-    notifier: NotifierHarness, con: Connection
-) -> None:
-    notifier.run()
-    assert con.query("SELECT FROM job") == []
 
 
 def test_the_number_of_failures_is_a_setting(notifier: NotifierHarness, set_variable: SetVariable) -> None:

@@ -1,8 +1,13 @@
--- How many attempts of a job failed in a row since its last success, and when the first of them ended. Until when
--- nobody is notified of its failures, by whom and why.
+-- How many attempts of a job failed in a row since its last success, and when the first of them ended. Not in `job`:
+-- who locks the row of a job must not hold up its runs.
+CREATE TABLE job_failures (
+    job      text PRIMARY KEY,
+    in_a_row integer NOT NULL CHECK (in_a_row >= 1),
+    since    timestamptz NOT NULL
+);
+
+-- Until when nobody is notified of a job's failures, by whom and why.
 ALTER TABLE job
-    ADD COLUMN failures_in_a_row integer NOT NULL DEFAULT 0,
-    ADD COLUMN failing_since timestamptz,
     ADD COLUMN muted_until timestamptz,
     ADD COLUMN muted_by text,
     ADD COLUMN mute_note text;

@@ -23,39 +23,40 @@ between two passes of the dispatcher. Lambda itself would end a chain of about 1
 """
 
 # How many attempts of the job failed in a row since its last success. Only failures, and the success after them, write
-# to the job's row. Reads `finished` (job).
+# here. Reads `finished` (job).
 COUNT_FAILURES = """
     failing AS (
-        INSERT INTO job (name, failures_in_a_row, failing_since)
+        INSERT INTO job_failures (job, in_a_row, since)
         SELECT job, 1, :now::timestamptz FROM finished WHERE :outcome IN ('failed', 'lost')
-        ON CONFLICT (name) DO UPDATE
-        SET failures_in_a_row = job.failures_in_a_row + 1,
-            failing_since = COALESCE(job.failing_since, EXCLUDED.failing_since)
-        RETURNING name, failures_in_a_row, failing_since, muted_until
+        ON CONFLICT (job) DO UPDATE SET in_a_row = job_failures.in_a_row + 1
+        RETURNING job, in_a_row, since
     ), works_again AS (
-        UPDATE job
-        SET failures_in_a_row = 0, failing_since = NULL
-        FROM finished
-        WHERE name = finished.job AND :state = 'succeeded' AND failures_in_a_row > 0
+        DELETE FROM job_failures USING finished
+        WHERE job_failures.job = finished.job AND :state = 'succeeded'
+    ), untold AS (
+        SELECT finished.*, failing.in_a_row, failing.since
+        FROM finished JOIN failing ON failing.job = finished.job
+        WHERE NOT EXISTS (
+            SELECT FROM job WHERE job.name = finished.job AND job.muted_until > :now::timestamptz
+        )
     )
 """
 # A run that failed for good; before that, once, a job whose attempts fail in a row; the first success of a job after
-# that. Reads `finished` (id, job, attempt, due_at) and `failing`.
+# that. Reads `finished` and `untold` (id, job, attempt, due_at).
 NOTIFY = """
     INSERT INTO notification (at, event, job, run_id, key, detail)
     SELECT :now::timestamptz, 'failed', job, id, id || ' ' || attempt,
            jsonb_build_object('error', :error::text, 'attempt', attempt)
-    FROM finished JOIN failing ON name = job
-    WHERE :state = 'failed' AND (muted_until > :now::timestamptz) IS NOT TRUE
+    FROM untold
+    WHERE :state = 'failed'
     UNION ALL
-    SELECT :now::timestamptz, 'failed', job, id, job || ' since ' || failing_since,
-           jsonb_build_object('error', :error::text, 'failures', failures_in_a_row, 'next_at', due_at)
-    FROM finished JOIN failing ON name = job
-    WHERE :state = 'scheduled' AND (muted_until > :now::timestamptz) IS NOT TRUE
-      AND failures_in_a_row >= :notify_after_failures::integer
+    SELECT :now::timestamptz, 'failed', job, id, job || ' since ' || since,
+           jsonb_build_object('error', :error::text, 'failures', in_a_row, 'next_at', due_at)
+    FROM untold
+    WHERE :state = 'scheduled' AND in_a_row >= :notify_after_failures::integer
       AND NOT EXISTS (
           SELECT FROM notification AS known
-          WHERE known.job = finished.job AND known.event = 'failed' AND known.at >= failing_since
+          WHERE known.job = untold.job AND known.event = 'failed' AND known.at >= since
       )
     UNION ALL
     SELECT :now::timestamptz, 'recovered', finished.job, finished.id, last.id::text,

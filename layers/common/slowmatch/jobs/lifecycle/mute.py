@@ -44,18 +44,17 @@ END_MUTES = """
         UPDATE job
         SET muted_until = NULL, muted_by = NULL, mute_note = NULL
         WHERE muted_until <= :now::timestamptz
-        RETURNING name, failures_in_a_row
+        RETURNING name
     )
     INSERT INTO notification (at, event, job, run_id, key, detail)
     SELECT :now::timestamptz, 'failed', name, run.id, name || ' unmuted ' || :now::text,
-           jsonb_build_object('error', run.error, 'failures', failures_in_a_row)
-    FROM ended, LATERAL (
+           jsonb_build_object('error', run.error, 'failures', in_a_row)
+    FROM ended JOIN job_failures ON job_failures.job = name, LATERAL (
         SELECT id, error FROM job_run
-        WHERE job = name AND error IS NOT NULL AND state IN ('failed', 'scheduled', 'enqueued', 'processing')
+        WHERE job_run.job = name AND error IS NOT NULL AND state IN ('failed', 'scheduled', 'enqueued', 'processing')
         ORDER BY id DESC
         LIMIT 1
     ) AS run
-    WHERE failures_in_a_row > 0
     ON CONFLICT DO NOTHING
 """
 
