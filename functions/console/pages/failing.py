@@ -18,6 +18,8 @@ from slowmatch.text import clean_line
 
 PAGE = "/dashboard/failing"
 NOTE_MAX = 500
+MAX_GROUPS = 20
+"""How many failures of a job the page shows."""
 MUTES = {"1 hour": timedelta(hours=1), "8 hours": timedelta(hours=8)}
 MORNING_HOUR = 8
 """When "until tomorrow" ends, in UTC."""
@@ -36,6 +38,7 @@ def failing_page() -> render.Page:
         trends=failing.trends(con, now),
         hours=[hour - timedelta(hours=ago) for ago in reversed(range(failing.TREND_HOURS))],
         max_runs=MAX_RUNS,
+        max_groups=MAX_GROUPS,
         max_at_once=actions.BULK,
         window_days=failing.WINDOW.days,
     )

@@ -207,6 +207,18 @@ def test_more_than_a_thousand_runs_are_retried_in_parts(browser: FakeBrowser, co
     assert "1,000 runs of record-expiry were queued to run now. 5 or more are left." in said
 
 
+def test_many_failures_of_a_job_are_not_all_on_the_page(browser: FakeBrowser, con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, trigger, max_attempts, due_at, created_at, finished_at, error)
+        SELECT uuidv7(), 'record-expiry', 'failed', false, 'api', 1, now(), now(), now(), 'E: ' || repeat('x', number)
+        FROM generate_series(1, 22) AS number
+        """
+    )
+    page = browser.get(PAGE)
+    assert page.text.count("<article") == 20 and "2 more failures of record-expiry are older" in text_of(page)
+
+
 @pytest.mark.parametrize(
     ("role", "action", "status"),
     [
