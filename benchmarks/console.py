@@ -39,6 +39,7 @@ PAGES = [
     *(f"/dashboard/{name}" for name in LISTS),
     "/dashboard/runs?text=timeout",
     "/dashboard/failed?job=record-expiry",
+    "/dashboard/failing",
     "/dashboard/recurring",
     "/dashboard/workers",
     "/dashboard/activity",

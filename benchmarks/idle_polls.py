@@ -30,6 +30,7 @@ PAGES = (
     *("/dashboard", "/dashboard?window=30d", "/dashboard/runs", "/dashboard/enqueued", "/dashboard/failed"),
     *(
         "/dashboard/succeeded",
+        "/dashboard/failing",
         "/dashboard/recurring",
         "/dashboard/workers",
         "/dashboard/analytics?window=30d",

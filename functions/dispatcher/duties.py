@@ -20,7 +20,7 @@ from slowmatch.jobs.dispatcher import (
     schedules,
 )
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed, describe
-from slowmatch.jobs.lifecycle import promotion
+from slowmatch.jobs.lifecycle import mute, promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.notifications import delivery, publishing
 from slowmatch.records import expiry, statistics
@@ -79,6 +79,7 @@ DUTIES = (
     ),
     Duty("report missed runs", "missed", lambda turn: schedules.report_missed(*turn.usual)),
     Duty("report dead letters", "dead letters", lambda turn: dead_letters.report(*turn.usual)),
+    Duty("end mutes", "", lambda turn: mute.end_mutes(turn.con, turn.now)),
     Duty(
         "publish notifications",
         "notifications published",

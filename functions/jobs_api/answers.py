@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from slowmatch.http.encoding import json_body
 from slowmatch.jobs.model import Attempt, Event, ListedRun, LogLine, RunState
+from slowmatch.jobs.queries.failure_groups import FailureGroup
 from slowmatch.jobs.queries.job_summaries import JobSummary
 
 
@@ -69,6 +70,17 @@ class Job(JobSummary):
 
 class JobList(BaseModel):
     items: list[Job]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure(FailureGroup):
+    __doc__ = FailureGroup.__doc__
+
+
+class FailureList(BaseModel):
+    """Failures, those of jobs that fail now first."""
+
+    items: list[Failure]
 
 
 class JobHour(BaseModel):

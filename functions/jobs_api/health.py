@@ -20,6 +20,7 @@ from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.queries import health as job_health
 from slowmatch.jobs.queries import queue_depths, warnings
+from slowmatch.jobs.queries.failing import failing_jobs
 from slowmatch.notifications.publishing import find_problem
 from slowmatch.telemetry import logger
 
@@ -101,11 +102,7 @@ def _checked(check: Callable[[], Part]) -> Part:
 def _part(problems: Iterable[warnings.Problem], **facts: Any) -> Part:
     found = list(problems)
     part = {"ok": not any(problem.is_outage for problem in found)} | facts
-    texts = (
-        f"{problem.text}, since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else problem.text
-        for problem in found
-    )
-    return part | {"detail": "; ".join(texts)} if found else part
+    return part | {"detail": "; ".join(problem.in_utc for problem in found)} if found else part
 
 
 def _database() -> Part:
@@ -127,7 +124,10 @@ def _dispatcher() -> Part:
 
 
 def _jobs() -> Part:
-    return _part(warnings.disabled_problems(disabled_jobs(connection())))
+    con = connection()
+    now = con.now()
+    disabled = warnings.disabled_problems(disabled_jobs(con))
+    return _part([*disabled, *warnings.failing_problems(failing_jobs(con, now), now)])
 
 
 def _notifications() -> Part:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import Job, JobList, answer, documented
+from jobs_api.answers import FailureList, Job, JobList, answer, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
@@ -19,7 +19,7 @@ from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.lifecycle import pause as pauses
 from slowmatch.jobs.model import Run
-from slowmatch.jobs.queries import job_summaries, runs
+from slowmatch.jobs.queries import failing, job_summaries, runs
 
 KEY_MAX = 200
 JOB = documented(200, "The job", Job)
@@ -30,6 +30,17 @@ router = Router()  # type: ignore[no-untyped-call]
 def list_jobs() -> Response[str]:
     con = connection()
     return answer(200, {"items": job_summaries.list_jobs(con, con.now())})
+
+
+@router.get(
+    "/api/failing",
+    summary="List what fails: failed and retried runs, grouped by job and error",
+    responses=documented(200, "The failures", FailureList),
+)
+def list_failures() -> Response[str]:
+    con = connection()
+    jobs = failing.failing_jobs(con, con.now())
+    return answer(200, {"items": [group for job in jobs for group in job.groups]})
 
 
 @router.get("/api/jobs/<job>", summary="Read a job", responses=JOB)

@@ -12,13 +12,13 @@ ME = "you (this machine)"
 
 
 def test_the_first_screen_says_whether_anything_is_wrong(page: Page, run_factory: RunFactory) -> None:
-    run_factory.make("failed", error="MailError: seen first")
+    run_factory.make("failed", job="db-cleanup", error="MailError: seen first")
     page.goto("/dashboard")
-    verdict = page.get_by_role("region", name="Warnings")
-    expect(verdict).to_contain_text(re.compile(r"\d+ runs? failed in the last 24 hours\."))
-    verdict.get_by_role("link", name="See the errors").click()
-    expect(page).to_have_url(re.compile("/dashboard/failed$"))
-    expect(page.locator("#runs")).to_contain_text("seen first")
+    verdict = page.get_by_role("region", name="Warnings").get_by_role("listitem")
+    of_job = verdict.filter(has_text=re.compile(r"db-cleanup is failing: \d+ runs? failed"))
+    of_job.get_by_role("link", name="See what fails").click()
+    expect(page).to_have_url(re.compile("/dashboard/failing#db-cleanup$"))
+    expect(page.get_by_role("region", name="db-cleanup")).to_contain_text("seen first")
 
 
 def test_the_sidebar_leads_to_every_page_and_counts(page: Page, run_factory: RunFactory) -> None:
@@ -26,7 +26,7 @@ def test_the_sidebar_leads_to_every_page_and_counts(page: Page, run_factory: Run
     page.goto("/dashboard")
     sidebar = page.get_by_role("navigation", name="Dashboard")
     expect(sidebar.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
-    for name in ("Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
+    for name in ("Failing", "Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
         sidebar.get_by_role("link", name=name).click()
         expect(sidebar.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()

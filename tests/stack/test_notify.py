@@ -87,7 +87,7 @@ def test_failures_are_sent_once_signed_and_digested_and_then_the_recovery(
     for post in posts:
         timestamp = post.headers["Slowmatch-Timestamp"]
         assert post.headers["Slowmatch-Signature"] == f"sha256={signature(KEY, timestamp, post.body)}"
-        assert post.json["url"] == f"{stack.address}/runs/{post.json['run_id']}"
+        assert post.json["url"] == f"{stack.address}/dashboard/failing#daily-summary"
         assert stack.page(f"/runs/{post.json['run_id']}")[0] == 200
 
     overdue = "UPDATE notification_delivery SET due_at = now() - interval '1 s' WHERE state = 'waiting'"

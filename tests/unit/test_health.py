@@ -76,6 +76,24 @@ def unwell(answer: tuple[int, dict[str, Any]]) -> list[str]:
     return [name for name, part in said.items() if name != "ok" and not part["ok"]]
 
 
+def test_a_job_that_fails_and_retries_is_told_and_no_outage(ask: Ask, con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO job_run (id, job, state, exclusive, trigger, attempt, failures, max_attempts, due_at, created_at,
+                             started_at, error)
+        VALUES (uuidv7(), 'db-cleanup', 'scheduled', false, 'api', 1, 1, 11, :due_at, :at, :at, 'OSError: the disk')
+        """,
+        at=con.now() - timedelta(hours=1),
+        due_at=con.now() + timedelta(hours=1),
+    )
+    status, said = ask()
+    assert (status, said["jobs"]["ok"]) == (200, True)
+    assert said["jobs"]["detail"].startswith(
+        "db-cleanup is failing: 1 run failed and is being retried, next try at 20"
+    )
+    assert "UTC, since 20" in said["jobs"]["detail"]
+
+
 def test_all_is_well(ask: Ask) -> None:
     status, said = ask()
     assert (status, said["ok"]) == (200, True)

@@ -14,6 +14,7 @@ from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_named
 from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.queries import job_summaries, runs
+from slowmatch.jobs.queries.failing import failing_by_name
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.text import clean
 
@@ -24,8 +25,9 @@ NOTE_MAX = 500
 @router.get("/jobs")
 def jobs_page() -> render.Page:
     con = connection()
-    jobs = job_summaries.list_jobs(con, con.now())
-    return render.page("jobs.html", con=con, jobs=jobs, form=Form())
+    now = con.now()
+    jobs = job_summaries.list_jobs(con, now)
+    return render.page("jobs.html", con=con, jobs=jobs, failing=failing_by_name(con, now), form=Form())
 
 
 @router.get("/dashboard/recurring")
@@ -99,6 +101,7 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
         status,
         con=con,
         job=job_summaries.summary_of(con, name, con.now()),
+        failing=failing_by_name(con, con.now()),
         rows=rows,
         has_more=bool(last),
         pauses=pause.pauses(con, name),

@@ -11,7 +11,7 @@ from slowmatch.jobs.queries import health, queue_depths, runs, warnings, workers
 from slowmatch.jobs.run_filter import RunFilter
 
 LONG_WAIT = timedelta(minutes=5)
-FAILED_ROWS = 5
+FAILURES_SHOWN = 5
 RUNNING_ROWS = 10
 
 
@@ -41,7 +41,9 @@ def overview_page() -> render.Page:
         window=window,
         depths=depths,
         queues=queue_depths.waiting_runs(con, now),
-        failed=find_rows(con, RunFilter(state="failed"), FAILED_ROWS)[0],
+        acknowledged=[job.job for job in facts.failing if job.acknowledged],
+        is_quiet=not (facts.failed_24h.number or facts.retrying.number),
+        failures=[group for job in facts.failing for group in job.open][:FAILURES_SHOWN],
         running=find_rows(con, RunFilter(state="processing"), RUNNING_ROWS)[0],
     )
 

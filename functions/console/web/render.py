@@ -17,6 +17,7 @@ from slowmatch.db import Connection
 from slowmatch.http.api import check_response_size
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS
+from slowmatch.jobs.queries.failing import failing_jobs
 from slowmatch.settings import settings
 
 Page = Response[str]
@@ -63,6 +64,8 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
     """
     request = current_request()
     message = flash.read(request.cookie(flash.COOKIE))
+    found = failing_jobs(con, con.now()) if con else []
+    data["number_failing"] = sum(job.is_failing for job in found)  # for the title, the icon and the sidebar
     headers = dict(PAGE_HEADERS)
     if status == 200 and message is None:
         headers["ETag"] = _etag(request, template, data)

@@ -120,6 +120,7 @@ class Settings:
 
     notify_topic_arn: str | None = _optional(_text)
     notify_secret_arn: str | None = _optional(_text)
+    notify_after_failures: int = _optional(_number(1, 100), "3")
     notify_digest_after: int = _optional(_number(1, 1000), "3")
     console_url: str | None = _optional(_https_url("the console", strip="/"))
 

@@ -40,6 +40,11 @@ OPERATORS = {
     "POST /jobs/{job}/run",
     "POST /jobs/{job}/pause",
     "POST /jobs/{job}/resume",
+    "POST /jobs/{job}/mute",
+    "POST /jobs/{job}/unmute",
+    "POST /dashboard/failing/{group}/retry",
+    "POST /dashboard/failing/{group}/acknowledge",
+    "POST /dashboard/failing/{group}/undo",
     "POST /runs/{run_id}/{action}",  # delete, which is one of the actions, is for admins
 }
 ADMINS = {
@@ -50,6 +55,7 @@ ADMINS = {
     "POST /api/runs/delete",
     "POST /records/{record_id}/delete",
     "POST /runs",
+    "POST /dashboard/failing/{group}/delete",
 }
 ROUTES = {str(route): folder for folder, route in routes.all_of_code()}
 CLOSED = sorted(ROUTES.keys() - OPEN)

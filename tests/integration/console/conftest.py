@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -11,7 +11,9 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 
+from slowmatch.aws import sqs
 from slowmatch.http.auth.roles import Identity, Role
+from slowmatch.jobs import JOBS
 from slowmatch.settings import Settings, settings
 
 HOST = "127.0.0.1:8080"
@@ -135,3 +137,14 @@ def session_secret(aws: str) -> str:
 
 def _text(body: bytes, headers: Mapping[str, str]) -> str:
     return (gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body).decode()
+
+
+@pytest.fixture
+def queues(environment: Settings) -> Iterator[None]:
+    """The queues of all jobs, which are empty."""
+    sqs.client.cache_clear()
+    for job in JOBS:
+        for name in (job, f"{job}-dead"):
+            boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{name}")
+    yield
+    sqs.client.cache_clear()

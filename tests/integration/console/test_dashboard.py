@@ -9,14 +9,24 @@ import pytest
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.jobs import JOBS, enqueue
+from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle import actions, messages, pause
 from slowmatch.records import queries as records
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 
-PAGES = ["runs", "enqueued", "scheduled", "processing", "succeeded", "failed", "deleted", "retries"]
+PAGES = [
+    "failing",
+    "runs",
+    "enqueued",
+    "scheduled",
+    "processing",
+    "succeeded",
+    "failed",
+    "deleted",
+    "retries",
+]
 PAGES += ["recurring", "workers", "analytics", "activity"]
 
 
@@ -26,13 +36,6 @@ def fresh_depths() -> Iterator[None]:
     sqs.client.cache_clear()
     yield
     sqs.client.cache_clear()
-
-
-@pytest.fixture
-def queues() -> None:
-    for job in JOBS:
-        for name in (job, f"{job}-dead"):
-            boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{name}")
 
 
 def finish_pass(con: Connection, ago: timedelta = timedelta(0)) -> None:
@@ -58,7 +61,7 @@ def test_every_page_marks_itself_in_the_sidebar(page: str, browser: FakeBrowser,
     (sidebar,) = re.findall(r'<nav class="sidebar".*?</nav>', answer.text, re.S)
     assert f'href="/dashboard{page}" aria-current="page"' in sidebar and sidebar.count("aria-current") == 1
     assert re.search(r'href="/dashboard/failed".*?<span class="count failed">1</span>', sidebar, re.S)
-    assert len(re.findall("<li>", sidebar)) == 13
+    assert len(re.findall("<li>", sidebar)) >= 14
 
 
 def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Connection, queues: None) -> None:
@@ -69,13 +72,14 @@ def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Conne
         assert box(text, label) == "0"
 
 
-def test_failures_are_shown_with_their_tracebacks(browser: FakeBrowser, con: Connection) -> None:
-    made = [run_factory.make_run(con, "failed", ago) for ago in range(7)]
+def test_the_latest_failures_are_shown_with_a_link_to_all(browser: FakeBrowser, con: Connection) -> None:
+    for number, letter in enumerate("abcdefg"):
+        run_factory.make_run(con, "failed", number, error=f"MailRefused: {letter}")
     text = browser.get("/dashboard").text
-    assert "7 runs failed in the last 24 hours." in text
+    assert "record-expiry is failing: 7 runs failed in the last 7 days. Since <time" in text
     assert box(text, "Failed, 24 h") == "7 bad"
-    assert all(f'href="/runs/{run_id}"' in text for run_id in made[:5]) and f"/runs/{made[5]}" not in text
-    assert "Traceback (most recent call last)" in text
+    assert re.findall(r"<b>MailRefused</b>: (\w)", text) == list("abcde")
+    assert '<a class="push" href="/dashboard/failing">All failures</a>' in text
 
 
 def test_dead_letters_and_a_late_dispatcher_are_warned_of(

@@ -87,7 +87,7 @@ def test_figures_of_seven_days_missed_runs_and_waiting_runs(browser: FakeBrowser
     assert "Success, 7 days 75.0 %" in said
     assert "p50 / p95 840 ms / 3.2 s" in said
     assert "Missed runs 1" in said
-    assert "Waiting 1" in said
+    assert "Waiting to start 1" in said
 
 
 def test_an_unknown_job_names_those_in_the_catalog(browser: FakeBrowser) -> None:

@@ -141,6 +141,7 @@ def test_answers_have_the_shape_that_the_document_gives_them(
     received: list[tuple[type[Any], Any]] = [
         (answers.JobList, call("GET", "/api/jobs")[1]),
         (answers.Job, call("GET", "/api/jobs/record-expiry")[1]),
+        (answers.FailureList, call("GET", "/api/failing")[1]),
         (Run, call("POST", "/api/jobs/record-expiry/runs", {"payload": {"batch_size": 3}})[1]),
         (answers.RunPage, call("GET", "/api/runs")[1]),
         *((RunDetails, call("GET", f"/api/runs/{run.id}")[1]) for run in work.runs()),
@@ -156,6 +157,9 @@ def test_answers_have_the_shape_that_the_document_gives_them(
         documented = type_.dump_python(type_.validate_python(told), mode="json", exclude_unset=True)
         assert outline(documented) == outline(told)
     assert received[-2][1]["hours"] and received[1][1]["recent"]
+    (failure,) = received[2][1]["items"]
+    assert (failure["job"], failure["error"]) == ("record-expiry", "ZeroDivisionError: division by zero")
+    assert (failure["retrying"], failure["failed"], failure["acknowledged"]) == (1, 0, None)
 
 
 def outline(value: Any) -> Any:

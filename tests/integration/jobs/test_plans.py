@@ -11,7 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import redelivery
-from slowmatch.jobs.queries import health, job_summaries, queue_depths
+from slowmatch.jobs.queries import failing, health, job_summaries, queue_depths
 from tests.support.runs import put_runs
 
 
@@ -39,6 +39,17 @@ def failed_runs(con: Connection, runs_of_another_job: None) -> None:
         some=10 * COUNT_CAP,
     )
     con.script("ANALYZE job_run")
+
+
+@pytest.mark.parametrize("sql", [failing.FAILURES, failing.TRENDS], ids=["failures", "trends"])
+def test_what_fails_is_found_without_the_other_runs_and_jobs(
+    con: Connection, failed_runs: None, sql: str
+) -> None:
+    now = con.now()
+    given = {name: now for name in ("day", "first", "hour") if f":{name}" in sql}
+    plan = "\n".join(row[0] for row in con.query("EXPLAIN " + sql, **failing._parameters(now), **given))
+    assert "job_run_failed_job" in plan and "job_run_retrying_job" in plan, plan
+    assert "Seq Scan on job_run " not in plan and "Sort Key: job_run" not in plan, plan
 
 
 def test_figures_count_no_further_than_their_cap_and_say_so(con: Connection, failed_runs: None) -> None:

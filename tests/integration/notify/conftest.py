@@ -75,12 +75,14 @@ class NotifierHarness:
             return []
         return [failed["itemIdentifier"] for failed in self.invoke({"Records": records})["batchItemFailures"]]
 
-    def run(self, error: str | None = None, job: str = "record-expiry") -> None:
-        """One run of a job, which fails for good with `error` or succeeds."""
+    def run(
+        self, error: str | None = None, job: str = "record-expiry", *, kind: type[Exception] = Permanent
+    ) -> None:
+        """One run of a job, which succeeds, or fails with `error`; for good, unless that is of another `kind`."""
 
         def work(context: Any) -> None:
             if error is not None:
-                raise Permanent(error)
+                raise kind(error)
 
         invocation = Invocation(self.con, JOBS[job], work, settings={}, lambda_context=self.lambda_context)
         with nullcontext() if error is None else pytest.raises(AttemptFailed):

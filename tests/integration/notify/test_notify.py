@@ -23,7 +23,7 @@ def test_a_failed_run_sends_a_notification_with_a_link(notifier: NotifierHarness
         "run_id": run_id,
         "title": "record-expiry failed on the first attempt",
         "text": "Permanent: the disk is full",
-        "url": f"https://console.example.com/runs/{run_id}",
+        "url": "https://console.example.com/dashboard/failing#record-expiry",
         "count": 1,
         "detail": {"error": "Permanent: the disk is full", "attempt": 1},
     }

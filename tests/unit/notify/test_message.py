@@ -57,13 +57,26 @@ def content(event: str, digested: int = 0, console: str | None = CONSOLE, **deta
 def test_every_event_has_a_title_and_a_link(event: str) -> None:
     said = content(event)
     assert said.title == TITLES[event]
-    links = {"failed": f"{CONSOLE}/runs/{RUN}", "recovered": f"{CONSOLE}/runs/{RUN}", "alarm": "https://aws"}
+    links = {
+        "failed": f"{CONSOLE}/dashboard/failing#daily-summary",
+        "recovered": f"{CONSOLE}/runs/{RUN}",
+        "alarm": "https://aws",
+    }
     assert said.link == links.get(event, f"{CONSOLE}/jobs/daily-summary")
 
 
 def test_a_count_says_how_many_more() -> None:
     assert content("failed", digested=97).title == f"97 more within an hour: {TITLES['failed']}"
     assert content("failed", digested=1).title == TITLES["failed"]
+
+
+def test_a_job_that_is_failing_says_so_with_its_next_try() -> None:
+    retried = {"failures": 3, "next_at": "2026-11-24T08:40:00+00:00"}
+    said = content("failed", error="x" * 600, **retried)
+    assert said.title == "daily-summary is failing: 3 attempts failed in a row"
+    assert said.text.endswith("…\nNext try at 2026-11-24 08:40 UTC.")
+    assert content("failed", failures=1).title == "daily-summary is failing: an attempt failed"
+    assert "Next try" not in content("failed", failures=1).text
 
 
 def test_one_is_no_plural() -> None:
@@ -79,7 +92,7 @@ def test_slack_s_blocks_keep_its_limits_and_call_nobody(event: str) -> None:
     assert header["text"]["type"] == "plain_text" and len(header["text"]["text"]) <= 150
     assert all(len(block["text"]["text"]) <= 3000 for block in others)
     marked = [block["text"]["text"] for block in others if block["text"]["type"] == "mrkdwn"]
-    assert len(marked) == 1 and re.fullmatch(r"<https://[^|]+\|Open the \w+>", marked[0])
+    assert len(marked) == 1 and re.fullmatch(r"<https://[^|]+\|(Open the \w+|See what fails)>", marked[0])
     assert "<!channel>" not in body["text"] + "".join(marked)
 
 

@@ -83,6 +83,7 @@
     const fresh = page.querySelector("#live");
     if (!fresh || !live()) return;
     document.title = page.title;
+    document.querySelector("link[rel=icon]").href = page.querySelector("link[rel=icon]").href; // it has a number, too
     if (!showNewRows) holdRows(fresh);
     Idiomorph.morph(live(), fresh, {
       morphStyle: "outerHTML",

@@ -70,6 +70,8 @@ def _title_and_text(notification: Notification) -> tuple[str, str]:
     job, detail = notification.job, notification.detail
     match notification.event:
         case "failed":
+            if "failures" in detail:
+                return f"{job} is failing: {_failures(detail['failures'])}", _error_and_next_try(detail)
             attempts = detail.get("attempt", 1)
             when = "on the first attempt" if attempts == 1 else f"after {attempts} attempts"
             return f"{job} failed {when}", str(detail.get("error", ""))
@@ -89,6 +91,15 @@ def _title_and_text(notification: Notification) -> tuple[str, str]:
             return f"{detail.get('alarm')}: {state}", "\n".join(filter(None, parts))
 
 
+def _failures(number: Any) -> str:
+    return "an attempt failed" if number == 1 else f"{number} attempts failed in a row"
+
+
+def _error_and_next_try(detail: dict[str, Any]) -> str:
+    error = clean(str(detail.get("error", "")), MAX_TEXT_CHARACTERS - 50)
+    return f"{error}\nNext try at {_minute(detail['next_at'])}." if "next_at" in detail else error
+
+
 def _minute(text: Any) -> str:
     try:
         return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
@@ -101,6 +112,8 @@ def _link(notification: Notification, console_url: str | None) -> tuple[str | No
         return notification.detail.get("url"), "Open the alarm"
     if console_url is None:
         return None, ""
+    if notification.event == "failed":
+        return f"{console_url}/dashboard/failing#{quote(notification.job or '', safe='')}", "See what fails"
     if notification.run_id is not None:
         return f"{console_url}/runs/{notification.run_id}", "Open the run"
     return f"{console_url}/jobs/{quote(notification.job or '', safe='')}", "Open the job"

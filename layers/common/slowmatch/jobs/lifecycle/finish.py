@@ -11,6 +11,7 @@ from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.lifecycle.promotion import PROMOTE_NEXT
 from slowmatch.jobs.lifecycle.reports import HOLDS_LEASE, WRITE_LOG, Reports
 from slowmatch.jobs.model import AttemptResult
+from slowmatch.settings import settings
 from slowmatch.text import to_json
 
 SECONDS_BEFORE_REPETITION = 0.5
@@ -21,13 +22,42 @@ The dispatcher sends the next one. So a handler that always returns `Continue` m
 between two passes of the dispatcher. Lambda itself would end a chain of about 16.
 """
 
-# A run that failed for good, and the first success of its job after that. Reads `finished` (id, job, attempt).
+# How many attempts of the job failed in a row since its last success. Only failures, and the success after them, write
+# here. Reads `finished` (job).
+COUNT_FAILURES = """
+    failing AS (
+        INSERT INTO job_failures (job, in_a_row, since)
+        SELECT job, 1, :now::timestamptz FROM finished WHERE :outcome IN ('failed', 'lost')
+        ON CONFLICT (job) DO UPDATE SET in_a_row = job_failures.in_a_row + 1
+        RETURNING job, in_a_row, since
+    ), works_again AS (
+        DELETE FROM job_failures USING finished
+        WHERE job_failures.job = finished.job AND :state = 'succeeded'
+    ), untold AS (
+        SELECT finished.*, failing.in_a_row, failing.since
+        FROM finished JOIN failing ON failing.job = finished.job
+        WHERE NOT EXISTS (
+            SELECT FROM job WHERE job.name = finished.job AND job.muted_until > :now::timestamptz
+        )
+    )
+"""
+# A run that failed for good; before that, once, a job whose attempts fail in a row; the first success of a job after
+# that. Reads `finished` and `untold` (id, job, attempt, due_at).
 NOTIFY = """
     INSERT INTO notification (at, event, job, run_id, key, detail)
     SELECT :now::timestamptz, 'failed', job, id, id || ' ' || attempt,
            jsonb_build_object('error', :error::text, 'attempt', attempt)
-    FROM finished
+    FROM untold
     WHERE :state = 'failed'
+    UNION ALL
+    SELECT :now::timestamptz, 'failed', job, id, job || ' since ' || since,
+           jsonb_build_object('error', :error::text, 'failures', in_a_row, 'next_at', due_at)
+    FROM untold
+    WHERE :state = 'scheduled' AND in_a_row >= :notify_after_failures::integer
+      AND NOT EXISTS (
+          SELECT FROM notification AS known
+          WHERE known.job = untold.job AND known.event = 'failed' AND known.at >= since
+      )
     UNION ALL
     SELECT :now::timestamptz, 'recovered', finished.job, finished.id, last.id::text,
            jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
@@ -56,7 +86,7 @@ FINISH = f"""
             cursor = COALESCE(:cursor::jsonb, cursor),
             progress = COALESCE(:progress::jsonb, progress)
         WHERE {HOLDS_LEASE}
-        RETURNING id, job, exclusive, attempt
+        RETURNING id, job, exclusive, attempt, due_at
     ), attempt AS (
         UPDATE job_attempt
         SET finished_at = :now::timestamptz,
@@ -72,7 +102,7 @@ FINISH = f"""
         FROM finished
     ), log AS (
         {WRITE_LOG}
-    ), notified AS (
+    ), {COUNT_FAILURES}, notified AS (
         {NOTIFY}
     ), idle AS (  -- the job is, once this statement is done
         SELECT job FROM finished WHERE exclusive
@@ -140,6 +170,7 @@ def finish_once(
         traceback=result.traceback,
         progress=None if reports.progress is None else to_json(reports.progress),
         lines=to_json(reports.lines),
+        notify_after_failures=settings().notify_after_failures,
     )
     if not is_owner:
         return Finished(owned=False)

@@ -1,4 +1,4 @@
-"""The audit log: what people did to runs, schedules and records, newest first."""
+"""The audit log: what people did to runs, schedules, failures and records, newest first."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -37,6 +37,13 @@ _AUDIT_LOG = """
         WHERE at <= :at::timestamptz
           AND (at, ('job:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
         ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
+    ), failures AS (
+        SELECT at, ('failure:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, job,
+               concat_ws(': ', error_type, note) AS note
+        FROM failure_event
+        WHERE at <= :at::timestamptz
+          AND (at, ('failure:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
+        ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
     ), records AS (
         SELECT at, ('record:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, record_id, detail
         FROM record_event
@@ -49,6 +56,8 @@ _AUDIT_LOG = """
         FROM runs LEFT JOIN job_run ON job_run.id = runs.run_id
         UNION ALL
         SELECT at, key, actor, action, 'job', 1, job, job, note FROM schedules
+        UNION ALL
+        SELECT at, key, actor, action, 'failure', 1, job, job, note FROM failures
         UNION ALL
         SELECT at, key, actor, action, 'record', 1, record_id::text, detail ->> 'title',
                (SELECT string_agg(replace(name, '_', ' '), ' and ' ORDER BY name DESC)
@@ -71,8 +80,8 @@ _AUDIT_LOG = """
 def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     """Up to `limit` actions before the cursor `before`, the `next` of an earlier page.
 
-    `detail` is the note of a pause, or which fields of a record changed. An action on many runs has
-    their `count` and neither id nor label. Raises ValueError for an invalid cursor.
+    `detail` is the note of a pause or a mute, the failure that was acknowledged, or which fields of a record changed.
+    An action on many runs has their `count` and neither id nor label. Raises ValueError for an invalid cursor.
     """
 
     def read() -> AuditPage:

@@ -12,6 +12,8 @@ from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
+from slowmatch.jobs.queries.failing import failing_jobs
+from slowmatch.jobs.queries.failure_groups import FailingJob
 from slowmatch.jobs.queries.job_summaries import MISSED, Paused
 from slowmatch.text import to_json
 
@@ -56,6 +58,7 @@ class Facts:
     `disabled_jobs` says why jobs cannot run.
     """
 
+    failing: list[FailingJob]
     failed_24h: CappedCount
     retrying: CappedCount
     missed_24h: int
@@ -82,6 +85,7 @@ def _facts(con: Connection, now: datetime) -> Facts:
         names=to_json(list(JOBS)),
     )
     return Facts(
+        failing=failing_jobs(con, now),
         failed_24h=CappedCount.of(failed),
         retrying=CappedCount.of(retrying),
         missed_24h=missed,

@@ -13,8 +13,18 @@ from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.catalog import job as find_job
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle.mute import Mute
 from slowmatch.jobs.model import JsonRow, RunState
 from slowmatch.jobs.queries import metrics
+from slowmatch.jobs.queries.job_activity import (
+    DELAYED,
+    OF_JOB,
+    RETRYING,
+    RUNNING,
+    DelayedRuns,
+    RetryingRuns,
+    RunningRun,
+)
 from slowmatch.text import to_json
 
 NEXT_OCCURRENCES = 5
@@ -84,7 +94,9 @@ class JobSummary(JsonRow):
     `words` is the schedule in English. `recent` are the runs that ended last, the latest at the end.
     `success_rate` (0 to 1), `p50_ms` (the median of the hourly medians) and `p95_ms` (the 95th percentile of the
     hourly ones) are of the last seven days, null when nothing ended.
-    `last_error` is null once a later run has succeeded. `queue_depth` counts the enqueued runs.
+    `last_ended` is the last run that succeeded or failed; `last_error` is null once a later run has succeeded.
+    `running` are the last runs that are processing. `queue_depth` counts the enqueued runs. While a job is `muted`,
+    nobody is notified of its failures.
     """
 
     name: str
@@ -101,7 +113,12 @@ class JobSummary(JsonRow):
     schedule_enabled: bool | None
     next: list[datetime]
     paused: Paused | None
+    muted: Mute | None
+    running: list[RunningRun]
+    retrying: RetryingRuns | None
+    delayed: DelayedRuns | None
     last_run: LastRun | None
+    last_ended: LastRun | None
     last_error: str | None
     recent: list[EndedRun]
     missed: int
@@ -129,12 +146,9 @@ def _summaries(con: Connection, names: Sequence[str], now: datetime) -> list[Job
     return [_summary(JOBS[name], known[name], rates.get(name, [0, 0, None, None]), now) for name in names]
 
 
-# A range of one name, not an equality: with an equality the planner expects to meet the job soon on its way through
-# the primary key, and walks through all runs for a job that has none.
-_OF_JOB = "run.job BETWEEN wanted.name AND wanted.name"
 _ENDED = f"""
     SELECT id, state, attempt, created_at, started_at, finished_at, error
-    FROM job_run AS run WHERE {_OF_JOB} AND run.state = '{{state}}'
+    FROM job_run AS run WHERE {OF_JOB} AND run.state = '{{state}}'
     ORDER BY run.job DESC, run.id DESC LIMIT {{limit}}
 """
 _LATEST = " UNION ALL ".join(
@@ -147,14 +161,20 @@ MISSED = """job_missed AS missed
         SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
     )
 """
+_TIMES = """json_build_object(
+    'id', run.id, 'state', run.state, 'created_at', run.created_at, 'started_at', run.started_at,
+    'finished_at', run.finished_at
+)"""
 _SUMMARIES = f"""
     SELECT wanted.name, json_build_object(
         'job', (SELECT to_jsonb(job) FROM job WHERE job.name = wanted.name),
         'last_run', (
-            SELECT json_build_object('id', run.id, 'state', run.state, 'created_at', run.created_at,
-                                     'started_at', run.started_at, 'finished_at', run.finished_at)
-            FROM job_run AS run WHERE {_OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
+            SELECT {_TIMES} FROM job_run AS run WHERE {OF_JOB} ORDER BY run.job DESC, run.id DESC LIMIT 1
         ),
+        'running', {RUNNING},
+        'retrying', {RETRYING},
+        'delayed', {DELAYED},
+        'last_ended', (SELECT {_TIMES} FROM ({_OUTCOME}) AS run ORDER BY id DESC LIMIT 1),
         'recent', (
             SELECT COALESCE(json_agg(json_build_object(
                 'id', latest.id, 'state', latest.state, 'created_at', latest.created_at,
@@ -215,7 +235,12 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         paused=Paused(datetime.fromisoformat(paused_at), row["paused_by"], row["pause_note"])
         if paused_at
         else None,
+        muted=_mute(row, now),
+        running=[RunningRun.from_json(run) for run in known["running"]],
+        retrying=RetryingRuns.from_json(known["retrying"]) if known["retrying"]["number"] else None,
+        delayed=DelayedRuns.from_json(known["delayed"]) if known["delayed"]["number"] else None,
         last_run=LastRun.from_json(known["last_run"]) if known["last_run"] else None,
+        last_ended=LastRun.from_json(known["last_ended"]) if known["last_ended"] else None,
         last_error=known["last_error"],
         recent=[EndedRun.from_json(run) for run in known["recent"]],
         missed=known["missed"],
@@ -224,6 +249,11 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         p95_ms=p95_ms,
         queue_depth=Depth(*CappedCount.of(known["queue_depth"])[:2]),
     )
+
+
+def _mute(row: dict[str, Any], now: datetime) -> Mute | None:
+    until = row.get("muted_until") and datetime.fromisoformat(row["muted_until"])
+    return Mute(until, row["muted_by"], row["mute_note"]) if until and until > now else None
 
 
 def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:

@@ -1,11 +1,12 @@
 """What is wrong, in words: the warnings of the dashboard and of GET /api/health."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch.db.counts import CappedCount
 from slowmatch.jobs.catalog import CONFIG_ERRORS
+from slowmatch.jobs.queries.failure_groups import FailingJob
 from slowmatch.jobs.queries.health import DISPATCHER_LATE, DispatcherPass, Facts
 from slowmatch.jobs.queries.queue_depths import Depths
 
@@ -16,7 +17,8 @@ MAX_CLOCK_OFFSET = timedelta(seconds=30)
 class Problem:
     """Something that needs a person. `text` is a clause without a full stop; `since` is the moment it began.
 
-    GET /api/health answers 503 for one that `is_outage`. `job` is the job it is about, if it is about one.
+    GET /api/health answers 503 for one that `is_outage`. `job` is the job it is about, if it is about one. Of a job
+    that is retried, `next_at` is when.
     """
 
     kind: str
@@ -24,6 +26,14 @@ class Problem:
     is_outage: bool = False
     since: datetime | None = None
     job: str | None = None
+    next_at: datetime | None = None
+
+    @property
+    def in_utc(self) -> str:
+        """The clause with its times."""
+        next_try = f", next try at {self.next_at:%Y-%m-%d %H:%M} UTC" if self.next_at else ""
+        since = f", since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
+        return self.text + next_try + since
 
 
 def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetime) -> Iterator[Problem]:
@@ -35,8 +45,7 @@ def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetim
     for problem in disabled_problems(facts.disabled_jobs):
         if problem.job not in facts.waiting_for_removed_jobs:
             yield problem
-    if facts.failed_24h.number:
-        yield Problem("failed_runs", f"{_runs(facts.failed_24h)} failed in the last 24 hours")
+    yield from failing_problems(facts.failing, now)
     if facts.missed_24h:
         missed = _plural(facts.missed_24h, "scheduled run was", "scheduled runs were")
         yield Problem("missed_runs", f"{missed} missed in the last 24 hours")
@@ -64,6 +73,33 @@ def dispatcher_problems(
         )
         text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job!r}, which is {state}"
         yield Problem("removed_job", text, is_outage=True, job=job)
+
+
+def failing_problems(jobs: Iterable[FailingJob], now: datetime) -> Iterator[Problem]:
+    """Jobs that fail, and those that work again with runs left that failed; not what is acknowledged."""
+    for each in jobs:
+        name, next_at = each.job, each.next_at
+        failed = CappedCount(each.failed, each.capped)
+        retrying = CappedCount(each.retrying, each.capped)
+        due = ", and the next try is due" if next_at and next_at <= now else ""
+        next_at = next_at if next_at and next_at > now else None
+        are = "is" if each.retrying == 1 else "are"
+        if each.is_failing:
+            what = (
+                f"{_runs(failed)} failed in the last 7 days" if each.failed else f"{_runs(retrying)} failed"
+            )
+            if each.retrying:
+                number = f"{retrying.number:,}{'+' if retrying.capped else ''}"
+                what += f", and {number} more {are}" if each.failed else f" and {are}"
+                what += f" being retried{due}"
+            text = f"{name} is failing: {what}"
+            yield Problem("failing_job", text, since=each.since, job=name, next_at=next_at)
+        elif each.retrying:
+            text = f"{name} works again, but {_runs(retrying)} that failed {are} being retried{due}"
+            yield Problem("retrying_runs", text, job=name, next_at=next_at)
+        elif recent := sum(group.failed_24h for group in each.open):
+            text = f"{_runs(CappedCount(recent, each.capped))} of {name} failed in the last 24 hours; it works again"
+            yield Problem("failed_runs", text, job=name)
 
 
 def disabled_problems(disabled: dict[str, str]) -> Iterator[Problem]:

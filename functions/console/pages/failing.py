@@ -1,0 +1,149 @@
+"""The page of what fails: retry, delete or acknowledge all runs of one failure, mute a job's notifications."""
+
+from datetime import datetime, timedelta
+
+from console.web import authorization, render
+from console.web.flash import FlashMessage
+from console.web.formatting import number, plural_runs
+from console.web.request import current_request, router
+from slowmatch.db import Connection, connection
+from slowmatch.http.auth.authentication import allow
+from slowmatch.http.auth.roles import Role, job_role
+from slowmatch.http.errors import Problem
+from slowmatch.jobs.catalog import job as job_named
+from slowmatch.jobs.lifecycle import acknowledgement, actions, mute
+from slowmatch.jobs.queries import failing, runs
+from slowmatch.jobs.queries.failure_groups import MAX_RUNS, FailureGroup
+from slowmatch.text import clean_line
+
+PAGE = "/dashboard/failing"
+NOTE_MAX = 500
+MAX_GROUPS = 20
+"""How many failures of a job the page shows."""
+MUTES = {"1 hour": timedelta(hours=1), "8 hours": timedelta(hours=8)}
+MORNING_HOUR = 8
+"""When "until tomorrow" ends, in UTC."""
+
+
+@router.get("/dashboard/failing")
+def failing_page() -> render.Page:
+    con = connection()
+    now = con.now()
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return render.page(
+        "failing.html",
+        con=con,
+        counts=runs.counts(con),
+        jobs=failing.failing_jobs(con, now),
+        trends=failing.trends(con, now),
+        hours=[hour - timedelta(hours=ago) for ago in reversed(range(failing.TREND_HOURS))],
+        max_runs=MAX_RUNS,
+        max_groups=MAX_GROUPS,
+        max_at_once=actions.BULK,
+        window_days=failing.WINDOW.days,
+    )
+
+
+@router.post("/dashboard/failing/<group>/retry")
+@allow(Role.OPERATOR)
+def retry_all(group: str) -> render.Page:
+    """Requeue the runs that failed, and start those that wait for a retry."""
+    con, who = connection(), current_request().identity.name
+    found = _group(con, group)
+    authorization.require_role(job_role(found.job))
+    failed, waiting = failing.runs_of(con, found, con.now())
+    done = len(actions.change(con, "requeue", actor=who, ids=failed[: actions.BULK]).ids)
+    room = actions.BULK - len(failed[: actions.BULK])
+    done += len(actions.change(con, "run-now", actor=who, ids=waiting[:room]).ids)
+    return _back(
+        found, f"{_runs(done)} of {found.job} {_were(done)} queued to run now", len(failed + waiting)
+    )
+
+
+@router.post("/dashboard/failing/<group>/delete")
+@allow(Role.ADMIN)
+def delete_all(group: str) -> render.Page:
+    con, who = connection(), current_request().identity.name
+    found = _group(con, group)
+    failed, waiting = failing.runs_of(con, found, con.now())
+    done = len(actions.change(con, "delete", actor=who, ids=(failed + waiting)[: actions.BULK]).ids)
+    return _back(found, f"{_runs(done)} of {found.job} {_were(done)} deleted", len(failed + waiting))
+
+
+@router.post("/dashboard/failing/<group>/acknowledge")
+@allow(Role.OPERATOR)
+def acknowledge(group: str) -> render.Page:
+    con, who = connection(), current_request().identity.name
+    found = _group(con, group)
+    failure = (found.job, found.error_type, found.message)
+    acknowledgement.acknowledge(con, failure, actor=who, note=_note(), now=con.now())
+    text = f"Acknowledged: {found.error_type} in {found.job}. It is listed below until it happens again."
+    return render.redirect(PAGE, flash_message=text)
+
+
+@router.post("/dashboard/failing/<group>/undo")
+@allow(Role.OPERATOR)
+def undo_acknowledgement(group: str) -> render.Page:
+    con, who = connection(), current_request().identity.name
+    found = _group(con, group)
+    acknowledgement.undo(con, (found.job, found.error_type, found.message), actor=who, now=con.now())
+    text = f"{found.error_type} in {found.job} is no longer acknowledged."
+    return render.redirect(PAGE, flash_message=text)
+
+
+@router.post("/jobs/<job>/mute")
+@allow(Role.OPERATOR)
+def mute_job(job: str) -> render.Page:
+    con, who, name = connection(), current_request().identity.name, job_named(job).name
+    now, wanted = con.now(), current_request().value("for")
+    until = now + MUTES[wanted] if wanted in MUTES else _next_morning(now)
+    mute.mute(con, name, mute.Mute(until, who, _note()), now)
+    text = f"Notifications about failures of {name} are muted until {until:%-d %b %Y, %H:%M} UTC."
+    return render.redirect(_page_of(name), flash_message=text)
+
+
+@router.post("/jobs/<job>/unmute")
+@allow(Role.OPERATOR)
+def unmute_job(job: str) -> render.Page:
+    con, who, name = connection(), current_request().identity.name, job_named(job).name
+    mute.unmute(con, name, who, con.now())
+    text = f"Notifications about failures of {name} are no longer muted."
+    return render.redirect(_page_of(name), flash_message=text)
+
+
+def _group(con: Connection, wanted: str) -> FailureGroup:
+    """Raises Problem 404 for a failure that is over."""
+    found = failing.find_group(con, con.now(), wanted)
+    if found is None:
+        reason = "this failure is no longer there: its runs were retried, deleted or succeeded, so nothing was done"
+        raise Problem(404, "No such failure", reason)
+    return found
+
+
+def _back(group: FailureGroup, text: str, found: int) -> render.Page:
+    """Back to the page, which says what was done, with a link to the runs of the job."""
+    more = f". {number(found - actions.BULK)} or more are left" if found > actions.BULK else ""
+    message = FlashMessage(f"{text}{more}.", f"/dashboard/runs?job={group.job}", "See its runs")
+    return render.redirect(PAGE, flash_message=message)
+
+
+def _note() -> str | None:
+    return clean_line(current_request().value("note"), NOTE_MAX) or None
+
+
+def _next_morning(now: datetime) -> datetime:
+    return now.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def _page_of(job: str) -> str:
+    """The page with the button that was pressed."""
+    pages = {"failing": PAGE, "jobs": "/jobs"}
+    return pages.get(current_request().value("back-to"), f"/jobs/{job}")
+
+
+def _runs(done: int) -> str:
+    return plural_runs(number(done))
+
+
+def _were(done: int) -> str:
+    return "was" if done == 1 else "were"
