@@ -15,6 +15,9 @@ from slowmatch.jobs.queries.runs import RUN_FIELDS
 LOG_LINES = 1_000
 """How many of the last lines of a run's log are read by default."""
 
+MAX_RERUNS = 10
+"""How many of the runs that were made from a run are read."""
+
 PAGE_BYTES = 2_000_000
 TEXT_CHARACTERS = 500_000
 
@@ -96,12 +99,30 @@ _NEWEST = f"""
         WINDOW so_far AS (ORDER BY place DESC)
     ) AS sized
 """
+# A handler's end that is older than the stop belongs to a stop before that.
+_LINKS = f"""
+    'rerun_of', (
+        SELECT earlier.id FROM job_rerun JOIN job_run AS earlier ON earlier.id = rerun_of
+        WHERE run_id = run.id
+    ),
+    'reruns', (
+        SELECT COALESCE(json_agg(run_id ORDER BY run_id), '[]')
+        FROM (
+            SELECT run_id FROM job_rerun WHERE rerun_of = run.id
+            ORDER BY run_id DESC
+            LIMIT {MAX_RERUNS}
+        ) AS latest
+    ),
+    'handler_ended_at', CASE WHEN run.handler_ended_at >= run.finished_at THEN run.handler_ended_at END,
+    'stop_noticed', CASE WHEN run.handler_ended_at >= run.finished_at THEN run.stop_noticed END
+"""
 _DETAILS = """
-    SELECT json_build_object({fields}, {lists})::text
+    SELECT json_build_object({fields}, {lists}, {links})::text
     FROM job_run AS run, {sources}
     WHERE run.id = :id::uuid
 """.format(
     fields=RUN_FIELDS,
+    links=_LINKS,
     lists=", ".join(f"'{name}', {name}.items, '{name}_earlier', {name}.earlier" for name in _LISTS),
     sources=", ".join(
         f"LATERAL ({_NEWEST.format(**each._asdict())}) AS {name}" for name, each in _LISTS.items()
