@@ -115,6 +115,11 @@ class Event(JsonRow):
     reason: str
     actor: str
 
+    @property
+    def word(self) -> str:
+        """What people call the new state."""
+        return "stopped" if (self.from_state, self.to_state) == ("processing", "deleted") else self.to_state
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine(JsonRow):

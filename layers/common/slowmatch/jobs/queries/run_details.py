@@ -5,6 +5,7 @@ as well as by its length.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from slowmatch.db import Connection
@@ -19,6 +20,8 @@ MAX_RERUNS = 10
 """How many of the runs that were made from a run are read."""
 
 PAGE_BYTES = 2_000_000
+MAX_PART_ITEMS = 100_000
+"""More than a page of PAGE_BYTES holds."""
 TEXT_CHARACTERS = 500_000
 
 Part = Literal["attempts", "events", "log"]
@@ -30,6 +33,13 @@ class PartPage(NamedTuple):
 
     items: list[JsonRow]
     last: int | None
+
+
+class FoundLines(NamedTuple):
+    """Lines of a log, oldest first, and whether there are earlier ones that match."""
+
+    lines: list[LogLine]
+    has_more: bool
 
 
 class TextPage(NamedTuple):
@@ -73,6 +83,14 @@ def part(con: Connection, run_id: str, name: Part, after: int, limit: int) -> Pa
     for items, last, more in con.query(_PAGES[name], id=run_id, after=after, limit=limit):
         return PartPage([_LISTS[name].kind.from_json(item) for item in items], last if more else None)
     return None
+
+
+def search_log(con: Connection, run_id: str, text: str, levels: Sequence[str]) -> FoundLines:
+    """The last lines of a run's log that contain `text`, whatever its case, of these levels, or of all if empty."""
+    values = {"id": run_id, "text": text, "levels": list(levels), "limit": LOG_LINES}
+    key = ("log", run_id, text, *levels)
+    ((items, has_more),) = cached(con, key, lambda: con.query(_FOUND_LINES, **values))
+    return FoundLines([LogLine.from_json(item) for item in items], has_more)
 
 
 def json_text(con: Connection, run_id: str, field: JsonField, start: int = 0) -> TextPage | None:
@@ -145,6 +163,23 @@ _PAGE = f"""
     WHERE run.id = :id::uuid
 """
 _PAGES = {name: _PAGE.format(**(each._asdict() | {"max_bytes": PAGE_BYTES})) for name, each in _LISTS.items()}
+_FOUND_LINES = f"""
+    SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]'),
+           count(*) > count(*) FILTER (WHERE fits)
+    FROM (
+        SELECT place, item, {_FITS} AND row_number() OVER so_far <= :limit::integer AS fits
+        FROM (
+            SELECT id AS place, {_LINE} AS item
+            FROM job_log
+            WHERE run_id = :id::uuid
+              AND strpos(lower(message), lower(:text::text)) > 0
+              AND (cardinality(:levels::text[]) = 0 OR level = ANY(:levels::text[]))
+            ORDER BY id DESC
+            LIMIT :limit::integer + 1
+        ) AS latest
+        WINDOW so_far AS (ORDER BY place DESC)
+    ) AS sized
+""".format(max_bytes=_LISTS["log"].max_bytes)
 _TEXTS = {
     field: f"""
         SELECT substring(text FROM :start::integer FOR :number::integer), length(text)
