@@ -84,17 +84,17 @@ class Timeline:
 
 
 def timeline(run: RunDetails, now: datetime) -> Timeline | None:
-    """What happened since the run was created or last requeued; None if that is not known.
+    """What happened since the run was created or last requeued; None if that is not known, or if it never started.
 
     What has not ended is drawn up to about `now`, in steps, so that the page changes no more often than one can see.
     """
     events = _since_last_requeue(run.events)
-    if not events:
+    is_over = run.state in FINAL
+    if not events or (is_over and not any(event.to_state == "processing" for event in events)):
         return None
     if len(events) > 1 and events[0].to_state == "scheduled" and events[0].from_state is None:
         events = events[1:]  # how long it was put off says nothing, and would dwarf the rest
     start = events[0].at
-    is_over = run.state in FINAL
     until = events[-1].at if is_over else max(events[-1].at, _steps(start, now))
     next_at = run.due_at if run.state == "scheduled" and run.due_at > now else None
     rows = _rows(run, events, until, next_at)
@@ -129,7 +129,7 @@ def _rows(run: RunDetails, events: list[Event], until: datetime, next_at: dateti
         end = following.at if following else until
         if event.to_state == "processing":
             attempt = attempts.get(event.at)
-            row.spans.append(_attempt(event, attempt, end, is_open=following is None))
+            row.spans.append(_attempt(event, attempt, end))
             row.attempts += [attempt] if attempt else []
         elif event.to_state in ("enqueued", "scheduled"):
             row.spans += _waits(run, event, end, next_at if following is None else None)
@@ -147,12 +147,12 @@ def _label(row: Row, next_number: int) -> str:
     return f"Attempts {numbers[0]} to {numbers[-1]}"
 
 
-def _attempt(event: Event, attempt: Attempt | None, end: datetime, *, is_open: bool) -> Span:
+def _attempt(event: Event, attempt: Attempt | None, end: datetime) -> Span:
     if attempt is None:
         return Span("attempt", event.at, end, event.reason.capitalize(), f"#event-{event.id}", "processing")
     name, href = f"Attempt {attempt.number}", f"#attempt-{attempt.number}"
-    if attempt.finished_at is None or is_open:
-        return Span("attempt", event.at, end, f"{name} is running", href, "processing", is_open)
+    if attempt.finished_at is None:
+        return Span("attempt", event.at, end, f"{name} is running", href, "processing", is_open=True)
     took = duration((attempt.finished_at - attempt.started_at).total_seconds() * 1000)
     outcome = attempt.outcome or "processing"
     text = f"{name}: {state_word(outcome)} after {took}"
@@ -200,8 +200,14 @@ def _stopping(run: RunDetails, event: Event) -> list[Span]:
 
 
 def _offset(seconds: float) -> str:
-    """The label of a tick: 200 ms, 30 s, 5 m, 4 h, 2 d."""
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
-        if seconds >= unit:
-            return f"{seconds / unit:g} {name}"
-    return f"{seconds * 1000:g} ms"
+    """The label of a tick: 200 ms, 2.5 s, 1 m 20 s, 4 h, 1 d 12 h."""
+    if seconds < 1:
+        return f"{seconds * 1000:g} ms"
+    if seconds < 60:
+        return f"{seconds:g} s"
+    units = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+    rest, parts = round(seconds), []
+    for size, name in units:
+        number, rest = divmod(rest, size)
+        parts += [f"{number} {name}"] if number else []
+    return " ".join(parts[:2])
