@@ -57,22 +57,19 @@ def test_the_exceptions_before_the_last_one_are_folded_under_their_name() -> Non
 
 
 def test_a_real_traceback_shows_where_it_was_raised() -> None:
-    try:
+    with pytest.raises(RuntimeError) as raised:
         try:
             int("x")
         except ValueError as error:
             raise RuntimeError("outer") from error
-    except RuntimeError:
-        text = traceback.format_exc()
+    text = "".join(traceback.format_exception(raised.value))
     before, last = fold(text)
     assert before.summary == "Before that: ValueError: invalid literal for int() with base 10: 'x'"
     assert 'raise RuntimeError("outer")' in last.text and last.text.endswith("RuntimeError: outer\n")
 
 
 def test_a_group_of_exceptions_stays_readable() -> None:
-    try:
-        raise ExceptionGroup("two", [ValueError("a"), KeyError("b")])
-    except ExceptionGroup:
-        text = traceback.format_exc()
+    group = ExceptionGroup("two", [ValueError("a"), KeyError("b")])
+    text = "".join(traceback.format_exception(group))
     assert "".join(piece.text for piece in fold(text)) == text
     assert "ValueError: a" in "".join(piece.text for piece in fold(text) if not piece.summary)

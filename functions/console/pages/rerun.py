@@ -5,8 +5,7 @@ Imported before pages.run, whose route for actions matches this address, too.
 
 from console.forms import job as job_form
 from console.forms.job import JobForm
-from console.pages.run import found_run
-from console.views.run import short_id
+from console.views.run import find_run, short_id
 from console.web import authorization, render
 from console.web.request import current_request, router
 from slowmatch.db import connection
@@ -46,7 +45,7 @@ def rerun(run_id: str) -> render.Page:
 
 def _run(run_id: str) -> Run:
     """The run, if the visitor may start its job and its payload is small enough for a form."""
-    run = found_run(connection(), run_id)
+    run = find_run(connection(), run_id)
     authorization.require_role(job_role(job_named(run.job).name))
     if run.payload is None:
         reason = "the payload of this run is too large for a form; start the job through the API instead"

@@ -1,9 +1,9 @@
 """The page of a run, and the actions on a single run."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from console.views import run as run_view
+from console.views.run import found, parse_id
 from console.views.timeline import timeline
 from console.views.traceback import fold
 from console.web import authorization, render
@@ -14,7 +14,6 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS
-from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.finish import MAX_ATTEMPTS_IN_A_ROW
 from slowmatch.jobs.model import LogLine, Run, RunDetails
@@ -24,7 +23,6 @@ LOG_LINES = 200
 """How many lines of the log the page shows unless the whole log is requested."""
 LEVELS = {"warning": ("WARNING", "ERROR", "CRITICAL"), "error": ("ERROR", "CRITICAL")}
 """The choices of the log's filter, and the levels that each one shows."""
-R = TypeVar("R")
 DONE = {
     "requeue": "was requeued",
     "run-now": "is due now",
@@ -47,11 +45,11 @@ def run_page(run_id: str) -> render.Page:
     con, query = connection(), current_request().query
     is_whole_log = query.get("log") == "all"
     log_lines = run_details.LOG_LINES if is_whole_log else LOG_LINES
-    run = _found(run_id, run_details.details(con, _parse_id(run_id), log_lines))
+    run = found(run_id, run_details.details(con, parse_id(run_id), log_lines))
     text, level = query.get("text", "")[:MAX_SEARCH_CHARACTERS], query.get("level", "")
-    found = None
+    matching = None
     if text or level in LEVELS:
-        found = run_details.search_log(con, run.id, text, LEVELS.get(level, ()))
+        matching = run_details.search_log(con, run.id, text, LEVELS.get(level, ()))
     now = con.now()
     return render.page(
         "run.html",
@@ -61,7 +59,7 @@ def run_page(run_id: str) -> render.Page:
         result=_json(con, run, "result"),
         is_whole_log=is_whole_log,
         log_filter={"text": text, "level": level},
-        found=found,
+        matching=matching,
         neighbours=runs.neighbours(con, run),
         wait=run_view.wait(con, run) if run.state in ("enqueued", "scheduled") else None,
         is_due=run.due_at <= now,
@@ -79,10 +77,10 @@ def run_page(run_id: str) -> render.Page:
 def download_log(run_id: str) -> render.Page:
     """The log as text, in parts of about 2 MB; the last line of a part says where the next one is."""
     request, con = current_request(), connection()
-    run = found_run(con, run_id)
+    run = run_view.find_run(con, run_id)
     after = request.query.get("after", "")
     place = int(after) if after.isdigit() and len(after) < 19 else 0
-    part = _found(run_id, run_details.part(con, run.id, "log", place, run_details.MAX_PART_ITEMS))
+    part = found(run_id, run_details.part(con, run.id, "log", place, run_details.MAX_PART_ITEMS))
     lines: Sequence[LogLine] = part.items  # type: ignore[assignment]
     texts = [
         f"{line.at:%Y-%m-%dT%H:%M:%S.%f}Z #{line.attempt} {line.level} {line.message}\n" for line in lines
@@ -100,7 +98,7 @@ def change_run(run_id: str, action: str) -> render.Page:
         reason = f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
         raise Problem(404, "Not found", reason)
     request, con = current_request(), connection()
-    run = found_run(con, run_id)
+    run = run_view.find_run(con, run_id)
     authorization.require_role(run_view.action_role(action, run.job))
     changed = actions.change(
         con,
@@ -116,11 +114,6 @@ def change_run(run_id: str, action: str) -> render.Page:
         message = FlashMessage(text, page, "Open the run")
         return render.redirect(path_on_this_site(back), flash_message=message)
     return render.redirect(page, flash_message=text)
-
-
-def found_run(con: Connection, run_id: str) -> Run:
-    """The run at an address. Raises Problem 404."""
-    return _found(run_id, runs.find(con, _parse_id(run_id)))
 
 
 def _nothing_done(run: Run | None) -> str:
@@ -143,17 +136,3 @@ def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run
         return None if value is None else run_view.format_json(value)
     beginning = run_details.json_text(con, run.id, field)
     return run_view.JsonText(beginning.text[: run_view.JSON_MAX_CHARACTERS] if beginning else "", size)
-
-
-def _parse_id(text: str) -> str:
-    run_id = parse_run_id(text)
-    if run_id is None:
-        raise Problem(404, "No such run", f"{text[:60]!r} is not a valid run ID")
-    return run_id
-
-
-def _found(run_id: str, run: R | None) -> R:
-    if run is None:
-        reason = f"there is no run {run_id}; old runs are deleted after their retention period"
-        raise Problem(404, "No such run", reason)
-    return run

@@ -2,19 +2,22 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from console.web.request import current_request
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.http.auth.roles import Role, job_role
+from slowmatch.http.errors import Problem
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.lifecycle.actions import ELIGIBLE
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
-from slowmatch.jobs.model import ListedRun, RunDetails
+from slowmatch.jobs.model import ListedRun, Run, RunDetails
 from slowmatch.jobs.queries import runs
 
+R = TypeVar("R")
 JSON_MAX_CHARACTERS = 50_000
 """How much of a payload or result the page shows."""
 MAX_ATTEMPT = timedelta(minutes=15)
@@ -43,6 +46,27 @@ class Wait(NamedTuple):
     is_removed: bool
     disabled: str | None
     paused: str | None
+
+
+def find_run(con: Connection, run_id: str) -> Run:
+    """The run at an address. Raises Problem 404."""
+    return found(run_id, runs.find(con, parse_id(run_id)))
+
+
+def parse_id(text: str) -> str:
+    """The run ID in an address. Raises Problem 404."""
+    run_id = parse_run_id(text)
+    if run_id is None:
+        raise Problem(404, "No such run", f"{text[:60]!r} is not a valid run ID")
+    return run_id
+
+
+def found(run_id: str, run: R | None) -> R:
+    """What was found of a run. Raises Problem 404 for None."""
+    if run is None:
+        reason = f"there is no run {run_id}; old runs are deleted after their retention period"
+        raise Problem(404, "No such run", reason)
+    return run
 
 
 def wait(con: Connection, run: ListedRun) -> Wait:
