@@ -113,9 +113,9 @@ def _since_last_requeue(events: Sequence[Event]) -> list[Event]:
 
 
 def _steps(start: datetime, now: datetime) -> datetime:
-    """`now`, rounded down to a 64th of the time since `start`, at least to seconds."""
+    """`now`, rounded down to about a 16th of the time since `start`, at least to seconds."""
     elapsed = max((now - start).total_seconds(), 1)
-    step = 2 ** max(math.floor(math.log2(elapsed / 64)), 0)
+    step = 2 ** max(math.floor(math.log2(elapsed / 16)), 0)
     return datetime.fromtimestamp(now.timestamp() // step * step, UTC)
 
 

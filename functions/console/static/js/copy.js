@@ -16,7 +16,7 @@
       element = document.createElement("div");
       element.id = "announcer";
       element.className = "unseen";
-      element.setAttribute("role", "status");
+      element.setAttribute("aria-live", "polite");
       document.body.append(element);
     }
     return element;
