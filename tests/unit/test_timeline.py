@@ -196,7 +196,7 @@ def test_a_run_that_never_started_has_no_timeline(moves: list[tuple[float, str]]
 @pytest.mark.parametrize("seconds", [0.02, 1, 80, 4_000, 17_000, 90_000, 10**7, 10**9])
 def test_the_axis_has_a_few_ticks_of_round_times(seconds: float) -> None:
     ticks = drawn(run_that((0, "processing"), (seconds, "succeeded"))).ticks
-    assert 1 <= len(ticks) <= 6
+    assert 1 <= len(ticks) <= 4
     assert all(0 < tick.x <= 100 and "." not in tick.label for tick in ticks)
 
 

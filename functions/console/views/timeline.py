@@ -17,7 +17,7 @@ from slowmatch.jobs.model import Attempt, Event, RunDetails
 
 MIN_PERCENT = 0.7
 """Attempts are drawn at least this wide, so that they can be seen and clicked."""
-MAX_TICKS = 6
+MAX_TICKS = 4
 _TICK_SECONDS = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30),
     *(60 * minutes for minutes in (1, 2, 5, 10, 20, 30)),
