@@ -13,6 +13,7 @@ from console.pages import (  # noqa: F401 - each adds its routes to the router
     jobs,
     overview,
     records,
+    rerun,
     run,
     run_lists,
     sign_in,

@@ -116,7 +116,12 @@ def run_now(run_id: PathRunId) -> Response[str]:
     return _one("run-now", run_id)
 
 
-@router.post("/api/runs/<run_id>/delete", summary="Delete a run", responses=ONE)
+@router.post("/api/runs/<run_id>/stop", summary="Stop a run that is being processed", responses=ONE)
+def stop_run(run_id: PathRunId) -> Response[str]:
+    return _one("delete", run_id, ("processing",))
+
+
+@router.post("/api/runs/<run_id>/delete", summary="Delete a run, or stop it", responses=ONE)
 def delete_run(run_id: PathRunId) -> Response[str]:
     return _one("delete", run_id)
 
@@ -128,16 +133,15 @@ def _part(run_id: str, name: run_details.Part, cursor: str | None, limit: int) -
     return answer(200, {"items": page.items, "next": end})
 
 
-def _one(action: str, run_id: str) -> Response[str]:
+def _one(action: str, run_id: str, states: tuple[str, ...] = ()) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
     authentication.require(router, job_role(_found(run_id, runs.find(con, run_id)).job))
-    changed = actions.change(con, action, ids=[run_id], actor=who)
+    changed = actions.change(con, action, ids=[run_id], actor=who, states=states)
     run = _found(run_id, runs.find(con, run_id))
     if not changed.ids:
-        allowed = ", ".join(actions.ELIGIBLE[action])
-        raise Problem(
-            409, "Conflict", f"run {run_id} is {run.state}; {action} requires a run that is {allowed}"
-        )
+        allowed = " or ".join(states or actions.ELIGIBLE[action])
+        reason = f"run {run_id} is {run.word}; this action requires a run that is {allowed}"
+        raise Problem(409, "Conflict", reason)
     return answer(202, run, location=f"/api/runs/{run_id}")
 
 

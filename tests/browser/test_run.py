@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.run_factory import RunFactory
+from tests.browser.tabs import Tabs
 from tests.support.stack_process import Stack, until
 
 ME = "you (this machine)"
@@ -18,7 +19,11 @@ def test_a_failed_run_shows_every_attempt_and_its_history(page: Page, run_factor
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="failed")).to_be_visible()
     expect(page.locator(".attempts > li")).to_have_count(3)
-    expect(page.get_by_label("Traceback of attempt 3")).to_contain_text("Traceback (most recent call last)")
+    trace = page.get_by_role("region", name="Traceback of attempt 3")
+    expect(trace.get_by_text("MailError: the server said 451")).to_be_in_viewport()
+    expect(trace.get_by_text("result = handler(context)")).to_be_hidden()
+    trace.get_by_text("1 library frame").click()
+    expect(trace.get_by_text("result = handler(context)")).to_be_visible()
     page.locator("#error-1 summary").click()
     expect(page.get_by_label("Traceback of attempt 1")).to_be_visible()
     expect(page.get_by_text('"dry_run": true')).to_be_visible()
@@ -34,8 +39,9 @@ def test_a_failed_run_shows_every_attempt_and_its_history(page: Page, run_factor
 def test_a_retry_says_which_it_is_of_how_many_and_why(page: Page, run_factory: RunFactory) -> None:
     run_id = run_factory.make("scheduled", retries=3, error="Timeout: the server was silent")
     page.goto(f"/runs/{run_id}")
-    expect(page.get_by_text("Retry 3 of 10, due")).to_be_visible()
-    expect(page.get_by_text("after Timeout: the server was silent")).to_be_visible()
+    expect(page.get_by_text("Retry 3 of 10 is due")).to_be_visible()
+    error = page.get_by_role("region", name="Error", exact=True)
+    expect(error).to_contain_text("Timeout: the server was silent")
 
 
 def test_progress_and_log_come_while_the_run_works(page: Page, run_factory: RunFactory) -> None:
@@ -57,10 +63,10 @@ def test_a_processing_run_can_be_stopped(page: Page, stack: Stack, mailbox: Any)
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="processing")).to_be_visible()
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", level=1, name="deleted")).to_be_visible()
-    expect(page.get_by_text("Deleted while it was being processed.")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("heading", level=1, name="stopped")).to_be_visible()
+    expect(page.get_by_text("Its handler stops at its next checkpoint; what it has done")).to_be_visible()
     assert stack.run(run_id)["state"] == "deleted"
 
 
@@ -69,7 +75,7 @@ def test_a_second_run_of_a_job_waits_and_says_why(page: Page, stack: Stack, run_
     second = stack.trigger("db-cleanup", payload={"dry_run": True})["id"]
     try:
         page.goto(f"/runs/{second}")
-        expect(page.get_by_text("waiting for another run")).to_be_visible()
+        expect(page.get_by_text("Queued behind run")).to_be_visible()
         expect(page.get_by_role("heading", level=1, name="enqueued")).to_be_visible()
     finally:
         for run_id in (second, first):
@@ -86,7 +92,7 @@ def test_a_run_whose_worker_vanished_is_found_and_tried_again(
     stack.dispatch()
     page.goto(f"/runs/{run_id}")
     expect(page.locator(".attempts > li").last).to_contain_text("lost")
-    expect(page.get_by_text(re.compile("Retry 1 of 10, due"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Retry 1 of 10 is due"))).to_be_visible()
 
 
 def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack: Stack) -> None:
@@ -96,7 +102,7 @@ def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack:
     stack.call("POST", f"/api/runs/{run_id}/delete")
     page.unroute(f"**/runs/{run_id}")
     page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("status")).to_contain_text("Nothing was done: the run is now deleted")
+    expect(page.get_by_role("status")).to_contain_text("it has been deleted in the meantime")
     assert stack.run(run_id)["state"] == "deleted"
 
 
@@ -124,7 +130,99 @@ def test_a_run_that_fails_shows_the_mail_server_s_reason(page: Page, stack: Stac
     run_id = stack.trigger("daily-summary", payload={"resend": True})["id"]
     page.goto(f"/runs/{run_id}")
     expect(page.get_by_role("heading", level=1, name="failed")).to_be_visible()
-    expect(page.locator(".failed-strip")).to_contain_text("you@example.com")
+    expect(page.get_by_role("region", name="Error", exact=True)).to_contain_text("you@example.com")
     until(lambda: stack.run(run_id)["state"], lambda state: state == "failed")
     page.goto("/dashboard/failed")
     expect(page.locator(f"#run-{run_id}")).to_contain_text("you@example.com")
+
+
+def test_the_timeline_leads_to_the_attempt_and_says_what_it_was(page: Page, run_factory: RunFactory) -> None:
+    page.goto(f"/runs/{run_factory.make('failed', retries=2)}")
+    timeline = page.get_by_role("region", name="Timeline")
+    expect(timeline.get_by_role("listitem")).to_have_count(3)
+    expect(timeline.locator("title").nth(1)).to_have_text("Attempt 1: failed after 1.2 s")
+    expect(timeline.get_by_role("listitem").nth(1)).to_contain_text(
+        "Back-off of 30.0 s before the next attempt"
+    )
+    timeline.locator("rect.hit").nth(1).click()
+    expect(page).to_have_url(re.compile("#attempt-1$"))
+    expect(page.locator("#attempt-1")).to_be_in_viewport()
+    timeline.get_by_role("link", name="Attempt 3").click()
+    expect(page).to_have_url(re.compile("#attempt-3$"))
+
+
+def test_what_runs_counts_up_every_second(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("processing", ago=timedelta(seconds=70))
+    page.clock.install()
+    for path, place in ((f"/runs/{run_id}", ".strip"), ("/dashboard/runs", f"#run-{run_id} .c-took")):
+        page.goto(path)
+        counted = page.locator(f"{place} time[data-since]")
+        expect(counted).to_have_text(re.compile(r"^1 m \d\d s$"))
+        before = counted.inner_text()
+        page.clock.run_for(1000)
+        expect(counted).not_to_have_text(before)
+
+
+def test_identifiers_and_errors_are_copied_whole(tabs: Tabs, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", error="MailError: the server said 451")
+    page = tabs.open(f"/runs/{run_id}", permissions=["clipboard-read", "clipboard-write"])
+    clipboard = "navigator.clipboard.readText()"
+    page.get_by_role("button", name="Copy run ID").first.click()
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate(clipboard) == run_id
+    page.get_by_role("button", name="Copy the traceback").click()
+    expect(page.get_by_role("button", name="Copy the traceback")).to_have_text("Copied")
+    copied = page.evaluate(clipboard)
+    assert copied.startswith("Traceback (most recent call last):") and "result = handler(context)" in copied
+    assert copied.endswith("MailError: the server said 451\n")
+
+
+def test_the_log_is_searched_in_place(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("succeeded", lines=(("INFO", "the first line"), ("ERROR", "the second line")))
+    page.goto(f"/runs/{run_id}")
+    log = page.get_by_role("log")
+    page.get_by_label("Level").select_option("Errors")
+    expect(log).not_to_contain_text("the first line")
+    expect(page).to_have_url(re.compile("level=error"))
+    page.get_by_role("searchbox", name="Search the log").fill("nowhere")
+    page.get_by_role("searchbox", name="Search the log").press("Enter")
+    expect(page.get_by_text("No line matches.")).to_be_visible()
+    page.get_by_role("link", name="Show all lines").click()
+    expect(log).to_contain_text("the first line")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == f"run-{run_id}.txt"
+
+
+def test_a_run_is_run_again_with_another_payload(page: Page, stack: Stack, run_factory: RunFactory) -> None:
+    first = run_factory.make("failed", job="db-cleanup", payload={"older_than_days": 30, "dry_run": True})
+    page.goto(f"/runs/{first}")
+    page.get_by_role("link", name="Run again with changes…").click()
+    expect(page.get_by_label("Older than days")).to_have_value("30")
+    expect(page.get_by_label("Dry run")).to_be_checked()
+    page.get_by_label("Older than days").fill("40")
+    page.get_by_role("button", name="Run again").click()
+    expect(page.get_by_text("Run again from")).to_be_visible()
+    expect(page.get_by_text('"older_than_days": 40')).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name=f"{first[:8]}…{first[-4:]}").first.click()
+    expect(page.get_by_text("Run again as")).to_be_visible()
+
+
+def test_the_runs_before_and_after_are_a_click_away(page: Page, run_factory: RunFactory) -> None:
+    first, second = (run_factory.make("succeeded", job="daily-summary") for _ in range(2))
+    page.goto(f"/runs/{first}")
+    page.get_by_role("link", name="Next run").click()
+    expect(page).to_have_url(re.compile(second))
+    page.get_by_role("link", name="Previous run").click()
+    expect(page).to_have_url(re.compile(first))
+
+
+def test_the_log_and_the_form_work_without_scripts(tabs: Tabs, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("succeeded", lines=(("INFO", "the first line"), ("ERROR", "the second line")))
+    page = tabs.open(f"/runs/{run_id}", java_script_enabled=False)
+    page.get_by_role("searchbox", name="Search the log").fill("second")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_role("log")).not_to_contain_text("the first line")
+    page.get_by_role("link", name="Run again with changes…").click()
+    page.get_by_role("button", name="Run again").click()
+    expect(page.get_by_text("Run again from")).to_be_visible()

@@ -12,6 +12,7 @@ from console.forms import local_time
 from console.forms.form import Form, whole_number
 from slowmatch.http.auth.roles import Identity
 from slowmatch.jobs.definition import Job
+from slowmatch.text import to_json
 
 MAX_DELAY = timedelta(days=366)
 MAX_DELAY_MINUTES = int(MAX_DELAY / timedelta(minutes=1))
@@ -29,6 +30,16 @@ class JobForm(Form):
 def empty(identity: Identity, job: str) -> JobForm:
     """The form before anything is typed. A test mail goes to the person who sends it, if the sign-in has an address."""
     return JobForm({"to": identity.name} if job == "send-test-mail" and "@" in identity.name else {})
+
+
+def of_payload(job: Job, payload: Mapping[str, Any]) -> JobForm:
+    """The form filled in with the payload of an earlier run; a value that the job no longer accepts as JSON."""
+    form = JobForm()
+    for name, each in job.payload.items():
+        if name in payload:
+            value = payload[name]
+            form.values[name] = to_json(value) if each.problem(value) else each.to_text(value)
+    return form
 
 
 def read(fields: Mapping[str, list[str]], job: Job, now: datetime) -> JobForm:

@@ -1,8 +1,11 @@
 """The page of a run, and the actions on a single run."""
 
-from typing import TypeVar
+from collections.abc import Sequence
 
 from console.views import run as run_view
+from console.views.run import found, parse_id
+from console.views.timeline import timeline
+from console.views.traceback import fold
 from console.web import authorization, render
 from console.web.flash import FlashMessage
 from console.web.request import current_request, path_on_this_site, router
@@ -10,23 +13,44 @@ from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
-from slowmatch.jobs.ids import parse_run_id
+from slowmatch.http.validation import MAX_SEARCH_CHARACTERS
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.model import RunDetails
+from slowmatch.jobs.lifecycle.finish import MAX_ATTEMPTS_IN_A_ROW
+from slowmatch.jobs.model import LogLine, Run, RunDetails
 from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200
 """How many lines of the log the page shows unless the whole log is requested."""
-R = TypeVar("R")
-DONE = {"requeue": "was requeued", "run-now": "starts now", "delete": "was deleted"}
+LEVELS = {"warning": ("WARNING", "ERROR", "CRITICAL"), "error": ("ERROR", "CRITICAL")}
+"""The choices of the log's filter, and the levels that each one shows."""
+DONE = {
+    "requeue": "was requeued",
+    "run-now": "is due now",
+    "stop": "was stopped. Its handler stops at its next checkpoint",
+    "delete": "was deleted",
+}
+NOW = {
+    "enqueued": "it is waiting to start now",
+    "scheduled": "it is scheduled now",
+    "processing": "it is being processed now",
+    "succeeded": "it has succeeded in the meantime",
+    "failed": "it has failed in the meantime",
+    "deleted": "it has been deleted in the meantime",
+    "stopped": "it has been stopped in the meantime",
+}
 
 
 @router.get("/runs/<run_id>")
 def run_page(run_id: str) -> render.Page:
-    con = connection()
-    is_whole_log = current_request().query.get("log") == "all"
+    con, query = connection(), current_request().query
+    is_whole_log = query.get("log") == "all"
     log_lines = run_details.LOG_LINES if is_whole_log else LOG_LINES
-    run = _found(run_id, run_details.details(con, _parse_id(run_id), log_lines))
+    run = found(run_id, run_details.details(con, parse_id(run_id), log_lines))
+    text, level = query.get("text", "")[:MAX_SEARCH_CHARACTERS], query.get("level", "")
+    matching = None
+    if text or level in LEVELS:
+        matching = run_details.search_log(con, run.id, text, LEVELS.get(level, ()))
+    now = con.now()
     return render.page(
         "run.html",
         con=con,
@@ -34,35 +58,75 @@ def run_page(run_id: str) -> render.Page:
         payload=_json(con, run, "payload"),
         result=_json(con, run, "result"),
         is_whole_log=is_whole_log,
-        ahead=runs.blocking_run(con, run.job) if run.state == "enqueued" else None,
+        log_filter={"text": text, "level": level},
+        matching=matching,
+        neighbours=runs.neighbours(con, run),
+        wait=run_view.wait(con, run) if run.state in ("enqueued", "scheduled") else None,
+        is_due=run.due_at <= now,
+        waits_for_dispatcher=run.attempt % MAX_ATTEMPTS_IN_A_ROW == 0,
+        timeline=timeline(run, now),
+        traceback=_last_traceback(run),
         actions=run_view.allowed_actions(run),
-        has_expired_lease=run_view.has_expired_lease(run, con.now()),
+        may_run_again=run_view.may_run_again(run),
+        may_still_work=run.stopped and run_view.may_still_work(run, now),
+        has_expired_lease=run_view.has_expired_lease(run, now),
     )
+
+
+@router.get("/runs/<run_id>/log.txt")
+def download_log(run_id: str) -> render.Page:
+    """The log as text, in parts of about 2 MB; the last line of a part says where the next one is."""
+    request, con = current_request(), connection()
+    run = run_view.find_run(con, run_id)
+    after = request.query.get("after", "")
+    place = int(after) if after.isdigit() and len(after) < 19 else 0
+    part = found(run_id, run_details.part(con, run.id, "log", place, run_details.MAX_PART_ITEMS))
+    lines: Sequence[LogLine] = part.items  # type: ignore[assignment]
+    texts = [
+        f"{line.at:%Y-%m-%dT%H:%M:%S.%f}Z #{line.attempt} {line.level} {line.message}\n" for line in lines
+    ]
+    if part.last:
+        texts.append(f"The log continues at {request.path}?after={part.last}\n")
+    return render.download("".join(texts) or "The run has logged nothing.\n", f"run-{run.id}.txt")
 
 
 @router.post("/runs/<run_id>/<action>")
 @allow(Role.OPERATOR)
 def change_run(run_id: str, action: str) -> render.Page:
-    """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
+    """Requeue, run now, stop or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in DONE:
         reason = f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
         raise Problem(404, "Not found", reason)
     request, con = current_request(), connection()
-    run = _found(run_id, runs.find(con, _parse_id(run_id)))
+    run = run_view.find_run(con, run_id)
     authorization.require_role(run_view.action_role(action, run.job))
-    if actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids:
-        text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
-        if action == "delete" and run.state == "processing":
-            text += " Its handler will stop at the next checkpoint."
-    else:
-        now, states = runs.find(con, run.id), " or ".join(actions.ELIGIBLE[action])
-        state = now.state if now else "gone"
-        text = f"Nothing was done: the run is now {state}, and this action needs a run that is {states}."
+    changed = actions.change(
+        con,
+        "delete" if action == "stop" else action,
+        actor=request.identity.name,
+        ids=[run.id],
+        states=run_view.ACTIONS[action],
+    )
+    done = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
+    text = done if changed.ids else _nothing_done(runs.find(con, run.id))
     page, back = f"/runs/{run.id}", request.value("back")
     if back.startswith("/dashboard/"):  # the button was in a list
         message = FlashMessage(text, page, "Open the run")
         return render.redirect(path_on_this_site(back), flash_message=message)
     return render.redirect(page, flash_message=text)
+
+
+def _nothing_done(run: Run | None) -> str:
+    now = NOW[run.word] if run else "it no longer exists"
+    return f"Nothing was done to the run: {now}."
+
+
+def _last_traceback(run: RunDetails) -> dict[str, object] | None:
+    """The attempt that the run's error comes from, with its traceback in pieces; None without an error."""
+    failed = [attempt for attempt in run.attempts if attempt.error_type]
+    if run.error is None or not failed:
+        return None
+    return {"attempt": failed[-1], "pieces": fold(failed[-1].traceback or "")}
 
 
 def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run_view.JsonText | None:
@@ -72,17 +136,3 @@ def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run
         return None if value is None else run_view.format_json(value)
     beginning = run_details.json_text(con, run.id, field)
     return run_view.JsonText(beginning.text[: run_view.JSON_MAX_CHARACTERS] if beginning else "", size)
-
-
-def _parse_id(text: str) -> str:
-    run_id = parse_run_id(text)
-    if run_id is None:
-        raise Problem(404, "No such run", f"{text[:60]!r} is not a valid run ID")
-    return run_id
-
-
-def _found(run_id: str, run: R | None) -> R:
-    if run is None:
-        reason = f"there is no run {run_id}; old runs are deleted after their retention period"
-        raise Problem(404, "No such run", reason)
-    return run

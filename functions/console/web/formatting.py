@@ -76,10 +76,25 @@ def input_value(value: datetime | str) -> str:
         return ""
 
 
-def state(name: str) -> Markup:
-    """A state in its colour."""
-    return Markup('<span class="state {0}">{0}</span>').format(name)
+def since(value: datetime | str) -> Markup:
+    """A <time> that counts up from a moment in the past; since.js goes on counting every second."""
+    at = parse(value)
+    seconds = max(int((datetime.now(UTC) - at).total_seconds()), 0)
+    text = duration(seconds * 1000) if seconds >= 60 else f"{seconds} s"
+    return Markup('<time datetime="{}" data-since>{}</time>').format(
+        at.isoformat().replace("+00:00", "Z"), text
+    )
 
 
-_FILTERS = (number, format_count, plural_runs, sentence, duration, ms_until, when, state, input_value)
+def state_word(name: str) -> str:
+    """What people call a state or an outcome."""
+    return "stopped" if name == "cancelled" else name
+
+
+def state(name: str, word: str = "") -> Markup:
+    """A state or outcome in its colour; a run that was stopped has a `word` of its own."""
+    return Markup('<span class="state {}">{}</span>').format(name, word or state_word(name))
+
+
+_FILTERS = (number, format_count, plural_runs, sentence, duration, ms_until, when, since, state, input_value)
 FILTERS: dict[str, Callable[..., Any]] = {each.__name__: each for each in _FILTERS}

@@ -85,6 +85,17 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
     return _response(status, content, headers, [flash.clear_cookie()] if message else [])
 
 
+def download(text: str, name: str, content_type: str = "text/plain; charset=utf-8") -> Page:
+    """A file that the browser saves under `name`, compressed if the browser allows that."""
+    headers = PAGE_HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
+    content: str | bytes = text
+    if "gzip" in current_request().header("accept-encoding"):
+        content = gzip.compress(text.encode(), 6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    check_response_size(content)
+    return Response(200, content_type, content, {**headers})  # type: ignore[arg-type]
+
+
 def redirect(path: str, *cookies: str, flash_message: FlashMessage | str = "") -> Page:
     """303 to `path`, which shows the message; `cookies` are Set-Cookie values."""
     if flash_message:

@@ -45,10 +45,14 @@ OPERATORS = {
     "POST /dashboard/failing/{group}/retry",
     "POST /dashboard/failing/{group}/acknowledge",
     "POST /dashboard/failing/{group}/undo",
-    "POST /runs/{run_id}/{action}",  # delete, which is one of the actions, is for admins
+    "POST /runs/{run_id}/again",
+    "POST /runs/{run_id}/{action}",  # stop and delete, which are two of the actions, are for admins
 }
+FORMS = {"GET /runs/{run_id}/again"}
+"""Pages for operators: forms for what only they may do."""
 ADMINS = {
     "DELETE /api/records/{id}",
+    "POST /api/runs/{run_id}/stop",
     "POST /api/runs/{run_id}/delete",
     "POST /api/runs/requeue",
     "POST /api/runs/run-now",
@@ -65,7 +69,7 @@ CURRENT = {"{page}": "runs", "{path}.*": "recurring", ".+": "nowhere"}
 
 
 def required_role(route: str) -> Role:
-    return Role.ADMIN if route in ADMINS else Role.OPERATOR if route in OPERATORS else Role.VIEWER
+    return Role.ADMIN if route in ADMINS else Role.OPERATOR if route in OPERATORS | FORMS else Role.VIEWER
 
 
 def may(role: Role | None, route: str) -> bool:
@@ -157,11 +161,12 @@ def test_a_lower_role_changes_nothing(con: Connection, call: Call, route: str, r
         assert call(route, role)["statusCode"] == 403
 
 
-def test_an_operator_deletes_no_run_on_its_page(con: Connection, call: Call) -> None:
+@pytest.mark.parametrize("action", ["stop", "delete"])
+def test_an_operator_stops_and_deletes_no_run_on_its_page(con: Connection, call: Call, action: str) -> None:
     route = "POST /runs/{run_id}/{action}"
     with nothing_written(con):
-        assert call(route, Role.OPERATOR, action="delete")["statusCode"] == 403
-    assert call(route, Role.ADMIN, action="delete")["statusCode"] == 303
+        assert call(route, Role.OPERATOR, action=action)["statusCode"] == 403
+    assert call(route, Role.ADMIN, action=action)["statusCode"] == 303
 
 
 @pytest.mark.parametrize(

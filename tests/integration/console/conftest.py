@@ -12,9 +12,11 @@ import boto3
 import pytest
 
 from slowmatch.aws import sqs
+from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Identity, Role
-from slowmatch.jobs import JOBS
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.settings import Settings, settings
+from tests.integration.jobs.conftest import Queues, Work
 
 HOST = "127.0.0.1:8080"
 ORIGIN = f"http://{HOST}"
@@ -125,6 +127,15 @@ def browser(
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     return FakeBrowser(handler, lambda_context, monkeypatch)
+
+
+@pytest.fixture
+def work(con: Connection, lambda_context: Any) -> Iterator[Work]:
+    """Invokes the function of record-expiry as Lambda would."""
+    sqs.client.cache_clear()
+    Queues()
+    yield Work(con, lambda_context, JOBS["record-expiry"])
+    sqs.client.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ HEADINGS = {
     "runs": ["Run", "State", "Job", "Started by", "Created", "Duration"],
     "enqueued": ["Run", "State", "Job", "Started by", "Enqueued"],
     "scheduled": ["Run", "Due", "Job", "Reason", "Scheduled"],
-    "processing": ["Run", "Worker", "Job", "Started", "Progress"],
+    "processing": ["Run", "Worker", "Job", "Started", "Duration", "Progress"],
     "succeeded": ["Run", "Job", "Duration", "Latency", "Ended"],
     "failed": ["Run", "Job", "Error", "Ended"],
     "deleted": ["Run", "Job", "Started by", "Created", "Ended"],
@@ -174,7 +174,7 @@ def test_what_is_offered_fits_the_state_and_the_role(browser: FakeBrowser, con: 
     offered = {
         "enqueued": {"delete"},
         "scheduled": {"run-now", "delete"},
-        "processing": {"delete"},
+        "processing": {"stop"},
         "succeeded": {"requeue"},
         "failed": {"requeue", "delete"},
         "deleted": {"requeue"},
@@ -183,7 +183,7 @@ def test_what_is_offered_fits_the_state_and_the_role(browser: FakeBrowser, con: 
     for role, may in (
         (Role.VIEWER, set()),
         (Role.OPERATOR, {"requeue", "run-now"}),
-        (Role.ADMIN, {"requeue", "run-now", "delete"}),
+        (Role.ADMIN, {"requeue", "run-now", "stop", "delete"}),
     ):
         browser.sign_in(role)
         for state, actions in offered.items():

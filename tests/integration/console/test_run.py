@@ -1,30 +1,18 @@
 """The page of one run, and what can be done to it there."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
 import pytest
 
-from slowmatch.aws import sqs
-from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import Context, Permanent, enqueue
-from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import actions
 from tests.integration.console.conftest import FakeBrowser, Page
-from tests.integration.jobs.conftest import Queues, Work
+from tests.integration.jobs.conftest import Work
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def work(con: Connection, lambda_context: Any) -> Iterator[Work]:
-    sqs.client.cache_clear()
-    Queues()
-    yield Work(con, lambda_context, JOBS["record-expiry"])
-    sqs.client.cache_clear()
 
 
 def visible_text(page: Page, start: str = "<main", end: str = "</main>") -> str:
@@ -73,7 +61,7 @@ def test_a_run_shows_payload_result_log_attempt_and_history(browser: FakeBrowser
     )
 
 
-def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browser: FakeBrowser, work: Work) -> None:
+def test_a_failed_run_shows_the_traceback_of_its_last_failure_first(browser: FakeBrowser, work: Work) -> None:
     work.handler = failing("no disk")
     work.start_occurrence()
     run = work.run()
@@ -81,10 +69,11 @@ def test_a_failed_run_opens_the_traceback_of_its_last_failure_only(browser: Fake
     work.handler = failing("still no disk", Permanent)
     work.deliver({"run_id": run.id, "attempt": 2})
     page = look(browser, work)
-    opened = re.findall(r'<details id="error-(\d+)"( open)?>', page.text)
-    assert opened == [("2", " open"), ("1", "")]
-    assert 'href="/dashboard/runs?error_type=Permanent"' in page.text
-    assert "in handler raise kind(message)" in visible_text(page)
+    error = visible_text(page, '<section class="run-error"', "</section>")
+    assert error.startswith("Permanent : still no disk")
+    assert "in handler raise kind(message)" in error and "Runs with the same error" in error
+    assert page.text.index('id="error"') < page.text.index('id="timeline-title"')
+    assert re.findall(r'<details id="error-(\d+)"( open)?>', page.text) == [("1", "")]
 
 
 def test_a_worker_that_is_over_its_time_is_pointed_out(browser: FakeBrowser, work: Work) -> None:
@@ -99,7 +88,8 @@ def test_a_worker_that_is_over_its_time_is_pointed_out(browser: FakeBrowser, wor
     [
         ("scheduled", Role.ADMIN, ["run-now", "delete"]),
         ("enqueued", Role.OPERATOR, []),
-        ("processing", Role.ADMIN, ["delete"]),
+        ("processing", Role.ADMIN, ["stop"]),
+        ("processing", Role.OPERATOR, []),
         ("failed", Role.OPERATOR, ["requeue"]),
         ("deleted", Role.VIEWER, []),
     ],
@@ -135,6 +125,7 @@ def in_state(work: Work, state: str) -> str:
         ("failed", "requeue", Role.OPERATOR, "enqueued"),
         ("scheduled", "run-now", Role.OPERATOR, "enqueued"),
         ("enqueued", "delete", Role.ADMIN, "deleted"),
+        ("processing", "stop", Role.ADMIN, "deleted"),
     ],
 )
 def test_an_action_is_done_and_noted_with_the_person(
@@ -145,7 +136,8 @@ def test_an_action_is_done_and_noted_with_the_person(
     answer = browser.post(f"/runs/{run_id}/{action}")
     assert (answer.status, answer.location) == (303, f"/runs/{run_id}")
     assert 'class="flash"' in browser.get(answer.location).text
-    assert work.events(run_id)[-1] == [state, becomes, action, "kim@example.com"]
+    noted = "delete" if action == "stop" else action
+    assert work.events(run_id)[-1] == [state, becomes, noted, "kim@example.com"]
 
 
 def test_a_wrong_or_unknown_run_is_not_found(browser: FakeBrowser) -> None:
@@ -157,7 +149,7 @@ def test_a_wrong_or_unknown_run_is_not_found(browser: FakeBrowser) -> None:
 
 def test_an_unknown_action_is_not_found(browser: FakeBrowser, work: Work) -> None:
     page = browser.post(f"/runs/{in_state(work, 'failed')}/explode")
-    assert (page.status, "requeue, run-now, delete" in page.text) == (404, True)
+    assert (page.status, "requeue, run-now, stop, delete" in page.text) == (404, True)
 
 
 def test_a_long_log_shows_its_end_and_leads_to_the_rest(browser: FakeBrowser, work: Work) -> None:

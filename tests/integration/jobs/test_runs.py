@@ -149,7 +149,7 @@ def test_a_deleted_run_stops_at_its_next_checkpoint(work: Work, con: Connection)
     run = work.run()
     assert reached == ["stopped"] and run.state == "deleted"
     assert work.attempts(run.id)[0][1] == "cancelled"
-    assert con.query("SELECT message FROM job_log") == [["stopped: "]]
+    assert con.query("SELECT message FROM job_log") == [["stopped at a checkpoint: "]]
     assert work.events(run.id)[-1][3] == "ann"
 
 

@@ -47,11 +47,15 @@ def _times(cls: type) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRun(JsonRow):
-    """A run as lists show it: without its payload and result, with the first 1,000 characters of its error."""
+    """A run as lists show it: without its payload and result, with the first 1,000 characters of its error.
+
+    A `stopped` run is one that was deleted while it was processing.
+    """
 
     id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
     job: str
     state: RunState
+    stopped: bool
     trigger: Trigger
     triggered_by: str | None
     occurrence: datetime | None
@@ -65,6 +69,11 @@ class ListedRun(JsonRow):
     finished_at: datetime | None
     progress: dict[str, Any] | None
     error: str | None
+
+    @property
+    def word(self) -> str:
+        """What people call its state: "stopped" for a run that was deleted while it was processing."""
+        return "stopped" if self.stopped else self.state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +91,7 @@ class Run(ListedRun):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt(JsonRow):
-    """One attempt of a run; without an outcome it is processing."""
+    """One attempt of a run; without an outcome it is processing. That of a stopped run is `cancelled`."""
 
     number: int
     worker: str
@@ -97,7 +106,7 @@ class Attempt(JsonRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(JsonRow):
-    """A change of a run's state: why, and by whom."""
+    """A change of a run's state: why, and by whom. From `processing` to `deleted`, the run was stopped."""
 
     id: int
     at: datetime
@@ -105,6 +114,11 @@ class Event(JsonRow):
     to_state: RunState
     reason: str
     actor: str
+
+    @property
+    def word(self) -> str:
+        """What people call the new state."""
+        return "stopped" if (self.from_state, self.to_state) == ("processing", "deleted") else self.to_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +138,10 @@ class RunDetails(Run):
 
     They are fewer where they are long. `attempts_earlier`, `events_earlier` and `log_earlier` count those that
     are left out; GET /api/runs/{run_id}/attempts, /events and /log have all, page by page.
+
+    A run that was made from another one has that one's id in `rerun_of`; `reruns` are the last runs that were made
+    from this one, oldest first. `handler_ended_at` says when the handler of a stopped run ended, null as long as that
+    is not known, and `stop_noticed` whether it ended because of the stop: one without a checkpoint works to its end.
     """
 
     attempts: list[Attempt]
@@ -132,6 +150,10 @@ class RunDetails(Run):
     events_earlier: int
     log: list[LogLine]
     log_earlier: int
+    rerun_of: str | None = field(metadata={"json_schema_extra": {"format": "uuid"}})
+    reruns: list[str]
+    handler_ended_at: datetime | None
+    stop_noticed: bool | None
 
     @classmethod
     def _parts(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -107,19 +107,20 @@ def change(
     ids: Sequence[str] | None = None,
     wanted: RunFilter | None = None,
     after: str | None = None,
+    states: Sequence[str] = (),
     send: bool = True,
 ) -> Changed:
     """Requeue, run now or delete the runs named by `ids`, or up to BULK runs that match a filter.
 
-    Only runs in a state that the action starts from are changed. With a filter, runs are taken in the order of their
-    ids; continue with `after=changed.last` until it is None.
+    Only runs in a state that the action starts from are changed, or only in those of `states`. With a filter, runs
+    are taken in the order of their ids; continue with `after=changed.last` until it is None.
     """
     now = con.now()
     with con.transaction():
         chosen = _matching(con, action, wanted or RunFilter(), after) if ids is None else list(ids)
         given: dict[str, Any] = {
             "ids": chosen,
-            "eligible": list(ELIGIBLE[action]),
+            "eligible": list(states or ELIGIBLE[action]),
             "now": now,
             "action": action,
             "actor": actor,

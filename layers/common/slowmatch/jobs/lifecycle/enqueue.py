@@ -10,7 +10,9 @@ from slowmatch.db import Connection, ExternalConnection
 from slowmatch.jobs import catalog
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.create import create_run
-from slowmatch.jobs.model import Trigger
+from slowmatch.jobs.model import Run, Trigger
+
+LINK_RERUN = "INSERT INTO job_rerun (run_id, rerun_of) VALUES (:run_id::uuid, :rerun_of::uuid)"
 
 
 class KeyReused(ValueError):
@@ -67,6 +69,25 @@ def enqueue(
         message = messages.RunMessage(job, run_id, 1, due)
         con.after_commit(lambda: messages.send(con, [message]))
     return Enqueued(run_id, created=True)
+
+
+def run_again(
+    con: Connection,
+    run: Run,
+    payload: dict[str, Any],
+    due_at: datetime | None = None,
+    *,
+    trigger: Trigger,
+    actor: str,
+) -> str:
+    """Create a run of the same job as `run`, linked to it, with a payload of its own, and return its id.
+
+    Raises UnknownJob, PayloadError.
+    """
+    with con.transaction():
+        made = enqueue(con, run.job, payload, due_at, trigger=trigger, actor=actor)
+        con.query(LINK_RERUN, run_id=made.run_id, rerun_of=run.id)
+    return made.run_id
 
 
 def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:

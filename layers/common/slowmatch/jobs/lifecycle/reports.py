@@ -32,6 +32,16 @@ CHECKPOINT = f"""
     SELECT count(*) FROM held
 """
 
+# After the stop by whatever clock: run_details takes it for that of an earlier stop otherwise.
+NOTE_HANDLER_END = f"""
+    WITH log AS (
+        {WRITE_LOG}
+    )
+    UPDATE job_run
+    SET handler_ended_at = GREATEST(:now::timestamptz, finished_at), stop_noticed = :noticed::boolean
+    WHERE id = :run_id::uuid AND (attempt = :attempt AND state = 'deleted') IS TRUE
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reports:
@@ -52,3 +62,20 @@ def checkpoint(con: Connection, claimed: ClaimedAttempt, reports: Reports) -> bo
         lines=to_json(reports.lines),
     )
     return bool(held)
+
+
+def note_handler_end(
+    con: Connection, claimed: ClaimedAttempt, lines: list[dict[str, str]], *, noticed: bool
+) -> None:
+    """Write the last log lines of an attempt that is no longer ours, and, if its run was stopped, when it ended.
+
+    `noticed` says whether it ended because of that.
+    """
+    con.query(
+        NOTE_HANDLER_END,
+        run_id=claimed.run_id,
+        attempt=claimed.attempt,
+        now=con.now(),
+        noticed=noticed,
+        lines=to_json(lines),
+    )

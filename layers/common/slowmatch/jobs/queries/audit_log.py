@@ -20,16 +20,19 @@ class AuditPage(NamedTuple):
 # A bulk action is one row, however many runs it changed. `key` orders what happened at the same moment.
 _AUDIT_LOG = """
     WITH runs AS (
-        SELECT event.at, ('run:' || reason || ':' || actor) COLLATE "C" AS key, actor,
-               CASE reason WHEN 'requeue' THEN 'requeued' WHEN 'run-now' THEN 'run now' WHEN 'delete' THEN 'deleted'
-                           ELSE 'created' END AS action,
+        SELECT event.at, ('run:' || act || ':' || actor) COLLATE "C" AS key, actor,
+               CASE act WHEN 'requeue' THEN 'requeued' WHEN 'run-now' THEN 'run now' WHEN 'delete' THEN 'deleted'
+                        WHEN 'stop' THEN 'stopped' ELSE 'created' END AS action,
                'run' AS kind, count(*) AS count, (array_agg(run_id))[1] AS run_id
-        FROM job_event AS event
+        FROM (
+            SELECT *, CASE WHEN (reason, from_state) = ('delete', 'processing') THEN 'stop' ELSE reason END AS act
+            FROM job_event
+        ) AS event
         WHERE reason IN ('created by api', 'created by console', 'requeue', 'run-now', 'delete')
           AND event.at <= :at::timestamptz
-          AND (event.at, ('run:' || reason || ':' || actor) COLLATE "C")
+          AND (event.at, ('run:' || act || ':' || actor) COLLATE "C")
               < (:at::timestamptz, :key::text)
-        GROUP BY event.at, reason, actor
+        GROUP BY event.at, act, actor
         ORDER BY event.at DESC, key DESC LIMIT :limit::integer + 1
     ), schedules AS (
         SELECT at, ('job:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, job, note

@@ -5,6 +5,7 @@ as well as by its length.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from slowmatch.db import Connection
@@ -15,7 +16,12 @@ from slowmatch.jobs.queries.runs import RUN_FIELDS
 LOG_LINES = 1_000
 """How many of the last lines of a run's log are read by default."""
 
+MAX_RERUNS = 10
+"""How many of the runs that were made from a run are read."""
+
 PAGE_BYTES = 2_000_000
+MAX_PART_ITEMS = 100_000
+"""More than a page of PAGE_BYTES holds."""
 TEXT_CHARACTERS = 500_000
 
 Part = Literal["attempts", "events", "log"]
@@ -27,6 +33,13 @@ class PartPage(NamedTuple):
 
     items: list[JsonRow]
     last: int | None
+
+
+class FoundLines(NamedTuple):
+    """Lines of a log, oldest first, and whether there are earlier ones that match."""
+
+    lines: list[LogLine]
+    has_more: bool
 
 
 class TextPage(NamedTuple):
@@ -72,6 +85,14 @@ def part(con: Connection, run_id: str, name: Part, after: int, limit: int) -> Pa
     return None
 
 
+def search_log(con: Connection, run_id: str, text: str, levels: Sequence[str]) -> FoundLines:
+    """The last lines of a run's log that contain `text`, whatever its case, of these levels, or of all if empty."""
+    values = {"id": run_id, "text": text, "levels": list(levels), "limit": LOG_LINES}
+    key = ("log", run_id, text, *levels)
+    ((items, has_more),) = cached(con, key, lambda: con.query(_FOUND_LINES, **values))
+    return FoundLines([LogLine.from_json(item) for item in items], has_more)
+
+
 def json_text(con: Connection, run_id: str, field: JsonField, start: int = 0) -> TextPage | None:
     """The next TEXT_CHARACTERS of a payload or result as JSON text; None when there is no such run."""
     end = start + TEXT_CHARACTERS
@@ -96,12 +117,30 @@ _NEWEST = f"""
         WINDOW so_far AS (ORDER BY place DESC)
     ) AS sized
 """
+# A handler's end that is older than the stop belongs to a stop before that.
+_LINKS = f"""
+    'rerun_of', (
+        SELECT earlier.id FROM job_rerun JOIN job_run AS earlier ON earlier.id = rerun_of
+        WHERE run_id = run.id
+    ),
+    'reruns', (
+        SELECT COALESCE(json_agg(run_id ORDER BY run_id), '[]')
+        FROM (
+            SELECT run_id FROM job_rerun WHERE rerun_of = run.id
+            ORDER BY run_id DESC
+            LIMIT {MAX_RERUNS}
+        ) AS latest
+    ),
+    'handler_ended_at', CASE WHEN run.handler_ended_at >= run.finished_at THEN run.handler_ended_at END,
+    'stop_noticed', CASE WHEN run.handler_ended_at >= run.finished_at THEN run.stop_noticed END
+"""
 _DETAILS = """
-    SELECT json_build_object({fields}, {lists})::text
+    SELECT json_build_object({fields}, {lists}, {links})::text
     FROM job_run AS run, {sources}
     WHERE run.id = :id::uuid
 """.format(
     fields=RUN_FIELDS,
+    links=_LINKS,
     lists=", ".join(f"'{name}', {name}.items, '{name}_earlier', {name}.earlier" for name in _LISTS),
     sources=", ".join(
         f"LATERAL ({_NEWEST.format(**each._asdict())}) AS {name}" for name, each in _LISTS.items()
@@ -124,6 +163,23 @@ _PAGE = f"""
     WHERE run.id = :id::uuid
 """
 _PAGES = {name: _PAGE.format(**(each._asdict() | {"max_bytes": PAGE_BYTES})) for name, each in _LISTS.items()}
+_FOUND_LINES = f"""
+    SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]'),
+           count(*) > count(*) FILTER (WHERE fits)
+    FROM (
+        SELECT place, item, {_FITS} AND row_number() OVER so_far <= :limit::integer AS fits
+        FROM (
+            SELECT id AS place, {_LINE} AS item
+            FROM job_log
+            WHERE run_id = :id::uuid
+              AND strpos(lower(message), lower(:text::text)) > 0
+              AND (cardinality(:levels::text[]) = 0 OR level = ANY(:levels::text[]))
+            ORDER BY id DESC
+            LIMIT :limit::integer + 1
+        ) AS latest
+        WINDOW so_far AS (ORDER BY place DESC)
+    ) AS sized
+""".format(max_bytes=_LISTS["log"].max_bytes)
 _TEXTS = {
     field: f"""
         SELECT substring(text FROM :start::integer FOR :number::integer), length(text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, CappedCounts
@@ -23,9 +23,13 @@ TRACEBACK_CHARACTERS = 2_000
 ERROR_CHARACTERS = 1_000
 """A list has so much of an error; the run itself has all of it."""
 
-# Progress is a few numbers now; earlier releases accepted anything.
+# Progress is a few numbers now; earlier releases accepted anything. `stopped` is not asked with EXISTS, which the
+# planner may answer by reading all attempts.
 _COMMON = """
     'id', run.id, 'job', run.job, 'state', run.state, 'trigger', run.trigger,
+    'stopped', run.state = 'deleted' AND run.started_at IS NOT NULL AND COALESCE((
+        SELECT outcome = 'cancelled' FROM job_attempt WHERE run_id = run.id AND number = run.attempt
+    ), false),
     'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
     'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
     'lease_until', run.lease_until, 'created_at', run.created_at, 'started_at', run.started_at,
@@ -148,6 +152,34 @@ def blocking_run(con: Connection, job: str) -> str | None:
         "SELECT id::text FROM job_run WHERE job = :job AND state = 'processing' AND exclusive", job=job
     )
     return rows[0][0] if rows else None
+
+
+class Neighbours(NamedTuple):
+    """The ids of the runs of the same job that were created before and after a run."""
+
+    previous: str | None
+    next: str | None
+
+
+def neighbours(con: Connection, run: ListedRun) -> Neighbours:
+    rows = cached(con, ("neighbours", run.id), lambda: con.query(_NEIGHBOURS, id=run.id, job=run.job))
+    return Neighbours(*rows[0])
+
+
+# A range of one name, not an equality: see job_summaries.
+_NEIGHBOURS = """
+    SELECT (
+        SELECT run.id::text FROM job_run AS run
+        WHERE run.job BETWEEN :job AND :job AND run.id < :id::uuid
+        ORDER BY run.job DESC, run.id DESC
+        LIMIT 1
+    ), (
+        SELECT run.id::text FROM job_run AS run
+        WHERE run.job BETWEEN :job AND :job AND run.id > :id::uuid
+        ORDER BY run.job, run.id
+        LIMIT 1
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ MAX_LINE_CHARACTERS = 4_000
 
 
 class Cancelled(Exception):
-    """The run was deleted, or another worker has it: the handler has to stop."""
+    """The run was stopped, or another worker has it: the handler has to stop."""
 
 
 class Continue:
@@ -92,16 +92,16 @@ class Context:
     def checkpoint(self) -> bool:
         """Whether time is nearly up, so that the handler should return `Continue`. Raises Cancelled."""
         if not self.flush():
-            raise Cancelled(f"run {self.run_id} was deleted or taken over")
+            raise Cancelled(f"run {self.run_id} was stopped or taken over")
         return self._remaining_ms() <= self._reserve_ms
 
     def seconds_left(self) -> float:
         """How long something may take now, at most, so that time is left to write the result."""
         return (self._remaining_ms() - self._finish_ms) / 1000
 
-    def flush(self, *, is_over: bool = False) -> bool:
+    def flush(self) -> bool:
         """Write progress and log lines; False if the attempt is no longer ours."""
-        reports = self.take_reports(is_over=is_over)
+        reports = self.take_reports(is_over=False)
         self._flushed_at = time.monotonic()
         return checkpoint(self.con, self.claimed, reports)
 

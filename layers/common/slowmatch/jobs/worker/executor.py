@@ -6,7 +6,7 @@ from typing import Any
 from slowmatch import telemetry
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.definition import MAX_JSON_BYTES, Job
-from slowmatch.jobs.lifecycle import finish, messages
+from slowmatch.jobs.lifecycle import finish, messages, reports
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.jobs.lifecycle.reports import Reports
 from slowmatch.jobs.model import AttemptResult
@@ -18,6 +18,7 @@ from slowmatch.text import to_json
 Handler = Callable[[Context], Any]
 METRICS = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
 """The metric that counts a run's change to a state."""
+WITHOUT_EFFECT = "the run was stopped or taken over in the meantime; the result of this attempt was dropped"
 
 
 class ResultTooLarge(Permanent):
@@ -41,7 +42,7 @@ def execute(
         try:
             result = _result(context, handler(context))
         except Cancelled as stopped:
-            telemetry.logger.info(f"stopped: {stopped}")
+            telemetry.logger.info(f"stopped at a checkpoint: {stopped}")
             result = None
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is the state of its run
             result = _failed(context, error)
@@ -49,7 +50,8 @@ def execute(
         finally:
             context.logger.removeHandler(context.log)
         if result is None:
-            context.flush(is_over=True)
+            lines = context.take_reports(is_over=True).lines
+            reports.note_handler_end(con, claimed, lines, noticed=True)
         else:
             _write_result(context, result)
     finally:
@@ -100,16 +102,18 @@ def _write_result(context: Context, result: AttemptResult) -> None:
     """Write the result, and send what follows from it."""
     con, claimed = context.con, context.claimed
     now = con.now()
-    reports = context.take_reports(is_over=True)
+    left = context.take_reports(is_over=True)
     try:
-        finished = finish.finish(con, claimed, result, now, reports=reports)
+        finished = finish.finish(con, claimed, result, now, reports=left)
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - what JSON or PostgreSQL cannot hold is the handler's failure
         result = _failed(context, error)
-        finished = finish.finish(con, claimed, result, now, reports=Reports(lines=reports.lines))
+        finished = finish.finish(con, claimed, result, now, reports=Reports(lines=left.lines))
     if not finished.owned:
-        telemetry.logger.info("the run was deleted or taken over in the meantime; this attempt has no effect")
+        telemetry.logger.info(WITHOUT_EFFECT)
+        context.log.add("INFO", WITHOUT_EFFECT)
+        reports.note_handler_end(con, claimed, context.take_reports(is_over=True).lines, noticed=False)
         return
     if finished.messages:
         messages.send(con, finished.messages)

@@ -1,0 +1,48 @@
+// Buttons that copy: data-copy has the text, data-copy-from the id of an element whose code is copied, folded or not.
+(() => {
+  const SHOWN_MS = 2000;
+
+  function textOf(button) {
+    if (!button.hasAttribute("data-copy-from")) return button.dataset.copy;
+    const source = document.getElementById(button.dataset.copyFrom);
+    const parts = source.matches("pre") ? [source] : [...source.querySelectorAll("pre")];
+    return parts.map((part) => part.textContent).join("");
+  }
+
+  // A screen reader announces what changes in an element that it knows already.
+  function announcer() {
+    let element = document.getElementById("announcer");
+    if (!element) {
+      element = document.createElement("div");
+      element.id = "announcer";
+      element.className = "unseen";
+      element.setAttribute("aria-live", "polite");
+      document.body.append(element);
+    }
+    return element;
+  }
+
+  function say(button, text) {
+    announcer().textContent = text;
+    button.textContent = text;
+    setTimeout(() => {
+      button.textContent = "Copy";
+      announcer().textContent = "";
+    }, SHOWN_MS);
+  }
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(textOf(button));
+      say(button, "Copied");
+    } catch {
+      say(button, "Not copied");
+    }
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest?.("button.copy");
+    if (button) copy(button);
+  });
+  for (const moment of ["DOMContentLoaded", "htmx:afterSettle"]) document.addEventListener(moment, announcer);
+})();

@@ -1,0 +1,23 @@
+// Counts up every second what is still going on: <time datetime="..." data-since> becomes 1 m 12 s.
+(() => {
+  const two = (value) => String(value).padStart(2, "0");
+
+  function text(seconds) {
+    if (seconds < 60) return `${seconds} s`;
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60) return `${minutes} m ${two(seconds % 60)} s`;
+    return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} m`;
+  }
+
+  function count() {
+    for (const element of document.querySelectorAll("time[data-since]")) {
+      const elapsed = text(Math.max(0, Math.floor((Date.now() - new Date(element.dateTime)) / 1000)));
+      if (element.textContent !== elapsed) element.textContent = elapsed;
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", count);
+  document.addEventListener("htmx:afterSettle", count);
+  document.addEventListener("live:morphed", count);
+  setInterval(count, 1000);
+})();
