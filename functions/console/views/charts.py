@@ -8,7 +8,7 @@ from slowmatch.db import Connection
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import metrics
 
-_NOT_COUNTS = ("at", "complete")
+_NOT_COUNTS = ("at", "until", "complete")
 Rows = list[dict[str, Any]]
 
 
