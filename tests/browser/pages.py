@@ -1,6 +1,9 @@
 """The pages of the console. `{record}` and `{failed}` stand for ids of `sample_data`."""
 
-DASHBOARD = "runs enqueued scheduled processing succeeded failed deleted retries upcoming recurring workers analytics activity"
+DASHBOARD = (
+    "runs enqueued scheduled processing succeeded failed deleted retries upcoming"
+    " recurring workers analytics activity"
+)
 LIVE = [
     "/records",
     "/records?status=expired",
