@@ -98,7 +98,7 @@ def test_delayed_runs_and_retries_lead_to_their_runs(browser: FakeBrowser, con: 
     page = browser.get(ADDRESS)
     for run_id, kind in ((delayed, "delayed"), (retry, "retry")):
         assert re.search(
-            rf'<a href="/runs/{run_id}" tabindex="-1">\s*<rect class="{kind}', lane(page, "db-cleanup")
+            rf'<a href="/runs/{run_id}" tabindex="-1"[^>]*>\s*<rect class="{kind}', lane(page, "db-cleanup")
         )
     assert len(listed(page)) == 2
     assert len(listed(browser.get(f"{ADDRESS}?window=7d"))) == 3
