@@ -97,6 +97,7 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
     now = con.now()
     job = job_summaries.summary_of(con, name, now)
     rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, has_attempts=False)
+    ended = charts.runs(con, now, window, name)
     errors = metrics.failure_reasons(con, now, window, name)
     page = render.page(
         "job.html",
@@ -105,7 +106,7 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
         job=job,
         activity=job_activity.activity_of(con, name),
         window=window,
-        runs=charts.runs(con, now, window, name),
+        runs=ended if any(map(charts.has_counts, ended)) else [],
         durations=metrics.durations(con, now, window)[name],
         errors=sorted(errors, key=lambda error: str(error["last_at"]), reverse=True),
         rows=rows,

@@ -17,7 +17,7 @@ MIN_WIDTH = 0.25
 """Of a bar, in percent of the axis: a shorter one would not be seen."""
 SLOT = 0.5
 """What begins within so many percent of the axis is one bar."""
-LISTED = 200
+LISTED = 100
 
 
 @dataclass(slots=True)

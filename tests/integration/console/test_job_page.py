@@ -96,6 +96,12 @@ def test_charts_are_of_this_job_only(browser: FakeBrowser, con: Connection) -> N
     assert "p50 1.2 s, p95 1 m 01 s most recently" in chart(browser, "waited")
 
 
+def test_without_an_ended_run_the_charts_say_so(browser: FakeBrowser, con: Connection) -> None:
+    count(con, 2, job="record-expiry", succeeded=70, p50_ms=1, p95_ms=1)
+    page = browser.get(PAGE).text
+    assert ("No run ended in the last 24 hours." in page, "data-chart" in page) == (True, False)
+
+
 @pytest.mark.parametrize(("window", "spans"), [("24h", 24), ("7d", 28), ("30d", 30)])
 def test_each_time_span_has_its_buckets_and_the_last_one_is_open(
     browser: FakeBrowser, con: Connection, window: str, spans: int

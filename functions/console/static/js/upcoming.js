@@ -19,9 +19,10 @@
     for (let at = Math.ceil(from / QUARTER_MS) * QUARTER_MS; at <= to; at += QUARTER_MS) {
       const [hour, minute] = clock.format(at).split(":").map(Number);
       if (minute || hour % dataset.hours) continue;
-      const x = `${(100 * (at - from)) / (to - from)}%`;
+      const percent = (100 * (at - from)) / (to - from);
+      const x = `${percent}%`;
       element(ticks, "line", { x1: x, x2: x, y1: 18, y2: "100%" });
-      element(ticks, "text", { x, y: 12 }).textContent = hour ? clock.format(at) : day.format(at);
+      if (percent > 6) element(ticks, "text", { x, y: 12 }).textContent = hour ? clock.format(at) : day.format(at);
     }
   }
 

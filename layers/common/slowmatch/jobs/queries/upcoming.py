@@ -16,7 +16,7 @@ from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import JobSummary
 from slowmatch.text import to_json
 
-MAX_OCCURRENCES = 200
+MAX_OCCURRENCES = 100
 """A schedule with more of them in the time span is `frequent`: only this many are computed, and one more."""
 MAX_DELAYED_RUNS = 500
 
