@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -117,7 +118,7 @@ def test_a_failure_is_seen_on_top_of_thousands_that_succeeded(page: Page, run_fa
     )
     page.goto("/jobs/daily-summary")
     for state in ("succeeded", "failed", "deleted"):
-        until(lambda state=state: painted(page, "outcomes", state), drawn)
+        until(partial(painted, page, "outcomes", state), drawn)
 
 
 def test_a_click_on_a_bar_lists_its_runs(page: Page, run_factory: RunFactory) -> None:
