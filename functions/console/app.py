@@ -18,6 +18,7 @@ from console.pages import (  # noqa: F401 - each adds its routes to the router
     run_lists,
     sign_in,
     static_files,
+    upcoming,
 )
 from console.web import authorization, errors
 from console.web.request import router

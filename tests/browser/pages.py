@@ -1,8 +1,8 @@
 """The pages of the console. `{record}` and `{failed}` stand for ids of `sample_data`."""
 
 DASHBOARD = (
-    "failing runs enqueued scheduled processing succeeded failed deleted retries recurring workers analytics"
-    " activity"
+    "failing runs enqueued scheduled processing succeeded failed deleted retries upcoming"
+    " recurring workers analytics activity"
 )
 LIVE = [
     "/records",

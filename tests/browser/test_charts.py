@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -106,3 +107,30 @@ def test_a_time_of_day_is_the_viewer_s(tabs: Tabs, run_factory: RunFactory) -> N
         plot = page.locator("#history .u-over")
         plot.hover(position={"x": 200, "y": 40})
         expect(page.locator("#history .span")).to_have_text(re.compile(rf":{minutes} to \d\d:{minutes}"))
+
+
+def test_a_failure_is_seen_on_top_of_thousands_that_succeeded(page: Page, run_factory: RunFactory) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=9)
+    run_factory.con.run(
+        "INSERT INTO job_hour (job, hour, succeeded, failed, deleted) VALUES ('daily-summary', :hour, 9000, 1, 1)"
+        " ON CONFLICT (job, hour) DO UPDATE SET succeeded = 9000, failed = 1, deleted = 1",
+        hour=hour,
+    )
+    page.goto("/jobs/daily-summary")
+    for state in ("succeeded", "failed", "deleted"):
+        until(partial(painted, page, "outcomes", state), drawn)
+
+
+def test_a_click_on_a_bar_lists_its_runs(page: Page, run_factory: RunFactory) -> None:
+    made = [run_factory.make(state, job="db-cleanup") for state in ("succeeded", "failed")]
+    page.goto("/jobs/db-cleanup")
+    plot = page.locator("#outcomes .u-over")
+    last = plot.evaluate("each => [each.clientWidth - 4, each.clientHeight - 2]")
+    plot.click(position={"x": last[0], "y": last[1]})
+    expect(page).to_have_url(re.compile(r"/dashboard/runs\?job=db-cleanup&ended_from=.*&state=succeeded$"))
+    expect(page.locator(f"#run-{made[0]}")).to_be_visible()
+    expect(page.locator(f"#run-{made[1]}")).to_have_count(0)
+    page.goto("/jobs/db-cleanup")
+    plot.click(position={"x": last[0], "y": 6})
+    expect(page).to_have_url(re.compile(r"&ended_to=[^&]*$"))
+    expect(page.locator(f"#run-{made[1]}")).to_be_visible()

@@ -91,3 +91,25 @@ def test_the_page_of_a_job_lists_its_runs_and_its_rules(page: Page, run_factory:
     expect(page.get_by_text("One run at a time.")).to_be_visible()
     page.locator("a[href='/dashboard/runs?job=record-expiry']").click()
     expect(page.locator(f"#run-{run_id}")).to_be_visible()
+
+
+def test_what_is_typed_into_the_form_survives_a_new_run(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make("succeeded", job="db-cleanup")
+    page.goto("/jobs/db-cleanup")
+    page.get_by_label("Older than days").fill("90")
+    page.get_by_role("heading", level=1).click()
+    run_factory.make("succeeded", job="db-cleanup")
+    expect(page.get_by_role("button", name="1 new: show")).to_be_visible()
+    expect(page.get_by_label("Older than days")).to_have_value("90")
+
+
+def test_an_error_leads_to_an_example_and_to_its_runs(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", job="daily-summary", error="MailRefused: 421 too busy")
+    page.goto("/jobs/daily-summary")
+    expect(page.get_by_role("article", name="State")).to_contain_text("Failing")
+    error = page.get_by_role("region", name="Errors").get_by_role("row").filter(has_text="421 too busy")
+    error.get_by_role("link", name=run_id[-4:]).click()
+    expect(page).to_have_url(re.compile(f"/runs/{run_id}$"))
+    page.go_back()
+    error.get_by_role("link", name="MailRefused").click()
+    expect(page.locator(f"#run-{run_id}")).to_be_visible()

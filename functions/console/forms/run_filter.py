@@ -21,7 +21,7 @@ SIZES = (10, 20, 50, 100, 200)
 DEFAULT_SIZE = 20
 FIELDS = (
     *("text", "state", "job", "trigger", "error_type"),
-    *("from", "from_offset", "from_at", "to", "to_offset", "to_at"),
+    *("from", "from_offset", "from_at", "to", "to_offset", "to_at", "ended_from", "ended_to"),
 )
 
 
@@ -72,6 +72,8 @@ def read(fields: Mapping[str, str], *, state: str | None, retrying: bool | None)
         text=form.value("text", _text),
         retrying=retrying,
         error_type=form.value("error_type", _text),
+        ended_from=_time(form, "ended_from"),
+        ended_to=_time(form, "ended_to"),
     )
     return form
 

@@ -29,9 +29,7 @@ def analytics_page() -> render.Page:
         durations={
             name: rows for name, rows in metrics.durations(con, now, window).items() if job in (None, name)
         },
-        errors=_errors(
-            [row for row in metrics.failure_reasons(con, now, window) if job in (None, row["job"])]
-        ),
+        errors=_errors(metrics.failure_reasons(con, now, window, job)),
         records=[] if job else charts.records(con, now, window),
     )
 

@@ -2,6 +2,7 @@
 
 from console.forms import job as job_form
 from console.forms.form import Form
+from console.views import charts
 from console.views.run import short_id
 from console.views.run_lists import find_rows
 from console.web import authorization, render
@@ -13,7 +14,7 @@ from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_named
 from slowmatch.jobs.lifecycle import pause
-from slowmatch.jobs.queries import job_summaries, runs
+from slowmatch.jobs.queries import job_summaries, metrics, runs
 from slowmatch.jobs.queries.failing import failing_by_name
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.text import clean
@@ -94,14 +95,22 @@ def _redirect(job: str, message: FlashMessage | str) -> render.Page:
 
 
 def _page(name: str, form: Form, status: int = 200) -> render.Page:
-    con = connection()
+    con, window = connection(), charts.window()
+    now = con.now()
+    job = job_summaries.summary_of(con, name, now)
     rows, last = find_rows(con, RunFilter(job=name), RECENT_RUNS, has_attempts=False)
+    ended = charts.runs(con, now, window, name)
+    errors = metrics.failure_reasons(con, now, window, name)
     page = render.page(
         "job.html",
         status,
         con=con,
-        job=job_summaries.summary_of(con, name, con.now()),
-        failing=failing_by_name(con, con.now()),
+        job=job,
+        failing=failing_by_name(con, now),
+        window=window,
+        runs=ended if any(map(charts.has_counts, ended)) else [],
+        durations=metrics.durations(con, now, window)[name],
+        errors=sorted(errors, key=lambda error: str(error["last_at"]), reverse=True),
         rows=rows,
         has_more=bool(last),
         pauses=pause.pauses(con, name),

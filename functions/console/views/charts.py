@@ -8,7 +8,7 @@ from slowmatch.db import Connection
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import metrics
 
-_NOT_COUNTS = ("at", "complete")
+_NOT_COUNTS = ("at", "until", "complete")
 Rows = list[dict[str, Any]]
 
 
@@ -23,7 +23,7 @@ def window() -> str:
 
 def realtime(con: Connection, now: datetime) -> Rows:
     """The spans of the last minute in which a run ended; without the others, an idle page stays the same."""
-    return [row for row in metrics.realtime(con, now) if _has_counts(row)]
+    return [row for row in metrics.realtime(con, now) if has_counts(row)]
 
 
 def runs(con: Connection, now: datetime, span: str, job: str | None = None) -> Rows:
@@ -39,15 +39,16 @@ def records(con: Connection, now: datetime, span: str) -> Rows:
 
 def _without_uncounted(rows: Rows, since: datetime | None) -> Rows:
     """`rows` with None instead of the zeros of the time before `since`: nobody counted then."""
-    if since is None and not any(map(_has_counts, rows)):
+    if since is None and not any(map(has_counts, rows)):
         return []
     ends = [datetime.fromisoformat(row["at"]) for row in rows[1:]] + [datetime.max.replace(tzinfo=UTC)]
-    first = next(i for i, row in enumerate(rows) if _has_counts(row) or (since and ends[i] > since))
+    first = next(i for i, row in enumerate(rows) if has_counts(row) or (since and ends[i] > since))
     unknown = [
         {name: value if name in _NOT_COUNTS else None for name, value in row.items()} for row in rows[:first]
     ]
     return unknown + rows[first:]
 
 
-def _has_counts(row: dict[str, Any]) -> bool:
+def has_counts(row: dict[str, Any]) -> bool:
+    """Whether anything was counted in the span of a row."""
     return any(value for name, value in row.items() if name not in _NOT_COUNTS)

@@ -56,7 +56,7 @@ def markup_everywhere(con: Connection) -> None:
         ("/dashboard/analytics", ["type"]),
         ("/dashboard/activity", ["title", "note", "actor"]),
         ("/jobs", ["error", "note", "actor"]),
-        ("/jobs/daily-summary", ["error", "note", "actor"]),
+        ("/jobs/daily-summary", ["error", "note", "actor", "type"]),
         (f"/runs/{RUN}", ["error", "payload", "actor", "traceback", "worker", "log"]),
         (f"/runs/{SUCCEEDED}", ["result"]),
         (f"/dashboard/runs?text={escape('<script>')}&job=%3Cb%3E", []),

@@ -204,6 +204,7 @@ def _pages() -> list[dict[str, Any]]:
         "/dashboard",
         "/dashboard/failed",
         "/dashboard/analytics",
+        "/dashboard/upcoming",
     ]
     forms = {
         "/records": "title=a&expiry_date=2026-12-31T12%3A00&expiry_date_offset=%2B01%3A00",

@@ -185,3 +185,20 @@ def test_the_last_run_of_a_reason_is_its_own_job_s(con: Connection) -> None:
     roll_up(con, NOW)
     found = metrics.failure_reasons(con, NOW, "24h")
     assert {reason["job"]: reason["last_run_id"] for reason in found} == ids
+
+
+def test_waiting_is_from_due_to_the_start_of_the_last_attempt(con: Connection) -> None:
+    run_id = ended(con, NOW - MINUTE)
+    con.query(
+        "UPDATE job_run SET due_at = due_at - interval '5 seconds' WHERE id = CAST(:id AS uuid)", id=run_id
+    )
+    retried = ended(con, NOW - MINUTE)  # it was due then, and is due again
+    con.query(
+        "UPDATE job_run SET state = 'scheduled', finished_at = NULL, due_at = due_at - interval '1 hour'"
+        " WHERE id = CAST(:id AS uuid)",
+        id=retried,
+    )
+    for _ in range(2):
+        found = metrics.durations(con, NOW, "24h")[JOB][-1]
+        assert (found["wait_p50_ms"], found["wait_p95_ms"]) == (4000, 4000)
+        roll_up(con, NOW)

@@ -33,24 +33,42 @@ const ChartPaint = (() => {
     ctx.restore();
   }
 
-  // Each series is stacked on those before it; even one run among thousands is visible.
-  function bars(plot, chart, index) {
+  // The bars of a row in canvas pixels, from the axis upwards. Each is three pixels high at least and stands on the one
+  // before it, so that one failed run is seen on a thousand that succeeded.
+  function segments(plot, chart, at) {
+    let bottom = plot.valToPos(0, "y", true);
+    return chart.model.rows[at].values.flatMap((size, index) => {
+      if (!size) return [];
+      const top = Math.min(plot.valToPos(plot.data[index + 1][at], "y", true), bottom - 3 * devicePixelRatio);
+      const bar = { index, top, height: bottom - top };
+      bottom = top;
+      return [bar];
+    });
+  }
+
+  function bars(plot, chart) {
     const { ctx } = plot;
     const ratio = devicePixelRatio;
+    const colours = chart.model.series.map(({ name }) => colour(name));
     ctx.save();
-    ctx.fillStyle = colour(chart.model.series[index - 1].name);
     chart.model.rows.forEach((row, at) => {
-      const size = row.values[index - 1];
-      if (!size) return;
       const { left, width } = place(plot, chart, row);
       const space = Math.min(Math.max(width * 0.22, ratio), 8 * ratio);
-      const end = plot.data[index][at];
-      const bottom = plot.valToPos(end - size, "y", true);
-      const height = Math.max(bottom - plot.valToPos(end, "y", true), 2 * ratio);
       ctx.globalAlpha = row.open ? 0.45 : 1;
-      ctx.fillRect(left + space / 2, bottom - height, Math.max(width - space, ratio), height);
+      for (const { index, top, height } of segments(plot, chart, at)) {
+        ctx.fillStyle = colours[index];
+        ctx.fillRect(left + space / 2, top, Math.max(width - space, ratio), height);
+      }
     });
     ctx.restore();
+  }
+
+  // The series whose bar is under the pointer; undefined beside the bars.
+  function pointedSeries(chart) {
+    const { plot } = chart;
+    const y = plot.cursor.top * devicePixelRatio + plot.bbox.top;
+    if (chart.model.kind !== "bars" || plot.cursor.idx == null) return undefined;
+    return segments(plot, chart, plot.cursor.idx).find(({ top, height }) => y >= top && y <= top + height)?.index;
   }
 
   // A point between two gaps makes no line, so it is a dot, like the span that is not over yet.
@@ -107,10 +125,10 @@ const ChartPaint = (() => {
       hooks: {
         setCursor: [(plot) => pointed(plot.cursor.idx)],
         drawClear: [(plot) => stacked && gaps(plot, chart)],
-        drawSeries: [(plot, index) => stacked && index && bars(plot, chart, index)],
+        draw: [(plot) => stacked && bars(plot, chart)],
       },
     };
   }
 
-  return { options };
+  return { options, pointedSeries };
 })();

@@ -24,6 +24,7 @@ const ChartTable = (() => {
     return {
       at: Date.parse(row.dataset.at) / 1000,
       open: "open" in row.dataset,
+      linked: Boolean(row.cells[0].querySelector("a")),
       values: cells.map(({ dataset }) => (dataset.value === "" ? null : +dataset.value)),
     };
   }

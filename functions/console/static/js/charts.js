@@ -28,12 +28,22 @@
   // Describes the row under the pointer; without one, what the chart counts.
   function describe({ model, key, scope }, index) {
     const row = model.rows[index];
-    const span = row && `${ChartTable.span(model, row)}${row.open ? ", still counting" : ""}`;
+    const hint = row?.linked ? " · click to list the runs" : "";
+    const span = row && `${ChartTable.span(model, row)}${row.open ? ", still counting" : ""}${hint}`;
     key.querySelector(".span").textContent = span ?? scope;
     key.querySelectorAll("[data-of]").forEach((item, i) => {
       const value = row?.values[i];
       item.textContent = row ? (value === null ? "none" : ChartTable.amount(model, value)) : "";
     });
+  }
+
+  // A click goes where the link in the table does: to the runs of the bar, or of its span beside a bar.
+  function follow(figure, chart, { ctrlKey, metaKey }) {
+    const row = chart.model.rows[chart.plot.cursor.idx];
+    const line = row && [...figure.querySelectorAll("tr[data-at]")].find(({ dataset }) => Date.parse(dataset.at) / 1000 === row.at);
+    const bar = line?.cells[1 + ChartPaint.pointedSeries(chart)];
+    const link = bar?.querySelector("a") ?? line?.cells[0].querySelector("a");
+    link?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey }));
   }
 
   const watch = new ResizeObserver((entries) => {
@@ -44,6 +54,7 @@
   });
 
   function build(place, model, scope) {
+    const figure = place.closest("figure");
     forget(place);
     place.replaceChildren();
     if (!model.rows.length) return null;
@@ -56,6 +67,7 @@
     drawn.set(place, chart);
     describe(chart, null);
     watch.observe(canvas);
+    canvas.addEventListener("click", (event) => follow(figure, chart, event));
     return chart;
   }
 

@@ -47,7 +47,8 @@ class Schedule:
                 day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
                 continue
             if self.is_day(day):
-                for hour, minute in product(self.hours, self.minutes):
+                hours = [hour for hour in self.hours if day > start or hour >= start.hour]
+                for hour, minute in product(hours, self.minutes):
                     at = day.replace(hour=hour, minute=minute)
                     if at >= start:
                         return at

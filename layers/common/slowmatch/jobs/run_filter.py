@@ -14,7 +14,7 @@ MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs; None matches all. Times are aware and bound `created_at`.
+    """Which runs; None matches all. Times are aware; `ended_from` and `ended_to` bound `finished_at`.
 
     `text` is words of the error or payload, the beginning of a run's id, or a job's name.
     """
@@ -27,6 +27,8 @@ class RunFilter:
     text: str | None = None
     retrying: bool | None = None
     error_type: str | None = None
+    ended_from: datetime | None = None
+    ended_to: datetime | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """A condition on `run` for all fields except the text, and its parameters."""
@@ -41,8 +43,10 @@ class RunFilter:
                 params[name] = value
         if self.created_from is not None:
             params["first_id"] = first_run_id(self.created_from - MAX_CLOCK_DIFFERENCE)
-        if self.created_to is not None:
-            params["last_id"] = first_run_id(self.created_to + MAX_CLOCK_DIFFERENCE)
+        ends = [at for at in (self.created_to, self.ended_to) if at is not None]
+        if ends:  # a run that had ended by then was created before
+            parts.append("run.id < :last_id::uuid")
+            params["last_id"] = first_run_id(min(ends) + MAX_CLOCK_DIFFERENCE)
         if self._one_run:
             parts.append("run.id = :run_id::uuid")
             params["run_id"] = self._one_run
@@ -84,8 +88,10 @@ _CONDITIONS = {
     "trigger": "run.trigger = :trigger",
     "job": "run.job = :job",
     "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
-    "created_to": "run.created_at < :created_to::timestamptz AND run.id < :last_id::uuid",
+    "created_to": "run.created_at < :created_to::timestamptz",
     "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = :error_type::text",
+    "ended_from": "run.finished_at >= :ended_from::timestamptz",
+    "ended_to": "run.finished_at < :ended_to::timestamptz",
 }
 # Known values are written out, so that PostgreSQL plans for how rare each is.
 _KNOWN = {"state": get_args(RunState), "trigger": get_args(Trigger), "job": tuple(JOBS)}

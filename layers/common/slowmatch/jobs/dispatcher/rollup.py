@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.jobs.queries.metrics import counted_to, start_of_hour
+from slowmatch.jobs.queries.metrics import WAITED_MS, counted_to, start_of_hour
 
 MAX_CATCH_UP = timedelta(hours=22)
 """After a longer silence, older hours stay as they are: their runs may be purged already."""
@@ -21,7 +21,7 @@ def roll_up(con: Connection, now: datetime) -> None:
         con.query(MARK, now=now)
 
 
-HOURS = """
+HOURS = f"""
     WITH transitions AS (
         SELECT run.job, date_trunc('hour', event.at, 'UTC') AS hour,
                count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
@@ -35,18 +35,20 @@ HOURS = """
         SELECT run.job, date_trunc('hour', attempt.finished_at, 'UTC') AS hour, count(*) AS attempts,
                percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
                    ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
-               ) AS ms
+               ) AS ms, {WAITED_MS} AS waited_ms
         FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
         WHERE attempt.finished_at >= :start::timestamptz AND attempt.finished_at < :now::timestamptz
         GROUP BY 1, 2
     )
-    INSERT INTO job_hour (job, hour, succeeded, failed, deleted, retried, attempts, p50_ms, p95_ms)
+    INSERT INTO job_hour (job, hour, succeeded, failed, deleted, retried, attempts, p50_ms, p95_ms,
+                          wait_p50_ms, wait_p95_ms)
     SELECT job, hour, COALESCE(succeeded, 0), COALESCE(failed, 0), COALESCE(deleted, 0), COALESCE(retried, 0),
-           COALESCE(attempts, 0), ms[1], ms[2]
+           COALESCE(attempts, 0), ms[1], ms[2], waited_ms[1], waited_ms[2]
     FROM transitions FULL JOIN durations USING (job, hour)
     ON CONFLICT (job, hour) DO UPDATE
     SET succeeded = EXCLUDED.succeeded, failed = EXCLUDED.failed, deleted = EXCLUDED.deleted,
-        retried = EXCLUDED.retried, attempts = EXCLUDED.attempts, p50_ms = EXCLUDED.p50_ms, p95_ms = EXCLUDED.p95_ms
+        retried = EXCLUDED.retried, attempts = EXCLUDED.attempts, p50_ms = EXCLUDED.p50_ms, p95_ms = EXCLUDED.p95_ms,
+        wait_p50_ms = EXCLUDED.wait_p50_ms, wait_p95_ms = EXCLUDED.wait_p95_ms
 """
 
 ERRORS = """

@@ -18,6 +18,7 @@ WINDOWS = {
 REALTIME_STEP = timedelta(seconds=2)
 REALTIME_BUCKETS = 30
 MAX_REASONS = 20
+MESSAGE_CHARACTERS = 300
 
 HOURLY_FIGURES = """
     SELECT job, hour, succeeded, failed, deleted, retried, p50_ms, p95_ms
@@ -31,6 +32,11 @@ HOURLY_FIGURES = """
       AND (to_state IN ('succeeded', 'failed', 'deleted') OR (from_state = 'processing' AND to_state = 'scheduled'))
 """
 """A row per hour and job, and one for each event since the last rollup; its parameters are those of `hours_since`."""
+WAITED_MS = """percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+    ORDER BY extract(epoch FROM GREATEST(attempt.started_at - run.due_at, interval '0')) * 1000
+) FILTER (WHERE attempt.number = run.attempt AND run.state NOT IN ('enqueued', 'scheduled'))
+"""
+"""How long runs waited from when they were due until they started. `due_at` belongs to a run's last attempt."""
 _BUCKETS = "generate_series(:start::timestamptz, :last::timestamptz, :step::interval) AS bucket(at)"
 _BIN = "date_bin(:step::interval, {at}, :start::timestamptz)"
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -101,7 +107,7 @@ _HISTORY = f"""
     SELECT json_agg(bucket ORDER BY at) FROM (
         SELECT at, COALESCE(sum(succeeded), 0) AS succeeded, COALESCE(sum(failed), 0) AS failed,
                COALESCE(sum(deleted), 0) AS deleted, COALESCE(sum(retried), 0) AS retried,
-               at < :last::timestamptz AS complete
+               at + :step::interval AS until, at < :last::timestamptz AS complete
         FROM {_BUCKETS} LEFT JOIN (
             SELECT {_BIN.format(at="hour")} AS at, hourly.* FROM ({HOURLY_FIGURES}) AS hourly
             WHERE :job::text IS NULL OR job = :job
@@ -134,9 +140,10 @@ _RECORD_HISTORY = f"""
 
 
 def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[str, Any]]]:
-    """Durations of each job's attempts in milliseconds, in the buckets of `history`; None where none ended.
+    """Durations of each job's attempts, and how long its runs waited, in milliseconds, in the buckets of `history`.
 
-    A bucket of several hours has the median of their medians and the highest of their 95th percentiles.
+    None where none ended. A bucket of several hours has the median of their medians and the highest of their 95th
+    percentiles.
     """
     return dict(_over_time(con, now, span, _DURATIONS, jobs=to_json(list(JOBS))))
 
@@ -144,18 +151,23 @@ def durations(con: Connection, now: datetime, span: str) -> dict[str, list[dict[
 _DURATIONS = f"""
     SELECT json_object_agg(job, series) FROM (
         SELECT job, json_agg(json_build_object(
-            'at', at, 'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms), 'complete', at < :last::timestamptz
+            'at', at, 'until', at + :step::interval, 'complete', at < :last::timestamptz,
+            'p50_ms', round(p50_ms), 'p95_ms', round(p95_ms),
+            'wait_p50_ms', round(wait_p50_ms), 'wait_p95_ms', round(wait_p95_ms)
         ) ORDER BY at) AS series
         FROM jsonb_array_elements_text(:jobs::jsonb) AS wanted(job) CROSS JOIN {_BUCKETS} LEFT JOIN (
             SELECT job, {_BIN.format(at="hour")} AS at,
-                   percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms) AS p50_ms, max(p95_ms) AS p95_ms
+                   percentile_cont(0.5) WITHIN GROUP (ORDER BY p50_ms) AS p50_ms, max(p95_ms) AS p95_ms,
+                   percentile_cont(0.5) WITHIN GROUP (ORDER BY wait_p50_ms) AS wait_p50_ms,
+                   max(wait_p95_ms) AS wait_p95_ms
             FROM (
-                SELECT job, hour, p50_ms, p95_ms FROM job_hour WHERE hour >= :since::timestamptz
+                SELECT job, hour, p50_ms, p95_ms, wait_p50_ms, wait_p95_ms
+                FROM job_hour WHERE hour >= :since::timestamptz
                 UNION ALL
-                SELECT job, :last::timestamptz, ms[1], ms[2] FROM (
+                SELECT job, :last::timestamptz, ms[1], ms[2], waited_ms[1], waited_ms[2] FROM (
                     SELECT run.job, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
                         ORDER BY extract(epoch FROM attempt.finished_at - attempt.started_at) * 1000
-                    ) AS ms
+                    ) AS ms, {WAITED_MS} AS waited_ms
                     FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
                     WHERE attempt.finished_at >= GREATEST(:live::timestamptz, :last::timestamptz)
                     GROUP BY 1
@@ -168,25 +180,25 @@ _DURATIONS = f"""
 """
 
 
-def failure_reasons(con: Connection, now: datetime, span: str) -> list[dict[str, Any]]:
-    """The most frequent error types of failed attempts, each with its last run.
+def failure_reasons(
+    con: Connection, now: datetime, span: str, job: str | None = None
+) -> list[dict[str, Any]]:
+    """The most frequent error types of failed attempts, of all jobs or of one, each with its last run and message.
 
-    `last_run_id` is None when that run was purged.
+    `last_run_id` and `message` are None when that run was purged.
     """
-    return list(_over_time(con, now, span, _FAILURE_REASONS))
+    return list(_over_time(con, now, span, _FAILURE_REASONS, job=job))
 
 
 _FAILURE_REASONS = f"""
     SELECT COALESCE(json_agg(json_build_object(
-        'error_type', error_type, 'job', job, 'count', count, 'last_at', last_at,
-        'last_run_id', (
-            SELECT id FROM job_run WHERE id = COALESCE((
-                SELECT last_run_id FROM job_hour_error AS kept
-                WHERE kept.job = reasons.job AND kept.hour = date_trunc('hour', reasons.last_at, 'UTC')
-                  AND kept.error_type = reasons.error_type AND kept.last_at = reasons.last_at
-            ), CAST(live_run_id AS uuid))
+        'error_type', error_type, 'job', reasons.job, 'count', count, 'last_at', last_at, 'last_run_id', run.id,
+        'message', (
+            SELECT left(error_message, {MESSAGE_CHARACTERS}) FROM job_attempt AS attempt
+            WHERE attempt.run_id = run.id AND attempt.error_type = reasons.error_type
+            ORDER BY number DESC LIMIT 1
         )
-    ) ORDER BY count DESC, error_type, job), '[]')
+    ) ORDER BY count DESC, error_type, reasons.job), '[]')
     FROM (
         SELECT error_type, job, sum(count) AS count, max(last_at) AS last_at,
                max(live_run_id COLLATE "C") AS live_run_id
@@ -198,8 +210,13 @@ _FAILURE_REASONS = f"""
             FROM job_attempt AS attempt JOIN job_run AS run ON run.id = attempt.run_id
             WHERE attempt.finished_at >= :live::timestamptz AND attempt.error_type IS NOT NULL
         ) AS failed
+        WHERE :job::text IS NULL OR job = :job
         GROUP BY 1, 2 ORDER BY count DESC, error_type, job LIMIT {MAX_REASONS}
-    ) AS reasons
+    ) AS reasons LEFT JOIN job_run AS run ON run.id = COALESCE((
+        SELECT last_run_id FROM job_hour_error AS kept
+        WHERE kept.job = reasons.job AND kept.hour = date_trunc('hour', reasons.last_at, 'UTC')
+          AND kept.error_type = reasons.error_type AND kept.last_at = reasons.last_at
+    ), CAST(live_run_id AS uuid))
 """
 
 

@@ -1,0 +1,155 @@
+"""What will start in the hours ahead: the occurrences of schedules, delayed runs and retries."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import groupby, islice
+from typing import Literal
+
+from slowmatch.db import Connection
+from slowmatch.db.snapshot_cache import cached
+from slowmatch.jobs import cron
+from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.model import JsonRow
+from slowmatch.jobs.queries.job_summaries import JobSummary
+from slowmatch.text import to_json
+
+MAX_OCCURRENCES = 100
+"""A schedule with more of them in the time span is `frequent`: only this many are computed, and one more."""
+MAX_DELAYED_RUNS = 500
+
+Kind = Literal["schedule", "paused", "disabled", "delayed", "retry", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something of `job` that is due at `at`. `name` is the schedule in words, or the id of a waiting run.
+
+    A `paused` schedule starts nothing, and neither does that of a `disabled` job, whose waiting runs are `held`.
+    """
+
+    job: str
+    name: str
+    at: datetime
+    kind: Kind
+
+    @property
+    def starts(self) -> bool:
+        return self.kind in ("schedule", "delayed", "retry")
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a run that waits, and not an occurrence of a schedule."""
+        return self.kind in ("delayed", "retry", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedRun(JsonRow):
+    id: str
+    job: str
+    due_at: datetime
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusiestMoment:
+    at: datetime
+    jobs: list[str]
+
+
+def occurrences(
+    jobs: Sequence[JobSummary], runs: Iterable[DelayedRun], after: datetime, until: datetime
+) -> Iterator[Occurrence]:
+    """All that is due in (after, until], job by job. The source of everything that the page Upcoming shows."""
+    known = {job.name: job for job in jobs}
+    for job in jobs:
+        if job.schedule and job.schedule_enabled:
+            kind: Kind = "disabled" if job.disabled else "paused" if job.paused else "schedule"
+            for at in _times(job.schedule, after, until):
+                yield Occurrence(job.name, job.words or job.schedule, at, kind)
+    for run in runs:
+        if run.job in known and after < run.due_at <= until:
+            waits: Kind = "retry" if run.failures else "delayed"
+            yield Occurrence(run.job, run.id, run.due_at, "held" if known[run.job].disabled else waits)
+
+
+@lru_cache(maxsize=256)
+def _times(schedule: str, after: datetime, until: datetime) -> tuple[datetime, ...]:
+    """Computed once for all polls of a minute: `after` and `until` are whole minutes."""
+    parsed = cron.parse_or_none(schedule)
+    return tuple(islice(parsed.between(after, until), MAX_OCCURRENCES + 1)) if parsed else ()
+
+
+def frequent_jobs(found: Iterable[Occurrence]) -> set[str]:
+    """The jobs whose schedule has more occurrences than were computed."""
+    numbers: dict[str, int] = defaultdict(int)
+    for each in found:
+        numbers[each.job] += not each.is_run
+    return {job for job, number in numbers.items() if number > MAX_OCCURRENCES}
+
+
+def overlapping(found: Iterable[Occurrence], expected: Mapping[str, timedelta]) -> set[Occurrence]:
+    """Those that are due while an earlier one of the same job is expected to be running."""
+    ends: dict[str, datetime] = {}
+    late = set()
+    for each in sorted(found, key=lambda each: each.at):
+        if not each.starts:
+            continue
+        if each.at < ends.get(each.job, each.at):
+            late.add(each)
+        ends[each.job] = max(ends.get(each.job, each.at), each.at + expected.get(each.job, timedelta()))
+    return late
+
+
+def busiest_moment(found: Iterable[Occurrence], expected: Mapping[str, timedelta]) -> BusiestMoment | None:
+    """The first moment at which most jobs are expected to run; None if nothing starts.
+
+    A job whose duration is unknown runs at the moment when it starts.
+    """
+    ends: dict[str, datetime] = {}
+    busiest = None
+    in_order = sorted((each for each in found if each.starts), key=lambda each: each.at)
+    for at, starting in groupby(in_order, key=lambda each: each.at):
+        names = {each.job for each in starting}
+        for job in names:
+            ends[job] = max(ends.get(job, at), at + expected.get(job, timedelta()))
+        running = names | {job for job, end in ends.items() if end > at}
+        if busiest is None or len(running) > len(busiest.jobs):
+            busiest = BusiestMoment(at, sorted(running))
+    return busiest
+
+
+def whole_minute(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def delayed_runs(con: Connection, after: datetime, until: datetime) -> list[DelayedRun]:
+    """The runs of the catalog's jobs that are due in (after, until], the first to be due first.
+
+    They are MAX_DELAYED_RUNS at most, and one more if there are more.
+    """
+    key = ("delayed", after, until)
+    ((found,),) = cached(
+        con, key, lambda: con.query(_DELAYED_RUNS, names=to_json(list(JOBS)), after=after, until=until)
+    )
+    return [DelayedRun.from_json(run) for run in found]
+
+
+_DELAYED_RUNS = f"""
+    SELECT COALESCE(json_agg(json_build_object(
+        'id', id, 'job', job, 'due_at', due_at, 'failures', failures
+    ) ORDER BY due_at, id), '[]')
+    FROM (
+        SELECT run.id, run.job, run.due_at, run.failures
+        FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
+        CROSS JOIN LATERAL (
+            SELECT id, job, due_at, failures FROM job_run
+            WHERE job = wanted.name AND state = 'scheduled'
+              AND due_at > :after::timestamptz AND due_at <= :until::timestamptz
+            ORDER BY due_at LIMIT {MAX_DELAYED_RUNS + 1}
+        ) AS run
+        ORDER BY run.due_at, run.id LIMIT {MAX_DELAYED_RUNS + 1}
+    ) AS due
+"""
