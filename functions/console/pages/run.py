@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from console.views import run as run_view
+from console.views import run_actions
 from console.web import authorization, render
 from console.web.flash import FlashMessage
 from console.web.request import current_request, path_on_this_site, router
@@ -18,7 +19,6 @@ from slowmatch.jobs.queries import run_details, runs
 LOG_LINES = 200
 """How many lines of the log the page shows unless the whole log is requested."""
 R = TypeVar("R")
-DONE = {"requeue": "was requeued", "run-now": "starts now", "delete": "was deleted"}
 
 
 @router.get("/runs/<run_id>")
@@ -44,25 +44,21 @@ def run_page(run_id: str) -> render.Page:
 @allow(Role.OPERATOR)
 def change_run(run_id: str, action: str) -> render.Page:
     """Requeue, run now or delete, unless the run has since moved to a state that the action does not apply to."""
-    if action not in DONE:
-        reason = f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
+    if action not in actions.ELIGIBLE:
+        reason = f"{action!r} is not an action for runs; the actions are {', '.join(actions.ELIGIBLE)}"
         raise Problem(404, "Not found", reason)
     request, con = current_request(), connection()
     run = _found(run_id, runs.find(con, _parse_id(run_id)))
     authorization.require_role(run_view.action_role(action, run.job))
-    if actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids:
-        text = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
-        if action == "delete" and run.state == "processing":
-            text += " Its handler will stop at the next checkpoint."
-    else:
-        now, states = runs.find(con, run.id), " or ".join(actions.ELIGIBLE[action])
-        state = now.state if now else "gone"
-        text = f"Nothing was done: the run is now {state}, and this action needs a run that is {states}."
+    changed = actions.change(con, action, actor=request.identity.name, ids=[run.id]).ids
+    outcome = run_actions.outcome(con, action, run, is_done=bool(changed))
     page, back = f"/runs/{run.id}", request.value("back")
-    if back.startswith("/dashboard/"):  # the button was in a list
-        message = FlashMessage(text, page, "Open the run")
-        return render.redirect(path_on_this_site(back), flash_message=message)
-    return render.redirect(page, flash_message=text)
+    if not back.startswith("/dashboard/"):
+        return render.redirect(page, flash_message=outcome.text)
+    message = FlashMessage(outcome.text, page, "Open the run")  # the button was in a list
+    if request.header("hx-request") and not request.header("hx-boosted"):
+        return render.page("run_action.html", run=run, outcome=outcome, message=message)
+    return render.redirect(path_on_this_site(back), flash_message=message)
 
 
 def _json(con: Connection, run: RunDetails, field: run_details.JsonField) -> run_view.JsonText | None:

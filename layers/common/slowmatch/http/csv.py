@@ -13,10 +13,13 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 def write(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The lines of a file, the header first. Times become ISO 8601 in UTC, None becomes an empty cell."""
+    return lines([header]) + lines(rows)
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """The lines of `rows` alone, for a file that is written piece by piece."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 

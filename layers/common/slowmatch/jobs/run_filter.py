@@ -87,7 +87,7 @@ _CONDITIONS = {
     "job": "run.job = :job",
     "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
     "created_to": "run.created_at < :created_to::timestamptz AND run.id < :last_id::uuid",
-    "bulk_action": "run.id IN (SELECT run_id FROM job_event WHERE bulk_action_id = :bulk_action::uuid)",
+    "bulk_action": "run.id IN (SELECT run_id FROM bulk_action_run WHERE bulk_action_id = :bulk_action::uuid)",
     "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = :error_type::text",
 }
 # Known values are written out, so that PostgreSQL plans for how rare each is.

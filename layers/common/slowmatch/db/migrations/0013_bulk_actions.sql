@@ -16,5 +16,9 @@ CREATE TABLE bulk_action (
 );
 CREATE INDEX bulk_action_started ON bulk_action (started_at, id);
 
--- Which bulk action changed a run.
-ALTER TABLE job_event ADD COLUMN bulk_action_id uuid;
+-- Which runs it changed. A run that is deleted after its retention stays here as long as the action.
+CREATE TABLE bulk_action_run (
+    bulk_action_id uuid NOT NULL REFERENCES bulk_action ON DELETE CASCADE,
+    run_id         uuid NOT NULL,
+    PRIMARY KEY (bulk_action_id, run_id)
+);

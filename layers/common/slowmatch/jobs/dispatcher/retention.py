@@ -9,18 +9,17 @@ from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.settings import Settings
 
 FIGURES_KEPT = timedelta(days=400)
-"""How long hourly figures, pauses and bulk actions are kept: a year, and some weeks to compare it with."""
+"""How long hourly figures and pauses are kept: a year, and some weeks to compare it with."""
 ROWS_PER_BATCH = 1000
 # By table, the column of its time. These are kept as long as failed runs,
-_HISTORY = {"job_missed": "noticed_at", "mail_outbox": "created_at", "notification": "at"}
-# and these for FIGURES_KEPT.
-_FIGURES = {
-    "schedule_event": "at",
+_HISTORY = {
+    "job_missed": "noticed_at",
+    "mail_outbox": "created_at",
+    "notification": "at",
     "bulk_action": "started_at",
-    "job_hour": "hour",
-    "job_hour_error": "hour",
-    "record_hour": "hour",
 }
+# and these for FIGURES_KEPT.
+_FIGURES = {"schedule_event": "at", "job_hour": "hour", "job_hour_error": "hour", "record_hour": "hour"}
 
 
 def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
@@ -37,9 +36,9 @@ def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, se
 
 
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
-    """Delete old notifications, sent mail, missed occurrences, pauses, bulk actions and hourly figures. Returns how many rows.
+    """Delete old notifications, sent mail, missed occurrences, pauses, bulk actions and hourly figures.
 
-    Raises PartlyFailed, naming the tables.
+    Returns how many rows. Raises PartlyFailed, naming the tables.
     """
     columns = _HISTORY | _FIGURES
 

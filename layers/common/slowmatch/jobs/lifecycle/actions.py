@@ -35,8 +35,8 @@ CHOSEN = """
 """
 RECORDED = """
     event AS (
-        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor, bulk_action_id)
-        SELECT id, :now::timestamptz, from_state, state, :action, :actor, :bulk_action::uuid
+        INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
+        SELECT id, :now::timestamptz, from_state, state, :reason, :actor
         FROM changed
     )
     SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
@@ -108,12 +108,13 @@ def change(
     wanted: RunFilter | None = None,
     after: str | None = None,
     send: bool = True,
-    bulk_action: str | None = None,
+    reason: str = "",
 ) -> Changed:
     """Requeue, run now or delete the runs named by `ids`, or up to BULK runs that match a filter.
 
     Only runs in a state that the action starts from are changed. With a filter, runs are taken in the order of their
-    ids; continue with `after=changed.last` until it is None. `bulk_action` is the id of the one that this belongs to.
+    ids; continue with `after=changed.last` until it is None. The reason in the
+    runs' history is `reason`, or the action.
     """
     now = con.now()
     with con.transaction():
@@ -122,9 +123,8 @@ def change(
             "ids": chosen,
             "eligible": list(ELIGIBLE[action]),
             "now": now,
-            "action": action,
+            "reason": reason or action,
             "actor": actor,
-            "bulk_action": bulk_action,
         }
         if action == "delete":
             rows = con.query(DELETE, **given)

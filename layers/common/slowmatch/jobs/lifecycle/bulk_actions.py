@@ -17,6 +17,8 @@ from slowmatch.jobs.run_filter import RunFilter
 
 MAX_COUNTED = 1_000_000
 """The most runs that are counted before a bulk action starts, which takes less than a second."""
+REASON = "{} in bulk"
+"""In the history of the runs. The audit log finds what was done one by one by other reasons."""
 MAX_PAUSE = timedelta(seconds=15)
 """After a longer pause between two calls, nobody is making them any more."""
 
@@ -70,6 +72,12 @@ _ADVANCE = f"""
     WHERE id = :id::uuid
     RETURNING {_FIELDS}
 """
+# A run that was requeued may have failed and be requeued again by a later call.
+_ADD_RUNS = """
+    INSERT INTO bulk_action_run (bulk_action_id, run_id)
+    SELECT :id::uuid, unnest(:run_ids::uuid[])
+    ON CONFLICT DO NOTHING
+"""
 _STOP = f"""
     UPDATE bulk_action
     SET stopped_by = :actor, changed_at = :now::timestamptz
@@ -98,7 +106,7 @@ def change_selected(con: Connection, action: str, ids: Sequence[str], *, actor: 
     """Change the runs `ids`, at most actions.BULK, except those that are in another state by now."""
     with con.transaction():
         started = _record(con, action, None, total=len(ids), actor=actor)
-        changed = actions.change(con, action, actor=actor, ids=ids, bulk_action=started.id)
+        changed = actions.change(con, action, actor=actor, ids=ids, reason=REASON.format(action))
         return _advanced(con, started.id, changed)
 
 
@@ -107,7 +115,12 @@ def advance(con: Connection, action_id: str, *, actor: str, resume: bool = False
     with con.transaction():
         for action, wanted, after in con.query(_LOCK, id=action_id, resume=resume):
             changed = actions.change(
-                con, action, actor=actor, wanted=RunFilter.from_json(wanted), after=after, bulk_action=action_id
+                con,
+                action,
+                actor=actor,
+                wanted=RunFilter.from_json(wanted),
+                after=after,
+                reason=REASON.format(action),
             )
             return _advanced(con, action_id, changed)
     return None
@@ -130,9 +143,8 @@ def _record(
 
 
 def _advanced(con: Connection, action_id: str, changed: actions.Changed) -> BulkAction:
-    ((row,),) = con.query(
-        _ADVANCE, id=action_id, changed=len(changed.ids), last=changed.last, now=con.now()
-    )
+    con.query(_ADD_RUNS, id=action_id, run_ids=changed.ids)
+    ((row,),) = con.query(_ADVANCE, id=action_id, changed=len(changed.ids), last=changed.last, now=con.now())
     advanced = BulkAction.from_json(row)
     return _stopped(con, advanced) if advanced.finished_at else advanced
 

@@ -28,7 +28,6 @@ _AUDIT_LOG = """
                'run' AS kind, count(*) AS count, (array_agg(run_id))[1] AS run_id
         FROM job_event AS event
         WHERE reason IN ('created by api', 'created by console', 'requeue', 'run-now', 'delete')
-          AND event.bulk_action_id IS NULL
           AND event.at <= :at::timestamptz
           AND (event.at, ('run:' || reason || ':' || actor) COLLATE "C")
               < (:at::timestamptz, :key::text)
