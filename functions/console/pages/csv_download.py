@@ -29,7 +29,7 @@ def csv_file(name: str) -> render.Page:
     return _send(name, part, number or 1, _next_address(form, f"/dashboard/{name}.csv", part))
 
 
-@router.get(r"/dashboard/<name>\.csv")
+@router.get("/dashboard/<name>/csv")
 def csv_page(name: str) -> render.Page:
     con, form = connection(), _form(name)
     part = _part(form)
