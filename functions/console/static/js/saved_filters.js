@@ -42,15 +42,26 @@
     return make("li", {}, link, " ", remove);
   }
 
+  function saveButton(filters) {
+    const button = make("button", { type: "button", className: "small", textContent: "Save this filter" });
+    button.onclick = () => {
+      const form = saveForm(filters);
+      button.replaceWith(form);
+      form.querySelector("input").focus();
+    };
+    return button;
+  }
+
   function saveForm(filters) {
-    const name = make("input", { id: "saved-filter-name", maxLength: MAX_NAME, required: true, placeholder: "Name of this filter" });
-    name.setAttribute("aria-label", "Name of this filter");
-    const form = make("form", { className: "row" }, name, make("button", { className: "small", textContent: "Save filter" }));
+    const name = make("input", { id: "saved-filter-name", maxLength: MAX_NAME, required: true });
+    const label = make("label", { htmlFor: name.id, textContent: "Name" });
+    const form = make("form", { className: "row" }, label, name, make("button", { className: "small", textContent: "Save" }));
     form.onsubmit = (event) => {
       event.preventDefault();
       event.stopPropagation();
       const saved = { name: name.value.trim(), address: here() };
-      if (saved.name) write([...filters.filter((each) => each.name !== saved.name), saved]);
+      if (!saved.name) return;
+      write([...filters.filter((each) => each.name !== saved.name), saved]);
       box()?.querySelector("li:last-child a")?.focus();
     };
     return form;
@@ -71,7 +82,7 @@
     const isSaved = filters.some(({ address }) => address === here());
     if (here() && !isSaved) {
       const full = make("span", { className: "muted", textContent: `${MAX_FILTERS} filters are saved: remove one to save this one.` });
-      parts.push(filters.length < MAX_FILTERS ? saveForm(filters) : full);
+      parts.push(filters.length < MAX_FILTERS ? saveButton(filters) : full);
     }
     place.replaceChildren(...parts);
     place.hidden = !parts.length;

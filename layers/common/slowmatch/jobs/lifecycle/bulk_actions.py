@@ -19,7 +19,7 @@ MAX_COUNTED = 1_000_000
 """The most runs that are counted before a bulk action starts, which takes less than a second."""
 REASON = "{} in bulk"
 """In the history of the runs. The audit log finds what was done one by one by other reasons."""
-MAX_PAUSE = timedelta(seconds=15)
+MAX_PAUSE = timedelta(seconds=30)
 """After a longer pause between two calls, nobody is making them any more."""
 
 
