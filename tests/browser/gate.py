@@ -1,15 +1,15 @@
-"""Holds requests of a page back until the test lets them through."""
+"""Holds requests of a page back, as a slow network does."""
 
 from playwright.sync_api import Page, Route
 
 
 class Gate:
-    """Stops every request that matches `pattern`, until it is opened."""
+    """Holds back every request that matches `pattern`, until it is opened for later ones."""
 
     def __init__(self, page: Page, pattern: str) -> None:
         self._page, self._pattern = page, pattern
         self._held: list[Route] = []
-        page.route(pattern, self._held.append)
+        page.route(pattern, lambda route: self._held.append(route))
 
     def wait(self) -> None:
         """Wait until a request is held back."""
@@ -17,7 +17,4 @@ class Gate:
             self._page.wait_for_timeout(50)
 
     def open(self) -> None:
-        """Drop what was held back, and let everything else through."""
         self._page.unroute(self._pattern)
-        for route in self._held:
-            route.abort()

@@ -272,7 +272,7 @@ def test_waiting_runs_are_started_together(page: Page, stack: Stack) -> None:
     page.goto("/dashboard/scheduled?text=777")
     page.get_by_label("Select all on this page").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Run now").click()
-    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run 3 runs now").click()
     until(lambda: {stack.run(run_id)["state"] for run_id in ids}, lambda states: states == {"succeeded"})
 
 

@@ -2,7 +2,7 @@
 // focus stay; an answer that is a whole page is shown as one.
 (() => {
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (!detail.elt.matches?.("[data-in-place]")) return;
+    if (!detail.requestConfig.elt.matches?.("[data-in-place]")) return;
     if (!/<main[\s>]/.test(detail.serverResponse)) return;
     detail.target = document.body;
     detail.swapOverride = "innerHTML";
