@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.gate import Gate
 from tests.browser.run_factory import RunFactory, local_minute
@@ -169,6 +169,23 @@ def test_a_list_is_downloaded_as_a_file(page: Page, run_factory: RunFactory) -> 
         page.get_by_role("link", name="Download as CSV").click()
     assert download.value.suggested_filename == "failed-1.csv"
     assert run_id in download.value.path().read_text()
+
+
+def test_all_parts_of_a_large_list_are_downloaded_one_after_the_other(page: Page) -> None:
+    def answer(route: Route) -> None:
+        number = int(route.request.url.rpartition("part=")[2])
+        headers = {"Content-Disposition": f'attachment; filename="failed-{number}.csv"'}
+        if number < 3:
+            headers["Link"] = f'</dashboard/failed.csv?part={number + 1}>; rel="next"'
+        route.fulfill(body=f"id\r\n{number}\r\n", headers=headers)
+
+    names: list[str] = []
+    page.on("download", lambda download: names.append(download.suggested_filename))
+    page.route("**/failed.csv?*", answer)
+    page.goto("/dashboard/failed/csv")
+    page.get_by_role("button", name="Download all parts").click()
+    expect(page.get_by_text("All 3 parts were downloaded.")).to_be_visible()
+    assert names == ["failed-1.csv", "failed-2.csv", "failed-3.csv"]
 
 
 def test_runs_are_found_by_id_error_payload_job_and_trigger(page: Page, run_factory: RunFactory) -> None:
