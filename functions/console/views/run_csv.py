@@ -14,7 +14,7 @@ from slowmatch.jobs.queries.run_order import RunOrder
 from slowmatch.jobs.run_filter import RunFilter
 
 MAX_PART_BYTES = 4_000_000
-MAX_PART_SECONDS = 5
+MAX_PART_SECONDS = 4
 COLUMNS = (
     *("id", "job", "state", "trigger", "triggered_by", "occurrence", "attempt", "failures", "max_attempts"),
     *("due_at", "created_at", "started_at", "finished_at", "error"),
