@@ -9,6 +9,7 @@ from console.pages import (  # noqa: F401 - each adds its routes to the router
     analytics,
     audit_log,
     bulk_actions,
+    csv_download,
     failing,
     jobs,
     overview,

@@ -1,11 +1,12 @@
 """The lists of runs: columns, buttons, search and filter, and what is done to many at once."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.gate import Gate
 from tests.browser.run_factory import RunFactory, local_minute
 from tests.browser.tabs import Tabs
 from tests.support.stack_process import Stack, until
@@ -14,6 +15,11 @@ from tests.support.stack_process import Stack, until
 # Each list: a run that is in it, its columns, the buttons of a row.
 def row(page: Page, run_id: str) -> Locator:
     return page.locator(f"#run-{run_id}")
+
+
+def said(page: Page) -> Locator:
+    """What the buttons of the rows said."""
+    return page.locator("#said")
 
 
 def test_a_failed_run_opens_to_its_traceback_in_the_list(page: Page, run_factory: RunFactory) -> None:
@@ -37,7 +43,7 @@ def test_one_run_is_requeued_from_its_row(
     run_id = run_factory.make(state, job="record-expiry")
     page.goto(f"/dashboard/{state}")
     row(page, run_id).get_by_role("button", name="Requeue").click()
-    expect(page.locator(".flash")).to_be_visible()
+    expect(said(page)).to_contain_text("was queued")
     until(lambda: stack.run(run_id)["result"] or {}, lambda result: "expired" in result)
 
 
@@ -48,7 +54,7 @@ def test_one_run_is_deleted_from_its_row_after_a_question(
     page.goto("/dashboard/scheduled")
     row(page, run_id).get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".flash")).to_be_visible()
+    expect(said(page)).to_contain_text("was deleted.")
     expect(page).to_have_url(re.compile("/dashboard/scheduled$"))
     assert stack.run(run_id)["state"] == "deleted"
 
@@ -57,8 +63,129 @@ def test_one_run_that_waits_is_started_from_its_row(page: Page, stack: Stack) ->
     run_id = stack.trigger("db-cleanup", delay_seconds=3000, payload={"dry_run": True})["id"]
     page.goto("/dashboard/scheduled")
     row(page, run_id).get_by_role("button", name="Run now").click()
-    expect(page.locator(".flash")).to_be_visible()
+    expect(said(page)).to_contain_text("was queued")
     stack.wait(run_id, "succeeded")
+
+
+def test_an_action_in_a_row_keeps_scroll_focus_and_what_was_said(page: Page, run_factory: RunFactory) -> None:
+    ids = run_factory.make_many([{"state": "failed", "error": "RowError: keep"} for _ in range(40)])
+    page.goto("/dashboard/failed?text=RowError&size=50")
+    for run_id in (ids[5], ids[4]):
+        button = row(page, run_id).get_by_role("button", name="Delete")
+        button.scroll_into_view_if_needed()
+        button.focus()
+        scrolled = page.evaluate("scrollY")
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog").get_by_role("button", name="Delete").press("Enter")
+        expect(row(page, run_id).get_by_text("Deleted", exact=True)).to_be_focused()
+        assert page.evaluate("scrollY") == scrolled > 0
+    expect(row(page, ids[5])).to_have_class(re.compile("gone"))  # a refresh later
+    expect(said(page).get_by_role("link", name="Open the run")).to_have_count(2)
+    said(page).get_by_role("button", name="Dismiss").first.click()
+    expect(said(page).get_by_role("link", name="Open the run")).to_have_count(1)
+
+
+def test_a_refused_action_in_a_row_shows_the_page_that_says_why(
+    tabs: Tabs, page: Page, run_factory: RunFactory
+) -> None:
+    tabs.expect("status of 404")
+    run_id = run_factory.make("failed", error="RowError: gone")
+    page.goto("/dashboard/failed?text=RowError+gone")
+    run_factory.con.run("DELETE FROM job_run WHERE id = CAST(:id AS uuid)", id=run_id)
+    row(page, run_id).get_by_role("button", name="Requeue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("No such run")
+
+
+def test_without_scripts_a_button_in_a_row_leads_back_to_the_list(
+    tabs: Tabs, run_factory: RunFactory
+) -> None:
+    run_id = run_factory.make("failed", error="RowError: bare")
+    page = tabs.open("/dashboard/failed?text=RowError+bare", java_script_enabled=False)
+    row(page, run_id).get_by_role("button", name="Requeue").click()
+    expect(page.locator(".flash")).to_contain_text("was queued")
+    expect(page).to_have_url(re.compile(r"/dashboard/failed\?text=RowError\+bare"))
+
+
+def test_a_filter_is_kept_under_a_name_in_this_browser(tabs: Tabs, run_factory: RunFactory) -> None:
+    run_factory.make("failed", error="SavedError: x")
+    page = tabs.open("/dashboard/failed?text=SavedError&last=1h", own=True)
+    page.get_by_role("button", name="Save this filter").click()
+    page.get_by_label("Name", exact=True).fill("<b>Mine</b>")
+    page.keyboard.press("Enter")
+    page.goto("/dashboard/runs")
+    saved = page.get_by_role("list", name="Saved filters")
+    saved.get_by_role("link", name="<b>Mine</b>").click()
+    expect(page).to_have_url(re.compile(r"/dashboard/failed\?text=SavedError&last=1h"))
+    saved.get_by_role("button", name="Remove the saved filter <b>Mine</b>").click()
+    expect(saved).to_have_count(0)
+
+
+def test_no_more_than_ten_filters_are_kept(tabs: Tabs) -> None:
+    page = tabs.open("/dashboard/failed?last=1h", own=True)
+    many = [{"name": f"F{number}", "address": f"/dashboard/failed?text={number}"} for number in range(12)]
+    page.evaluate("many => localStorage.setItem('saved-filters', JSON.stringify(many))", many)
+    page.reload()
+    expect(page.get_by_role("list", name="Saved filters").get_by_role("listitem")).to_have_count(10)
+    expect(page.get_by_text("10 filters are saved")).to_be_visible()
+
+
+def test_what_another_program_left_among_the_saved_filters_is_ignored(tabs: Tabs) -> None:
+    page = tabs.open("/dashboard/failed?last=1h", own=True)
+    for text in ("no JSON", '[{"name": "x", "address": "javascript:alert(1)"}, 7, null]', '{"a": 1}'):
+        page.evaluate("text => localStorage.setItem('saved-filters', text)", text)
+        page.reload()
+        expect(page.get_by_role("button", name="Save this filter")).to_be_visible()
+
+
+def test_chips_and_presets_change_the_list(page: Page, run_factory: RunFactory) -> None:
+    old = run_factory.make("failed", error="ChipError: x", ago=timedelta(hours=3))
+    page.goto("/dashboard/failed?text=ChipError")
+    page.get_by_role("navigation", name="Created in the last").get_by_role("link", name="1 h").click()
+    expect(row(page, old)).to_have_count(0)
+    page.get_by_role("link", name="Remove the filter Created in").click()
+    expect(row(page, old)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/dashboard/failed\?text=ChipError$"))
+
+
+def test_a_heading_sorts_the_list(page: Page, run_factory: RunFactory) -> None:
+    late, soon = (
+        run_factory.make(
+            "scheduled", due=datetime.now(UTC) + timedelta(days=days), payload={"batch_size": 99173}
+        )
+        for days in (3, 2)
+    )
+    page.goto("/dashboard/scheduled?text=99173")
+    ids = page.locator("#runs tr")
+    expect(ids.first).to_have_id(f"run-{soon}")
+    page.get_by_role("columnheader", name="Due").get_by_role("link").click()
+    expect(ids.first).to_have_id(f"run-{late}")
+    expect(page.get_by_role("columnheader", name="Due")).to_have_attribute("aria-sort", "descending")
+
+
+def test_a_list_is_downloaded_as_a_file(page: Page, run_factory: RunFactory) -> None:
+    run_id = run_factory.make("failed", error="CsvError: x")
+    page.goto("/dashboard/failed?text=CsvError")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as CSV").click()
+    assert download.value.suggested_filename == "failed-1.csv"
+    assert run_id in download.value.path().read_text()
+
+
+def test_all_parts_of_a_large_list_are_downloaded_one_after_the_other(page: Page) -> None:
+    def answer(route: Route) -> None:
+        number = int(route.request.url.rpartition("part=")[2])
+        headers = {"Content-Disposition": f'attachment; filename="failed-{number}.csv"'}
+        if number < 3:
+            headers["Link"] = f'</dashboard/failed.csv?part={number + 1}>; rel="next"'
+        route.fulfill(body=f"id\r\n{number}\r\n", headers=headers)
+
+    names: list[str] = []
+    page.on("download", lambda download: names.append(download.suggested_filename))
+    page.route("**/failed.csv?*", answer)
+    page.goto("/dashboard/failed/csv")
+    page.get_by_role("button", name="Download all parts").click()
+    expect(page.get_by_text("All 3 parts were downloaded.")).to_be_visible()
+    assert names == ["failed-1.csv", "failed-2.csv", "failed-3.csv"]
 
 
 def test_runs_are_found_by_id_error_payload_job_and_trigger(page: Page, run_factory: RunFactory) -> None:
@@ -134,8 +261,8 @@ def test_selected_runs_are_deleted_together_after_a_question_with_their_number(
     expect(bar.get_by_role("status")).to_have_text("3 runs selected")
     bar.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete 3 runs?")
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".flash")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Delete 3 runs").click()
+    expect(page.locator(".flash")).to_contain_text("3 runs were deleted.")
     assert [stack.run(run_id)["state"] for run_id in ids] == ["deleted"] * 3 + ["failed"] * 2
 
 
@@ -147,9 +274,11 @@ def test_all_that_match_a_filter_are_deleted_on_every_page(
     page.goto("/dashboard/failed?text=BulkError+everywhere&size=20")
     page.get_by_label(re.compile("that match, on every page")).check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Delete all 45 runs that match")
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".flash")).to_contain_text("45 runs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete 45 runs?")
+    expect(page.get_by_role("main")).to_contain_text("that contain “BulkError everywhere”")
+    page.get_by_role("button", name="Delete 45 runs").click()
+    expect(page.locator(".flash")).to_contain_text("45 runs were deleted.")
+    expect(page).to_have_url(re.compile("/dashboard/failed"))
     assert {stack.run(run_id)["state"] for run_id in ids[::11]} == {"deleted"}
     assert stack.run(other)["state"] == "failed"
 
@@ -160,8 +289,30 @@ def test_waiting_runs_are_started_together(page: Page, stack: Stack) -> None:
     page.goto("/dashboard/scheduled?text=777")
     page.get_by_label("Select all on this page").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Run now").click()
-    page.get_by_role("dialog").get_by_role("button", name="Run now").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run 3 runs now").click()
     until(lambda: {stack.run(run_id)["state"] for run_id in ids}, lambda states: states == {"succeeded"})
+
+
+def test_a_large_action_shows_its_progress_stops_and_continues(page: Page, run_factory: RunFactory) -> None:
+    run_factory.make_many([{"state": "failed", "error": "LargeError: x"} for _ in range(2_500)])
+    page.goto("/dashboard/failed?error_type=LargeError")
+    page.get_by_label(re.compile("that match, on every page")).check()
+    page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
+    calls = Gate(page, "**/next")
+    page.get_by_role("button", name="Delete 2,500 runs").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Deleting: 1,000 of 2,500 runs")
+    calls.wait()
+    page.goto("/dashboard/activity")  # the page is left in the middle
+    run_factory.con.run("UPDATE bulk_action SET changed_at = changed_at - interval '1 minute'")
+    note = page.locator("#activity tr").filter(has_text="LargeError").first
+    expect(note).to_contain_text("stopped after 1,000 of 2,500 runs")
+    calls.open()
+    note.get_by_role("link", name="1,000 runs").click()
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "1000")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("2,500 runs were deleted")
+    page.get_by_role("link", name="Show the runs that were changed").click()
+    expect(page.locator("#runs tr")).to_have_count(20)
 
 
 def test_without_scripts_a_bulk_action_asks_on_its_own_page(
@@ -171,7 +322,7 @@ def test_without_scripts_a_bulk_action_asks_on_its_own_page(
     page = tabs.open("/dashboard/failed?text=BulkError+bare", java_script_enabled=False)
     row(page, run_id).get_by_role("checkbox").check()
     page.get_by_role("form", name="Bulk actions").get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Yes").click()
+    page.get_by_role("button", name="Delete 1 run").click()
     expect(page.locator(".flash")).to_be_visible()
     assert stack.run(run_id)["state"] == "deleted"
 

@@ -24,7 +24,7 @@ class JobForm(Form):
 
     payload: dict[str, Any] = field(default_factory=dict)
     due_at: datetime | None = None
-    confirmation: str = "started"
+    confirmation: str = ""
 
 
 def empty(identity: Identity, job: str) -> JobForm:

@@ -1,5 +1,6 @@
 """The audit log: what people and API clients did, and when."""
 
+from console.views.run_actions import bulk_note
 from console.web import render
 from console.web.request import address, current_request, router
 from slowmatch.db import connection
@@ -22,6 +23,7 @@ def audit_log_page() -> render.Page:
         con=con,
         counts=runs.counts(con),
         actions=page.items,
+        bulk_notes={item["id"]: bulk_note(item["bulk"], con.now()) for item in page.items if item["bulk"]},
         is_first=not before or not is_valid,
         is_valid=is_valid,
         next=address(request.path, before=page.next) if page.next else None,

@@ -1,118 +1,157 @@
-"""Requeue, run or delete many runs: those that are selected, or all that match a filter."""
+"""Requeue, run or delete many runs: those that are selected, or all that match a filter.
 
-from dataclasses import replace
-from datetime import datetime
+An action on all that match makes one call for each thousand runs. The page that started it requests them one after
+the other; docs/decisions/0018-bulk-actions-are-recorded.md says what happens when it is left.
+"""
+
 from typing import Any
 
 from console.forms import run_filter
-from console.forms.form import whole_number
 from console.forms.run_filter import RunFilterForm
+from console.views import run_actions
+from console.views.run_filter import in_words
 from console.views.run_lists import RUN_LISTS
 from console.web import render
-from console.web.formatting import format_count, number, plural_runs
+from console.web.flash import FlashMessage
+from console.web.formatting import format_count, plural_runs
 from console.web.request import current_request, router
 from slowmatch.db import connection
+from slowmatch.db.counts import CappedCount
 from slowmatch.http.errors import Problem
-from slowmatch.http.validation import parse_timestamp
 from slowmatch.jobs.ids import parse_run_id
-from slowmatch.jobs.lifecycle import actions
+from slowmatch.jobs.lifecycle import actions, bulk_actions
+from slowmatch.jobs.lifecycle.bulk_actions import BulkAction
 from slowmatch.jobs.queries import runs
 
-MAX_RUNS = 999_999_999
-DONE = {"requeue": "requeued", "run-now": "queued to run now", "delete": "deleted"}
 QUESTIONS = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
 
 
 @router.post("/runs")
 def change_runs() -> render.Page:
     """For administrators, since the route has no other mark. Unless it is confirmed, it asks and changes nothing."""
-    request = current_request()
+    request, con = current_request(), connection()
     run_list, action = RUN_LISTS.get(request.value("list")), request.value("action")
     if run_list is None or action not in run_list.actions:
         raise _not_possible("this action does not apply to the runs in this list, so nothing was done")
     fields = {field: values[-1] for field, values in request.form.items()}
-    form = run_filter.read(fields, state=run_list.state, retrying=run_list.retrying)
+    form = run_filter.read(fields, run_list, con.now())
     if form.errors:
         raise _not_possible("the filter is not valid, so nothing was done; go back and correct it")
     return _change_matching(action, form) if request.value("all") == "yes" else _change_selected(action, form)
+
+
+@router.get("/dashboard/activity/<action_id>")
+def bulk_action_page(action_id: str) -> render.Page:
+    return _page(_found(bulk_actions.find(connection(), _parse_id(action_id)), action_id))
+
+
+@router.post("/dashboard/activity/<action_id>/<step>")
+def change_bulk_action(action_id: str, step: str) -> render.Page:
+    """Make the next call, continue after a stop, or stop. What is already over stays as it is."""
+    con, actor, found = connection(), current_request().identity.name, _parse_id(action_id)
+    if step == "stop":
+        bulk_actions.stop(con, found, actor=actor)
+    elif step in ("next", "continue"):
+        bulk_actions.advance(con, found, actor=actor, resume=step == "continue")
+    else:
+        raise Problem(404, "Not found", f"a bulk action cannot {step!r}")
+    return _page(_found(bulk_actions.find(con, found), action_id), goes_on=True)
 
 
 def _change_selected(action: str, form: RunFilterForm) -> render.Page:
     request = current_request()
     ids = sorted({run_id for text in request.form.get("id", []) if (run_id := parse_run_id(text))})
     if not ids:
-        return _back_to_list(form, "No run was selected, so nothing was done.")
+        return render.redirect(_list_address(form), flash_message="No run was selected, so nothing was done.")
     if len(ids) > actions.BULK:
         reason = f"select at most {actions.BULK:,} runs, or all that match the filter"
         raise Problem(422, "Too many runs", reason)
-    if not _is_confirmed():
-        return _page(form, QUESTIONS[action].format(plural_runs(number(len(ids)))), {"id": ids})
-    changed = len(actions.change(connection(), action, actor=request.identity.name, ids=ids).ids)
-    text = f"{plural_runs(number(changed))} {DONE[action]}."
-    if changed < len(ids):
-        left = plural_runs(number(len(ids) - changed))
-        text += f" {left} had changed state in the meantime and {'was' if left == '1 run' else 'were'} left alone."
-    return _back_to_list(form, text)
+    if request.value("sure") != "yes":
+        return _question(action, form, CappedCount(len(ids), False), {"id": ids})
+    bulk = bulk_actions.change_selected(connection(), action, ids, actor=request.identity.name)
+    return _back_to_list(form, bulk)
 
 
 def _change_matching(action: str, form: RunFilterForm) -> render.Page:
-    """Change a batch of all runs that match, then show a page that requests the next batch, until none is left."""
-    request, con = current_request(), connection()
-    # Runs that are created meanwhile stay as they are.
-    until = _until(request.value("until")) or form.run_filter.created_to or con.now()
-    matching = replace(form.run_filter, created_to=until)
-    if not _is_confirmed():
-        count = plural_runs(format_count(actions.bulk_count(con, matching, action)))
-        return _page(form, QUESTIONS[action].format(f"all {count} that match"), {"all": "yes"})
-    done, total = (whole_number(request.value(name), MAX_RUNS) for name in ("done", "total"))
-    total = total or actions.bulk_count(con, matching, action).number
-    after = parse_run_id(request.value("after"))
-    changed = actions.change(con, action, actor=request.identity.name, wanted=matching, after=after)
-    done += len(changed.ids)
-    if changed.last is None:
-        return _back_to_list(form, f"{plural_runs(number(done))} {DONE[action]}.")
-    progress = {"done": done, "total": max(total, done)}
-    fields = {"all": "yes", "until": until.isoformat(), "after": changed.last, **progress}
-    return _page(form, f"{number(done)} {DONE[action]} so far", fields, progress)
-
-
-def _is_confirmed() -> bool:
-    return current_request().value("sure") == "yes"
+    """Ask, or record the action and make its first call; a page requests the others."""
+    con, wanted = connection(), form.run_filter
+    if current_request().value("sure") != "yes":
+        count = actions.bulk_count(con, wanted, action, bulk_actions.MAX_COUNTED)
+        return _question(action, form, count, {"all": "yes"})
+    bulk = bulk_actions.start(con, action, wanted, actor=current_request().identity.name)
+    return _back_to_list(form, bulk) if bulk.finished_at else _page(bulk, goes_on=True)
 
 
 def _list_address(form: RunFilterForm) -> str:
     return form.address(f"/dashboard/{current_request().value('list')}")
 
 
-def _back_to_list(form: RunFilterForm, text: str) -> render.Page:
-    return render.redirect(_list_address(form), flash_message=text)
+def _back_to_list(form: RunFilterForm, bulk: BulkAction) -> render.Page:
+    text = f"{run_actions.bulk_result(bulk)}. {run_actions.left_alone(bulk)}".strip()
+    message = FlashMessage(text, f"/dashboard/activity/{bulk.id}", "See what was done")
+    return render.redirect(_list_address(form), flash_message=message)
 
 
-def _page(
-    form: RunFilterForm, heading: str, fields: dict[str, Any], progress: dict[str, int] | None = None
-) -> render.Page:
-    """A page whose form submits the confirmed action with `fields`."""
-    request, con = current_request(), connection()
-    names = ("list", "action", "size", *run_filter.FIELDS)
-    same = {name: value for name in names if (value := request.value(name))}
+def _question(action: str, form: RunFilterForm, count: CappedCount, fields: dict[str, Any]) -> render.Page:
+    """The question, with the number and the filter in words. Its form submits the confirmed action with `fields`."""
+    con, names = connection(), ("list", "action", "size", "sort")
+    given = {name: value for name in names if (value := current_request().value(name))}
+    heading = QUESTIONS[action].format(plural_runs(format_count(count)))
     page = render.page(
-        "bulk_action.html",
+        "bulk_question.html",
         con=con,
         counts=runs.counts(con),
+        action=action,
         heading=heading,
-        fields={**same, **fields, "sure": "yes"},
+        words=in_words(form.run_filter) if "all" in fields else None,
+        has_runs=count.number > 0,
+        fields={**form.fixed_values(), **given, **fields, "sure": "yes"},
         list_address=_list_address(form),
-        progress=progress,
     )
     page.headers["HX-Push-Url"] = "false"  # the address bar keeps the address of the list
     return page
 
 
-def _until(text: str) -> datetime | None:
-    try:
-        return parse_timestamp(text) if text else None
-    except ValueError as error:
-        raise _not_possible(f"until {error}") from error
+def _page(bulk: BulkAction, *, goes_on: bool = False) -> render.Page:
+    """The page of a bulk action. It requests the next call by itself if it `goes_on`."""
+    con = connection()
+    is_running = bulk.is_running(con.now())
+    page = render.page(
+        "bulk_action.html",
+        con=con,
+        counts=runs.counts(con),
+        bulk=bulk,
+        result=run_actions.bulk_result(bulk),
+        left_alone=run_actions.left_alone(bulk),
+        heading=_heading(bulk, is_running),
+        words=in_words(bulk.filter),
+        is_running=is_running,
+        goes_on=goes_on and is_running,
+    )
+    page.headers["HX-Push-Url"] = f"/dashboard/activity/{bulk.id}"
+    return page
+
+
+def _heading(bulk: BulkAction, is_running: bool) -> str:
+    """How far it came: stopped after 12,000 of 100,000 runs."""
+    if bulk.finished_at:
+        return run_actions.bulk_result(bulk)
+    progress = run_actions.progress(bulk)
+    verb = {"requeue": "Requeuing", "run-now": "Queuing", "delete": "Deleting"}[bulk.action]
+    return f"{verb}: {progress}" if is_running else f"Stopped after {progress}"
+
+
+def _parse_id(text: str) -> str:
+    found = parse_run_id(text)
+    if found is None:
+        raise Problem(404, "No such bulk action", f"{text[:60]!r} is not the ID of a bulk action")
+    return found
+
+
+def _found(bulk: BulkAction | None, action_id: str) -> BulkAction:
+    if bulk is None:
+        raise Problem(404, "No such bulk action", f"there is no bulk action {action_id}")
+    return bulk
 
 
 def _not_possible(reason: str) -> Problem:

@@ -4,6 +4,7 @@ from console.forms import job as job_form
 from console.forms.form import Form
 from console.views import charts
 from console.views.run import short_id
+from console.views.run_actions import queued
 from console.views.run_lists import find_rows
 from console.web import authorization, render
 from console.web.flash import FlashMessage
@@ -62,7 +63,7 @@ def run_job(job: str) -> render.Page:
     except PayloadError as error:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
-    text = f"Run {short_id(made.run_id)} of {job} {form.confirmation}."
+    text = f"Run {short_id(made.run_id)} of {job} {form.confirmation or queued(con, made.run_id, job)}."
     return _redirect(job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from console.views import run as run_view
+from console.views import run_actions
 from console.views.run import found, parse_id
 from console.views.timeline import timeline
 from console.views.traceback import fold
@@ -23,21 +24,6 @@ LOG_LINES = 200
 """How many lines of the log the page shows unless the whole log is requested."""
 LEVELS = {"warning": ("WARNING", "ERROR", "CRITICAL"), "error": ("ERROR", "CRITICAL")}
 """The choices of the log's filter, and the levels that each one shows."""
-DONE = {
-    "requeue": "was requeued",
-    "run-now": "is due now",
-    "stop": "was stopped. Its handler stops at its next checkpoint",
-    "delete": "was deleted",
-}
-NOW = {
-    "enqueued": "it is waiting to start now",
-    "scheduled": "it is scheduled now",
-    "processing": "it is being processed now",
-    "succeeded": "it has succeeded in the meantime",
-    "failed": "it has failed in the meantime",
-    "deleted": "it has been deleted in the meantime",
-    "stopped": "it has been stopped in the meantime",
-}
 
 
 @router.get("/runs/<run_id>")
@@ -94,8 +80,8 @@ def download_log(run_id: str) -> render.Page:
 @allow(Role.OPERATOR)
 def change_run(run_id: str, action: str) -> render.Page:
     """Requeue, run now, stop or delete, unless the run has since moved to a state that the action does not apply to."""
-    if action not in DONE:
-        reason = f"{action!r} is not an action for runs; the actions are {', '.join(DONE)}"
+    if action not in run_view.ACTIONS:
+        reason = f"{action!r} is not an action for runs; the actions are {', '.join(run_view.ACTIONS)}"
         raise Problem(404, "Not found", reason)
     request, con = current_request(), connection()
     run = run_view.find_run(con, run_id)
@@ -107,18 +93,14 @@ def change_run(run_id: str, action: str) -> render.Page:
         ids=[run.id],
         states=run_view.ACTIONS[action],
     )
-    done = f"Run {run_view.short_id(run.id)} of {run.job} {DONE[action]}."
-    text = done if changed.ids else _nothing_done(runs.find(con, run.id))
+    outcome = run_actions.outcome(con, action, run, is_done=bool(changed.ids))
     page, back = f"/runs/{run.id}", request.value("back")
-    if back.startswith("/dashboard/"):  # the button was in a list
-        message = FlashMessage(text, page, "Open the run")
-        return render.redirect(path_on_this_site(back), flash_message=message)
-    return render.redirect(page, flash_message=text)
-
-
-def _nothing_done(run: Run | None) -> str:
-    now = NOW[run.word] if run else "it no longer exists"
-    return f"Nothing was done to the run: {now}."
+    if not back.startswith("/dashboard/"):
+        return render.redirect(page, flash_message=outcome.text)
+    message = FlashMessage(outcome.text, page, "Open the run")  # the button was in a list
+    if request.header("hx-request") and not request.header("hx-boosted"):
+        return render.page("run_action.html", run=run, outcome=outcome, message=message)
+    return render.redirect(path_on_this_site(back), flash_message=message)
 
 
 def _last_traceback(run: RunDetails) -> dict[str, object] | None:

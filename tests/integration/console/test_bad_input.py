@@ -5,9 +5,12 @@ from urllib.parse import quote
 
 import pytest
 
+from console.forms import run_filter
 from console.web import flash
+from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Role
+from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 
 
@@ -30,6 +33,29 @@ def test_an_invalid_cursor_of_the_activity_leads_to_its_start(browser: FakeBrows
     page = browser.get(f"/dashboard/activity?before={quote(cursor)}")
     assert page.status == 200
     assert "so the first page is shown" in page.text
+
+
+NASTY = (
+    "\0",
+    "'; DROP TABLE job_run; --",
+    "<script>alert(1)</script>",
+    "%",
+    "x" * 10_000,
+    "０１",
+    "\ud7ff🦊",
+    "-" * 40,
+)
+
+
+@pytest.mark.parametrize("field", [*run_filter.FIELDS, "sort", "size", "before", "part"])
+def test_anything_in_a_filter_has_a_normal_page(field: str, browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "failed")
+    for text in NASTY:
+        for path in ("/dashboard/failed", "/dashboard/runs", "/dashboard/retries"):
+            page = browser.get(f"{path}?{field}={quote(text)}")
+            assert page.status == 200 and "<script>alert" not in page.text, (path, text)
+            assert browser.get(f"{path}.csv?{field}={quote(text)}").status in (200, 422), (path, text)
+    assert run_factory.count_by_state(con) == {"failed": 1}
 
 
 @pytest.mark.parametrize("field", ["text", "job", "error_type"])

@@ -1,7 +1,8 @@
 """Lists of runs: columns, search and filter in the address, pages, errors at the field, what each role may do."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,18 +10,20 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.lifecycle.scheduled_runs import skip_occurrence
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 
+HOUR = timedelta(hours=1)
 STATES = ["enqueued", "scheduled", "processing", "succeeded", "failed", "deleted"]
 HEADINGS = {
     "runs": ["Run", "State", "Job", "Started by", "Created", "Duration"],
-    "enqueued": ["Run", "State", "Job", "Started by", "Enqueued"],
+    "enqueued": ["Run", "State", "Job", "Started by", "Due"],
     "scheduled": ["Run", "Due", "Job", "Reason", "Scheduled"],
     "processing": ["Run", "Worker", "Job", "Started", "Duration", "Progress"],
     "succeeded": ["Run", "Job", "Duration", "Latency", "Ended"],
     "failed": ["Run", "Job", "Error", "Ended"],
-    "deleted": ["Run", "Job", "Started by", "Created", "Ended"],
+    "deleted": ["Run", "Job", "Reason", "Created", "Ended"],
     "retries": ["Run", "State", "Job", "Reason", "Due", "Created"],
 }
 
@@ -44,11 +47,11 @@ def test_each_list_has_its_columns(name: str, browser: FakeBrowser, con: Connect
     for state in STATES:
         run_factory.make_run(con, state)
     make_retry(con)
-    headings = re.findall(r"<th[^>]*>([^<]+)</th>", browser.get(f"/dashboard/{name}").text)
+    headings = re.findall(r"<th[^>]*>(?:<a [^>]*>)?([^<]+)<", browser.get(f"/dashboard/{name}").text)
     assert headings == HEADINGS[name]
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ["processing", "succeeded", "failed", "deleted"])
 def test_a_list_shows_the_runs_of_its_state_newest_first(
     state: str, browser: FakeBrowser, con: Connection
 ) -> None:
@@ -57,6 +60,47 @@ def test_a_list_shows_the_runs_of_its_state_newest_first(
     old, new = run_factory.make_run(con, state, 100), run_factory.make_run(con, state, -1)
     found = rows(browser.get(f"/dashboard/{state}").text)
     assert (len(found), found[0], found[-1]) == (3, new, old)
+
+
+@pytest.mark.parametrize("state", ["enqueued", "scheduled"])
+def test_runs_that_wait_are_listed_by_when_they_are_due(
+    state: str, browser: FakeBrowser, con: Connection
+) -> None:
+    due = [run_factory.make_run(con, state, due=con.now() + number * HOUR) for number in (3, 1, 2)]
+    text = browser.get(f"/dashboard/{state}").text
+    assert rows(text) == [due[1], due[2], due[0]]
+    assert 'aria-sort="ascending"' in text and f'href="/dashboard/{state}?sort=-due"' in text
+    assert rows(browser.get(f"/dashboard/{state}?sort=-due").text) == [due[0], due[2], due[1]]
+
+
+def test_only_headings_that_an_index_sorts_are_links(browser: FakeBrowser, con: Connection) -> None:
+    for state in STATES:
+        run_factory.make_run(con, state)
+    make_retry(con)
+    found = {
+        name: re.findall(r'<th class="sortable"[^>]*><a [^>]*>(\w+)', browser.get(f"/dashboard/{name}").text)
+        for name in HEADINGS
+    }
+    assert {name: links for name, links in found.items() if links} == {
+        "runs": ["Created"],
+        "enqueued": ["Due"],
+        "scheduled": ["Due"],
+        "failed": ["Ended"],
+        "deleted": ["Created"],
+        "retries": ["Due", "Created"],
+    }
+
+
+def test_pages_sorted_by_time_follow_each_other(browser: FakeBrowser, con: Connection) -> None:
+    at = con.now() + HOUR
+    made = [run_factory.make_run(con, "scheduled", due=at + (number // 4) * HOUR) for number in range(25)]
+    first = browser.get("/dashboard/scheduled?size=10").text
+    seen = rows(first)
+    for _ in range(2):
+        (onward,) = re.findall(r'rel="next" href="([^"]*)"', first)
+        first = browser.get(unescape(onward)).text
+        seen += rows(first)
+    assert seen == sorted(made, key=lambda run_id: (made.index(run_id) // 4, run_id))
 
 
 def test_retries_are_those_that_failed_before_with_the_reason(browser: FakeBrowser, con: Connection) -> None:
@@ -109,6 +153,48 @@ def test_filters_narrow_and_stand_in_the_form_again(browser: FakeBrowser, con: C
     assert 'name="error_type" value="KeyError"' in text and 'href="/dashboard/failed">Clear</a>' in text
 
 
+def test_each_active_filter_is_a_chip_that_removes_it(browser: FakeBrowser, con: Connection) -> None:
+    text = browser.get("/dashboard/runs?job=db-cleanup&text=%3Cb%3E&from=2026-03-01T12:15&from_offset=Z").text
+    (chips,) = re.findall(r'aria-label="Active filters">.*?</ul>', text, re.S)
+    assert "&lt;b&gt;" in chips and "<b>db-cleanup</b>" in chips
+    assert [unescape(each) for each in re.findall(r'href="([^"]*)"', chips)] == [
+        "/dashboard/runs?job=db-cleanup&from=2026-03-01T12%3A15&from_offset=Z",
+        "/dashboard/runs?text=%3Cb%3E&from=2026-03-01T12%3A15&from_offset=Z",
+        "/dashboard/runs?text=%3Cb%3E&job=db-cleanup",
+    ]
+
+
+@pytest.mark.parametrize(("last", "number"), [("15m", 1), ("1h", 2), ("24h", 3), ("7d", 4)])
+def test_a_preset_shows_the_runs_of_the_last_minutes_or_days(
+    last: str, number: int, browser: FakeBrowser, con: Connection
+) -> None:
+    for ago in (300, 1800, 7200, 200_000, 800_000):
+        run_factory.make_run(con, "deleted", ago)
+    text = browser.get(f"/dashboard/deleted?last={last}").text
+    assert len(rows(text)) == number
+    assert re.search(rf'href="/dashboard/deleted\?last={last}" aria-current="true"', text)
+
+
+def test_a_search_about_errors_shows_them_in_every_list(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "deleted", run_fields={"error": "MailError: mailbox full"})
+    assert "mailbox full" not in row(browser.get("/dashboard/deleted").text, run_id)
+    for query in ("text=mailbox", "error_type=MailError"):
+        for name in ("deleted", "runs"):
+            assert "mailbox full" in row(browser.get(f"/dashboard/{name}?{query}").text, run_id)
+
+
+def test_deleted_runs_say_who_deleted_them_and_why(browser: FakeBrowser, con: Connection) -> None:
+    made = {state: run_factory.make_run(con, state) for state in ("failed", "processing")}
+    browser.sign_in(Role.ADMIN, "ann@example.com")
+    for run_id in made.values():
+        browser.post(f"/runs/{run_id}/delete")
+    skip_occurrence(con, JOBS["db-cleanup"], con.now(), "the job was still running")
+    text = browser.get("/dashboard/deleted").text
+    assert re.search(r"Deleted by\s.*?>ann@example.com<", row(text, made["failed"]), re.S)
+    assert re.search(r"Stopped by\s.*?>ann@example.com<", row(text, made["processing"]), re.S)
+    assert "Skipped: the job was still running." in text
+
+
 def test_times_are_read_in_the_zone_of_the_viewer(browser: FakeBrowser, con: Connection) -> None:
     noon = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
     run_factory.make_run(con, "deleted", (con.now() - noon).total_seconds())
@@ -133,6 +219,9 @@ def test_times_are_read_in_the_zone_of_the_viewer(browser: FakeBrowser, con: Con
         ("job=" + "x" * 201, "Must have at most 200 characters"),
         ("size=7", "one of 10, 20, 50, 100, 200"),
         ("before=x", "the first page is shown"),
+        ("sort=payload", "This order is not possible here"),
+        ("last=1y", "The time span must be one of 15m"),
+        ("bulk=%27--", "The bulk action must be the ID"),
     ],
 )
 def test_a_wrong_filter_has_its_error_and_narrows_nothing(
@@ -163,7 +252,7 @@ def test_pages_follow_each_other_and_keep_the_filter(browser: FakeBrowser, con: 
         address, pages = (onward[0].replace("&amp;", "&") if onward else ""), pages + 1
         seen += rows(text)
     assert (seen, pages) == (made, 3)
-    assert "There are no older runs." in browser.get(f"/dashboard/deleted?before={made[-1]}").text
+    assert "There are no more runs." in browser.get(f"/dashboard/deleted?before={made[-1]}").text
 
 
 def test_an_empty_search_leads_to_all_runs(browser: FakeBrowser) -> None:
@@ -203,3 +292,25 @@ def test_a_button_leads_back_to_the_list_as_it_was(browser: FakeBrowser, con: Co
     for elsewhere in ("https://evil.example", "//evil.example/dashboard/", "/dashboard/\r\nSet-Cookie: a=b"):
         answer = browser.post(f"/runs/{run_id}/delete", {"back": elsewhere})
         assert answer.location in (f"/runs/{run_id}", "/dashboard")
+
+
+def test_a_button_in_a_row_answers_for_that_row_alone(browser: FakeBrowser, con: Connection) -> None:
+    run_id = run_factory.make_run(con, "failed")
+    back = {"back": "/dashboard/failed"}
+    answer = browser.post(f"/runs/{run_id}/requeue", back, hx_request="true")
+    assert answer.status == 200 and "<html" not in answer.text
+    assert re.search(r'<span class="outcome"[^>]*>Queued</span>', answer.text)
+    assert (
+        'hx-swap-oob="afterbegin:#said"' in answer.text
+        and f'href="/runs/{run_id}">Open the run' in answer.text
+    )
+    again = browser.post(f"/runs/{run_id}/requeue", back, hx_request="true")
+    assert ">Now enqueued</span>" in again.text and "Nothing was done" in again.text
+
+
+def test_what_waits_for_another_run_says_so(browser: FakeBrowser, con: Connection) -> None:
+    ahead = run_factory.make_run(con, "processing", exclusive=True)
+    run_id = run_factory.make_run(con, "failed", exclusive=True)
+    browser.post(f"/runs/{run_id}/requeue", {})
+    said = browser.get(f"/runs/{run_id}").text
+    assert f"was queued behind run {ahead[:8]}…{ahead[-4:]}, which is still processing." in said

@@ -6,12 +6,13 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount
-from slowmatch.db.text_search import MAX_PAGE_ROWS
+from slowmatch.db.text_search import MAX_PAGE_ROWS, page_rows
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.ids import first_run_id, new_run_id, run_id_range
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.model import ListedRun
 from slowmatch.jobs.queries import runs, workers
+from slowmatch.jobs.queries.run_order import RunOrder
 from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.jobs.conftest import Queues
 from tests.integration.records.plans import indexes_of
@@ -64,6 +65,52 @@ PAGES = [
     (RunFilter(text="number19950"), "job_run_error_words"),
     (RunFilter(text="number19850"), "job_run_payload_words"),
 ]
+
+
+SORTED = [
+    (RunFilter(state="scheduled"), RunOrder("due_at", False), "job_run_due"),
+    (RunFilter(state="scheduled"), RunOrder("due_at"), "job_run_due"),
+    (RunFilter(retrying=True), RunOrder("due_at", False), "job_run_retry_due"),
+    (RunFilter(state="failed"), RunOrder("finished_at"), "job_run_failed"),
+    (RunFilter(), RunOrder("id", False), "job_run_pkey"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "order", "index"), SORTED)
+def test_every_order_of_a_list_comes_from_an_index(
+    crowd: Connection, wanted: RunFilter, order: RunOrder, index: str
+) -> None:
+    crowd.query(
+        """
+        UPDATE job_run SET state = 'scheduled', finished_at = NULL, due_at = due_at + interval '40 days'
+        WHERE state = 'succeeded'
+        """
+    )
+    crowd.query("ANALYZE job_run")
+    where, params = wanted.where()
+    rows = page_rows(f"job_run AS run WHERE {where}", order.sql)
+    plan = crowd.query(f"EXPLAIN SELECT * FROM {rows} AS page", limit=20, **params)
+    text = "\n".join(line for (line,) in plan)
+    assert f"using {index} " in text and "Seq Scan" not in text, text
+
+
+@pytest.mark.parametrize("order", [RunOrder("due_at", False), RunOrder("finished_at"), RunOrder("id", False)])
+def test_pages_in_any_order_have_every_run_once(crowd: Connection, order: RunOrder) -> None:
+    wanted, cursor, seen = RunFilter(state="failed"), None, []
+    while True:
+        page = runs.page(crowd, wanted, cursor, 90, order)
+        seen += [run.id for run in page.items]
+        cursor = page.last
+        if cursor is None:
+            break
+    expected = crowd.query(f"SELECT id::text FROM job_run WHERE state = 'failed' ORDER BY {order.sql}")
+    assert seen == [run_id for (run_id,) in expected]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "never 01a2f3b4-0000-7000-8000-000000000000", "a b c", "\0"])
+def test_a_text_that_is_no_cursor_is_refused(con: Connection, cursor: str) -> None:
+    with pytest.raises(ValueError):
+        runs.page(con, RunFilter(), cursor, 5, RunOrder("due_at"))
 
 
 def test_pages_counts_and_workers_come_from_indexes(

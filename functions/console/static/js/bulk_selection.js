@@ -31,15 +31,16 @@
     bar.classList.toggle("on", all || chosen > 0);
   }
 
-  // The question in the dialog of confirm.js. Without scripts the server asks.
+  // Selected runs are asked about in the dialog of confirm.js; all that match, and without scripts, on a page.
   function ask(button) {
     const bar = form();
     const [verb, rest] = verbs[button.value];
     const all = allPages()?.checked;
-    const count = all ? `all ${runs(button.dataset.all)} that match this filter` : runs(boxes().filter((box) => box.checked).length.toLocaleString("en"));
+    bar.elements.sure.value = all ? "" : "yes";
+    if (all) return bar.removeAttribute("hx-confirm");
+    const count = runs(boxes().filter((box) => box.checked).length.toLocaleString("en"));
     bar.setAttribute("hx-confirm", `${verb} ${count}${rest}?`);
-    button.dataset.yes = `${verb}${rest}`;
-    bar.elements.sure.value = "yes";
+    button.dataset.yes = `${verb} ${count}${rest}`;
   }
 
   document.addEventListener("click", ({ target }) => {

@@ -49,5 +49,7 @@ class CappedCounts:
         (((explained,),),) = con.query(f"EXPLAIN (FORMAT JSON) {' UNION ALL '.join(parts)}", **values)
         plan = explained["Plan"]
         for name, part in zip(more, plan["Plans"] if len(more) > 1 else [plan], strict=True):
-            found[name] = CappedCount(COUNT_CAP, True, max(part["Plan Rows"], COUNT_CAP + 1))
+            # Statistics from before most of the rows were there say nothing.
+            about = part["Plan Rows"] if part["Plan Rows"] > COUNT_CAP else None
+            found[name] = CappedCount(COUNT_CAP, True, about)
         return found

@@ -6,17 +6,18 @@ from typing import Any, get_args
 
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.ids import first_run_id, parse_run_id, run_id_range
-from slowmatch.jobs.model import RunState, Trigger
+from slowmatch.jobs.model import JsonRow, RunState, Trigger
 
 MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 """Ids carry the time of the machine that made them, `created_at` has the database's."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunFilter:
+class RunFilter(JsonRow):
     """Which runs; None matches all. Times are aware; `ended_from` and `ended_to` bound `finished_at`.
 
-    `text` is words of the error or payload, the beginning of a run's id, or a job's name.
+    `text` is words of the error or payload, the beginning of a run's id, or a job's name. `bulk_action` is the id of
+    the one that changed the runs.
     """
 
     state: str | None = None
@@ -29,6 +30,7 @@ class RunFilter:
     error_type: str | None = None
     ended_from: datetime | None = None
     ended_to: datetime | None = None
+    bulk_action: str | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """A condition on `run` for all fields except the text, and its parameters."""
@@ -89,6 +91,7 @@ _CONDITIONS = {
     "job": "run.job = :job",
     "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
     "created_to": "run.created_at < :created_to::timestamptz",
+    "bulk_action": "run.id IN (SELECT run_id FROM bulk_action_run WHERE bulk_action_id = :bulk_action::uuid)",
     "error_type": "run.error IS NOT NULL AND split_part(run.error, ':', 1) = :error_type::text",
     "ended_from": "run.finished_at >= :ended_from::timestamptz",
     "ended_to": "run.finished_at < :ended_to::timestamptz",

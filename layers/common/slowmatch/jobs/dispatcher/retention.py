@@ -12,7 +12,12 @@ FIGURES_KEPT = timedelta(days=400)
 """How long hourly figures, pauses and acknowledgements are kept: a year, and some weeks to compare it with."""
 ROWS_PER_BATCH = 1000
 # By table, the column of its time. These are kept as long as failed runs,
-_HISTORY = {"job_missed": "noticed_at", "mail_outbox": "created_at", "notification": "at"}
+_HISTORY = {
+    "job_missed": "noticed_at",
+    "mail_outbox": "created_at",
+    "notification": "at",
+    "bulk_action": "started_at",
+}
 # and these for FIGURES_KEPT.
 _FIGURES = {
     "schedule_event": "at",
@@ -37,7 +42,7 @@ def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, se
 
 
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
-    """Delete old notifications, sent mail, missed occurrences, what people did to jobs, and hourly figures.
+    """Delete old notifications, sent mail, missed occurrences, bulk actions, what people did to jobs, and hourly figures.
 
     Returns how many rows. Raises PartlyFailed, naming the tables.
     """

@@ -16,7 +16,7 @@ FINAL = ("succeeded", "failed", "deleted")
 BULK = 1_000
 """The most runs that one bulk action changes."""
 COUNTED = 10_000
-"""The most runs that are counted before a bulk action. More than elsewhere: a person is asked about this number."""
+"""The most runs that a list counts for each bulk action."""
 ELIGIBLE = {
     "requeue": FINAL,
     "run-now": ("scheduled",),
@@ -36,7 +36,7 @@ CHOSEN = """
 RECORDED = """
     event AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, :now::timestamptz, from_state, state, :action, :actor
+        SELECT id, :now::timestamptz, from_state, state, :reason, :actor
         FROM changed
     )
     SELECT id::text, job, attempt + 1, from_state FROM changed ORDER BY id
@@ -109,11 +109,13 @@ def change(
     after: str | None = None,
     states: Sequence[str] = (),
     send: bool = True,
+    reason: str = "",
 ) -> Changed:
     """Requeue, run now or delete the runs named by `ids`, or up to BULK runs that match a filter.
 
     Only runs in a state that the action starts from are changed, or only in those of `states`. With a filter, runs
-    are taken in the order of their ids; continue with `after=changed.last` until it is None.
+    are taken in the order of their ids; continue with `after=changed.last` until it is None. The reason in the runs'
+    history is `reason`, or the action.
     """
     now = con.now()
     with con.transaction():
@@ -122,7 +124,7 @@ def change(
             "ids": chosen,
             "eligible": list(states or ELIGIBLE[action]),
             "now": now,
-            "action": action,
+            "reason": reason or action,
             "actor": actor,
         }
         if action == "delete":
@@ -163,14 +165,14 @@ def _stop(con: Connection, processing: list[tuple[str, str]], now: datetime) -> 
     return promotion.promote(con, [job for _, job in processing], now)
 
 
-def bulk_count(con: Connection, wanted: RunFilter, action: str) -> CappedCount:
-    """How many of the runs that match `wanted` the action would change, up to COUNTED."""
+def bulk_count(con: Connection, wanted: RunFilter, action: str, cap: int = COUNTED) -> CappedCount:
+    """How many of the runs that match `wanted` the action would change, up to `cap`."""
     where, params = wanted.where()
     search = wanted.search(params)
     if search is not None:
         where += f" AND {search}"
     found = f"job_run AS run WHERE {where} AND run.state = ANY(:eligible::text[])"
-    count = f"SELECT {count_up_to_cap(found, COUNTED)}"
+    count = f"SELECT {count_up_to_cap(found, cap)}"
     eligible = list(ELIGIBLE[action])
-    rows = cached(con, ("bulk", wanted, action), lambda: con.query(count, eligible=eligible, **params))
-    return CappedCount.of(rows[0][0], COUNTED)
+    rows = cached(con, ("bulk", wanted, action, cap), lambda: con.query(count, eligible=eligible, **params))
+    return CappedCount.of(rows[0][0], cap)

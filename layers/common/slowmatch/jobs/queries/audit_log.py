@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
+from slowmatch.jobs.lifecycle.bulk_actions import BulkAction
 
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 """Some moments are by PostgreSQL's clock, some by a function's: what just happened may lie in the future."""
@@ -17,7 +18,8 @@ class AuditPage(NamedTuple):
     next: str | None
 
 
-# A bulk action is one row, however many runs it changed. `key` orders what happened at the same moment.
+# A bulk action is one row, however many runs it changed, and so is a call of the API that changes many. `key` orders
+# what happened at the same moment.
 _AUDIT_LOG = """
     WITH runs AS (
         SELECT event.at, ('run:' || act || ':' || actor) COLLATE "C" AS key, actor,
@@ -34,6 +36,14 @@ _AUDIT_LOG = """
               < (:at::timestamptz, :key::text)
         GROUP BY event.at, act, actor
         ORDER BY event.at DESC, key DESC LIMIT :limit::integer + 1
+    ), bulk_actions AS (
+        SELECT started_at AS at, ('bulk:' || id) COLLATE "C" AS key, actor,
+               CASE action WHEN 'requeue' THEN 'requeued' WHEN 'run-now' THEN 'run now' ELSE 'deleted' END AS action,
+               done, id, to_jsonb(bulk_action) - 'last_run_id' AS bulk
+        FROM bulk_action
+        WHERE started_at <= :at::timestamptz
+          AND (started_at, ('bulk:' || id) COLLATE "C") < (:at::timestamptz, :key::text)
+        ORDER BY started_at DESC, key DESC LIMIT :limit::integer + 1
     ), schedules AS (
         SELECT at, ('job:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, job, note
         FROM schedule_event
@@ -55,23 +65,25 @@ _AUDIT_LOG = """
         ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
     ), together AS (
         SELECT at, key, actor, action, kind, runs.count, CASE WHEN runs.count = 1 THEN run_id::text END AS id,
-               CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail
+               CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail, NULL::jsonb AS bulk
         FROM runs LEFT JOIN job_run ON job_run.id = runs.run_id
         UNION ALL
-        SELECT at, key, actor, action, 'job', 1, job, job, note FROM schedules
+        SELECT at, key, actor, action, 'bulk', done, id::text, NULL, NULL, bulk FROM bulk_actions
         UNION ALL
-        SELECT at, key, actor, action, 'failure', 1, job, job, note FROM failures
+        SELECT at, key, actor, action, 'job', 1, job, job, note, NULL FROM schedules
+        UNION ALL
+        SELECT at, key, actor, action, 'failure', 1, job, job, note, NULL FROM failures
         UNION ALL
         SELECT at, key, actor, action, 'record', 1, record_id::text, detail ->> 'title',
                (SELECT string_agg(replace(name, '_', ' '), ' and ' ORDER BY name DESC)
-                FROM jsonb_object_keys(detail -> 'before') AS name)
+                FROM jsonb_object_keys(detail -> 'before') AS name), NULL
         FROM records
     ), page AS (
         SELECT *, row_number() OVER (ORDER BY at DESC, key DESC) AS place FROM together
     )
     SELECT COALESCE(json_agg(json_build_object(
                'at', at, 'actor', actor, 'action', action, 'kind', kind, 'id', id, 'label', label,
-               'detail', detail, 'count', count
+               'detail', detail, 'count', count, 'bulk', bulk
            ) ORDER BY place) FILTER (WHERE place <= :limit::integer), '[]'),
            max(at) FILTER (WHERE place = :limit::integer),
            max(key) FILTER (WHERE place = :limit::integer),
@@ -84,12 +96,15 @@ def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     """Up to `limit` actions before the cursor `before`, the `next` of an earlier page.
 
     `detail` is the note of a pause or a mute, the failure that was acknowledged, or which fields of a record changed.
-    An action on many runs has their `count` and neither id nor label. Raises ValueError for an invalid cursor.
+    An action on many runs has their `count` and neither id nor label. A bulk action has its row, a BulkAction, in
+    `bulk`. Raises ValueError for an invalid cursor.
     """
 
     def read() -> AuditPage:
         at, key = _parse_cursor(before) if before else (con.now() + MAX_CLOCK_DIFFERENCE, "~")
         ((items, last_at, last_key, more),) = con.query(_AUDIT_LOG, at=at, key=key, limit=limit)
+        for item in items:
+            item["bulk"] = item["bulk"] and BulkAction.from_json(item["bulk"])
         return AuditPage(items, f"{last_at.isoformat()} {last_key}" if more else None)
 
     return cached(con, ("audit log", before, limit), read)

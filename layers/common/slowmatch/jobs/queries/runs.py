@@ -13,6 +13,7 @@ from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.text_search import FIRST_WALK, MAX_PAGE_ROWS, SortedList, page_rows, walk, with_work_mem
 from slowmatch.jobs.definition import MAX_JSON_BYTES
 from slowmatch.jobs.model import ListedRun, Run, RunState
+from slowmatch.jobs.queries.run_order import NEWEST_FIRST, RunOrder
 from slowmatch.jobs.run_filter import RunFilter
 
 LONG_WALK = 50_000
@@ -78,9 +79,9 @@ def describe(con: Connection, run_id: str) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """Some runs, newest first, as the text of a JSON array.
+    """Some runs, in the order of the list, as the text of a JSON array.
 
-    `last` is the id that the next page continues from, or None on the last page. `size` counts the runs found,
+    `last` is the cursor that the next page continues from, or None on the last page. `size` counts the runs found,
     including one of the next page.
     """
 
@@ -94,20 +95,33 @@ class Page:
         return [ListedRun.from_json(run) for run in json.loads(self.json)]
 
 
-def page(con: Connection, wanted: RunFilter, before: str | None = None, limit: int = MAX_PAGE_ROWS) -> Page:
-    return cached(con, ("page", wanted, before, limit), lambda: _read_page(con, wanted, before, limit))
+def page(
+    con: Connection,
+    wanted: RunFilter,
+    before: str | None = None,
+    limit: int = MAX_PAGE_ROWS,
+    order: RunOrder = NEWEST_FIRST,
+) -> Page:
+    """Up to `limit` runs behind the cursor `before`, the `last` of an earlier page. Raises ValueError for no cursor."""
+    key = ("page", wanted, before, limit, order)
+    return cached(con, key, lambda: read_page(con, wanted, before, limit, order))
 
 
-def _read_page(con: Connection, wanted: RunFilter, before: str | None, limit: int) -> Page:
+def read_page(
+    con: Connection, wanted: RunFilter, before: str | None, limit: int, order: RunOrder = NEWEST_FIRST
+) -> Page:
+    """As `page`, but never from the cache."""
     where, params = wanted.where()
     if before is not None:
-        where += " AND run.id < :before::uuid"
-        params["before"] = before
+        behind, values = order.after(before)
+        where += f" AND {behind}"
+        params |= values
     indexed = wanted.search(params)
-    rows = SortedList("job_run AS run", where, "id DESC")
+    rows = SortedList("job_run AS run", where, order.sql)
 
     def fetch(source: str) -> Page:
-        ((items, size, last),) = con.query(_PAGE.format(page_rows(source, rows.order)), limit=limit, **params)
+        sql = _page_sql(page_rows(source, rows.order), order)
+        ((items, size, last),) = con.query(sql, limit=limit, **params)
         has_next = size > limit
         return Page(items, last if has_next else None, size, has_next)
 
@@ -122,16 +136,17 @@ def _read_page(con: Connection, wanted: RunFilter, before: str | None, limit: in
         return fetch(rows.indexed(indexed))
 
 
-_PAGE = f"""
-    WITH found AS (
-        SELECT * FROM {{}} AS page
-    ), shown AS (
-        SELECT * FROM found ORDER BY id DESC LIMIT :limit::integer
-    )
-    SELECT COALESCE(json_agg({_LISTED} ORDER BY run.id DESC), '[]')::text, (SELECT count(*) FROM found),
-           (SELECT id::text FROM shown ORDER BY id LIMIT 1)
-    FROM shown AS run
-"""
+def _page_sql(rows: str, order: RunOrder) -> str:
+    return f"""
+        WITH found AS (
+            SELECT * FROM {rows} AS page
+        ), shown AS (
+            SELECT * FROM found ORDER BY {order.sql} LIMIT :limit::integer
+        )
+        SELECT COALESCE(json_agg({_LISTED} ORDER BY {order.sql}), '[]')::text, (SELECT count(*) FROM found),
+               (SELECT {order.cursor} FROM shown ORDER BY {order.reverse.sql} LIMIT 1)
+        FROM shown AS run
+    """
 
 
 def counts(con: Connection) -> dict[str, CappedCount]:
@@ -204,4 +219,27 @@ _LAST_ATTEMPTS = f"""
     FROM job_run AS run
     JOIN job_attempt AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt
     WHERE run.id = ANY(:ids::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The event that deleted a run: who did it, why, and which state it was in; None for a skipped occurrence."""
+
+    actor: str
+    reason: str
+    was: str | None
+
+
+def deletions(con: Connection, ids: Sequence[str]) -> dict[str, Deletion]:
+    """How each deleted run was deleted, by the run's id."""
+    rows = con.query(_DELETIONS, ids=list(ids)) if ids else []
+    return {run_id: Deletion(*event) for run_id, *event in rows}
+
+
+_DELETIONS = """
+    SELECT DISTINCT ON (run_id) run_id::text, actor, reason, from_state
+    FROM job_event
+    WHERE run_id = ANY(:ids::uuid[]) AND to_state = 'deleted'
+    ORDER BY run_id, id DESC
 """
