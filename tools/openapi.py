@@ -23,7 +23,16 @@ SECURITY = {
         "description": "A token from the sign-in provider, signed with RS256 and issued for this API",
     }
 }
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the record as it was read. If the record was changed after that, the answer is 412 and"
+    " nothing is done. Without this header, the change is made in any case",
+    "schema": {"type": "string", "title": "If-Match"},
+}
 HEADERS = {
+    **{(method, "/api/records/{id}"): [IF_MATCH] for method in ("put", "patch", "delete")},
     ("post", "/api/jobs/{job}/runs"): [
         {
             "name": "Idempotency-Key",

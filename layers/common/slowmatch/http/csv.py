@@ -1,0 +1,36 @@
+"""CSV as RFC 4180 describes it, with cells that no spreadsheet takes for a formula."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""The beginning of a formula, also behind apostrophes: otherwise '=1 and =1 would become the same cell."""
+
+
+def write(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The lines of a file, the header first. Times become ISO 8601 in UTC, None becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def escape_cell(text: str) -> str:
+    """`text` with an apostrophe in front if a spreadsheet would take it for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unescape_cell(text: str) -> str:
+    """The text that `escape_cell` was given: exactly one apostrophe is taken away, and only in front of a formula."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return escape_cell(value) if isinstance(value, str) else value
