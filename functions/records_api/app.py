@@ -1,12 +1,13 @@
-"""Records over HTTP: create, read, list and search, replace, change, delete."""
+"""Records over HTTP: create, import, read, list and search, replace, change, delete."""
 
 import json
 from typing import Annotated, Any
+from uuid import uuid4
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from records_api.models import GONE, MANY, NEW, ONE, NewRecord, RecordChange
+from records_api.models import GONE, IMPORTED, MANY, NEW, ONE, FirstLine, NewRecord, RecordChange
 from records_api.preconditions import if_match
 from slowmatch.db import connection
 from slowmatch.http import pagination
@@ -14,17 +15,24 @@ from slowmatch.http.api import Api
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role
+from slowmatch.http.encoding import json_body
 from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Id, Limit, SearchText
+from slowmatch.http.record_csv import MAX_IMPORT_BYTES, CsvError
+from slowmatch.http.record_import import ImportedFile, import_part
+from slowmatch.http.request import accept_bytes, body, check_media_type, idempotency_key
 from slowmatch.http.validation import parse_timestamp
 from slowmatch.records import queries, search
+from slowmatch.records.imports import KeyReused
 from slowmatch.records.model import SORTS, Position, Sort, Status, list_order
 from slowmatch.records.queries import StoredRecord
 from slowmatch.telemetry import logger
 
 SORT = "The order; a hyphen puts the largest first. Only the list of all records can be sorted by `created`"
 
-app = Api({queries.VersionMismatch: 412})
+FIRST_LINE = "In which line of its file the second line of the body is, for a file that is sent in parts"
+
+app = Api({queries.VersionMismatch: 412, CsvError: 422, KeyReused: 409})
 
 
 @app.get("/api/records", summary="List and search records", responses=MANY)
@@ -53,6 +61,27 @@ def list_records(
 def create_record(record: NewRecord) -> Response[str]:
     record_id, text = queries.create(connection(), record.title, record.expiry_date, _actor())
     return _json(201, text, {"Location": f"/api/records/{record_id}"})
+
+
+@app.post("/api/records/import", summary="Import records from CSV", responses=IMPORTED)
+@allow(Role.OPERATOR)
+@accept_bytes(MAX_IMPORT_BYTES)
+def import_records(
+    dry_run: Annotated[bool, Query(description="Check the file and create nothing")] = False,
+    first_line: Annotated[FirstLine, Query(description=FIRST_LINE)] = 2,
+) -> Response[str]:
+    event = app.current_event.raw_event
+    check_media_type(event, "text/csv")
+    file = ImportedFile("a file, through the API", _actor(), uuid4())
+    result = import_part(
+        connection(),
+        body(event, MAX_IMPORT_BYTES),
+        file,
+        first_line=first_line,
+        dry_run=dry_run,
+        key=idempotency_key(event),
+    )
+    return Response(200, "application/json", json_body(result))
 
 
 @app.get("/api/records/<id>", summary="Read a record", responses=ONE)

@@ -47,13 +47,15 @@ def call(environment: Settings, lambda_context: LambdaContext) -> Call:
         content_type: str | None = JSON,
         encoded: bool = False,
         if_match: str | None = None,
+        key: str | None = None,
     ) -> Answer:
         event = http_event(
             method,
             path,
             body if isinstance(body, str) or body is None else json.dumps(body),
             headers=({"content-type": content_type} if content_type else {})
-            | ({"if-match": if_match} if if_match else {}),
+            | ({"if-match": if_match} if if_match else {})
+            | ({"idempotency-key": key} if key else {}),
             queryStringParameters=query,
             isBase64Encoded=encoded,
         )
@@ -306,3 +308,37 @@ def test_overdue_records_are_due_and_not_active(call: Call) -> None:
 def test_an_unknown_address_or_method_is_a_404_problem(call: Call) -> None:
     for answer in (call("GET", "/api/nothing", query={"a": "b"}), call("PATCH", "/api/records", GOOD)):
         assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_file_is_imported_once_for_each_key(call: Call) -> None:
+    text = "title,expiry_date\nPassport,2027-01-01\nVisa,soon\n"
+    answers = [call("POST", "/api/records/import", text, content_type="text/csv", key="k") for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].json == answers[1].json
+    assert (answers[0].json["created"], answers[0].json["refused"][0]["line"]) == (1, 3)
+    assert [record["title"] for record in call("GET").json["items"]] == ["Passport"]
+    other = call("POST", "/api/records/import", text + "x,2027-01-01", content_type="text/csv", key="k")
+    assert (other.status, "already used" in other.json["detail"]) == (409, True)
+
+
+def test_a_dry_run_of_an_import_creates_nothing(call: Call) -> None:
+    text = "title,expiry_date\nPassport,2027-01-01\n"
+    checked = call("POST", "/api/records/import", text, {"dry_run": "true"}, content_type="text/csv")
+    assert (checked.json["valid"], checked.json["created"]) == (1, 0)
+    assert call("GET").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("title,expiry_date\n", "application/json", 415),
+        ("title\n", "text/csv", 422),
+        (None, "text/csv", 422),
+        ("title,expiry_date\n" + "x" * 1024 * 1024, "text/csv", 413),
+    ],
+)
+def test_what_is_no_csv_of_records_is_refused(
+    call: Call, body: str | None, content_type: str, status: int
+) -> None:
+    answer = call("POST", "/api/records/import", body, content_type=content_type)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")

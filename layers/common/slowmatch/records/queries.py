@@ -16,7 +16,7 @@ COLUMNS = """id, title,
             replace((expiry_date AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z' AS expiry_date,
             is_expired"""
 
-_DETAIL = "jsonb_build_object('title', title, 'expiry_date', expiry_date)"
+DETAIL = "jsonb_build_object('title', title, 'expiry_date', expiry_date)"
 
 
 class StoredRecord(NamedTuple):
@@ -43,7 +43,7 @@ CREATE = f"""
         RETURNING *
     ), event AS (
         INSERT INTO record_event (record_id, action, actor, detail)
-        SELECT id, 'created', :actor, {_DETAIL} FROM created
+        SELECT id, 'created', :actor, {DETAIL} FROM created
     )
     SELECT id, to_json(answer)::text FROM (SELECT {COLUMNS} FROM created) AS answer
 """
@@ -84,7 +84,7 @@ UPDATE = f"""
         RETURNING record.*, record.xmin::text AS version, old_title, old_date
     ), event AS (
         INSERT INTO record_event (record_id, action, actor, detail)
-        SELECT id, 'changed', :actor, {_DETAIL} || jsonb_build_object('before', jsonb_strip_nulls(jsonb_build_object(
+        SELECT id, 'changed', :actor, {DETAIL} || jsonb_build_object('before', jsonb_strip_nulls(jsonb_build_object(
             'title', CASE WHEN old_title <> title THEN old_title END,
             'expiry_date', CASE WHEN old_date <> expiry_date THEN old_date END
         )))
@@ -137,7 +137,7 @@ DELETE = f"""
         RETURNING record.*
     ), event AS (
         INSERT INTO record_event (record_id, action, actor, detail)
-        SELECT id, 'deleted', :actor, {_DETAIL} FROM deleted
+        SELECT id, 'deleted', :actor, {DETAIL} FROM deleted
     )
     SELECT (SELECT count(*) FROM deleted) FROM found
 """

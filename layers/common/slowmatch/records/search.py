@@ -101,6 +101,16 @@ def sorted_list(status: Status, sort: Sort | None = None, *, is_first: bool = Tr
     return SortedList("record", where, ORDER[order])
 
 
+def matching(con: Connection, status: Status, q: str) -> tuple[str, dict[str, object]]:
+    """The condition for the records of a list whose titles match `q`, with its parameters except `now`."""
+    if not q.strip():
+        return WHERE[status], {}
+    ((words,),) = con.query("SELECT tsvector_to_array(search_words(:q))", q=q)
+    if not words:
+        return f"{WHERE[status]} AND {BY_SIGNS}", {"q": q}
+    return f"{WHERE[status]} AND {BY_LETTERS}", {"q": q, "parts": [f"%{word}%" for word in words]}
+
+
 def page_sql(source: str, order: str) -> str:
     """One record a line: JSON text has no line feeds."""
     return f"""
