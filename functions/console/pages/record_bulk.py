@@ -36,7 +36,7 @@ def change_records() -> render.Page:
     selection = _selection(shown)
     if selection.ids == []:
         return render.redirect(shown.address(), flash_message="No record was selected, so nothing was done.")
-    form = Form({"by": "days", "days": DAYS} | _fields())
+    form = Form({"days": DAYS} | _fields())
     if request.value("sure") != "yes":
         return _ask(action, shown, selection, form)
     extension = _extension(form) if action == "extend" else None
@@ -79,7 +79,7 @@ def _selection(shown: RecordFilter) -> Selection:
 
 def _extension(form: Form) -> Extension | None:
     """What the form says; None with an entry in its errors if it is wrong."""
-    if form.values["by"] == "date":
+    if form.values.get("by") == "date":
         until = local_time.read(form, "until")
         return Extension(until=until.at) if until else None
     days = whole_number(form.values["days"], MAX_DAYS)

@@ -19,7 +19,7 @@ def asked(page: Page) -> dict[str, str | list[str]]:
     for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text):
         if name == "id":
             fields["id"] = [*fields.get("id", []), value]
-        else:
+        elif name != "by":
             fields[name] = unescape(value)
     return fields
 

@@ -100,8 +100,8 @@ def _places(header: list[str]) -> dict[str, int]:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise CsvError(f"the column {' and the column '.join(missing)} is missing: {advice}")
-    for name in names:
-        shown = name[:100] or "without a name"
+    for name, cell in zip(names, header, strict=True):
+        shown = cell.strip()[:100] or "without a name"
         if names.count(name) > 1:
             raise CsvError(f"the column {shown} occurs twice")
         if name not in (*REQUIRED, *IGNORED):
