@@ -5,6 +5,7 @@ DASHBOARD = (
 )
 LIVE = [
     "/records",
+    "/records?status=due&sort=-expiry_date",
     "/records?status=expired",
     "/records?q=nothing+has+this+title",
     "/records/{record}",
@@ -18,4 +19,4 @@ LIVE = [
     "/runs/{succeeded}",
 ]
 """The pages that refresh by themselves."""
-PAGES = [*LIVE, "/runs/nothing"]
+PAGES = [*LIVE, "/records/import", "/records/export", "/runs/nothing"]

@@ -34,8 +34,8 @@ def export_page() -> render.Page:
 @router.get("/records/csv")
 def export_csv() -> render.Page:
     con, wanted, shown = connection(), _wanted(), RecordFilter.read(current_request().query)
-    text = record_csv.export(export.rows(con, wanted))
-    following = cursor_after(shown, export.measure(con, wanted).next)
+    rows, last = export.rows(con, wanted)
+    text, following = record_csv.export(rows), cursor_after(shown, last)
     name = "-".join(["records", *([shown.status] if shown.status != "all" else []), f"{wanted.now:%Y-%m-%d}"])
     if following or _part_number() > 1:
         name += f"-part-{_part_number()}"

@@ -33,7 +33,7 @@ def test_the_second_editor_sees_both_versions_and_saves_nothing(
 ) -> None:
     page = edited_at_once(browser, con, record_id, title="<Mine>")
     assert page.status == 409
-    assert "robin saved a change" in visible_text(page)
+    assert "A change by robin was saved" in visible_text(page)
     assert re.findall(r'<bdi class="record-title">(.*?)</bdi>', page.text) == ["Theirs", "&lt;Mine&gt;"]
     assert find_record(con, record_id)["title"] == "Theirs"
     assert 'id="live"' not in page.text  # a refresh would take away what was typed
@@ -55,7 +55,11 @@ def test_a_third_change_is_asked_about_again(browser: FakeBrowser, con: Connecti
     queries.update(con, record_id, con.now(), title="A third", actor="ada")
     again = browser.post(f"/records/{record_id}", hidden_fields(page))
     assert again.status == 409
-    assert "ada saved a change" in visible_text(again) and "A third" in again.text and "Mine" in again.text
+    assert (
+        "A change by ada was saved" in visible_text(again)
+        and "A third" in again.text
+        and "Mine" in again.text
+    )
 
 
 def test_a_change_back_to_what_i_read_is_no_conflict(

@@ -1,6 +1,6 @@
 """Exports: a list of records in parts that one answer can carry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,17 +57,22 @@ def measure(con: Connection, wanted: List) -> Part:
         return Part(0, None)
     record_id, expiry_date, size = found[0]
     last = Position(record_id, expiry_date)
-    following = List(wanted.status, wanted.q, wanted.sort, last, wanted.now)
-    where, params = _where(con, following)
-    order = search.ORDER[wanted.sort]
-    return Part(size, last if con.query(_HAS_MORE.format(where=where, order=order), **params) else None)
+    return Part(size, last if _has_more(con, wanted, last) else None)
 
 
-def rows(con: Connection, wanted: List) -> list[list[Any]]:
-    """The values of id, title, created_at, expiry_date and is_expired of each record in the part."""
+def rows(con: Connection, wanted: List) -> tuple[list[list[Any]], Position | None]:
+    """The values of each record (id, title, created_at, expiry_date, is_expired), and where the next part begins."""
     where, params = _where(con, wanted)
     ((found,),) = con.query(_ROWS.format(sized=_sized(wanted, where)), **params)
-    return list(found)
+    if not found:
+        return [], None
+    last = Position(found[-1][0], datetime.fromisoformat(found[-1][3]))
+    return found, last if _has_more(con, wanted, last) else None
+
+
+def _has_more(con: Connection, wanted: List, last: Position) -> bool:
+    where, params = _where(con, replace(wanted, after=last))
+    return bool(con.query(_HAS_MORE.format(where=where, order=search.ORDER[wanted.sort]), **params))
 
 
 def _sized(wanted: List, where: str) -> str:
