@@ -26,7 +26,6 @@ PART = "text/csv"
 
 
 @router.get("/records/import")
-@allow(Role.OPERATOR)
 def import_page() -> render.Page:
     return _page()
 
