@@ -23,7 +23,26 @@ SECURITY = {
         "description": "A token from the sign-in provider, signed with RS256 and issued for this API",
     }
 }
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the record as it was read. If the record was changed after that, the answer is 412 and"
+    " nothing is done. Without this header, the change is made in any case",
+    "schema": {"type": "string", "title": "If-Match"},
+}
 HEADERS = {
+    **{(method, "/api/records/{id}"): [IF_MATCH] for method in ("put", "patch", "delete")},
+    ("post", "/api/records/import"): [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "Repeating a request with the same key within a day creates nothing and gives the same"
+            " answer; another body with that key gets 409",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 200, "title": "Idempotency-Key"},
+        }
+    ],
     ("post", "/api/jobs/{job}/runs"): [
         {
             "name": "Idempotency-Key",
@@ -33,7 +52,15 @@ HEADERS = {
             " a different request with that key gets 409",
             "schema": {"type": "string", "minLength": 1, "maxLength": 200, "title": "Idempotency-Key"},
         }
-    ]
+    ],
+}
+BODIES = {
+    ("post", "/api/records/import"): {
+        "required": True,
+        "description": "At most 1 MB in UTF-8. The first line names the columns `title` and `expiry_date`; `id`,"
+        " `created_at`, `is_expired` and `error` are ignored. A date without an offset is in UTC",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
 }
 """What a function reads itself, past Powertools."""
 
@@ -59,6 +86,8 @@ def document() -> dict[str, Any]:
                 operation["responses"].get("204", {}).pop("content", None)
                 if (method, path) in HEADERS:
                     operation["parameters"] += HEADERS[method, path]
+                if (method, path) in BODIES:
+                    operation["requestBody"] = BODIES[method, path]
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _in_an_address(parameter["schema"])
         paths |= part["paths"]

@@ -15,13 +15,13 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.encoding import utc_text
 from slowmatch.http.errors import Problem
+from slowmatch.http.request import idempotency_key
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.lifecycle import pause as pauses
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import failing, job_summaries, runs
 
-KEY_MAX = 200
 JOB = documented(200, "The job", Job)
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -53,10 +53,7 @@ def get_job(job: JobName) -> Response[str]:
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con = connection()
     authentication.require(router, job_role(job_spec(job).name))
-    key = router.current_event.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= KEY_MAX:
-        message = f"must have 1 to {KEY_MAX} characters"
-        raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+    key = idempotency_key(router.current_event.raw_event)
     request = json.dumps(new.model_dump(mode="json"), sort_keys=True)
     try:
         made = enqueue(

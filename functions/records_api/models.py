@@ -5,10 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slowmatch.http.fields import Timestamp
+from slowmatch.http.fields import PlainNumber, Timestamp
 from slowmatch.http.validation import without_nul
 from slowmatch.records.model import TITLE_MAX, valid_title
 
+FirstLine = Annotated[int, Field(ge=2, le=1_000_000_000), PlainNumber]
 VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
 Title = Annotated[
     str,
@@ -59,6 +60,24 @@ class RecordPage(BaseModel):
     next: str | None
 
 
+class RefusedLine(BaseModel):
+    """A line that was not imported, and why."""
+
+    line: int
+    message: str
+    text: str
+
+
+class ImportResult(BaseModel):
+    """What became of the lines of a CSV file."""
+
+    dry_run: bool
+    lines: int
+    valid: int
+    created: int
+    refused: list[RefusedLine]
+
+
 # Answers in the OpenAPI document.
 ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
 NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
@@ -66,3 +85,6 @@ MANY: Any = {
     200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}
 }
 GONE: Any = {204: {"description": "The record was deleted"}}
+IMPORTED: Any = {
+    200: {"description": "What was imported", "content": {"application/json": {"model": ImportResult}}}
+}

@@ -6,6 +6,7 @@ DASHBOARD = (
 )
 LIVE = [
     "/records",
+    "/records?status=due&sort=-expiry_date",
     "/records?status=expired",
     "/records?q=nothing+has+this+title",
     "/records/{record}",
@@ -19,4 +20,4 @@ LIVE = [
     "/runs/{succeeded}",
 ]
 """The pages that refresh by themselves."""
-PAGES = [*LIVE, "/runs/nothing"]
+PAGES = [*LIVE, "/records/import", "/records/export", "/runs/nothing"]

@@ -97,6 +97,15 @@ class Stack:
         assert status == 201, record
         return dict(record)
 
+    def import_csv(self, text: str) -> tuple[int, Any]:
+        """Import records through the API."""
+        headers = {"content-type": "text/csv"}
+        request = urllib.request.Request(
+            f"{self.address}/api/records/import", text.encode(), headers, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+
     def invoke(self, function: str, event: Any) -> Any:
         """Lambda's Invoke API, as boto3 and the AWS command line use it."""
         status, answer = self.call("POST", f"/2015-03-31/functions/{function}/invocations", event)

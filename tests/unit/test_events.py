@@ -93,9 +93,11 @@ def test_the_migrations_have_a_sample_for_each_switch() -> None:
 
 
 def _content(event: Any) -> Any:
-    """The API's JSON, or the fields of the console's form."""
+    """The API's JSON, the fields of the console's form, or the lines of a file."""
     if event["headers"]["content-type"] == "application/json":
         return isinstance(json.loads(event["body"]), dict)
+    if event["headers"]["content-type"] == "text/csv":
+        return "\r\n" in event["body"]
     assert event["headers"]["content-type"] == "application/x-www-form-urlencoded"
     return parse_qs(event["body"], strict_parsing=True)
 

@@ -59,7 +59,12 @@ def test_parameters_have_whole_bounds_and_are_never_null() -> None:
         for name, schema in schemas
         if schema["type"] == "integer" and isinstance(schema["maximum"], int)
     }
-    assert bounds == {("id", 1, 2**63 - 1), ("limit", 1, 200), ("hours", 1, 744)}
+    assert bounds == {
+        ("id", 1, 2**63 - 1),
+        ("limit", 1, 200),
+        ("hours", 1, 744),
+        ("first_line", 2, 1_000_000_000),
+    }
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ OPEN = {
 }
 OPERATORS = {
     "POST /api/records",
+    "POST /api/records/import",
     "PUT /api/records/{id}",
     "PATCH /api/records/{id}",
     "POST /api/jobs/{job}/runs",
@@ -37,6 +38,9 @@ OPERATORS = {
     "POST /api/runs/{run_id}/run-now",
     "POST /records",
     "POST /records/{record_id}",
+    "POST /records/import",
+    "POST /records/bulk",  # to delete is for admins
+    "POST /records/bulk/{action_id}",
     "POST /jobs/{job}/run",
     "POST /jobs/{job}/pause",
     "POST /jobs/{job}/resume",

@@ -24,7 +24,7 @@ def expire_records(con: Connection) -> None:
 
 
 def find_record(con: Connection, record_id: int) -> Any:
-    return json.loads(queries.get(con, record_id) or "null")
+    return json.loads(found.text) if (found := queries.get(con, record_id)) else None
 
 
 def titles(page: Page) -> list[str]:

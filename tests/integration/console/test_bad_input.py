@@ -65,12 +65,12 @@ def test_a_bulk_action_with_nul_in_its_filter_does_nothing(browser: FakeBrowser,
 
 
 @pytest.mark.parametrize("was", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "never", ""])
-def test_a_record_is_saved_whatever_the_form_says_it_was(browser: FakeBrowser, was: str) -> None:
+def test_a_form_filled_with_another_record_is_asked_about(browser: FakeBrowser, was: str) -> None:
     browser.post("/records", {"title": "Passport", "expiry_date": "2030-01-01T00:00"})
     fields = {"title": "Visa", "title_was": "Passport", "expiry_date": "2031-01-01T00:00", "expiry_was": was}
     page = browser.post("/records/1", fields)
-    assert page.status == 303
-    assert "Visa" in browser.get("/records/1").text
+    assert (page.status, "Visa" in page.text) == (409, True)
+    assert "Visa" not in browser.get("/records/1").text
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,8 @@ def test_a_time_that_comes_twice_is_asked_about(browser: FakeBrowser, con: Conne
     offered = choices(page)
     assert list(offered) == [f"{case.local.replace('T', ' ')} (UTC{offset(at)})" for at in case.readings]
     for words, reading in zip(offered, case.readings, strict=True):
-        browser.post(f"/records/{record_id}", form | {"expiry_date_at": offered[words]})
+        opened = form_values(browser.get(f"/records/{record_id}"))
+        browser.post(f"/records/{record_id}", opened | case.form | {"expiry_date_at": offered[words]})
         assert expiry(con, record_id) == reading.astimezone(UTC)
 
 

@@ -69,15 +69,6 @@ def test_saving_an_untouched_form_changes_nothing(browser: FakeBrowser, con: Con
     assert len(queries.history(con, record_id)) == 1
 
 
-def test_two_people_edit_two_fields_of_one_record(browser: FakeBrowser, con: Connection) -> None:
-    record_id = make_record(con)
-    mine = form_values(browser.get(f"/records/{record_id}"))
-    queries.update(con, record_id, con.now(), title="Theirs", actor="robin")
-    browser.post(f"/records/{record_id}", mine | {"expiry_date": "2050-01-01T00:00"})
-    changed = find_record(con, record_id)
-    assert (changed["title"], changed["expiry_date"]) == ("Theirs", "2050-01-01T00:00:00Z")
-
-
 def test_a_wrong_edit_keeps_what_was_typed(browser: FakeBrowser, con: Connection) -> None:
     record_id = make_record(con)
     form = form_values(browser.get(f"/records/{record_id}"))
@@ -112,6 +103,16 @@ def test_a_deleted_record_says_who_deleted_it(browser: FakeBrowser, con: Connect
     for page in (browser.get(f"/records/{record_id}"), browser.post(f"/records/{record_id}", GOOD)):
         assert page.status == 404
         assert "Passport" in page.text and "ada deleted it" in visible_text(page)
+
+
+def test_an_edit_of_a_deleted_record_can_become_a_new_one(browser: FakeBrowser, con: Connection) -> None:
+    record_id = make_record(con)
+    mine = form_values(browser.get(f"/records/{record_id}")) | {"title": "Typed in vain"}
+    queries.delete(con, record_id, "ada")
+    page = browser.post(f"/records/{record_id}", mine)
+    assert (page.status, field_value(page, "title")) == (404, "Typed in vain")
+    assert field_value(page, "expiry_date") == mine["expiry_date"]
+    assert 'id="live"' not in page.text  # a refresh would take the form away
 
 
 def test_a_record_that_was_cleaned_up_says_what_it_was(browser: FakeBrowser, con: Connection) -> None:

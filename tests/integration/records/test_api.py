@@ -46,12 +46,16 @@ def call(environment: Settings, lambda_context: LambdaContext) -> Call:
         query: dict[str, str] | None = None,
         content_type: str | None = JSON,
         encoded: bool = False,
+        if_match: str | None = None,
+        key: str | None = None,
     ) -> Answer:
         event = http_event(
             method,
             path,
             body if isinstance(body, str) or body is None else json.dumps(body),
-            headers={"content-type": content_type} if content_type else {},
+            headers=({"content-type": content_type} if content_type else {})
+            | ({"if-match": if_match} if if_match else {})
+            | ({"idempotency-key": key} if key else {}),
             queryStringParameters=query,
             isBase64Encoded=encoded,
         )
@@ -216,14 +220,19 @@ def test_an_id_that_is_none_is_refused(call: Call, method: str, text: str, messa
         ({"limit": "201"}, "must be at most 200"),
         ({"limit": ""}, "must be a whole number"),
         ({"limit": "1,2"}, "must be a whole number"),
-        ({"status": "gone"}, "must be one of 'all', 'active', 'soon' or 'expired'"),
+        ({"status": "gone"}, "must be one of 'all', 'active', 'due', 'soon' or 'expired'"),
+        ({"sort": "title"}, "must be one of 'created', '-created', 'expiry_date' or '-expiry_date'"),
+        (
+            {"sort": "created", "status": "due"},
+            "must be expiry_date or -expiry_date for the status due",
+        ),
         ({"q": "x" * 201}, "must have at most 200 characters"),
         ({"q": "a\0b"}, "must not contain NUL (U+0000)"),
         ({"cursor": "nonsense"}, "must be the `next` value from an earlier page of the same list"),
         ({"cursor": "é"}, "must be the `next` value from an earlier page of the same list"),
         (
             {"offset": "5"},
-            "is not an accepted query parameter; the accepted ones are cursor, limit, q, status",
+            "is not an accepted query parameter; the accepted ones are cursor, limit, q, sort, status",
         ),
     ],
 )
@@ -232,28 +241,104 @@ def test_a_bad_query_parameter_is_named(call: Call, query: dict[str, str], messa
     assert (answer.status, answer.errors) == (422, {next(iter(query)): message})
 
 
-@pytest.mark.parametrize("status", ["all", "active"])
-def test_pages_follow_each_other_by_their_cursors(call: Call, status: str) -> None:
+@pytest.mark.parametrize(
+    "query", [{"status": "all"}, {"status": "active"}, {"sort": "created"}, {"sort": "-expiry_date"}]
+)
+def test_pages_follow_each_other_by_their_cursors(call: Call, query: dict[str, str]) -> None:
     created = [call("POST", body=GOOD).json["id"] for _ in range(5)]
     walked: list[int] = []
-    query = {"status": status, "limit": "2"}
+    query = {**query, "limit": "2"}
     while True:
         page = call("GET", query=query).json
         walked += [record["id"] for record in page["items"]]
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
-    assert walked == (created if status == "active" else created[::-1])
+    is_ascending = query.get("status") == "active" or query.get("sort") == "created"
+    assert walked == (created if is_ascending else created[::-1])
 
 
-def test_a_cursor_of_another_list_is_refused(call: Call) -> None:
+@pytest.mark.parametrize("other", [{"status": "active"}, {"sort": "created"}])
+def test_a_cursor_of_another_list_is_refused(call: Call, other: dict[str, str]) -> None:
     for _ in range(2):
         call("POST", body=GOOD)
     cursor = call("GET", query={"limit": "1"}).json["next"]
-    answer = call("GET", query={"limit": "1", "cursor": cursor, "status": "active"})
+    answer = call("GET", query={"limit": "1", "cursor": cursor, **other})
     assert (answer.status, list(answer.errors)) == (422, ["cursor"])
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_change_of_what_was_read_before_is_a_412(call: Call, method: str) -> None:
+    path = call("POST", body=GOOD).headers["Location"]
+    tag = call("GET", path).headers["ETag"]
+    changed = call("PATCH", path, {"title": "Theirs"}, if_match=tag)
+    assert (changed.status, changed.headers["ETag"]) == (200, call("GET", path).headers["ETag"])
+    body = None if method == "DELETE" else GOOD
+    refused = call(method, path, body, if_match=tag)
+    assert (refused.status, refused.headers["Content-Type"]) == (412, "application/problem+json")
+    assert "read it again, and repeat the request with the new ETag" in refused.json["detail"]
+    assert call("GET", path).json["title"] == "Theirs"
+    assert call(method, path, body, if_match=f'"1", {changed.headers["ETag"]}').status < 300
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [("*", 200), (None, 200), ('W/"1"', 412), ("1", 422), ('"1" "2"', 422), ("*, *", 422)],
+)
+def test_if_match_is_a_list_of_strong_tags_or_a_star(call: Call, if_match: str | None, status: int) -> None:
+    path = call("POST", body=GOOD).headers["Location"]
+    assert call("PATCH", path, {"title": "Mine"}, if_match=if_match).status == status
+
+
+def test_a_record_that_is_gone_is_not_found_whatever_its_version(call: Call) -> None:
+    for method in ("PATCH", "DELETE"):
+        assert (
+            call(method, "/api/records/42", GOOD if method == "PATCH" else None, if_match='"1"').status == 404
+        )
+
+
+def test_overdue_records_are_due_and_not_active(call: Call) -> None:
+    due = call("POST", body=GOOD | {"expiry_date": "2020-01-01T00:00:00Z"}).json["id"]
+    active = call("POST", body=GOOD | {"expiry_date": "2999-01-01T00:00:00Z"}).json["id"]
+    for status, expected in {"due": due, "active": active}.items():
+        items = call("GET", query={"status": status}).json["items"]
+        assert [record["id"] for record in items] == [expected]
 
 
 def test_an_unknown_address_or_method_is_a_404_problem(call: Call) -> None:
     for answer in (call("GET", "/api/nothing", query={"a": "b"}), call("PATCH", "/api/records", GOOD)):
         assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_file_is_imported_once_for_each_key(call: Call) -> None:
+    text = "title,expiry_date\nPassport,2027-01-01\nVisa,soon\n"
+    answers = [call("POST", "/api/records/import", text, content_type="text/csv", key="k") for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].json == answers[1].json
+    assert (answers[0].json["created"], answers[0].json["refused"][0]["line"]) == (1, 3)
+    assert [record["title"] for record in call("GET").json["items"]] == ["Passport"]
+    other = call("POST", "/api/records/import", text + "x,2027-01-01", content_type="text/csv", key="k")
+    assert (other.status, "already used" in other.json["detail"]) == (409, True)
+
+
+def test_a_dry_run_of_an_import_creates_nothing(call: Call) -> None:
+    text = "title,expiry_date\nPassport,2027-01-01\n"
+    checked = call("POST", "/api/records/import", text, {"dry_run": "true"}, content_type="text/csv")
+    assert (checked.json["valid"], checked.json["created"]) == (1, 0)
+    assert call("GET").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("title,expiry_date\n", "application/json", 415),
+        ("title\n", "text/csv", 422),
+        (None, "text/csv", 422),
+        ("title,expiry_date\n" + "x" * 1024 * 1024, "text/csv", 413),
+    ],
+)
+def test_what_is_no_csv_of_records_is_refused(
+    call: Call, body: str | None, content_type: str, status: int
+) -> None:
+    answer = call("POST", "/api/records/import", body, content_type=content_type)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")

@@ -10,14 +10,14 @@ import pytest
 from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount
-from slowmatch.db.text_search import MAX_PAGE_ROWS, SortedList
-from slowmatch.records import queries, search
-from slowmatch.records.model import RecordPage, Status
+from slowmatch.db.text_search import MAX_PAGE_ROWS
+from slowmatch.records import expiry, queries, search
+from slowmatch.records.model import SORTS, RecordPage, Sort, Status
 from tests.integration.records.plans import indexes_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-ALL = search.LISTS["all"]
+ALL = search.sorted_list("all")
 
 TITLES = [
     "Ablaufdatum: Zertifikat für Müller & Söhne",
@@ -67,7 +67,7 @@ def test_an_expired_record_moved_into_the_future_is_active_again(con: Connection
     record_id = _expired(con, NOW - DAY)
     moved = queries.update(con, record_id, NOW, expiry_date=NOW + DAY, actor="ann")
     assert moved is not None
-    assert json.loads(moved)["is_expired"] is False
+    assert json.loads(moved.text)["is_expired"] is False
 
 
 def test_an_expired_record_moved_within_the_past_stays_expired(con: Connection) -> None:
@@ -78,12 +78,14 @@ def test_an_expired_record_moved_within_the_past_stays_expired(con: Connection) 
         queries.update(con, record_id, NOW, title="renamed", actor="ann"),
     ):
         assert moved is not None
-        assert json.loads(moved)["is_expired"] is True
+        assert json.loads(moved.text)["is_expired"] is True
 
 
 def test_an_active_record_moved_into_the_past_waits_for_the_job(con: Connection) -> None:
     record_id, _ = queries.create(con, "x", NOW + DAY, "ann")
-    moved = json.loads(queries.update(con, record_id, NOW, expiry_date=NOW - DAY, actor="ann") or "")
+    moved = json.loads(
+        (queries.update(con, record_id, NOW, expiry_date=NOW - DAY, actor="ann") or ("", ""))[0]
+    )
     assert moved["is_expired"] is False
     assert moved["expiry_date"] == "2026-05-31T12:00:00Z"
 
@@ -120,6 +122,46 @@ def test_concurrent_changes_are_in_order(con: Connection, postgres: Postgres, sh
     assert queries.history(con, record_id)[0]["detail"]["before"] == {"title": "second"}
 
 
+def test_a_change_of_another_version_does_nothing(con: Connection) -> None:
+    record_id, _ = queries.create(con, "first", NOW, "ann")
+    read = queries.get(con, record_id)
+    assert read is not None
+    changed = queries.update(con, record_id, NOW, title="second", actor="bob", versions=[read.version])
+    assert changed == queries.get(con, record_id)
+    with pytest.raises(queries.VersionMismatch):
+        queries.update(con, record_id, NOW, title="third", actor="ann", versions=[read.version])
+    with pytest.raises(queries.VersionMismatch):
+        queries.delete(con, record_id, "ann", [read.version])
+    assert queries.get(con, record_id) == changed
+    assert len(queries.history(con, record_id)) == 2
+
+
+def test_of_two_changes_at_once_of_one_version_one_wins(
+    con: Connection, postgres: Postgres, shared_database: str
+) -> None:
+    record_id, _ = queries.create(con, "first", NOW, "ann")
+    versions = [(queries.get(con, record_id) or ("", ""))[1]]
+    with closing(postgres.connect(shared_database)) as other, ThreadPoolExecutor() as thread:
+        other.run("BEGIN")
+        other.run("UPDATE record SET title = 'second' WHERE id = :id", id=record_id)
+        changed = thread.submit(
+            queries.update, con, record_id, NOW, title="third", actor="bob", versions=versions
+        )
+        while other.run("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
+            assert not changed.done()
+        other.run("COMMIT")
+        with pytest.raises(queries.VersionMismatch):
+            changed.result()
+
+
+def test_a_record_that_the_job_marks_gets_another_version(con: Connection) -> None:
+    record_id, _ = queries.create(con, "first", NOW, "ann")
+    before = queries.get(con, record_id)
+    list(expiry.BatchUpdate(con, expiry.expiration(con.now()), batch_size=10, actor="record-expiry"))
+    after = queries.get(con, record_id)
+    assert before and after and before.version != after.version
+
+
 def test_a_history_has_its_newest_two_hundred_events(con: Connection) -> None:
     con.query(
         """
@@ -137,6 +179,16 @@ def test_counts_change_as_time_passes_though_nobody_writes(con: Connection) -> N
     assert soon == [0, 1]
 
 
+def test_many_due_records_are_counted_but_not_estimated(crowd: Connection) -> None:
+    late = NOW + timedelta(days=200)
+    counted = search.status_counts(crowd, late)
+    ((due,),) = crowd.query(
+        "SELECT count(*) FROM record WHERE NOT is_expired AND expiry_date <= :now", now=late
+    )
+    assert due > COUNT_CAP
+    assert counted["due"] == counted["active"] == CappedCount(COUNT_CAP, capped=True)
+
+
 def test_what_changed_nothing_leaves_no_event(con: Connection) -> None:
     assert queries.delete(con, 7, "ann") is False
     assert queries.update(con, 7, NOW, title="x", actor="ann") is None
@@ -151,7 +203,7 @@ def test_records_that_expire_within_a_day_are_listed_soonest_first(con: Connecti
     assert [record["title"] for record in _walk(con, "soon", None, 1)] == ["first", "second"]
     assert [record["title"] for record in _walk(con, "soon", "sec", 1)] == ["second"]
     counted = {status: count.number for status, count in search.status_counts(con, now).items()}
-    assert counted == {"all": 5, "active": 4, "soon": 2, "expired": 1}
+    assert counted == {"all": 5, "active": 3, "due": 1, "soon": 2, "expired": 1}
 
 
 def test_counts_stop_at_their_cap_and_use_the_indexes(crowd: Connection) -> None:
@@ -166,21 +218,20 @@ def test_counts_stop_at_their_cap_and_use_the_indexes(crowd: Connection) -> None
     assert used >= {"record_pkey", "record_due", "record_stale"}
 
 
-@pytest.mark.parametrize(
-    ("status", "key", "descending"),
-    [("all", "id", True), ("active", "expiry_date", False), ("expired", "expiry_date", True)],
-)
-@pytest.mark.parametrize("limit", [1, 3, 7, 10, 200])
+@pytest.mark.parametrize(("status", "sort"), [(status, sort) for status in SORTS for sort in SORTS[status]])
+@pytest.mark.parametrize("limit", [1, 7, 200])
 def test_paging_walks_everything_once_in_order(
-    con: Connection, status: Status, key: str, descending: bool, limit: int
+    con: Connection, status: Status, sort: Sort, limit: int
 ) -> None:
-    for is_expired in (True, False):
-        _fill(con, 10, is_expired)
-    walked = _walk(con, status, None, limit)
-    ids = [record["id"] for record in walked]
-    assert len(ids) == len(set(ids)) == (20 if status == "all" else 10)
-    order = [(record[key], record["id"]) for record in walked]
-    assert order == sorted(order, reverse=descending)
+    _fill(con, 10, is_expired=True)
+    _fill(con, 10, is_expired=False)
+    con.query("UPDATE record SET expiry_date = now() - age(expiry_date) / 1e6 WHERE mod(id, 4) = 0")
+    con.query("UPDATE record SET expiry_date = now() + interval '1 hour' WHERE mod(id, 4) = 1")
+    walked = _walk(con, status, None, limit, sort)
+    keys = [(record[sort.strip("-").replace("created", "id")], record["id"]) for record in walked]
+    assert keys == sorted(set(keys), reverse=sort.startswith("-"))
+    ((number,),) = con.query(f"SELECT count(*) FROM record WHERE {search.WHERE[status]}", now=con.now())
+    assert len(walked) == number >= 2
 
 
 def test_a_full_last_page_has_no_next(con: Connection) -> None:
@@ -242,7 +293,7 @@ def test_search_and_status_combine(con: Connection) -> None:
     _expired(con, NOW - DAY, "red one")
     queries.create(con, "red two", NOW, "ann")
     assert [record["title"] for record in _walk(con, "expired", "red", 50)] == ["red one"]
-    assert [record["title"] for record in _walk(con, "active", "red", 50)] == ["red two"]
+    assert [record["title"] for record in _walk(con, "due", "red", 50)] == ["red two"]
 
 
 def test_a_rare_word_is_found_behind_many_records_and_pages_on(crowd: Connection) -> None:
@@ -279,15 +330,25 @@ def test_the_index_is_asked_only_for_the_rarer_words(crowd: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "index"),
-    [("all", "record_pkey"), ("active", "record_due"), ("expired", "record_stale")],
+    ("status", "sorts", "index"),
+    [
+        ("all", ("created", "-created"), "record_pkey"),
+        ("all", ("expiry_date", "-expiry_date"), "record_expiry"),
+        ("active", SORTS["active"], "record_due"),
+        ("due", SORTS["due"], "record_due"),
+        ("soon", SORTS["soon"], "record_due"),
+        ("expired", SORTS["expired"], "record_stale"),
+    ],
 )
-def test_a_page_comes_from_the_index_of_its_order(crowd: Connection, status: Status, index: str) -> None:
-    first = search.LISTS[status]
-    rows = SortedList("record", f"{first.where} AND {search.AFTER[status]}", first.order)
-    for source in (rows.all(), rows.first(2_000, search.BY_SIGNS)):
-        sql = search.page_sql(source, rows.order)
-        assert indexes_of(crowd, sql, limit=50, after_id=5000, after_date=NOW, q="x") == {index}
+def test_a_page_comes_from_the_index_of_its_order(
+    crowd: Connection, status: Status, sorts: tuple[Sort, ...], index: str
+) -> None:
+    for sort in sorts:
+        rows = search.sorted_list(status, sort, is_first=False)
+        for source in (rows.all(), rows.first(2_000, search.BY_SIGNS)):
+            sql = search.page_sql(source, rows.order)
+            plan = indexes_of(crowd, sql, limit=50, after_id=5000, after_date=NOW, q="x", now=NOW)
+            assert plan == {index}
 
 
 @pytest.mark.parametrize(
@@ -304,10 +365,12 @@ def test_what_is_rare_comes_from_its_index(crowd: Connection, condition: str, q:
     assert indexes_of(crowd, sql, limit=50, q=q) == {index}
 
 
-def _walk(con: Connection, status: Status, q: str | None, limit: int) -> list[dict[str, object]]:
+def _walk(
+    con: Connection, status: Status, q: str | None, limit: int, sort: Sort | None = None
+) -> list[dict[str, object]]:
     walked, after = [], None
     while True:
-        page = search.page(con, status, con.now(), q=q, after=after, limit=limit)
+        page = search.page(con, status, con.now(), q=q, sort=sort, after=after, limit=limit)
         walked += json.loads(page.items)
         after = page.next
         if after is None:

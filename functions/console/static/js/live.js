@@ -84,6 +84,14 @@
     if (!fresh || !live()) return;
     document.title = page.title;
     document.querySelector("link[rel=icon]").href = page.querySelector("link[rel=icon]").href; // it has a number, too
+    if (fresh.dataset.kind !== live().dataset.kind) {
+      // A page of another kind, such as that of a record which was deleted: nothing of the old one holds.
+      document.querySelector(".flash")?.remove();
+      live().replaceWith(fresh);
+      htmx.process(fresh);
+      document.dispatchEvent(new CustomEvent("live:morphed"));
+      return;
+    }
     if (!showNewRows) holdRows(fresh);
     Idiomorph.morph(live(), fresh, {
       morphStyle: "outerHTML",

@@ -69,7 +69,7 @@ def _arguments(route: Route, path: Mapping[str, str], event: request.Event) -> d
 
     Raise Problem 400, 413, 415 or 422.
     """
-    content = request.body(event)
+    content = request.body(event, request.max_body_bytes(route.func))
     if route.rule.pattern == authentication.NOT_FOUND_PATTERN:
         return {}
     wanted = route.dependant

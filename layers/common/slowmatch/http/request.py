@@ -2,14 +2,18 @@
 
 import base64
 import json
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from slowmatch.http.errors import FieldError, Problem
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_KEY_CHARACTERS = 200
 MEDIA_TYPE = "application/json"
+_MAX_BYTES_ATTRIBUTE = "slowmatch_max_body_bytes"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 Event = Mapping[str, Any]
 
@@ -74,8 +78,23 @@ def query(event: Event, known: Collection[str]) -> Mapping[str, str | list[str]]
     return {**given, **{name: texts for name, texts in values.items() if len(texts) > 1}}
 
 
-def body(event: Event) -> bytes:
-    """The body. Raise Problem 400 for invalid base64, 413 above MAX_BODY_BYTES."""
+def accept_bytes(max_bytes: int) -> Callable[[F], F]:
+    """Mark a route's function: it reads the body itself, which may have more than MAX_BODY_BYTES."""
+
+    def mark(function: F) -> F:
+        setattr(function, _MAX_BYTES_ATTRIBUTE, max_bytes)
+        return function
+
+    return mark
+
+
+def max_body_bytes(function: Any) -> int:
+    found: int = getattr(function, _MAX_BYTES_ATTRIBUTE, MAX_BODY_BYTES)
+    return found
+
+
+def body(event: Event, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body. Raise Problem 400 for invalid base64, 413 above `max_bytes`."""
     text = event.get("body") or ""
     content: bytes = text.encode("utf-8", "surrogatepass")
     if event.get("isBase64Encoded"):
@@ -83,8 +102,8 @@ def body(event: Event) -> bytes:
             content = base64.b64decode(content, validate=True)
         except ValueError as error:
             raise _malformed("it is not valid base64") from error
-    if len(content) > MAX_BODY_BYTES:
-        raise Problem(413, "Content too large", f"a body may be at most {MAX_BODY_BYTES} bytes")
+    if len(content) > max_bytes:
+        raise Problem(413, "Content too large", f"a body may be at most {max_bytes} bytes")
     return content
 
 
@@ -92,15 +111,31 @@ def json_object(event: Event, content: bytes) -> dict[str, Any] | None:
     """The JSON object in the body `content`, None if it is empty. Raise Problem 400, 415 or 422."""
     if not content:
         return None
-    # A body without Content-Type is refused too: another site's page can send one without a preflight request.
-    content_type = header(event, "content-type")
-    if content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
-        given = f"not {content_type}" if content_type else "but there is no Content-Type"
-        raise Problem(415, "Unsupported media type", f"a body must be {MEDIA_TYPE}, {given}")
+    check_media_type(event, MEDIA_TYPE)
     value = _parse_json(content)
     if not isinstance(value, dict):
         raise Problem.invalid([{"field": "body", "message": "must be a JSON object"}])
     return value
+
+
+def check_media_type(event: Event, expected: str) -> None:
+    """Raise Problem 415 unless the body is `expected`.
+
+    A body without Content-Type is refused too: another site's page can send one without a preflight request.
+    """
+    content_type = header(event, "content-type")
+    if content_type.partition(";")[0].strip().lower() != expected:
+        given = f"not {content_type}" if content_type else "but there is no Content-Type"
+        raise Problem(415, "Unsupported media type", f"a body must be {expected}, {given}")
+
+
+def idempotency_key(event: Event) -> str | None:
+    """The header Idempotency-Key, None without one. Raise Problem 422 for an empty or a long one."""
+    key = headers(event).get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= MAX_KEY_CHARACTERS:
+        message = f"must have 1 to {MAX_KEY_CHARACTERS} characters"
+        raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+    return key
 
 
 def _parse_json(content: bytes) -> object:

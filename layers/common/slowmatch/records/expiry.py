@@ -110,5 +110,16 @@ class BatchUpdate:
         self.batch_size = max(1, min(allowed, 2 * self.batch_size))
 
 
+PURGE_EVENTS = """
+    DELETE FROM record_event
+    WHERE ctid = ANY(ARRAY(SELECT ctid FROM record_event WHERE at < :oldest::timestamptz ORDER BY at LIMIT 20000))
+"""
+
+
 def purge_events(con: Connection, now: datetime, older_than: timedelta) -> None:
-    con.query("DELETE FROM record_event WHERE at < :oldest::timestamptz", oldest=now - older_than)
+    """Delete old bulk actions, the oldest events, and the keys of imports that nobody repeats any more."""
+    con.query(PURGE_EVENTS, oldest=now - older_than)
+    con.query(
+        "DELETE FROM record_bulk_action WHERE started_at < :oldest::timestamptz", oldest=now - older_than
+    )
+    con.query("DELETE FROM record_import WHERE at < :oldest::timestamptz", oldest=now - timedelta(days=1))

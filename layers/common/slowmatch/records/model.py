@@ -9,7 +9,23 @@ TITLE_MAX = 500
 SOON_HOURS = 24
 """A record that expires within these hours expires soon."""
 
-Status = Literal["all", "active", "soon", "expired"]
+Status = Literal["all", "active", "due", "soon", "expired"]
+"""Active: the expiry date is ahead. Due: it has passed, but the hourly job has not marked the record as expired yet."""
+Sort = Literal["created", "-created", "expiry_date", "-expiry_date"]
+"""A hyphen puts the largest first."""
+SORTS: dict[Status, tuple[Sort, ...]] = {
+    "all": ("-created", "created", "expiry_date", "-expiry_date"),
+    "active": ("expiry_date", "-expiry_date"),
+    "due": ("expiry_date", "-expiry_date"),
+    "soon": ("expiry_date", "-expiry_date"),
+    "expired": ("-expiry_date", "expiry_date"),
+}
+"""The orders of each list that an index has, the usual one first."""
+
+
+def list_order(status: Status, sort: Sort | None) -> str:
+    """What a cursor is bound to: another list or order has other places."""
+    return status if sort in (None, SORTS[status][0]) else f"{status} {sort}"
 
 
 class Position(NamedTuple):

@@ -4,30 +4,38 @@ import json
 from datetime import datetime
 
 from slowmatch.db import Connection
-from slowmatch.db.counts import CappedCount, CappedCounts
+from slowmatch.db.counts import COUNT_CAP, CappedCount, CappedCounts
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.text_search import FIRST_WALK, MAX_PAGE_ROWS, SortedList, page_rows, walk, with_work_mem
-from slowmatch.records.model import SOON_HOURS, Position, RecordPage, Status
+from slowmatch.records.model import SOON_HOURS, SORTS, Position, RecordPage, Sort, Status
 from slowmatch.records.queries import COLUMNS
 
-LISTS: dict[Status, SortedList] = {
-    "all": SortedList("record", "true", "id DESC"),
-    "active": SortedList("record", "NOT is_expired", "expiry_date, id"),
-    "soon": SortedList(
-        "record",
-        "NOT is_expired AND expiry_date > :now::timestamptz"
-        f" AND expiry_date <= :now::timestamptz + interval '{SOON_HOURS} hours'",
-        "expiry_date, id",
-    ),
-    "expired": SortedList("record", "is_expired", "expiry_date DESC, id DESC"),
+WHERE: dict[Status, str] = {
+    "all": "true",
+    "active": "NOT is_expired AND expiry_date > :now::timestamptz",
+    "due": "NOT is_expired AND expiry_date <= :now::timestamptz",
+    "soon": "NOT is_expired AND expiry_date > :now::timestamptz"
+    f" AND expiry_date <= :now::timestamptz + interval '{SOON_HOURS} hours'",
+    "expired": "is_expired",
 }
-AFTER: dict[Status, str] = {
-    "all": "id < :after_id",
-    "active": "(expiry_date, id) > (:after_date::timestamptz, :after_id)",
-    "soon": "(expiry_date, id) > (:after_date::timestamptz, :after_id)",
-    "expired": "(expiry_date, id) < (:after_date::timestamptz, :after_id)",
+ORDER: dict[Sort, str] = {
+    "created": "id",
+    "-created": "id DESC",
+    "expiry_date": "expiry_date, id",
+    "-expiry_date": "expiry_date DESC, id DESC",
 }
-COUNTS = CappedCounts("record", {status: (rows.where, rows.order) for status, rows in LISTS.items()})
+AFTER: dict[Sort, str] = {
+    "created": "id > :after_id",
+    "-created": "id < :after_id",
+    "expiry_date": "(expiry_date, id) > (:after_date::timestamptz, :after_id)",
+    "-expiry_date": "(expiry_date, id) < (:after_date::timestamptz, :after_id)",
+}
+_UNMARKED = "unmarked"
+COUNTS = CappedCounts(
+    "record",
+    {status: (where, ORDER[SORTS[status][0]]) for status, where in WHERE.items()}
+    | {_UNMARKED: ("NOT is_expired", ORDER["expiry_date"])},
+)
 WALKS = (FIRST_WALK, 100_000)
 
 BY_WORDS = "search_words(title) @@ search_query(:q)"
@@ -47,19 +55,19 @@ def page(
     now: datetime,
     *,
     q: str | None = None,
+    sort: Sort | None = None,
     after: Position | None = None,
     limit: int,
 ) -> RecordPage:
-    """Up to `limit` records: all newest first, active and soon soonest expiry first, expired latest first.
+    """Up to `limit` records, in the order `sort`, which must be one of the list's SORTS; the first of them for None.
 
     `q` keeps titles with all its words, each of which may be the beginning of one. A `q` without words, such
     as an emoji, keeps titles that contain it.
     """
     limit = min(limit, MAX_PAGE_ROWS)
-    rows = LISTS[status]
+    rows = sorted_list(status, sort, is_first=after is None)
     params: dict[str, object] = {"limit": limit, "q": q, "now": now}
     if after is not None:
-        rows = SortedList("record", f"{rows.where} AND {AFTER[status]}", rows.order)
         params |= {"after_id": after.id, "after_date": after.expiry_date}
 
     def fetch(source: str) -> RecordPage:
@@ -85,6 +93,22 @@ def page(
         if rare == words:
             return fetch(rows.indexed(BY_WORDS))
         return fetch(f"{rows.indexed(BY_RARE_WORDS)} WHERE {BY_LETTERS}")
+
+
+def sorted_list(status: Status, sort: Sort | None = None, *, is_first: bool = True) -> SortedList:
+    order = sort or SORTS[status][0]
+    where = WHERE[status] if is_first else f"{WHERE[status]} AND {AFTER[order]}"
+    return SortedList("record", where, ORDER[order])
+
+
+def matching(con: Connection, status: Status, q: str) -> tuple[str, dict[str, object]]:
+    """The condition for the records of a list whose titles match `q`, with its parameters except `now`."""
+    if not q.strip():
+        return WHERE[status], {}
+    ((words,),) = con.query("SELECT tsvector_to_array(search_words(:q))", q=q)
+    if not words:
+        return f"{WHERE[status]} AND {BY_SIGNS}", {"q": q}
+    return f"{WHERE[status]} AND {BY_LETTERS}", {"q": q, "parts": [f"%{word}%" for word in words]}
 
 
 def page_sql(source: str, order: str) -> str:
@@ -118,4 +142,15 @@ def _page(text: str, limit: int) -> RecordPage:
 def status_counts(con: Connection, now: datetime) -> dict[str, CappedCount]:
     """The number of records of each Status, at most a minute old."""
     minute = now.replace(second=0, microsecond=0)
-    return cached(con, ("records", minute), lambda: COUNTS.read(con, now=now))
+    return cached(con, ("records", minute), lambda: _read_counts(con, now))
+
+
+def _read_counts(con: Connection, now: datetime) -> dict[str, CappedCount]:
+    """The planner takes mark and date for independent, so it cannot estimate conditions on both."""
+    found = COUNTS.read(con, now=now)
+    unmarked = found.pop(_UNMARKED).about
+    for status in ("active", "due", "soon"):
+        found[status] = found[status]._replace(about=None)
+    if unmarked and found["active"].capped and not found["due"].capped:
+        found["active"] = found["active"]._replace(about=max(unmarked - found["due"].number, COUNT_CAP + 1))
+    return found

@@ -60,9 +60,15 @@ _AUDIT_LOG = """
     ), records AS (
         SELECT at, ('record:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, record_id, detail
         FROM record_event
-        WHERE record_id IS NOT NULL AND at <= :at::timestamptz
+        WHERE record_id IS NOT NULL AND bulk_action_id IS NULL AND at <= :at::timestamptz
           AND (at, ('record:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
         ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
+    ), record_bulk_actions AS (
+        SELECT started_at AS at, ('records:' || id) COLLATE "C" AS key, actor, action, done, target
+        FROM record_bulk_action
+        WHERE started_at <= :at::timestamptz
+          AND (started_at, ('records:' || id) COLLATE "C") < (:at::timestamptz, :key::text)
+        ORDER BY started_at DESC, key DESC LIMIT :limit::integer + 1
     ), together AS (
         SELECT at, key, actor, action, kind, runs.count, CASE WHEN runs.count = 1 THEN run_id::text END AS id,
                CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail, NULL::jsonb AS bulk
@@ -78,6 +84,8 @@ _AUDIT_LOG = """
                (SELECT string_agg(replace(name, '_', ' '), ' and ' ORDER BY name DESC)
                 FROM jsonb_object_keys(detail -> 'before') AS name), NULL
         FROM records
+        UNION ALL
+        SELECT at, key, actor, action, 'records', done, NULL, NULL, target FROM record_bulk_actions
     ), page AS (
         SELECT *, row_number() OVER (ORDER BY at DESC, key DESC) AS place FROM together
     )
