@@ -14,6 +14,7 @@ from console.pages import (  # noqa: F401 - each adds its routes to the router
     records,
     run,
     run_lists,
+    search,
     sign_in,
     static_files,
 )
