@@ -82,7 +82,7 @@ def in_words(at: datetime, now: datetime) -> str:
         about = f"{size // 1:.0f} s" if size < 60 else f"{size // 60:.0f} min"
         return f"{about} ago" if seconds < 0 else f"in {about}"
     days = (at.date() - now.date()).days
-    return _past(at, size, -days) if seconds < 0 else _ahead(at, days)
+    return _past(at, size, -days) if seconds < 0 else _ahead(at, now, days)
 
 
 def _past(at: datetime, seconds: float, days: int) -> str:
@@ -95,7 +95,7 @@ def _past(at: datetime, seconds: float, days: int) -> str:
     return f"{at:%-d %b}" if days < 300 else f"{at:%-d %b %Y}"
 
 
-def _ahead(at: datetime, days: int) -> str:
+def _ahead(at: datetime, now: datetime, days: int) -> str:
     if days == 0:
         return f"{at:%H:%M}"
     if days == 1:
@@ -104,7 +104,9 @@ def _ahead(at: datetime, days: int) -> str:
         return f"{at:%a %H:%M}"
     if days < 300:
         return f"{at:%-d %b %H:%M}"
-    return f"{at:%-d %b %Y}" if days < 731 else f"in {days / 365.25 // 1:.0f} years"
+    if days < 731:
+        return f"{at:%-d %b %Y}"
+    return f"in {at.year - now.year - ((at.month, at.day) < (now.month, now.day))} years"
 
 
 def parse(value: datetime | str) -> datetime:

@@ -10,7 +10,8 @@
   const isPage = (xhr) => /<main[\s>]/.test(xhr.responseText);
 
   // The button or link, in words.
-  function nameOf({ elt, requestConfig }) {
+  function nameOf({ requestConfig }) {
+    const { elt } = requestConfig;
     const pressed = requestConfig.triggeringEvent?.submitter ?? (elt.matches("form") ? elt.querySelector("button:not([type='button'])") : elt);
     return { pressed, name: (pressed?.getAttribute?.("aria-label") || pressed?.textContent || "").replace(/\s+/g, " ").trim().slice(0, 60) };
   }
@@ -23,12 +24,13 @@
   function begin(detail) {
     const { pressed, name } = nameOf(detail);
     if (pressed?.tagName === "BUTTON") pressed.setAttribute("aria-busy", "true");
-    if (isAction(detail)) detail.elt.dataset.busy = "yes";
+    const { elt } = detail.requestConfig;
+    if (isAction(detail)) elt.dataset.busy = "yes";
     const words = isAction(detail) ? `Still working on “${name}”…` : `Loading ${name || "the page"}…`;
-    waiting.set(detail.elt, { pressed, timer: setTimeout(() => sayWaiting(words), SLOW_MS) });
+    waiting.set(elt, { pressed, timer: setTimeout(() => sayWaiting(words), SLOW_MS) });
   }
 
-  function end({ elt }) {
+  function end({ requestConfig: { elt } }) {
     const request = waiting.get(elt);
     if (!request) return;
     waiting.delete(elt);
@@ -56,8 +58,8 @@
 
   function failed(detail, reason, isRefused = false) {
     const { name } = nameOf(detail);
-    const { path } = detail.requestConfig;
-    const retry = () => (detail.elt.matches("form") ? detail.elt.requestSubmit() : detail.elt.click());
+    const { path, elt } = detail.requestConfig;
+    const retry = () => (elt.matches("form") ? elt.requestSubmit() : elt.click());
     const dismiss = Notices.button("Dismiss", () => Notices.say("not-opened", ""));
     if (!isAction(detail)) {
       Notices.say("not-opened", `${name || "The page"} could not be opened. ${reason}`, Notices.button("Try again", retry), dismiss);

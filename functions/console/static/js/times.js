@@ -40,7 +40,7 @@ const Times = (() => {
     if (size < 3600) return seconds < 0 ? `${about} ago` : `in ${about}`;
     const [there, here] = [inZone(moment), inZone(now)];
     const days = Math.floor(there / DAY_MS) - Math.floor(here / DAY_MS);
-    return seconds < 0 ? past(there, size, -days) : ahead(there, days);
+    return seconds < 0 ? past(there, size, -days) : ahead(there, here, days);
   }
 
   function past(there, size, days) {
@@ -50,12 +50,14 @@ const Times = (() => {
     return days < 300 ? dayAndMonth(there) : `${dayAndMonth(there)} ${there.getUTCFullYear()}`;
   }
 
-  function ahead(there, days) {
+  function ahead(there, here, days) {
     if (days === 0) return clock(there);
     if (days === 1) return `tomorrow ${clock(there)}`;
     if (days < 7) return `${WEEKDAYS[there.getUTCDay()]} ${clock(there)}`;
     if (days < 300) return `${dayAndMonth(there)} ${clock(there)}`;
-    return days < 731 ? `${dayAndMonth(there)} ${there.getUTCFullYear()}` : `in ${Math.floor(days / 365.25)} years`;
+    if (days < 731) return `${dayAndMonth(there)} ${there.getUTCFullYear()}`;
+    const isEarlier = there.toISOString().slice(-19, -14) < here.toISOString().slice(-19, -14); // in its year, 12-31 after 11-30
+    return `in ${there.getUTCFullYear() - here.getUTCFullYear() - isEarlier} years`;
   }
 
   function say(element, text) {
