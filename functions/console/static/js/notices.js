@@ -24,7 +24,7 @@ const Notices = (() => {
     const words = document.createElement("span");
     words.textContent = text;
     banner.replaceChildren(...(text ? [words, ...controls] : []));
-    htmx.process(banner);
+    if (text) htmx.process(banner);
   }
 
   // Focus is then where reading goes on, not nowhere.
