@@ -43,7 +43,7 @@ def test_a_page_that_is_not_up_to_date_says_since_when_and_why(
     expect(outdated).to_contain_text(re.compile(r"Not updated since \d\d:\d\d:\d\d\."))
     expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
     page.unroute_all()
-    outdated.get_by_role("button", name="Try now").click()
+    outdated.get_by_role("button", name="Try again").click()
     expect(outdated).to_be_hidden()
 
 

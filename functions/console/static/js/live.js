@@ -104,7 +104,7 @@
 
   const tryNow = () => { interval = INTERVAL_MS; pollForever(); };
   const say = (text) => Notices.say("connection-lost", text);
-  const sayOutdated = (why) => Notices.say("connection-lost", `Not updated since ${Times.clock(updatedAt)}. ${why}`, Notices.button("Try now", tryNow));
+  const sayOutdated = (why) => Notices.say("connection-lost", `Not updated since ${Times.clock(updatedAt)}. ${why}`, Notices.button("Try again", tryNow));
 
   async function poll(showNewRows = false) {
     if (!live() || document.hidden) return;

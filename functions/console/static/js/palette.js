@@ -2,10 +2,16 @@
 const Palette = (() => {
   const RUN_ID = /^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$/i;
   const BEGUN_ID = /^[0-9a-f][0-9a-f-]{7,35}$/i;
-  const dialog = () => document.getElementById("palette");
   const input = () => document.getElementById("palette-input");
   const list = () => document.getElementById("palette-list");
   const shown = () => [...list().children].filter((option) => !option.hidden);
+
+  // A dialog that base.html has as a template; undefined on pages without one, as when signed out.
+  function dialog(id) {
+    const template = document.getElementById("dialogs");
+    if (template && !document.getElementById(id)) document.body.append(template.content.cloneNode(true));
+    return document.getElementById(id) ?? undefined;
+  }
 
   // As a click on a link does, so that the page is swapped and its waiting shows.
   function go(href) {
@@ -65,8 +71,8 @@ const Palette = (() => {
   }
 
   function open() {
-    if (!dialog() || document.querySelector("dialog[open]")) return;
-    dialog().showModal();
+    if (document.querySelector("dialog[open]") || !dialog("palette")) return;
+    dialog("palette").showModal();
     input().value = "";
     input().focus();
     filter();
@@ -89,5 +95,5 @@ const Palette = (() => {
     else if (target.closest?.("[data-palette]")) open();
     else if (target.matches?.("dialog.palette, dialog.shortcuts")) target.close(); // beside it
   });
-  return { open, go, runAddress };
+  return { dialog, open, go, runAddress };
 })();

@@ -19,7 +19,7 @@
   }
 
   function show() {
-    const dialog = document.getElementById("shortcuts");
+    const dialog = Palette.dialog("shortcuts");
     if (!dialog) return;
     dialog.querySelector("[data-keys]").checked = Preferences.get("keys") !== "off";
     dialog.showModal();
@@ -36,7 +36,7 @@
   };
 
   function goTo(key) {
-    const option = document.querySelector(`#palette-list [data-key="${CSS.escape(key)}"]`);
+    const option = Palette.dialog("palette")?.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (option) Palette.go(option.dataset.href);
   }
 
@@ -60,7 +60,7 @@
   document.addEventListener("paste", (event) => {
     const address = Palette.runAddress(event.clipboardData?.getData("text") ?? "");
     const field = isTyping(event.target);
-    if (!address || (field && !["search", "palette-input"].includes(field.id)) || !document.getElementById("palette")) return;
+    if (!address || (field && !["search", "palette-input"].includes(field.id)) || !document.getElementById("dialogs")) return;
     event.preventDefault();
     Palette.go(address);
   });
