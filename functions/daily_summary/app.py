@@ -60,7 +60,7 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     try:
         if unsent:
             counts = statistics.summary(context.con, end)
-            mail = render(counts, day, end, context.config.mail_templates_dir)
+            mail = render(counts, day, end, context.config)
             if not _send_all(context, unsent, mail, results):
                 return Continue(asdict(results))
         results.raise_failures()

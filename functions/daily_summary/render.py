@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from slowmatch.mail.errors import Refused
 from slowmatch.records.statistics import Summary
+from slowmatch.settings import Settings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,16 +23,17 @@ class Rendered:
     text: str
 
 
-def render(counts: Summary, day: date, end: datetime, templates_dir: str | None) -> Rendered:
+def render(counts: Summary, day: date, end: datetime, config: Settings) -> Rendered:
     """Fill subject.txt, summary.html and summary.txt with the counts of the UTC day, up to `end`.
 
-    Raises Refused, which names the template that is broken.
+    `console` is the console's address, None if it is not known. Raises Refused, which names the template that is
+    broken.
     """
     from jinja2 import TemplateError
 
-    environment = _environment(templates_dir)
+    environment = _environment(config.mail_templates_dir)
     window = {"window_start": end - timedelta(hours=24), "window_end": end}
-    values = {"day": day, **window, **counts._asdict()}
+    values = {"day": day, "console": config.console_url, **window, **counts._asdict()}
 
     def fill(name: str) -> str:
         try:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.cross_origin import LOOPBACK_NAMES
 from local.environment import API_AUDIENCE, CLIENT_ID, HOST
-from local.http_pages import STYLESHEET, html, page, stylesheet, table
+from local.http_pages import add_assets, html, page, table
 from local.http_server import application
 
 CODE_SECONDS = 60
@@ -114,7 +114,7 @@ class Provider:
         routes.post("/token")(self._exchange)
         routes.get("/token")(self._token_for)
         routes.get("/end-session")(self._end_session)
-        routes.get(STYLESHEET)(stylesheet)
+        add_assets(routes)
         return routes
 
     async def _discovery(self, _: web.Request) -> web.Response:
@@ -208,7 +208,7 @@ class Provider:
         back = request.query.get("post_logout_redirect_uri", "")
         if back in self._signed_out:
             raise web.HTTPFound(back)
-        return web.Response(text="You are signed out.\n")
+        return html(page("Signed out", "<p>You are signed out.</p>", links=False))
 
 
 def _people_page(query: Mapping[str, str]) -> str:

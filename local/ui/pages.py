@@ -14,9 +14,8 @@ from local.services.smtp import MEANINGS, Mode
 def _moment(moment: datetime | str | None) -> str:
     if moment is None:
         return '<span class="muted">never</span>'
-    iso = moment if isinstance(moment, str) else moment.isoformat(timespec="seconds")
-    shown = iso[:19].replace("T", " ") + " UTC"
-    return f'<time datetime="{escape(iso)}">{escape(shown)}</time>'
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f'<time datetime="{at.isoformat()}">{at:%-d %b %Y, %H:%M:%S} UTC</time>'
 
 
 def start(state: Mapping[str, Any]) -> str:

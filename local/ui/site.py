@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from local.http_pages import STYLESHEET, html, stylesheet
+from local.http_pages import add_assets, html, page
 from local.http_server import json_response
 from local.services.outbox import Outbox
 from local.services.smtp import MEANINGS, MailServer
@@ -28,7 +28,7 @@ class Site:
         table = web.RouteTableDef()
         table.get("/local")(self.start_page)
         table.get("/local/state")(self._state_json)
-        table.get(STYLESHEET)(stylesheet)
+        add_assets(table)
         table.get("/outbox")(self._outbox_page)
         table.delete("/outbox")(self._clear)
         table.get("/outbox.json")(self._outbox_json)
@@ -69,7 +69,10 @@ class Site:
 
     async def _mail_page(self, request: web.Request) -> web.Response:
         mail = self._outbox.get(request.match_info["id"])
-        return html(pages.mail(mail)) if mail else _message(404, "Not Found")
+        if mail is None:
+            gone = "<p>There is no such mail in the outbox. <a href='/outbox'>Go to the outbox</a></p>"
+            return html(page("No such mail", gone), status=404)
+        return html(pages.mail(mail))
 
     async def _mail_html(self, request: web.Request) -> web.Response:
         mail = self._outbox.get(request.match_info["id"])

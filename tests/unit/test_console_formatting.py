@@ -1,9 +1,10 @@
-"""How the console shows a count."""
+"""How the console shows counts, durations and times."""
 
 import pytest
 
-from console.web.formatting import format_count
+from console.web.formatting import duration, format_count, in_words, parse
 from slowmatch.db.counts import COUNT_CAP, CappedCount
+from tests.support.time_words import NOW, WORDS
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,25 @@ from slowmatch.db.counts import COUNT_CAP, CappedCount
 )
 def test_a_count_is_exact_or_open_or_in_two_digits(count: CappedCount, text: str) -> None:
     assert format_count(count) == text
+
+
+@pytest.mark.parametrize(("at", "words"), WORDS.items())
+def test_a_time_is_said_as_a_colleague_would(at: str, words: str) -> None:
+    assert in_words(parse(at), parse(NOW)) == words
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (None, ""),
+        (840, "840 ms"),
+        (3_200, "3.2 s"),
+        (59_960, "1 m 0 s"),
+        (250_000, "4 m 10 s"),
+        (7_500_000, "2 h 5 m"),
+        (47 * 3_600_000, "47 h 0 m"),
+        (76 * 3_600_000, "3 d 4 h"),
+    ],
+)
+def test_a_duration_has_two_units_at_most(milliseconds: float | None, text: str) -> None:
+    assert duration(milliseconds) == text

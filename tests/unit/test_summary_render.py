@@ -8,9 +8,16 @@ import pytest
 from daily_summary.render import Rendered, render
 from slowmatch.mail.errors import Refused
 from slowmatch.records.statistics import Summary
+from slowmatch.settings import Settings
 
 END = datetime(2025, 3, 4, 6, 0, tzinfo=UTC)
 VOID = {"meta", "br"}
+REQUIRED = {
+    "DB_HOST": "db",
+    "DB_SECRET_ARN": "arn",
+    "STACK_NAME": "slowmatch",
+    "QUEUE_URL_PREFIX": "https://sqs/",
+}
 
 
 def a_mail(
@@ -20,8 +27,10 @@ def a_mail(
     *,
     end: datetime = END,
     folder: Path | None = None,
+    console: str = "https://jobs.example.com",
 ) -> Rendered:
-    return render(Summary(total, created, expired), date(2025, 3, 4), end, str(folder) if folder else None)
+    settings = REQUIRED | {"CONSOLE_URL": console, "MAIL_TEMPLATES_DIR": str(folder or "")}
+    return render(Summary(total, created, expired), date(2025, 3, 4), end, Settings.from_env(settings))
 
 
 def overridden(folder: Path, **templates: str) -> Rendered:
@@ -82,7 +91,8 @@ def test_the_page_shows_the_three_numbers_and_the_window() -> None:
 def test_the_page_closes_what_it_opens_and_loads_nothing_from_elsewhere() -> None:
     html = a_mail().html
     assert Page(html).open == []
-    assert not re.search(r"https?://|url\(|<img|<link|<script|@import", html)
+    loaded = re.sub(r'<a [^>]*href="https://jobs\.example\.com/', "", html)
+    assert not re.search(r"https?://|url\(|<img|<link|<script|@import", loaded)
 
 
 def test_the_page_begins_with_the_line_that_inboxes_show() -> None:
@@ -163,3 +173,15 @@ def test_a_template_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"^MAIL_TEMPLATES_DIR is .*no such folder"):
         a_mail(folder=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_the_mail_leads_to_the_console_where_its_address_is_known(part: str) -> None:
+    for path in ("/records?status=expired", "/records", "/dashboard"):
+        assert f"https://jobs.example.com{path}" in getattr(a_mail(), part)
+    assert "/dashboard" not in getattr(a_mail(console=""), part)
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_the_mail_names_no_setting(part: str) -> None:
+    assert re.findall(r"\b[A-Z]+_[A-Z_]+\b", getattr(a_mail(), part)) == []

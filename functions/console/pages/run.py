@@ -17,7 +17,7 @@ from slowmatch.http.errors import Problem
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.finish import MAX_ATTEMPTS_IN_A_ROW
-from slowmatch.jobs.model import LogLine, Run, RunDetails
+from slowmatch.jobs.model import LogLine, RunDetails
 from slowmatch.jobs.queries import run_details, runs
 
 LOG_LINES = 200

@@ -1,6 +1,7 @@
 """Static files, under names with a hash of their content so that browsers may keep them for a year.
 
-All our style sheets are one file for the browser, and all our scripts another. The libraries in static/lib come from
+All our style sheets are one file for the browser, and all our scripts another, except the one that has to run before
+the page is painted. The libraries in static/lib come from
 npm when the console is built (`make assets`) and are not in the repository.
 """
 
@@ -36,6 +37,7 @@ def assets() -> dict[str, Asset]:
         f"app.{kind}": b"\n".join(path.read_bytes() for path in sorted((STATIC / kind).glob(f"*.{kind}")))
         for kind in ("css", "js")
     }
+    contents["preferences.js"] = (STATIC / "js" / "head" / "preferences.js").read_bytes()
     try:
         contents |= {name: (STATIC / "lib" / name).read_bytes() for name in LIBRARIES}
     except FileNotFoundError as error:

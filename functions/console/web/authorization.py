@@ -4,14 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from console.web import render
+from console.web import render, time_limit
 from console.web.request import Request, current_request, sign_in_address
 from slowmatch.http import errors
 from slowmatch.http.auth import authentication, sessions
-from slowmatch.http.auth.csrf import SAFE_METHODS
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
-from slowmatch.http.request import method
 from slowmatch.settings import settings
 
 _API_ERRORS = errors.handlers({})
@@ -43,7 +41,8 @@ def authorize(app: Any, next_middleware: Any) -> Any:
         authentication.check_role(event, identity, role)
     except Problem as problem:
         return render.page("forbidden.html", problem.status, reason=problem.detail)
-    return next_middleware(app)
+    with time_limit.applied(request):
+        return next_middleware(app)
 
 
 def require_role(role: Role) -> None:
@@ -63,12 +62,13 @@ def _no_such_api(app: Any) -> render.Page:
 
 def _require_sign_in(request: Request) -> render.Page:
     """Redirect a visitor to the sign-in; a script or a form gets a page with the link instead."""
-    is_safe = method(request.event) in SAFE_METHODS
     address = sign_in_address(request.address)
     is_script = request.header("hx-request") or request.header("sec-fetch-mode") not in ("", "navigate")
-    if is_safe and not is_script:
+    if not request.is_action and not is_script:
         return render.redirect(address)
     page = render.page("signed_out.html", 401, provider=None)
     # A refused form stays on the screen, so that it can be sent again after signing in in another tab.
-    page.headers |= {"HX-Redirect": address} if is_safe else {"HX-Reswap": "none", "HX-Push-Url": "false"}
+    page.headers |= (
+        {"HX-Reswap": "none", "HX-Push-Url": "false"} if request.is_action else {"HX-Redirect": address}
+    )
     return page

@@ -8,17 +8,25 @@ from urllib.parse import quote
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from console.web import render
+from console.web import render, time_limit
 from console.web.assets import AssetsMissing
-from console.web.request import current_request
+from console.web.request import current_request, path_on_this_site
+from slowmatch.db import TimedOut
 from slowmatch.http.errors import PROBLEMS, Problem
-from slowmatch.http.request import method
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
+from slowmatch.telemetry import logger
+
+
+def _too_slow(error: TimedOut) -> Problem:
+    logger.error(str(error))
+    return Problem(504, "Too slow", time_limit.slow_part(error, current_request()))
+
 
 PAGE_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     **PROBLEMS,
     NotFoundError: lambda _: Problem(404, "Not found", "there is no page at this address"),
+    TimedOut: _too_slow,
     UnknownJob: lambda error: Problem(404, "Not found", str(error)),
     NoSchedule: lambda error: Problem(409, "Nothing to pause", str(error)),
 }
@@ -34,15 +42,15 @@ def install(app: APIGatewayHttpResolver) -> None:
 def _no_page(error: NotFoundError) -> render.Page:
     """Redirect an address with a slash at the end to the page without it; 404 for all others."""
     request = current_request()
-    if request.path.endswith("/") and method(request.event) == "GET":
+    if request.path.endswith("/") and not request.is_action:
         return render.redirect(f"/{quote(request.path.strip('/'))}")
     return _respond(PAGE_PROBLEMS[NotFoundError], error)
 
 
 def _respond(problem_of: Callable[[Any], Problem], error: Exception) -> render.Page:
-    problem = problem_of(error)
+    problem, retry = problem_of(error), path_on_this_site(current_request().address)
     try:
-        page = render.page("error.html", problem.status, problem=problem)
+        page = render.page("error.html", problem.status, problem=problem, retry=retry)
     except AssetsMissing as missing:
         return Response(503, "text/plain; charset=utf-8", f"{missing}\n")
     page.headers.update(problem.headers)

@@ -34,7 +34,7 @@ def sentence(text: str) -> str:
 
 
 def duration(milliseconds: float | None) -> str:
-    """840 ms, 3.2 s, 4 m 10 s, 2 h 05 m; empty for None."""
+    """840 ms, 3.2 s, 4 m 10 s, 2 h 5 m, 3 d 4 h; empty for None."""
     if milliseconds is None:
         return ""
     if milliseconds < 999.5:
@@ -44,8 +44,9 @@ def duration(milliseconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} m {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} m"
+        return f"{minutes} m {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} m" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def ms_until(start: datetime | str | None, end: datetime | str | None) -> float | None:
@@ -54,13 +55,58 @@ def ms_until(start: datetime | str | None, end: datetime | str | None) -> float 
 
 
 def when(value: datetime | str | None, form: str = "relative") -> Markup:
-    """A <time> that times.js shows in the viewer's zone: `relative` as 3 min ago, or `minute`, or `exact`."""
+    """A <time> with the exact time as its tooltip: `relative` in words, or `minute`, or `exact`.
+
+    times.js shows it in the viewer's zone and keeps the words up to date.
+    """
     if value is None:
         return Markup('<span class="muted">never</span>')
     at = parse(value)
-    return Markup('<time datetime="{}" data-form="{}">{}</time>').format(
-        at.isoformat().replace("+00:00", "Z"), form, at.strftime("%-d %b %Y, %H:%M:%S UTC")
+    exact = f"{at:%-d %b %Y, %H:%M:%S} UTC"
+    shown = {"exact": exact, "minute": f"{at:%-d %b, %H:%M}"}.get(form) or in_words(at, datetime.now(UTC))
+    return Markup('<time datetime="{}" data-form="{}" title="{}">{}</time>').format(
+        at.isoformat().replace("+00:00", "Z"), form, exact, shown
     )
+
+
+def in_words(at: datetime, now: datetime) -> str:
+    """3 min ago, yesterday 08:00, in 5 min, tomorrow 08:00, Wed 08:00, 3 Dec 08:00, in 4 years.
+
+    Both times and the words are in UTC. times.js says the same in the viewer's zone.
+    """
+    seconds = (at - now).total_seconds()
+    size = abs(seconds)
+    if size < 2:
+        return "now"
+    if size < 3600:
+        about = f"{size // 1:.0f} s" if size < 60 else f"{size // 60:.0f} min"
+        return f"{about} ago" if seconds < 0 else f"in {about}"
+    days = (at.date() - now.date()).days
+    return _past(at, size, -days) if seconds < 0 else _ahead(at, now, days)
+
+
+def _past(at: datetime, seconds: float, days: int) -> str:
+    if seconds < 86400:
+        return f"{seconds // 3600:.0f} h ago"
+    if days == 1:
+        return f"yesterday {at:%H:%M}"
+    if days < 7:
+        return f"{days} days ago"
+    return f"{at:%-d %b}" if days < 300 else f"{at:%-d %b %Y}"
+
+
+def _ahead(at: datetime, now: datetime, days: int) -> str:
+    if days == 0:
+        return f"{at:%H:%M}"
+    if days == 1:
+        return f"tomorrow {at:%H:%M}"
+    if days < 7:
+        return f"{at:%a %H:%M}"
+    if days < 300:
+        return f"{at:%-d %b %H:%M}"
+    if days < 731:
+        return f"{at:%-d %b %Y}"
+    return f"in {at.year - now.year - ((at.month, at.day) < (now.month, now.day))} years"
 
 
 def parse(value: datetime | str) -> datetime:

@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, quote, urlencode
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
+from slowmatch.http.auth.csrf import SAFE_METHODS
 from slowmatch.http.auth.roles import ANONYMOUS, Identity
 from slowmatch.http.errors import Problem
-from slowmatch.http.request import header
+from slowmatch.http.request import header, method
 
 FORM_MAX_BYTES = 256 * 1024
 FORM_MAX_FIELDS = 2000
@@ -34,6 +35,11 @@ class Request:
     def spent_ms(self) -> float:
         """Milliseconds since this request arrived."""
         return (time.perf_counter() - self.began) * 1000
+
+    @property
+    def is_action(self) -> bool:
+        """Whether it asks to change something."""
+        return method(self.event) not in SAFE_METHODS
 
     @property
     def path(self) -> str:

@@ -20,6 +20,10 @@ class Deadline:
     def is_over(self) -> bool:
         return time.monotonic() >= self.at
 
+    @property
+    def seconds_left(self) -> float:
+        return self.at - time.monotonic()
+
 
 NEVER = Deadline()
 

@@ -32,10 +32,12 @@ def test_the_list_says_how_each_record_stands(browser: FakeBrowser, con: Connect
 def test_times_are_elements_for_the_browser_to_format(browser: FakeBrowser, con: Connection) -> None:
     queries.create(con, "a", datetime(2099, 12, 31, 12, tzinfo=UTC), "robin")
     page = browser.get("/records")
-    relative, exact = re.findall(
-        r'<time datetime="2099-12-31T12:00:00Z" data-form="(\w+)">(.*?)</time>', page.text
+    exact = "31 Dec 2099, 12:00:00 UTC"
+    found = re.findall(
+        rf'<time datetime="2099-12-31T12:00:00Z" data-form="(\w+)" title="{exact}">(.*?)</time>', page.text
     )
-    assert (relative[0], exact) == ("relative", ("exact", "31 Dec 2099, 12:00:00 UTC"))
+    assert [form for form, _ in found] == ["relative", "exact"]
+    assert re.fullmatch(r"in \d+ years", found[0][1]) and found[1][1] == exact
 
 
 def test_each_filter_says_how_many_it_finds(browser: FakeBrowser, con: Connection) -> None:

@@ -82,8 +82,9 @@ def test_pages_are_shown_without_scripts(up: Stack) -> None:
     for path, said in (("/", "TinyFunction"), ("/local", "slowmatch-work"), ("/outbox", "Outbox")):
         status, headers, text = up.page(path)
         assert status == 200 and said in text
-        assert "default-src 'none'" in headers["Content-Security-Policy"] and "<script" not in text
-    assert up.page("/local/style.css")[0] == 200
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert re.findall("<script[^>]*>", text) == ['<script src="/local/preferences.js">'], path
+    assert up.page("/local/style.css")[0] == up.page("/local/preferences.js")[0] == 200
     assert up.page("/outbox/none")[0] == up.page("/outbox/none/html")[0] == 404
 
 

@@ -4,7 +4,15 @@ const ChartPaint = (() => {
   const decades = (unit) => Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((digit) => digit * unit * 10 ** i)).flat();
   const COUNTS = decades(1);
   const DURATIONS = [...decades(1).filter((ms) => ms < 20000), 20000, 30000, ...decades(60000)];
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+  // As the browser computes it: the value of the property itself can be light-dark(...), which a canvas does not know.
+  function colour(name) {
+    const probe = document.documentElement.appendChild(document.createElement("i"));
+    probe.style.color = `var(--${name})`;
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  }
 
   function hatch(context, stroke) {
     const tile = document.createElement("canvas");
@@ -120,6 +128,7 @@ const ChartPaint = (() => {
       width: clientWidth, height: clientHeight, padding: [8, 28, 0, 0], legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked, size: 7 } },
       scales: { x: { range: () => reach(chart.model) }, y: { range: (plot) => [0, ceiling(plot.data)] } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), Preferences.zone()),
       axes: axes(chart),
       series: [{}, ...chart.model.series.map((each, i) => (stacked ? bar : line(chart, each, i)))],
       hooks: {

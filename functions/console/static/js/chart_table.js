@@ -2,7 +2,9 @@
 // `step` seconds from data-at; a cell without a value is a gap; data-open marks a span that is not over. With data-last
 // the x axis shows that many last seconds, and missing rows count as zero.
 const ChartTable = (() => {
-  const format = (options) => new Intl.DateTimeFormat("en-GB", options);
+  const format = (options) => ({
+    format: (date) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: Preferences.zone() }).format(date),
+  });
   const day = format({ day: "numeric", month: "short" });
   const clock = format({ hour: "2-digit", minute: "2-digit" });
   const second = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -65,7 +67,7 @@ const ChartTable = (() => {
   function mark(table, seconds, apart) {
     const at = new Date(seconds * 1000);
     if (table.step < 60) return second.format(at);
-    return apart >= 86400 || (at.getHours() === 0 && at.getMinutes() === 0) ? day.format(at) : clock.format(at);
+    return apart >= 86400 || clock.format(at) === "00:00" ? day.format(at) : clock.format(at);
   }
 
   return {

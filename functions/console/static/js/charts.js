@@ -103,6 +103,7 @@
     document.querySelectorAll("figure[data-chart]").forEach((figure) => draw(figure, redraw));
   }
 
+  document.addEventListener("preferences:changed", () => all(true));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all(true));
   for (const event of ["DOMContentLoaded", "htmx:afterSettle", "live:morphed"]) document.addEventListener(event, () => all());
   setInterval(() => {

@@ -1,19 +1,21 @@
 // Keeps #live up to date: requests the page every two seconds and morphs what changed in place.
-// It pauses while the tab is hidden, says when the server is unreachable, and keeps what is typed or selected.
+// It pauses while the tab is hidden or an action has no answer yet, says since when nothing could be updated, and keeps
+// what is typed or selected.
 (() => {
   class ServerError extends Error {}
   const INTERVAL_MS = 2000;
   const MAX_INTERVAL_MS = 15000;
+  const SLOW_MS = 5000;
   const TIMEOUT_MS = 12000; // the server itself gives up on its database after ten seconds
   let etag = null;
   let address = null;
   let interval = INTERVAL_MS;
   let timer = null;
   let fetching = null;
+  let updatedAt = new Date();
   let pageNumber = 0; // grows with each request for another page, whose predecessor is then not shown
 
   const live = () => document.querySelector("#live");
-  const banner = () => document.querySelector("#connection-lost");
 
   function isDirty(node) {
     return node.matches?.("input, textarea, select") && (node.dataset.dirty || node === document.activeElement);
@@ -105,18 +107,17 @@
   const longerInterval = () => Math.min(interval * 1.5, MAX_INTERVAL_MS);
 
   // The first sentence of an error page, such as "The database cannot be reached now."
-  const reason = (page) => page.querySelector("[data-error] p")?.textContent.replace(/[;.].*/s, ".");
-
-  function showBanner(text) {
-    const element = banner();
-    if (!element) return;
-    element.hidden = !text;
-    if (element.textContent !== text) element.textContent = text;
+  function reason(page, status) {
+    return page.querySelector("[data-error] p")?.textContent.replace(/[;.].*/s, ".") ?? `The server could not answer (status ${status}).`;
   }
+
+  const tryNow = () => { interval = INTERVAL_MS; pollForever(); };
+  const say = (text) => Notices.say("connection-lost", text);
+  const sayOutdated = (why) => Notices.say("connection-lost", `Not updated since ${Times.clock(updatedAt)}. ${why}`, Notices.button("Try again", tryNow));
 
   async function poll(showNewRows = false) {
     if (!live() || document.hidden) return;
-    if (document.querySelector("dialog[open]")) return;
+    if (document.querySelector("dialog[open], [data-busy]")) return;
     const requested = location.pathname + location.search;
     const requestedFor = pageNumber;
     const isOutdated = () => requestedFor !== pageNumber || requested !== location.pathname + location.search;
@@ -125,29 +126,32 @@
     if (etag && !showNewRows) headers["If-None-Match"] = etag;
     fetching = new AbortController();
     const limit = setTimeout(() => fetching?.abort(), TIMEOUT_MS);
+    const slow = setTimeout(() => { if (!isOutdated()) sayOutdated("The server is slow to answer."); }, SLOW_MS);
     try {
       const answer = await fetch(requested, { headers, cache: "no-store", redirect: "manual", signal: fetching.signal });
       if (answer.status === 401 || answer.type === "opaqueredirect") {
-        showBanner("You are signed out. Reload the page or, to keep what you typed, sign in from another tab.");
+        say("You are signed out. Reload the page or, to keep what you typed, sign in from another tab.");
         interval = MAX_INTERVAL_MS;
         return;
       }
       if (answer.status !== 304) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         if (isOutdated()) return;
-        if (answer.status >= 500 && !live().hasAttribute("data-error")) throw new ServerError(reason(page));
+        const isError = answer.status >= 500 && !live().hasAttribute("data-error");
+        if (isError || !page.querySelector("main")) throw new ServerError(reason(page, answer.status));
         show(page, showNewRows);
         etag = answer.headers.get("ETag");
       }
       interval = answer.status < 400 ? INTERVAL_MS : longerInterval();
-      showBanner("");
+      updatedAt = new Date();
+      say("");
     } catch (error) {
       if (document.hidden || isOutdated()) return;
       interval = longerInterval();
-      const why = (error instanceof ServerError && error.message) || "The server is not responding.";
-      showBanner(`${why} This page may be out of date; retrying.`);
+      sayOutdated(error instanceof ServerError ? error.message : "The server is not responding.");
     } finally {
       clearTimeout(limit);
+      clearTimeout(slow);
     }
   }
 
@@ -163,12 +167,8 @@
   document.addEventListener("click", ({ target }) => {
     if (target.closest?.("[data-held]")) poll(true);
   });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { interval = INTERVAL_MS; pollForever(); } });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) tryNow(); });
   for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(moment, () => { pageNumber += 1; });
-  document.addEventListener("htmx:afterSettle", () => { etag = null; interval = INTERVAL_MS; });
-  document.addEventListener("htmx:sendError", () => showBanner("The server is not responding. Check whether this was done, then try again."));
-  document.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (detail.xhr.status === 401) showBanner("You are signed out, so nothing was done. Sign in from another tab, then submit this again.");
-  });
+  document.addEventListener("htmx:afterSettle", () => { etag = null; interval = INTERVAL_MS; updatedAt = new Date(); });
   document.addEventListener("DOMContentLoaded", () => { timer = setTimeout(pollForever, INTERVAL_MS); });
 })();

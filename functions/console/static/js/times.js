@@ -1,41 +1,85 @@
-// Shows times in the viewer's zone: "3 min ago" with the exact time as a tooltip.
-(() => {
+// Shows times in words, in the viewer's zone or in UTC: "3 min ago", "tomorrow 08:00", with the exact time as a tooltip.
+// The words are those of formatting.py.
+const Times = (() => {
   const MINUTE_MS = 60000;
   const DAY_MS = 24 * 60 * MINUTE_MS;
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const exact = new Intl.DateTimeFormat("en-GB", {
-    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-    timeZoneName: "short",
-  });
-  const minute = new Intl.DateTimeFormat("en-GB", {
-    month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
-  });
-  const steps = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [Infinity, 86400, "d"]];
+  const UPDATE_MS = 1000;
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+  const zoneName = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 
-  function relative(moment) {
-    const seconds = Math.round((moment - Date.now()) / 1000);
+  const two = (value) => String(value).padStart(2, "0");
+
+  // Minutes from UTC to the zone in which times are shown.
+  const offsetAt = (moment) => (Preferences.isUtc() ? 0 : -new Date(moment).getTimezoneOffset());
+
+  // A date whose UTC parts are those of the zone.
+  const inZone = (moment) => new Date(moment.getTime() + offsetAt(moment) * MINUTE_MS);
+
+  const clock = (parts) => `${two(parts.getUTCHours())}:${two(parts.getUTCMinutes())}`;
+  const dayAndMonth = (parts) => `${parts.getUTCDate()} ${MONTHS[parts.getUTCMonth()]}`;
+
+  const withSeconds = (moment) => `${clock(inZone(moment))}:${two(moment.getUTCSeconds())}`;
+
+  function exact(moment) {
+    const parts = inZone(moment);
+    const zone = Preferences.isUtc() ? "UTC" : zoneName.formatToParts(moment).find((part) => part.type === "timeZoneName").value;
+    return `${dayAndMonth(parts)} ${parts.getUTCFullYear()}, ${withSeconds(moment)} ${zone}`;
+  }
+
+  function minute(moment) {
+    const parts = inZone(moment);
+    return `${dayAndMonth(parts)}, ${clock(parts)}`;
+  }
+
+  function inWords(moment, now) {
+    const seconds = (moment - now) / 1000;
     const size = Math.abs(seconds);
     if (size < 2) return "now";
-    const [, unit, name] = steps.find(([limit]) => size < limit);
-    const text = `${Math.floor(size / unit)} ${name}`;
-    return seconds < 0 ? `${text} ago` : `in ${text}`;
+    const about = size < 60 ? `${Math.floor(size)} s` : `${Math.floor(size / 60)} min`;
+    if (size < 3600) return seconds < 0 ? `${about} ago` : `in ${about}`;
+    const [there, here] = [inZone(moment), inZone(now)];
+    const days = Math.floor(there / DAY_MS) - Math.floor(here / DAY_MS);
+    return seconds < 0 ? past(there, size, -days) : ahead(there, here, days);
+  }
+
+  function past(there, size, days) {
+    if (size < 86400) return `${Math.floor(size / 3600)} h ago`;
+    if (days === 1) return `yesterday ${clock(there)}`;
+    if (days < 7) return `${days} days ago`;
+    return days < 300 ? dayAndMonth(there) : `${dayAndMonth(there)} ${there.getUTCFullYear()}`;
+  }
+
+  function ahead(there, here, days) {
+    if (days === 0) return clock(there);
+    if (days === 1) return `tomorrow ${clock(there)}`;
+    if (days < 7) return `${WEEKDAYS[there.getUTCDay()]} ${clock(there)}`;
+    if (days < 300) return `${dayAndMonth(there)} ${clock(there)}`;
+    if (days < 731) return `${dayAndMonth(there)} ${there.getUTCFullYear()}`;
+    const isEarlier = there.toISOString().slice(-19, -14) < here.toISOString().slice(-19, -14); // in its year, 12-31 after 11-30
+    return `in ${there.getUTCFullYear() - here.getUTCFullYear() - isEarlier} years`;
+  }
+
+  function say(element, text) {
+    if (element.textContent !== text) element.textContent = text;
   }
 
   function format(element) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) return;
-    const full = exact.format(moment);
     const form = element.dataset.form;
-    const text = form === "exact" ? full : form === "minute" ? minute.format(moment) : relative(moment);
-    if (element.textContent !== text) element.textContent = text;
-    if (element.title !== full) element.title = full;
+    const print = `${element.dateTime} ${form} ${Preferences.zone()}`;
+    if (element.print !== print) {
+      element.print = print;
+      element.title = exact(moment);
+      element.fixed = form === "exact" ? element.title : form === "minute" ? minute(moment) : "";
+    }
+    const text = element.fixed || inWords(moment, new Date());
+    say(element, text);
   }
-
-  const offsetAt = (moment) => -new Date(moment).getTimezoneOffset();
 
   function asText(offset) {
     const size = Math.abs(offset);
-    const two = (value) => String(value).padStart(2, "0");
     return `${offset < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
   }
 
@@ -51,8 +95,7 @@
   }
 
   function localText(moment) {
-    const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * MINUTE_MS);
-    return shifted.toISOString().slice(0, 16);
+    return inZone(moment).toISOString().slice(0, 16);
   }
 
   // <input type="datetime-local" name="run-at" data-local data-utc="...">: beside it are run-at_offset and run-at_at.
@@ -72,15 +115,22 @@
 
   function all(root = document) {
     root.querySelectorAll("time[datetime]:not([data-since])").forEach(format);
-    root.querySelectorAll("[data-zone]").forEach((label) => { label.textContent = zone; });
+    root.querySelectorAll("[data-zone]").forEach((label) => { say(label, Preferences.zone()); });
     root.querySelectorAll("input[data-local]").forEach(prepare);
   }
 
   document.addEventListener("input", ({ target }) => {
     if (target.matches?.("input[data-local]")) changed(target);
   });
-  document.addEventListener("DOMContentLoaded", () => all());
-  document.addEventListener("htmx:afterSettle", () => all());
-  document.addEventListener("live:morphed", () => all());
-  setInterval(() => all(), 10000);
+
+  // In another zone, a time that nobody typed is shown anew, and what was typed means another instant.
+  function rezone() {
+    document.querySelectorAll("input[data-local][data-utc]:not([data-dirty])").forEach((input) => { delete input.dataset.shown; });
+    all();
+  }
+
+  document.addEventListener("preferences:changed", rezone);
+  for (const event of ["DOMContentLoaded", "htmx:afterSettle", "live:morphed"]) document.addEventListener(event, () => all());
+  setInterval(() => { if (!document.hidden) all(); }, UPDATE_MS);
+  return { clock: withSeconds };
 })();

@@ -19,7 +19,8 @@ import pg8000.core
 import pg8000.native
 
 from slowmatch.aws import secrets
-from slowmatch.db.errors import Unavailable, from_details
+from slowmatch.db.errors import TimedOut, Unavailable, from_details
+from slowmatch.deadline import NEVER, Deadline
 from slowmatch.settings import Settings, settings
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -44,6 +45,8 @@ class Connection:
         self._in_transaction = False
         self._after_commit: list[Callable[[], object]] = []
         self._used_at = 0.0
+        self._deadline = NEVER
+        self._statement_seconds = self._session_seconds = config.db_statement_timeout_seconds
         self.clock_offset = timedelta(0)
         """The database's clock minus this machine's."""
 
@@ -109,6 +112,20 @@ class Connection:
         else:
             action()
 
+    @contextmanager
+    def limited_to(self, seconds: int) -> Iterator[None]:
+        """Wait at most `seconds` in all for the answers within the block; then raise TimedOut.
+
+        PostgreSQL cancels a statement by itself after that time. A server that says nothing any more is left alone.
+        """
+        self._deadline = Deadline(time.monotonic() + seconds)
+        self._statement_seconds = min(seconds, self._config.db_statement_timeout_seconds)
+        try:
+            yield
+        finally:
+            self._deadline = NEVER
+            self._statement_seconds = self._config.db_statement_timeout_seconds
+
     def now(self) -> datetime:
         """PostgreSQL's clock (aware, UTC), from the offset measured when the connection was made or tested.
 
@@ -127,21 +144,38 @@ class Connection:
 
     def _ensure_connected(self) -> None:
         """Connect, unless there is a live connection or a transaction, which a new connection would not continue."""
+        seconds_left = self._seconds_left()
+        if self._pg8000 is not None:
+            _socket(self._pg8000).settimeout(seconds_left)
         if self._in_transaction:
             return
         if self._pg8000 is not None:
             # A server that closed the connection left an end of file to read; a dead network shows only as silence.
             silent_seconds = time.monotonic() - self._used_at
             if not self._incoming.poll(0) and silent_seconds <= IDLE_SECONDS_BEFORE_PING:
+                self._set_statement_timeout()
                 return
             with suppress(pg8000.native.Error, OSError):
                 self._ping()
+                self._set_statement_timeout()
                 return
             self.close()
         self._pg8000 = self._open()
         self._incoming = select.poll()
         self._incoming.register(_socket(self._pg8000), select.POLLIN)
         self._ping()
+
+    def _seconds_left(self) -> float:
+        """How long to wait for an answer: until the deadline, and not much longer than a statement may take."""
+        if self._deadline.is_over:
+            raise TimedOut("the time limit was over before the statement was sent")
+        return min(self._deadline.seconds_left, self._statement_seconds + CONNECT_TIMEOUT_SECONDS)
+
+    def _set_statement_timeout(self) -> None:
+        """Tell PostgreSQL when to cancel a statement, if that has changed: it costs a round trip."""
+        if self._session_seconds != self._statement_seconds:
+            self._connected().run(f"SET statement_timeout = '{self._statement_seconds}s'")
+            self._session_seconds = self._statement_seconds
 
     def _ping(self) -> None:
         ((at,),) = self._connected().run("SELECT clock_timestamp()")
@@ -161,6 +195,8 @@ class Connection:
         except (pg8000.native.Error, OSError) as error:
             if isinstance(error, pg8000.native.DatabaseError):
                 translated = from_details(error.args[0])
+            elif self._deadline.is_over:
+                translated = TimedOut("the database did not answer in time")
             else:
                 translated = Unavailable(f"the connection to the database was lost: {error}")
             if isinstance(translated, Unavailable):
@@ -187,19 +223,19 @@ class Connection:
             host=config.db_host,
             port=config.db_port,
             database=config.db_name,
-            timeout=CONNECT_TIMEOUT_SECONDS,
+            timeout=min(CONNECT_TIMEOUT_SECONDS, self._seconds_left()),
             ssl_context=tls_context(config),
             application_name=config.stack_name,
             startup_params={
-                "statement_timeout": f"{config.db_statement_timeout_seconds}s",
+                "statement_timeout": f"{self._statement_seconds}s",
                 "timezone": "UTC",
                 "datestyle": "ISO",
                 # Our queries take less time than starting a second process would.
                 "max_parallel_workers_per_gather": "0",
             },
         )
-        # pg8000 keeps the time-out of connecting, which would end a long statement.
-        _socket(opened).settimeout(config.db_statement_timeout_seconds + CONNECT_TIMEOUT_SECONDS)
+        self._session_seconds = self._statement_seconds
+        _socket(opened).settimeout(self._seconds_left())  # instead of the time-out of connecting
         # As libpq does. Otherwise a statement of more than 8 KB leaves in pieces, and the last one waits 40 ms for the
         # server to acknowledge the one before.
         _socket(opened).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -42,7 +42,7 @@ def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, se
 
 
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
-    """Delete old notifications, sent mail, missed occurrences, bulk actions, what people did to jobs, and hourly figures.
+    """Delete old notifications, mail, missed occurrences, bulk actions, what people did to jobs, and hourly figures.
 
     Returns how many rows. Raises PartlyFailed, naming the tables.
     """

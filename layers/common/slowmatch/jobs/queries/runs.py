@@ -12,6 +12,7 @@ from slowmatch.db.counts import CappedCount, CappedCounts
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.db.text_search import FIRST_WALK, MAX_PAGE_ROWS, SortedList, page_rows, walk, with_work_mem
 from slowmatch.jobs.definition import MAX_JSON_BYTES
+from slowmatch.jobs.ids import run_id_range
 from slowmatch.jobs.model import ListedRun, Run, RunState
 from slowmatch.jobs.queries.run_order import NEWEST_FIRST, RunOrder
 from slowmatch.jobs.run_filter import RunFilter
@@ -59,6 +60,23 @@ def find(con: Connection, run_id: str) -> Run | None:
         f"SELECT json_build_object({RUN_FIELDS}) FROM job_run AS run WHERE id = :id::uuid", id=run_id
     )
     return Run.from_json(rows[0][0]) if rows else None
+
+
+FIND_BEGINNING = """
+    SELECT id::text
+    FROM job_run
+    WHERE id BETWEEN :low_id::uuid AND :high_id::uuid
+    LIMIT 2
+"""
+
+
+def only_run_beginning_with(con: Connection, text: str) -> str | None:
+    """The identifier that begins with `text`; None if there is no such run or more than one."""
+    ids = run_id_range(text)
+    if ids is None:
+        return None
+    rows = con.query(FIND_BEGINNING, low_id=ids[0], high_id=ids[1])
+    return str(rows[0][0]) if len(rows) == 1 else None
 
 
 def get(con: Connection, run_id: str) -> Run:
