@@ -100,9 +100,9 @@ def read(con: Connection, now: datetime, span: str) -> Upcoming:
         end=end,
         ticks=list(_ticks(axis, step)),
         lanes=[
-            _lane(axis, job, [each for each in found if each.job == job.name], late, expected.get(job.name))
+            _lane(axis, job, of_job, late=late, expected=expected.get(job.name))
             for job in jobs
-            if job.schedule or any(each.job == job.name for each in found)
+            if (of_job := [each for each in found if each.job == job.name]) or job.schedule
         ],
         busiest=upcoming.busiest_moment((each for each in shown if each.job not in frequent), expected),
         listed=[
@@ -150,6 +150,7 @@ def _lane(
     axis: _Axis,
     job: JobSummary,
     found: Sequence[Occurrence],
+    *,
     late: set[Occurrence],
     expected: timedelta | None,
 ) -> Lane:

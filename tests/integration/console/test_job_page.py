@@ -84,7 +84,8 @@ def test_what_is_processing_and_what_waits_is_said(browser: FakeBrowser, con: Co
     page = browser.get(PAGE)
     assert f'href="/runs/{running}"' in page.text
     assert re.search(
-        r"Running Run .* has been processing since .* 75 % 3 of 4 1 run is waiting to start", job_card(page)
+        r"Running Run .* started .* and is still processing. 75 % 3 of 4 1 run is waiting to start",
+        job_card(page),
     )
 
 

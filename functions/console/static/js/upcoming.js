@@ -22,7 +22,7 @@
       const percent = (100 * (at - from)) / (to - from);
       const x = `${percent}%`;
       element(ticks, "line", { x1: x, x2: x, y1: 18, y2: "100%" });
-      if (percent > 6) element(ticks, "text", { x, y: 12 }).textContent = hour ? clock.format(at) : day.format(at);
+      if (percent > 11) element(ticks, "text", { x, y: 12 }).textContent = hour ? clock.format(at) : day.format(at);
     }
   }
 
