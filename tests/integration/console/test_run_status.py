@@ -129,6 +129,16 @@ def test_a_success_after_failures_counts_them(browser: FakeBrowser, work: Work) 
     assert said(browser, run.id) == "Succeeded [when], after 1 failed attempt."
 
 
+def test_what_went_wrong_before_is_folded_while_the_run_goes_on(browser: FakeBrowser, work: Work) -> None:
+    work.handler = fail
+    work.start_occurrence()
+    run_id = work.run().id
+    folded = '<details id="last-failure"><summary>Last failure:'
+    assert folded not in browser.get(f"/runs/{run_id}").text
+    actions.change(work.con, "run-now", ids=[run_id], actor="ann")
+    assert folded in browser.get(f"/runs/{run_id}").text
+
+
 def test_a_permanent_failure_says_that_no_retry_follows(browser: FakeBrowser, work: Work) -> None:
     work.handler = refuse
     work.start_occurrence()
