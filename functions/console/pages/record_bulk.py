@@ -1,7 +1,7 @@
 """Extend the expiry of many records or delete them: those that are selected, or all of a list."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from console.forms import local_time
 from console.forms.form import Form, whole_number
@@ -43,21 +43,32 @@ def change_records() -> render.Page:
     if form.errors:
         return _ask(action, shown, selection, form, 422)
     target = _target(shown, selection)
-    started = bulk_actions.start(con, selection, extension, target=target, actor=request.identity.name)
+    action_id = _bulk_id(request.value("bulk")) or str(uuid4())
+    try:
+        started = bulk_actions.start(
+            con, selection, extension, action_id=action_id, target=target, actor=request.identity.name
+        )
+    except LookupError as error:
+        raise Problem(422, "Not possible", "this was another bulk action, so nothing was done") from error
     return _progress(started, shown)
 
 
 @router.post("/records/bulk/<action_id>")
 @allow(Role.OPERATOR)
 def continue_change(action_id: str) -> render.Page:
-    try:
-        found = bulk_actions.find(connection(), str(UUID(action_id)))
-    except ValueError:
-        found = None
+    key = _bulk_id(action_id)
+    found = bulk_actions.find(connection(), key) if key else None
     if found is None:
         raise Problem(404, "Not found", "there is no such bulk action")
     require_role(Role.ADMIN if found.action == "deleted" else Role.OPERATOR)
     return _progress(bulk_actions.advance(connection(), found.id), RecordFilter.read(_fields()))
+
+
+def _bulk_id(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
 
 
 def _fields() -> dict[str, str]:
@@ -71,10 +82,12 @@ def _selection(shown: RecordFilter) -> Selection:
         now = parse_timestamp(request.value("now"))
     except ValueError:
         now = connection().now()
+    last = request.value("last")
+    last_id = whole_number(last, pagination.MAX_BIGINT) if last else bulk_actions.last_id(connection())
     if request.value("all") == "yes":
-        return Selection(now, shown.status, shown.q)
+        return Selection(now, last_id, shown.status, shown.q)
     ids = {whole_number(text, pagination.MAX_BIGINT) for text in request.form.get("id", [])} - {0}
-    return Selection(now, ids=sorted(ids)[:RECORDS_PER_CALL])
+    return Selection(now, last_id, ids=sorted(ids)[:RECORDS_PER_CALL])
 
 
 def _extension(form: Form) -> Extension | None:
@@ -100,6 +113,7 @@ def _target(shown: RecordFilter, selection: Selection) -> str:
 def _ask(
     action: str, shown: RecordFilter, selection: Selection, form: Form, status: int = 200
 ) -> render.Page:
+    bulk = str(uuid4())  # so that a form that is submitted twice does it once
     chosen: dict[str, Any] = {"all": "yes"} if selection.ids is None else {"id": selection.ids}
     return _page(
         "record_bulk.html",
@@ -108,7 +122,15 @@ def _ask(
         shown=shown,
         target=_target(shown, selection),
         form=form,
-        fields={**shown.fields, **chosen, "now": selection.now.isoformat(), "action": action, "sure": "yes"},
+        fields={
+            **shown.fields,
+            **chosen,
+            "now": selection.now.isoformat(),
+            "last": selection.last_id,
+            "action": action,
+            "sure": "yes",
+            "bulk": bulk,
+        },
     )
 
 

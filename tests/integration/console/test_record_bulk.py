@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from uuid import uuid4
 
 import pytest
 
@@ -48,6 +49,22 @@ def test_selected_records_are_extended_by_days(browser: FakeBrowser, con: Connec
         for old, new in zip(before, after, strict=True)
     ]
     assert moved == [timedelta(days=10), timedelta(days=10), timedelta(0)]
+
+
+def test_a_confirmation_that_is_sent_twice_extends_once(browser: FakeBrowser, con: Connection) -> None:
+    record_id = make_record(con, days=1)
+    form = asked(browser.post("/records/bulk", {"action": "extend", "all": "yes"})) | {"days": "10"}
+    answers = [said(browser, browser.post("/records/bulk", form)) for _ in range(2)]
+    assert answers == ["1 record extended by 10 days."] * 2
+    assert len(queries.history(con, record_id)) == 2
+
+
+def test_a_confirmation_continues_no_other_action(browser: FakeBrowser, con: Connection) -> None:
+    record_id = make_record(con)
+    form = asked(browser.post("/records/bulk", {"action": "extend", "all": "yes"})) | {"days": "10"}
+    browser.post("/records/bulk", form)
+    assert browser.post("/records/bulk", form | {"action": "delete"}).status == 422
+    assert find_record(con, record_id)
 
 
 def test_no_date_becomes_earlier_by_an_extension(browser: FakeBrowser, con: Connection) -> None:
@@ -159,8 +176,10 @@ def test_operators_extend_and_only_admins_delete(browser: FakeBrowser, con: Conn
 
 def test_an_operator_continues_no_deletion(browser: FakeBrowser, con: Connection) -> None:
     make_record(con)
-    selection = bulk_actions.Selection(con.now())
-    started = bulk_actions.start(con, selection, None, target="all records", actor="ada")
+    selection = bulk_actions.Selection(con.now(), bulk_actions.last_id(con))
+    started = bulk_actions.start(
+        con, selection, None, action_id=str(uuid4()), target="all records", actor="ada"
+    )
     browser.sign_in(Role.OPERATOR)
     assert browser.post(f"/records/bulk/{started.id}").status == 403
 

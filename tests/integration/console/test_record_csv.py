@@ -79,6 +79,13 @@ def test_a_repeated_part_creates_nothing_twice(browser: FakeBrowser, con: Connec
     assert len(stored(con)) == 2
 
 
+def test_the_key_of_one_person_blocks_no_other(browser: FakeBrowser, con: Connection) -> None:
+    for name in ("kim@example.com", "ada@example.com"):
+        browser.sign_in(Role.OPERATOR, name)
+        assert json.loads(send_part(browser, GOOD).text)["created"] == 2
+    assert len(stored(con)) == 4
+
+
 def test_parts_of_a_file_are_one_line_of_the_activity(browser: FakeBrowser, con: Connection) -> None:
     for key in ("a:0", "a:1", "a:1"):
         send_part(browser, GOOD, key)

@@ -53,7 +53,7 @@ def import_part(
             con,
             found.titles,
             found.expiry_dates,
-            key=key or str(uuid4()),
+            key=f"{file.actor} {key or uuid4()}",
             digest=hashlib.sha256(content).hexdigest(),
             action_id=file.id,
             target=file.name,

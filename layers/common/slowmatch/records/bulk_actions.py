@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
@@ -25,9 +24,10 @@ MAX_DAYS = 36_500
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Records that existed at `now`: those with `ids`, or all of a list whose titles match `q`."""
+    """The records with `ids`, or all up to `last_id` of a list, as it was at `now`, whose titles match `q`."""
 
     now: datetime
+    last_id: int
     status: Status = "all"
     q: str = ""
     ids: Sequence[int] | None = None
@@ -36,7 +36,7 @@ class Selection:
         if self.ids is not None:
             return "id = ANY(:chosen_ids::bigint[])", {"chosen_ids": list(self.ids)}
         where, params = search.matching(con, self.status, self.q)
-        return f"{where} AND created_at <= :now::timestamptz", params
+        return f"{where} AND id <= :last_id", params | {"last_id": self.last_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ _FIND = f"SELECT {_FIELDS} FROM record_bulk_action WHERE id = :id::uuid"
 _START = """
     INSERT INTO record_bulk_action (id, action, target, wanted, total, actor, started_at)
     VALUES (:id::uuid, :action, :target, :wanted::jsonb, :total, :actor, :now::timestamptz)
+    ON CONFLICT (id) DO NOTHING
 """
 # Locked, so that two pages that make the next call at once make one after the other.
 _LOCK = """
@@ -127,6 +128,12 @@ _DELETE = f"""
 _STATEMENTS = {"extended": _EXTEND, "deleted": _DELETE}
 
 
+def last_id(con: Connection) -> int:
+    """The id of the newest record: those that come later are left alone."""
+    ((found,),) = con.query("SELECT COALESCE(max(id), 0) FROM record")
+    return int(found)
+
+
 def count(con: Connection, selection: Selection) -> CappedCount:
     """How many records there are, up to MAX_COUNTED, which takes less than a second."""
     where, params = selection.matching(con)
@@ -140,28 +147,41 @@ def find(con: Connection, action_id: str) -> BulkAction | None:
 
 
 def start(
-    con: Connection, selection: Selection, extension: Extension | None, *, target: str, actor: str
+    con: Connection,
+    selection: Selection,
+    extension: Extension | None,
+    *,
+    action_id: str,
+    target: str,
+    actor: str,
 ) -> BulkAction:
-    """Begin to extend the records, or to delete them without an `extension`; the first call is made."""
+    """Begin to extend the records, or to delete them without an `extension`; the first call is made.
+
+    If there is an action with this id, it goes on instead. Raises LookupError if that is a different one.
+    """
+    action = "extended" if extension else "deleted"
     wanted = {
         "now": selection.now.isoformat(),
+        "last_id": selection.last_id,
         "status": selection.status,
         "q": selection.q,
         "ids": None if selection.ids is None else list(selection.ids),
         "days": extension and extension.days,
         "until": extension and extension.until and extension.until.isoformat(),
     }
-    action_id = str(uuid4())
     con.query(
         _START,
         id=action_id,
-        action="extended" if extension else "deleted",
+        action=action,
         target=target,
         wanted=json.dumps(wanted),
         total=count(con, selection).number,
         actor=actor,
         now=con.now(),
     )
+    found = find(con, action_id)
+    if found is None or found.action != action:
+        raise LookupError(action_id)
     return advance(con, action_id)
 
 
@@ -170,7 +190,8 @@ def advance(con: Connection, action_id: str) -> BulkAction:
     with con.transaction():
         for action, wanted, after, actor in con.query(_LOCK, id=action_id):
             now = datetime.fromisoformat(wanted["now"])
-            where, params = Selection(now, wanted["status"], wanted["q"], wanted["ids"]).matching(con)
+            names = ("last_id", "status", "q", "ids")
+            where, params = Selection(now, **{name: wanted[name] for name in names}).matching(con)
             params |= {"days": wanted["days"], "until": wanted["until"]}
             statement = _STATEMENTS[action].format(where=where)
             ((seen, done, last),) = con.query(
