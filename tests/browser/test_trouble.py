@@ -62,6 +62,21 @@ def test_a_page_that_cannot_be_opened_leaves_the_old_one(tabs: Tabs, failure: di
     expect(page).to_have_url(re.compile("/records$"))
 
 
+@pytest.mark.parametrize("failure", [GATEWAY, PROXY | {"status": 200}], ids=["gateway", "proxy"])
+def test_going_back_to_what_cannot_be_had_leaves_the_old_page(tabs: Tabs, failure: dict[str, Any]) -> None:
+    page = tabs.open("/records", own=True)
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    answer(page, "/records", **failure)
+    page.go_back()
+    banner = message(page, "The page could not be opened.")
+    expect(banner).to_be_visible()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    page.unroute_all()
+    banner.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
+
+
 def test_a_page_of_an_error_becomes_the_wanted_page(tabs: Tabs) -> None:
     page = tabs.open(own=True)
     names = ("preferences", "htmx.min", "idiomorph.min", "app")

@@ -7,7 +7,7 @@
   const waiting = new Map();
 
   const isAction = ({ requestConfig }) => requestConfig.verb !== "get";
-  const isPage = (xhr) => /<main[\s>]/.test(xhr.responseText);
+  const hasMain = (text) => /<main[\s>]/.test(text);
 
   // The button or link, in words.
   function nameOf({ requestConfig }) {
@@ -81,7 +81,7 @@
 
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { xhr } = detail;
-    const isKept = [204, 401].includes(xhr.status) || (isPage(xhr) && xhr.status < 500);
+    const isKept = [204, 401].includes(xhr.status) || (hasMain(xhr.responseText) && xhr.status < 500);
     if (isKept || !detail.requestConfig) return;
     detail.shouldSwap = false;
     failed(detail, reasonOf(xhr), xhr.status >= 400 && xhr.status < 500);
@@ -94,8 +94,13 @@
   for (const event of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(event, ({ detail }) => failed(detail, "The server is not responding."));
   }
-  document.addEventListener("htmx:historyCacheMissLoadError", () => {
-    Notices.say("not-opened", "The page could not be opened.", Notices.button("Try again", () => location.reload()));
+  // Back and forward: htmx then asks for the page itself.
+  const sayNotRestored = () => Notices.say("not-opened", "The page could not be opened.", Notices.button("Try again", () => location.reload()));
+  document.addEventListener("htmx:historyCacheMissLoadError", sayNotRestored);
+  document.addEventListener("htmx:historyCacheMissLoad", ({ detail }) => {
+    if (hasMain(detail.response)) return;
+    detail.response = document.body.innerHTML;
+    setTimeout(sayNotRestored);
   });
   // A second press while the first has no answer does nothing.
   document.addEventListener("submit", (event) => {
