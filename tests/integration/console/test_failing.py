@@ -203,6 +203,7 @@ def test_more_than_a_thousand_runs_are_retried_in_parts(browser: FakeBrowser, co
         number=BULK + 5,
     )
     assert "Retry all 250+" in text_of(browser.get(PAGE))
+    assert "Only the latest 250 failed runs" in text_of(browser.get(PAGE))
     said = text_of(act(browser, con, "retry"))
     assert "1,000 runs of record-expiry were queued to run now. 5 or more are left." in said
 
@@ -258,7 +259,7 @@ def test_an_acknowledged_failure_is_no_warning(browser: FakeBrowser, con: Connec
     page = act(browser, con, "acknowledge", note="the disk is <full>")
     assert "<title>Failing · Slowmatch</title>" in page.text
     text = text_of(page)
-    assert "No job is failing" in text and "Acknowledged (1)" in text
+    assert "Every failure has been acknowledged" in text and "Acknowledged (1)" in text
     assert "by you (this machine) : the disk is <full>" in text
     said = verdict(browser)
     assert "What fails has been acknowledged: record-expiry." in said and "No run failed" not in said
