@@ -18,4 +18,4 @@ LIVE = [
     "/runs/{succeeded}",
 ]
 """The pages that refresh by themselves."""
-PAGES = [*LIVE, "/runs/nothing"]
+PAGES = [*LIVE, "/dashboard/failed/csv", "/runs/nothing"]
