@@ -20,4 +20,4 @@ LIVE = [
     "/runs/{succeeded}",
 ]
 """The pages that refresh by themselves."""
-PAGES = [*LIVE, "/records/import", "/records/export", "/runs/nothing"]
+PAGES = [*LIVE, "/records/import", "/records/export", "/dashboard/failed/csv", "/runs/nothing"]
