@@ -15,7 +15,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import dead_letters, redelivery, retention
 from slowmatch.jobs.lifecycle import actions, create, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.lifecycle.finish import EndedAttempt
 from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings, settings
@@ -96,7 +96,7 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     assert held is not None
     done = while_waited_for(
         con,
-        lambda: finish.finish(con, held, SUCCEEDED, con.now(), reports=Reports()),
+        lambda: finish.finish(con, [EndedAttempt(leased=held, result=SUCCEEDED, at=con.now())]),
         lambda: actions.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
     assert done.ids == [] and work.run().state == "succeeded"

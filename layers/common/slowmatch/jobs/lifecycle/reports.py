@@ -11,23 +11,18 @@ from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.text import to_json
 
-# The state is `processing` exactly when there is a lease. IS TRUE: see claim.CLAIM.
-HOLDS_LEASE = (
-    "id = :run_id::uuid AND (attempt = :attempt AND lease_until = :lease_until::timestamptz) IS TRUE"
-)
-WRITE_LOG = """
-    INSERT INTO job_log (run_id, attempt, at, level, message)
-    SELECT :run_id::uuid, :attempt, line.at, line.level, line.message
-    FROM jsonb_to_recordset(:lines::jsonb) AS line(at timestamptz, level text, message text)
-"""
-CHECKPOINT = f"""
+# IS TRUE: see claim.CLAIM.
+CHECKPOINT = """
     WITH held AS (
         UPDATE job_run
         SET progress = COALESCE(:progress::jsonb, progress)
-        WHERE {HOLDS_LEASE}
+        WHERE id = :run_id::uuid
+          AND (attempt = :attempt AND lease_until = :lease_until::timestamptz) IS TRUE
         RETURNING id
     ), log AS (
-        {WRITE_LOG}
+        INSERT INTO job_log (run_id, attempt, at, level, message)
+        SELECT :run_id::uuid, :attempt, line.at, line.level, line.message
+        FROM jsonb_to_recordset(:lines::jsonb) AS line(at timestamptz, level text, message text)
     )
     SELECT count(*) FROM held
 """
