@@ -73,7 +73,7 @@ class Executor:
                     leased=claimed, result=given_back(claimed, self.con.now()), at=self.con.now()
                 )
                 continue
-            context = self._context(claimed)
+            context = self._context(replace(claimed, started_at=self.con.now()) if number else claimed)
             with _collecting_log(context):
                 try:
                     with self._closing_transaction():
@@ -100,11 +100,10 @@ class Executor:
                 yield ended
 
     def _context(self, claimed: ClaimedAttempt, *, has_own_logger: bool = False) -> Context:
-        """The context of an attempt whose handler begins now."""
         return Context(
             self.con,
             self.job,
-            replace(claimed, started_at=self.con.now()),
+            claimed,
             settings=self.settings,
             remaining_ms=self.remaining_ms,
             has_own_logger=has_own_logger,
