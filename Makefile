@@ -87,7 +87,7 @@ bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.ma
 chaos: .venv/.dev .venv-chaos/.chaos assets  ## break things on purpose and check that nothing is lost; SHORT=1
 	@$(PY) -m pytest tests/chaos $(if $(SHORT),--short)
 
-mutants: .venv/.dev  ## break the code in fifty ways and check that the tests notice each; ONLY="claim lease"
+mutants: .venv/.dev  ## break the code in sixty ways and check that the tests notice each; ONLY="claim lease"
 	@$(PY) -m tests.mutants $(ONLY)
 
 bench-console: .venv/.run assets  ## measure how long each page of the running stack takes; PORT=8080

@@ -24,13 +24,21 @@ def guarantees(bench: Bench) -> None:
 def measure(bench: Bench) -> Iterator[Measure]:
     runs = 20 if bench.short else 1_000
     with ExitStack() as stack:
-        ours, procrastinate, _, bare = programs(bench, stack)
+        ours, procrastinate, pgqueuer, bare = programs(bench, stack)
         rates = in_turns(
             bench.rounds,
             {
                 "Slowmatch": _enqueue(ours, runs),
                 "procrastinate": _enqueue(procrastinate, runs),
                 "bare INSERT": _enqueue(bare, runs),
+            },
+        )
+        many = in_turns(
+            bench.rounds,
+            {
+                "Slowmatch": _enqueue(ours, 1_000, "enqueue_many"),
+                "PgQueuer": _enqueue(pgqueuer, 1_000, "enqueue_many"),
+                "procrastinate": _enqueue(procrastinate, runs),
             },
         )
     yield Measure(
@@ -42,7 +50,19 @@ def measure(bench: Bench) -> Iterator[Measure]:
         goals=[times_better(rates, "procrastinate", 2, better="more")],
         note="The queue accepts every message immediately.",
     )
+    yield Measure(
+        "enqueueing-many",
+        "enqueue 1,000 runs at once",
+        "runs/s",
+        better="more",
+        series=many,
+        goals=[
+            times_better(many, "PgQueuer", 0.5, better="more"),
+            times_better(many, "procrastinate", 15, better="more"),
+        ],
+        note="procrastinate defers one job after another.",
+    )
 
 
-def _enqueue(program: Program, runs: int) -> Callable[[], float]:
-    return lambda: runs / float(program.ask(do="enqueue", times=runs)["seconds"])
+def _enqueue(program: Program, runs: int, how: str = "enqueue") -> Callable[[], float]:
+    return lambda: runs / float(program.ask(do=how, times=runs)["seconds"])

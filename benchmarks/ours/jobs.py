@@ -9,10 +9,11 @@ from typing import Any
 from benchmarks.peers.protocol import seconds, serve
 from slowmatch.aws import sqs
 from slowmatch.db import connection
-from slowmatch.jobs import enqueue
+from slowmatch.jobs import enqueue, enqueue_many
 from slowmatch.jobs import serve as serve_job
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.lifecycle.enqueue import MAX_RUNS_AT_ONCE
 
 JOB = "noop"
 JOBS[JOB] = Job(JOB, "Does nothing.", max_running=None)
@@ -39,9 +40,8 @@ handler = serve_job(JOB, lambda _: None)
 
 def fill(times: int) -> None:
     """Put runs in, unmeasured."""
-    with connection().transaction():
-        for _ in range(times):
-            enqueue(connection(), JOB)
+    for start in range(0, times, MAX_RUNS_AT_ONCE):
+        enqueue_many(connection(), JOB, [{}] * min(MAX_RUNS_AT_ONCE, times - start))
 
 
 def work(batch: int) -> dict[str, float]:
@@ -67,6 +67,12 @@ def put(times: int) -> float:
     return seconds(lambda: enqueue(con, JOB), times)
 
 
+def put_many(times: int) -> float:
+    """Enqueue that many runs at once."""
+    con = connection()
+    return seconds(lambda: enqueue_many(con, JOB, [{}] * times), 1)
+
+
 def _events(batch: int) -> Iterator[dict[str, Any]]:
     """The events of SQS for all runs that wait."""
     number = count()
@@ -80,4 +86,4 @@ def _events(batch: int) -> Iterator[dict[str, Any]]:
 
 if __name__ == "__main__":
     sqs.client = Queue  # type: ignore[assignment]
-    serve({"fill": fill, "work": work, "enqueue": put})
+    serve({"fill": fill, "work": work, "enqueue": put, "enqueue_many": put_many})

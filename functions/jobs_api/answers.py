@@ -30,6 +30,12 @@ class Done(BaseModel):
     after: str | None
 
 
+class NewRuns(BaseModel):
+    """The ids of the new runs, in the order of their payloads."""
+
+    run_ids: list[str]
+
+
 class RunPage(BaseModel):
     items: list[ListedRun]
     next: str | None

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import FailureList, Job, JobList, answer, documented
+from jobs_api.answers import FailureList, Job, JobList, NewRuns, answer, documented
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
 from slowmatch.db import connection
 from slowmatch.http.auth import authentication
@@ -16,13 +16,14 @@ from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.encoding import utc_text
 from slowmatch.http.errors import Problem
 from slowmatch.http.request import idempotency_key
-from slowmatch.jobs import PayloadError, enqueue
+from slowmatch.jobs import PayloadError, PayloadsError, enqueue, enqueue_many
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.lifecycle import pause as pauses
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import failing, job_summaries, runs
 
 JOB = documented(200, "The job", Job)
+CREATED = documented(202, "The new run, or the ids of the new runs", Run | NewRuns)
 router = Router()  # type: ignore[no-untyped-call]
 
 
@@ -48,27 +49,29 @@ def get_job(job: JobName) -> Response[str]:
     return _job(job)
 
 
-@router.post("/api/jobs/<job>/runs", summary="Run a job", responses=documented(202, "The new run", Run))
+@router.post("/api/jobs/<job>/runs", summary="Run a job", responses=CREATED)
 @allow(Role.OPERATOR)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con = connection()
     authentication.require(router, job_role(job_spec(job).name))
+    due_at, actor = _due(new, con.now()), authentication.identity(router).name
     key = idempotency_key(router.current_event.raw_event)
-    request = json.dumps(new.model_dump(mode="json"), sort_keys=True)
+    if new.payloads is not None:
+        if key is not None:
+            message = "cannot be used with payloads; send one run at a time, or leave it out"
+            raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+        try:
+            made = enqueue_many(con, job, new.payloads, due_at, actor=actor)
+        except PayloadsError as error:
+            raise _invalid(f"payloads.{error.index}", error.error) from error
+        return answer(202, {"run_ids": [each.run_id for each in made]})
+    request = json.dumps(new.model_dump(mode="json", exclude={"payloads"}), sort_keys=True)
+    digest = hashlib.sha256(request.encode()).hexdigest()
     try:
-        made = enqueue(
-            con,
-            job,
-            new.payload,
-            _due(new, con.now()),
-            actor=authentication.identity(router).name,
-            idempotency_key=key,
-            request_digest=hashlib.sha256(request.encode()).hexdigest(),
-        )
+        one = enqueue(con, job, new.payload, due_at, actor=actor, idempotency_key=key, request_digest=digest)
     except PayloadError as error:
-        field = "payload" if error.field == "payload" else f"payload.{error.field}"
-        raise Problem.invalid([{"field": field, "message": error.message}]) from error
-    return answer(202, runs.get(con, made.run_id), location=f"/api/runs/{made.run_id}")
+        raise _invalid("payload", error) from error
+    return answer(202, runs.get(con, one.run_id), location=f"/api/runs/{one.run_id}")
 
 
 @router.post("/api/jobs/<job>/pause", summary="Pause the schedule", responses=JOB)
@@ -85,6 +88,12 @@ def resume_job(job: JobName) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
     pauses.resume(con, job_spec(job).name, who, con.now())
     return _job(job)
+
+
+def _invalid(payload: str, error: PayloadError) -> Problem:
+    """`payload` says which payload the error is about."""
+    field = payload if error.field == "payload" else f"{payload}.{error.field}"
+    return Problem.invalid([{"field": field, "message": error.message}])
 
 
 def _job(name: str) -> Response[str]:

@@ -16,6 +16,7 @@ from slowmatch.jobs.run_filter import RunFilter
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 JobName = Annotated[Name, Path(description="Name of a job, as listed by GET /api/jobs")]
 YEAR_SECONDS = 366 * 24 * 3600
+MAX_PAYLOADS = 1_000
 
 
 def valid_run_id(value: object) -> str:
@@ -45,11 +46,15 @@ def _given(**types: str) -> dict[str, Any]:
 
 
 class NewRun(Strict):
-    """What to run, and when: now, after `delay_seconds`, or at `due_at`, at most a year ahead."""
+    """What to run, and when: now, after `delay_seconds`, or at `due_at`, at most a year ahead.
+
+    With `payloads`, a run of each is created, all or none.
+    """
 
     model_config = ConfigDict(json_schema_extra={"not": _given(delay_seconds="integer", due_at="string")})
 
     payload: dict[str, Any] = Field(default_factory=dict)
+    payloads: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_PAYLOADS)] | None = None
     delay_seconds: (
         Annotated[int, Field(strict=True, ge=0, le=YEAR_SECONDS), BeforeValidator(_whole)] | None
     ) = None
@@ -59,6 +64,8 @@ class NewRun(Strict):
     def _one_time(self) -> Self:
         if self.delay_seconds is not None and self.due_at is not None:
             raise ValueError("must not have both delay_seconds and due_at")
+        if self.payloads is not None and self.payload:
+            raise ValueError("must not have both payload and payloads")
         return self
 
 

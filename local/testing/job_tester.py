@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
+from slowmatch.jobs.lifecycle.enqueue import enqueue_many
 from slowmatch.jobs.model import RunState
 from slowmatch.jobs.worker.context import Context
 from slowmatch.jobs.worker.handler import JobFunction
@@ -104,6 +105,29 @@ class JobTester:
             event = {"source": "aws.events", "time": occurrence.isoformat()}
         return self._invoke(handler, event, now, time_up_at)
 
+    def perform_batch(
+        self,
+        handler: JobFunction,
+        payloads: Sequence[dict[str, Any]],
+        *,
+        now: datetime | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> list[Attempt]:
+        """Execute the first attempts of several runs in one invocation, as a queue with a `Batch` starts them.
+
+        Raises PayloadsError and SettingsError.
+        """
+        self.configure(JOB_SETTINGS=json.dumps(dict(settings or {})))
+        if now is not None:
+            self.turn_clock(now)
+        known_mails, job = len(self._mails), handler.job.name
+        run_ids = [each.run_id for each in enqueue_many(self.con, job, payloads)]
+        known_runs = {run_id for (run_id,) in self.query("SELECT id::text FROM job_run")}
+        bodies = [json.dumps({"run_id": run_id, "attempt": 1}) for run_id in run_ids]
+        records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+        _new_worker(handler)({"Records": records}, _LambdaContext())
+        return [self._attempt(run_id, known_runs, self._mails[known_mails:]) for run_id in run_ids]
+
     def resume(
         self,
         handler: JobFunction,
@@ -122,7 +146,7 @@ class JobTester:
             self.turn_clock(now)
         known_mails = len(self._mails)
         known_runs = {run_id for (run_id,) in self.query("SELECT id::text FROM job_run")}
-        function = JobFunction(handler.job, handler.handler)  # a new worker, which reads its settings
+        function = _new_worker(handler)
         with _time_up_at(time_up_at, self._monkeypatch) as lambda_context:
             try:
                 run_id = str(function(event, lambda_context)["id"])
@@ -157,6 +181,11 @@ class JobTester:
             enqueued=[EnqueuedRun(*run) for other, *run in runs if other not in {*known_runs, run_id}],
             mails=mails,
         )
+
+
+def _new_worker(function: JobFunction) -> JobFunction:
+    """A worker that reads its settings again."""
+    return JobFunction(function.job, function.handler, is_bulk=function.is_bulk)
 
 
 class _LambdaContext:

@@ -16,6 +16,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import finish
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt, Lease, claim
 from slowmatch.jobs.lifecycle.create import start
+from slowmatch.jobs.lifecycle.finish import EndedAttempt
 from slowmatch.jobs.lifecycle.reports import Reports, checkpoint
 from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.queries import runs
@@ -62,7 +63,7 @@ def claim_new(con: Connection, job: str) -> ClaimedAttempt | None:
 
 
 def finish_succeeded(con: Connection, claimed: ClaimedAttempt) -> bool:
-    return finish.finish(con, claimed, SUCCEEDED, con.now(), reports=Reports()).owned
+    return bool(finish.finish(con, [EndedAttempt(leased=claimed, result=SUCCEEDED, at=con.now())]).run_ids)
 
 
 def state(con: Connection, run_id: str) -> str:

@@ -19,7 +19,13 @@ STACK = Stack()
 ROWS = template.job_rows()
 SCHEDULED = sorted(job for job, row in ROWS.items() if "Schedule" in row)
 # Of Lambda (lambda/latest/dg/gettingstarted-limits.html) and of SQS as its event source.
-RANGES = {"Timeout": (1, 900), "Memory": (128, 10_240), "Batch": (1, 10), "Concurrency": (2, 1_000)}
+RANGES = {
+    "Timeout": (1, 900),
+    "Memory": (128, 10_240),
+    "Batch": (1, 10_000),
+    "Window": (0, 300),
+    "Concurrency": (2, 1_000),
+}
 every_job = pytest.mark.parametrize("job", sorted(ROWS.keys() & template.loop("Jobs")[0]))
 every_scheduled_job = pytest.mark.parametrize(
     "job", sorted({*SCHEDULED} & {*template.loop("ScheduledJobs")[0]})
@@ -43,6 +49,8 @@ def test_the_figures_of_a_row_are_possible(job: str) -> None:
     for column, (least, most) in RANGES.items():
         value = int(ROWS[job].get(column, least))
         assert least <= value <= most, f"{column} of {job} is {value}: {least} to {most} are possible"
+    batch, window = int(ROWS[job].get("Batch", 1)), int(ROWS[job].get("Window", 0))
+    assert batch <= 10 or window >= 1, f"a Batch of {batch} for {job} needs a Window of at least 1 second"
 
 
 # queues
@@ -54,6 +62,7 @@ def test_a_job_s_function_takes_messages_and_reports_failed_ones(job: str) -> No
     assert mapping["EventSourceArn"] == STACK.arn(f"{job}Queue")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == ROWS[job].get("Batch", 1)
+    assert mapping["MaximumBatchingWindowInSeconds"] == ROWS[job].get("Window", 0)
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": ROWS[job].get("Concurrency", 2)}
 
 

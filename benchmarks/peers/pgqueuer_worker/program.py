@@ -23,6 +23,14 @@ async def fill(connection: asyncpg.Connection, times: int) -> None:
     await Queries.from_asyncpg_connection(connection).enqueue(["noop"] * times, [None] * times, [0] * times)
 
 
+async def enqueue_many(connection: asyncpg.Connection, times: int) -> float:
+    """Enqueue a list of jobs."""
+    queries = Queries.from_asyncpg_connection(connection)
+    began = perf_counter()
+    await queries.enqueue(["noop"] * times, [None] * times, [0] * times)
+    return perf_counter() - began
+
+
 async def work(connection: asyncpg.Connection, batch: int) -> dict[str, float]:
     """Execute the waiting jobs, `batch` at a time, with a worker that ends when the queue is empty.
 
@@ -56,6 +64,4 @@ def connected(action: Callable[..., Awaitable[object]]) -> Callable[..., object]
 
 
 if __name__ == "__main__":
-    serve(
-        {name: connected(action) for name, action in {"install": install, "fill": fill, "work": work}.items()}
-    )
+    serve({action.__name__: connected(action) for action in (install, fill, enqueue_many, work)})

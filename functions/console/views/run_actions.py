@@ -40,7 +40,9 @@ def outcome(con: Connection, action: str, run: Run, *, is_done: bool) -> Outcome
     if not is_done:
         now = runs.find(con, run.id)
         word = now.word if now else "gone"
-        return Outcome(f"Now {word}", f"Nothing was done to the run: {_NOW.get(word, 'it no longer exists')}.")
+        return Outcome(
+            f"Now {word}", f"Nothing was done to the run: {_NOW.get(word, 'it no longer exists')}."
+        )
     if action == "stop":
         return Outcome("Stopped", f"{name} was stopped. Its handler stops at its next checkpoint.")
     if action == "delete":

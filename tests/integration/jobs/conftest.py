@@ -2,10 +2,13 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import pytest
@@ -19,12 +22,16 @@ from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.worker.executor import BulkHandler
 from slowmatch.jobs.worker.invocation import Invocation
+from slowmatch.settings import settings
 from tests.conftest import request_context
 from tests.integration.jobs.runs_of_size import LAMBDA_BYTES
 
 Call = Callable[..., tuple[int, Any]]
 OCCURRENCE = "2026-11-24T02:00:00Z"
+PATIENCE_SECONDS = 30
+T = TypeVar("T")
 
 
 class Killed(BaseException):
@@ -39,6 +46,7 @@ class Work:
     lambda_context: Any
     spec: Job
     handler: Callable[[Context], Any] = lambda context: {"done": context.attempt}
+    bulk_handler: BulkHandler | None = None
     seen: list[Context] = field(default_factory=list)
     broken: list[AssertionError] = field(default_factory=list)
 
@@ -46,7 +54,12 @@ class Work:
         """What the function answers, unless something that the handler asserts did not hold."""
         try:
             invocation = Invocation(
-                self.con, self.spec, self._handle, settings={}, lambda_context=self.lambda_context
+                self.con,
+                self.spec,
+                self.bulk_handler or self._handle,
+                settings={},
+                lambda_context=self.lambda_context,
+                is_bulk=self.bulk_handler is not None,
             )
             return invocation.run(event)
         finally:
@@ -183,3 +196,27 @@ def call(queues: Queues, lambda_context: Any) -> Call:
         return answer["statusCode"], json.loads(answer["body"])
 
     return call
+
+
+@pytest.fixture
+def other(con: Connection, queues: Queues) -> Iterator[Connection]:
+    """Of the one who comes second."""
+    with closing(Connection(settings())) as second:
+        second.now()
+        yield second
+
+
+def while_waited_for(
+    con: Connection,
+    first: Callable[[], object],
+    second: Callable[[], T],
+) -> T:
+    """What `second` returns, which began before `first` was committed, and has to wait for that."""
+    with ThreadPoolExecutor(1) as pool:
+        with con.transaction():
+            first()
+            answer = pool.submit(second)
+            until = time.monotonic() + PATIENCE_SECONDS
+            while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
+                assert not answer.done() and time.monotonic() < until, "it did not wait"
+        return answer.result(PATIENCE_SECONDS)

@@ -69,7 +69,7 @@ class DispatcherRules(WorkerRules):
                 max_attempts=run.max_attempts,
                 lease_until=run.lease_until,
             )
-            rescuer._rescue(self.con, now, lost)
+            rescuer._rescue(self.con, rescuer._lost(lost, now, in_batch=run.row["in_batch"]))
             self.check_rescue(was, {run.id: (run.attempt, now)})
 
     # How it is done, and what it has to do
@@ -86,15 +86,18 @@ class DispatcherRules(WorkerRules):
             self.check_messages(now)
 
     def check_rescue(self, was: Runs, sought: dict[str, tuple[int, datetime]]) -> None:
-        """Lost attempts: of those that were sought, by number and end of lease, each counts as a failure."""
+        """Lost attempts, of those that were sought, by number and end of lease: each counts as a failure, or is lost
+        with its batch, and claimed alone next time.
+        """
         after = self.runs()
         for run in was.values():
             attempt, over = sought.get(run.id, (0, self.clock.at))
             if run.attempt == attempt and run.lease_until and run.lease_until < over:
-                assert after[run.id].state == (
-                    "failed" if run.failures + 1 == run.max_attempts else "scheduled"
-                )
-                assert after[run.id].failures == run.failures + 1 and after[run.id].outcomes[-1] == "lost"
+                counts = not run.row["in_batch"]
+                retried = "failed" if run.failures + 1 == run.max_attempts else "scheduled"
+                assert after[run.id].state == (retried if counts else "enqueued")
+                assert after[run.id].failures == run.failures + counts
+                assert after[run.id].outcomes[-1] == "lost" and after[run.id].row["claim_alone"]
             else:
                 assert after[run.id].differs_from(run) <= {"message_at"}, "only what is lost is rescued"
 

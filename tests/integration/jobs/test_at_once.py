@@ -1,11 +1,9 @@
 """Two who act at the same moment: the second waits for the first, and sees what it did."""
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -15,40 +13,14 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import dead_letters, redelivery, retention
 from slowmatch.jobs.lifecycle import actions, create, finish, promotion
 from slowmatch.jobs.lifecycle import claim as claims
-from slowmatch.jobs.lifecycle.reports import Reports
+from slowmatch.jobs.lifecycle.finish import EndedAttempt
 from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.queries import queue_depths
-from slowmatch.settings import Settings, settings
-from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work
+from slowmatch.settings import Settings
+from tests.integration.jobs.conftest import OCCURRENCE, Queues, Work, while_waited_for
 
 JOB = "send-test-mail"
-PATIENCE_SECONDS = 30
 SUCCEEDED = AttemptResult(outcome="succeeded", state="succeeded", reason="the handler returned", failures=0)
-T = TypeVar("T")
-
-
-@pytest.fixture
-def other(con: Connection, queues: Queues) -> Iterator[Connection]:
-    """Of the one who comes second."""
-    with closing(Connection(settings())) as second:
-        second.now()
-        yield second
-
-
-def while_waited_for(
-    con: Connection,
-    first: Callable[[], object],
-    second: Callable[[], T],
-) -> T:
-    """What `second` returns, which began before `first` was committed, and has to wait for that."""
-    with ThreadPoolExecutor(1) as pool:
-        with con.transaction():
-            first()
-            answer = pool.submit(second)
-            until = time.monotonic() + PATIENCE_SECONDS
-            while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
-                assert not answer.done() and time.monotonic() < until, "it did not wait"
-        return answer.result(PATIENCE_SECONDS)
 
 
 def lease(con: Connection) -> claims.Lease:
@@ -96,7 +68,7 @@ def test_a_run_that_is_just_finished_is_not_deleted(con: Connection, other: Conn
     assert held is not None
     done = while_waited_for(
         con,
-        lambda: finish.finish(con, held, SUCCEEDED, con.now(), reports=Reports()),
+        lambda: finish.finish(con, [EndedAttempt(leased=held, result=SUCCEEDED, at=con.now())]),
         lambda: actions.change(other, "delete", ids=[held.run_id], actor="ann"),
     )
     assert done.ids == [] and work.run().state == "succeeded"

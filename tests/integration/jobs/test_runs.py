@@ -241,7 +241,7 @@ class Wordless(Exception):
     ("said", "error"),
     [
         pytest.param(lambda context: float("nan"), "ValueError", id="a result"),
-        pytest.param(lambda context: Wordless(), "AttributeError", id="a result without words"),
+        pytest.param(lambda context: [Wordless()], "AttributeError", id="a result without words"),
         pytest.param(lambda context: Continue({"least": float("inf")}), "ValueError", id="a cursor"),
         pytest.param(lambda context: Continue({(1, 2): 3}), "TypeError", id="a cursor's key"),  # type: ignore[dict-item]
         pytest.param(lambda context: context.progress(float("nan")), "ValueError", id="progress"),

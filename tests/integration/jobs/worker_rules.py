@@ -153,16 +153,22 @@ class WorkerRules(RuleBasedStateMachine):
         if started is None:
             self.release(invocation)
         elif started is not previous:
-            self.check_start(started, invocation, was.get(started.run_id), at)
+            self.check_start(started, invocation, was, at)
         self.check_bystanders(invocation, previous, was)
-        at_work = {run.id for run in self.runs().values() if run.state == "processing"}
-        begun = at_work - {run.id for run in was.values() if run.state == "processing"}
-        assert begun <= {started and started.run_id}, "what is started has its worker"
+        after = self.runs()
+        begun = {run.id for run in after.values() if run.state == "processing" and run.id in was}
+        for run_id in begun - {run.id for run in was.values() if run.state == "processing"}:
+            if invocation.messages:
+                self.check_claim(was[run_id], after[run_id].attempt, invocation.messages, at)
+                assert not (was[run_id].row["claim_alone"] and after[run_id].row["in_batch"])
+            else:
+                assert started and run_id == started.run_id, "what is started by hand is that run"
 
-    def check_start(
-        self, started: Context, invocation: SteppedInvocation, run: Run | None, at: datetime
-    ) -> None:
-        run_id, messages = started.run_id, invocation.messages
+    def check_start(self, started: Context, invocation: SteppedInvocation, was: Runs, at: datetime) -> None:
+        run, messages = was.get(started.run_id), invocation.messages
+        if run and run.attempt == started.attempt:
+            assert len(messages) > 1, "only the runs of a batch are claimed before their turn"
+            return
         assert owns(self.runs(), started)
         assert started.cursor == ((run and run.state not in FINAL and run.row["cursor"]) or {})
         if not messages:
@@ -172,13 +178,17 @@ class WorkerRules(RuleBasedStateMachine):
                 "a pause holds the schedule"
             )
         else:
-            assert run.job == messages[0].job, "a job's function starts no other job's run"
-            assert run.state in WAITING, "what is final or at work is not started"
-            pointers = [message.body for message in messages]
-            assert {"run_id": run_id, "attempt": run.attempt + 1} in pointers, (
-                "a stale message starts nothing"
-            )
-            assert run.due_at <= at + MAX_EARLY_START + MOMENT, "an early message starts nothing"
+            self.check_claim(run, started.attempt, messages, at)
+
+    @staticmethod
+    def check_claim(was: Run, attempt: int, messages: tuple[Message, ...], at: datetime) -> None:
+        """A run that was claimed for a message, alone or with others."""
+        assert was.job == messages[0].job, "a job's function starts no other job's run"
+        assert was.state in WAITING, "what is final or at work is not started"
+        assert attempt == was.attempt + 1
+        pointers = [message.body for message in messages]
+        assert {"run_id": was.id, "attempt": attempt} in pointers, "a stale message starts nothing"
+        assert was.due_at <= at + MAX_EARLY_START + MOMENT, "an early message starts nothing"
 
     def check_bystanders(self, invocation: SteppedInvocation, previous: Context | None, was: Runs) -> None:
         """No other run changes, but for the message of one that waits for the place of an exclusive job."""

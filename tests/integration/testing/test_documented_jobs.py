@@ -61,8 +61,17 @@ def enqueued(job_tester: JobTester) -> list[Any]:
 
 
 def test_every_block_of_python_is_executed_here() -> None:
-    assert list(PYTHON) == ["job.py", "app.py", "Tests", "Enqueue from other code", "Long work", "Chains"]
-    assert sum(map(len, PYTHON.values())) == PAGE.count("```python\n") == 8
+    assert list(PYTHON) == [
+        "job.py",
+        "app.py",
+        "Batches",
+        "Enqueue many runs",
+        "Tests",
+        "Enqueue from other code",
+        "Long work",
+        "Chains",
+    ]
+    assert sum(map(len, PYTHON.values())) == PAGE.count("```python\n") == 11
 
 
 def test_job_and_its_test_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
@@ -106,6 +115,23 @@ def test_run_is_enqueued_on_a_connection_of_other_code(
     execute(PYTHON["Enqueue from other code"][1], connection=connection)
     connection.close()
     assert enqueued(job_tester) == [["expiry-webhook", {"days": 30}]]
+
+
+def test_many_runs_are_enqueued_and_handled_in_bulk(
+    job_tester: JobTester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_file, app_file = PYTHON["Batches"]
+    imported: Job = execute(job_file)["JOB"]
+    monkeypatch.setitem(JOBS, imported.name, imported)
+    job_tester.query("CREATE TABLE price (item text, price numeric)")
+    rows = [("a", 1), ("b", -2), ("c", 3)]
+    execute(PYTHON["Enqueue many runs"][0], con=job_tester.con, rows=rows)
+    assert [payload for _, payload in enqueued(job_tester)] == [{"item": i, "price": p} for i, p in rows]
+    handler = execute(app_file)["handler"]
+    done = job_tester.perform_batch(handler, [{"item": item, "price": price} for item, price in rows])
+    assert [attempt.state for attempt in done] == ["succeeded", "failed", "succeeded"]
+    assert done[0].log == [("INFO", "imported a")]
+    assert job_tester.query("SELECT item FROM price ORDER BY item") == [["a"], ["c"]]
 
 
 def test_long_work_goes_on_where_its_time_was_up(job_tester: JobTester, job: Job) -> None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from slowmatch.aws import clients
@@ -16,6 +16,8 @@ MAX_DELAY_SECONDS = 900
 """The longest delay that SQS accepts for a message."""
 MAX_BATCH = 10
 """The most messages that SQS accepts in one call."""
+BATCHES_AT_ONCE = 8
+"""As many as boto3's client has connections for (10), with some to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,31 @@ def delay_seconds(due_at: datetime, now: datetime) -> int:
 
 
 def send(url: str, messages: Sequence[Message], deadline: Deadline = NEVER) -> Unsent:
-    """Send the messages in batches, until SQS rejects a whole batch or the deadline is over."""
+    """Send the messages in batches, side by side, until SQS rejects a whole batch or the deadline is over."""
+    batches = [messages[start : start + MAX_BATCH] for start in range(0, len(messages), MAX_BATCH)]
     rejected: dict[str, str] = {}
-    start = 0
-    while start < len(messages) and not deadline.is_over:
-        batch = messages[start : start + MAX_BATCH]
-        start += MAX_BATCH
-        reasons = _send_batch(url, batch)
-        rejected |= reasons
-        if len(reasons) == len(batch):
+    sent = 0
+    while sent < len(batches) and not deadline.is_over:
+        # The first one alone shows whether SQS takes any.
+        together = batches[sent : sent + BATCHES_AT_ONCE] if sent else batches[:1]
+        sent += len(together)
+        answers = _send_together(url, together)
+        for reasons in answers:
+            rejected |= reasons
+        if any(len(reasons) == len(batch) for reasons, batch in zip(answers, together, strict=True)):
             break
     reason = next(reversed(rejected.values()), None)
-    return Unsent([*rejected, *(message.id for message in messages[start:])], reason)
+    return Unsent([*rejected, *(message.id for batch in batches[sent:] for message in batch)], reason)
+
+
+def _send_together(url: str, batches: Sequence[Sequence[Message]]) -> list[dict[str, str]]:
+    """The answers of `_send_batch` for each of the batches, which are sent at the same time."""
+    if len(batches) == 1:
+        return [_send_batch(url, batches[0])]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(batches)) as pool:
+        return list(pool.map(partial(_send_batch, url), batches))
 
 
 def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pg8000.core
 import pg8000.native
+from pg8000.core import IDLE
 
 from slowmatch.aws import secrets
 from slowmatch.db.errors import TimedOut, Unavailable, from_details
@@ -104,6 +105,16 @@ class Connection:
             actions, self._after_commit = self._after_commit, []
         for action in actions:
             action()
+
+    def abandon_transaction(self) -> bool:
+        """Roll back a transaction that nobody is going to end; False if there is none."""
+        if self._pg8000 is None or self._pg8000._transaction_status == IDLE:  # noqa: SLF001 - not published
+            return False
+        self._in_transaction = False
+        self._after_commit.clear()
+        with self._translating_errors():
+            self._pg8000.run("ROLLBACK")
+        return True
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Call `action` once the current transaction has committed, or now when there is none."""

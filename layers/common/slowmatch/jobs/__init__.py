@@ -15,10 +15,10 @@ from slowmatch.jobs.fields import Addresses, Boolean, Choice, Date, Integer, Num
 # isort: split
 from slowmatch.db import on_connection
 from slowmatch.jobs.catalog import JOBS, UnknownJob
-from slowmatch.jobs.lifecycle.enqueue import enqueue
+from slowmatch.jobs.lifecycle.enqueue import PayloadsError, enqueue, enqueue_many
 from slowmatch.jobs.retry import Permanent
 from slowmatch.jobs.worker.context import Cancelled, Context, Continue
-from slowmatch.jobs.worker.handler import serve
+from slowmatch.jobs.worker.handler import serve, serve_bulk
 
 __all__ = [
     "JOBS",
@@ -34,12 +34,15 @@ __all__ = [
     "Job",
     "Number",
     "PayloadError",
+    "PayloadsError",
     "Permanent",
     "Secret",
     "Text",
     "Time",
     "UnknownJob",
     "enqueue",
+    "enqueue_many",
     "on_connection",
     "serve",
+    "serve_bulk",
 ]

@@ -1,5 +1,7 @@
 """Creates runs, all with one statement: enqueued, scheduled, or claimed at once."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,18 +14,22 @@ from slowmatch.text import to_json
 
 # Three unique indexes may conflict: an occurrence and an idempotency key have one run each, and an exclusive job has
 # one run that processes.
-CREATE_RUN = """
-    WITH created AS (
+CREATE_RUNS = """
+    WITH new AS (
+        SELECT *
+        FROM jsonb_to_recordset(:runs::jsonb) AS each(
+            id uuid, payload jsonb, idempotency_key text, request_digest text
+        )
+    ), created AS (
         INSERT INTO job_run (
             id, job, state, exclusive, payload, trigger, triggered_by, occurrence, attempt, max_attempts,
             due_at, message_at, lease_until, created_at, started_at, finished_at, idempotency_key, request_digest
         )
-        VALUES (
-            :run_id::uuid, :job, :state, :exclusive::boolean, :payload::jsonb, :trigger, :actor,
-            :occurrence::timestamptz, :attempt::integer, :max_attempts::integer,
-            :due_at::timestamptz, :message_at::timestamptz, :lease_until::timestamptz, :now::timestamptz,
-            :started_at::timestamptz, :finished_at::timestamptz, :idempotency_key, :request_digest
-        )
+        SELECT id, :job, :state, :exclusive::boolean, payload, :trigger, :actor,
+               :occurrence::timestamptz, :attempt::integer, :max_attempts::integer,
+               :due_at::timestamptz, :message_at::timestamptz, :lease_until::timestamptz, :now::timestamptz,
+               :started_at::timestamptz, :finished_at::timestamptz, idempotency_key, request_digest
+        FROM new
         ON CONFLICT DO NOTHING
         RETURNING id, state, attempt
     ), attempt AS (
@@ -40,34 +46,42 @@ CREATE_RUN = """
 """
 
 
-def create_run(
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What one of several runs that are created together has of its own."""
+
+    payload: dict[str, Any]
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    id: str = field(default_factory=new_run_id)
+
+
+def create_runs(
     con: Connection | ExternalConnection,
     job: Job,
     state: RunState,
+    new: Sequence[NewRun],
     *,
     now: datetime,
     trigger: Trigger,
     actor: str,
     reason: str,
-    payload: dict[str, Any] | None = None,
     occurrence: datetime | None = None,
     due_at: datetime | None = None,
     message_at: datetime | None = None,
     lease: Lease | None = None,
-    idempotency_key: str | None = None,
-    request_digest: str | None = None,
-) -> str | None:
-    """Create a run in `state` and return its id. With a `lease`, its first attempt starts.
+) -> set[str]:
+    """Create runs in `state` and return their ids. With a `lease`, their first attempts start.
 
-    None if its occurrence or key has a run already, or if another run of an exclusive job is processing.
+    Left out are those whose occurrence or key has a run already, and, with a lease, those of an exclusive job that
+    is processing another run.
     """
     rows = con.query(
-        CREATE_RUN,
-        run_id=new_run_id(),
+        CREATE_RUNS,
+        runs=to_json([asdict(each) for each in new]),
         job=job.name,
         state=state,
         exclusive=job.exclusive,
-        payload=to_json(payload or {}),
         trigger=trigger,
         actor=actor,
         occurrence=occurrence,
@@ -81,11 +95,9 @@ def create_run(
         now=now,
         started_at=now if lease else None,
         finished_at=now if state == "deleted" else None,
-        idempotency_key=idempotency_key,
-        request_digest=request_digest,
         reason=reason,
     )
-    return rows[0][0] if rows else None
+    return {run_id for (run_id,) in rows}
 
 
 def start(
@@ -102,27 +114,27 @@ def start(
 
     None if the occurrence has a run already, or if another run of an exclusive job is processing.
     """
-    run_id = create_run(
+    new = NewRun(payload or {})
+    if not create_runs(
         con,
         job,
         "processing",
+        [new],
         now=lease.since,
         trigger=trigger,
         actor=actor,
         reason=f"started by {trigger}",
-        payload=payload,
         occurrence=occurrence,
         lease=lease,
-    )
-    if run_id is None:
+    ):
         return None
     return ClaimedAttempt(
-        run_id=run_id,
+        run_id=new.id,
         job=job.name,
         attempt=1,
         failures=0,
         max_attempts=job.max_attempts,
-        payload=payload or {},
+        payload=new.payload,
         cursor={},
         occurrence=occurrence,
         run_started_at=lease.since,

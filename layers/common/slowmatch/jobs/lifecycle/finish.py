@@ -1,15 +1,17 @@
 """Finishes attempts, as long as the worker still holds the lease."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.lifecycle import messages
-from slowmatch.jobs.lifecycle.claim import LeasedAttempt
+from slowmatch.jobs.lifecycle.claim import FEW, LeasedAttempt
 from slowmatch.jobs.lifecycle.messages import RunMessage
 from slowmatch.jobs.lifecycle.promotion import PROMOTE_NEXT
-from slowmatch.jobs.lifecycle.reports import HOLDS_LEASE, WRITE_LOG, Reports
+from slowmatch.jobs.lifecycle.reports import Reports
 from slowmatch.jobs.model import AttemptResult
 from slowmatch.settings import settings
 from slowmatch.text import to_json
@@ -22,44 +24,60 @@ The dispatcher sends the next one. So a handler that always returns `Continue` m
 between two passes of the dispatcher. Lambda itself would end a chain of about 16.
 """
 
-# How many attempts of the job failed in a row since its last success. Only failures, and the success after them, write
-# here. Reads `finished` (job).
+# How many attempts of a job failed in a row since its last success. Only failures, and the success after them, write
+# here. What was lost with its batch is no failure. Reads `finished`.
 COUNT_FAILURES = """
-    failing AS (
-        INSERT INTO job_failures (job, in_a_row, since)
-        SELECT job, 1, :now::timestamptz FROM finished WHERE :outcome IN ('failed', 'lost')
-        ON CONFLICT (job) DO UPDATE SET in_a_row = job_failures.in_a_row + 1
+    tally AS (
+        SELECT job,
+               bool_or(state = 'succeeded') AS has_succeeded,
+               count(*) FILTER (WHERE has_failed) AS in_a_row,
+               min(at) FILTER (WHERE has_failed) AS since
+        FROM (
+            SELECT job, state, at, state <> 'enqueued' AND outcome IN ('failed', 'lost')
+                   AND (at > max(at) FILTER (WHERE state = 'succeeded') OVER (PARTITION BY job)) IS NOT FALSE
+                   AS has_failed
+            FROM finished
+        ) AS ended
+        GROUP BY job
+    ), failing AS (
+        INSERT INTO job_failures AS known (job, in_a_row, since)
+        SELECT job, in_a_row, since FROM tally WHERE in_a_row > 0
+        ON CONFLICT (job) DO UPDATE
+        SET (in_a_row, since) = (
+            SELECT CASE WHEN has_succeeded THEN 0 ELSE known.in_a_row END + tally.in_a_row,
+                   CASE WHEN has_succeeded THEN tally.since ELSE known.since END
+            FROM tally WHERE tally.job = known.job
+        )
         RETURNING job, in_a_row, since
     ), works_again AS (
-        DELETE FROM job_failures USING finished
-        WHERE job_failures.job = finished.job AND :state = 'succeeded'
+        DELETE FROM job_failures USING tally
+        WHERE job_failures.job = tally.job AND has_succeeded AND tally.in_a_row = 0
     ), untold AS (
         SELECT finished.*, failing.in_a_row, failing.since
         FROM finished JOIN failing ON failing.job = finished.job
-        WHERE NOT EXISTS (
-            SELECT FROM job WHERE job.name = finished.job AND job.muted_until > :now::timestamptz
-        )
+        WHERE outcome IN ('failed', 'lost')
+          AND NOT EXISTS (SELECT FROM job WHERE job.name = finished.job AND job.muted_until > finished.at)
     )
 """
-# A run that failed for good; before that, once, a job whose attempts fail in a row; the first success of a job after
-# that. Reads `finished` and `untold` (id, job, attempt, due_at).
+# Runs that failed for good; before that, once, a job whose attempts fail in a row; the first success of a job after
+# that. Reads `finished` and `untold`.
 NOTIFY = """
     INSERT INTO notification (at, event, job, run_id, key, detail)
-    SELECT :now::timestamptz, 'failed', job, id, id || ' ' || attempt,
-           jsonb_build_object('error', :error::text, 'attempt', attempt)
+    SELECT at, 'failed', job, id, id || ' ' || attempt, jsonb_build_object('error', error, 'attempt', attempt)
     FROM untold
-    WHERE :state = 'failed'
+    WHERE state = 'failed'
     UNION ALL
-    SELECT :now::timestamptz, 'failed', job, id, job || ' since ' || since,
-           jsonb_build_object('error', :error::text, 'failures', in_a_row, 'next_at', due_at)
+    SELECT at, 'failed', job, id, job || ' since ' || since,
+           jsonb_build_object('error', error, 'failures', in_a_row, 'next_at', due_at)
     FROM untold
-    WHERE :state = 'scheduled' AND in_a_row >= :notify_after_failures::integer
+    WHERE state = 'scheduled' AND in_a_row >= :notify_after_failures::integer
+      AND NOT EXISTS (SELECT FROM untold AS other WHERE other.job = untold.job AND other.state = 'failed')
       AND NOT EXISTS (
           SELECT FROM notification AS known
           WHERE known.job = untold.job AND known.event = 'failed' AND known.at >= since
       )
     UNION ALL
-    SELECT :now::timestamptz, 'recovered', finished.job, finished.id, last.id::text,
+    SELECT finished.at, 'recovered', finished.job, finished.id, last.id::text,
            jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
     FROM finished, LATERAL (
         SELECT id, event, run_id, at
@@ -68,40 +86,56 @@ NOTIFY = """
         ORDER BY at DESC
         LIMIT 1
     ) AS last
-    WHERE :state = 'succeeded' AND last.event = 'failed'
+    WHERE state = 'succeeded' AND last.event = 'failed'
     ON CONFLICT DO NOTHING
     RETURNING id
 """
+# The state is `processing` exactly when there is a lease. IS TRUE: see claim.CLAIM.
 FINISH = f"""
-    WITH finished AS (
-        UPDATE job_run
-        SET state = :state,
+    WITH result AS (
+        SELECT *
+        FROM jsonb_to_recordset(:attempts::jsonb) AS each(
+            run_id uuid, attempt integer, lease_until timestamptz, started_at timestamptz, at timestamptz,
+            state text, outcome text, reason text, failures integer, due_at timestamptz, message_at timestamptz,
+            value text, cursor jsonb, progress jsonb, lines jsonb,
+            error text, error_type text, error_message text, traceback text
+        )
+        WHERE {FEW}
+    ), finished AS (
+        UPDATE job_run AS run
+        SET state = result.state,
             lease_until = NULL,
-            failures = :failures,
-            finished_at = CASE WHEN :state IN ('succeeded', 'failed') THEN :now::timestamptz END,
-            due_at = COALESCE(:due_at::timestamptz, due_at),
-            message_at = :message_at::timestamptz,
-            result = :result::jsonb,
-            error = :error::text,
-            cursor = COALESCE(:cursor::jsonb, cursor),
-            progress = COALESCE(:progress::jsonb, progress)
-        WHERE {HOLDS_LEASE}
-        RETURNING id, job, exclusive, attempt, due_at
+            claim_alone = result.outcome = 'lost',
+            failures = result.failures,
+            finished_at = CASE WHEN result.state IN ('succeeded', 'failed') THEN result.at END,
+            due_at = COALESCE(result.due_at, run.due_at),
+            message_at = result.message_at,
+            result = result.value::jsonb,
+            error = result.error,
+            cursor = COALESCE(result.cursor, run.cursor),
+            progress = COALESCE(result.progress, run.progress)
+        FROM result
+        WHERE id = result.run_id
+          AND (run.attempt = result.attempt AND run.lease_until = result.lease_until) IS TRUE
+        RETURNING id, job, exclusive, run.state, result.outcome, run.attempt, run.error, run.due_at, result.at
     ), attempt AS (
-        UPDATE job_attempt
-        SET finished_at = :now::timestamptz,
-            outcome = :outcome,
-            error_type = :error_type::text,
-            error_message = :error_message::text,
-            traceback = :traceback::text
-        FROM finished
-        WHERE run_id = finished.id AND number = :attempt
+        UPDATE job_attempt AS attempt
+        SET started_at = COALESCE(result.started_at, attempt.started_at),
+            finished_at = finished.at,
+            outcome = result.outcome,
+            error_type = result.error_type,
+            error_message = result.error_message,
+            traceback = result.traceback
+        FROM finished JOIN result ON run_id = id
+        WHERE attempt.run_id = id AND number = result.attempt
     ), event AS (
         INSERT INTO job_event (run_id, at, from_state, to_state, reason, actor)
-        SELECT id, :now::timestamptz, 'processing', :state, :reason, :actor
-        FROM finished
+        SELECT id, finished.at, 'processing', finished.state, reason, :actor
+        FROM finished JOIN result ON run_id = id
     ), log AS (
-        {WRITE_LOG}
+        INSERT INTO job_log (run_id, attempt, at, level, message)
+        SELECT run_id, attempt, line.at, line.level, line.message
+        FROM result, jsonb_to_recordset(lines) AS line(at timestamptz, level text, message text)
     ), {COUNT_FAILURES}, notified AS (
         {NOTIFY}
     ), idle AS (  -- the job is, once this statement is done
@@ -109,82 +143,100 @@ FINISH = f"""
     ), promoted AS (
         {PROMOTE_NEXT}
     )
-    SELECT (SELECT count(*) FROM finished), (SELECT id::text FROM notified), promoted.*
+    SELECT ARRAY(SELECT id::text FROM finished), ARRAY(SELECT id::text FROM notified), promoted.*
     FROM (SELECT) AS one_row LEFT JOIN promoted ON true
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndedAttempt:
+    """An attempt that is over, and what is to be written about it. `at` is its end, `started_at` its start.
+
+    Without `started_at`, the attempt started when it was claimed.
+    """
+
+    leased: LeasedAttempt
+    result: AttemptResult
+    at: datetime
+    started_at: datetime | None = None
+    reports: Reports = field(default_factory=Reports)
+
+    @property
+    def next_message(self) -> RunMessage | None:
+        """The message for the run's next attempt; None if there is none, or if the dispatcher has to send it."""
+        due_at = self.result.due_at
+        if due_at is None or is_last_in_a_row(self.leased):
+            return None
+        return RunMessage(self.leased.job, self.leased.run_id, self.leased.attempt + 1, due_at)
+
+    @property
+    def message_at(self) -> datetime | None:
+        following = self.next_message
+        return messages.visible_at(following.due_at, self.at) if following else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """Whether the attempt was still ours, and what the caller has to send: messages to runs, and a notification."""
+    """The ids of the runs whose attempts were still ours, and what the caller has to send."""
 
-    owned: bool
-    messages: list[RunMessage] = field(default_factory=list)
-    notification_id: str | None = None
+    run_ids: set[str]
+    messages: list[RunMessage]
+    notification_ids: list[str]
 
 
-def finish(
-    con: Connection, claimed: LeasedAttempt, result: AttemptResult, now: datetime, *, reports: Reports
-) -> Finished:
-    """Close the attempt, move its run on, and promote the next run of an exclusive job.
+def finish(con: Connection, attempts: Sequence[EndedAttempt]) -> Finished:
+    """Close the attempts, move their runs on, and promote the next run of an exclusive job, in one statement.
 
-    If the connection breaks, this is repeated once: the first time changed the run, or the second time does.
+    If the connection breaks, this is repeated once: the first time changed the runs, or the second time does.
     """
     try:
-        return finish_once(con, claimed, result, now, reports=reports)
+        return finish_once(con, attempts)
     except Unavailable:
         time.sleep(SECONDS_BEFORE_REPETITION)
-        return finish_once(con, claimed, result, now, reports=reports)
+        return finish_once(con, attempts)
 
 
-def finish_once(
-    con: Connection,
-    leased: LeasedAttempt,
-    result: AttemptResult,
-    now: datetime,
-    *,
-    reports: Reports,
-    actor: str = "worker",
-) -> Finished:
-    """Finish an attempt like `finish`, but do not try again when the connection breaks. Raises Unavailable."""
-    next_attempt = _next_attempt(leased, result)
-    message_at = messages.visible_at(next_attempt.due_at, now) if next_attempt else None
-    ((is_owner, notification_id, *promoted),) = con.query(
+def finish_once(con: Connection, attempts: Sequence[EndedAttempt], *, actor: str = "worker") -> Finished:
+    """Finish attempts like `finish`, but do not try again when the connection breaks. Raises Unavailable."""
+    rows = con.query(
         FINISH,
-        run_id=leased.run_id,
-        attempt=leased.attempt,
-        lease_until=leased.lease_until,
-        now=now,
+        attempts=to_json([_row(each) for each in attempts]),
+        now=max(each.at for each in attempts),
         actor=actor,
-        state=result.state,
-        outcome=result.outcome,
-        reason=result.reason,
-        failures=result.failures,
-        due_at=result.due_at,
-        message_at=message_at,
-        result=result.value,
-        cursor=None if result.cursor is None else to_json(result.cursor),
-        error=result.error,
-        error_type=result.error_type,
-        error_message=result.error_message,
-        traceback=result.traceback,
-        progress=None if reports.progress is None else to_json(reports.progress),
-        lines=to_json(reports.lines),
         notify_after_failures=settings().notify_after_failures,
     )
-    if not is_owner:
-        return Finished(owned=False)
-    to_send = [RunMessage(*promoted)] if promoted[0] else []
-    if next_attempt and message_at:
-        to_send.append(next_attempt)
-    return Finished(owned=True, messages=to_send, notification_id=notification_id)
+    run_ids, notification_ids = set(rows[0][0]), rows[0][1]
+    promoted = [RunMessage(*run) for _, _, *run in rows if run[0]]
+    following = [each.next_message for each in attempts if each.leased.run_id in run_ids and each.message_at]
+    to_send = [*promoted, *filter(None, following)]
+    return Finished(run_ids=run_ids, messages=to_send, notification_ids=notification_ids)
 
 
-def _next_attempt(leased: LeasedAttempt, result: AttemptResult) -> RunMessage | None:
-    """The message for the run's next attempt; None if there is none, or if the dispatcher has to send it."""
-    if result.due_at is None or is_last_in_a_row(leased):
-        return None
-    return RunMessage(leased.job, leased.run_id, leased.attempt + 1, result.due_at)
+def _row(ended: EndedAttempt) -> dict[str, Any]:
+    """What FINISH reads of the attempt; it takes what is missing as null."""
+    leased, result, reports = ended.leased, ended.result, ended.reports
+    row = {
+        "run_id": leased.run_id,
+        "attempt": leased.attempt,
+        "lease_until": leased.lease_until,
+        "started_at": ended.started_at,
+        "at": ended.at,
+        "state": result.state,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "failures": result.failures,
+        "due_at": result.due_at,
+        "message_at": ended.message_at,
+        "value": result.value,
+        "cursor": result.cursor,
+        "progress": reports.progress,
+        "lines": reports.lines or None,
+        "error": result.error,
+        "error_type": result.error_type,
+        "error_message": result.error_message,
+        "traceback": result.traceback,
+    }
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def is_last_in_a_row(leased: LeasedAttempt) -> bool:

@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
+from slowmatch.jobs.lifecycle.claim import ClaimedAttempt, LeasedAttempt
 from slowmatch.text import to_json
 
-# The state is `processing` exactly when there is a lease. IS TRUE: see claim.CLAIM.
-HOLDS_LEASE = (
-    "id = :run_id::uuid AND (attempt = :attempt AND lease_until = :lease_until::timestamptz) IS TRUE"
-)
 WRITE_LOG = """
     INSERT INTO job_log (run_id, attempt, at, level, message)
     SELECT :run_id::uuid, :attempt, line.at, line.level, line.message
     FROM jsonb_to_recordset(:lines::jsonb) AS line(at timestamptz, level text, message text)
 """
+# IS TRUE: see claim.CLAIM.
 CHECKPOINT = f"""
     WITH held AS (
         UPDATE job_run
         SET progress = COALESCE(:progress::jsonb, progress)
-        WHERE {HOLDS_LEASE}
+        WHERE id = :run_id::uuid
+          AND (attempt = :attempt AND lease_until = :lease_until::timestamptz) IS TRUE
         RETURNING id
     ), log AS (
         {WRITE_LOG}
@@ -65,7 +63,7 @@ def checkpoint(con: Connection, claimed: ClaimedAttempt, reports: Reports) -> bo
 
 
 def note_handler_end(
-    con: Connection, claimed: ClaimedAttempt, lines: list[dict[str, str]], *, noticed: bool
+    con: Connection, leased: LeasedAttempt, lines: list[dict[str, str]], *, noticed: bool
 ) -> None:
     """Write the last log lines of an attempt that is no longer ours, and, if its run was stopped, when it ended.
 
@@ -73,8 +71,8 @@ def note_handler_end(
     """
     con.query(
         NOTE_HANDLER_END,
-        run_id=claimed.run_id,
-        attempt=claimed.attempt,
+        run_id=leased.run_id,
+        attempt=leased.attempt,
         now=con.now(),
         noticed=noticed,
         lines=to_json(lines),

@@ -5,7 +5,7 @@ from datetime import datetime
 from slowmatch.db import Connection
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import promotion
-from slowmatch.jobs.lifecycle.create import create_run
+from slowmatch.jobs.lifecycle.create import NewRun, create_runs
 
 
 def has_run(con: Connection, job: str, occurrence: datetime) -> bool:
@@ -18,26 +18,28 @@ def has_run(con: Connection, job: str, occurrence: datetime) -> bool:
 
 def skip_occurrence(con: Connection, job: Job, occurrence: datetime, reason: str) -> bool:
     """Create the occurrence's run as deleted, with the reason; False if it has a run already."""
-    run_id = create_run(
+    created = create_runs(
         con,
         job,
         "deleted",
+        [NewRun({})],
         now=con.now(),
         trigger="schedule",
         actor="schedule",
         reason=f"skipped: {reason}",
         occurrence=occurrence,
     )
-    return run_id is not None
+    return bool(created)
 
 
 def let_occurrence_wait(con: Connection, job: Job, occurrence: datetime) -> None:
     """Create the occurrence's run, which waits for the run that is processing."""
     now = con.now()
-    run_id = create_run(
+    created = create_runs(
         con,
         job,
         "enqueued",
+        [NewRun({})],
         now=now,
         trigger="schedule",
         actor="schedule",
@@ -45,5 +47,5 @@ def let_occurrence_wait(con: Connection, job: Job, occurrence: datetime) -> None
         occurrence=occurrence,
         message_at=now + promotion.MAX_WAIT_WITHOUT_MESSAGE,
     )
-    if run_id is not None:
+    if created:
         promotion.promote_and_send(con, [job.name])

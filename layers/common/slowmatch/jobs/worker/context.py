@@ -51,11 +51,11 @@ class Context:
         *,
         settings: dict[str, Any],
         remaining_ms: Callable[[], int],
+        has_own_logger: bool = False,
     ) -> None:
         self.con = con
         self.job = job
         self.claimed = claimed
-        self.logger = telemetry.log
         # Copies, so that a handler that changes them does not change those of the next run.
         self.payload = {**deepcopy(job.defaults), **claimed.payload}
         self.settings = deepcopy(settings)
@@ -67,6 +67,7 @@ class Context:
         self.began = claimed.run_started_at
         self.now = claimed.started_at
         self.log = RunLog(con)
+        self.logger = self._own_logger() if has_own_logger else telemetry.log
         self._remaining_ms = remaining_ms
         self._reserve_ms = min(30_000, remaining_ms() // 5)
         self._finish_ms = min(5_000, remaining_ms() // 10)
@@ -104,6 +105,18 @@ class Context:
         reports = self.take_reports(is_over=False)
         self._flushed_at = time.monotonic()
         return checkpoint(self.con, self.claimed, reports)
+
+    def _own_logger(self) -> logging.Logger:
+        """A logger of this run alone, for the handlers of several runs at once. CloudWatch has its lines, too."""
+        logger = logging.Logger("run")  # noqa: LOG001 - getLogger would keep it for ever
+        logger.parent = telemetry.log
+        logger.addHandler(self.log)
+        logger.addFilter(self._name_run)
+        return logger
+
+    def _name_run(self, record: logging.LogRecord) -> bool:
+        record.__dict__.update(run_id=self.run_id, attempt=self.attempt)
+        return True
 
     def take_reports(self, *, is_over: bool) -> Reports:
         """Progress and log lines that are not written yet. If the attempt `is_over`, all of them."""

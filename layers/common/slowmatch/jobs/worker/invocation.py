@@ -10,7 +10,7 @@ from slowmatch import telemetry
 from slowmatch.db import Connection
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import actions, promotion, scheduled_runs
-from slowmatch.jobs.lifecycle.claim import Busy, Lease, claim
+from slowmatch.jobs.lifecycle.claim import Busy, Lease, claim, claim_batch
 from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.lifecycle.enqueue import enqueue
 from slowmatch.jobs.lifecycle.pause import describe_pause
@@ -25,7 +25,7 @@ from slowmatch.jobs.worker.events import (
     parse,
     parse_body,
 )
-from slowmatch.jobs.worker.executor import Handler, execute
+from slowmatch.jobs.worker.executor import BulkHandler, Executor, Handler
 
 DIRECT_ACTOR = "direct invocation"
 
@@ -40,21 +40,33 @@ class AttemptFailed(Exception):
 
 class Invocation:
     def __init__(
-        self, con: Connection, job: Job, handler: Handler, *, settings: dict[str, Any], lambda_context: Any
+        self,
+        con: Connection,
+        job: Job,
+        handler: Handler | BulkHandler,
+        *,
+        settings: dict[str, Any],
+        lambda_context: Any,
+        is_bulk: bool = False,
     ) -> None:
         self._con = con
         self._job = job
         self._request_id: str = lambda_context.aws_request_id
         self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
-        self._execute = partial(
-            execute, con, job, handler, settings=settings, remaining_ms=self._remaining_ms
+        self._executor = Executor(
+            con=con,
+            job=job,
+            handler=handler,
+            settings=settings,
+            remaining_ms=self._remaining_ms,
+            is_bulk=is_bulk,
         )
 
     def run(self, event: Any) -> Any:
         """Return the ids of the messages that SQS has to keep, or the run that was invoked directly."""
         wanted = parse(event)
         if isinstance(wanted, list):
-            kept = [message.id for message in wanted if not self._process(message)]
+            kept = self._process_all(wanted)
             return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
         if isinstance(wanted, RestartRun):
             run_id = self._restart(wanted.run_id)
@@ -62,21 +74,59 @@ class Invocation:
             run_id = self._start(self._job.check(wanted.payload), wanted.occurrence)
         return self._answer(run_id)
 
-    def _process(self, message: Message) -> bool:
-        """Whether the message is done with, so that SQS may delete it. No message affects the others."""
+    def _process_all(self, messages: list[Message]) -> list[str]:
+        """Process the messages, and return the ids of those that SQS has to keep. None affects the others.
+
+        Runs are claimed together. What cannot be claimed together is started message by message after that.
+        """
+        due: list[tuple[str, RunDue | OccurrenceDue]] = []
+        kept: list[str] = []
+        for message in messages:
+            try:
+                due.append((message.id, parse_body(message.body)))
+            except MessageError as error:
+                telemetry.logger.error(f"message {message.id} goes to the dead-letter queue: {error}")
+                kept.append(message.id)
+        runs_due = [each for _, each in due if isinstance(each, RunDue)]
+        claimed: set[RunDue | OccurrenceDue] = set()
+        if len(runs_due) > 1 and not self._job.exclusive:
+            what, start_batch = (
+                f"a batch of {len(runs_due)} runs",
+                partial(self._start_batch, runs_due, claimed),
+            )
+            is_done = self._is_done(what, start_batch)
+            kept += [message_id for message_id, each in due if each in claimed and not is_done]
+        for message_id, each in due:
+            if each not in claimed and not self._is_done(
+                f"message {message_id}", partial(self._start_one, each)
+            ):
+                kept.append(message_id)
+        return kept
+
+    def _is_done(self, what: str, start: Callable[[], None]) -> bool:
+        """Whether SQS may delete the messages."""
         try:
-            due = parse_body(message.body)
-            if isinstance(due, OccurrenceDue):
-                self._start_occurrence(due)
-            else:
-                self._start_attempt(due)
+            start()
         except MessageError as error:
-            telemetry.logger.error(f"message {message.id} goes to the dead-letter queue: {error}")
+            telemetry.logger.error(f"{what} goes to the dead-letter queue: {error}")
             return False
         except Exception as error:  # noqa: BLE001 - the message comes again
-            telemetry.logger.error(f"message {message.id} stays in the queue: {error}")
+            telemetry.logger.error(f"{what} stays in the queue: {error}")
             return False
         return True
+
+    def _start_batch(self, due: list[RunDue], claimed: set[RunDue | OccurrenceDue]) -> None:
+        """Start the runs that can be claimed together, and add what is due for them to `claimed`."""
+        attempts = {each.run_id: each.attempt for each in reversed(due)}
+        batch = claim_batch(self._con, self._job.name, attempts, lease=self._lease())
+        claimed.update(RunDue(each.run_id, each.attempt) for each in batch)
+        self._executor.execute(batch)
+
+    def _start_one(self, due: RunDue | OccurrenceDue) -> None:
+        if isinstance(due, OccurrenceDue):
+            self._start_occurrence(due)
+        else:
+            self._start_attempt(due)
 
     def _start_attempt(self, due: RunDue) -> None:
         try:
@@ -88,7 +138,7 @@ class Invocation:
             why = runs.describe(self._con, due.run_id)
             telemetry.logger.info(f"message for attempt {due.attempt} of run {due.run_id} is ignored: {why}")
         else:
-            self._execute(claimed)
+            self._executor.execute([claimed])
 
     def _start_occurrence(self, due: OccurrenceDue) -> None:
         con, job, occurrence = self._con, self._job, due.occurrence
@@ -101,7 +151,7 @@ class Invocation:
             return
         claimed = start(con, job, self._lease(), trigger="schedule", actor="schedule", occurrence=occurrence)
         if claimed is not None:
-            self._execute(claimed)
+            self._executor.execute([claimed])
         elif scheduled_runs.has_run(con, job.name, occurrence):
             telemetry.logger.info(f"occurrence {occurrence.isoformat()} already has a run")
         elif job.overlap == "skip":
@@ -124,7 +174,7 @@ class Invocation:
             occurrence=occurrence,
         )
         if claimed is not None:
-            self._execute(claimed)
+            self._executor.execute([claimed])
             return claimed.run_id
         if occurrence and scheduled_runs.has_run(con, job.name, occurrence):
             raise EventError(
@@ -152,7 +202,7 @@ class Invocation:
             ) from busy
         if claimed is None:
             raise EventError(f"run {run_id} cannot be started: {runs.describe(self._con, run_id)}")
-        self._execute(claimed)
+        self._executor.execute([claimed])
         return run_id
 
     def _answer(self, run_id: str) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""Many runs in one statement, all or none, and their messages after the commit."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped, unused-ignore]
+
+from slowmatch.aws import sqs
+from slowmatch.db import Connection
+from slowmatch.jobs import PayloadsError, enqueue_many
+from slowmatch.jobs.lifecycle.enqueue import MAX_RUNS_AT_ONCE, KeyReused
+from tests.integration.jobs.conftest import Call, Queues
+
+JOB = "record-expiry"
+
+
+def payloads(number: int) -> list[dict[str, Any]]:
+    return [{"batch_size": size} for size in range(1, number + 1)]
+
+
+def test_each_payload_becomes_a_run_with_a_message(con: Connection, queues: Queues) -> None:
+    made = enqueue_many(con, JOB, payloads(95), actor="ann")
+    rows = con.query("SELECT id::text, payload, triggered_by FROM job_run ORDER BY id")
+    assert rows == [[each.run_id, payload, "ann"] for each, payload in zip(made, payloads(95), strict=True)]
+    assert {each["run_id"] for each in queues.take_all(JOB)} == {each.run_id for each in made}
+    assert con.query("SELECT count(*) FROM job_event WHERE to_state = 'enqueued'") == [[95]]
+
+
+def test_a_payload_that_is_refused_creates_nothing(con: Connection, queues: Queues) -> None:
+    with pytest.raises(PayloadsError, match=r"payload 1: batch_size: must be a whole number") as refused:
+        enqueue_many(con, JOB, [{}, {"batch_size": "many"}])
+    assert (refused.value.index, refused.value.error.field) == (1, "batch_size")
+    assert con.query("SELECT count(*) FROM job_run") == [[0]]
+
+
+def test_a_key_that_was_used_returns_its_run(con: Connection, queues: Queues) -> None:
+    (first,) = enqueue_many(con, JOB, payloads(1), idempotency_keys=["a"])
+    again, new = enqueue_many(con, JOB, payloads(2), idempotency_keys=["a", "b"])
+    assert (again.run_id, again.created, new.created) == (first.run_id, False, True)
+    with pytest.raises(KeyReused):
+        enqueue_many(con, JOB, [{}], idempotency_keys=["a"])
+
+
+def test_messages_follow_the_commit(con: Connection, queues: Queues) -> None:
+    with con.transaction():
+        enqueue_many(con, JOB, payloads(20))
+        assert queues.take_all(JOB) == []
+    assert len(queues.take_all(JOB)) == 20
+
+
+def test_what_the_queue_refuses_is_left_to_the_dispatcher(
+    con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "Throttled", "Message": "slow down"}}, "SendMessageBatch")
+
+    monkeypatch.setattr(sqs.client(), "send_message_batch", refuse)
+    enqueue_many(con, JOB, payloads(35))
+    assert con.query("SELECT count(*) FROM job_run WHERE message_at IS NULL") == [[35]]
+
+
+def test_runs_may_be_due_later(con: Connection, queues: Queues) -> None:
+    enqueue_many(con, JOB, payloads(2), con.now() + timedelta(hours=1))
+    assert con.query("SELECT state, message_at FROM job_run") == [["scheduled", None]] * 2
+
+
+def test_none_are_created_of_none(con: Connection) -> None:
+    assert enqueue_many(con, JOB, []) == []
+
+
+def test_too_many_payloads_are_refused(con: Connection) -> None:
+    with pytest.raises(ValueError, match="there are 10,001 payloads; at most 10,000 are allowed at once"):
+        enqueue_many(con, JOB, [{}] * (MAX_RUNS_AT_ONCE + 1))
+
+
+def test_the_api_creates_a_run_of_each_payload(call: Call, con: Connection) -> None:
+    status, answer = call("POST", f"/api/jobs/{JOB}/runs", {"payloads": payloads(3)})
+    assert status == 202
+    created = con.query("SELECT id::text FROM job_run ORDER BY id")
+    assert [[run_id] for run_id in answer["run_ids"]] == created and len(created) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ({"payloads": [{}, {"batch_size": "x"}]}, "payloads.1.batch_size", "must be a whole number"),
+        ({"payloads": [{}, {"size": 1}]}, "payloads.1.size", "is not a field of record-expiry"),
+        ({"payloads": []}, "payloads", "at least 1 item"),
+        ({"payloads": [{}] * 1001}, "payloads", "at most 1000 items"),
+        ({"payloads": [{}, 7]}, "payloads.1", "must be a JSON object"),
+        ({"payloads": [{}], "payload": {"batch_size": 1}}, "body", "must not have both payload and payloads"),
+    ],
+)
+def test_the_api_names_the_payload_it_refuses(
+    call: Call, con: Connection, body: dict[str, Any], field: str, message: str
+) -> None:
+    status, problem = call("POST", f"/api/jobs/{JOB}/runs", body)
+    assert status == 422 and con.query("SELECT count(*) FROM job_run") == [[0]]
+    assert field in problem["errors"][0]["field"] and message in problem["errors"][0]["message"]
+
+
+def test_a_key_is_for_one_run(call: Call) -> None:
+    status, problem = call("POST", f"/api/jobs/{JOB}/runs", {"payloads": [{}]}, idempotency_key="a")
+    assert (status, problem["errors"][0]["field"]) == (422, "Idempotency-Key")
