@@ -1,8 +1,10 @@
-"""How the console shows a count."""
+"""How the console shows counts, what goes on, and states."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.web.formatting import format_count
+from console.web.formatting import format_count, since, state
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 
 
@@ -22,3 +24,17 @@ from slowmatch.db.counts import COUNT_CAP, CappedCount
 )
 def test_a_count_is_exact_or_open_or_in_two_digits(count: CappedCount, text: str) -> None:
     assert format_count(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0 s"), (12.9, "12 s"), (72, "1 m 12 s"), (7_500, "2 h 05 m")]
+)
+def test_what_goes_on_counts_whole_seconds(seconds: float, text: str) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=seconds)
+    assert str(since(at)).endswith(f" data-since>{text}</time>")
+
+
+def test_a_cancelled_attempt_and_a_stopped_run_are_called_stopped() -> None:
+    assert state("cancelled") == '<span class="state cancelled">stopped</span>'
+    assert state("deleted", "stopped") == '<span class="state deleted">stopped</span>'
+    assert state("deleted") == '<span class="state deleted">deleted</span>'
