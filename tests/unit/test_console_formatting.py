@@ -1,8 +1,10 @@
-"""How the console shows counts, durations and times."""
+"""How the console shows counts, durations, times, what goes on, and states."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.web.formatting import duration, format_count, in_words, parse
+from console.web.formatting import duration, format_count, in_words, parse, since, state
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 from tests.support.time_words import NOW, WORDS
 
@@ -45,3 +47,17 @@ def test_a_time_is_said_as_a_colleague_would(at: str, words: str) -> None:
 )
 def test_a_duration_has_two_units_at_most(milliseconds: float | None, text: str) -> None:
     assert duration(milliseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0 s"), (12.9, "12 s"), (72, "1 m 12 s"), (7_500, "2 h 05 m")]
+)
+def test_what_goes_on_counts_whole_seconds(seconds: float, text: str) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=seconds)
+    assert str(since(at)).endswith(f" data-since>{text}</time>")
+
+
+def test_a_cancelled_attempt_and_a_stopped_run_are_called_stopped() -> None:
+    assert state("cancelled") == '<span class="state cancelled">stopped</span>'
+    assert state("deleted", "stopped") == '<span class="state deleted">stopped</span>'
+    assert state("deleted") == '<span class="state deleted">deleted</span>'
