@@ -26,6 +26,8 @@ _LABELS = {
     "last": "Created in",
     "from": "Created from",
     "to": "Created before",
+    "ended_from": "Ended from",
+    "ended_to": "Ended before",
     "bulk": "Changed by bulk action",
 }
 _TIME_FIELDS = ("{}", "{}_offset", "{}_at")
@@ -42,7 +44,12 @@ class Chip(NamedTuple):
 def chips(form: RunFilterForm) -> list[Chip]:
     """The parts of the filter that are valid, in the order of the form."""
     wanted = form.run_filter
-    times = {"from": wanted.created_from, "to": wanted.created_to}
+    times = {
+        "from": wanted.created_from,
+        "to": wanted.created_to,
+        "ended_from": wanted.ended_from,
+        "ended_to": wanted.ended_to,
+    }
     found = []
     for name, label in _LABELS.items():
         value = form.values.get(name)
@@ -69,6 +76,8 @@ def in_words(wanted: RunFilter | None) -> Markup:
         ("changed by the bulk action", wanted.bulk_action and short_id(wanted.bulk_action)),
         ("created from", wanted.created_from),
         ("created before", wanted.created_to),
+        ("ended from", wanted.ended_from),
+        ("ended before", wanted.ended_to),
     ]
     for name, value in parts:
         if value is not None:

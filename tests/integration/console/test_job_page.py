@@ -126,7 +126,7 @@ def test_a_bar_leads_to_the_runs_that_ended_in_its_hour(browser: FakeBrowser, co
     assert len(links) == 2
     shown = browser.get(links[0]).text
     assert [run for run in (ended_in_it, *others) if f'id="run-{run}"' in shown] == [ended_in_it]
-    assert "At any time" in shown
+    assert "Ended from" in shown
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "9999-99-99T00:00Z", "%00", "<b>"])

@@ -27,6 +27,16 @@ def test_run_now_takes_one_click_and_links_to_the_run(browser: FakeBrowser, con:
     assert f'<a href="/runs/{made.id}">Open the run</a>' in browser.get(answer.location).text
 
 
+def test_a_run_that_is_only_queued_is_not_said_to_have_started(browser: FakeBrowser, con: Connection) -> None:
+    said = browser.get(browser.post("/jobs/db-cleanup/run").location).text
+    assert " of db-cleanup was queued." in said
+    ahead = run_factory.make_run(con, "processing", job="db-cleanup", exclusive=True)
+    said = browser.get(browser.post("/jobs/db-cleanup/run").location).text
+    assert (
+        f" of db-cleanup was queued behind run {ahead[:8]}…{ahead[-4:]}, which is still processing." in said
+    )
+
+
 @pytest.mark.parametrize(
     ("origin", "target"), [("jobs", "/jobs"), ("//evil.example.com", "/jobs/db-cleanup")]
 )

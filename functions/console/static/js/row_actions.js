@@ -2,12 +2,13 @@
 // focus stay; an answer that is a whole page is shown as one.
 (() => {
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (!detail.requestConfig.elt.matches?.("[data-in-place]")) return;
-    if (!/<main[\s>]/.test(detail.serverResponse)) return;
+    if (!detail.requestConfig?.elt.matches?.("[data-in-place]")) return;
+    if (!/<html[\s>]/.test(detail.serverResponse)) return;
     detail.target = document.body;
+    detail.selectOverride = "unset";
     detail.swapOverride = "innerHTML";
   });
   document.addEventListener("click", ({ target }) => {
-    target.closest?.("[data-dismiss]")?.closest("p").remove();
+    target.closest?.("[data-dismiss-said]")?.closest("p").remove();
   });
 })();
