@@ -71,7 +71,7 @@ def test_a_count_says_how_many_more() -> None:
 
 
 def test_a_job_that_is_failing_says_so_with_its_next_try() -> None:
-    retried = {"failures": 3, "next_at": "2026-11-24T08:40:00+00:00"}
+    retried: dict[str, Any] = {"failures": 3, "next_at": "2026-11-24T08:40:00+00:00"}
     said = content("failed", error="x" * 600, **retried)
     assert said.title == "daily-summary is failing: 3 attempts failed in a row"
     assert said.text.endswith("…\nNext try at 2026-11-24 08:40 UTC.")
