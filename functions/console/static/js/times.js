@@ -71,7 +71,7 @@
   }
 
   function all(root = document) {
-    root.querySelectorAll("time[datetime]:not([data-since])").forEach(format);
+    root.querySelectorAll("time[datetime]").forEach(format);
     root.querySelectorAll("[data-zone]").forEach((label) => { label.textContent = zone; });
     root.querySelectorAll("input[data-local]").forEach(prepare);
   }
