@@ -123,13 +123,11 @@ def input_value(value: datetime | str) -> str:
 
 
 def since(value: datetime | str) -> Markup:
-    """A <time> that counts up from a moment in the past; since.js goes on counting every second."""
+    """How long ago a moment was, as since.js goes on counting every second."""
     at = parse(value)
     seconds = max(int((datetime.now(UTC) - at).total_seconds()), 0)
     text = duration(seconds * 1000) if seconds >= 60 else f"{seconds} s"
-    return Markup('<time datetime="{}" data-since>{}</time>').format(
-        at.isoformat().replace("+00:00", "Z"), text
-    )
+    return Markup('<span class="nowrap" data-since="{}">{}</span>').format(at.isoformat(), text)
 
 
 def state_word(name: str) -> str:

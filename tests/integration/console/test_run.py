@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import Context, Permanent, enqueue
 from slowmatch.jobs.lifecycle import actions
 from tests.integration.console.conftest import FakeBrowser, Page
+from tests.integration.console.run_factory import make_run
 from tests.integration.jobs.conftest import Work
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
@@ -74,6 +76,15 @@ def test_a_failed_run_shows_the_traceback_of_its_last_failure_first(browser: Fak
     assert "in handler raise kind(message)" in error and "Runs with the same error" in error
     assert page.text.index('id="error"') < page.text.index('id="timeline-title"')
     assert re.findall(r'<details id="error-(\d+)"( open)?>', page.text) == [("1", "")]
+
+
+def test_an_error_without_a_traceback_is_shown_whole(browser: FakeBrowser, con: Connection) -> None:
+    message = "no disk " * 100
+    fields = {"error_message": message, "traceback": None}
+    page = browser.get(f"/runs/{make_run(con, 'failed', attempt_fields=fields)}")
+    error = visible_text(page, '<section class="run-error"', "</section>")
+    assert message.strip() in error and 'id="traceback"' not in page.text
+    assert 'aria-label="Copy the error"' in page.text
 
 
 def test_a_worker_that_is_over_its_time_is_pointed_out(browser: FakeBrowser, work: Work) -> None:

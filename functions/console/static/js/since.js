@@ -1,4 +1,4 @@
-// Counts up every second what is still going on: <time datetime="..." data-since> becomes 1 m 12 s.
+// Counts up every second what is still going on: <span data-since="2026-11-24T03:00:00Z"> becomes 1 m 12 s.
 (() => {
   const two = (value) => String(value).padStart(2, "0");
 
@@ -10,8 +10,8 @@
   }
 
   function count() {
-    for (const element of document.querySelectorAll("time[data-since]")) {
-      const elapsed = text(Math.max(0, Math.floor((Date.now() - new Date(element.dateTime)) / 1000)));
+    for (const element of document.querySelectorAll("[data-since]")) {
+      const elapsed = text(Math.max(0, Math.floor((Date.now() - new Date(element.dataset.since)) / 1000)));
       if (element.textContent !== elapsed) element.textContent = elapsed;
     }
   }

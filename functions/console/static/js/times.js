@@ -114,7 +114,7 @@ const Times = (() => {
   }
 
   function all(root = document) {
-    root.querySelectorAll("time[datetime]:not([data-since])").forEach(format);
+    root.querySelectorAll("time[datetime]").forEach(format);
     root.querySelectorAll("[data-zone]").forEach((label) => { say(label, Preferences.zone()); });
     root.querySelectorAll("input[data-local]").forEach(prepare);
   }
