@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """The beginning of a formula, also behind apostrophes: otherwise '=1 and =1 would become the same cell."""
+_SUSPICIOUS = frozenset("'=+-@\t\r")
 
 
 def write(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The lines of a file, the header first. Times become ISO 8601 in UTC, None becomes an empty cell."""
+    return lines([header]) + lines(rows)
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """The lines of `rows` alone, for a file that is written piece by piece."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 
@@ -31,6 +35,8 @@ def unescape_cell(text: str) -> str:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return escape_cell(value) if value[:1] in _SUSPICIOUS else value  # most cells, so without the pattern
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return escape_cell(value) if isinstance(value, str) else value
+    return value
