@@ -79,7 +79,12 @@ class ImportResult(BaseModel):
 
 
 # Answers in the OpenAPI document.
-ONE: Any = {200: {"description": "The record", "content": {"application/json": {"model": Record}}}}
+ONE: Any = {
+    200: {
+        "description": "The record; the header ETag is its version",
+        "content": {"application/json": {"model": Record}},
+    }
+}
 NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
 MANY: Any = {
     200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}

@@ -196,6 +196,6 @@ def test_a_list_is_downloaded(page: Page, stack: Stack) -> None:
     stack.add_record("=HYPERLINK(downloaded)", timedelta(days=1))
     page.goto("/records?q=downloaded")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download CSV").click()
+        page.get_by_role("link", name="Download as CSV").click()
     lines: Any = Path(download.value.path()).read_text().splitlines()
     assert lines[1].split(",")[1] == "'=HYPERLINK(downloaded)"

@@ -67,7 +67,6 @@ def _list(form: RecordForm, status: int = 200) -> render.Page:
         limit=pagination.DEFAULT_LIMIT,
     )
     counts = None if shown.q else search.status_counts(con, now)
-    is_whole = not page.next and not cursor
     return render.page(
         "records.html",
         status,
@@ -78,8 +77,7 @@ def _list(form: RecordForm, status: int = 200) -> render.Page:
         soon_hours=SOON_HOURS,
         records=[with_status(each, now) for each in json.loads(page.items)],
         is_first=not cursor,
-        is_whole=is_whole,
-        has_few=is_whole or bool(counts and not counts[shown.status].capped),
+        is_whole=not page.next and not cursor,
         next=cursor_after(shown, page.next),
         form=form,
         is_form_open=bool(form.errors or request.query.get("new")),

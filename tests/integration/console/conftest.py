@@ -147,7 +147,8 @@ def session_secret(aws: str) -> str:
 
 
 def _text(body: bytes, headers: Mapping[str, str]) -> str:
-    return (gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body).decode()
+    is_packed = "gzip" in (headers.get("Content-Encoding"), headers["Content-Type"].rpartition("/")[2])
+    return (gzip.decompress(body) if is_packed else body).decode()
 
 
 @pytest.fixture

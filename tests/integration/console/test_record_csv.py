@@ -178,7 +178,9 @@ def test_a_long_list_comes_in_parts_that_lead_on(
         make_record(con, f"lease {number}")
     monkeypatch.setattr(export, "PART_BYTES", 3 * (export.LINE_BYTES + len("lease 0")))
     walked, sizes = [], []
-    page = browser.get("/records/export?sort=created")
+    moved = browser.get("/records/csv?sort=created", sec_fetch_mode="navigate")
+    assert (moved.status, moved.location) == (303, "/records/export?sort=created")
+    page = browser.get(moved.location)
     while True:
         (file,) = re.findall(r'href="(/records/csv[^"]*)"', page.text)
         part = browser.get(unescape(file))
@@ -193,3 +195,10 @@ def test_a_long_list_comes_in_parts_that_lead_on(
     assert walked == [f"lease {number}" for number in range(7)]
     assert sizes == [3, 3, 1]
     assert 'part-3.csv"' in part.headers["Content-Disposition"]
+
+
+def test_a_client_that_unpacks_nothing_gets_a_gzip_file(browser: FakeBrowser, con: Connection) -> None:
+    make_record(con)
+    file = browser.get("/records/csv", accept_encoding="identity")
+    assert file.headers["Content-Disposition"].endswith('.csv.gz"')
+    assert (file.headers["Content-Type"], "Content-Encoding" in file.headers) == ("application/gzip", False)

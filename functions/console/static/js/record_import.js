@@ -78,11 +78,11 @@
     status.replaceChildren(...children.filter(Boolean));
   }
 
-  function progressBar(status, text) {
+  function progressBar(status, text, note) {
     const bar = element("progress", "", { max: 1, value: 0 });
     bar.setAttribute("aria-label", text);
     const label = element("span", ` ${text}`);
-    show(status, bar, label);
+    show(status, bar, label, note && element("p", note, { className: "muted" }));
     return (share, detail) => { bar.value = share; label.textContent = ` ${text} ${detail}`; };
   }
 
@@ -140,7 +140,7 @@
   const warn = (event) => event.preventDefault();
 
   async function run(status, file, found) {
-    const update = progressBar(status, "Importing");
+    const update = progressBar(status, "Importing", "Leaving this page stops the import. What was imported until then stays.");
     window.addEventListener("beforeunload", warn);
     try {
       while (file.next < file.parts.length && status.isConnected) {
