@@ -17,7 +17,7 @@ SLOW = {"status": 504, "content_type": "text/html", "body": FAILURE}
 
 @pytest.fixture
 def tabs(tabs: Tabs) -> Tabs:
-    tabs.expect("Failed to load resource", "htmx:(sendError|afterRequest)")
+    tabs.expect("Failed to load resource", "htmx:(sendError|afterRequest|historyCacheMissLoadError)")
     return tabs
 
 
