@@ -73,7 +73,7 @@ def test_a_run_that_is_forgotten_has_failed(bulk: Work, con: Connection) -> None
 
 
 def test_a_result_that_is_no_pair_fails_what_is_left(bulk: Work, con: Connection) -> None:
-    bulk.bulk_handler = lambda contexts: [None]  # type: ignore[list-item, return-value]
+    bulk.bulk_handler = lambda contexts: [None]  # type: ignore[list-item]
     assert bulk.deliver(*put(con, 2)) == []
     assert states(bulk) == ["scheduled", "scheduled"]
 
