@@ -7,7 +7,7 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle.finish import NOTIFY
-from slowmatch.notifications import delivery, publishing
+from slowmatch.notifications import publishing, queue
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_waiting_messages_have_an_index(con: Connection, many: None, monkeypatch
 
     monkeypatch.setattr(con, "query", explained)
     publishing.publish_waiting(con, con.now())
-    delivery.send_waiting(con, con.now())
+    queue.send_waiting(con, con.now())
     text = "\n".join(plans)
     assert "notification_unrouted" in text and "notification_delivery_waiting" in text
     assert not re.search(r"Seq Scan on notification(_delivery)?\b", text)

@@ -13,6 +13,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import MISSED, Paused
+from slowmatch.notifications.publishing import NotificationProblem, find_problems
 from slowmatch.text import to_json
 
 SILENCE = timedelta(minutes=5)
@@ -65,6 +66,7 @@ class Facts:
     dispatcher: DispatcherPass
     waiting_for_removed_jobs: dict[str, CappedCount]
     disabled_jobs: dict[str, str]
+    notifications: list[NotificationProblem]
 
 
 def facts(con: Connection, now: datetime) -> Facts:
@@ -91,6 +93,7 @@ def _facts(con: Connection, now: datetime) -> Facts:
         dispatcher=last_pass(con),
         waiting_for_removed_jobs=waiting_for_removed_jobs(con),
         disabled_jobs=disabled_jobs(con),
+        notifications=list(find_problems(con, now)),
     )
 
 
