@@ -64,10 +64,12 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
 
 async def _check_destinations(plan: Plan, functions: Functions) -> None:
     """Name what is wrong with the list of destinations. One that is no list ends the start."""
-    result = await functions.invoke(functions.find(NOTIFIER), b"{}")
-    if result.error:
-        raise StartError(f"{plan.folders.notify}: {result.document().get('errorMessage')}")
-    for problem in result.document().get("problems", []):
+    function = functions.find(NOTIFIER)
+    answer = (await functions.invoke(function, b"{}")).document() if function else {}
+    if "errorMessage" in answer:
+        raise StartError(f"{plan.folders.notify}: {answer['errorMessage']}")
+    problems = answer.get("problems")
+    for problem in problems if isinstance(problems, list) else []:
         plan.output.note(f"{plan.folders.notify}: nothing is sent to {problem}")
 
 

@@ -166,7 +166,7 @@ def test_a_check_that_fails_does_not_stop_the_others(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(health, "find_problem", fail)
+    monkeypatch.setattr(health, "find_problems", fail)
     answer = ask()
     assert unwell(answer) == ["notifications"] and answer[1]["notifications"]["detail"] == said
     assert answer[1]["clock"]["ok"]

@@ -38,7 +38,7 @@ class NotifierHarness:
     url: str
     sns_messages: int = 0
 
-    def set_destinations(self, *destinations: dict[str, Any]) -> None:
+    def set_destinations(self, *destinations: Any) -> None:
         """Write the list into the secret."""
         text = json.dumps(list(destinations))
         boto3.client("secretsmanager").put_secret_value(SecretId=self.secret_arn, SecretString=text)
