@@ -50,6 +50,14 @@ def test_a_flapping_job_is_told_once_a_minute_as_it_is_then(notifier: NotifierHa
     assert len(notifier.receiver.posts) == 2 and last["since"] == last["at"]
 
 
+def test_a_burst_of_failures_takes_two_messages_of_sqs(notifier: NotifierHarness) -> None:
+    notifier.fail_runs()
+    for number in range(20):
+        notifier.run(f"error {number}")
+    notifier.route()
+    assert notifier.visible_messages() == [] and notifier.delayed() == 1
+
+
 def test_a_digest_says_that_the_job_works_to_who_wants_only_failures(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook(events=["failed"]))
     notifier.fail_one_a_minute(5)
@@ -69,6 +77,16 @@ def test_a_failure_that_is_routed_after_the_recovery_says_so(notifier: NotifierH
     notifier.deliver()
     (post,) = notifier.receiver.posts
     assert (post.json["event"], post.json["state"], post.json["count"]) == ("recovered", "works", 2)
+
+
+def test_a_failure_is_later_than_the_recovery_before_it(notifier: NotifierHarness, con: Connection) -> None:
+    """Also on a server whose clock is behind that of the one before."""
+    notifier.run("error")
+    notifier.run(None)
+    con.clock_offset -= timedelta(seconds=1)
+    notifier.run("error again")
+    notifier.process_all()
+    assert notifier.receiver.posts[-1].json["state"] == "failing"
 
 
 def test_a_retry_says_what_is_true_by_then(notifier: NotifierHarness) -> None:

@@ -13,6 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.notifications import queue
 from slowmatch.notifications.delivery import (
     DISPATCHER_SENDS_AFTER,
+    EARLY_BY,
     MESSAGE_INTERVAL,
     REPETITION_INTERVAL,
 )
@@ -41,7 +42,7 @@ _TAKE_SERIES = f"""
 """
 """All of the series that is not routed, so that one message stands for all of it, whatever order SNS keeps."""
 
-_CREATE_DELIVERIES = """
+_CREATE_DELIVERIES = f"""
     WITH due AS (
         SELECT wanted.name AS destination,
                CASE WHEN told_state IS DISTINCT FROM :state
@@ -55,10 +56,24 @@ _CREATE_DELIVERIES = """
           ON told.destination = wanted.name AND (told.kind, told.subject) = (:kind, :subject)
     )
     INSERT INTO notification_delivery (notification_id, destination, state, due_at, message_at)
-    SELECT :id::uuid, destination, 'waiting', at, CASE WHEN at <= :horizon::timestamptz THEN at END
+    SELECT :id::uuid,
+           destination,
+           'waiting',
+           due.at,
+           CASE WHEN due.at <= :horizon::timestamptz AND NOT EXISTS (
+                    SELECT FROM notification_delivery AS earlier JOIN notification ON id = earlier.notification_id
+                    WHERE earlier.destination = due.destination
+                      AND earlier.state = 'waiting'
+                      AND earlier.message_at > :now::timestamptz + :early_by::interval
+                      AND earlier.message_at <= due.at
+                      AND ({KIND}, {SUBJECT}) = (:kind, :subject)
+                )
+                THEN due.at
+           END
     FROM due
     RETURNING destination, due_at, message_at IS NOT NULL
 """
+"""No message is sent if one is on its way to the series, whose worker takes care of this delivery too."""
 
 
 def route(
@@ -86,6 +101,7 @@ def route(
                 state=state,
                 destinations=[each.name for each in listed if each.name != about and each.wants(event, job)],
                 now=now,
+                early_by=EARLY_BY,
                 digest_after=digest_after,
                 horizon=now + DISPATCHER_SENDS_AFTER,
                 message_interval=MESSAGE_INTERVAL,

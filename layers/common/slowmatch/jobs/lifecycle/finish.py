@@ -21,15 +21,23 @@ The dispatcher sends the next one. So a handler that always returns `Continue` m
 between two passes of the dispatcher. Lambda itself would end a chain of about 16.
 """
 
+# Later than all that the job's destinations were told before, although two functions' clocks differ by milliseconds.
+_NOTIFIED_AT = """
+    GREATEST(:now::timestamptz, (
+        SELECT max(at) + interval '1 microsecond'
+        FROM notification
+        WHERE job = finished.job AND event IN ('failed', 'recovered')
+    ))
+"""
 # A run that failed for good, and the first success of its job after that. Reads `finished` (id, job, attempt).
-NOTIFY = """
+NOTIFY = f"""
     INSERT INTO notification (at, event, job, run_id, key, detail)
-    SELECT :now::timestamptz, 'failed', job, id, id || ' ' || attempt,
+    SELECT {_NOTIFIED_AT}, 'failed', job, id, id || ' ' || attempt,
            jsonb_build_object('error', :error::text, 'attempt', attempt)
     FROM finished
     WHERE :state = 'failed'
     UNION ALL
-    SELECT :now::timestamptz, 'recovered', finished.job, finished.id, last.id::text,
+    SELECT {_NOTIFIED_AT}, 'recovered', finished.job, finished.id, last.id::text,
            jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
     FROM finished, LATERAL (
         SELECT id, event, run_id, at
