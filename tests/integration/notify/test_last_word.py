@@ -59,11 +59,11 @@ class History:
 
     def post(self, url: str, body: bytes, headers: Any) -> Response:
         message = json.loads(body)
-        if message["id"].startswith("00000000"):
-            return Response(200, "HTTP 200")
         destination = url.rpartition("/")[2]
         assert destination not in self.posting, "a destination is sent one message at a time"
         subject = message["detail"].get("alarm") or message["job"]
+        if subject == "A test from Slowmatch":
+            return Response(200, "HTTP 200")
         if subject in self.truth:
             assert message["state"] == self.truth[subject], "a message says what is true when it is sent"
         status = self.status(destination)

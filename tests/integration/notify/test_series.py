@@ -139,7 +139,7 @@ def test_an_alarm_that_arrives_late_does_not_hide_its_present_state(
     notifier.deliver()
     (post,) = notifier.receiver.posts
     assert post.json["title"] == "api-errors: OK" and post.json["state"] == "OK"
-    assert post.json["text"].startswith("It changed 2 times since")
+    assert post.json["text"].startswith("Its state changed 2 times since")
 
 
 def test_each_alarm_of_a_job_is_told_by_its_name(notifier: NotifierHarness) -> None:

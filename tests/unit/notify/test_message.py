@@ -91,8 +91,9 @@ def test_other_digests_say_how_often_it_happened() -> None:
     )
     assert digest("alarm") == (
         "slowmatch-5xx: in alarm",
-        "It changed 15 times since 2026-11-24 07:00 UTC.\nErrors\n7 > 5",
+        "It was reported 15 times since 2026-11-24 07:00 UTC.\nErrors\n7 > 5",
     )
+    assert digest("alarm", changed=True)[1].startswith("Its state changed 15 times since")
     assert digest("dead_letters", dead_letters=4)[0] == "daily-summary has 4 dead letters"
 
 

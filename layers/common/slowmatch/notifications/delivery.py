@@ -115,9 +115,7 @@ def claim(con: Connection, destination: Destination, now: datetime) -> ClaimedDe
             return None
         # Nobody is sending, so the last attempt ended without a response.
         _give_up_used_up(con, name, f"no response after {MAX_ATTEMPTS} attempts", now)
-        rows = con.query(
-            _CLAIM_OLDEST_DUE, destination=name, due_by=now + EARLY_BY, busy_until=now + LEASE
-        )
+        rows = con.query(_CLAIM_OLDEST_DUE, destination=name, due_by=now + EARLY_BY, busy_until=now + LEASE)
         if not rows:
             return None
         kind, subject, attempt, first_at, ids = rows[0]
@@ -225,9 +223,7 @@ def _retry_later(con: Connection, claimed: ClaimedDelivery, response: "Response"
         due_at += HELD_BACK_FOR
     is_short = due_at - now < DISPATCHER_SENDS_AFTER
     with con.transaction():
-        destination_state.record_failure(
-            con, name, response, now, rests_until=rests_until, failures=failures
-        )
+        destination_state.record_failure(con, name, response, now, rests_until=rests_until, failures=failures)
         con.query(
             _RETRY_LATER,
             ids=claimed.ids,

@@ -186,10 +186,9 @@ def store_list(con: Connection, found: DestinationList) -> None:
     ):
         return
     with con.transaction():
-        con.query(
-            "DELETE FROM notification_destination WHERE name <> ALL(:names::text[])",
-            names=[*listed, *flaws],
-        )
+        names = [*listed, *flaws]
+        con.query("DELETE FROM notification_destination WHERE name <> ALL(:names::text[])", names=names)
+        con.query("DELETE FROM notification_series WHERE destination <> ALL(:names::text[])", names=names)
         con.query("UPDATE notification_destination SET flaw = NULL WHERE flaw IS NOT NULL")
         con.query(
             """

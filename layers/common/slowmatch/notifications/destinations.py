@@ -112,13 +112,13 @@ def _parse(entry: dict[str, Any], jobs: Collection[str], local: bool) -> tuple[D
         for unknown in sorted(entry.keys() - set(KEYS))
     ]
     kind = text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
-    address = (
-        f"an https address on port {HTTPS_PORT} (functions cannot reach other ports) that is not a private one"
-    )
+    address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports) that is not a private one"
     url = text("url", lambda value: _is_allowed_address(value, local), address)
     key = None
     if kind == "webhook":
-        signing_key = f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
+        signing_key = (
+            f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
+        )
         key = text("key", lambda value: len(value) >= MIN_SIGNING_KEY_CHARACTERS, signing_key)
     elif kind and "key" in entry:
         flaws.append(f"remove the key 'key'; messages to {kind} are not signed")

@@ -138,7 +138,8 @@ def _digest(notification: Notification, state: SeriesState) -> tuple[str, str]:
             return _title_and_text(replace(notification, detail=counted))
         case _:
             title, text = _title_and_text(notification)
-            return title, f"It changed {_often(state.notifications)} {since}.\n{text}"
+            happened = "Its state changed" if state.changed else "It was reported"
+            return title, f"{happened} {_often(state.notifications)} {since}.\n{text}"
 
 
 def _job_digest(notification: Notification, state: SeriesState) -> tuple[str, str]:

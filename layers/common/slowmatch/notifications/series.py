@@ -124,8 +124,19 @@ _TOLD = """
 
 
 def record_told(
-    con: Connection, destination: str, series: Series, state: SeriesState, *, now: datetime, hour_ago: datetime
+    con: Connection,
+    destination: str,
+    series: Series,
+    state: SeriesState,
+    *,
+    now: datetime,
+    hour_ago: datetime,
 ) -> None:
     """Record what the destination knows now. If the state changed, repetitions are counted afresh."""
-    params: dict[str, Any] = {"kind": series.kind, "subject": series.subject, "now": now, "hour_ago": hour_ago}
+    params: dict[str, Any] = {
+        "kind": series.kind,
+        "subject": series.subject,
+        "now": now,
+        "hour_ago": hour_ago,
+    }
     con.query(_TOLD, destination=destination, state=state.state, changed=state.changed, **params)
