@@ -123,6 +123,24 @@ def test_a_receiver_that_works_again_receives_everything(simulated: SimulatedNot
     assert simulated.states() == {"sent"} and simulated.posts[0] == ALARMS[0]
 
 
+def test_after_an_outage_the_oldest_is_sent_first(simulated: SimulatedNotifier) -> None:
+    begins = simulated.at
+    sent: list[str] = []
+
+    def answer(alarm: str) -> Response:
+        if simulated.at < begins + timedelta(minutes=40):
+            return Response(503, "HTTP 503")
+        sent.append(alarm)
+        return Response(200, "HTTP 200")
+
+    simulated.answer = answer
+    simulated.raise_alarms(*ALARMS)
+    for _ in range(16):
+        simulated.work_until(minutes=5)
+        simulated.dispatch()
+    assert sent == ALARMS
+
+
 def test_a_notification_that_fails_holds_up_no_other(simulated: SimulatedNotifier) -> None:
     simulated.answer = lambda alarm: Response(500 if alarm == ALARMS[0] else 200, "an answer")
     simulated.raise_alarms(*ALARMS)
