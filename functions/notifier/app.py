@@ -30,8 +30,8 @@ def handler(event: Any, context: Any) -> Any:
     config = settings()
     found = destinations.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
     listed = found.destinations
+    destination_state.store_list(connection(), found, connection().now())
     if event in ({}, None):
-        destination_state.store_list(connection(), found)
         return {
             "destinations": _describe(listed),
             "problems": [f"{name}: {flaw}" for name, flaw in found.flaws.items()],
@@ -43,7 +43,6 @@ def handler(event: Any, context: Any) -> Any:
         if all(isinstance(record.get("Sns"), dict) for record in records):
             for name, flaw in found.flaws.items():
                 logger.error(f"nothing is sent to {name}: {flaw}")
-            destination_state.store_list(connection(), found)
             return [_route(record["Sns"], listed) for record in records]
         failed = [record for record in records if not _is_processed(record, listed, context)]
         return {"batchItemFailures": [{"itemIdentifier": str(record.get("messageId"))} for record in failed]}

@@ -63,6 +63,14 @@ def test_a_new_address_pays_for_no_failure_of_the_old_one(notifier: NotifierHarn
     assert con.query("SELECT failures FROM notification_destination") == [[1]]
 
 
+def test_a_new_address_is_told_at_once_what_was_folded(notifier: NotifierHarness) -> None:
+    notifier.fail_one_a_minute(5)
+    notifier.set_destinations(notifier.webhook() | {"url": notifier.receiver.url("/new")})
+    notifier.fail_runs()
+    (post,) = notifier.receiver.at("/new")
+    assert (post.json["count"], post.json["state"]) == (3, "failing")
+
+
 def test_what_was_sent_stays_so_without_its_destination(notifier: NotifierHarness) -> None:
     notifier.route_failure()
     (body,) = notifier.visible_messages()

@@ -57,21 +57,12 @@ class ClaimedDelivery:
 _LOCK_DESTINATION = """
     INSERT INTO notification_destination AS known (name, fingerprint)
     VALUES (:name, :fingerprint)
-    ON CONFLICT (name) DO UPDATE SET
-        fingerprint = EXCLUDED.fingerprint,
-        rests_until = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.rests_until END,
-        failures = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.failures ELSE 0 END,
-        refusals = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.refusals ELSE 0 END,
-        switched_off_at = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.switched_off_at END,
-        reason = CASE WHEN known.fingerprint = EXCLUDED.fingerprint THEN known.reason END
+    ON CONFLICT (name) DO UPDATE SET fingerprint = EXCLUDED.fingerprint
     RETURNING switched_off_at IS NOT NULL,
               GREATEST(rests_until - :early_by::interval, busy_until) > :now::timestamptz,
               failures
 """
-"""Returns whether the destination is switched off, whether it is busy or rests, and its failures in a row.
-
-A new address starts afresh.
-"""
+"""Returns whether the destination is switched off, whether it is busy or rests, and its failures in a row."""
 
 _OLDEST_DUE = f"""
     SELECT notification_id, destination, {KIND} AS kind, {SUBJECT} AS subject

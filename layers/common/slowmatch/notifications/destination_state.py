@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from slowmatch.db import Connection
-from slowmatch.notifications.destinations import DestinationList
+from slowmatch.notifications.destinations import Destination, DestinationList
 from slowmatch.notifications.message import GOOD_STATES
 from slowmatch.notifications.series import KIND, STATE, SUBJECT
 
@@ -155,7 +155,7 @@ def record_given_up(con: Connection, name: str, answer: str, now: datetime) -> N
 @dataclass(frozen=True, slots=True)
 class DestinationState:
     """`answer` is the last one. Nothing was confirmed since `failing_since`, and notifications are lost since
-    `gave_up_at`. `flaw` is what is wrong with its entry in the secret.
+    `gave_up_at`. `flaw` is what is wrong with its entry in the secret. `fingerprint` is of its address.
     """
 
     name: str
@@ -165,25 +165,36 @@ class DestinationState:
     gave_up_at: datetime | None
     switched_off_at: datetime | None
     flaw: str | None
+    fingerprint: str
 
 
 def states(con: Connection) -> dict[str, DestinationState]:
     """By name, what is known of destinations; nothing is of one that never got a message."""
     sql = """
-        SELECT name, answer, answered_at, failing_since, gave_up_at, switched_off_at, flaw
+        SELECT name, answer, answered_at, failing_since, gave_up_at, switched_off_at, flaw, fingerprint
         FROM notification_destination
         ORDER BY name
     """
     return {row[0]: DestinationState(*row) for row in con.query(sql)}
 
 
-def store_list(con: Connection, found: DestinationList) -> None:
-    """Store what is wrong with the list in the secret, and forget destinations that are no longer in it."""
+def store_list(con: Connection, found: DestinationList, now: datetime) -> None:
+    """Store what is wrong with the list in the secret, and what changed in it.
+
+    Destinations that are no longer in it are forgotten. One with a new address starts afresh.
+    """
     listed, flaws = found.destinations, found.flaws
-    known = {name: state.flaw for name, state in states(con).items()}
-    if not known.keys() - listed.keys() - flaws.keys() and all(
-        known.get(name) == flaws.get(name) for name in known.keys() | flaws.keys()
-    ):
+    known = states(con)
+    moved = [
+        destination
+        for name, destination in listed.items()
+        if name in known and not destination.flaw and known[name].fingerprint != destination.fingerprint
+    ]
+    for destination in moved:
+        _start_afresh(con, destination, now)
+    if not known.keys() - listed.keys() - flaws.keys() and flaws == {
+        name: state.flaw for name, state in known.items() if state.flaw
+    }:
         return
     with con.transaction():
         names = [*listed, *flaws]
@@ -199,3 +210,26 @@ def store_list(con: Connection, found: DestinationList) -> None:
             names=list(flaws),
             flaws=list(flaws.values()),
         )
+
+
+def _start_afresh(con: Connection, destination: Destination, now: datetime) -> None:
+    """Forget what the old address did, and what was told there. Nothing waits for its rests and digests."""
+    sql = """
+        WITH moved AS (
+            UPDATE notification_destination
+            SET fingerprint = :fingerprint,
+                rests_until = NULL,
+                failures = 0,
+                refusals = 0,
+                switched_off_at = NULL,
+                reason = NULL
+            WHERE name = :name AND fingerprint <> :fingerprint
+            RETURNING name
+        ), told AS (
+            DELETE FROM notification_series USING moved WHERE destination = name
+        )
+        UPDATE notification_delivery SET due_at = LEAST(due_at, :now::timestamptz), message_at = NULL
+        FROM moved
+        WHERE destination = name AND state = 'waiting'
+    """
+    con.query(sql, name=destination.name, fingerprint=destination.fingerprint, now=now)
