@@ -40,8 +40,7 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
             raise StartError(f"the migrations failed: {error}")
     if plan.folders.notify.exists():
         async with plan.output.step("Notifier", f"checking {plan.folders.notify}"):
-            if error := await _invoke(functions, NOTIFIER):
-                raise StartError(f"{plan.folders.notify}: {error}")
+            await _check_destinations(plan, functions)
     if has_provider(plan.ports, plan.environ):
         await _start_provider(plan, stack)
     rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
@@ -61,6 +60,17 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
         reload(plan, functions, MIGRATE),
         offer_records(plan.ports, plan.folders, plan.output),
     ]
+
+
+async def _check_destinations(plan: Plan, functions: Functions) -> None:
+    """Name what is wrong with the list of destinations. One that is no list ends the start."""
+    function = functions.find(NOTIFIER)
+    answer = (await functions.invoke(function, b"{}")).document() if function else {}
+    if "errorMessage" in answer:
+        raise StartError(f"{plan.folders.notify}: {answer['errorMessage']}")
+    problems = answer.get("problems")
+    for problem in problems if isinstance(problems, list) else []:
+        plan.output.note(f"{plan.folders.notify}: nothing is sent to {problem}")
 
 
 async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:

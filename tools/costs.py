@@ -51,7 +51,7 @@ def bill(jobs: int, load: Load) -> list[Line]:
     passes = HOURS * 12  # of the dispatcher
     invocations = runs + requests + passes
     cold_starts = 0.005  # their share of the invocations; each takes 1.5 s more
-    queues, metrics, alarms = 1 + jobs, 10 + 6 * jobs, 13 + 6 * jobs
+    queues, metrics, alarms = 1 + jobs, 9 + 6 * jobs, 14 + 6 * jobs
     # 5 ms of a processor a run, 0.25 processors an ACU; four times that, since it is half busy at most and
     # capacity stays a while after a peak.
     acu = max(0.5, runs / SECONDS * 0.005 / 0.25 * 4)

@@ -22,7 +22,7 @@ from slowmatch.jobs.dispatcher import (
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed, describe
 from slowmatch.jobs.lifecycle import mute, promotion
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
-from slowmatch.notifications import delivery, publishing
+from slowmatch.notifications import publishing, queue
 from slowmatch.records import expiry, statistics
 from slowmatch.settings import Settings
 
@@ -85,7 +85,7 @@ DUTIES = (
         "notifications published",
         lambda turn: publishing.publish_waiting(*turn.usual),
     ),
-    Duty("deliver notifications", "notifications sent", lambda turn: delivery.send_waiting(*turn.usual)),
+    Duty("deliver notifications", "notifications sent", lambda turn: queue.send_waiting(*turn.usual)),
     Duty("count runs by hour", "", lambda turn: rollup.roll_up(turn.con, turn.now), 4),
     Duty("count records by hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
     Duty("purge old runs", "purged", lambda turn: retention.purge_runs(*turn.usual, settings=turn.config), 4),

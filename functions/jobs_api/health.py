@@ -21,7 +21,7 @@ from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.queries import health as job_health
 from slowmatch.jobs.queries import queue_depths, warnings
 from slowmatch.jobs.queries.failing import failing_jobs
-from slowmatch.notifications.publishing import find_problem
+from slowmatch.notifications.publishing import find_problems
 from slowmatch.telemetry import logger
 
 Part = dict[str, Any]
@@ -132,8 +132,7 @@ def _jobs() -> Part:
 
 def _notifications() -> Part:
     con = connection()
-    problem = find_problem(con, con.now())
-    return {"ok": problem is None} | ({"detail": problem} if problem else {})
+    return _part(warnings.notification_problems(find_problems(con, con.now())))
 
 
 def _clock() -> Part:

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from notifier.deliver import deliver, send_test
@@ -12,7 +13,8 @@ from slowmatch.db import connection
 from slowmatch.jobs import JOBS
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.worker.events import EventError, parse_records
-from slowmatch.notifications import alarms, delivery, destinations, routing
+from slowmatch.notifications import alarms, destination_state, destinations, queue, routing
+from slowmatch.notifications.destination_state import DestinationState
 from slowmatch.notifications.destinations import Destination
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
@@ -24,23 +26,32 @@ ACCEPTED = (
 
 
 def handler(event: Any, context: Any) -> Any:
-    """Read the destinations first, for every event: a wrong secret fails the invocation with its own error."""
+    """Read the destinations first, for every event: an unreadable secret fails the invocation with its own error."""
     config = settings()
-    listed = destinations.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
+    found = destinations.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
+    listed = found.destinations
+    destination_state.store_list(connection(), found, connection().now())
     if event in ({}, None):
-        return {"destinations": _describe(listed)}
+        return {
+            "destinations": _describe(listed),
+            "problems": [f"{name}: {flaw}" for name, flaw in found.flaws.items()],
+        }
     if not isinstance(event, dict):
         raise EventError(ACCEPTED)
     if "Records" in event:
         records = parse_records(event)
         if all(isinstance(record.get("Sns"), dict) for record in records):
+            for name, flaw in found.flaws.items():
+                logger.error(f"nothing is sent to {name}: {flaw}")
             return [_route(record["Sns"], listed) for record in records]
         failed = [record for record in records if not _is_processed(record, listed, context)]
         return {"batchItemFailures": [{"itemIdentifier": str(record.get("messageId"))} for record in failed]}
     match event.get("payload"):
         case {"test": str(name), **others} if not others:
+            if name in found.flaws:
+                raise EventError(f"nothing can be sent to {name}: {found.flaws[name]}")
             if name in listed:
-                return send_test(listed[name], connection().now())
+                return send_test(connection(), listed[name])
             names = ", ".join(listed) or "none"
             raise EventError(f"there is no destination {name!r}; the destinations are: {names}")
     raise EventError(ACCEPTED)
@@ -60,7 +71,7 @@ def _route(message: dict[str, Any], listed: Mapping[str, Destination]) -> int:
         return 0
     digest_after = settings().notify_digest_after
     messages = routing.route(con, notification_id, listed.values(), now=now, digest_after=digest_after)
-    return delivery.send_messages(messages)
+    return queue.send_messages(messages)
 
 
 def _is_processed(record: dict[str, Any], listed: Mapping[str, Destination], context: Any) -> bool:
@@ -91,14 +102,25 @@ def _notification_id(body: Any) -> str | None:
 
 
 def _describe(listed: Mapping[str, Destination]) -> list[dict[str, Any]]:
-    reasons = destinations.switched_off(connection())
-    return [
-        {
-            "name": destination.name,
-            "kind": destination.kind,
-            "events": list(destination.events or destinations.EVENTS),
-            "jobs": list(destination.jobs or JOBS),
-            "switched_off": reasons.get(destination.name),
-        }
-        for destination in listed.values()
-    ]
+    states = destination_state.states(connection())
+    return [_described(destination, states.get(destination.name)) for destination in listed.values()]
+
+
+def _described(destination: Destination, state: DestinationState | None) -> dict[str, Any]:
+    """`switched_off` is why the destination is; nothing was confirmed since `failing_since`."""
+    is_off = state is not None and state.switched_off_at is not None
+    return {
+        "name": destination.name,
+        "kind": destination.kind,
+        "events": list(destination.events or destinations.EVENTS),
+        "jobs": list(destination.jobs or JOBS),
+        "problem": destination.flaw,
+        "switched_off": state.answer if state and is_off else None,
+        "last_answer": state.answer if state else None,
+        "answered_at": _iso(state.answered_at) if state else None,
+        "failing_since": _iso(state.failing_since) if state else None,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

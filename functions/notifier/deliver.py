@@ -1,15 +1,14 @@
-"""Sends what waits for one destination, each delivery from its claim to its result."""
+"""Sends what waits for one destination, each message from its claim to its result."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.notifications import alarms, delivery, publishing
+from slowmatch.notifications import alarms, delivery, destination_state, publishing, queue
 from slowmatch.notifications.delivery import ClaimedDelivery
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.formats import format_for
-from slowmatch.notifications.message import Notification, compose
+from slowmatch.notifications.message import Notification, SeriesState, compose
 from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
 from slowmatch.settings import settings
 from slowmatch.telemetry import count, logger
@@ -29,45 +28,59 @@ def deliver(
     if destination is None:
         delivery.give_up(con, name, "the destination is no longer in the secret", now=con.now())
         return
+    if destination.flaw:
+        logger.error(f"what is for destination {name} waits until its entry is corrected: {destination.flaw}")
+        return
     while claimed := delivery.claim(con, destination, con.now()):
         if not _send(con, claimed, destination):
-            return
+            break
         if seconds_left() < MAX_DELIVERY_SECONDS:
-            delivery.send_messages(delivery.next_message(con, name, con.now()))
-            return
+            delivery.send_next_message(con, name, con.now())
+            break
+    _publish(alarms.record_trouble(con, name, con.now()))
 
 
 def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -> bool:
     """Send what was claimed; False if the destination rests now."""
-    response = _post(claimed.notification, claimed.digested, destination, con.now())
+    response = _post(con, claimed.notification, claimed.state, destination)
     now = con.now()
-    retry_at = delivery.finish(con, claimed, response, now)
+    result = delivery.finish(con, claimed, response, now)
     notification, name = claimed.notification, destination.name
     what = f"notification ({notification.event}, {notification.subject}) to {name}: {response.description}"
-    if retry_at is not None:
-        logger.warning(f"attempt {claimed.attempt} failed; the next is at {retry_at.isoformat()}: {what}")
-        return False
     if response.is_success:
         logger.info(f"sent {what}")
         count("NotificationSent", destination=name)
+        if result.works_again:
+            _publish(alarms.record_end_of_trouble(con, name, now))
         return True
-    logger.error(f"gave up after attempt {claimed.attempt}: {what}")
-    count("NotificationFailed", destination=name)
-    if response.is_gone:
-        logger.error(f"destination {name} responded 410 Gone and is switched off until its address changes")
-        if notification_id := alarms.record_switched_off(con, destination, now):
-            publishing.publish([notification_id])
-    return True
+    if result.retry_at is not None:
+        until = result.retry_at.isoformat()
+        logger.warning(f"attempt {claimed.attempt} failed; the next is at {until}: {what}")
+    if result.given_up:
+        logger.error(f"gave up after attempt {claimed.attempt}: {what}")
+        count("NotificationFailed", result.given_up)
+    return not response.is_temporary
 
 
-def _post(notification: Notification, digested: int, destination: Destination, now: datetime) -> Response:
+def _post(
+    con: Connection, notification: Notification, state: SeriesState, destination: Destination
+) -> Response:
     config = settings()
-    content = compose(notification, digested, console_url=config.console_url, stack=config.stack_name)
-    return post(destination.url, *format_for(destination, content, now))
+    content = compose(notification, state, console_url=config.console_url, stack=config.stack_name)
+    return post(destination.url, *format_for(destination, content, con.now()))
 
 
-def send_test(destination: Destination, now: datetime) -> dict[str, Any]:
-    """Send a message that is about nothing, and return what the receiver responds."""
+def _publish(notification_id: str | None) -> None:
+    if notification_id is not None:
+        publishing.publish([notification_id])
+
+
+def send_test(con: Connection, destination: Destination) -> dict[str, Any]:
+    """Send a message that is about nothing, and return what the receiver responds.
+
+    If it accepts the message, a destination that was switched off is switched on again, and is told what it missed.
+    """
+    now = con.now()
     detail = {
         "alarm": "A test from Slowmatch",
         "state": "OK",
@@ -76,5 +89,18 @@ def send_test(destination: Destination, now: datetime) -> dict[str, Any]:
     }
     nil = "00000000-0000-0000-0000-000000000000"
     notification = Notification(nil, now, event="alarm", job=None, run_id=None, detail=detail)
-    response = _post(notification, 0, destination, now)
-    return {"destination": destination.name, "taken": response.is_success, "answer": response.description}
+    response = _post(con, notification, SeriesState(state="OK", since=now, first_at=now), destination)
+    answer = {
+        "destination": destination.name,
+        "taken": response.is_success,
+        "answer": response.description,
+        "switched_on": False,
+    }
+    if response.is_success:
+        before = destination_state.states(con).get(destination.name)
+        missed = destination_state.record_success(con, destination.name, response, con.now(), is_test=True)
+        if missed is not None:
+            answer["switched_on"] = bool(before and before.switched_off_at)
+            queue.send_messages([queue.message(each, destination.name) for each in missed[:1]])
+            _publish(alarms.record_end_of_trouble(con, destination.name, con.now()))
+    return answer

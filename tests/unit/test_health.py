@@ -157,6 +157,20 @@ def test_a_notification_that_nobody_takes_is_not(ask: Ask, con: Connection) -> N
     assert unwell(ask()) == ["notifications"]
 
 
+def test_a_destination_that_refuses_is_named_but_no_outage(ask: Ask, con: Connection) -> None:
+    con.query(
+        """
+        INSERT INTO notification_destination (name, fingerprint, answer, failing_since, gave_up_at)
+        VALUES ('ops', '', 'HTTP 403', '2026-11-24 07:00+00', now())
+        """
+    )
+    status, parts = ask()
+    assert status == 200 and parts["ok"]
+    assert parts["notifications"]["detail"] == (
+        "notifications to ops are lost: its last answer was HTTP 403, since 2026-11-24 07:00 UTC"
+    )
+
+
 def test_a_database_out_of_reach_is_not(ask: Ask, unplug: Callable[[], None]) -> None:
     unplug()
     answer = ask()
@@ -184,7 +198,7 @@ def test_a_check_that_fails_does_not_stop_the_others(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(health, "find_problem", fail)
+    monkeypatch.setattr(health, "find_problems", fail)
     answer = ask()
     assert unwell(answer) == ["notifications"] and answer[1]["notifications"]["detail"] == said
     assert answer[1]["clock"]["ok"]

@@ -25,7 +25,7 @@ READS_DESTINATIONS = r"\bdestinations\.read\("
 READS_SCHEDULES = r"\bread_schedules\b"
 MAILS = r"from slowmatch\.mail\.transport import"
 PUBLISHES = r"\bserve\(|\bpublishing\.publish"
-SENDS_DELIVERIES = r"\bdelivery\.send_"
+SENDS_DELIVERIES = r"\bqueue\.send_"
 
 SENDER = {"ses:FromAddress": "jobs@example.com"}
 

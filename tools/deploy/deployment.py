@@ -90,7 +90,10 @@ def migrate(sam: str, name: str, pause: float = PAUSE_SECONDS) -> list[str]:
 
 
 def check_destinations(sam: str, name: str) -> list[str]:
-    """Let the notifier read its secret. Returns its destinations; raises StackError with what is wrong there."""
+    """Let the notifier read its secret. Returns its destinations, and prints what is wrong with some of them.
+
+    Raises StackError if nobody can be notified.
+    """
     answer = remote_invoke.invoke(sam, "NotifierFunction", name)
     found = answer.payload.get("destinations")
     if answer.failed or not isinstance(found, list):
@@ -98,7 +101,9 @@ def check_destinations(sam: str, name: str) -> list[str]:
             f"the stack is deployed and migrated, but nobody will be notified: {answer.reason}\n"
             "Correct the secret that NotifySecretArn names (see docs/notifications.md); you do not need to deploy again"
         )
-    return [_describe(destination) for destination in found]
+    for problem in answer.payload.get("problems", []):
+        print(f"make deploy: warning: nothing is sent to {problem}", file=sys.stderr)
+    return [_describe(destination) for destination in found if not destination.get("problem")]
 
 
 def _describe(destination: dict[str, Any]) -> str:

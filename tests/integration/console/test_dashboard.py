@@ -62,6 +62,21 @@ def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Conne
         assert box(text, label) == "0"
 
 
+def test_a_destination_that_refuses_is_a_warning_since_when(
+    browser: FakeBrowser, con: Connection, queues: None
+) -> None:
+    finish_pass(con)
+    con.query(
+        """
+        INSERT INTO notification_destination
+            (name, fingerprint, answer, failing_since, gave_up_at, switched_off_at, reason)
+        VALUES ('ops', '', 'HTTP 404: no_service', now(), now(), now(), 'HTTP 404: no_service')
+        """
+    )
+    text = browser.get("/dashboard").text
+    assert "Notifications to ops are switched off: its last answer was HTTP 404: no_service. Since " in text
+
+
 def test_the_latest_failures_are_shown_with_a_link_to_all(browser: FakeBrowser, con: Connection) -> None:
     for number, letter in enumerate("abcdefg"):
         run_factory.make_run(con, "failed", number, error=f"MailRefused: {letter}")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -37,7 +38,7 @@ class NotifierHarness:
     url: str
     sns_messages: int = 0
 
-    def set_destinations(self, *destinations: dict[str, Any]) -> None:
+    def set_destinations(self, *destinations: Any) -> None:
         """Write the list into the secret."""
         text = json.dumps(list(destinations))
         boto3.client("secretsmanager").put_secret_value(SecretId=self.secret_arn, SecretString=text)
@@ -110,6 +111,31 @@ class NotifierHarness:
             "UPDATE notification_delivery SET due_at = now() - interval '1 second' WHERE state = 'waiting'"
         )
         self.con.query("UPDATE notification_destination SET rests_until = NULL, busy_until = NULL")
+
+    def advance(self, **span: int) -> None:
+        """Let this time pass for what waits and for what was told, and deliver what is due then."""
+        by = timedelta(**span)
+        self.con.query(
+            "UPDATE notification_delivery SET due_at = due_at - :by::interval, message_at = NULL", by=by
+        )
+        self.con.query(
+            """
+            UPDATE notification_series
+            SET told_at = told_at - :by::interval, counted_since = counted_since - :by::interval
+            """,
+            by=by,
+        )
+        self.dispatch()
+        self.process_all()
+
+    def fail_one_a_minute(self, count: int, error: str = "error") -> None:
+        for number in range(count):
+            self.run(f"{error} {number}")
+            self.process_all()
+            self.advance(minutes=1)
+
+    def titles(self, path: str = "/hook") -> list[str]:
+        return [post.json["title"] for post in self.receiver.at(path)]
 
     def attempt_all(self) -> None:
         """Deliver everything that waits for the destination hook."""

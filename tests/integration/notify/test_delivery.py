@@ -12,7 +12,7 @@ import pytest
 
 from notifier.deliver import deliver
 from slowmatch.db import Connection
-from slowmatch.notifications import delivery, sender
+from slowmatch.notifications import delivery, queue, sender
 from slowmatch.notifications.destinations import Destination
 from slowmatch.settings import Settings
 from tests.conftest import STACK
@@ -58,8 +58,17 @@ def test_a_new_address_pays_for_no_failure_of_the_old_one(notifier: NotifierHarn
     notifier.set_destinations(notifier.webhook() | {"url": notifier.receiver.url("/new")})
     notifier.run("two")
     notifier.process_all()
-    assert [post.json["text"] for post in notifier.receiver.at("/new")] == ["Permanent: two"]
+    (post,) = notifier.receiver.at("/new")
+    assert post.json["count"] == 2 and post.json["text"].endswith("The last error: Permanent: two")
     assert con.query("SELECT failures FROM notification_destination") == [[1]]
+
+
+def test_a_new_address_is_told_at_once_what_was_folded(notifier: NotifierHarness) -> None:
+    notifier.fail_one_a_minute(5)
+    notifier.set_destinations(notifier.webhook() | {"url": notifier.receiver.url("/new")})
+    notifier.fail_runs()
+    (post,) = notifier.receiver.at("/new")
+    assert (post.json["count"], post.json["state"]) == (3, "failing")
 
 
 def test_what_was_sent_stays_so_without_its_destination(notifier: NotifierHarness) -> None:
@@ -89,42 +98,36 @@ def test_a_final_refusal_is_given_up_at_once(notifier: NotifierHarness, status: 
     assert "gave up" in caplog.text and notifier.receiver.url("") not in caplog.text
 
 
-def test_gone_switches_off_until_there_is_a_new_address(notifier: NotifierHarness, caplog: Any) -> None:
+def test_a_destination_that_is_gone_is_switched_off_until_its_address_changes(
+    notifier: NotifierHarness, caplog: Any
+) -> None:
     notifier.set_destinations(notifier.webhook("old"), notifier.webhook("other", events=["alarm"]))
     notifier.receiver.answer("/old", 410)
     notifier.fail_runs(2)
     notifier.process_all()
     assert len(notifier.receiver.at("/old")) == 1
-    (post,) = notifier.receiver.at("/other")
-    assert post.json["title"] == "Notifications to old: in alarm" and "410 Gone" in post.json["text"]
-    assert "destination old responded 410 Gone and is switched off" in caplog.text
+    assert notifier.titles("/other") == ["Notifications to old: in alarm"]
+    assert "HTTP 410. It is switched off until" in notifier.receiver.at("/other")[0].json["text"]
     assert [d["switched_off"] for d in notifier.invoke({})["destinations"]] == ["HTTP 410", None]
     notifier.fail_runs()
     notifier.process_all()
     assert len(notifier.receiver.at("/old")) == 1
-    notifier.set_destinations(notifier.webhook("old") | {"url": notifier.receiver.url("/new")})
+    notifier.set_destinations(
+        notifier.webhook("old") | {"url": notifier.receiver.url("/new")},
+        notifier.webhook("other", events=["alarm"]),
+    )
     notifier.run(None)
     notifier.process_all()
     assert [post.json["event"] for post in notifier.receiver.at("/new")] == ["recovered"]
-
-
-def test_a_digest_that_was_given_up_is_replaced(notifier: NotifierHarness) -> None:
-    notifier.set_destinations(notifier.webhook(events=["failed"]))
-    notifier.receiver.answer("/hook", 410)
-    notifier.fail_runs(4)
-    assert {row[1] for row in notifier.deliveries()} == {"given_up"}
-    notifier.set_destinations(notifier.webhook(events=["failed"]) | {"url": notifier.receiver.url("/new")})
-    notifier.fail_runs(2)
-    notifier.end_rests()
-    notifier.attempt_all()
-    (post,) = notifier.receiver.at("/new")
-    assert post.json["count"] == 2 and post.json["text"].endswith("error 0")
+    notifier.route()
+    notifier.advance(minutes=1)
+    assert notifier.titles("/other")[1:] == ["Notifications to old: OK"]
 
 
 def test_a_slow_receiver_holds_up_no_other(notifier: NotifierHarness, environment: Settings) -> None:
     notifier.set_destinations(notifier.webhook("silent"), notifier.webhook("quick"))
     notifier.run("one")
-    notifier.run("two")
+    notifier.run("two", job="db-cleanup")
     notifier.route()
     others = sorted(notifier.visible_messages(), key=lambda body: "quick" in body)[1:]
     con = Connection(environment)
@@ -212,7 +215,7 @@ def test_a_delayed_message_is_resent_once_overdue(notifier: NotifierHarness, con
     notifier.visible_messages()
     now, minute = con.now(), timedelta(minutes=1)
     con.query("UPDATE notification_delivery SET due_at = :due, message_at = NULL", due=now + 14 * minute)
-    sent = [delivery.send_waiting(con, now + minutes * minute) for minutes in (-2, 0, 11, 23, 25)]
+    sent = [queue.send_waiting(con, now + minutes * minute) for minutes in (-2, 0, 11, 23, 25)]
     assert sent == [0, 1, 0, 0, 1]
     assert notifier.delayed() == len(notifier.visible_messages()) == 1
 

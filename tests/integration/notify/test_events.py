@@ -15,7 +15,7 @@ from slowmatch.jobs.dispatcher import rescuer, retention, schedules
 from slowmatch.jobs.lifecycle import messages as jobs_queue
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.worker.events import EventError
-from slowmatch.notifications.publishing import find_problem, publish_waiting
+from slowmatch.notifications.publishing import find_problems, publish_waiting
 from tests.conftest import SetVariable
 from tests.integration.notify.conftest import NotifierHarness
 
@@ -139,38 +139,40 @@ def test_messages_of_others_are_ignored(notifier: NotifierHarness, con: Connecti
     assert rows(con) == []
 
 
-def test_notifications_are_counted_for_each_job_event_and_destination(notifier: NotifierHarness) -> None:
+def test_each_job_and_destination_has_messages_of_its_own(notifier: NotifierHarness) -> None:
     notifier.set_destinations(notifier.webhook("a"), notifier.webhook("b", jobs=["db-cleanup"]))
     for number in range(5):
         notifier.run(f"error {number}", job="db-cleanup")
         notifier.run(f"error {number}", job="record-expiry")
     notifier.process_all()
-    assert len(notifier.receiver.at("/a")) == 6 and len(notifier.receiver.at("/b")) == 3
+    assert [(post.json["job"], post.json["count"]) for post in notifier.receiver.at("/a")] == [
+        ("db-cleanup", 5),
+        ("record-expiry", 5),
+    ]
+    assert [post.json["job"] for post in notifier.receiver.at("/b")] == ["db-cleanup"]
 
 
 def test_the_count_survives_another_limit(notifier: NotifierHarness, set_variable: SetVariable) -> None:
     for limit in ("3", "1", "5"):
         set_variable("NOTIFY_DIGEST_AFTER", limit)
-        notifier.fail_runs(2)
+        notifier.fail_one_a_minute(2)
     states = Counter(row[1] for row in notifier.deliveries())
-    assert states == {"sent": 3, "folded": 1, "waiting": 2}
+    assert states == {"sent": 4, "folded": 2}, "the third and fourth wait until five are allowed"
 
 
-def test_the_count_starts_again_in_the_next_hour(notifier: NotifierHarness, con: Connection) -> None:
-    notifier.fail_runs(4)
-    con.query("UPDATE notification_fold SET since = since - interval '61 minutes'")
-    for _ in range(3):
-        notifier.run("one more")
-    notifier.process_all()
-    assert len(notifier.receiver.posts) == 6
-    assert notifier.receiver.posts[-1].json["text"].endswith("one more")
+def test_the_count_starts_again_in_the_next_hour(notifier: NotifierHarness) -> None:
+    notifier.fail_one_a_minute(3)
+    notifier.advance(minutes=61)
+    notifier.fail_one_a_minute(2, "one more")
+    assert len(notifier.receiver.posts) == 5
+    assert notifier.receiver.posts[-1].json["text"].endswith("one more 1")
 
 
-def test_an_invalid_list_sends_nothing_until_it_is_corrected(notifier: NotifierHarness) -> None:
-    wrong = notifier.webhook("second") | {"url": "http://example.com/hidden"}
-    notifier.set_destinations(notifier.webhook(), wrong)
+def test_an_unreadable_list_sends_nothing_until_it_is_corrected(notifier: NotifierHarness) -> None:
+    text = '[{"name": "hook", "url": "https://example.com/hidden"'
+    boto3.client("secretsmanager").put_secret_value(SecretId=notifier.secret_arn, SecretString=text)
     notifier.run("no")
-    with pytest.raises(SecretError, match=r"destination 2 \(second\): the key 'url'") as said:
+    with pytest.raises(SecretError, match="is not valid JSON, line 1") as said:
         notifier.route()
     assert "hidden" not in str(said.value) and notifier.receiver.posts == []
     notifier.set_destinations(notifier.webhook())
@@ -179,11 +181,47 @@ def test_an_invalid_list_sends_nothing_until_it_is_corrected(notifier: NotifierH
     assert len(notifier.receiver.posts) == 1
 
 
-def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variable: SetVariable) -> None:
+def test_one_wrong_entry_is_named_and_the_others_work_on(notifier: NotifierHarness, con: Connection) -> None:
+    wrong = notifier.webhook("second") | {"url": "http://example.com/hidden", "jobs": ["nothing"]}
+    notifier.set_destinations(notifier.webhook(), wrong, "text")
+    notifier.fail_runs()
+    assert len(notifier.receiver.at("/hook")) == 1
+    second, third = notifier.invoke({})["problems"]
+    assert second.startswith("second: the key 'url' is invalid; it must be an https address")
+    assert "; the key 'jobs' is invalid; it must be a list" in second and "hidden" not in second
+    assert third == "destination 3: it is not a JSON object"
+    shown = [problem.text for problem in find_problems(con, con.now())]
+    assert shown == [f"nothing is sent to {each}" for each in (third, second)]
+    with pytest.raises(EventError, match="nothing can be sent to second: the key 'url'"):
+        notifier.invoke({"payload": {"test": "second"}})
+
+
+def test_what_waits_for_a_wrong_entry_is_sent_once_it_is_corrected(
+    notifier: NotifierHarness, con: Connection
+) -> None:
+    notifier.set_destinations(notifier.webhook() | {"url": "http://example.com/x"})
+    notifier.fail_runs()
+    assert notifier.deliveries() == [["hook", "waiting", 0, None]]
+    notifier.set_destinations(notifier.webhook())
+    assert notifier.invoke({})["problems"] == []
+    notifier.advance(minutes=10)
+    assert len(notifier.receiver.at("/hook")) == 1 and not list(find_problems(con, con.now()))
+
+
+def test_a_removed_destination_is_no_problem_any_more(notifier: NotifierHarness, con: Connection) -> None:
+    notifier.receiver.answer("/hook", 404)
+    notifier.fail_runs()
+    assert list(find_problems(con, con.now()))
+    notifier.set_destinations()
     notifier.invoke({})
+    assert not list(find_problems(con, con.now()))
+
+
+def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variable: SetVariable) -> None:
+    assert notifier.invoke({})["problems"] == []
     set_variable("AUTH", "oidc")
-    with pytest.raises(SecretError, match="the key 'url' is invalid"):
-        notifier.invoke({})
+    (problem,) = notifier.invoke({})["problems"]
+    assert problem.startswith("hook: the key 'url' is invalid")
 
 
 def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:
@@ -206,7 +244,7 @@ def test_notifications_older_than_a_day_are_not_published(notifier: NotifierHarn
     notifier.published()
     con.query("UPDATE notification SET at = now() - interval '25 hours'")
     notifier.dispatch()
-    assert notifier.published() == [] and find_problem(con, con.now()) is None
+    assert notifier.published() == [] and not list(find_problems(con, con.now()))
 
 
 def test_a_pass_publishes_the_oldest_first(notifier: NotifierHarness, con: Connection) -> None:
@@ -227,7 +265,12 @@ def test_a_pass_publishes_the_oldest_first(notifier: NotifierHarness, con: Conne
 def test_a_test_message_says_what_the_receiver_said(notifier: NotifierHarness) -> None:
     notifier.receiver.answer("/hook", 403, body=b"invalid_token")
     answer = notifier.invoke({"payload": {"test": "hook"}})
-    assert answer == {"destination": "hook", "taken": False, "answer": "HTTP 403: invalid_token"}
+    assert answer == {
+        "destination": "hook",
+        "taken": False,
+        "answer": "HTTP 403: invalid_token",
+        "switched_on": False,
+    }
     with pytest.raises(EventError, match="there is no destination 'x'; the destinations are: hook"):
         notifier.invoke({"payload": {"test": "x"}})
     with pytest.raises(EventError, match="this function accepts"):
@@ -267,17 +310,17 @@ def test_notifications_are_purged(notifier: NotifierHarness, con: Connection, en
 
 
 def test_the_health_check_reports_failing_deliveries(notifier: NotifierHarness, con: Connection) -> None:
-    def said() -> Any:
-        return find_problem(con, con.now())
+    def said() -> list[tuple[str, bool]]:
+        return [(problem.text, problem.is_outage) for problem in find_problems(con, con.now())]
 
     notifier.run("no")
-    assert said() is None
+    assert said() == []
     con.query("UPDATE notification SET at = at - interval '13 minutes'")
-    assert said() == "the notifier is failing to process notifications; its log has the reason"
+    assert said() == [("the notifier is failing to process notifications; its log has the reason", True)]
     notifier.receiver.answer("/hook", 410)
     notifier.process_all()
-    assert said() == "switched off after 410 Gone: hook"
+    assert said() == [("notifications to hook are switched off: its last answer was HTTP 410", False)]
     notifier.set_destinations(notifier.webhook() | {"url": notifier.receiver.url("/new")})
     notifier.run("again")
     notifier.process_all()
-    assert said() is None
+    assert said() == []

@@ -7,7 +7,8 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle.finish import COUNT_FAILURES, NOTIFY
-from slowmatch.notifications import delivery, publishing
+from slowmatch.notifications import delivery, publishing, queue, routing
+from slowmatch.notifications.destinations import Destination
 
 
 @pytest.fixture
@@ -40,21 +41,21 @@ def test_whether_a_job_failed_before_is_one_look_into_an_index(con: Connection, 
         con,
         f"""
         WITH finished AS (
-            SELECT :id::uuid AS id, 'db-cleanup' AS job, 1 AS attempt, :now::timestamptz AS due_at
+            SELECT :id::uuid AS id, 'db-cleanup' AS job, 1 AS attempt, 'succeeded' AS state, 'succeeded' AS outcome,
+                   NULL::text AS error, :now::timestamptz AS due_at, :now::timestamptz AS at
         ), {COUNT_FAILURES}
         {NOTIFY}
         """,
         id="01a20d25-5d63-70c1-974e-f133c2d38726",
         now=con.now(),
-        state="succeeded",
-        outcome="succeeded",
         notify_after_failures=3,
-        error=None,
     )
     assert "notification_outcome" in plan and "Seq Scan on notification" not in plan, plan
 
 
-def test_waiting_messages_have_an_index(con: Connection, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_is_found_through_an_index(
+    con: Connection, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plans: list[str] = []
     query = con.query
 
@@ -64,7 +65,17 @@ def test_waiting_messages_have_an_index(con: Connection, many: None, monkeypatch
 
     monkeypatch.setattr(con, "query", explained)
     publishing.publish_waiting(con, con.now())
-    delivery.send_waiting(con, con.now())
+    queue.send_waiting(con, con.now())
+    to = Destination("hook", "webhook", "https://x.example.com")
+    ((new,),) = query(
+        """
+        INSERT INTO notification (at, event, job, key, detail)
+        VALUES (now(), 'failed', 'db-cleanup', 'new', '{}')
+        RETURNING id::text
+        """
+    )
+    assert routing.route(con, new, [to], now=con.now(), digest_after=3)
+    assert delivery.claim(con, to, con.now())
     text = "\n".join(plans)
     assert "notification_unrouted" in text and "notification_delivery_waiting" in text
     assert not re.search(r"Seq Scan on notification(_delivery)?\b", text)

@@ -64,10 +64,14 @@ def test_who_is_told_is_looked_at_after_the_migrations(deploy: MakeDeploy) -> No
     deploy.gives("NotifySecretArn=arn:aws:the-secret")
     deploy.sam.answered({"applied": []})
     team: dict[str, Any] = {"name": "team", "kind": "slack", "events": [], "jobs": [], "switched_off": None}
-    deploy.sam.answered({"destinations": [team, team | {"name": "old", "switched_off": "410 Gone"}]})
+    old = team | {"name": "old", "switched_off": "410 Gone"}
+    wrong = team | {"name": "wrong", "problem": "the key 'url' is missing"}
+    problems = ["wrong: the key 'url' is missing"]
+    deploy.sam.answered({"destinations": [team, old, wrong], "problems": problems})
     assert deploy() == 0
     assert deploy.sam.calls == [DEPLOY, MIGRATE, NOTIFIER]
-    assert "Notifications go to: team (slack), old (slack, switched off: 410 Gone)" in deploy.out
+    assert "Notifications go to: team (slack), old (slack, switched off: 410 Gone)\n" in deploy.out
+    assert "warning: nothing is sent to wrong: the key 'url' is missing" in deploy.err
 
 
 def test_destinations_that_cannot_be_read_end_it_with_the_reason(deploy: MakeDeploy) -> None:

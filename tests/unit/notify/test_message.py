@@ -11,7 +11,7 @@ import pytest
 
 from slowmatch.notifications.destinations import EVENTS, Destination
 from slowmatch.notifications.formats import format_for, format_slack, format_teams, format_webhook
-from slowmatch.notifications.message import MessageContent, Notification, compose
+from slowmatch.notifications.message import MessageContent, Notification, SeriesState, compose
 
 AT = datetime(2026, 11, 24, 7, 0, 3, tzinfo=UTC)
 RUN = "01a20d25-5d63-70c1-974e-f133c2d38726"
@@ -41,7 +41,12 @@ TITLES = {
 }
 
 
-def content(event: str, digested: int = 0, console: str | None = CONSOLE, **detail: Any) -> MessageContent:
+STATES = {"failed": "failing", "recovered": "works", "alarm": "ALARM"}
+
+
+def content(
+    event: str, console: str | None = CONSOLE, state: dict[str, Any] | None = None, **detail: Any
+) -> MessageContent:
     notification = Notification(
         id="5b0e6c1e-3f6f-4c1a-9d64-2f1f2a7f0c55",
         at=AT,
@@ -50,7 +55,8 @@ def content(event: str, digested: int = 0, console: str | None = CONSOLE, **deta
         run_id=RUN if event in ("failed", "recovered") else None,
         detail=DETAILS[event] | detail,
     )
-    return compose(notification, digested, console_url=console, stack="slowmatch")
+    known: dict[str, Any] = {"state": STATES.get(event, event), "since": AT, "first_at": AT} | (state or {})
+    return compose(notification, SeriesState(**known), console_url=console, stack="slowmatch")
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -65,9 +71,41 @@ def test_every_event_has_a_title_and_a_link(event: str) -> None:
     assert said.link == links.get(event, f"{CONSOLE}/jobs/daily-summary")
 
 
-def test_a_count_says_how_many_more() -> None:
-    assert content("failed", digested=97).title == f"97 more within an hour: {TITLES['failed']}"
-    assert content("failed", digested=1).title == TITLES["failed"]
+def digest(event: str, **state: Any) -> tuple[str, str]:
+    said = content(event, state={"notifications": 15} | state)
+    return said.title, said.text
+
+
+def test_a_digest_of_failures_says_what_is_true_and_since_when() -> None:
+    flapped = {"failed": 8, "recovered": 7, "last_error": "OSError: disk full"}
+    title, text = digest("failed", **flapped)
+    assert title == (
+        "daily-summary is failing: it failed 8 times and recovered 7 times since 2026-11-24 07:00 UTC"
+    )
+    assert text == "It has been failing since 2026-11-24 07:00 UTC.\nThe last error: OSError: disk full"
+    title, text = digest("recovered", state="works", failed=1, recovered=1)
+    assert title == "daily-summary works again: it failed once and recovered once since 2026-11-24 07:00 UTC"
+    assert text == "It has worked since 2026-11-24 07:00 UTC."
+
+
+def test_other_digests_say_how_often_it_happened() -> None:
+    assert digest("missed") == (
+        "daily-summary missed 15 scheduled runs",
+        "Noticed since 2026-11-24 07:00 UTC. The latest was due at 2026-11-24 02:00 UTC.",
+    )
+    assert digest("alarm") == (
+        "slowmatch-5xx: in alarm",
+        "It was reported 15 times since 2026-11-24 07:00 UTC.\nErrors\n7 > 5",
+    )
+    assert digest("alarm", changed=True)[1].startswith("Its state changed 15 times since")
+    assert digest("dead_letters", dead_letters=4)[0] == "daily-summary has 4 dead letters"
+
+
+def test_good_news_is_what_is_good_now() -> None:
+    assert content("failed", state={"state": "works", "failed": 1, "changed": True}).is_good_news
+    assert not content("recovered", state={"state": "failing", "failed": 1, "changed": True}).is_good_news
+    assert content("dead_letters", state={"dead_letters": 0}).is_good_news
+    assert content("alarm", state={"state": "OK"}).is_good_news
 
 
 def test_a_job_that_is_failing_says_so_with_its_next_try() -> None:

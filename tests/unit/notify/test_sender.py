@@ -46,7 +46,7 @@ def test_what_may_pass_is_tried_again(receiver: Receiver, status: int, taken: bo
     receiver.answer("/hook", status)
     answer = sent(receiver, "/hook")
     assert (answer.is_success, answer.is_temporary) == (taken, again)
-    assert answer.is_gone is (status == 410) and answer.description == f"HTTP {status}"
+    assert answer.is_gone is (status in (404, 410)) and answer.description == f"HTTP {status}"
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:

@@ -33,7 +33,7 @@ def document(arn: str) -> Any:
     """The JSON in the secret `arn`. Raise SecretError when it cannot be read or is not JSON."""
     try:
         return json.loads(text(arn))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         at = f", line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise SecretError(f"secret {arn} is not valid JSON{at}") from None
 

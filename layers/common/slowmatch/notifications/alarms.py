@@ -1,12 +1,12 @@
-"""Alarms: those of CloudWatch, as SNS delivers them, and the notifier's own about a destination that is gone."""
+"""Alarms: those of CloudWatch, as SNS delivers them, and the notifier's own about destinations that refuse."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from slowmatch.db import Connection
-from slowmatch.notifications.destinations import Destination
 from slowmatch.text import clean
 
 
@@ -15,7 +15,10 @@ def is_alarm(message: Any) -> bool:
 
 
 def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now: datetime) -> str | None:
-    """Record that an alarm changed its state, once for each `message_id` of SNS."""
+    """Record that an alarm changed its state, once for each `message_id` of SNS.
+
+    SNS may deliver two changes in the wrong order, so the time is CloudWatch's.
+    """
     name = _text(message["AlarmName"])
     detail = {
         "alarm": name,
@@ -24,32 +27,59 @@ def record_alarm(con: Connection, message: dict[str, Any], message_id: str, now:
         "reason": _text(message.get("NewStateReason")),
         "url": _console_url(_text(message.get("AlarmArn")), name),
     }
-    return _record(con, now, key=message_id, detail=detail, job=_job(message))
+    at = min(_changed_at(message) or now, now)
+    return _record(con, at, key=message_id, detail=detail, job=_job(message))
 
 
-def record_switched_off(con: Connection, destination: Destination, now: datetime) -> str | None:
-    """Record for the other destinations that this one is switched off, once for each address."""
-    detail: dict[str, str | None] = {
-        "alarm": f"Notifications to {destination.name}",
-        "state": "ALARM",
-        "reason": "It responded with 410 Gone and has been switched off."
-        " To switch it on again, put a new address in the secret.",
-    }
-    key = f"switched off {destination.name} {destination.fingerprint}"
+def record_trouble(con: Connection, destination: str, now: datetime) -> str | None:
+    """Record for the other destinations, once, that notifications to this one are lost; None if they are not."""
+    rows = con.query(
+        """
+        SELECT gave_up_at, switched_off_at IS NOT NULL, answer
+        FROM notification_destination
+        WHERE name = :name AND gave_up_at IS NOT NULL
+        """,
+        name=destination,
+    )
+    for gave_up_at, is_off, answer in rows:
+        way_out = (
+            " It is switched off until its address in the secret changes or it accepts a test message."
+            if is_off
+            else " It does not get this notification, and the next ones perhaps not either."
+        )
+        reason = f"It did not accept a notification: {answer}.{way_out}"
+        key = f"lost to {destination} since {gave_up_at.isoformat()}"
+        return _record(con, now, key=key, detail=_about(destination, "ALARM", reason), job=None)
+    return None
+
+
+def record_end_of_trouble(con: Connection, destination: str, now: datetime) -> str | None:
+    """Record for the other destinations that this one accepts notifications again."""
+    key = f"accepted by {destination} since {now.isoformat()}"
+    detail = _about(destination, "OK", "It accepts notifications again.")
     return _record(con, now, key=key, detail=detail, job=None)
 
 
+def _about(destination: str, state: str, reason: str) -> dict[str, str | None]:
+    return {
+        "alarm": f"Notifications to {destination}",
+        "state": state,
+        "reason": reason,
+        "destination": destination,
+    }
+
+
 def _record(
-    con: Connection, now: datetime, *, key: str, detail: dict[str, str | None], job: str | None
+    con: Connection, at: datetime, *, key: str, detail: dict[str, str | None], job: str | None
 ) -> str | None:
     """Insert a notification and return its id; None if there is an alarm with this `key` already."""
     sql = """
         INSERT INTO notification (at, event, job, key, detail)
-        VALUES (:now::timestamptz, 'alarm', :job::text, :key, :detail::jsonb)
+        VALUES (:at::timestamptz, 'alarm', :job::text, :key, :detail::jsonb)
         ON CONFLICT DO NOTHING
         RETURNING id::text
     """
-    rows = con.query(sql, now=now, job=job, key=key, detail=json.dumps(detail))
+    rows = con.query(sql, at=at, job=job, key=key, detail=json.dumps(detail))
     return rows[0][0] if rows else None
 
 
@@ -57,14 +87,41 @@ def _text(value: Any) -> str:
     return clean(str(value or ""))
 
 
+def _changed_at(message: dict[str, Any]) -> datetime | None:
+    try:
+        changed_at = datetime.fromisoformat(str(message.get("StateChangeTime")))
+    except ValueError:
+        return None
+    return changed_at if changed_at.tzinfo else None
+
+
 def _job(message: dict[str, Any]) -> str | None:
-    """The value of the metric's dimension `job`, if it has one."""
+    """The value of the dimension `job`, if the alarm's metrics have one and the same."""
     trigger = message.get("Trigger")
-    dimensions = trigger.get("Dimensions") if isinstance(trigger, dict) else None
-    for dimension in dimensions if isinstance(dimensions, list) else []:
-        if isinstance(dimension, dict) and dimension.get("name") == "job":
-            return _text(dimension.get("value"))
-    return None
+    jobs = {_text(_named(each, "value")) for each in _dimensions(trigger) if _named(each, "name") == "job"}
+    return jobs.pop() if len(jobs) == 1 else None
+
+
+def _dimensions(trigger: Any) -> Iterator[Any]:
+    """The dimensions of an alarm's metric, or of all the metrics that it computes with.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    """
+    yield from _list(_named(trigger, "dimensions"))
+    for each in _list(_named(trigger, "metrics")):
+        metric = _named(_named(each, "metricstat"), "metric")
+        yield from _list(_named(metric, "dimensions"))
+
+
+def _named(value: Any, name: str) -> Any:
+    """A member of a JSON object, whatever the case of its name: CloudWatch writes `name` and `Dimensions`."""
+    if not isinstance(value, dict):
+        return None
+    return next((member for key, member in value.items() if key.lower() == name), None)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _console_url(arn: str, name: str) -> str | None:

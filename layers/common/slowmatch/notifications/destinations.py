@@ -1,15 +1,16 @@
-"""Destinations: which notifications go where, read from the secret NOTIFY_SECRET_ARN and checked as a whole."""
+"""Destinations: which notifications go where, read from the secret NOTIFY_SECRET_ARN and checked one by one."""
 
 import hashlib
+import ipaddress
 import re
+import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
-from slowmatch.db import Connection
 from slowmatch.settings import is_loopback
 
 EVENTS = ("failed", "recovered", "missed", "dead_letters", "alarm")
@@ -22,7 +23,10 @@ HTTPS_PORT = 443
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Empty `events` or `jobs` mean all. Without a job, a notification goes out whatever the jobs are."""
+    """Empty `events` or `jobs` mean all. Without a job, a notification goes out whatever the jobs are.
+
+    What is for one with a `flaw` waits until its entry is corrected.
+    """
 
     name: str
     kind: str
@@ -30,6 +34,7 @@ class Destination:
     key: str | None = field(default=None, repr=False)
     events: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    flaw: str | None = None
 
     def wants(self, event: str, job: str | None) -> bool:
         wants_job = not self.jobs or job is None or job in self.jobs
@@ -41,78 +46,91 @@ class Destination:
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
-def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> dict[str, Destination]:
-    """The destinations by name; none without a secret. `local` allows every port, and http on loopback.
+@dataclass(frozen=True, slots=True)
+class DestinationList:
+    """The destinations by name, and what is wrong with entries of the list: by name, or as "destination 3"."""
 
-    Raises SecretError, which names the secret, the destination and the key that is missing or invalid.
+    destinations: dict[str, Destination] = field(default_factory=dict)
+    flaws: dict[str, str] = field(default_factory=dict)
+
+
+def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> DestinationList:
+    """The list in the secret, empty without one. `local` allows every port, and http on loopback.
+
+    One wrong entry does not affect the others. Raises SecretError if the secret cannot be read or is no list.
     """
+    found = DestinationList()
     if arn is None:
-        return {}
+        return found
     entries = secrets.document(arn)
     if not isinstance(entries, list):
         raise SecretError(f'secret {arn} is not a JSON list of destinations: [{{"name": ..., ...}}]')
-    destinations: dict[str, Destination] = {}
     for number, entry in enumerate(entries, 1):
-        destination = _parse(entry, f"secret {arn}, destination {number}", jobs, local)
-        if destination.name in destinations:
-            raise SecretError(f"secret {arn}: two destinations have the name {destination.name!r}")
-        destinations[destination.name] = destination
-    return destinations
+        name, flaws = f"destination {number}", []
+        if not isinstance(entry, dict):
+            flaws = ["it is not a JSON object"]
+        else:
+            destination, flaws = _parse(entry, jobs, local)
+            if destination.name in found.destinations:
+                flaws = [f"an earlier destination has the name {destination.name!r} too"]
+            elif destination.name:
+                name = destination.name
+                found.destinations[name] = replace(destination, flaw="; ".join(flaws) or None)
+        if flaws:
+            found.flaws[name] = "; ".join(flaws)
+    return found
 
 
-def switched_off(con: Connection) -> dict[str, str]:
-    """The name and the reason of each destination that is switched off."""
-    sql = "SELECT name, reason FROM notification_destination WHERE switched_off_at IS NOT NULL ORDER BY name"
-    return dict(con.query(sql))
+def _parse(entry: dict[str, Any], jobs: Collection[str], local: bool) -> tuple[Destination, list[str]]:
+    """A member of the list, and what is wrong with it. No flaw repeats an address or a key: they are secrets.
 
-
-def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destination:
-    """Check one member of the list. No error repeats an address or a key: they are secrets."""
-    if not isinstance(entry, dict):
-        raise SecretError(f"{label}: it is not a JSON object")
+    A value that is wrong counts as missing.
+    """
+    flaws = []
 
     def text(key: str, is_valid: Callable[[str], object], expected: str) -> str:
         value = entry.get(key)
-        if not isinstance(value, str) or not is_valid(value):
-            raise _key_error(label, entry, key, expected)
-        return value
+        if isinstance(value, str) and is_valid(value):
+            return value
+        flaws.append(_flaw(entry, key, expected))
+        return ""
 
     def names(key: str, allowed: Collection[str]) -> tuple[str, ...]:
         value = entry.get(key, [])
-        if not isinstance(value, list) or not all(
-            isinstance(name, str) and name in allowed for name in value
-        ):
-            raise _key_error(label, entry, key, f"a list of one or more of {', '.join(allowed)}")
-        return tuple(value)
+        if isinstance(value, list) and all(isinstance(name, str) and name in allowed for name in value):
+            return tuple(value)
+        flaws.append(_flaw(entry, key, f"a list of one or more of {', '.join(allowed)}"))
+        return ()
 
     name = text(
         "name",
         lambda value: re.fullmatch(r"[\w. -]{1,64}", value),
         "1 to 64 letters, digits, spaces, or any of the characters _.-",
     )
-    label = f"{label} ({name})"
-    if unknown := sorted(entry.keys() - set(KEYS)):
-        raise SecretError(f"{label}: unknown key {unknown[0]!r}; the keys are {', '.join(KEYS)}")
+    flaws += [
+        f"unknown key {unknown[:64]!r}; the keys are {', '.join(KEYS)}"
+        for unknown in sorted(entry.keys() - set(KEYS))
+    ]
     kind = text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
-    if kind != "webhook" and "key" in entry:
-        raise SecretError(f"{label}: remove the key 'key'; messages to {kind} are not signed")
-    address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports)"
-    signing_key = f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
-    return Destination(
-        name=name,
-        kind=kind,
-        url=text("url", lambda value: _is_allowed_address(value, local), address),
-        key=text("key", lambda value: len(value) >= MIN_SIGNING_KEY_CHARACTERS, signing_key)
-        if kind == "webhook"
-        else None,
-        events=names("events", EVENTS),
-        jobs=names("jobs", jobs),
+    address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports) that is not a private one"
+    url = text("url", lambda value: _is_allowed_address(value, local), address)
+    key = None
+    if kind == "webhook":
+        signing_key = (
+            f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
+        )
+        key = text("key", lambda value: len(value) >= MIN_SIGNING_KEY_CHARACTERS, signing_key)
+    elif kind and "key" in entry:
+        flaws.append(f"remove the key 'key'; messages to {kind} are not signed")
+    destination = Destination(
+        name=name, kind=kind, url=url, key=key, events=names("events", EVENTS), jobs=names("jobs", jobs)
     )
+    return destination, flaws
 
 
-def _key_error(label: str, entry: dict[str, Any], key: str, expected: str) -> SecretError:
+def _flaw(entry: dict[str, Any], key: str, expected: str) -> str:
     problem = "is invalid" if key in entry else "is missing"
-    return SecretError(f"{label}: the key {key!r} {problem}; it must be {expected}")
+    return f"the key {key!r} {problem}; it must be {expected}"
 
 
 def _is_allowed_address(url: str, local: bool) -> bool:
@@ -124,5 +142,16 @@ def _is_allowed_address(url: str, local: bool) -> bool:
         return False
     is_plain = url.isascii() and url.isprintable() and " " not in url and parts.username is None
     is_secure = parts.scheme == "https" or (local and parts.scheme == "http" and is_loopback(host))
-    is_reachable = port != 0 if local else port in (None, HTTPS_PORT)
+    is_reachable = port != 0 if local else port in (None, HTTPS_PORT) and not _is_private(host)
     return is_plain and bool(host) and is_secure and is_reachable
+
+
+def _is_private(host: str) -> bool:
+    """Whether the host is this machine, or an address that the internet does not have."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return False
+    return not address.is_global

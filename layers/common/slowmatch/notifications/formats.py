@@ -94,6 +94,9 @@ def format_webhook(content: MessageContent) -> dict[str, Any]:
         "title": content.title,
         "text": content.text,
         "url": content.link,
-        "count": max(content.digested, 1),
+        "count": content.state.notifications,
+        "sequence": notification.sequence,
+        "state": content.state.state,
+        "since": content.state.since.isoformat() if content.state.since else None,
         "detail": notification.detail,
     }

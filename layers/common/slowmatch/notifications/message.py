@@ -1,6 +1,6 @@
 """A notification, and what a message about it says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -8,6 +8,7 @@ from urllib.parse import quote
 from slowmatch.text import clean
 
 MAX_TEXT_CHARACTERS = 500
+GOOD_STATES = ("works", "OK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,49 +21,79 @@ class Notification:
     job: str | None
     run_id: str | None
     detail: dict[str, Any]
+    sequence: int = 0
 
     @property
     def subject(self) -> str:
-        """The job, or the alarm without one. Repetitions are counted for each event and subject."""
-        return self.job or str(self.detail.get("alarm", ""))
+        """The alarm, or the job."""
+        return str(self.detail.get("alarm") or self.job or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesState:
+    """What is true about a job or an alarm when a message is sent.
+
+    `state` is "failing" or "works" for the outcome of a job's runs, an alarm's state, or else the event. `since` says
+    since when, for jobs and alarms. The message stands for `notifications`, the first of them at `first_at`. Since
+    then a job `failed` and `recovered` so often, and the state `changed` or not. `dead_letters` is how many the job
+    has now.
+    """
+
+    state: str
+    since: datetime | None = None
+    notifications: int = 1
+    first_at: datetime
+    failed: int = 0
+    recovered: int = 0
+    changed: bool = False
+    last_error: str | None = None
+    dead_letters: int | None = None
+
+    @property
+    def is_good(self) -> bool:
+        return self.state in GOOD_STATES or self.dead_letters == 0
+
+    @property
+    def is_digest(self) -> bool:
+        return self.notifications > 1 or self.changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageContent:
-    """What a message about `notification` says. `text` may be empty; `link` leads to the run, job or alarm.
+    """What a message about `notification` and its series says. `link` leads to the run, job or alarm.
 
-    `digested` above 1 is how many notifications of the same event and subject it stands for.
+    `text` may be empty.
     """
 
     notification: Notification
+    state: SeriesState
     title: str
     text: str
     link: str | None
     link_label: str
     stack: str
-    digested: int
 
     @property
     def is_good_news(self) -> bool:
-        return self.notification.event == "recovered" or self.notification.detail.get("state") == "OK"
+        return self.state.is_good
 
 
 def compose(
-    notification: Notification, digested: int, *, console_url: str | None, stack: str
+    notification: Notification, state: SeriesState, *, console_url: str | None, stack: str
 ) -> MessageContent:
-    title, text = _title_and_text(notification)
-    if digested > 1:
-        title = f"{digested:,} more within an hour: {title}"
-        text = f"The first one: {text}" if text else ""
+    if state.is_digest or state.dead_letters is not None:
+        title, text = _digest(notification, state)
+    else:
+        title, text = _title_and_text(notification)
     link, link_label = _link(notification, console_url)
     return MessageContent(
         notification=notification,
+        state=state,
         title=title,
         text=clean(text, MAX_TEXT_CHARACTERS),
         link=link,
         link_label=link_label,
         stack=stack,
-        digested=digested,
     )
 
 
@@ -100,9 +131,52 @@ def _error_and_next_try(detail: dict[str, Any]) -> str:
     return f"{error}\nNext try at {_minute(detail['next_at'])}." if "next_at" in detail else error
 
 
-def _minute(text: Any) -> str:
+def _digest(notification: Notification, state: SeriesState) -> tuple[str, str]:
+    """What a message that stands for several notifications says: the state now, and what happened since the first."""
+    job, since = notification.job, f"since {_minute(state.first_at)}"
+    match notification.event:
+        case "failed" | "recovered":
+            return _job_digest(notification, state)
+        case "missed":
+            latest = _minute(notification.detail.get("occurrence"))
+            title = f"{job} missed {_times(state.notifications, 'scheduled run')}"
+            return title, f"Noticed {since}. The latest was due at {latest}."
+        case "dead_letters":
+            if state.dead_letters == 0:
+                had = _times(int(notification.detail.get("count", 0)), "dead letter")
+                return f"{job} has no dead letters any more", f"It had {had} at {_minute(notification.at)}."
+            counted = {"count": state.dead_letters or notification.detail.get("count", 0)}
+            return _title_and_text(replace(notification, detail=counted))
+        case _:
+            title, text = _title_and_text(notification)
+            happened = "Its state changed" if state.changed else "It was reported"
+            return title, f"{happened} {_often(state.notifications)} {since}.\n{text}"
+
+
+def _job_digest(notification: Notification, state: SeriesState) -> tuple[str, str]:
+    is_failing = state.state == "failing"
+    happened = [f"failed {_often(state.failed)}"] if state.failed else []
+    happened += [f"recovered {_often(state.recovered)}"] if state.recovered else []
+    title = f"{notification.job} {'is failing' if is_failing else 'works again'}: it {' and '.join(happened)}"
+    tense = "It has been failing" if is_failing else "It has worked"
+    text = f"{tense} since {_minute(state.since)}."
+    if state.last_error:
+        text += f"\nThe last error: {state.last_error}"
+    return f"{title} since {_minute(state.first_at)}", text
+
+
+def _times(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _often(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
+
+
+def _minute(moment: Any) -> str:
+    """A moment, or its text, in words."""
     try:
-        return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
+        return f"{datetime.fromisoformat(str(moment)):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return "an unknown time"
 

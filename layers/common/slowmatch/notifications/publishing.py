@@ -1,7 +1,8 @@
 """Publishing: sends the ids of notifications by SNS to the notifier, which routes them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from slowmatch.aws import clients
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
-from slowmatch.notifications.destinations import switched_off
+from slowmatch.notifications import destination_state
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 
@@ -63,10 +64,16 @@ def publish_waiting(con: Connection, now: datetime, deadline: Deadline = NEVER) 
     return publish([notification_id for (notification_id,) in rows], deadline)
 
 
-def find_problem(con: Connection, now: datetime) -> str | None:
-    """Why notifications reach nobody, or not everybody, for the health check; None if they do."""
-    if names := switched_off(con):
-        return f"switched off after 410 Gone: {', '.join(names)}"
+@dataclass(frozen=True, slots=True)
+class NotificationProblem:
+    """Why notifications reach nobody, or not everybody, and since when. It `is_outage` if it concerns everybody."""
+
+    text: str
+    since: datetime | None = None
+    is_outage: bool = False
+
+
+def find_problems(con: Connection, now: datetime) -> Iterator[NotificationProblem]:
     unrouted = con.query(
         """
         SELECT FROM notification
@@ -76,4 +83,15 @@ def find_problem(con: Connection, now: datetime) -> str | None:
         oldest=now - PUBLISHED_FOR,
         latest=now - ROUTED_WITHIN,
     )
-    return "the notifier is failing to process notifications; its log has the reason" if unrouted else None
+    if unrouted:
+        text = "the notifier is failing to process notifications; its log has the reason"
+        yield NotificationProblem(text, is_outage=True)
+    for name, state in destination_state.states(con).items():
+        if state.flaw:
+            yield NotificationProblem(f"nothing is sent to {name}: {state.flaw}")
+        elif state.switched_off_at:
+            text = f"notifications to {name} are switched off: its last answer was {state.answer}"
+            yield NotificationProblem(text, state.failing_since)
+        elif state.gave_up_at:
+            text = f"notifications to {name} are lost: its last answer was {state.answer}"
+            yield NotificationProblem(text, state.failing_since)

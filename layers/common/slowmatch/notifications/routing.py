@@ -1,50 +1,79 @@
 """Routing: creates a delivery of a notification for every destination that wants it.
 
-A destination receives the first few notifications of an event and subject each hour one by one. Those after them are
-digested: they become one message when the hour ends.
+A change is due at once: a job that fails or works again, an alarm with another state. So are the first few
+notifications that say the same; the others wait for the end of the hour. But a destination gets at most one message a
+minute about the same job or alarm. That message stands for all that waits about it, whenever it is due.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
-from slowmatch.notifications import delivery
+from slowmatch.notifications import queue
+from slowmatch.notifications.delivery import (
+    DISPATCHER_SENDS_AFTER,
+    EARLY_BY,
+    MESSAGE_INTERVAL,
+    REPETITION_INTERVAL,
+)
 from slowmatch.notifications.destinations import Destination
-from slowmatch.notifications.message import Notification
+from slowmatch.notifications.publishing import PUBLISHED_FOR
+from slowmatch.notifications.series import KIND, STATE, SUBJECT
 
-_CREATE_DELIVERIES = """
-    WITH counted AS (
-        INSERT INTO notification_fold AS hour (destination, event, subject, since, count)
-        SELECT destination, :event, :subject, :now::timestamptz, 1
-        FROM unnest(:destinations::text[]) AS destination
-        ON CONFLICT (destination, event, subject) DO UPDATE SET
-            since = CASE WHEN hour.since > :hour_ago::timestamptz THEN hour.since ELSE EXCLUDED.since END,
-            count = CASE WHEN hour.since > :hour_ago::timestamptz THEN hour.count + 1 ELSE 1 END,
-            digest = CASE WHEN hour.since > :hour_ago::timestamptz AND hour.count >= :digest_after::integer
-                          THEN COALESCE(
-                              (SELECT notification_id
-                               FROM notification_delivery
-                               WHERE notification_id = hour.digest AND destination = hour.destination
-                                   AND state = 'waiting'),
-                              :id::uuid
-                          ) END
-        RETURNING destination, since, digest
+_TAKE_SERIES = f"""
+    WITH taken AS (
+        SELECT id
+        FROM notification
+        WHERE routed_at IS NULL
+          AND (id = :id::uuid OR at > :oldest::timestamptz)
+          AND ({KIND}, {SUBJECT}) = (SELECT {KIND}, {SUBJECT} FROM notification WHERE id = :id::uuid)
+        ORDER BY at, sequence
+        FOR UPDATE
+    ), routed AS (
+        UPDATE notification SET routed_at = :now::timestamptz
+        FROM taken
+        WHERE notification.id = taken.id
+        RETURNING notification.*
     )
-    INSERT INTO notification_delivery (notification_id, destination, state, due_at, message_at, digest)
+    SELECT id::text, event, job, detail ->> 'destination', {KIND}, {SUBJECT}, {STATE}
+    FROM routed
+    ORDER BY at, sequence
+"""
+"""All of the series that is not routed, so that one message stands for all of it, whatever order SNS keeps."""
+
+_CREATE_DELIVERIES = f"""
+    WITH due AS (
+        SELECT wanted.name AS destination,
+               CASE WHEN told_state IS DISTINCT FROM :state
+                      OR counted_since <= :now::timestamptz - :repetition_interval::interval
+                      OR count < :digest_after::integer
+                    THEN GREATEST(:now::timestamptz, told_at + :message_interval::interval)
+                    ELSE counted_since + :repetition_interval::interval
+               END AS at
+        FROM unnest(:destinations::text[]) AS wanted(name)
+        LEFT JOIN notification_series AS told
+          ON told.destination = wanted.name AND (told.kind, told.subject) = (:kind, :subject)
+    )
+    INSERT INTO notification_delivery (notification_id, destination, state, due_at, message_at)
     SELECT :id::uuid,
            destination,
-           CASE WHEN digest <> :id::uuid THEN 'folded' ELSE 'waiting' END,
-           CASE WHEN digest IS NULL THEN :now::timestamptz ELSE since + interval '1 hour' END,
-           CASE WHEN digest IS NULL THEN :now::timestamptz END,
-           digest
-    FROM counted
-    RETURNING destination, digest IS NULL
+           'waiting',
+           due.at,
+           CASE WHEN due.at <= :horizon::timestamptz AND NOT EXISTS (
+                    SELECT FROM notification_delivery AS earlier JOIN notification ON id = earlier.notification_id
+                    WHERE earlier.destination = due.destination
+                      AND earlier.state = 'waiting'
+                      AND earlier.message_at > :now::timestamptz + :early_by::interval
+                      AND earlier.message_at <= due.at
+                      AND ({KIND}, {SUBJECT}) = (:kind, :subject)
+                )
+                THEN due.at
+           END
+    FROM due
+    RETURNING destination, due_at, message_at IS NOT NULL
 """
-"""`digest` is the notification whose delivery stands for all that are digested in this hour; NULL for the first few.
-
-It is the first one that is digested, as long as its delivery waits. If that was given up, the next one replaces it.
-"""
+"""No message is sent if one is on its way to the series, whose worker takes care of this delivery too."""
 
 
 def route(
@@ -55,29 +84,30 @@ def route(
     now: datetime,
     digest_after: int,
 ) -> list[sqs.Message]:
-    """Create the deliveries, only once, and return the messages for those that are due now."""
+    """Create the deliveries, only once, and return the messages for those that are due soon.
+
+    The dispatcher sends the others.
+    """
+    listed = list(destinations)
+    messages = []
     with con.transaction():
-        rows = con.query(
-            """
-            UPDATE notification SET routed_at = :now::timestamptz
-            WHERE id = :id::uuid AND routed_at IS NULL
-            RETURNING id::text, at, event, job, run_id::text, detail
-            """,
-            id=notification_id,
-            now=now,
-        )
-        if not rows:
-            return []
-        notification = Notification(*rows[0])
-        wanted = [each.name for each in destinations if each.wants(notification.event, notification.job)]
-        deliveries = con.query(
-            _CREATE_DELIVERIES,
-            id=notification.id,
-            event=notification.event,
-            subject=notification.subject,
-            destinations=wanted,
-            now=now,
-            hour_ago=now - timedelta(hours=1),
-            digest_after=digest_after,
-        )
-    return [delivery.message(notification_id, name) for name, is_due_now in deliveries if is_due_now]
+        rows = con.query(_TAKE_SERIES, id=notification_id, now=now, oldest=now - PUBLISHED_FOR)
+        for id_, event, job, about, kind, subject, state in rows:
+            created = con.query(
+                _CREATE_DELIVERIES,
+                id=id_,
+                kind=kind,
+                subject=subject,
+                state=state,
+                destinations=[each.name for each in listed if each.name != about and each.wants(event, job)],
+                now=now,
+                early_by=EARLY_BY,
+                digest_after=digest_after,
+                horizon=now + DISPATCHER_SENDS_AFTER,
+                message_interval=MESSAGE_INTERVAL,
+                repetition_interval=REPETITION_INTERVAL,
+            )
+            messages += [
+                queue.message_at(id_, name, due_at, now) for name, due_at, is_soon in created if is_soon
+            ]
+    return messages

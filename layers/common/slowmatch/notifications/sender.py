@@ -36,7 +36,17 @@ class Response:
 
     @property
     def is_gone(self) -> bool:
-        return self.status == 410
+        """Whether there is no receiver any more: a removed app, a deleted flow."""
+        return self.status in (404, 410)
+
+    @property
+    def is_denied(self) -> bool:
+        return self.status in (401, 403)
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the reason may be this message, not the state of the receiver."""
+        return self.status >= 500 and self.status not in (503, 504)
 
     @property
     def is_temporary(self) -> bool:

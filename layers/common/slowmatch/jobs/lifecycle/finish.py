@@ -59,15 +59,24 @@ COUNT_FAILURES = """
           AND NOT EXISTS (SELECT FROM job WHERE job.name = finished.job AND job.muted_until > finished.at)
     )
 """
+# Later than all that the job's destinations were told before, although two functions' clocks differ by milliseconds.
+_NOTIFIED_AT = """
+    GREATEST({0}.at, (
+        SELECT max(at) + interval '1 microsecond'
+        FROM notification
+        WHERE job = {0}.job AND event IN ('failed', 'recovered')
+    ))
+"""
 # Runs that failed for good; before that, once, a job whose attempts fail in a row; the first success of a job after
 # that. Reads `finished` and `untold`.
-NOTIFY = """
+NOTIFY = f"""
     INSERT INTO notification (at, event, job, run_id, key, detail)
-    SELECT at, 'failed', job, id, id || ' ' || attempt, jsonb_build_object('error', error, 'attempt', attempt)
+    SELECT {_NOTIFIED_AT.format("untold")}, 'failed', job, id, id || ' ' || attempt,
+           jsonb_build_object('error', error, 'attempt', attempt)
     FROM untold
     WHERE state = 'failed'
     UNION ALL
-    SELECT at, 'failed', job, id, job || ' since ' || since,
+    SELECT {_NOTIFIED_AT.format("untold")}, 'failed', job, id, job || ' since ' || since,
            jsonb_build_object('error', error, 'failures', in_a_row, 'next_at', due_at)
     FROM untold
     WHERE state = 'scheduled' AND in_a_row >= :notify_after_failures::integer
@@ -77,7 +86,7 @@ NOTIFY = """
           WHERE known.job = untold.job AND known.event = 'failed' AND known.at >= since
       )
     UNION ALL
-    SELECT finished.at, 'recovered', finished.job, finished.id, last.id::text,
+    SELECT {_NOTIFIED_AT.format("finished")}, 'recovered', finished.job, finished.id, last.id::text,
            jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
     FROM finished, LATERAL (
         SELECT id, event, run_id, at

@@ -15,6 +15,7 @@ from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.failing import failing_jobs
 from slowmatch.jobs.queries.failure_groups import FailingJob
 from slowmatch.jobs.queries.job_summaries import MISSED, Paused
+from slowmatch.notifications.publishing import NotificationProblem, find_problems
 from slowmatch.text import to_json
 
 SILENCE = timedelta(minutes=5)
@@ -68,6 +69,7 @@ class Facts:
     dispatcher: DispatcherPass
     waiting_for_removed_jobs: dict[str, CappedCount]
     disabled_jobs: dict[str, str]
+    notifications: list[NotificationProblem]
 
 
 def facts(con: Connection, now: datetime) -> Facts:
@@ -95,6 +97,7 @@ def _facts(con: Connection, now: datetime) -> Facts:
         dispatcher=last_pass(con),
         waiting_for_removed_jobs=waiting_for_removed_jobs(con),
         disabled_jobs=disabled_jobs(con),
+        notifications=list(find_problems(con, now)),
     )
 
 

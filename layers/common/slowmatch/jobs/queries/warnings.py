@@ -9,6 +9,7 @@ from slowmatch.jobs.catalog import CONFIG_ERRORS
 from slowmatch.jobs.queries.failure_groups import FailingJob
 from slowmatch.jobs.queries.health import DISPATCHER_LATE, DispatcherPass, Facts
 from slowmatch.jobs.queries.queue_depths import Depths
+from slowmatch.notifications.publishing import NotificationProblem
 
 MAX_CLOCK_OFFSET = timedelta(seconds=30)
 
@@ -49,6 +50,7 @@ def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetim
     if facts.missed_24h:
         missed = _plural(facts.missed_24h, "scheduled run was", "scheduled runs were")
         yield Problem("missed_runs", f"{missed} missed in the last 24 hours")
+    yield from notification_problems(facts.notifications)
     yield from queue_problems(depths)
     yield from clock_problems(clock_offset)
 
@@ -113,6 +115,11 @@ def queue_problems(depths: Depths) -> Iterator[Problem]:
     elif depths.dead:
         messages = _plural(depths.dead, "message is", "messages are")
         yield Problem("dead_letters", f"{messages} in a dead-letter queue", is_outage=True)
+
+
+def notification_problems(found: Iterable[NotificationProblem]) -> Iterator[Problem]:
+    for problem in found:
+        yield Problem("notifications", problem.text, problem.is_outage, since=problem.since)
 
 
 def clock_problems(offset: timedelta) -> Iterator[Problem]:

@@ -1,0 +1,142 @@
+"""Series: what belongs together for a reader, and what is true about it now.
+
+The failures and recoveries of a job are one series, each alarm is one, and so are a job's missed runs and its dead
+letters. A message is about a series, not about a single notification: it says what is true when it is sent.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.notifications.message import Notification, SeriesState
+
+# Columns of `notification` -> the series of a row, and the state that it tells.
+KIND = "CASE WHEN event IN ('failed', 'recovered') THEN 'job' ELSE event END"
+SUBJECT = "COALESCE(CASE WHEN event = 'alarm' THEN detail ->> 'alarm' ELSE job END, '')"
+STATE = """CASE event
+    WHEN 'failed' THEN 'failing'
+    WHEN 'recovered' THEN 'works'
+    WHEN 'alarm' THEN COALESCE(detail ->> 'state', '')
+    ELSE event
+END"""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    kind: str
+    subject: str
+
+
+# `at` has an index by job for failures and recoveries; everything else happened since the oldest notification.
+_STATE = f"""
+    WITH history AS MATERIALIZED (
+        SELECT id, at, event, job, run_id, detail, sequence, {STATE} AS state
+        FROM notification
+        WHERE at >= :first_at::timestamptz AND {KIND} = :kind AND {SUBJECT} = :subject
+    ), latest AS (
+        SELECT event, state, at FROM history ORDER BY at DESC, sequence DESC LIMIT 1
+    ), wanted AS (
+        SELECT at, event, job, run_id::text, detail
+        FROM history
+        WHERE event = ANY(:events::text[]) OR id::text = ANY(:ids::text[])
+        ORDER BY at DESC, sequence DESC
+        LIMIT 1
+    )
+    SELECT wanted.*,
+           (SELECT max(sequence) FROM history),
+           latest.state,
+           CASE :kind
+               WHEN 'alarm' THEN latest.at
+               WHEN 'job' THEN (
+                   SELECT min(at)
+                   FROM notification
+                   WHERE job = :subject AND event IN ('failed', 'recovered') AND at > COALESCE(
+                       (
+                           SELECT max(at)
+                           FROM notification
+                           WHERE job = :subject AND event IN ('failed', 'recovered') AND event <> latest.event
+                       ),
+                       '-infinity'
+                   )
+               )
+           END,
+           (SELECT count(*) FROM history WHERE event = 'failed'),
+           (SELECT count(*) FROM history WHERE event = 'recovered'),
+           (SELECT count(DISTINCT state) > 1 FROM history),
+           (SELECT detail ->> 'error' FROM history WHERE event = 'failed' ORDER BY at DESC, sequence DESC LIMIT 1),
+           (SELECT dead_letters FROM job WHERE :kind = 'dead_letters' AND name = :subject)
+    FROM wanted, latest
+"""
+
+
+def read_state(
+    con: Connection, series: Series, ids: list[str], first_at: datetime, *, events: Collection[str]
+) -> tuple[Notification, SeriesState]:
+    """What is true about the series now, and its latest notification of the `events`.
+
+    `ids` are the notifications that a message is about, in order, and `first_at` is the time of the first one.
+    The message has the id of the last one: it stays the same as long as nothing is added.
+    """
+    ((at, event, job, run_id, detail, sequence, *facts),) = con.query(
+        _STATE,
+        first_at=first_at,
+        kind=series.kind,
+        subject=series.subject,
+        events=list(events),
+        ids=ids,
+    )
+    state, since, failed, recovered, changed, last_error, dead_letters = facts
+    notification = Notification(
+        id=ids[-1], at=at, event=event, job=job, run_id=run_id, detail=detail, sequence=sequence
+    )
+    return notification, SeriesState(
+        state=state,
+        since=since,
+        notifications=len(ids),
+        first_at=first_at,
+        failed=failed,
+        recovered=recovered,
+        changed=changed,
+        last_error=last_error,
+        dead_letters=dead_letters,
+    )
+
+
+_TOLD = """
+    INSERT INTO notification_series AS told
+        (destination, kind, subject, told_state, told_at, counted_since, count)
+    VALUES (:destination, :kind, :subject, :state, :now::timestamptz, :now::timestamptz, 1)
+    ON CONFLICT (destination, kind, subject) DO UPDATE
+    SET (told_state, told_at, counted_since, count) = (
+        SELECT EXCLUDED.told_state,
+               EXCLUDED.told_at,
+               CASE WHEN is_new THEN EXCLUDED.counted_since ELSE told.counted_since END,
+               CASE WHEN is_new THEN 1 ELSE told.count + 1 END
+        FROM (
+            SELECT :changed
+                OR told.told_state <> EXCLUDED.told_state
+                OR told.counted_since <= :hour_ago::timestamptz AS is_new
+        ) AS count
+    )
+"""
+
+
+def record_told(
+    con: Connection,
+    destination: str,
+    series: Series,
+    state: SeriesState,
+    *,
+    now: datetime,
+    hour_ago: datetime,
+) -> None:
+    """Record what the destination knows now. If the state changed, repetitions are counted afresh."""
+    params: dict[str, Any] = {
+        "kind": series.kind,
+        "subject": series.subject,
+        "now": now,
+        "hour_ago": hour_ago,
+    }
+    con.query(_TOLD, destination=destination, state=state.state, changed=state.changed, **params)

@@ -1,0 +1,191 @@
+"""The last message on a channel is never wrong: random histories, played to receivers that fail in every way.
+
+Messages of SNS and SQS arrive in any order, twice or not at all; runs end while a message is being sent; receivers
+refuse, fail, or take a message and do not answer. Whatever happens, a message says what is true when it is sent, and
+once everything works again, the last message about each job and each alarm is true.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from slowmatch.aws import secrets, sqs
+from slowmatch.notifications import publishing, queue
+from slowmatch.notifications.sender import NO_RESPONSE, Response
+from tests.integration.notify.conftest import NotifierHarness
+
+JOBS = ("record-expiry", "db-cleanup")
+ALARMS = ("api-errors", "throttles")
+DESTINATIONS = ("steady", "shaky")
+STATUSES = (200, 200, 200, 503, 500, 429, NO_RESPONSE, NO_RESPONSE, 400, 401, 404)
+STEPS = 120
+INTERVAL = timedelta(seconds=58)
+"""A message may be a second early, and one more is lost to rounding."""
+
+
+@dataclass
+class History:
+    """A clock, SNS, SQS and two receivers, and what is true about each job and alarm."""
+
+    harness: NotifierHarness
+    random: random.Random
+    at: datetime = datetime(2026, 11, 24, tzinfo=UTC)
+    sns: list[str] = field(default_factory=list)
+    sqs: list[tuple[datetime, str]] = field(default_factory=list)
+    truth: dict[str, str] = field(default_factory=dict)
+    alarm_changed_at: dict[str, datetime] = field(default_factory=dict)
+    told: dict[tuple[str, str], list[tuple[datetime, str]]] = field(default_factory=dict)
+    sequences: dict[tuple[str, str], int] = field(default_factory=dict)
+    posting: list[str] = field(default_factory=list)
+    is_healthy: bool = False
+    number: int = 0
+
+    # the services
+
+    def publish(self, TopicArn: str, Message: str) -> None:  # noqa: N803
+        if self.is_healthy or self.random.random() > 0.1:
+            self.sns.append(Message)
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        for entry in Entries:
+            if self.is_healthy or self.random.random() > 0.1:
+                self.sqs.append((self.at + timedelta(seconds=entry["DelaySeconds"]), entry["MessageBody"]))
+        return {}
+
+    def post(self, url: str, body: bytes, headers: Any) -> Response:
+        message = json.loads(body)
+        destination = url.rpartition("/")[2]
+        assert destination not in self.posting, "a destination is sent one message at a time"
+        subject = message["detail"].get("alarm") or message["job"]
+        if subject == "A test from Slowmatch":
+            return Response(200, "HTTP 200")
+        if subject in self.truth:
+            assert message["state"] == self.truth[subject], "a message says what is true when it is sent"
+        status = self.status(destination)
+        if status in (200, NO_RESPONSE) and (status == 200 or self.random.random() < 0.5):
+            self.receive((destination, subject), message)
+        self.at += timedelta(seconds=self.random.choice((0.1, 1, 8)))
+        self.posting.append(destination)
+        while self.random.random() < 0.3:
+            happens = [self.end_run, self.change_alarm, self.deliver_sns]
+            self.random.choice([*happens, self.deliver_sqs] if len(self.posting) == 1 else happens)()
+        self.posting.remove(destination)
+        return Response(status, f"HTTP {status}")
+
+    def status(self, destination: str) -> int:
+        return 200 if self.is_healthy or destination == "steady" else self.random.choice(STATUSES)
+
+    def receive(self, series: tuple[str, str], message: dict[str, Any]) -> None:
+        assert message["sequence"] >= self.sequences.get(series, 0), "a later message has a later state"
+        self.sequences[series] = message["sequence"]
+        before = self.told.setdefault(series, [])
+        if before and series[0] == "steady":
+            assert self.at - before[-1][0] >= INTERVAL, "at most one message a minute"
+        before.append((self.at, message["state"]))
+
+    # what happens
+
+    def end_run(self) -> None:
+        job = self.random.choice(JOBS)
+        if self.random.random() < 0.5:
+            self.harness.run(f"error {self.number}", job=job)
+            self.truth[job] = "failing"
+        else:
+            self.harness.run(None, job=job)
+            if job in self.truth:
+                self.truth[job] = "works"
+        self.number += 1
+        self.at += timedelta(milliseconds=1)
+
+    def change_alarm(self) -> None:
+        """CloudWatch's message is recorded now, or after later ones."""
+        alarm, state = self.random.choice(ALARMS), self.random.choice(("ALARM", "OK", "INSUFFICIENT_DATA"))
+        changed_at = self.at - timedelta(seconds=self.random.choice((0, 1, 30)))
+        if changed_at > self.alarm_changed_at.get(alarm, datetime.min.replace(tzinfo=UTC)):
+            self.alarm_changed_at[alarm], self.truth[alarm] = changed_at, state
+        elif changed_at == self.alarm_changed_at[alarm]:
+            return
+        self.number += 1
+        body = {"AlarmName": alarm, "NewStateValue": state, "StateChangeTime": changed_at.isoformat()}
+        self.harness.sns(json.dumps(body), f"alarm {self.number}")
+        self.at += timedelta(milliseconds=1)
+
+    def deliver_sns(self) -> None:
+        if self.sns:
+            message = self.sns.pop(self.random.randrange(len(self.sns)))
+            self.harness.sns(message, "any")
+            if self.random.random() < 0.1:
+                self.sns.append(message)
+
+    def deliver_sqs(self) -> None:
+        visible = [message for message in self.sqs if message[0] <= self.at]
+        if visible:
+            message = self.random.choice(visible)
+            self.sqs.remove(message)
+            assert self.harness.deliver(message[1]) == []
+            if self.random.random() < 0.1:
+                self.sqs.append(message)
+
+    def pass_time(self) -> None:
+        self.at += timedelta(seconds=self.random.choice((1, 5, 20, 60, 300, 1800)))
+
+    def dispatch(self) -> None:
+        publishing.publish_waiting(self.harness.con, self.at)
+        queue.send_waiting(self.harness.con, self.at)
+
+    def step(self) -> None:
+        what = (
+            [self.end_run] * 4
+            + [self.change_alarm] * 2
+            + [self.deliver_sns] * 6
+            + [self.deliver_sqs] * 6
+            + [self.pass_time] * 3
+            + [self.dispatch]
+        )
+        self.random.choice(what)()
+
+    def come_to_rest(self) -> None:
+        """Everything works again, and the dispatcher passes for three hours."""
+        self.is_healthy = True
+        for name in DESTINATIONS:
+            self.harness.invoke({"payload": {"test": name}})
+        for _ in range(36):
+            self.dispatch()
+            while self.sns or any(at <= self.at for at, _ in self.sqs):
+                self.deliver_sns()
+                self.deliver_sqs()
+            self.at += timedelta(minutes=5)
+
+
+@pytest.fixture
+def history(
+    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[History]:
+    history = History(notifier, random.Random(request.param))
+    with monkeypatch.context() as patched:
+        patched.setattr(secrets, "document", lambda _: [notifier.webhook(name) for name in DESTINATIONS])
+        patched.setattr(notifier.con, "now", lambda: history.at)
+        patched.setattr(sqs, "client", lambda: history)
+        patched.setattr(publishing, "sns_client", lambda: history)
+        patched.setattr("notifier.deliver.post", history.post)
+        yield history
+
+
+@pytest.mark.parametrize("history", range(6), indirect=True)
+def test_the_last_message_is_true_whatever_happened(history: History) -> None:
+    for _ in range(STEPS):
+        history.step()
+    history.come_to_rest()
+    states = {row[1] for row in history.harness.deliveries()}
+    assert "waiting" not in states
+    for destination in DESTINATIONS:
+        for subject, state in history.truth.items():
+            _, told = history.told.get((destination, subject), [(history.at, "works or OK")])[-1]
+            assert told == state or (told, state) in (("works or OK", "works"), ("works or OK", "OK")), (
+                f"{destination} was last told that {subject} is {told}, but it is {state}"
+            )
