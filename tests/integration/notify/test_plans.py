@@ -40,16 +40,14 @@ def test_whether_a_job_failed_before_is_one_look_into_an_index(con: Connection, 
         con,
         f"""
         WITH finished AS (
-            SELECT :id::uuid AS id, 'db-cleanup' AS job, 1 AS attempt, :now::timestamptz AS due_at
+            SELECT :id::uuid AS id, 'db-cleanup' AS job, 1 AS attempt, 'succeeded' AS state, 'succeeded' AS outcome,
+                   NULL::text AS error, :now::timestamptz AS due_at, :now::timestamptz AS at
         ), {COUNT_FAILURES}
         {NOTIFY}
         """,
         id="01a20d25-5d63-70c1-974e-f133c2d38726",
         now=con.now(),
-        state="succeeded",
-        outcome="succeeded",
         notify_after_failures=3,
-        error=None,
     )
     assert "notification_outcome" in plan and "Seq Scan on notification" not in plan, plan
 
