@@ -17,7 +17,10 @@ PIXELS = """([id, state]) => {
     if (!canvas) return 0;
     const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
     const pen = copy.getContext("2d", { willReadFrequently: true });
-    pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(`--${state}`);
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = `var(--${state})`;
+    pen.fillStyle = getComputedStyle(probe).color;
+    probe.remove();
     pen.fillRect(0, 0, 1, 1);
     const [red, green, blue] = pen.getImageData(0, 0, 1, 1).data;
     pen.clearRect(0, 0, 1, 1);
@@ -88,6 +91,9 @@ def test_a_chart_is_drawn_again_when_the_theme_changes(page: Page, run_factory: 
     until(lambda: painted(page, "history", "succeeded"), drawn)
     page.emulate_media(color_scheme="dark")
     until(lambda: painted(page, "history", "succeeded"), drawn)
+    page.get_by_label("Theme").select_option("light")
+    until(lambda: painted(page, "history", "succeeded"), drawn)
+    page.get_by_label("Theme").select_option("")
 
 
 def test_a_chart_fits_its_page_after_the_window_has_changed(page: Page, run_factory: RunFactory) -> None:

@@ -100,9 +100,12 @@ def _emitted_by(module: ast.Module) -> Iterator[Metric]:
         for node in ast.walk(module)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
+    own = {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
     for node in ast.walk(module):
-        if isinstance(node, ast.Call) and re.fullmatch(
-            r"(telemetry\.)?(count|duration)", ast.unparse(node.func)
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) not in own
+            and re.fullmatch(r"(telemetry\.)?(count|duration)", ast.unparse(node.func))
         ):
             dimensions = frozenset({"service", *(word.arg for word in node.keywords if word.arg)})
             for name in _names(node.args[0], tables):

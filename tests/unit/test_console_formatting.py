@@ -50,7 +50,7 @@ def test_a_duration_has_two_units_at_most(milliseconds: float | None, text: str)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(-5, "0 s"), (12.9, "12 s"), (72, "1 m 12 s"), (7_500, "2 h 05 m")]
+    ("seconds", "text"), [(-5, "0 s"), (12.9, "12 s"), (72, "1 m 12 s"), (7_500, "2 h 5 m")]
 )
 def test_what_goes_on_counts_whole_seconds(seconds: float, text: str) -> None:
     at = datetime.now(UTC) - timedelta(seconds=seconds)

@@ -158,7 +158,7 @@ def test_wrong_days_are_refused_at_their_field(browser: FakeBrowser, con: Connec
 def test_nothing_selected_changes_nothing(browser: FakeBrowser, form: dict[str, list[str]]) -> None:
     answer = browser.post("/records/bulk", {"action": "extend", "q": "lease", **form})
     assert answer.location == "/records?q=lease"
-    assert said(browser, answer) == "No record was selected, so nothing was done."
+    assert "No record was selected, so nothing was done." in said(browser, answer)
 
 
 def test_operators_extend_and_only_admins_delete(browser: FakeBrowser, con: Connection) -> None:

@@ -1,12 +1,10 @@
 // Counts up every second what is still going on: <span data-since="2026-11-24T03:00:00Z"> becomes 1 m 12 s.
 (() => {
-  const two = (value) => String(value).padStart(2, "0");
-
   function text(seconds) {
     if (seconds < 60) return `${seconds} s`;
     const minutes = Math.floor(seconds / 60);
-    if (minutes < 60) return `${minutes} m ${two(seconds % 60)} s`;
-    return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} m`;
+    if (minutes < 60) return `${minutes} m ${seconds % 60} s`;
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} m`;
   }
 
   function count() {

@@ -85,7 +85,7 @@ _AUDIT_LOG = """
                 FROM jsonb_object_keys(detail -> 'before') AS name), NULL
         FROM records
         UNION ALL
-        SELECT at, key, actor, action, 'records', done, NULL, NULL, target FROM record_bulk_actions
+        SELECT at, key, actor, action, 'records', done, NULL, NULL, target, NULL FROM record_bulk_actions
     ), page AS (
         SELECT *, row_number() OVER (ORDER BY at DESC, key DESC) AS place FROM together
     )
