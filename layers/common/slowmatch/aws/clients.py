@@ -13,7 +13,12 @@ def client(service: Literal["events", "secretsmanager", "sns", "sqs"]) -> Any:
 
 
 def refusal(error: Exception) -> str:
-    """Why AWS refused: its message and error code, without the name of the call."""
-    answer = getattr(error, "response", {}).get("Error", {})
+    """Why a call of AWS failed: its message and error code without the name of the call, or botocore's error.
+
+    botocore's HTTPClientError is replaced: it repeats what http.client said, which can quote a signed header.
+    """
+    answer = (getattr(error, "response", None) or {}).get("Error", {})
     message, code = answer.get("Message"), answer.get("Code")
+    if type(error).__name__ == "HTTPClientError":
+        return "the request could not be sent; check the function's credentials and its proxy settings"
     return f"{message} ({code})" if message and code else code or str(error)

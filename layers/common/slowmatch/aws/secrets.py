@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from slowmatch.aws import signing
-from slowmatch.aws.clients import client
+from slowmatch.aws.clients import client, refusal
 
 
 class SecretError(Exception):
@@ -47,5 +47,8 @@ def text(arn: str) -> str:
 
     try:
         return str(client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
-    except (BotoCoreError, ClientError, KeyError) as error:
-        raise SecretError(f"secret {arn} cannot be read: {error}") from error
+    except KeyError:
+        problem = "it is binary, not text"
+    except (BotoCoreError, ClientError) as error:
+        problem = refusal(error)
+    raise SecretError(f"secret {arn} cannot be read: {problem}")

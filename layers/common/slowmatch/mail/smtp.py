@@ -5,6 +5,9 @@ A mail is sent in three steps, and only the last reply means that it was accepte
     MAIL FROM, RCPT TO    5xx: Refused; 4xx or lost: Undelivered, nothing was sent
     DATA and the content  5xx: Refused; 4xx: Undelivered, nothing was sent
     the final reply       lost: Undelivered with `outcome_unknown`
+
+After 421, or if signing in again fails, the session is over: the other messages fail in the same way without being
+tried, and no connection is made for them.
 """
 
 import math
@@ -19,15 +22,15 @@ from typing import Literal
 from slowmatch.deadline import hanging_up_after
 from slowmatch.mail.errors import MailError, Refused, Undelivered
 from slowmatch.mail.message import Message
+from slowmatch.mail.smtp_errors import MAX_REPLY_CHARACTERS, SessionEnded, translated
+from slowmatch.mail.smtp_greeting import ImpatientSmtp
+from slowmatch.mail.smtp_sign_in import sign_in
 from slowmatch.settings import is_loopback
 from slowmatch.text import clean_line
 
 Security = Literal["starttls", "tls", "none"]
 QUIT_SECONDS = 5.0
 """For the server's answer to QUIT: every mail has been accepted by then."""
-MAX_REPLY_CHARACTERS = 500
-# OpenSSL's reasons when a server answers the first bytes in plain text.
-_PLAIN_TEXT_ANSWER = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +73,26 @@ class Smtp:
         A message that the server has not accepted within `seconds_left()` is Undelivered; the next one can be sent.
         """
         connection: smtplib.SMTP | None = self._connect(seconds_left())
+        over: MailError | None = None
 
         def send(message: Message) -> str:
-            nonlocal connection
+            nonlocal connection, over
             content = message.as_bytes()
-            connection = connection or self._connect(seconds_left())
+            if over is not None:
+                raise type(over)(f"not tried: {over}")
+            try:
+                connection = connection or self._connect(seconds_left())
+            except (Refused, SessionEnded) as error:
+                over = error
+                raise
             try:
                 with self._time_limit(seconds_left(), connection):
                     return self._send(connection, message, content)
+            except SessionEnded as error:
+                over = error
+                connection.close()
+                connection = None
+                raise
             except Exception:
                 try:
                     connection.rset()
@@ -96,11 +111,11 @@ class Smtp:
                 connection.close()
 
     def _send(self, connection: smtplib.SMTP, message: Message, content: bytes) -> str:
-        with self._translated_errors("MAIL_SENDER"):
+        with translated(self._server, "MAIL_SENDER"):
             _check_reply(connection.mail(message.sender))
-        with self._translated_errors("MAIL_RECIPIENTS"):
+        with translated(self._server, "MAIL_RECIPIENTS"):
             _check_reply(connection.rcpt(message.recipient))
-        with self._translated_errors("the content of the mail", outcome_unknown=True):
+        with translated(self._server, "the content of the mail", outcome_unknown=True):
             return _check_reply(connection.data(content))
 
     @contextmanager
@@ -119,71 +134,26 @@ class Smtp:
 
     def _connect(self, seconds_left: float) -> smtplib.SMTP:
         context = ssl.create_default_context()
-        connect = partial(smtplib.SMTP_SSL, context=context) if self.security == "tls" else smtplib.SMTP
+        connect = partial(smtplib.SMTP_SSL, context=context) if self.security == "tls" else ImpatientSmtp
         timeout = max(min(self.timeout_seconds, seconds_left), 0.1)  # 0 would make the socket non-blocking
-        with self._translated_errors("SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
+        with translated(self._server, "SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
             connection = connect(self.host, self.port, self.ehlo_name, timeout=timeout)
             if connection.sock is not None:
                 connection.sock.settimeout(self.timeout_seconds)
         try:
             with self._time_limit(seconds_left, connection):
-                with self._translated_errors("SMTP_PORT and SMTP_SECURITY"):
+                with translated(self._server, "SMTP_PORT and SMTP_SECURITY"):
                     connection.ehlo_or_helo_if_needed()
                     if self.security == "starttls":
                         connection.starttls(context=context)
-                with self._translated_errors("SMTP_SECRET_ARN"):
-                    if self.username is not None and self.password is not None:
-                        connection.login(self.username, self.password)
+                with translated(self._server, "SMTP_SECRET_ARN"):
                     connection.ehlo_or_helo_if_needed()
+                    if self.username is not None and self.password is not None:
+                        sign_in(connection, self.username, self.password)
         except Exception:
             connection.close()
             raise
         return connection
-
-    @contextmanager
-    def _translated_errors(self, look_at: str, *, outcome_unknown: bool = False) -> Iterator[None]:
-        """Raise Refused or Undelivered for what fails inside; the error names the settings `look_at`."""
-        try:
-            yield
-        except smtplib.SMTPResponseException as error:
-            raise self._from_reply(error, look_at, outcome_unknown) from error
-        except (OSError, UnicodeError) as error:
-            raise self._from_exception(error, look_at, outcome_unknown) from error
-
-    def _from_reply(
-        self, error: smtplib.SMTPResponseException, look_at: str, outcome_unknown: bool
-    ) -> MailError:
-        code = error.smtp_code
-        problem = f"{self._server} replied: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
-        if 400 <= code < 500:
-            return Undelivered(problem)
-        # Too long a reply is not read: smtplib has a text of its own in place of the bytes.
-        if isinstance(error.smtp_error, str) or not 500 <= code < 600:
-            return Undelivered(f"{problem}, which is not a valid SMTP reply", outcome_unknown=outcome_unknown)
-        if isinstance(error, smtplib.SMTPAuthenticationError) or code == 535:
-            return Refused(
-                f"{problem}. Check the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
-                " password, and Outlook requires SMTP AUTH to be enabled for the mailbox"
-            )
-        if code == 530:
-            look_at = "SMTP_SECRET_ARN: the server requires a username and a password"
-        return Refused(f"{problem}. Check {look_at}")
-
-    def _from_exception(self, error: Exception, look_at: str, outcome_unknown: bool) -> MailError:
-        problem = f"{self._server}: {str(error) or type(error).__name__}. Check {look_at}"
-        is_lost = isinstance(error, smtplib.SMTPServerDisconnected)
-        match error:
-            case ssl.SSLCertVerificationError():
-                return Refused(
-                    f"{self._server} has a certificate that cannot be trusted: {error.verify_message}."
-                    " Check SMTP_HOST, which must match the name in the certificate"
-                )
-            case ssl.SSLError() if error.reason in _PLAIN_TEXT_ANSWER:
-                return Refused(f"{self._server} does not start with TLS on this port. Check {look_at}")
-            case smtplib.SMTPException() | UnicodeError() if not is_lost:
-                # The server lacks STARTTLS or a way to authenticate, or the password is not ASCII.
-                return Refused(problem)
-        return Undelivered(problem, outcome_unknown=outcome_unknown)
 
 
 def _check_reply(reply: tuple[int, bytes]) -> str:
