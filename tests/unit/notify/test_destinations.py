@@ -47,8 +47,22 @@ def test_each_destination_has_what_it_wants() -> None:
         (SLACK | {"name": "a\nb"}, "destination 1: the key 'name'"),
         (SLACK | {"kind": "discord"}, r"destination 1 \(ops\): the key 'kind' is invalid; it must be one"),
         (SLACK | {"color": "red"}, r"destination 1 \(ops\): unknown key 'color'"),
-        (SLACK | {"key": "0123456789abcdef"}, "remove the key 'key'; messages to slack are not signed"),
-        (HOOK | {"key": "short"}, r"\(pager\): the key 'key' is invalid; it must be a string"),
+        (SLACK | {"key": "0123456789abcdef"}, "remove the key 'key'; it is only for webhooks"),
+        (SLACK | {"format": "cloudevents"}, "remove the key 'format'; it is only for webhooks"),
+        (
+            HOOK | {"format": "xml"},
+            r"\(pager\): the key 'format' is invalid; it must be one of slowmatch, cloudevents",
+        ),
+        (HOOK | {"key": "short"}, r"\(pager\): the key 'key' is invalid; it must be a string of whsec_"),
+        (HOOK | {"key": "whsec_" + "A" * 31}, "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec_" + "A" * 28}, "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec_" + "A" * 88}, "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec_" + "-" * 32}, "the key 'key' is invalid"),
+        (HOOK | {"old_key": "short"}, "the key 'old_key' is invalid"),
+        (
+            HOOK | {"old_key": "another of sixteen"},
+            "'key' and 'old_key' together need one that is a string of whsec_",
+        ),
         (SLACK | {"kind": "webhook"}, r"\(ops\): the key 'key' is missing; it must be"),
         (SLACK | {"events": ["Failed"]}, "the key 'events' is invalid; it must be a list of .* failed"),
         (SLACK | {"events": "failed"}, "the key 'events'"),
@@ -113,6 +127,13 @@ def test_a_name_is_there_once() -> None:
 def test_a_secret_that_is_no_list_says_so(text: str, said: str) -> None:
     with pytest.raises(SecretError, match=f"secret arn:aws:.*{said}"):
         reading(text)
+
+
+def test_a_webhook_has_two_keys_while_one_replaces_the_other() -> None:
+    (pager,) = listed(HOOK | {"key": "whsec_" + "A" * 32, "old_key": HOOK["key"], "format": "cloudevents"})
+    assert pager.keys == ["whsec_" + "A" * 32, HOOK["key"]]
+    assert pager.format == "cloudevents"
+    assert HOOK["key"] not in repr(pager) and "AAAA" not in repr(pager)
 
 
 def test_neither_address_nor_key_is_in_a_destination_s_repr() -> None:

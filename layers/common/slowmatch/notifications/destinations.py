@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
 from slowmatch.db import Connection
+from slowmatch.notifications.webhook_signature import EXPECTED_KEY, is_standard, is_valid_key
 from slowmatch.settings import is_loopback
 
 EVENTS = ("failed", "recovered", "missed", "dead_letters", "alarm")
 KINDS = ("slack", "teams", "webhook")
-KEYS = ("name", "kind", "url", "key", "events", "jobs")
-MIN_SIGNING_KEY_CHARACTERS = 16
+FORMATS = ("slowmatch", "cloudevents")
+KEYS = ("name", "kind", "url", "key", "old_key", "format", "events", "jobs")
+WEBHOOK_KEYS = ("key", "old_key", "format")
 HTTPS_PORT = 443
 """The only port that the security group in template.yaml opens to receivers: on any other, requests time out."""
 
@@ -30,6 +32,13 @@ class Destination:
     key: str | None = field(default=None, repr=False)
     events: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    old_key: str | None = field(default=None, repr=False)
+    format: str = "slowmatch"
+
+    @property
+    def keys(self) -> list[str]:
+        """With which a webhook is signed: two while the receiver changes from the old key to the new one."""
+        return [key for key in (self.key, self.old_key) if key is not None]
 
     def wants(self, event: str, job: str | None) -> bool:
         wants_job = not self.jobs or job is None or job in self.jobs
@@ -94,19 +103,25 @@ def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destin
     if unknown := sorted(entry.keys() - set(KEYS)):
         raise SecretError(f"{label}: unknown key {unknown[0]!r}; the keys are {', '.join(KEYS)}")
     kind = text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
-    if kind != "webhook" and "key" in entry:
-        raise SecretError(f"{label}: remove the key 'key'; messages to {kind} are not signed")
+    webhook_keys = [key for key in WEBHOOK_KEYS if key in entry]
+    if kind != "webhook" and webhook_keys:
+        raise SecretError(f"{label}: remove the key {webhook_keys[0]!r}; it is only for webhooks")
     address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports)"
-    signing_key = f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
+    key = text("key", is_valid_key, EXPECTED_KEY) if kind == "webhook" else None
+    old_key = text("old_key", is_valid_key, EXPECTED_KEY) if "old_key" in entry else None
+    if key and old_key and not (is_standard(key) or is_standard(old_key)):
+        raise SecretError(f"{label}: 'key' and 'old_key' together need one that is {EXPECTED_KEY}")
     return Destination(
         name=name,
         kind=kind,
         url=text("url", lambda value: _is_allowed_address(value, local), address),
-        key=text("key", lambda value: len(value) >= MIN_SIGNING_KEY_CHARACTERS, signing_key)
-        if kind == "webhook"
-        else None,
+        key=key,
         events=names("events", EVENTS),
         jobs=names("jobs", jobs),
+        old_key=old_key,
+        format=text("format", FORMATS.__contains__, f"one of {', '.join(FORMATS)}")
+        if "format" in entry
+        else FORMATS[0],
     )
 
 
