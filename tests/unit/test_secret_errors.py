@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 import traceback
+import uuid
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from scramp import ScramException
 
+from slowmatch.aws import secrets
+from slowmatch.aws.secrets import SecretError
 from slowmatch.db import Connection, Unavailable
 from slowmatch.http.auth.oidc import Provider, ProviderError
 from slowmatch.http.errors import Problem
@@ -91,6 +95,7 @@ def test_a_password_that_the_database_s_library_refuses_is_not_quoted(
 
 SENDS = """
 import traceback
+import uuid
 from slowmatch.aws import secrets
 from slowmatch.mail.message import Message, make_message_id
 from slowmatch.mail.ses import Ses
@@ -120,3 +125,15 @@ def test_a_session_token_that_is_no_header_is_not_quoted() -> None:
     done = subprocess.run([sys.executable, "-c", SENDS], env=env, capture_output=True, text=True, check=True)
     assert done.stderr.count("the request could not be sent; check the function's credentials") == 2
     assert "SECRET" not in done.stderr
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    "text", [r'{"password": "SECRET\ud83d"}', "[" * 100_000, f"{SECRET}", '{"password": 5}']
+)
+def test_a_secret_that_cannot_be_used_is_not_quoted(text: str) -> None:
+    arn = boto3.client("secretsmanager").create_secret(Name=uuid.uuid4().hex, SecretString=text)["ARN"]
+    with pytest.raises(SecretError) as refused:
+        secrets.read(arn, "password")
+    assert str(refused.value).startswith(f"secret {arn} ")
+    assert "SECRET" not in "".join(traceback.format_exception(refused.value)).replace("SECRET_ARN", "")

@@ -192,6 +192,12 @@ def test_an_operators_template_can_build_on_ours(tmp_path: Path) -> None:
     assert rendered.text == "Good morning! 4210"
 
 
+def test_an_operators_template_can_fill_our_layout(tmp_path: Path) -> None:
+    source = '{% extends "mail_layout.html" %}{% block heading %}{{ total | number }} of ours{% endblock %}'
+    page = Page(overridden(tmp_path, html=source).html)
+    assert "1,284,032 of ours" in page.text and "slowmatch-prod" in page.text
+
+
 def test_html_is_escaped_and_plain_text_is_not(tmp_path: Path) -> None:
     rendered = overridden(tmp_path, html='{{ "<b> & co" }}', text='{{ "<b> & co" }}')
     assert (rendered.html, rendered.text) == ("&lt;b&gt; &amp; co", "<b> & co")

@@ -72,45 +72,14 @@ class Smtp:
 
         A message that the server has not accepted within `seconds_left()` is Undelivered; the next one can be sent.
         """
-        connection: smtplib.SMTP | None = self._connect(seconds_left())
-        over: MailError | None = None
-
-        def send(message: Message) -> str:
-            nonlocal connection, over
-            content = message.as_bytes()
-            if over is not None:
-                raise type(over)(f"not tried: {over}")
-            try:
-                connection = connection or self._connect(seconds_left())
-            except (Refused, SessionEnded) as error:
-                over = error
-                raise
-            try:
-                with self._time_limit(seconds_left(), connection):
-                    return self._send(connection, message, content)
-            except SessionEnded as error:
-                over = error
-                connection.close()
-                connection = None
-                raise
-            except Exception:
-                try:
-                    connection.rset()
-                except OSError:
-                    connection.close()
-                    connection = None
-                raise
-
+        session = _Session(self, seconds_left)
         try:
-            yield send
+            yield session.send
         finally:
-            if connection is not None:
-                seconds = min(seconds_left(), QUIT_SECONDS)
-                with suppress(OSError), hanging_up_after(seconds, connection):
-                    connection.quit()
-                connection.close()
+            session.close()
 
-    def _send(self, connection: smtplib.SMTP, message: Message, content: bytes) -> str:
+    def transmit(self, connection: smtplib.SMTP, message: Message, content: bytes) -> str:
+        """The three steps of one mail."""
         with translated(self._server, "MAIL_SENDER"):
             _check_reply(connection.mail(message.sender))
         with translated(self._server, "MAIL_RECIPIENTS"):
@@ -119,7 +88,7 @@ class Smtp:
             return _check_reply(connection.data(content))
 
     @contextmanager
-    def _time_limit(self, seconds: float, connection: smtplib.SMTP) -> Iterator[None]:
+    def time_limit(self, seconds: float, connection: smtplib.SMTP) -> Iterator[None]:
         """Hang up after `seconds`; the error then says that the server was too slow, not that it hung up."""
         with hanging_up_after(seconds, connection) as hung_up:
             try:
@@ -132,7 +101,7 @@ class Smtp:
                     outcome_unknown=error.outcome_unknown,
                 ) from error
 
-    def _connect(self, seconds_left: float) -> smtplib.SMTP:
+    def connect(self, seconds_left: float) -> smtplib.SMTP:
         context = ssl.create_default_context()
         connect = partial(smtplib.SMTP_SSL, context=context) if self.security == "tls" else ImpatientSmtp
         timeout = max(min(self.timeout_seconds, seconds_left), 0.1)  # 0 would make the socket non-blocking
@@ -141,7 +110,7 @@ class Smtp:
             if connection.sock is not None:
                 connection.sock.settimeout(self.timeout_seconds)
         try:
-            with self._time_limit(seconds_left, connection):
+            with self.time_limit(seconds_left, connection):
                 with translated(self._server, "SMTP_PORT and SMTP_SECURITY"):
                     connection.ehlo_or_helo_if_needed()
                     if self.security == "starttls":
@@ -154,6 +123,51 @@ class Smtp:
             connection.close()
             raise
         return connection
+
+
+class _Session:
+    """The connection for several messages, made again if it was lost, but not after the server ended the session."""
+
+    def __init__(self, server: Smtp, seconds_left: Callable[[], float]) -> None:
+        self._server = server
+        self._seconds_left = seconds_left
+        self._connection: smtplib.SMTP | None = server.connect(seconds_left())
+        self._end: MailError | None = None
+
+    def send(self, message: Message) -> str:
+        content = message.as_bytes()
+        if self._end is not None:
+            raise type(self._end)(f"not tried: {self._end}")
+        try:
+            connection = self._connection = self._connection or self._server.connect(self._seconds_left())
+        except (Refused, SessionEnded) as error:
+            self._end = error
+            raise
+        try:
+            with self._server.time_limit(self._seconds_left(), connection):
+                return self._server.transmit(connection, message, content)
+        except SessionEnded as error:
+            self._end = error
+            self._drop()
+            raise
+        except Exception:
+            try:
+                connection.rset()
+            except OSError:
+                self._drop()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            seconds = min(self._seconds_left(), QUIT_SECONDS)
+            with suppress(OSError), hanging_up_after(seconds, self._connection):
+                self._connection.quit()
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def _check_reply(reply: tuple[int, bytes]) -> str:

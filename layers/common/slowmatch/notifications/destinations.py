@@ -103,26 +103,34 @@ def _parse(entry: Any, label: str, jobs: Collection[str], local: bool) -> Destin
     if unknown := sorted(entry.keys() - set(KEYS)):
         raise SecretError(f"{label}: unknown key {unknown[0]!r}; the keys are {', '.join(KEYS)}")
     kind = text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
-    webhook_keys = [key for key in WEBHOOK_KEYS if key in entry]
-    if kind != "webhook" and webhook_keys:
-        raise SecretError(f"{label}: remove the key {webhook_keys[0]!r}; it is only for webhooks")
     address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports)"
-    key = text("key", is_valid_key, EXPECTED_KEY) if kind == "webhook" else None
-    old_key = text("old_key", is_valid_key, EXPECTED_KEY) if "old_key" in entry else None
-    if key and old_key and not (is_standard(key) or is_standard(old_key)):
-        raise SecretError(f"{label}: 'key' and 'old_key' together need one that is {EXPECTED_KEY}")
     return Destination(
         name=name,
         kind=kind,
         url=text("url", lambda value: _is_allowed_address(value, local), address),
-        key=key,
         events=names("events", EVENTS),
         jobs=names("jobs", jobs),
-        old_key=old_key,
-        format=text("format", FORMATS.__contains__, f"one of {', '.join(FORMATS)}")
-        if "format" in entry
-        else FORMATS[0],
+        **_webhook_settings(entry, kind, label, text),
     )
+
+
+def _webhook_settings(
+    entry: dict[str, Any], kind: str, label: str, text: Callable[..., str]
+) -> dict[str, Any]:
+    """How a webhook is signed and formatted; empty for the other kinds, which have none of these keys."""
+    given = [key for key in WEBHOOK_KEYS if key in entry]
+    if kind != "webhook":
+        if given:
+            raise SecretError(f"{label}: remove the key {given[0]!r}; it is only for webhooks")
+        return {}
+    settings = {"key": text("key", is_valid_key, EXPECTED_KEY)}
+    if "old_key" in entry:
+        settings["old_key"] = text("old_key", is_valid_key, EXPECTED_KEY)
+        if not any(map(is_standard, settings.values())):
+            raise SecretError(f"{label}: 'key' and 'old_key' together need one that is {EXPECTED_KEY}")
+    if "format" in entry:
+        settings["format"] = text("format", FORMATS.__contains__, f"one of {', '.join(FORMATS)}")
+    return settings
 
 
 def _key_error(label: str, entry: dict[str, Any], key: str, expected: str) -> SecretError:

@@ -21,7 +21,7 @@ def is_standard(key: str) -> bool:
 
 def is_valid_key(key: str) -> bool:
     if not is_standard(key):
-        return len(key) >= MIN_OLD_FORM_CHARACTERS
+        return len(key.encode(errors="ignore").decode()) >= MIN_OLD_FORM_CHARACTERS
     try:
         return MIN_KEY_BYTES <= len(_decode(key)) <= MAX_KEY_BYTES
     except (binascii.Error, ValueError):
@@ -38,7 +38,9 @@ def signature_headers(keys: Sequence[str], message_id: str, timestamp: int, body
         headers["webhook-signature"] = " ".join(f"v1,{_sign(_decode(key), signed)}" for key in standard)
     for key in keys:
         if not is_standard(key):
-            digest = hmac.new(key.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+            digest = hmac.new(
+                key.encode(errors="ignore"), f"{timestamp}.".encode() + body, hashlib.sha256
+            ).hexdigest()
             headers["Slowmatch-Event-Id"] = message_id
             headers["Slowmatch-Timestamp"] = str(timestamp)
             headers["Slowmatch-Signature"] = f"sha256={digest}"
