@@ -109,7 +109,6 @@ def _from_exception(server: str, error: Exception, look_at: str, outcome_unknown
                 f"{server} expects TLS from the first byte: set SMTP_SECURITY to tls, or check SMTP_PORT"
             )
         case smtplib.SMTPException() | UnicodeError() if not is_lost:
-            return Refused(
-                problem
-            )  # the server lacks STARTTLS or a way to sign in, or the host's name is not valid
+            # The server lacks STARTTLS or a way to sign in, or the host's name is not valid.
+            return Refused(problem)
     return Undelivered(problem, outcome_unknown=outcome_unknown)
