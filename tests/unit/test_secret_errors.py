@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from botocore.exceptions import HTTPClientError
 from scramp import ScramException
 
 from slowmatch.aws import secrets
@@ -18,6 +19,7 @@ from slowmatch.aws.secrets import SecretError
 from slowmatch.db import Connection, Unavailable
 from slowmatch.http.auth.oidc import Provider, ProviderError
 from slowmatch.http.errors import Problem
+from slowmatch.jobs.dispatcher.isolation import PartlyFailed, for_each
 from slowmatch.settings import Settings
 from tests.support.receiver import Receiver, receiving
 
@@ -137,3 +139,13 @@ def test_a_secret_that_cannot_be_used_is_not_quoted(text: str) -> None:
         secrets.read(arn, "password")
     assert str(refused.value).startswith(f"secret {arn} ")
     assert "SECRET" not in "".join(traceback.format_exception(refused.value)).replace("SECRET_ARN", "")
+
+
+def test_the_dispatcher_s_log_does_not_quote_a_signed_header(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: str) -> int:
+        raise HTTPClientError(error=f"Invalid header value {SECRET!r}")
+
+    with pytest.raises(PartlyFailed) as failed:
+        for_each(["db-cleanup"], str, fail)
+    assert "the request could not be sent" in caplog.text
+    assert SECRET not in caplog.text + str(failed.value)
