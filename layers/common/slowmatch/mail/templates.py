@@ -24,10 +24,10 @@ class Rendered:
 
 
 def common_values(settings: Settings) -> dict[str, str | None]:
-    """What every template can use; `console_url` and `contact` may be None."""
+    """What every template can use; `console` and `contact` may be None."""
     return {
         "stack": settings.stack_name,
-        "console_url": settings.console_url,
+        "console": settings.console_url,
         "contact": settings.mail_contact,
     }
 
