@@ -87,6 +87,11 @@ bench: .venv/.run $(if $(SHORT),,.venv-bench/.bench) $(PEERS:%=.venv-peers/%/.ma
 chaos: .venv/.dev .venv-chaos/.chaos assets  ## break things on purpose and check that nothing is lost; SHORT=1
 	@$(PY) -m pytest tests/chaos $(if $(SHORT),--short)
 
+check-mail: .venv/.dev .venv-mail/.npm  ## judge mails and notifications with other people's programs; asks Debian, PyPI and npm
+	@if tests/mail/install_spamassassin.sh; then left_out=; else \
+	  left_out=--ignore=tests/mail/test_spam.py; echo "== The spam score of the mails is left out."; fi; \
+	$(PY) -m pytest tests/mail $$left_out
+
 mutants: .venv/.dev  ## break the code in sixty ways and check that the tests notice each; ONLY="claim lease"
 	@$(PY) -m tests.mutants $(ONLY)
 
@@ -165,21 +170,21 @@ lock:  ## update the pinned dependencies; needs uv
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	$(foreach layer,common sign_in,$(LOCK) layers/$(layer)/requirements.in -c requirements/dev.txt -o layers/$(layer)/requirements.txt && )true
-	$(foreach name,sam audit security rehearse chaos,$(LOCK) requirements/$(name).in -o requirements/$(name).txt && )true
+	$(foreach name,sam audit security rehearse chaos mail,$(LOCK) requirements/$(name).in -o requirements/$(name).txt && )true
 	$(LOCK) benchmarks/requirements.in -o benchmarks/requirements.txt
 	$(foreach peer,$(PEERS),$(LOCK) benchmarks/peers/$(peer)/requirements.in -o benchmarks/peers/$(peer)/requirements.txt && )true
 
 clean:  ## remove everything that is generated, including the local data
-	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-chaos .venv-rehearse .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
+	rm -rf .venv .venv-sam .venv-audit .venv-checkov .venv-chaos .venv-mail .venv-rehearse .venv-bench .venv-peers .slowmatch .aws-sam .coverage* htmlcov $(LIBRARIES)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run services seed assets job send-test-mail test coverage mutants lint format screenshots openapi strings bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
+.PHONY: help run services seed assets job send-test-mail test coverage check-mail mutants lint format screenshots openapi strings bench bench-console chaos check audit security test-events costs validate build deploy artifacts rehearse sam-test lock clean
 .DEFAULT_GOAL := help
 
 # Virtual environments. A stamp file is newer than its lock file once everything is installed.
 
-.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made .venv-chaos/.made .venv-bench/.made:
+.venv/.made .venv-sam/.made .venv-audit/.made .venv-checkov/.made .venv-chaos/.made .venv-mail/.made .venv-bench/.made:
 	@$(call make_venv,$(@D))
 
 .venv/.run: requirements/run.txt .venv/.made
@@ -203,7 +208,15 @@ $(eval $(call tool,sam,requirements/sam.txt,the SAM CLI (once, about a minute)))
 $(eval $(call tool,audit,requirements/audit.txt,pip-audit))
 $(eval $(call tool,checkov,requirements/security.txt,Checkov (once, about a minute)))
 $(eval $(call tool,chaos,requirements/chaos.txt,Schemathesis))
+$(eval $(call tool,mail,requirements/mail.txt,the webhook libraries))
 $(eval $(call tool,bench,benchmarks/requirements.txt,Matplotlib))
+
+.venv-mail/.npm: tests/mail/package-lock.json .venv-mail/.mail .venv/.run
+	@echo "Downloading the card renderer and the webhook libraries ..."
+	@mkdir -p .venv-mail/npm
+	@cp tests/mail/package.json tests/mail/package-lock.json .venv-mail/npm
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix .venv-mail/npm --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # With the runtime's Python: ministack runs the functions on its own Python.
 .venv-rehearse/.rehearse: requirements/rehearse.txt

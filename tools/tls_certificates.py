@@ -20,8 +20,14 @@ class Certificates:
     chain: Path
 
 
-def make(folder: Path, address: str = "127.0.0.1", *, hosts: Sequence[str] = ()) -> Certificates:
-    """Write both files into `folder`, valid for localhost, `address` and `hosts`."""
+def make(
+    folder: Path,
+    address: str = "127.0.0.1",
+    *,
+    hosts: Sequence[str] = (),
+    valid_for: timedelta = timedelta(days=1),
+) -> Certificates:
+    """Write both files into `folder`, valid for localhost, `address` and `hosts`, from an hour ago."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Test authority")
     authority = (
@@ -33,7 +39,7 @@ def make(folder: Path, address: str = "127.0.0.1", *, hosts: Sequence[str] = ())
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in ("localhost", *hosts)]
     names.append(x509.IPAddress(ipaddress.ip_address(address)))
     certificate = (
-        _builder(_name("localhost"), authority_name, key.public_key(), authority_key.public_key())
+        _builder(_name("localhost"), authority_name, key.public_key(), authority_key.public_key(), valid_for)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(_usage(signs_certificates=False), critical=True)
@@ -58,6 +64,7 @@ def _builder(
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
     issuer_key: ec.EllipticCurvePublicKey,
+    valid_for: timedelta = timedelta(days=1),
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -67,7 +74,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + valid_for)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )

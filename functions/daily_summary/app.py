@@ -4,12 +4,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from daily_summary.render import Rendered, render
+from daily_summary.render import render
 from slowmatch.jobs import Context, Continue, Permanent, serve
 from slowmatch.mail import sent_log
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, make_message_id, sender_of
 from slowmatch.mail.sent_log import Entry
+from slowmatch.mail.templates import Rendered
 from slowmatch.mail.transport import Send, transport_from
 from slowmatch.records import statistics
 from slowmatch.telemetry import count
@@ -60,7 +61,8 @@ def send_summary(context: Context) -> dict[str, Any] | Continue:
     try:
         if unsent:
             counts = statistics.summary(context.con, end)
-            mail = render(counts, day, end, context.config)
+            days = statistics.last_days(context.con, counts, day, end)
+            mail = render(counts, days, day, end, context.config)
             if not _send_all(context, unsent, mail, results):
                 return Continue(asdict(results))
         results.raise_failures()
@@ -115,6 +117,7 @@ def _send(context: Context, send: Send, entry: Entry, mail: Rendered) -> None:
         sender_name=context.config.mail_sender_name,
         recipient=entry.recipient,
         message_id=make_message_id(sender, *identity),
+        reply_to=context.config.mail_contact,
         **asdict(mail),
     )
     sent_log.mark_sent(context.con, entry, send(message), now=context.con.now())

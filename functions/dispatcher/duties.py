@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slowmatch import telemetry
+from slowmatch.aws.clients import may_quote_secret
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.deadline import Deadline
 from slowmatch.jobs import JOBS
@@ -132,7 +133,8 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
         except Exception as error:  # noqa: BLE001 - the other duties go on
             done = 0
             outcome.failed[duty.name] = describe(error)
-            telemetry.logger.exception(f"the dispatcher could not {duty.name}: {describe(error)}")
+            problem = f"the dispatcher could not {duty.name}: {describe(error)}"
+            telemetry.logger.error(problem, exc_info=not may_quote_secret(error))
         if duty.figure:
             outcome.done[duty.figure] = done
     _store(con, config, outcome)

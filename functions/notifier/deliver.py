@@ -1,14 +1,17 @@
 """Sends what waits for one destination, each message from its claim to its result."""
 
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from slowmatch.db import Connection
 from slowmatch.notifications import alarms, delivery, destination_state, publishing, queue
 from slowmatch.notifications.delivery import ClaimedDelivery
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.formats import format_for
-from slowmatch.notifications.message import Notification, SeriesState, compose
+from slowmatch.notifications.message import MessageContent, Notification, SeriesState, compose
 from slowmatch.notifications.sender import TIMEOUT_SECONDS, Response, post
 from slowmatch.settings import settings
 from slowmatch.telemetry import count, logger
@@ -67,7 +70,20 @@ def _post(
 ) -> Response:
     config = settings()
     content = compose(notification, state, console_url=config.console_url, stack=config.stack_name)
-    return post(destination.url, *format_for(destination, content, con.now()))
+    return post_message(destination, content, con.now())
+
+
+def post_message(destination: Destination, content: MessageContent, now: datetime) -> Response:
+    """Send the message, and once more as plain text if Slack rejects its blocks. Both share one time limit."""
+    started = time.monotonic()
+    response = post(destination.url, *format_for(destination, content, now))
+    if destination.kind == "slack" and response.rejects_blocks:
+        logger.warning(
+            f"{destination.name} rejects the blocks of a message, which is sent again as plain text"
+        )
+        text = format_for(destination, content, now, plain_text=True)
+        response = post(destination.url, *text, max(TIMEOUT_SECONDS - (time.monotonic() - started), 1.0))
+    return response
 
 
 def _publish(notification_id: str | None) -> None:
@@ -86,9 +102,9 @@ def send_test(con: Connection, destination: Destination) -> dict[str, Any]:
         "state": "OK",
         "reason": "Someone requested this test.",
         "url": settings().console_url,
+        "test": True,
     }
-    nil = "00000000-0000-0000-0000-000000000000"
-    notification = Notification(nil, now, event="alarm", job=None, run_id=None, detail=detail)
+    notification = Notification(str(uuid4()), now, event="alarm", job=None, run_id=None, detail=detail)
     response = _post(con, notification, SeriesState(state="OK", since=now, first_at=now), destination)
     answer = {
         "destination": destination.name,

@@ -1,10 +1,11 @@
 """Sends a test mail in the same way as the summary. The run's result is the provider's answer."""
 
-from datetime import UTC
-from html import escape
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from slowmatch.jobs import Context, serve
+from slowmatch.mail import templates
 from slowmatch.mail.errors import MailError, Refused, Undelivered, reason
 from slowmatch.mail.message import Message, check_address, make_message_id, sender_of
 from slowmatch.mail.transport import Transport, transport_from
@@ -12,7 +13,7 @@ from slowmatch.telemetry import count
 
 MAX_TEST_SECONDS = 60.0
 """For all recipients together: somebody is waiting for the answer."""
-SUBJECT = "Test email: it works"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def send_test_mail(context: Context) -> dict[str, Any]:
@@ -55,21 +56,20 @@ def _recipients(context: Context) -> tuple[str, ...]:
 
 def compose(context: Context, transport: Transport, recipient: str) -> Message:
     sender = sender_of(context.config)
-    moment = f"{context.now.astimezone(UTC):%d %B %Y at %H:%M} UTC"
-    paragraphs = (
-        "This is a test email that someone requested. If you are reading it, email delivery works.",
-        f"It was sent through {transport} on {moment} by {context.config.stack_name}.",
-        "The daily summary is sent in the same way. You do not need to do anything.",
-        f"Run {context.run_id}",
-    )
+    values = {
+        "through": str(transport),
+        "sender": sender,
+        "at": context.now,
+        "run_id": context.run_id,
+        **templates.common_values(context.config),
+    }
     return Message(
         sender=sender,
         sender_name=context.config.mail_sender_name,
         recipient=recipient,
-        subject=SUBJECT,
-        text="\n\n".join(paragraphs) + "\n",
-        html="".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in paragraphs),
         message_id=make_message_id(sender, "send-test-mail", context.run_id, recipient),
+        reply_to=context.config.mail_contact,
+        **asdict(templates.render("test_mail", values, TEMPLATES)),
     )
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from slowmatch.notifications.formats import signature
+from slowmatch.notifications.webhook_signature import signature_headers
 from tests.support.database_client import DatabaseClient
 from tests.support.receiver import ReceivedPost, Receiver, receiving
 from tests.support.stack_process import DEADLINE_SECONDS, Stack, running, start, until
 
-KEY = "a key of sixteen or more"
+KEY = "whsec_" + "A" * 32
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +88,9 @@ def test_failures_are_sent_once_signed_and_digested_and_then_the_recovery(
     stack.aws("sns").publish(TopicArn=topic, Message=json.dumps({"notification": first.json["id"]}))
     until(lambda: nothing_is_on_its_way(stack), bool)
     assert received(receiver, 1) == [first] and first.json["run_id"] == runs[0]
-    timestamp = first.headers["Slowmatch-Timestamp"]
-    assert first.headers["Slowmatch-Signature"] == f"sha256={signature(KEY, timestamp, first.body)}"
+    timestamp = int(first.headers["webhook-timestamp"])
+    signed = signature_headers([KEY], first.json["id"], timestamp, first.body)
+    assert signed.items() <= first.headers.items()
     assert first.json["url"] == f"{stack.address}/dashboard/failing#daily-summary"
     assert stack.page(f"/runs/{first.json['run_id']}")[0] == 200
 

@@ -40,7 +40,9 @@ def test_it_shows_what_the_provider_answered_each_recipient(outbox: Stack) -> No
     assert set(lines) == {"ann@example.com", "bob@example.com"}
     assert all(answer.startswith("250 ") for answer in lines.values())
     mails = outbox.get("/outbox.json")
-    assert {mail["to"][0]: mail["subject"] for mail in mails} == dict.fromkeys(lines, "Test email: it works")
+    assert {mail["to"][0]: mail["subject"] for mail in mails} == dict.fromkeys(
+        lines, "slowmatch: test email, it works"
+    )
 
 
 def test_what_the_provider_refuses_is_said_in_its_words(outbox: Stack) -> None:

@@ -5,19 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from daily_summary.render import Rendered, render
+from daily_summary.render import render
 from slowmatch.mail.errors import Refused
-from slowmatch.records.statistics import Summary
+from slowmatch.mail.templates import Rendered
+from slowmatch.records.statistics import DayCount, Summary
 from slowmatch.settings import Settings
 
 END = datetime(2025, 3, 4, 6, 0, tzinfo=UTC)
+DAY = date(2025, 3, 4)
 VOID = {"meta", "br"}
-REQUIRED = {
-    "DB_HOST": "db",
-    "DB_SECRET_ARN": "arn",
-    "STACK_NAME": "slowmatch",
-    "QUEUE_URL_PREFIX": "https://sqs/",
+ENVIRONMENT = {
+    "DB_HOST": "db.example.com",
+    "DB_SECRET_ARN": "db",
+    "STACK_NAME": "slowmatch-prod",
+    "QUEUE_URL_PREFIX": "https://sqs.example.com/slowmatch-prod-",
 }
+CONSOLE = "https://jobs.example.com"
+CONTACT = "platform@example.com"
 
 
 def a_mail(
@@ -27,10 +31,14 @@ def a_mail(
     *,
     end: datetime = END,
     folder: Path | None = None,
-    console: str = "https://jobs.example.com",
+    days: int = 14,
+    **variables: str,
 ) -> Rendered:
-    settings = REQUIRED | {"CONSOLE_URL": console, "MAIL_TEMPLATES_DIR": str(folder or "")}
-    return render(Summary(total, created, expired), date(2025, 3, 4), end, Settings.from_env(settings))
+    """A summary with figures of so many days, in an environment with these variables."""
+    settings = Settings.from_env(ENVIRONMENT | {"MAIL_TEMPLATES_DIR": str(folder or "")} | variables)
+    earlier = [DayCount(DAY - timedelta(days=ago), 100 * ago, ago) for ago in range(days - 1, 0, -1)]
+    counts = [*earlier, DayCount(DAY, created, expired)]
+    return render(Summary(total, created, expired), counts, DAY, end, settings)
 
 
 def overridden(folder: Path, **templates: str) -> Rendered:
@@ -62,14 +70,16 @@ class Page(HTMLParser):
             self.text += f" {data}"
 
 
-def test_the_subject_says_the_day_and_what_happened_on_it() -> None:
-    assert a_mail().subject == "Tuesday, 4 March 2025: 4,210 created, 318 expired"
+def test_the_subject_says_which_stack_and_what_happened() -> None:
+    said = "slowmatch-prod: 4,210 records created, 318 expired (Tuesday, 4 March 2025)"
+    assert a_mail().subject == said
+    assert a_mail(1, 1, 0).subject.startswith("slowmatch-prod: 1 record created, 0 expired")
 
 
 def test_the_text_has_its_numbers_in_one_column() -> None:
     text = a_mail().text
     assert text.splitlines()[:6] == [
-        "DAILY SUMMARY",
+        "DAILY SUMMARY OF slowmatch-prod",
         "Tuesday, 4 March 2025",
         "",
         "  Records in total               1,284,032",
@@ -88,11 +98,44 @@ def test_the_page_shows_the_three_numbers_and_the_window() -> None:
     assert "from 3 March 2025, 06:00 UTC to 4 March 2025, 06:00 UTC" in page.text
 
 
-def test_the_page_closes_what_it_opens_and_loads_nothing_from_elsewhere() -> None:
-    html = a_mail().html
+@pytest.mark.parametrize(
+    "mail", [a_mail(), a_mail(CONSOLE_URL=CONSOLE, MAIL_CONTACT=CONTACT)], ids=["bare", "full"]
+)
+def test_the_page_closes_what_it_opens_and_loads_nothing(mail: Rendered) -> None:
+    html = mail.html
     assert Page(html).open == []
-    loaded = re.sub(r'<a [^>]*href="https://jobs\.example\.com/', "", html)
-    assert not re.search(r"https?://|url\(|<img|<link|<script|@import", loaded)
+    assert not re.search(r"url\(|<img|<link|<script|@import| src=", html)
+
+
+def test_the_last_days_are_a_table_that_reads_without_images() -> None:
+    mail = a_mail()
+    rows = [line.split() for line in mail.text.splitlines() if re.match(r"  (Wed|Tue) \d", line)]
+    assert rows[0] == ["Wed", "19", "Feb", "1,300", "13"] and rows[-1] == ["Tue", "4", "Mar", "4,210", "318"]
+    page = Page(mail.html).text
+    assert "The last 14 days 24 hours to Created Expired Wed 19 Feb 1,300 13 Thu 20 Feb 1,200 12" in page
+    assert mail.html.count("<th ") == 3 + 14
+    assert 'aria-hidden="true" width="30%"' in mail.html  # 1,300 of 4,210
+
+
+def test_a_first_day_has_no_table() -> None:
+    mail = a_mail(days=1)
+    assert "The last" not in mail.text and "<caption" not in mail.html
+    assert "The last 2 days" in a_mail(0, 0, 0, days=2).text
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_a_mail_leads_to_the_console_if_its_address_is_known(part: str) -> None:
+    for path in ("/records", "/records?status=expired", "/dashboard"):
+        assert re.search(rf"{re.escape(CONSOLE + path)}[\"\n]", getattr(a_mail(CONSOLE_URL=CONSOLE), part))
+    assert "http" not in getattr(a_mail(), part) and "Open" not in getattr(a_mail(), part)
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_a_mail_names_whom_to_ask_and_no_setting(part: str) -> None:
+    named, unnamed = getattr(a_mail(MAIL_CONTACT=CONTACT), part), getattr(a_mail(), part)
+    assert CONTACT in named and "ask whoever" not in named
+    assert "ask whoever runs slowmatch-prod" in unnamed
+    assert not re.search("[A-Z]+_[A-Z]+", named + unnamed)
 
 
 def test_the_page_begins_with_the_line_that_inboxes_show() -> None:
@@ -129,10 +172,28 @@ def test_a_template_in_the_operators_folder_wins_and_the_others_stay(tmp_path: P
     assert (rendered.subject, rendered.text) == (a_mail().subject, a_mail().text)
 
 
+def test_templates_written_for_an_earlier_release_still_work(tmp_path: Path) -> None:
+    was = "{{ day | day }}, {{ window_start | moment }}, {{ window_end | moment }}: {{ [total, created, expired] }}"
+    expected = "Tuesday, 4 March 2025, 3 March 2025, 06:00 UTC, 4 March 2025, 06:00 UTC: [1284032, 4210, 318]"
+    mail = overridden(tmp_path, subject=was, html=was, text=was)
+    assert (mail.subject, mail.html, mail.text) == (expected, expected, expected)
+
+
+def test_an_operators_template_has_the_new_values_too(tmp_path: Path) -> None:
+    source = "{{ stack }} {{ console }} {{ contact }} {{ days[0].day | short_day }} {{ days[-1].created }}"
+    assert overridden(tmp_path, text=source).text == "slowmatch-prod None None Wed 19 Feb 4210"
+
+
 def test_an_operators_template_can_build_on_ours(tmp_path: Path) -> None:
     (tmp_path / "greeting.txt").write_text("Good morning!")
     rendered = overridden(tmp_path, text='{% include "greeting.txt" %} {{ created }}')
     assert rendered.text == "Good morning! 4210"
+
+
+def test_an_operators_template_can_fill_our_layout(tmp_path: Path) -> None:
+    source = '{% extends "mail_layout.html" %}{% block heading %}{{ total | number }} of ours{% endblock %}'
+    page = Page(overridden(tmp_path, html=source).html)
+    assert "1,284,032 of ours" in page.text and "slowmatch-prod" in page.text
 
 
 def test_html_is_escaped_and_plain_text_is_not(tmp_path: Path) -> None:
@@ -173,15 +234,3 @@ def test_a_template_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"^MAIL_TEMPLATES_DIR is .*no such folder"):
         a_mail(folder=tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("part", ["text", "html"])
-def test_the_mail_leads_to_the_console_where_its_address_is_known(part: str) -> None:
-    for path in ("/records?status=expired", "/records", "/dashboard"):
-        assert f"https://jobs.example.com{path}" in getattr(a_mail(), part)
-    assert "/dashboard" not in getattr(a_mail(console=""), part)
-
-
-@pytest.mark.parametrize("part", ["text", "html"])
-def test_the_mail_names_no_setting(part: str) -> None:
-    assert re.findall(r"\b[A-Z]+_[A-Z_]+\b", getattr(a_mail(), part)) == []

@@ -92,6 +92,7 @@ class Settings:
     mail_sender: str | None = _optional(_text)
     mail_sender_name: str = _optional(_text, "Slowmatch")
     mail_recipients: tuple[str, ...] = _optional(_addresses, "")
+    mail_contact: str | None = _optional(_text)
     mail_templates_dir: str | None = _optional(_text)
     smtp_preset: str | None = _optional(_choice(*SMTP_PRESETS))
     smtp_host: str | None = _optional(_text)

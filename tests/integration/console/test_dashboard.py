@@ -16,7 +16,17 @@ from slowmatch.records import queries as records
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 
-PAGES = ["failing", "runs", "enqueued", "scheduled", "processing", "succeeded", "failed", "deleted", "retries"]
+PAGES = [
+    "failing",
+    "runs",
+    "enqueued",
+    "scheduled",
+    "processing",
+    "succeeded",
+    "failed",
+    "deleted",
+    "retries",
+]
 PAGES += ["recurring", "workers", "analytics", "activity", "upcoming"]
 
 

@@ -81,9 +81,7 @@ def test_a_retry_says_which_one_and_when(browser: FakeBrowser, work: Work) -> No
     run_id = work.run().id
     assert said(browser, run_id) == "Retry 1 of 10 is due [when]."
     work.make_due(run_id)
-    assert said(browser, run_id) == (
-        "Retry 1 of 10 was due [when]. It starts as soon as a worker is free."
-    )
+    assert said(browser, run_id) == ("Retry 1 of 10 was due [when]. It starts as soon as a worker is free.")
     assert 'data-yes="Delete"' in browser.get(f"/runs/{run_id}").text
     assert "Retry now" in browser.get(f"/runs/{run_id}").text
 

@@ -108,3 +108,16 @@ def test_a_refused_answer_with_a_nul_does_not_stop_the_others(job: LongJob) -> N
 def test_a_recipient_named_twice_gets_one_mail(job: LongJob) -> None:
     job.start(recipients=[TWENTY[0], TWENTY[0]])
     assert job.mailbox.taken == [TWENTY[0]]
+
+
+def test_after_421_the_rest_is_sent_by_the_retry(job: LongJob) -> None:
+    job.mailbox.refused = {TWENTY[3]: "421 4.7.0 Too many messages"}
+    with pytest.raises(
+        AttemptFailed, match=r"r03@example\.com: .*421 4\.7\.0.*r04.*: not tried: .*retried at"
+    ):
+        job.start(recipients=TWENTY[:6])
+    assert job.mailbox.taken == TWENTY[:3]
+    job.mailbox.refused = {}
+    ((run_id,),) = job.con.query("SELECT id::text FROM job_run")
+    assert job.go_on({"id": run_id})["state"] == "succeeded"
+    assert job.mailbox.taken == TWENTY[:6]

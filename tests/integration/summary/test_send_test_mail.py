@@ -9,6 +9,7 @@ from moto.ses.models import ses_backends
 
 from send_test_mail import app
 from send_test_mail.app import handler
+from slowmatch.db import Connection
 from slowmatch.jobs import Context
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail.message import Message
@@ -29,16 +30,26 @@ def test_the_result_is_the_provider_s_answer_for_each_recipient(mailbox: Mailbox
     assert mailbox.taken == ["ann@example.com", "bob@example.com"]
 
 
-def test_the_mail_says_which_way_it_came(mailbox: Mailbox, run: Any) -> None:
+def test_the_mail_says_which_way_it_came(
+    mailbox: Mailbox, run: Any, con: Connection, set_variable: SetVariable
+) -> None:
+    set_variable("CONSOLE_URL", "https://jobs.example.com")
+    set_variable("MAIL_CONTACT", "platform@example.com")
     through = run(to=["ann@example.com"])["through"]
     (content,) = mailbox.contents
     mail = message_from_bytes(content)
     assert mail["To"] == "ann@example.com"
-    assert mail["Subject"] == "Test email: it works"
+    assert mail["Subject"] == "slowmatch-test: test email, it works"
+    assert mail["Reply-To"] == "platform@example.com"
+    ((run_id,),) = con.query("SELECT id::text FROM job_run")
     for part in ("text/plain", "text/html"):
-        (text,) = (each.get_payload(decode=True) for each in mail.walk() if each.get_content_type() == part)
-        assert isinstance(text, bytes)
-        assert f"It was sent through {through} on " in text.decode()
+        (payload,) = (
+            each.get_payload(decode=True) for each in mail.walk() if each.get_content_type() == part
+        )
+        assert isinstance(payload, bytes)
+        text = payload.decode()
+        assert through in text and "platform@example.com" in text
+        assert f"https://jobs.example.com/runs/{run_id}" in text
 
 
 def test_without_an_address_it_goes_to_those_who_get_the_summary(mailbox: Mailbox, run: Any) -> None:

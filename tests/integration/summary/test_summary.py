@@ -1,6 +1,6 @@
 """The daily summary: once per day and recipient, whatever is repeated or refused."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from daily_summary.app import handler
-from daily_summary.render import moment
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from slowmatch.mail import sent_log
+from slowmatch.mail.templates import moment
+from slowmatch.records import statistics
 from slowmatch.settings import Settings
 from tests.conftest import SetVariable
 from tests.integration.summary.conftest import Mailbox
@@ -117,3 +118,37 @@ def test_missing_recipients_name_the_setting(mailbox: Mailbox, run: Any, set_var
     set_variable("MAIL_RECIPIENTS", "")
     with pytest.raises(AttemptFailed, match="the summary has no recipients: set MAIL_RECIPIENTS"):
         run()
+
+
+def test_the_last_days_end_at_the_hour_of_the_summary(con: Connection) -> None:
+    end = datetime(2026, 6, 3, 7, 40, tzinfo=UTC)
+    hours = {
+        "2026-05-20T06:00Z": 1,  # before the 14 days
+        "2026-05-20T07:00Z": 2,
+        "2026-06-01T07:00Z": 4,
+        "2026-06-02T06:00Z": 8,
+        "2026-06-02T07:00Z": 16,  # of the last day, which the summary has counted itself
+        "2026-06-03T07:00Z": 32,  # not over
+    }
+    for hour, created in hours.items():
+        con.query(
+            "INSERT INTO record_hour (hour, created, expired, deleted) VALUES (:hour::timestamptz, :n, 1, 0)",
+            hour=hour,
+            n=created,
+        )
+    days = statistics.last_days(con, statistics.Summary(100, 20, 3), end.date(), end)
+    assert len(days) == 14
+    assert [tuple(day) for day in days if day.created] == [
+        (date(2026, 5, 21), 2, 1),
+        (date(2026, 6, 2), 12, 2),
+        (date(2026, 6, 3), 20, 3),
+    ]
+
+
+def test_days_before_the_first_figures_are_left_out(con: Connection) -> None:
+    now = datetime(2026, 6, 3, 7, tzinfo=UTC)
+    assert len(statistics.last_days(con, statistics.Summary(1, 1, 0), now.date(), now)) == 1
+    con.query(
+        "INSERT INTO record_hour (hour, created, expired, deleted) VALUES ('2026-06-01T20:00Z', 1, 0, 0)"
+    )
+    assert len(statistics.last_days(con, statistics.Summary(1, 1, 0), now.date(), now)) == 2

@@ -82,6 +82,26 @@ def talking(greeting: bytes = b"", *, hang_up: bool = False) -> Iterator[int]:
 
 
 @contextmanager
+def scripted(*replies: str) -> Iterator[tuple[int, list[str]]]:
+    """The port of a server that answers each line with the next reply, and the lines that it has received."""
+    received: list[str] = []
+
+    class Script(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport, self.replies = transport, iter(replies)
+            transport.write(b"220 here\r\n")
+
+        def data_received(self, data: bytes) -> None:
+            for line in data.decode().splitlines():
+                received.append(line)
+                self.transport.write(f"{next(self.replies, '221 bye')}\r\n".encode())
+
+    with listening(Script) as port:
+        yield port, received
+
+
+@contextmanager
 def listening(
     protocol: Callable[[], asyncio.BaseProtocol],
     tls: ssl.SSLContext | None = None,

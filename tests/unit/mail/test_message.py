@@ -45,7 +45,15 @@ def test_the_headers_say_that_a_machine_wrote_it_and_when() -> None:
     assert headers["From"] == "Slowmatch <slowmatch@example.com>"
     assert headers["To"] == "one@example.com"
     assert headers["Auto-Submitted"] == "auto-generated"
+    assert headers["X-Auto-Response-Suppress"] == "All"
     assert headers["Message-ID"] == headers["X-Slowmatch-Id"] == message.message_id
+
+
+def test_replies_go_to_the_contact_if_there_is_one() -> None:
+    assert a_message().as_email()["Reply-To"] is None
+    assert a_message(reply_to="platform@example.com").as_email()["Reply-To"] == "platform@example.com"
+    with pytest.raises(Refused, match=r"^MAIL_CONTACT contains 'the platform team'"):
+        a_message(reply_to="the platform team")
 
 
 def test_the_same_parts_make_the_same_message_id_and_others_another() -> None:

@@ -66,7 +66,9 @@ def test_a_certificate_of_an_unknown_authority_is_refused(server_tls: ssl.SSLCon
     tls, starttls = (server_tls, None) if security == "tls" else (None, server_tls)
     with (
         serving(tls=tls, starttls=starttls) as server,
-        pytest.raises(Refused, match=r"certificate that cannot be trusted.*SMTP_HOST"),
+        pytest.raises(
+            Refused, match=rf"certificate of SMTP server 127\.0\.0\.1:{server.port} was not issued by"
+        ),
     ):
         send(a_message(), plain(server.port, security=security))
     assert server.envelopes == []
@@ -76,7 +78,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(server_tls: ssl.SSLCon
 def test_a_certificate_for_another_name_is_refused(server_tls: ssl.SSLContext) -> None:
     with (
         serving(tls=server_tls, address="127.0.0.2") as server,
-        pytest.raises(Refused, match=r"not valid for.*SMTP_HOST, which must match the name"),
+        pytest.raises(Refused, match=r"belongs to another host; check SMTP_HOST"),
     ):
         send(a_message(), plain(server.port, security="tls", host="127.0.0.2"))
 
@@ -120,11 +122,6 @@ def test_a_wrong_login_is_refused(server_tls: ssl.SSLContext, account: dict[str,
         send(a_message(), plain(server.port, security="starttls", **account))
 
 
-def test_a_password_that_smtp_cannot_carry_is_refused() -> None:
-    with serving(login=LOGIN) as server, pytest.raises(Refused, match="SMTP_SECRET_ARN"):
-        send(a_message(), plain(server.port, **ACCOUNT | {"password": "pässword"}))
-
-
 def test_a_login_that_is_refused_for_now_is_tried_again_later() -> None:
     with (
         serving({"AUTH": "454 4.7.0 Temporary authentication failure"}, login=LOGIN) as server,
@@ -139,8 +136,8 @@ def test_a_login_that_is_refused_for_now_is_tried_again_later() -> None:
 )
 def test_a_5xx_reply_is_final_and_a_4xx_reply_is_not(stage: str, look_at: str) -> None:
     with serving() as server, plain(server.port).open() as post:
-        server.faults[stage] = "550 5.7.1 We do not like you"
-        with pytest.raises(Refused, match=rf"replied: 550 5\.7\.1 We do not like you\. Check {look_at}"):
+        server.faults[stage] = "550 We do not like you"
+        with pytest.raises(Refused, match=rf"replied: 550 We do not like you\. Check {look_at}"):
             post(a_message())
         server.faults[stage] = "451 4.7.1 Greylisted, come back"
         with pytest.raises(Undelivered, match=r"replied: 451 4\.7\.1 Greylisted, come back$") as caught:

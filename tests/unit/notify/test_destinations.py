@@ -59,9 +59,25 @@ def test_each_destination_has_what_it_wants() -> None:
         (
             SLACK | {"key": "0123456789abcdef"},
             "ops",
-            "remove the key 'key'; messages to slack are not signed",
+            "remove the key 'key'; it is only for webhooks",
         ),
-        (HOOK | {"key": "short"}, "pager", "the key 'key' is invalid; it must be a string"),
+        (SLACK | {"format": "cloudevents"}, "ops", "remove the key 'format'; it is only for webhooks"),
+        (
+            HOOK | {"format": "xml"},
+            "pager",
+            "the key 'format' is invalid; it must be one of slowmatch, cloudevents",
+        ),
+        (HOOK | {"key": "short"}, "pager", "the key 'key' is invalid; it must be a string of whsec_"),
+        (HOOK | {"key": "whsec_" + "A" * 31}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec_" + "A" * 28}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec_" + "A" * 88}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec_" + "-" * 32}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"old_key": "short"}, "pager", "the key 'old_key' is invalid"),
+        (
+            HOOK | {"old_key": "another of sixteen"},
+            "pager",
+            "'key' and 'old_key' together need one that is a string of",
+        ),
         (SLACK | {"kind": "webhook"}, "ops", "the key 'key' is missing; it must be"),
         (
             SLACK | {"events": ["Failed"]},
@@ -149,6 +165,13 @@ def test_of_two_with_the_same_name_the_first_is_used() -> None:
 def test_a_secret_that_is_no_list_says_so(text: str, said: str) -> None:
     with pytest.raises(SecretError, match=f"secret arn:aws:.*{said}"):
         reading(text)
+
+
+def test_a_webhook_has_two_keys_while_one_replaces_the_other() -> None:
+    (pager,) = listed(HOOK | {"key": "whsec_" + "A" * 32, "old_key": HOOK["key"], "format": "cloudevents"})
+    assert pager.keys == ["whsec_" + "A" * 32, HOOK["key"]]
+    assert pager.format == "cloudevents"
+    assert HOOK["key"] not in repr(pager) and "AAAA" not in repr(pager)
 
 
 def test_neither_address_nor_key_is_in_a_destination_s_repr() -> None:

@@ -12,8 +12,18 @@ def client(service: Literal["events", "secretsmanager", "sns", "sqs"]) -> Any:
     return boto3.client(service, config=limits)
 
 
+def may_quote_secret(error: Exception) -> bool:
+    """Whether neither the error's text nor its traceback may be shown.
+
+    botocore's HTTPClientError repeats what http.client said, which can quote a signed header.
+    """
+    return type(error).__name__ == "HTTPClientError"
+
+
 def refusal(error: Exception) -> str:
-    """Why AWS refused: its message and error code, without the name of the call."""
-    answer = getattr(error, "response", {}).get("Error", {})
+    """Why a call of AWS failed: its message and error code without the name of the call, or botocore's error."""
+    answer = (getattr(error, "response", None) or {}).get("Error", {})
     message, code = answer.get("Message"), answer.get("Code")
+    if may_quote_secret(error):
+        return "the request could not be sent; check the function's credentials and its proxy settings"
     return f"{message} ({code})" if message and code else code or str(error)

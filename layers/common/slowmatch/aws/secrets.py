@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
 from slowmatch.aws import signing
-from slowmatch.aws.clients import client
+from slowmatch.aws.clients import client, refusal
+
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+"""JSON can contain one, but nothing can be encoded with it, and Python's error would quote it."""
 
 
 class SecretError(Exception):
@@ -17,12 +21,13 @@ def read(arn: str, *keys: str) -> dict[str, str]:
     """The JSON object in the secret `arn`. Raise SecretError unless each of `keys` has a text."""
     try:
         secret = json.loads(text(arn))
-    except ValueError:
+    except (ValueError, RecursionError):
         secret = None
     if not isinstance(secret, dict):
         raise SecretError(f"secret {arn} is not a JSON object; it needs the keys {', '.join(keys)}")
     for key in keys:
-        if not isinstance(secret.get(key), str):
+        value = secret.get(key)
+        if not isinstance(value, str) or _HALF_PAIR.search(value):
             raise SecretError(
                 f"secret {arn} has no text value for the key {key!r}; it needs the keys {', '.join(keys)}"
             )
@@ -47,5 +52,8 @@ def text(arn: str) -> str:
 
     try:
         return str(client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
-    except (BotoCoreError, ClientError, KeyError) as error:
-        raise SecretError(f"secret {arn} cannot be read: {error}") from error
+    except KeyError:
+        problem = "it is binary, not text"
+    except (BotoCoreError, ClientError) as error:
+        problem = refusal(error)
+    raise SecretError(f"secret {arn} cannot be read: {problem}")

@@ -18,6 +18,7 @@ from typing import Any
 import pg8000.core
 import pg8000.native
 from pg8000.core import IDLE
+from scramp import ScramException
 
 from slowmatch.aws import secrets
 from slowmatch.db.errors import TimedOut, Unavailable, from_details
@@ -224,6 +225,11 @@ class Connection:
                 return self._login()  # reads the secret again, which was rotated after the first reading
         except (pg8000.native.Error, OSError) as error:
             raise Unavailable(self._refusal(error)) from error
+        except (ScramException, UnicodeError):  # whose text can quote the password
+            raise Unavailable(
+                f"signing in to the database failed: check the username and password in the secret"
+                f" DB_SECRET_ARN={self._config.db_secret_arn}, which may contain a character that is not allowed"
+            ) from None
 
     def _login(self) -> pg8000.native.Connection:
         config = self._config

@@ -33,10 +33,13 @@ class Message:
     text: str
     html: str
     message_id: str
+    reply_to: str | None = None
 
     def __post_init__(self) -> None:
         check_address("MAIL_SENDER", self.sender)
         check_address("MAIL_RECIPIENTS", self.recipient)
+        if self.reply_to is not None:
+            check_address("MAIL_CONTACT", self.reply_to)
         for name, line in (("MAIL_SENDER_NAME", self.sender_name), ("the subject", self.subject)):
             if _CONTROL_CHARACTER.search(line):
                 raise Refused(f"{name} is {line!r}: line breaks and control characters are not allowed")
@@ -49,11 +52,14 @@ class Message:
         email = EmailMessage(policy=SMTP)
         email["From"] = Address(self.sender_name, addr_spec=self.sender)
         email["To"] = Address(addr_spec=self.recipient)
+        if self.reply_to is not None:
+            email["Reply-To"] = Address(addr_spec=self.reply_to)
         email["Subject"] = self.subject
         email["Date"] = datetime.now(UTC)
         email["Message-ID"] = self.message_id
         email["X-Slowmatch-Id"] = self.message_id  # SES replaces the Message-ID
         email["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+        email["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
         # Every server on the way can handle quoted-printable, which has neither 8-bit characters nor long lines.
         email.set_content(self.text, cte="quoted-printable")
         email.add_alternative(self.html, subtype="html", cte="quoted-printable")

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slowmatch.aws.clients import refusal
 from slowmatch.mail.errors import MailError, Refused, Undelivered
 from slowmatch.mail.message import Message
 from slowmatch.text import clean_line
@@ -72,13 +73,13 @@ class Ses:
                         raise _from_answer(error) from error
                     time.sleep(pause)
                 except BotoCoreError as error:
-                    raise _from_botocore(error) from error
+                    raise _from_botocore(error) from None
             raise AssertionError("the last pause is infinite")
 
         try:
             client = boto3.client("sesv2", config=config)
         except BotoCoreError as error:
-            raise _from_botocore(error) from error
+            raise _from_botocore(error) from None
         with closing(client):
             yield send
 
@@ -109,4 +110,4 @@ def _from_botocore(error: "BotoCoreError") -> MailError:
         case known.ConnectTimeoutError() | known.EndpointConnectionError() | known.SSLError():
             return Undelivered(f"SES cannot be reached: {error}")
         case _:
-            return Undelivered(f"SES did not respond: {error}", outcome_unknown=True)
+            return Undelivered(f"SES did not respond: {refusal(error)}", outcome_unknown=True)

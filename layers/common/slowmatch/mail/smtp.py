@@ -5,6 +5,9 @@ A mail is sent in three steps, and only the last reply means that it was accepte
     MAIL FROM, RCPT TO    5xx: Refused; 4xx or lost: Undelivered, nothing was sent
     DATA and the content  5xx: Refused; 4xx: Undelivered, nothing was sent
     the final reply       lost: Undelivered with `outcome_unknown`
+
+After 421, or if signing in again fails, the session is over: the other messages fail in the same way without being
+tried, and no connection is made for them.
 """
 
 import math
@@ -19,15 +22,15 @@ from typing import Literal
 from slowmatch.deadline import hanging_up_after
 from slowmatch.mail.errors import MailError, Refused, Undelivered
 from slowmatch.mail.message import Message
+from slowmatch.mail.smtp_errors import MAX_REPLY_CHARACTERS, SessionEnded, translated
+from slowmatch.mail.smtp_greeting import ImpatientSmtp
+from slowmatch.mail.smtp_sign_in import sign_in
 from slowmatch.settings import is_loopback
 from slowmatch.text import clean_line
 
 Security = Literal["starttls", "tls", "none"]
 QUIT_SECONDS = 5.0
 """For the server's answer to QUIT: every mail has been accepted by then."""
-MAX_REPLY_CHARACTERS = 500
-# OpenSSL's reasons when a server answers the first bytes in plain text.
-_PLAIN_TEXT_ANSWER = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,42 +72,23 @@ class Smtp:
 
         A message that the server has not accepted within `seconds_left()` is Undelivered; the next one can be sent.
         """
-        connection: smtplib.SMTP | None = self._connect(seconds_left())
-
-        def send(message: Message) -> str:
-            nonlocal connection
-            content = message.as_bytes()
-            connection = connection or self._connect(seconds_left())
-            try:
-                with self._time_limit(seconds_left(), connection):
-                    return self._send(connection, message, content)
-            except Exception:
-                try:
-                    connection.rset()
-                except OSError:
-                    connection.close()
-                    connection = None
-                raise
-
+        session = _Session(self, seconds_left)
         try:
-            yield send
+            yield session.send
         finally:
-            if connection is not None:
-                seconds = min(seconds_left(), QUIT_SECONDS)
-                with suppress(OSError), hanging_up_after(seconds, connection):
-                    connection.quit()
-                connection.close()
+            session.close()
 
-    def _send(self, connection: smtplib.SMTP, message: Message, content: bytes) -> str:
-        with self._translated_errors("MAIL_SENDER"):
+    def transmit(self, connection: smtplib.SMTP, message: Message, content: bytes) -> str:
+        """The three steps of one mail."""
+        with translated(self._server, "MAIL_SENDER"):
             _check_reply(connection.mail(message.sender))
-        with self._translated_errors("MAIL_RECIPIENTS"):
+        with translated(self._server, "MAIL_RECIPIENTS"):
             _check_reply(connection.rcpt(message.recipient))
-        with self._translated_errors("the content of the mail", outcome_unknown=True):
+        with translated(self._server, "the content of the mail", outcome_unknown=True):
             return _check_reply(connection.data(content))
 
     @contextmanager
-    def _time_limit(self, seconds: float, connection: smtplib.SMTP) -> Iterator[None]:
+    def time_limit(self, seconds: float, connection: smtplib.SMTP) -> Iterator[None]:
         """Hang up after `seconds`; the error then says that the server was too slow, not that it hung up."""
         with hanging_up_after(seconds, connection) as hung_up:
             try:
@@ -117,73 +101,73 @@ class Smtp:
                     outcome_unknown=error.outcome_unknown,
                 ) from error
 
-    def _connect(self, seconds_left: float) -> smtplib.SMTP:
+    def connect(self, seconds_left: float) -> smtplib.SMTP:
         context = ssl.create_default_context()
-        connect = partial(smtplib.SMTP_SSL, context=context) if self.security == "tls" else smtplib.SMTP
+        connect = partial(smtplib.SMTP_SSL, context=context) if self.security == "tls" else ImpatientSmtp
         timeout = max(min(self.timeout_seconds, seconds_left), 0.1)  # 0 would make the socket non-blocking
-        with self._translated_errors("SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
+        with translated(self._server, "SMTP_HOST, SMTP_PORT and SMTP_SECURITY"):
             connection = connect(self.host, self.port, self.ehlo_name, timeout=timeout)
             if connection.sock is not None:
                 connection.sock.settimeout(self.timeout_seconds)
         try:
-            with self._time_limit(seconds_left, connection):
-                with self._translated_errors("SMTP_PORT and SMTP_SECURITY"):
+            with self.time_limit(seconds_left, connection):
+                with translated(self._server, "SMTP_PORT and SMTP_SECURITY"):
                     connection.ehlo_or_helo_if_needed()
                     if self.security == "starttls":
                         connection.starttls(context=context)
-                with self._translated_errors("SMTP_SECRET_ARN"):
-                    if self.username is not None and self.password is not None:
-                        connection.login(self.username, self.password)
+                with translated(self._server, "SMTP_SECRET_ARN"):
                     connection.ehlo_or_helo_if_needed()
+                    if self.username is not None and self.password is not None:
+                        sign_in(connection, self.username, self.password)
         except Exception:
             connection.close()
             raise
         return connection
 
-    @contextmanager
-    def _translated_errors(self, look_at: str, *, outcome_unknown: bool = False) -> Iterator[None]:
-        """Raise Refused or Undelivered for what fails inside; the error names the settings `look_at`."""
+
+class _Session:
+    """The connection for several messages, made again if it was lost, but not after the server ended the session."""
+
+    def __init__(self, server: Smtp, seconds_left: Callable[[], float]) -> None:
+        self._server = server
+        self._seconds_left = seconds_left
+        self._connection: smtplib.SMTP | None = server.connect(seconds_left())
+        self._end: MailError | None = None
+
+    def send(self, message: Message) -> str:
+        content = message.as_bytes()
+        if self._end is not None:
+            raise type(self._end)(f"not tried: {self._end}")
         try:
-            yield
-        except smtplib.SMTPResponseException as error:
-            raise self._from_reply(error, look_at, outcome_unknown) from error
-        except (OSError, UnicodeError) as error:
-            raise self._from_exception(error, look_at, outcome_unknown) from error
+            connection = self._connection = self._connection or self._server.connect(self._seconds_left())
+        except (Refused, SessionEnded) as error:
+            self._end = error
+            raise
+        try:
+            with self._server.time_limit(self._seconds_left(), connection):
+                return self._server.transmit(connection, message, content)
+        except SessionEnded as error:
+            self._end = error
+            self._drop()
+            raise
+        except Exception:
+            try:
+                connection.rset()
+            except OSError:
+                self._drop()
+            raise
 
-    def _from_reply(
-        self, error: smtplib.SMTPResponseException, look_at: str, outcome_unknown: bool
-    ) -> MailError:
-        code = error.smtp_code
-        problem = f"{self._server} replied: {code} {clean_line(error.smtp_error, MAX_REPLY_CHARACTERS)}"
-        if 400 <= code < 500:
-            return Undelivered(problem)
-        # Too long a reply is not read: smtplib has a text of its own in place of the bytes.
-        if isinstance(error.smtp_error, str) or not 500 <= code < 600:
-            return Undelivered(f"{problem}, which is not a valid SMTP reply", outcome_unknown=outcome_unknown)
-        if isinstance(error, smtplib.SMTPAuthenticationError) or code == 535:
-            return Refused(
-                f"{problem}. Check the username and password in SMTP_SECRET_ARN: Gmail and Zoho require an app"
-                " password, and Outlook requires SMTP AUTH to be enabled for the mailbox"
-            )
-        if code == 530:
-            look_at = "SMTP_SECRET_ARN: the server requires a username and a password"
-        return Refused(f"{problem}. Check {look_at}")
+    def close(self) -> None:
+        if self._connection is not None:
+            seconds = min(self._seconds_left(), QUIT_SECONDS)
+            with suppress(OSError), hanging_up_after(seconds, self._connection):
+                self._connection.quit()
+            self._drop()
 
-    def _from_exception(self, error: Exception, look_at: str, outcome_unknown: bool) -> MailError:
-        problem = f"{self._server}: {str(error) or type(error).__name__}. Check {look_at}"
-        is_lost = isinstance(error, smtplib.SMTPServerDisconnected)
-        match error:
-            case ssl.SSLCertVerificationError():
-                return Refused(
-                    f"{self._server} has a certificate that cannot be trusted: {error.verify_message}."
-                    " Check SMTP_HOST, which must match the name in the certificate"
-                )
-            case ssl.SSLError() if error.reason in _PLAIN_TEXT_ANSWER:
-                return Refused(f"{self._server} does not start with TLS on this port. Check {look_at}")
-            case smtplib.SMTPException() | UnicodeError() if not is_lost:
-                # The server lacks STARTTLS or a way to authenticate, or the password is not ASCII.
-                return Refused(problem)
-        return Undelivered(problem, outcome_unknown=outcome_unknown)
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def _check_reply(reply: tuple[int, bytes]) -> str:

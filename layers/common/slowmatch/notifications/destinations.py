@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 from slowmatch.aws import secrets
 from slowmatch.aws.secrets import SecretError
+from slowmatch.notifications.webhook_signature import EXPECTED_KEY, is_standard, is_valid_key
 from slowmatch.settings import is_loopback
 
 EVENTS = ("failed", "recovered", "missed", "dead_letters", "alarm")
 KINDS = ("slack", "teams", "webhook")
-KEYS = ("name", "kind", "url", "key", "events", "jobs")
-MIN_SIGNING_KEY_CHARACTERS = 16
+FORMATS = ("slowmatch", "cloudevents")
+KEYS = ("name", "kind", "url", "key", "old_key", "format", "events", "jobs")
+WEBHOOK_KEYS = ("key", "old_key", "format")
 HTTPS_PORT = 443
 """The only port that the security group in template.yaml opens to receivers: on any other, requests time out."""
 
@@ -34,7 +36,14 @@ class Destination:
     key: str | None = field(default=None, repr=False)
     events: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    old_key: str | None = field(default=None, repr=False)
+    format: str = "slowmatch"
     flaw: str | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """With which a webhook is signed: two while the receiver changes from the old key to the new one."""
+        return [key for key in (self.key, self.old_key) if key is not None]
 
     def wants(self, event: str, job: str | None) -> bool:
         wants_job = not self.jobs or job is None or job in self.jobs
@@ -114,18 +123,33 @@ def _parse(entry: dict[str, Any], jobs: Collection[str], local: bool) -> tuple[D
     kind = text("kind", KINDS.__contains__, f"one of {', '.join(KINDS)}")
     address = f"an https address on port {HTTPS_PORT} (functions cannot reach other ports) that is not a private one"
     url = text("url", lambda value: _is_allowed_address(value, local), address)
-    key = None
-    if kind == "webhook":
-        signing_key = (
-            f"a string of at least {MIN_SIGNING_KEY_CHARACTERS} characters, used to sign the messages"
-        )
-        key = text("key", lambda value: len(value) >= MIN_SIGNING_KEY_CHARACTERS, signing_key)
-    elif kind and "key" in entry:
-        flaws.append(f"remove the key 'key'; messages to {kind} are not signed")
     destination = Destination(
-        name=name, kind=kind, url=url, key=key, events=names("events", EVENTS), jobs=names("jobs", jobs)
+        name=name,
+        kind=kind,
+        url=url,
+        events=names("events", EVENTS),
+        jobs=names("jobs", jobs),
+        **_webhook_settings(entry, kind, text, flaws),
     )
     return destination, flaws
+
+
+def _webhook_settings(
+    entry: dict[str, Any], kind: str, text: Callable[..., str], flaws: list[str]
+) -> dict[str, Any]:
+    """How a webhook is signed and formatted; empty for the other kinds, which have none of these keys."""
+    if kind != "webhook":
+        given = [key for key in WEBHOOK_KEYS if kind and key in entry]
+        flaws += [f"remove the key {key!r}; it is only for webhooks" for key in given]
+        return {}
+    settings = {"key": text("key", is_valid_key, EXPECTED_KEY)}
+    if "old_key" in entry:
+        settings["old_key"] = text("old_key", is_valid_key, EXPECTED_KEY)
+        if all(settings.values()) and not any(map(is_standard, settings.values())):
+            flaws.append(f"'key' and 'old_key' together need one that is {EXPECTED_KEY}")
+    if "format" in entry:
+        settings["format"] = text("format", FORMATS.__contains__, f"one of {', '.join(FORMATS)}")
+    return settings
 
 
 def _flaw(entry: dict[str, Any], key: str, expected: str) -> str:

@@ -4,15 +4,17 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import unquote, urlsplit
 
 from slowmatch.deadline import hanging_up_after
 from slowmatch.text import clean_line
+from slowmatch.tls import certificate_problem
 
 TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 4.0
@@ -49,6 +51,11 @@ class Response:
         return self.status >= 500 and self.status not in (503, 504)
 
     @property
+    def rejects_blocks(self) -> bool:
+        """Whether Slack does not accept the blocks of the message."""
+        return self.status == 400 and "invalid_blocks" in self.description
+
+    @property
     def is_temporary(self) -> bool:
         """Whether another attempt may succeed: no response, too many requests, an error of the server."""
         return self.status in (NO_RESPONSE, 408, 425, 429) or self.status >= 500
@@ -71,17 +78,30 @@ def post(
                 raise TimeoutError  # there was no socket yet to shut down
             connection.sock.settimeout(timeout_seconds)
             connection.request("POST", path, body, dict(headers))
-            response = connection.getresponse()
-            is_success = 200 <= response.status < 300
-            excerpt = "" if is_success else _redact(response.read(MAX_SHOWN_BYTES + len(url)), url)
-        description = f"HTTP {response.status}{excerpt}"
-        return Response(response.status, description, parse_retry_after(response.getheader("Retry-After")))
+            with closing(HTTPResponse(connection.sock, method="POST")) as response:
+                return _read(response, url)
     except (OSError, HTTPException) as error:
         if time.monotonic() - started >= timeout_seconds:
             return Response(NO_RESPONSE, f"no response within {timeout_seconds:g} seconds")
         return Response(NO_RESPONSE, _describe(error))
     finally:
         connection.close()
+
+
+def _read(response: HTTPResponse, url: str) -> Response:
+    """Read the response. Its status counts even if the headers or the body never end."""
+    try:
+        response.begin()
+    except (OSError, HTTPException):
+        if not isinstance(response.status, int):  # http.client has a text until the status has arrived
+            raise
+        return Response(response.status, f"HTTP {response.status}, with headers that cannot be read")
+    retry_after = parse_retry_after(response.getheader("Retry-After"))
+    description = f"HTTP {response.status}"
+    if not 200 <= response.status < 300:
+        with suppress(OSError, HTTPException):
+            description += _redact(response.read(MAX_SHOWN_BYTES + len(url)), url)
+    return Response(response.status, description, retry_after)
 
 
 def parse_retry_after(header: str | None) -> timedelta:
@@ -104,7 +124,7 @@ def _tls_context() -> ssl.SSLContext:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its TLS certificate is not trusted, or belongs to another host"
+        return f"its TLS certificate {certificate_problem(error)}"
     if isinstance(error, TimeoutError):
         return "the connection timed out"
     if isinstance(error, OSError):

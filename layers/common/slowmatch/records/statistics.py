@@ -1,6 +1,6 @@
 """Figures about records: of the daily e-mail, and by the hour."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from slowmatch.db import Connection
@@ -25,6 +25,35 @@ def summary(con: Connection, now: datetime) -> Summary:
     """Count all records, and those created or past their date in the 24 hours up to `now`."""
     (row,) = con.query(SUMMARY, now=now, since=now - timedelta(hours=24))
     return Summary(*row)
+
+
+class DayCount(NamedTuple):
+    """What happened in the 24 hours that ended on `day`, at the hour of the daily e-mail."""
+
+    day: date
+    created: int
+    expired: int
+
+
+DAYS_IN_SUMMARY = 14
+LAST_DAYS = """
+    SELECT (extract(epoch FROM :end::timestamptz - hour)::integer - 3600) / 86400 AS days_ago,
+           sum(created)::bigint,
+           sum(expired)::bigint
+    FROM record_hour
+    WHERE hour >= :end::timestamptz - make_interval(days => :days::integer) AND hour < :end::timestamptz
+    GROUP BY days_ago
+"""
+
+
+def last_days(con: Connection, summary: Summary, day: date, end: datetime) -> list[DayCount]:
+    """The 14 days up to the one in `summary`, or fewer if nothing had been counted before, from the hourly figures."""
+    hour = end.replace(minute=0, second=0, microsecond=0)
+    rows = con.query(LAST_DAYS, end=hour, days=DAYS_IN_SUMMARY)
+    counted = {days_ago: (created, expired) for days_ago, created, expired in rows}
+    oldest = max(counted, default=0)
+    earlier = [DayCount(day - timedelta(days=ago), *counted.get(ago, (0, 0))) for ago in range(oldest, 0, -1)]
+    return [*earlier, DayCount(day, summary.created, summary.expired)]
 
 
 ROLL_UP = """

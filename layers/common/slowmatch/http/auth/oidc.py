@@ -21,6 +21,7 @@ from slowmatch.telemetry import logger
 ALGORITHM = "RS256"  # pinned: a token does not choose how it is verified
 TIMEOUT_SECONDS = 5
 MAX_RESPONSE_BYTES = 1_000_000
+MAX_MESSAGE_CHARACTERS = 300
 MAX_KEY_AGE_SECONDS = 3600  # then a key that the provider withdrew is no longer trusted
 MIN_REFETCH_SECONDS = 60  # between two fetches for tokens that name an unknown key
 
@@ -70,9 +71,17 @@ class Provider:
         elif "client_secret_post" in methods:
             form |= {"client_id": self.client_id, "client_secret": self.client_secret}
         else:
-            pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
+            pair = ":".join(
+                quote(part, safe="", errors="replace") for part in (self.client_id, self.client_secret)
+            )
             headers |= {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        return _fetch_json(self.endpoint("token_endpoint"), urlencode(form).encode(), headers)
+        try:
+            return _fetch_json(
+                self.endpoint("token_endpoint"), urlencode(form, errors="replace").encode(), headers
+            )
+        except ProviderError as error:
+            message = _without(str(error), self.client_secret, code, verifier)
+            raise ProviderError(message[:MAX_MESSAGE_CHARACTERS]) from None
 
     def _discover(self) -> dict[str, Any]:
         if self._metadata is None:
@@ -127,10 +136,16 @@ def _fetch_json(url: str, form: bytes | None = None, headers: dict[str, str] | N
     except urllib.error.HTTPError as error:
         with error:
             if form is not None and 400 <= error.code < 500:
-                raise ProviderError(_error_message(error)) from error
-            raise _unreachable(url, f"status {error.code}") from error
-    except (OSError, HTTPException, ValueError) as error:
-        raise _unreachable(url, str(error)) from error
+                raise ProviderError(_error_message(error)) from None
+            raise _unreachable(url, f"status {error.code}") from None
+    except OSError as error:
+        raise _unreachable(url, str(error)) from None
+    except (
+        HTTPException,
+        ValueError,
+    ) as error:  # their text can quote the request, and so the client's secret
+        reason = f"its response is not HTTP with JSON: {type(error).__name__}"
+        raise _unreachable(url, reason) from None
     if not isinstance(found, dict):
         raise _unreachable(url, "its response is not a JSON object")
     return found
@@ -139,9 +154,17 @@ def _fetch_json(url: str, form: bytes | None = None, headers: dict[str, str] | N
 def _error_message(error: Any) -> str:
     try:
         answer = json.loads(error.read(MAX_RESPONSE_BYTES))
-        return str(answer.get("error_description") or answer["error"])[:300]
+        return str(answer.get("error_description") or answer["error"])
     except (OSError, HTTPException, ValueError, KeyError, AttributeError):
         return f"status {error.code}"
+
+
+def _without(message: str, *secrets: str | None) -> str:
+    """The provider's message without what it was sent in confidence, in case it repeats that."""
+    for secret in filter(None, secrets):
+        for form in (secret, quote(secret, safe="", errors="replace")):
+            message = message.replace(form, "...")
+    return message
 
 
 def _unreachable(url: str, reason: str) -> Problem:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from slowmatch import telemetry
-from slowmatch.aws.clients import refusal
+from slowmatch.aws.clients import may_quote_secret, refusal
 from slowmatch.db import StatementError, TimedOut, Unavailable
 from slowmatch.deadline import NEVER, Deadline
 
@@ -39,7 +39,7 @@ def for_each(
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the other jobs go on
-            telemetry.logger.warning(f"{job}: {describe(error)}", exc_info=True)
+            telemetry.logger.warning(f"{job}: {describe(error)}", exc_info=not may_quote_secret(error))
             problems.setdefault(job, describe(error))
     if problems:
         raise PartlyFailed(done, problems)

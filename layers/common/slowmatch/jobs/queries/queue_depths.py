@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from slowmatch.aws import sqs
+from slowmatch.aws import clients, sqs
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, count_up_to_cap
 from slowmatch.jobs.catalog import JOBS
@@ -74,7 +74,7 @@ def _depth(name: str) -> dict[str, int] | None:
             QueueUrl=queue_url(name), AttributeNames=list(_ATTRIBUTES.values())
         )
     except (BotoCoreError, ClientError) as error:
-        logger.error(f"queue {queue_url(name)} cannot be read: {error}")
+        logger.error(f"queue {queue_url(name)} cannot be read: {clients.refusal(error)}")
         return None
     return {name: int(answer["Attributes"][attribute]) for name, attribute in _ATTRIBUTES.items()}
 
