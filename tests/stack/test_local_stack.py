@@ -7,7 +7,7 @@ from tests.support.stack_process import Stack, kill, until
 
 ANSWERS = """
     /api/records /api/records/0 /api/runs /api/runs?state=x /api/jobs /api/jobs/db-cleanup /api/stats /api/health
-    /api/nothing /outbox.json /outbox/nothing /local/state
+    /api/nothing /outbox.json /local/state
 """.split()
 PARTS_OF_A_RUN = ("", "/attempts", "/events", "/log", "/json/result")
 

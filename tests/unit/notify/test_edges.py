@@ -92,7 +92,8 @@ def test_blocks_that_slack_rejects_are_sent_once_more_as_text(receiver: Receiver
     assert title == "🔴 daily-summary failed after 11 attempts"
     assert error == "&lt;!channel&gt; *disk* is full"
     assert (
-        link.startswith("https://console.example.com/runs/") and footer == "slowmatch · 2026-11-24 07:00 UTC"
+        link.startswith("https://console.example.com/dashboard/failing#")
+        and footer == "slowmatch · 2026-11-24 07:00 UTC"
     )
 
 
