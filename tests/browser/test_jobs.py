@@ -56,7 +56,7 @@ def test_a_run_for_later_waits_in_scheduled_until_somebody_starts_it(page: Page)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("2027-06-01 08:00 (UTC+02:00)")
     page.get_by_role("link", name="Open the run").click()
-    expect(page.get_by_text("It is due")).to_be_visible()
+    expect(page.get_by_text("It is due 1 Jun 08:00")).to_be_visible()
     run_id = page.url.rpartition("/")[2]
     page.goto("/dashboard/scheduled?job=db-cleanup")
     expect(page.locator(f"#run-{run_id}")).to_be_visible()

@@ -101,10 +101,12 @@ def test_a_row_changes_in_place_and_one_that_left_is_dimmed(
 def test_the_counts_of_the_sidebar_follow(page: Page, run_factory: RunFactory) -> None:
     page.goto("/dashboard/workers")
     count = (
-        page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Deleted").locator(".count")
+        page.get_by_role("navigation", name="Dashboard")
+        .get_by_role("link", name="Scheduled")
+        .locator(".count")
     )
     before = int(count.inner_text().replace(",", ""))
-    run_factory.make("deleted")
+    run_factory.make("scheduled")
     look_again(page)
     expect(count).to_have_text(f"{before + 1:,}")
 

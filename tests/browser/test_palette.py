@@ -146,7 +146,7 @@ def test_r_retries_the_row_in_focus(page: Page, run_factory: RunFactory) -> None
     page.keyboard.type("j")
     with page.expect_request(f"**/runs/{run_id}/requeue"):
         page.keyboard.type("r")
-    expect(page.get_by_role("status")).to_contain_text(run_id[:8])
+    expect(page.locator("#said")).to_contain_text(run_id[:8])
 
 
 def test_no_key_is_a_shortcut_while_somebody_types_or_a_dialog_is_open(page: Page) -> None:

@@ -73,6 +73,7 @@ def test_a_record_is_made_and_deleted_with_the_keyboard_alone(tabs: Tabs) -> Non
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Record created.")
     page.get_by_role("link", name="Open the record").press("Enter")
+    expect(page.get_by_role("heading", level=1, name="By keyboard")).to_be_visible()
     page.get_by_role("button", name="Delete").press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()

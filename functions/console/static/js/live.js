@@ -85,7 +85,8 @@
     const fresh = page.querySelector("#live");
     if (!fresh || !live()) return;
     document.title = page.title;
-    document.querySelector("link[rel=icon]").href = page.querySelector("link[rel=icon]").href; // it has a number, too
+    const icon = page.querySelector("link[rel=icon]"); // it has a number, too
+    if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon.href);
     if (fresh.dataset.kind !== live().dataset.kind) {
       // A page of another kind, such as that of a record which was deleted: nothing of the old one holds.
       document.querySelector(".flash")?.remove();
