@@ -32,7 +32,7 @@ def deliver(
         delivery.give_up(con, name, "the destination is no longer in the secret", now=con.now())
         return
     if destination.flaw:
-        logger.error(f"what is for destination {name} waits until its entry is corrected: {destination.flaw}")
+        logger.error(f"notifications to {name} wait until its entry is corrected: {destination.flaw}")
         return
     while claimed := delivery.claim(con, destination, con.now()):
         if not _send(con, claimed, destination):

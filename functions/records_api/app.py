@@ -30,7 +30,9 @@ from slowmatch.telemetry import logger
 
 SORT = "The order; a hyphen puts the largest first. Only the list of all records can be sorted by `created`"
 
-FIRST_LINE = "In which line of its file the second line of the body is, for a file that is sent in parts"
+FIRST_LINE = (
+    "For a file that is sent in parts: the number, in the whole file, of the second line of this body"
+)
 
 app = Api({queries.VersionMismatch: 412, CsvError: 422, KeyReused: 409})
 

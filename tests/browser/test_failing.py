@@ -65,8 +65,8 @@ def test_all_runs_of_a_failure_are_deleted_after_a_second_thought(
 def test_notifications_about_a_job_are_muted_and_unmuted_on_its_page(page: Page) -> None:
     page.goto("/jobs/daily-summary")
     page.get_by_text("Mute notifications").click()
-    page.get_by_label("For", exact=True).select_option("8 hours")
-    page.locator("details.mute").get_by_label("Why").fill("the provider moves")
+    page.get_by_label("How long", exact=True).select_option("8 hours")
+    page.locator("details.mute").get_by_label("Note (visible to others)").fill("the provider moves")
     page.get_by_role("button", name="Mute", exact=True).click()
     card = page.get_by_role("article")
     expect(card).to_contain_text(re.compile("Muted until .*: the provider moves"))

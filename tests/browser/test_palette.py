@@ -112,7 +112,7 @@ def test_strange_words_in_the_palette_are_only_searched_for(page: Page) -> None:
     box = palette(page)
     for text in STRANGE:
         box.fill(text)
-        expect(page.get_by_text("Nothing has this name.")).to_be_visible()
+        expect(page.get_by_text("No matches.")).to_be_visible()
         expect(results(page).get_by_role("option")).to_contain_text(f"Search runs for “{text}”")
     page.keyboard.press("Enter")
     expect(heading(page, "All runs")).to_be_visible()
@@ -166,7 +166,7 @@ def test_no_key_is_a_shortcut_while_somebody_types_or_a_dialog_is_open(page: Pag
 def test_single_keys_can_be_turned_off(tabs: Tabs) -> None:
     page = tabs.open("/records", own=True)
     page.get_by_role("button", name="Keyboard shortcuts").click()
-    page.get_by_label("Use shortcuts of a single key").uncheck()
+    page.get_by_label("Use single-key shortcuts").uncheck()
     page.get_by_role("button", name="Close").click()
     page.keyboard.type("gj?")
     expect(page.get_by_role("dialog")).to_be_hidden()

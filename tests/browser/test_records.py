@@ -86,7 +86,7 @@ def test_records_are_searched_filtered_and_paged(page: Page, stack: Stack) -> No
     page.goto("/records")
     page.get_by_label("Search the titles").fill("paged")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Titles with “paged”")).to_be_visible()
+    expect(page.get_by_text("Titles that match “paged”")).to_be_visible()
     rows = page.locator("#record-rows tr")
     expect(rows).to_have_count(50)
     page.get_by_role("link", name="Next page").click()

@@ -101,7 +101,7 @@ def test_an_action_without_an_answer_may_have_been_done(tabs: Tabs, failure: dic
     unanswered = message(page, "no answer to “Run now”. This may or may not have been done.")
     expect(unanswered).to_be_visible()
     expect(button).not_to_have_attribute("aria-busy", "true")
-    unanswered.get_by_role("link", name="Look at the job").click()
+    unanswered.get_by_role("link", name="Check the job").click()
     expect(page.get_by_role("heading", level=1, name="record-expiry")).to_be_visible()
     unanswered.get_by_role("button", name="Dismiss").click()
     expect(unanswered).to_be_hidden()

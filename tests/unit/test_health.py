@@ -89,7 +89,7 @@ def test_a_job_that_fails_and_retries_is_told_and_no_outage(ask: Ask, con: Conne
     status, said = ask()
     assert (status, said["jobs"]["ok"]) == (200, True)
     assert said["jobs"]["detail"].startswith(
-        "db-cleanup is failing: 1 run failed and is being retried, next try at 20"
+        "db-cleanup is failing: 1 run failed and is being retried, next retry at 20"
     )
     assert "UTC, since 20" in said["jobs"]["detail"]
 
@@ -133,8 +133,8 @@ def test_disabled_job_is_not_and_says_why(ask: Ask, con: Connection, monkeypatch
     answer = ask()
     assert unwell(answer) == ["jobs"]
     assert answer[1]["jobs"]["detail"] == (
-        "'broken-job' is disabled: functions/broken_job/job.py: JOB is None;"
-        " 'db-cleanup' is disabled: URL of db-cleanup has no value"
+        "broken-job is disabled: functions/broken_job/job.py: JOB is None;"
+        " db-cleanup is disabled: URL of db-cleanup has no value"
     )
 
 

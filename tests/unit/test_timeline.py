@@ -143,7 +143,7 @@ def test_a_retry_that_is_overdue_waits_for_its_turn() -> None:
     found = drawn(run_that((0, "processing"), (10, "scheduled"), due=30), now=40)
     assert found.next_at is None
     assert kinds(found)[-1] == ["back-off", "waiting"]
-    assert texts(found)[-1] == "Due, waits for its turn"
+    assert texts(found)[-1] == "Due, waiting for its turn"
 
 
 def test_an_attempt_that_runs_ends_at_about_now() -> None:
@@ -184,7 +184,10 @@ def test_a_run_that_was_put_off_is_drawn_from_when_it_was_due() -> None:
 
 def test_a_handler_that_went_on_after_the_stop_is_shown() -> None:
     found = drawn(run_that((0, "processing"), (10, "deleted"), handler_ended=13))
-    assert texts(found) == ["Attempt 1: stopped after 10.0 s", "The handler ended 3.0 s after the stop"]
+    assert texts(found) == [
+        "Attempt 1: stopped after 10.0 s",
+        "The handler ended 3.0 s after the run was stopped",
+    ]
     assert found.end == at(13)
 
 

@@ -60,7 +60,7 @@ def read(fields: Mapping[str, list[str]], job: Job, now: datetime) -> JobForm:
 def _read_due_time(form: JobForm, now: datetime) -> None:
     minutes, date = form.values.get("delay-minutes"), form.values.get("run-at")
     if minutes and date:
-        form.errors["run-at"] = "enter minutes or a date, not both"
+        form.errors["run-at"] = "enter minutes or a time, not both"
     elif minutes:
         if number := whole_number(minutes, MAX_DELAY_MINUTES):
             form.due_at = now + timedelta(minutes=number)

@@ -115,7 +115,7 @@ def _group(con: Connection, wanted: str) -> FailureGroup:
     """Raises Problem 404 for a failure that is over."""
     found = failing.find_group(con, con.now(), wanted)
     if found is None:
-        reason = "this failure is no longer there: its runs were retried, deleted or succeeded, so nothing was done"
+        reason = "this failure is no longer there: its runs were retried or deleted, or succeeded; nothing was done"
         raise Problem(404, "No such failure", reason)
     return found
 

@@ -49,7 +49,8 @@ def change_records() -> render.Page:
             con, selection, extension, action_id=action_id, target=target, actor=request.identity.name
         )
     except LookupError as error:
-        raise Problem(422, "Not possible", "this was another bulk action, so nothing was done") from error
+        reason = "this form was already used for another bulk action, so nothing was done"
+        raise Problem(422, "Not possible", reason) from error
     return _progress(started, shown)
 
 

@@ -73,7 +73,7 @@ def download_log(run_id: str) -> render.Page:
     ]
     if part.last:
         texts.append(f"The log continues at {request.path}?after={part.last}\n")
-    return render.download("".join(texts) or "The run has logged nothing.\n", f"run-{run.id}.txt")
+    return render.download("".join(texts) or "The run has not logged anything.\n", f"run-{run.id}.txt")
 
 
 @router.post("/runs/<run_id>/<action>")

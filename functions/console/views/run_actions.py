@@ -17,9 +17,9 @@ _DONE = {"requeue": "requeued", "run-now": "queued", "delete": "deleted"}
 
 
 _NOW = {
-    "enqueued": "it is waiting to start now",
-    "scheduled": "it is scheduled now",
-    "processing": "it is being processed now",
+    "enqueued": "it is now waiting to start",
+    "scheduled": "it is now scheduled",
+    "processing": "it is now being processed",
     "succeeded": "it has succeeded in the meantime",
     "failed": "it has failed in the meantime",
     "deleted": "it has been deleted in the meantime",
@@ -86,5 +86,5 @@ def bulk_note(bulk: BulkAction, now: datetime) -> Markup:
     words = words[:1].upper() + words[1:]
     if bulk.finished_at:
         return words
-    state = "under way" if bulk.is_running(now) else "stopped after"
+    state = "in progress:" if bulk.is_running(now) else "stopped after"
     return Markup("{}; {} {}").format(words, state, progress(bulk))

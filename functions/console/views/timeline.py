@@ -167,15 +167,15 @@ def _waits(run: RunDetails, event: Event, end: datetime, next_at: datetime | Non
     if event.from_state == "processing":
         kind = "back-off" if was_scheduled else "continuation"
     if next_at:
-        return [Span(kind, event.at, next_at, "Waits until it is due", href, "scheduled", is_open=True)]
+        return [Span(kind, event.at, next_at, "Waiting until it is due", href, "scheduled", is_open=True)]
     if is_open and was_scheduled and event.at < run.due_at < end:
         before = _wait(kind, event.at, run.due_at, href)
         return [
             before,
-            Span("waiting", run.due_at, end, "Due, waits for its turn", href, "enqueued", is_open),
+            Span("waiting", run.due_at, end, "Due, waiting for its turn", href, "enqueued", is_open),
         ]
     if is_open:
-        return [Span(kind, event.at, end, "Waits for its turn", href, run.state, is_open)]
+        return [Span(kind, event.at, end, "Waiting for its turn", href, run.state, is_open)]
     return [_wait(kind, event.at, end, href)]
 
 
@@ -184,7 +184,7 @@ def _wait(kind: Kind, start: datetime, end: datetime, href: str) -> Span:
     text = {
         "waiting": f"Waited {took}",
         "back-off": f"Back-off of {took} before the next attempt",
-        "continuation": f"{took} until the next invocation continued",
+        "continuation": f"Continued by the next invocation after {took}",
     }
     tone = "scheduled" if kind == "back-off" else "enqueued"
     return Span(kind, start, end, text[kind], href, tone)
@@ -195,7 +195,7 @@ def _stopping(run: RunDetails, event: Event) -> list[Span]:
     if run.handler_ended_at is None:
         return []
     took = duration((run.handler_ended_at - event.at).total_seconds() * 1000)
-    text = f"The handler ended {took} after the stop"
+    text = f"The handler ended {took} after the run was stopped"
     return [Span("stopping", event.at, run.handler_ended_at, text, f"#event-{event.id}", "deleted")]
 
 

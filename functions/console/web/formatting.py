@@ -77,7 +77,7 @@ def in_words(at: datetime, now: datetime) -> str:
     seconds = (at - now).total_seconds()
     size = abs(seconds)
     if size < 2:
-        return "now"
+        return "just now"
     if size < 3600:
         about = f"{size // 1:.0f} s" if size < 60 else f"{size // 60:.0f} min"
         return f"{about} ago" if seconds < 0 else f"in {about}"

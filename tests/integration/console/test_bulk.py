@@ -106,7 +106,7 @@ def test_a_stopped_action_says_who_stopped_it(browser: FakeBrowser, many: Page) 
 def test_the_activity_has_a_bulk_action_with_its_filter(browser: FakeBrowser, many: Page) -> None:
     text = browser.get("/dashboard/activity").text
     assert f'href="{many.headers["HX-Push-Url"]}">10 runs</a>' in text
-    assert "All failed runs of record-expiry created before" in text and "under way 10 of 25 runs" in text
+    assert "All failed runs of record-expiry created before" in text and "in progress: 10 of 25 runs" in text
 
 
 def test_the_runs_that_an_action_changed_are_a_list(browser: FakeBrowser, many: Page) -> None:

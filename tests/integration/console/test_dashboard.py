@@ -91,7 +91,9 @@ def test_the_latest_failures_are_shown_with_a_link_to_all(browser: FakeBrowser, 
     for number, letter in enumerate("abcdefg"):
         run_factory.make_run(con, "failed", number, error=f"MailRefused: {letter}")
     text = browser.get("/dashboard").text
-    assert "record-expiry is failing: 7 runs failed in the last 7 days. Since <time" in text
+    assert (
+        "record-expiry is failing: 7 runs failed in the last 7 days. It has been failing since <time" in text
+    )
     assert box(text, "Failed, 24 h") == "7 bad"
     assert re.findall(r"<b>MailRefused</b>: (\w)", text) == list("abcde")
     assert '<a class="push" href="/dashboard/failing">All failures</a>' in text

@@ -74,7 +74,7 @@ def test_a_job_whose_runs_wait_for_a_retry_is_failing(browser: FakeBrowser, con:
     assert "Idle" in job_card(browser.get(PAGE))
     run_factory.make_run(con, "scheduled", job=JOB, retries=2)
     said = job_card(browser.get(PAGE))
-    assert re.search(r"Failing Since .*: 1 being retried, next try in", said)
+    assert re.search(r"Failing It has been failing since .*: 1 being retried, next retry in", said)
     assert re.search(r"The last run to end succeeded .* after 1.2 s", said)
 
 

@@ -90,7 +90,7 @@ def test_fields_that_the_job_dropped_are_named(
     payload = {"days": 70, "title": 'a "b" <c>', "style": "long"}
     run_id = run_factory.make_run(con, "succeeded", job="report", payload=payload)
     page = browser.get(f"/runs/{run_id}/again").text
-    assert "The job no longer takes style: the new run will be without." in page
+    assert "The job no longer accepts style, so the new run leaves it out." in page
     assert value_of(page, "days") == "70"
     assert value_of(page, "title") == "a &#34;b&#34; &lt;c&gt;"
 

@@ -66,7 +66,7 @@ def test_a_search_with_very_many_matches_shows_the_latest(
         id=run_id,
     )
     page = browser.get(f"/runs/{run_id}?text=line")
-    assert "1,000 latest matching lines" in page.text
+    assert "latest 1,000 matching lines" in page.text
     assert shown(page)[-1] == "line 1500"
 
 
@@ -95,4 +95,4 @@ def test_a_log_without_lines_is_a_file_that_says_so(
     browser: FakeBrowser, con: Connection, query: str
 ) -> None:
     run_id = run_factory.make_run(con, "enqueued")
-    assert browser.get(f"/runs/{run_id}/log.txt{query}").text == "The run has logged nothing.\n"
+    assert browser.get(f"/runs/{run_id}/log.txt{query}").text == "The run has not logged anything.\n"

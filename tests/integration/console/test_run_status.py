@@ -199,7 +199,7 @@ def test_a_stopped_run_says_when_its_handler_noticed(
     work.handler = slow
     work.start_occurrence()
     assert said(browser, work.run().id) == (
-        "Stopped by ann [when]. Its handler noticed at a checkpoint and ended [when]."
+        "Stopped by ann [when]. Its handler noticed the stop at a checkpoint and ended [when]."
         " What it had done by then is not undone."
     )
 
@@ -209,7 +209,7 @@ def test_a_stopped_run_says_that_its_handler_worked_to_its_end(
 ) -> None:
     work.handler = lambda context: stop(con, context.run_id)
     work.start_occurrence()
-    assert "reached no checkpoint and worked to its end, [when]. Its result was dropped" in said(
+    assert "reached no checkpoint and ran to its end, [when]. Its result was dropped" in said(
         browser, work.run().id
     )
 
@@ -220,14 +220,14 @@ def test_a_handler_that_never_said_so_has_ended_after_a_while(
     work.be_killed()
     stop(con, work.run().id)
     con.query("UPDATE job_attempt SET started_at = started_at - interval '16 minutes'")
-    assert "Its handler has ended without a word" in said(browser, work.run().id)
+    assert "Its handler must have ended by now" in said(browser, work.run().id)
 
 
 def test_a_button_for_a_waiting_run_does_not_stop_one_that_started(browser: FakeBrowser, work: Work) -> None:
     work.be_killed()
     run_id = work.run().id
     page = browser.get(browser.post(f"/runs/{run_id}/delete").location)
-    assert "Nothing was done to the run: it is being processed now." in page.text
+    assert "Nothing was done to the run: it is now being processed." in page.text
     assert work.run().state == "processing"
 
 

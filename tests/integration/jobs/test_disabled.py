@@ -75,7 +75,7 @@ def test_runs_of_a_job_with_a_wrong_definition_are_a_problem(
     monkeypatch.setitem(CONFIG_ERRORS, "broken-job", "JOB is None: must be a Job(...)")
     put_runs(con, "broken-job", 2)
     found = warnings.problems(health.facts(con, con.now()), Depths({}), timedelta(0), con.now())
-    assert "2 runs wait for 'broken-job', which is disabled: JOB is None: must be a Job(...)" in [
+    assert "2 runs wait for broken-job, which is disabled: JOB is None: must be a Job(...)" in [
         problem.text for problem in found
     ]
 

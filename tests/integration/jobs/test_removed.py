@@ -34,7 +34,7 @@ def test_the_problem_says_how_many_and_what_to_do(con: Connection, count: Capped
     (problem,) = warnings.dispatcher_problems(last, {"old-job": count}, con.now())
     assert (
         problem.text
-        == f"{said} for 'old-job', which is no longer deployed: delete the runs or deploy the job again"
+        == f"{said} for old-job, which is no longer deployed: delete the runs or deploy the job again"
     )
     assert (problem.job, problem.is_outage) == ("old-job", True)
 

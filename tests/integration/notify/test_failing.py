@@ -41,7 +41,7 @@ def test_the_third_failure_in_a_row_sends_one_notification(notifier: NotifierHar
     fail_attempts(notifier, 3)
     assert titles(notifier) == ["record-expiry is failing: 3 attempts failed in a row"]
     (post,) = notifier.receiver.posts
-    assert post.json["text"].startswith("OSError: the disk is full\nNext try at 20")
+    assert post.json["text"].startswith("OSError: the disk is full\nNext retry at 20")
     assert post.json["url"] == "https://console.example.com/dashboard/failing#record-expiry"
     assert post.json["detail"].keys() == {"error", "failures", "next_at"}
 

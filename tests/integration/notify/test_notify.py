@@ -48,6 +48,6 @@ def test_from_the_fourth_failure_on_there_is_one_digest(notifier: NotifierHarnes
     notifier.advance(minutes=2)
     last = notifier.receiver.posts[-1].json
     assert last["count"] == 7 and len(notifier.receiver.posts) == 4
-    assert last["title"].startswith("record-expiry is failing: it failed 7 times since 20")
+    assert last["title"].startswith("record-expiry is failing: it has failed 7 times since 20")
     notifier.dispatch()
     assert notifier.deliver() == [] and len(notifier.receiver.posts) == 4

@@ -20,7 +20,9 @@ def test_a_recovery_is_told_within_a_minute_although_failures_are_folded(notifie
     notifier.process_all()
     assert len(notifier.receiver.posts) == 4
     last = notifier.receiver.posts[-1].json
-    assert last["title"].startswith("record-expiry works again: it failed 3 times and recovered once since")
+    assert last["title"].startswith(
+        "record-expiry works again: it has failed 3 times and recovered once since"
+    )
     assert last["text"].startswith("It has worked since") and last["text"].endswith("Permanent: error 5")
     assert (last["event"], last["state"], last["count"]) == ("recovered", "works", 4)
 
@@ -45,7 +47,9 @@ def test_a_flapping_job_is_told_once_a_minute_as_it_is_then(notifier: NotifierHa
     assert len(notifier.receiver.posts) == 1
     notifier.advance(minutes=1)
     last = notifier.receiver.posts[-1].json
-    assert last["title"].startswith("record-expiry is failing: it failed 7 times and recovered 7 times since")
+    assert last["title"].startswith(
+        "record-expiry is failing: it has failed 7 times and recovered 7 times since"
+    )
     assert last["text"].endswith("The last error: Permanent: the disk is full")
     assert len(notifier.receiver.posts) == 2 and last["since"] == last["at"]
 
@@ -65,7 +69,9 @@ def test_a_digest_says_that_the_job_works_to_who_wants_only_failures(notifier: N
     notifier.process_all()
     notifier.advance(minutes=60)
     last = notifier.receiver.posts[-1].json
-    assert last["title"].startswith("record-expiry works again: it failed 2 times and recovered once since")
+    assert last["title"].startswith(
+        "record-expiry works again: it has failed 2 times and recovered once since"
+    )
     assert (last["event"], last["state"]) == ("failed", "works")
 
 
@@ -113,7 +119,7 @@ def test_dead_letters_that_are_gone_are_not_announced(notifier: NotifierHarness,
     con.query("UPDATE job SET dead_letters = 0")
     notifier.deliver()
     (post,) = notifier.receiver.posts
-    assert post.json["title"] == "db-cleanup has no dead letters any more"
+    assert post.json["title"] == "db-cleanup no longer has dead letters"
     assert post.json["text"].startswith("It had 3 dead letters at 20")
 
 
@@ -139,7 +145,7 @@ def test_an_alarm_that_arrives_late_does_not_hide_its_present_state(
     notifier.deliver()
     (post,) = notifier.receiver.posts
     assert post.json["title"] == "api-errors: OK" and post.json["state"] == "OK"
-    assert post.json["text"].startswith("Its state changed 2 times since")
+    assert post.json["text"].startswith("Its state has changed 2 times since")
 
 
 def test_each_alarm_of_a_job_is_told_by_its_name(notifier: NotifierHarness) -> None:

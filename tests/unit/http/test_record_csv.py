@@ -41,7 +41,7 @@ def test_dates_are_in_utc_unless_they_have_an_offset(text: str, at: datetime) ->
         (f"{'x' * 501},2027-01-01", "title must have at most 500 characters"),
         ("a\0b,2027-01-01", "title must not contain NUL (U+0000)"),
         (",soon", "title is required; expiry_date soon is not a date such as 2026-12-31"),
-        ("Lease", "has 1 cells, but the first line names 2 columns"),
+        ("Lease", "has 1 cell, but the first line names 2 columns"),
         ("Lease,2027-01-01,x", "has 3 cells, but the first line names 2 columns"),
     ],
 )

@@ -79,24 +79,26 @@ def test_a_digest_of_failures_says_what_is_true_and_since_when() -> None:
     flapped = {"failed": 8, "recovered": 7, "last_error": "OSError: disk full"}
     title, text = digest("failed", **flapped)
     assert title == (
-        "daily-summary is failing: it failed 8 times and recovered 7 times since 2026-11-24 07:00 UTC"
+        "daily-summary is failing: it has failed 8 times and recovered 7 times since 2026-11-24 07:00 UTC"
     )
     assert text == "It has been failing since 2026-11-24 07:00 UTC.\nThe last error: OSError: disk full"
     title, text = digest("recovered", state="works", failed=1, recovered=1)
-    assert title == "daily-summary works again: it failed once and recovered once since 2026-11-24 07:00 UTC"
+    assert (
+        title == "daily-summary works again: it has failed once and recovered once since 2026-11-24 07:00 UTC"
+    )
     assert text == "It has worked since 2026-11-24 07:00 UTC."
 
 
 def test_other_digests_say_how_often_it_happened() -> None:
     assert digest("missed") == (
         "daily-summary missed 15 scheduled runs",
-        "Noticed since 2026-11-24 07:00 UTC. The latest was due at 2026-11-24 02:00 UTC.",
+        "First noticed at 2026-11-24 07:00 UTC. The latest was due at 2026-11-24 02:00 UTC.",
     )
     assert digest("alarm") == (
         "slowmatch-5xx: in alarm",
-        "It was reported 15 times since 2026-11-24 07:00 UTC.\nErrors\n7 > 5",
+        "It has been reported 15 times since 2026-11-24 07:00 UTC.\nErrors\n7 > 5",
     )
-    assert digest("alarm", changed=True)[1].startswith("Its state changed 15 times since")
+    assert digest("alarm", changed=True)[1].startswith("Its state has changed 15 times since")
     assert digest("dead_letters", dead_letters=4)[0] == "daily-summary has 4 dead letters"
 
 
@@ -111,9 +113,9 @@ def test_a_job_that_is_failing_says_so_with_its_next_try() -> None:
     retried: dict[str, Any] = {"failures": 3, "next_at": "2026-11-24T08:40:00+00:00"}
     said = content("failed", error="x" * 600, **retried)
     assert said.title == "daily-summary is failing: 3 attempts failed in a row"
-    assert said.text.endswith("…\nNext try at 2026-11-24 08:40 UTC.")
+    assert said.text.endswith("…\nNext retry at 2026-11-24 08:40 UTC.")
     assert content("failed", failures=1).title == "daily-summary is failing: an attempt failed"
-    assert "Next try" not in content("failed", failures=1).text
+    assert "Next retry" not in content("failed", failures=1).text
 
 
 def test_one_is_no_plural() -> None:

@@ -25,7 +25,7 @@
       }
       status.textContent = `All ${part} parts were downloaded.`;
     } catch {
-      status.textContent = `Part ${part + 1} could not be downloaded; ${part} were. Try again.`;
+      status.textContent = `The download stopped at part ${part + 1}. Try again.`;
       button.disabled = false;
     }
   }

@@ -47,7 +47,7 @@
   // What the server said in a page instead of an answer.
   async function reason(answer) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    return page.querySelector("main p")?.textContent ?? `The server answered with the status ${answer.status}.`;
+    return page.querySelector("main p")?.textContent ?? `The server answered with status ${answer.status}.`;
   }
 
   async function send(file, index, dryRun) {
@@ -140,7 +140,7 @@
   const warn = (event) => event.preventDefault();
 
   async function run(status, file, found) {
-    const update = progressBar(status, "Importing", "Leaving this page stops the import. What was imported until then stays.");
+    const update = progressBar(status, "Importing", "Leaving this page stops the import. Records imported by then are kept.");
     window.addEventListener("beforeunload", warn);
     try {
       while (file.next < file.parts.length && status.isConnected) {
@@ -152,7 +152,7 @@
     } catch (error) {
       const again = element("button", "Continue", { className: "primary", type: "button" });
       again.addEventListener("click", () => run(status, file, found));
-      const text = `${error.message} The import stopped after ${plural(file.created, "record")}. Continue creates none of them twice.`;
+      const text = `${error.message} The import stopped after ${plural(file.created, "record")}. If you continue, none of them is created twice.`;
       show(status, element("p", text, { className: "warn", role: "alert" }), again);
     } finally {
       window.removeEventListener("beforeunload", warn);

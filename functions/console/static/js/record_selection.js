@@ -20,7 +20,7 @@
     page.indeterminate = selected > 0 && selected < here.length;
     page.dataset.dirty = "yes";
     const some = `${selected} record${selected === 1 ? "" : "s"} selected`;
-    const text = every ? "All records of this list are selected" : selected ? some : "Select records for a bulk action";
+    const text = every ? "All records in this list are selected" : selected ? some : "Select records for a bulk action";
     if (output.textContent !== text) output.textContent = text;
     for (const button of all("[data-record-action]")) button.disabled = !every && !selected;
   }

@@ -43,10 +43,10 @@
   // Where one sees whether it was done.
   function whereToLook(path) {
     const [, kind, id] = path.split("?")[0].split("/");
-    if (kind === "runs" && id) return ["Look at the run", `/runs/${id}`];
-    if (kind === "jobs" && id) return ["Look at the job", `/jobs/${id}`];
-    if (kind === "records") return id ? ["Look at the record", `/records/${id}`] : ["Look at the records", "/records"];
-    return ["Look at Activity", "/dashboard/activity"];
+    if (kind === "runs" && id) return ["Check the run", `/runs/${id}`];
+    if (kind === "jobs" && id) return ["Check the job", `/jobs/${id}`];
+    if (kind === "records") return id ? ["Check the record", `/records/${id}`] : ["Check the records", "/records"];
+    return ["Check Activity", "/dashboard/activity"];
   }
 
   function showUnanswered() {

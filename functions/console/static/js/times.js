@@ -35,7 +35,7 @@ const Times = (() => {
   function inWords(moment, now) {
     const seconds = (moment - now) / 1000;
     const size = Math.abs(seconds);
-    if (size < 2) return "now";
+    if (size < 2) return "just now";
     const about = size < 60 ? `${Math.floor(size)} s` : `${Math.floor(size / 60)} min`;
     if (size < 3600) return seconds < 0 ? `${about} ago` : `in ${about}`;
     const [there, here] = [inZone(moment), inZone(now)];

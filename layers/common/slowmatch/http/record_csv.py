@@ -112,7 +112,8 @@ def _places(header: list[str]) -> dict[str, int]:
 def _read_line(found: ImportedCsv, cells: list[str], line: int, places: dict[str, int]) -> None:
     found.lines += 1
     if len(cells) != len(places):
-        message = f"has {len(cells)} cells, but the first line names {len(places)} columns"
+        given = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        message = f"has {given}, but the first line names {len(places)} columns"
         found.refused.append(_refused(line, message, cells))
         return
     messages: list[str] = []

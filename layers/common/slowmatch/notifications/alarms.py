@@ -45,7 +45,7 @@ def record_trouble(con: Connection, destination: str, now: datetime) -> str | No
         way_out = (
             " It is switched off until its address in the secret changes or it accepts a test message."
             if is_off
-            else " It does not get this notification, and the next ones perhaps not either."
+            else " It will not get this notification, and may miss the next ones."
         )
         reason = f"It did not accept a notification: {answer}.{way_out}"
         key = f"lost to {destination} since {gave_up_at.isoformat()}"

@@ -128,7 +128,7 @@ def _failures(number: Any) -> str:
 
 def _error_and_next_try(detail: dict[str, Any]) -> str:
     error = clean(str(detail.get("error", "")), MAX_TEXT_CHARACTERS - 50)
-    return f"{error}\nNext try at {_minute(detail['next_at'])}." if "next_at" in detail else error
+    return f"{error}\nNext retry at {_minute(detail['next_at'])}." if "next_at" in detail else error
 
 
 def _digest(notification: Notification, state: SeriesState) -> tuple[str, str]:
@@ -140,16 +140,16 @@ def _digest(notification: Notification, state: SeriesState) -> tuple[str, str]:
         case "missed":
             latest = _minute(notification.detail.get("occurrence"))
             title = f"{job} missed {_times(state.notifications, 'scheduled run')}"
-            return title, f"Noticed {since}. The latest was due at {latest}."
+            return title, f"First noticed at {_minute(state.first_at)}. The latest was due at {latest}."
         case "dead_letters":
             if state.dead_letters == 0:
                 had = _times(int(notification.detail.get("count", 0)), "dead letter")
-                return f"{job} has no dead letters any more", f"It had {had} at {_minute(notification.at)}."
+                return f"{job} no longer has dead letters", f"It had {had} at {_minute(notification.at)}."
             counted = {"count": state.dead_letters or notification.detail.get("count", 0)}
             return _title_and_text(replace(notification, detail=counted))
         case _:
             title, text = _title_and_text(notification)
-            happened = "Its state changed" if state.changed else "It was reported"
+            happened = "Its state has changed" if state.changed else "It has been reported"
             return title, f"{happened} {_often(state.notifications)} {since}.\n{text}"
 
 
@@ -157,7 +157,9 @@ def _job_digest(notification: Notification, state: SeriesState) -> tuple[str, st
     is_failing = state.state == "failing"
     happened = [f"failed {_often(state.failed)}"] if state.failed else []
     happened += [f"recovered {_often(state.recovered)}"] if state.recovered else []
-    title = f"{notification.job} {'is failing' if is_failing else 'works again'}: it {' and '.join(happened)}"
+    title = (
+        f"{notification.job} {'is failing' if is_failing else 'works again'}: it has {' and '.join(happened)}"
+    )
     tense = "It has been failing" if is_failing else "It has worked"
     text = f"{tense} since {_minute(state.since)}."
     if state.last_error:

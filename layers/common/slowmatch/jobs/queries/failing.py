@@ -47,10 +47,10 @@ def _failing_jobs(con: Connection, now: datetime) -> list[FailingJob]:
     for group in sorted(groups, key=lambda group: group.last_at, reverse=True):
         by_job[group.job].append(group)
     known = {name: facts for name, *facts in con.query(_JOBS, names=to_json(list(by_job)), now=now)}
-    jobs = [
-        FailingJob(job, found, known[job][0], Mute(*known[job][1:]) if known[job][1] else None)
-        for job, found in by_job.items()
-    ]
+    jobs = []
+    for job, found in by_job.items():
+        failing_since, succeeded_at, *mute = known[job]
+        jobs.append(FailingJob(job, found, failing_since, succeeded_at, Mute(*mute) if mute[0] else None))
     return sorted(jobs, key=lambda job: not job.is_failing)
 
 
@@ -101,7 +101,7 @@ FAILURES = f"""
 """
 # A run of the last ones by id may have succeeded before an earlier one that took longer.
 _JOBS = """
-    SELECT wanted.name, (
+    SELECT wanted.name, series.since, (
                SELECT max(finished_at) FROM (
                    SELECT finished_at FROM job_run AS run
                    WHERE run.job BETWEEN wanted.name AND wanted.name AND run.state = 'succeeded'
@@ -109,6 +109,7 @@ _JOBS = """
                ) AS latest
            ), job.muted_until, job.muted_by, job.mute_note
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
+    LEFT JOIN job_failures AS series ON series.job = wanted.name
     LEFT JOIN job ON job.name = wanted.name AND job.muted_until > :now::timestamptz
 """
 

@@ -86,10 +86,15 @@ class FailureGroup:
 
 @dataclass(frozen=True)
 class FailingJob:
-    """A job with runs that failed or are retried, the latest failure first. `succeeded_at` is its last success."""
+    """A job with runs that failed or are retried, the latest failure first.
+
+    `counted_since` is the first failure after its last success, at `succeeded_at`. Failures from before they were
+    counted have none.
+    """
 
     job: str
     groups: list[FailureGroup]
+    counted_since: datetime | None
     succeeded_at: datetime | None
     mute: Mute | None
 
@@ -109,11 +114,16 @@ class FailingJob:
 
     @cached_property
     def works_again(self) -> bool:
-        return self.succeeded_at is not None and self.succeeded_at > max(each.last_at for each in self.groups)
+        """Runs that were queued again no longer count as failed, but have not succeeded yet either."""
+        if self.counted_since or self.succeeded_at is None:
+            return False
+        return self.succeeded_at > max(each.last_at for each in self.groups)
 
     @cached_property
     def since(self) -> datetime | None:
         """The first failure after the last success, or of all that are known."""
+        if self.counted_since:
+            return self.counted_since
         first = [group.first_at for group in self.open]
         later = [at for at in first if self.succeeded_at is None or at > self.succeeded_at]
         last = [group.last_at for group in self.open]

@@ -32,7 +32,7 @@ class Problem:
     @property
     def in_utc(self) -> str:
         """The clause with its times."""
-        next_try = f", next try at {self.next_at:%Y-%m-%d %H:%M} UTC" if self.next_at else ""
+        next_try = f", next retry at {self.next_at:%Y-%m-%d %H:%M} UTC" if self.next_at else ""
         since = f", since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
         return self.text + next_try + since
 
@@ -73,7 +73,7 @@ def dispatcher_problems(
         state = (
             f"disabled: {error}" if error else "no longer deployed: delete the runs or deploy the job again"
         )
-        text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job!r}, which is {state}"
+        text = f"{_runs(count)} {'waits' if count.number == 1 else 'wait'} for {job}, which is {state}"
         yield Problem("removed_job", text, is_outage=True, job=job)
 
 
@@ -83,7 +83,7 @@ def failing_problems(jobs: Iterable[FailingJob], now: datetime) -> Iterator[Prob
         name, next_at = each.job, each.next_at
         failed = CappedCount(each.failed, each.capped)
         retrying = CappedCount(each.retrying, each.capped)
-        due = ", and the next try is due" if next_at and next_at <= now else ""
+        due = ", and the next retry is due" if next_at and next_at <= now else ""
         next_at = next_at if next_at and next_at > now else None
         are = "is" if each.retrying == 1 else "are"
         if each.is_failing:
@@ -100,13 +100,13 @@ def failing_problems(jobs: Iterable[FailingJob], now: datetime) -> Iterator[Prob
             text = f"{name} works again, but {_runs(retrying)} that failed {are} being retried{due}"
             yield Problem("retrying_runs", text, job=name, next_at=next_at)
         elif recent := sum(group.failed_24h for group in each.open):
-            text = f"{_runs(CappedCount(recent, each.capped))} of {name} failed in the last 24 hours; it works again"
+            text = f"{name} works again, but {_runs(CappedCount(recent, each.capped))} failed in the last 24 hours"
             yield Problem("failed_runs", text, job=name)
 
 
 def disabled_problems(disabled: dict[str, str]) -> Iterator[Problem]:
     for job, reason in disabled.items():
-        yield Problem("disabled_job", f"{job!r} is disabled: {reason}", is_outage=True, job=job)
+        yield Problem("disabled_job", f"{job} is disabled: {reason}", is_outage=True, job=job)
 
 
 def queue_problems(depths: Depths) -> Iterator[Problem]:
