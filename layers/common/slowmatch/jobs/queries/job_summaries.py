@@ -25,6 +25,7 @@ from slowmatch.jobs.queries.job_activity import (
     RetryingRuns,
     RunningRun,
 )
+from slowmatch.jobs.queries.runs import IS_STOPPED
 from slowmatch.text import to_json
 
 NEXT_OCCURRENCES = 5
@@ -62,6 +63,7 @@ class Paused:
 class LastRun(JsonRow):
     id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
     state: RunState
+    stopped: bool
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -161,9 +163,9 @@ MISSED = """job_missed AS missed
         SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
     )
 """
-_TIMES = """json_build_object(
-    'id', run.id, 'state', run.state, 'created_at', run.created_at, 'started_at', run.started_at,
-    'finished_at', run.finished_at
+_TIMES = f"""json_build_object(
+    'id', run.id, 'state', run.state, 'stopped', {IS_STOPPED},
+    'created_at', run.created_at, 'started_at', run.started_at, 'finished_at', run.finished_at
 )"""
 _SUMMARIES = f"""
     SELECT wanted.name, json_build_object(

@@ -25,13 +25,13 @@ TRACEBACK_CHARACTERS = 2_000
 ERROR_CHARACTERS = 1_000
 """A list has so much of an error; the run itself has all of it."""
 
-# Progress is a few numbers now; earlier releases accepted anything. `stopped` is not asked with EXISTS, which the
-# planner may answer by reading all attempts.
-_COMMON = """
-    'id', run.id, 'job', run.job, 'state', run.state, 'trigger', run.trigger,
-    'stopped', run.state = 'deleted' AND run.started_at IS NOT NULL AND COALESCE((
-        SELECT outcome = 'cancelled' FROM job_attempt WHERE run_id = run.id AND number = run.attempt
-    ), false),
+# Not asked with EXISTS, which the planner may answer by reading all attempts.
+IS_STOPPED = """run.state = 'deleted' AND run.started_at IS NOT NULL AND COALESCE((
+    SELECT outcome = 'cancelled' FROM job_attempt WHERE run_id = run.id AND number = run.attempt
+), false)"""
+# Progress is a few numbers now; earlier releases accepted anything.
+_COMMON = f"""
+    'id', run.id, 'job', run.job, 'state', run.state, 'trigger', run.trigger, 'stopped', {IS_STOPPED},
     'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
     'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
     'lease_until', run.lease_until, 'created_at', run.created_at, 'started_at', run.started_at,
