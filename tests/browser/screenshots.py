@@ -1,10 +1,15 @@
-"""`make screenshots`: screenshots of the console for the docs, from a separate stack after a busy month."""
+"""`make screenshots`: screenshots of the console for the docs, from a separate stack after a busy month.
+
+The main pages are also taken at four widths, light and dark, into a folder that Git ignores: to be looked at.
+"""
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,13 @@ from tests.browser.tabs import PHONE, Tabs
 from tests.support.stack_process import ROOT, Stack, running
 
 FOLDER = ROOT / "docs" / "screenshots"
+TO_LOOK_AT = ROOT / ".slowmatch" / "screenshots"
+WIDTHS = (360, 768, 1280, 1920)
+PAGES = (
+    *("/dashboard", "/dashboard/failing", "/dashboard/upcoming", "/dashboard/failed", "/dashboard/scheduled"),
+    *("/dashboard/recurring", "/dashboard/workers", "/dashboard/activity", "/jobs", "/jobs/record-expiry"),
+    *("/runs/{failed}", "/records", "/records/import"),
+)
 ROWS, RUNS = 4_000, 12_000
 WINDOW = {"width": 1120, "height": 690}
 LOG = (
@@ -42,6 +54,8 @@ SHOTS = (
     Shot("run", "/runs/{failed}"),
     Shot("records", "/records"),
     Shot("analytics", "/dashboard/analytics?window=7d"),
+    Shot("failing", "/dashboard/failing"),
+    Shot("upcoming", "/dashboard/upcoming"),
     Shot("failed-dark", "/dashboard/failed", {"color_scheme": "dark"}),
     Shot("phone", "/dashboard", {"viewport": PHONE, "is_mobile": True, "has_touch": True}),
 )
@@ -61,7 +75,17 @@ def main() -> int:
         runs = make_data(stack)
         for shot in SHOTS:
             take(browser, stack, shot, runs)
+        TO_LOOK_AT.mkdir(parents=True, exist_ok=True)
+        for shot in at_every_width():
+            take(browser, stack, shot, runs, TO_LOOK_AT)
     return 0
+
+
+def at_every_width() -> Iterator[Shot]:
+    for path, width, scheme in product(PAGES, WIDTHS, ("light", "dark")):
+        name = path.strip("/").replace("/", "-").format(failed="failed")
+        options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        yield Shot(f"{name}-{width}-{scheme}", path, options)
 
 
 def make_data(stack: Stack) -> dict[str, str]:
@@ -76,7 +100,7 @@ def make_data(stack: Stack) -> dict[str, str]:
         error = "Unavailable: the server closed the connection unexpectedly"
         given = {"job": "db-cleanup", "error": error, "by": "ada@example.com", "lines": LOG}
         failed = run_factory.make(
-            "failed", retries=2, ago=timedelta(minutes=4), payload={"older_than_days": 30}, **given
+            "failed", retries=10, ago=timedelta(minutes=12), payload={"older_than_days": 30}, **given
         )
         run_factory.make(
             "processing", job="record-expiry", ago=timedelta(seconds=40), progress={"done": 61, "total": 96}
@@ -88,12 +112,12 @@ def make_data(stack: Stack) -> dict[str, str]:
     return {"failed": failed}
 
 
-def take(browser: Browser, stack: Stack, shot: Shot, runs: dict[str, str]) -> None:
+def take(browser: Browser, stack: Stack, shot: Shot, runs: dict[str, str], folder: Path = FOLDER) -> None:
     tabs = Tabs(browser, stack.address, {})
     page = tabs.open(shot.path.format(**runs), **({"viewport": WINDOW} | shot.options))
     page.wait_for_load_state("networkidle")
     page.evaluate("document.documentElement.style.scrollbarGutter = 'auto'")  # no scrollbar is in the picture
-    picture = FOLDER / f"{shot.name}.png"
+    picture = folder / f"{shot.name}.png"
     page.screenshot(path=picture)
     tabs.close()
     print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1024:.0f} KB")

@@ -203,7 +203,9 @@ class Scenario:
             run = await self._in_state("failed" if last else "scheduled", after=run["attempt"])
         webhooks = await until("a webhook", lambda: self._internet.webhooks("failed"), RUN_SECONDS)
         reported = webhooks[0]["run_id"], webhooks[0]["detail"]["failures"]
-        expect("run and failures in a row in the first webhook", reported, (run["id"], FAILURES_BEFORE_WEBHOOK))
+        expect(
+            "run and failures in a row in the first webhook", reported, (run["id"], FAILURES_BEFORE_WEBHOOK)
+        )
 
     async def _recover(self) -> None:
         self._api.call("POST", f"/api/runs/{self._failing}/requeue")
