@@ -112,8 +112,8 @@ def test_a_form_starts_a_run_and_a_cookie_says_so(gateway: Gateway) -> None:
     answer = gateway.post("/jobs/record-expiry/run", {"back-to": "jobs"})
     assert (answer.status, answer.headers["Location"]) == (303, "/jobs")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
-    assert "of record-expiry started" in gateway.get("/jobs", cookie=cookie).text
-    assert "of record-expiry started" not in gateway.get("/jobs").text
+    assert "of record-expiry was queued" in gateway.get("/jobs", cookie=cookie).text
+    assert "of record-expiry was queued" not in gateway.get("/jobs").text
 
 
 def test_only_this_machine_is_let_in(gateway: Gateway) -> None:
