@@ -47,14 +47,19 @@ def delay_seconds(due_at: datetime, now: datetime) -> int:
     return min(max(math.ceil((due_at - now).total_seconds()), 0), MAX_DELAY_SECONDS)
 
 
-def send(url: str, messages: Sequence[Message], deadline: Deadline = NEVER) -> Unsent:
-    """Send the messages in batches, side by side, until SQS rejects a whole batch or the deadline is over."""
+def send(
+    url: str, messages: Sequence[Message], deadline: Deadline = NEVER, *, in_order: bool = True
+) -> Unsent:
+    """Send the messages in batches until SQS rejects a whole batch or the deadline is over.
+
+    Unless they are to be sent in order, several batches are sent at the same time.
+    """
     batches = [messages[start : start + MAX_BATCH] for start in range(0, len(messages), MAX_BATCH)]
     rejected: dict[str, str] = {}
     sent = 0
     while sent < len(batches) and not deadline.is_over:
         # The first one alone shows whether SQS takes any.
-        together = batches[sent : sent + BATCHES_AT_ONCE] if sent else batches[:1]
+        together = batches[sent : sent + (1 if in_order or not sent else BATCHES_AT_ONCE)]
         sent += len(together)
         answers = _send_together(url, together)
         for reasons in answers:

@@ -129,7 +129,7 @@ def _enqueue(
     ]
     if message_at is not None:
         to_send = [messages.RunMessage(job.name, each.run_id, 1, due) for each in enqueued if each.created]
-        con.after_commit(lambda: messages.send(con, to_send))
+        con.after_commit(lambda: messages.send(con, to_send, in_order=False))
     return enqueued
 
 

@@ -48,7 +48,11 @@ def visible_at(due_at: datetime, now: datetime) -> datetime | None:
 
 
 def send(
-    con: Connection | ExternalConnection, messages: Sequence[RunMessage], deadline: Deadline = NEVER
+    con: Connection | ExternalConnection,
+    messages: Sequence[RunMessage],
+    deadline: Deadline = NEVER,
+    *,
+    in_order: bool = True,
 ) -> Sent:
     """Send the messages, queue by queue. A queue that rejects a whole batch gets no more, the others get theirs.
 
@@ -64,7 +68,8 @@ def send(
         if job not in JOBS:
             unsent += [message.run_id for message in of_job]
             continue
-        left = sqs.send(queue_url(job), [message.to_sqs(now) for message in of_job], deadline)
+        to_send = [message.to_sqs(now) for message in of_job]
+        left = sqs.send(queue_url(job), to_send, deadline, in_order=in_order)
         unsent += left.ids
         if left.reason is not None:
             result.rejected[job] = left.reason
