@@ -98,7 +98,7 @@ def test_failures_are_sent_once_signed_and_digested_and_then_the_recovery(
     pass_a_minute(stack)
     _, digest = received(receiver, 2)
     assert digest.json["count"] == 6 and digest.json["run_id"] == runs[-1]
-    assert digest.json["title"].startswith("daily-summary is failing: it failed 6 times since 20")
+    assert digest.json["title"].startswith("daily-summary is failing: it has failed 6 times since 20")
     assert digest.json["sequence"] > first.json["sequence"]
 
     assert stack.call("PUT", "/outbox/mode", {"mode": "accept"})[0] < 300
