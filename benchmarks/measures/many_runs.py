@@ -79,7 +79,7 @@ def _copy(con: Any, share: int, copies: int) -> None:
     con.run(DRAWN_RUNS.format(share=share))
     for table in TABLES[1:]:
         con.run(THEIR_PARTS.format(table=table))
-    con.run(f"TRUNCATE {', '.join(TABLES)}, job_log")
+    con.run(f"TRUNCATE {', '.join(TABLES)}, job_log CASCADE")
     ((number, step),) = con.run(
         "SELECT count(*), (max(created_at) - min(created_at)) / (count(*) - 1) FROM drawn_job_run"
     )
