@@ -35,7 +35,7 @@ SAMPLE_RUN = "019bbfce-8c00-7d3a-9c41-5be0a1f2c3d4"
 STATE_OF_RUN = {"run-now-one": "scheduled"} | dict.fromkeys(
     ("requeue-one", "requeue-ids", "change-run", "change-runs"), "deleted"
 )
-STATUS = {"create": 201, "delete": 204, "trigger-run": 202} | dict.fromkeys(
+STATUS = {"create": 201, "delete": 204, "trigger-run": 202, "stop-one": 409} | dict.fromkeys(
     ("requeue-one", "run-now-one", "delete-one"), 202
 )
 
@@ -118,10 +118,24 @@ class Session:
         return sam_local_invoke(self._services, function, event)
 
 
+OF_THE_CONSOLE = {
+    "change-record": 409,  # its version is that of no record
+    "import-records": 200,
+    "search": 303,
+    "unmute-job": 303,
+} | dict.fromkeys(
+    ["bulk-action", "change-bulk-action", "continue-change-records"]
+    + [f"failing-{step}" for step in ("acknowledge", "delete", "retry", "undo")],
+    404,  # they name what only a real stack has
+)
+
+
 def _status(path: Path) -> int:
     """Forms of the console lead on to a page, and so do its short ways in."""
     if path.parent.name != "console":
         return STATUS.get(path.stem, 200)
+    if path.stem in OF_THE_CONSOLE:
+        return OF_THE_CONSOLE[path.stem]
     leads_on = '"body"' in path.read_text(encoding="utf-8") or path.stem in LEADING
     return 303 if leads_on else 200
 
