@@ -44,6 +44,21 @@ def test_a_slow_page_says_so(page: Page) -> None:
     expect(waiting).to_be_hidden()
 
 
+def test_only_the_page_asked_for_last_is_shown(page: Page) -> None:
+    page.goto("/jobs")
+    held = hold(page, "/records$")
+    page.get_by_role("link", name="Records", exact=True).click()
+    expect(page.get_by_text("Loading Records…")).to_be_visible()
+    page.get_by_role("link", name="Dashboard", exact=True).click()
+    expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
+    page.evaluate("document.addEventListener('htmx:afterSwap', () => { window.isReplaced = true; })")
+    with page.expect_request_finished(lambda request: request.url.endswith("/records")):
+        held[0].continue_()
+    with page.expect_response("**/dashboard"):  # a refresh
+        pass
+    assert not page.evaluate("window.isReplaced")
+
+
 def test_a_message_stays_until_it_is_dismissed(page: Page, stack: Stack) -> None:
     page.goto("/jobs")
     page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now").click()

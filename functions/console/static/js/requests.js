@@ -5,8 +5,11 @@
   const SLOW_MS = 1000;
   const KEPT = "unanswered";
   const waiting = new Map();
+  let lastRequest = null;
 
   const isAction = ({ requestConfig }) => requestConfig.verb !== "get";
+  // A page that arrives, or fails to, when something else was asked for since: not shown, not spoken of.
+  const isOvertaken = (detail) => !isAction(detail) && detail.xhr !== lastRequest;
   const hasMain = (text) => /<main[\s>]/.test(text);
 
   // The button or link, in words.
@@ -81,18 +84,24 @@
 
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { xhr } = detail;
-    const isKept = [204, 401].includes(xhr.status) || (hasMain(xhr.responseText) && xhr.status < 500);
-    if (isKept || !detail.requestConfig) return;
+    if (!detail.requestConfig) return;
+    if (isOvertaken(detail)) { detail.shouldSwap = false; return; }
+    if ([204, 401].includes(xhr.status) || (hasMain(xhr.responseText) && xhr.status < 500)) return;
     detail.shouldSwap = false;
     failed(detail, reasonOf(xhr), xhr.status >= 400 && xhr.status < 500);
   });
-  document.addEventListener("htmx:beforeRequest", ({ detail }) => { Notices.say("not-opened", ""); begin(detail); });
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    lastRequest = detail.xhr;
+    Notices.say("not-opened", "");
+    begin(detail);
+  });
+  window.addEventListener("popstate", () => { lastRequest = null; });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     end(detail);
     if (detail.xhr.status === 401) Notices.say("not-opened", "You are signed out, so nothing was done. Sign in from another tab, then submit this again.");
   });
   for (const event of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(event, ({ detail }) => failed(detail, "The server is not responding."));
+    document.addEventListener(event, ({ detail }) => { if (!isOvertaken(detail)) failed(detail, "The server is not responding."); });
   }
   // Back and forward: htmx then asks for the page itself.
   const sayNotRestored = () => Notices.say("not-opened", "The page could not be opened.", Notices.button("Try again", () => location.reload()));
