@@ -138,7 +138,7 @@ def add_certificates(connection: pg8000.native.Connection, certificates: list[Ce
 
 
 def add_synthetic(connection: pg8000.native.Connection, rows: int, progress: Progress) -> None:
-    """Add records of the last year, each valid for up to two years: about one in four has expired."""
+    """Add records of the last year, oldest first, each valid for up to two years: about one in four has expired."""
     # Entries of the title index are added in bulk, in half the time.
     connection.run("SET gin_pending_list_limit = '64MB'")
     connection.run("SET maintenance_work_mem = '256MB'")
@@ -150,14 +150,14 @@ def add_synthetic(connection: pg8000.native.Connection, rows: int, progress: Pro
             SELECT
                 kinds[(1 + floor(random() * cardinality(kinds)))::int]
                     || ' no. ' || (random() * 10000)::int AS title,
-                now() - random() * interval '365 days' AS created_at
-            FROM generate_series(1, :count::int), CAST(:kinds AS text[]) AS kinds
+                now() - interval '365 days' * (1 - (:done::int + n - random()) / :rows::int) AS created_at
+            FROM generate_series(1, :count::int) AS n, CAST(:kinds AS text[]) AS kinds
         ) AS drawn
         """
     )
     for done in range(0, rows, CHUNK_ROWS):
         count = min(CHUNK_ROWS, rows - done)
-        statement.run(kinds=KINDS, count=count)
+        statement.run(kinds=KINDS, count=count, done=done, rows=rows)
         progress.update(done + count)
     connection.run(
         """

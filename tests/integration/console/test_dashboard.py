@@ -68,7 +68,7 @@ def test_without_problems_there_are_no_warnings(browser: FakeBrowser, con: Conne
     finish_pass(con)
     text = browser.get("/dashboard").text
     assert "No warnings." in text
-    for label in ("Failed, 24 h", "Missed, 24 h", "Dead letters"):
+    for label in ("Still failed, 24 h", "Missed, 24 h", "Dead letters"):
         assert box(text, label) == "0"
 
 
@@ -94,7 +94,7 @@ def test_the_latest_failures_are_shown_with_a_link_to_all(browser: FakeBrowser, 
     assert (
         "record-expiry is failing: 7 runs failed in the last 7 days. It has been failing since <time" in text
     )
-    assert box(text, "Failed, 24 h") == "7 bad"
+    assert box(text, "Still failed, 24 h") == "7 bad"
     assert re.findall(r"<b>MailRefused</b>: (\w)", text) == list("abcde")
     assert '<a class="push" href="/dashboard/failing">All failures</a>' in text
 
@@ -118,7 +118,7 @@ def test_failing_duties_and_runs_of_removed_jobs_are_warned_of(browser: FakeBrow
     assert "send due runs of db-cleanup: its queue &lt;is gone&gt;. Since <time" in text
     assert 'href="/dashboard/runs?job=old-job"' in text
     text = browser.get("/dashboard/workers").text
-    assert "send due runs of db-cleanup" in text and "3 sent" in text
+    assert "send due runs of db-cleanup" in text and "sent: 3" in text
 
 
 def test_silence_of_the_workers_is_warned_of(browser: FakeBrowser, con: Connection) -> None:
