@@ -8,6 +8,12 @@ from pathlib import Path
 from local.environment import HOST, Ports
 from local.errors import StackError
 
+BLOCKED_BY_BROWSERS = frozenset(
+    [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080]
+)
+"""Browsers open no page of these ports, because other services use them: https://fetch.spec.whatwg.org/#port-blocking.
+Those below 1024 are left out: they are for root only."""
+
 
 class Refused(StackError):
     """The stack cannot start here; the message says why and what to do."""
@@ -42,6 +48,11 @@ def check_ports(ports: Ports, provider: bool = False) -> None:
         if not 0 < port < 65536:
             raise Refused(
                 f"port {port} for {purpose} is not between 1 and 65535; choose another: make run PORT=9000"
+            )
+        if port in BLOCKED_BY_BROWSERS and port in (ports.gateway, ports.provider):
+            raise Refused(
+                f"port {port}, needed for {purpose}, is one that browsers refuse to open; choose another:"
+                " make run PORT=9000"
             )
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,8 @@
 import os
 import socket
 
+from local.exclusive import BLOCKED_BY_BROWSERS
+
 _RESERVED: list[socket.socket] = []
 """One UDP socket for each block of ports that this process was given: no stack uses UDP, but all tests see them."""
 
@@ -13,6 +15,8 @@ def free_ports() -> int:
     No other process that runs these tests gets the same ones before this process ends.
     """
     for port in range(10_000 + os.getpid() * 40 % 16_000, 30_000, 5):
+        if not BLOCKED_BY_BROWSERS.isdisjoint(range(port, port + 5)):
+            continue
         reservation = socket.socket(type=socket.SOCK_DGRAM)
         try:
             reservation.bind(("127.0.0.1", port))

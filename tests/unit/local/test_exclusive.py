@@ -56,6 +56,12 @@ def test_ports_end_at_65535() -> None:
         check_ports(Ports(65533))
 
 
+@pytest.mark.parametrize("first", [10080, 10076])
+def test_a_port_that_browsers_block_is_said(first: int) -> None:
+    with pytest.raises(Refused, match=r"port 10080, needed for .*, is one that browsers refuse to open"):
+        check_ports(Ports(first), provider=True)
+
+
 def test_a_port_for_root_only_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise PermissionError
