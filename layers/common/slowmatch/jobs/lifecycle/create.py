@@ -1,7 +1,7 @@
 """Creates runs, all with one statement: enqueued, scheduled, or claimed at once."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,15 @@ class NewRun:
     request_digest: str | None = None
     id: str = field(default_factory=new_run_id)
 
+    def to_row(self) -> dict[str, Any]:
+        """What CREATE_RUNS reads. `asdict` would copy the payload, in a quarter of the time of enqueue_many."""
+        return {
+            "id": self.id,
+            "payload": self.payload,
+            "idempotency_key": self.idempotency_key,
+            "request_digest": self.request_digest,
+        }
+
 
 def create_runs(
     con: Connection | ExternalConnection,
@@ -78,7 +87,7 @@ def create_runs(
     """
     rows = con.query(
         CREATE_RUNS,
-        runs=to_json([asdict(each) for each in new]),
+        runs=to_json([each.to_row() for each in new]),
         job=job.name,
         state=state,
         exclusive=job.exclusive,

@@ -152,7 +152,7 @@ FINISH = f"""
     ), promoted AS (
         {PROMOTE_NEXT}
     )
-    SELECT ARRAY(SELECT id::text FROM finished), ARRAY(SELECT id::text FROM notified), promoted.*
+    SELECT (SELECT json_agg(id) FROM finished), ARRAY(SELECT id::text FROM notified), promoted.*
     FROM (SELECT) AS one_row LEFT JOIN promoted ON true
 """
 
@@ -214,7 +214,7 @@ def finish_once(con: Connection, attempts: Sequence[EndedAttempt], *, actor: str
         actor=actor,
         notify_after_failures=settings().notify_after_failures,
     )
-    run_ids, notification_ids = set(rows[0][0]), rows[0][1]
+    run_ids, notification_ids = set(rows[0][0] or ()), rows[0][1]
     promoted = [RunMessage(*run) for _, _, *run in rows if run[0]]
     following = [each.next_message for each in attempts if each.leased.run_id in run_ids and each.message_at]
     to_send = [*promoted, *filter(None, following)]

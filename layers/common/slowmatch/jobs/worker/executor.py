@@ -1,6 +1,7 @@
 """Executes claimed attempts: runs the handler, and writes the results, of a batch together."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -153,10 +154,9 @@ class Executor:
             messages.send(self.con, finished.messages)
         if finished.notification_ids:
             publishing.publish(finished.notification_ids)
+        _report([each for each in attempts if each.leased.run_id in finished.run_ids])
         for each in attempts:
-            if each.leased.run_id in finished.run_ids:
-                _report(each)
-            else:
+            if each.leased.run_id not in finished.run_ids:
                 self._drop(each)
 
     def _drop(self, ended: EndedAttempt) -> None:
@@ -185,14 +185,25 @@ def _collecting_log(context: Context) -> Iterator[None]:
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
 
-def _report(ended: EndedAttempt) -> None:
-    """Count the attempt in the metrics and log its end."""
-    leased, result = ended.leased, ended.result
-    about: dict[str, Any] = {"run_id": leased.run_id, "attempt": leased.attempt, "state": result.state}
-    if result.state in METRICS:
-        telemetry.count(METRICS[result.state], job=leased.job)
+def _report(finished: Sequence[EndedAttempt]) -> None:
+    """Count the attempts in the metrics and log their ends: a line for several takes a tenth of the time of many."""
+    if not finished:
+        return
+    job, ends = finished[0].leased.job, [_end(each) for each in finished]
+    for state, number in Counter(end["state"] for end in ends).items():
+        if state in METRICS:
+            telemetry.count(METRICS[state], number, job=job)
+    if durations := [end["ms"] for end in ends if "ms" in end]:
+        telemetry.duration("AttemptDuration", durations, job=job)
+    if len(ends) == 1:
+        telemetry.logger.info(f"{job}: attempt {finished[0].result.outcome}", extra=ends[0])
+    else:
+        telemetry.logger.info(f"{job}: {len(ends)} attempts ended", extra={"attempts": ends})
+
+
+def _end(ended: EndedAttempt) -> dict[str, Any]:
+    leased = ended.leased
+    end: dict[str, Any] = {"run_id": leased.run_id, "attempt": leased.attempt, "state": ended.result.state}
     if ended.started_at:
-        milliseconds = (ended.at - ended.started_at).total_seconds() * 1000
-        telemetry.duration("AttemptDuration", milliseconds, job=leased.job)
-        about["ms"] = round(milliseconds)
-    telemetry.logger.info(f"{leased.job}: attempt {result.outcome}", extra=about)
+        end["ms"] = round((ended.at - ended.started_at).total_seconds() * 1000, 1)
+    return end
