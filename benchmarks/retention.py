@@ -5,6 +5,7 @@ each simulated hour is worked off while the runs of an hour two days before are 
 Autovacuum has its usual thresholds, but looks each second instead of each minute.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +85,7 @@ def main(runs_a_day: int) -> None:
     JOBS[JOB.name] = JOB
     with Bench() as bench:
         database = bench.database()
+        os.environ.update(database.env)
         with closing(database.connect()) as con:
             for statement in EAGER.strip().split(";")[:3]:
                 con.run(statement)
@@ -94,11 +96,11 @@ def main(runs_a_day: int) -> None:
                 purged = seconds = 0.0
                 for hour in range(24):
                     now = start + timedelta(days=day, hours=hour)
-                    work = pool.submit(_work, worker.con, now, runs_a_day // 24)
+                    working = pool.submit(work, worker.con, now, runs_a_day // 24)
                     began = perf_counter()
                     purged += retention.purge_runs(dispatcher.con, now, settings=config)
                     seconds += perf_counter() - began
-                    work.result()
+                    working.result()
                 _print(database, day, runs_a_day, purged, seconds, dispatcher.longest(), worker.longest())
 
 
@@ -108,7 +110,7 @@ def _watched(config: Settings) -> Iterator[Watched]:
         yield Watched(con)
 
 
-def _work(con: Connection, hour: datetime, runs: int) -> None:
+def work(con: Connection, hour: datetime, runs: int) -> None:
     """Create, claim and finish so many runs, spread over the hour."""
     for number in range(0, runs, BATCH):
         at = hour + timedelta(hours=number / runs)
@@ -116,7 +118,7 @@ def _work(con: Connection, hour: datetime, runs: int) -> None:
             con,
             JOB,
             "enqueued",
-            [NewRun({"customer": number + each}) for each in range(BATCH)],
+            [NewRun({"customer": number + each, "kind": "reminder"}) for each in range(BATCH)],
             now=at,
             trigger="api",
             actor="code",

@@ -1,7 +1,7 @@
 """`python -m tests.chaos.killed_worker MOMENT`: a worker that takes one event of SQS, and kills itself at a moment.
 
-The event comes on standard input, and the answer to SQS goes to the file descriptor of standard output. The database
-is that of the environment, with the password in DB_PASSWORD.
+The event comes on standard input; the answer to SQS is the last line of standard output. The database is that of the
+environment, with the password in DB_PASSWORD.
 """
 
 import json
@@ -16,7 +16,7 @@ from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, serve
 from slowmatch.jobs.lifecycle.claim import CLAIM_BATCH
-from slowmatch.jobs.lifecycle.finish import FINISH
+from slowmatch.jobs.lifecycle.finish import FINISH_SUCCEEDED
 from slowmatch.jobs.worker import executor
 
 JOB = "send-test-mail"
@@ -55,7 +55,7 @@ def around(moment: str, query: Callable[..., Any]) -> Callable[..., Any]:
 
     def watched(con: Connection, sql: str, **params: Any) -> Any:
         nonlocal finishes
-        finishes += sql == FINISH
+        finishes += sql == FINISH_SUCCEEDED
         if (moment, sql) == ("before the claim", CLAIM_BATCH) or (
             moment == "between two finishes" and finishes == 2
         ):
@@ -89,7 +89,7 @@ def main(moment: str) -> None:
     answer = serve(JOB, handle)(json.load(sys.stdin), LambdaContext())
     if moment == "after the last finish":
         die()
-    os.write(1, json.dumps(answer).encode())
+    print(json.dumps(answer))  # noqa: T201 - the last line, after those of the log
 
 
 if __name__ == "__main__":

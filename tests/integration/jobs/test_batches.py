@@ -15,7 +15,7 @@ from slowmatch.jobs.dispatcher import rescuer
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle import messages as queue
 from slowmatch.jobs.lifecycle.claim import CLAIM_BATCH, Lease, claim_batch
-from slowmatch.jobs.lifecycle.finish import FINISH
+from slowmatch.jobs.lifecycle.finish import FINISH, FINISH_SUCCEEDED
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker import executor
@@ -102,7 +102,7 @@ def test_a_batch_takes_two_statements(batch: Work, con: Connection, statements: 
     messages = put(con)
     statements.clear()
     assert batch.deliver(*messages) == []
-    assert statements == [CLAIM_BATCH, FINISH]
+    assert statements == [CLAIM_BATCH, FINISH_SUCCEEDED]
     assert states(batch) == ["succeeded"] * 3
 
 
@@ -280,9 +280,7 @@ def test_rubbish_goes_to_the_dead_letters_alone(batch: Work, con: Connection) ->
     assert states(batch) == ["succeeded"] * 2
 
 
-def test_of_overlapping_batches_each_run_starts_once(
-    batch: Work, con: Connection, other: Connection
-) -> None:
+def test_of_overlapping_batches_each_run_starts_once(batch: Work, con: Connection, other: Connection) -> None:
     """The second worker neither waits for the first nor starts its runs."""
     first, second, third = (each["run_id"] for each in put(con))
     now = con.now()
@@ -324,7 +322,7 @@ def test_a_connection_lost_in_a_finish_costs_nothing(
     broken: list[str] = []
 
     def lose(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
-        if sql == FINISH and not broken:
+        if sql == FINISH_SUCCEEDED and not broken:
             broken.append(sql)
             if committed:
                 query(self, sql, **params)
