@@ -46,7 +46,7 @@ CREATE_RUNS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NewRun:
     """What one of several runs that are created together has of its own."""
 
@@ -54,15 +54,6 @@ class NewRun:
     idempotency_key: str | None = None
     request_digest: str | None = None
     id: str = field(default_factory=new_run_id)
-
-    def to_row(self) -> dict[str, Any]:
-        """What CREATE_RUNS reads. `asdict` would copy the payload, in a quarter of the time of enqueue_many."""
-        return {
-            "id": self.id,
-            "payload": self.payload,
-            "idempotency_key": self.idempotency_key,
-            "request_digest": self.request_digest,
-        }
 
 
 def create_runs(
@@ -87,7 +78,7 @@ def create_runs(
     """
     rows = con.query(
         CREATE_RUNS,
-        runs=to_json([each.to_row() for each in new]),
+        runs=to_json([vars(each) for each in new]),
         job=job.name,
         state=state,
         exclusive=job.exclusive,
