@@ -12,7 +12,8 @@ from slowmatch.settings import Settings
 FIGURES_KEPT = timedelta(days=400)
 """How long hourly figures, pauses and acknowledgements are kept: a year, and some weeks to compare it with."""
 ROWS_PER_BATCH = 1000
-MAX_RUNS_PER_BATCH = 4000
+FIRST_RUNS, MAX_RUNS = 100, 4000
+"""How many runs the first batch of a pass has, and the largest."""
 SECONDS_PER_BATCH = 0.25
 # By table, the column of its time. These are kept as long as failed runs,
 _HISTORY = {
@@ -74,7 +75,7 @@ def _purge_runs(con: Connection, sql: str, before: datetime, deadline: Deadline)
 
     Each batch starts where the last one ended, past the index entries that it left.
     """
-    purged, limit, since = 0, ROWS_PER_BATCH, None
+    purged, limit, since = 0, FIRST_RUNS, None
     while not deadline.is_over:
         began = time.monotonic()
         ((number, since),) = con.query(sql, since=since, before=before, limit=limit)
@@ -82,7 +83,7 @@ def _purge_runs(con: Connection, sql: str, before: datetime, deadline: Deadline)
         if number < limit:
             break
         allowed = int(limit * SECONDS_PER_BATCH / (time.monotonic() - began))
-        limit = max(1, min(allowed, 2 * limit, MAX_RUNS_PER_BATCH))
+        limit = max(1, min(allowed, 2 * limit, MAX_RUNS))
     return purged
 
 
