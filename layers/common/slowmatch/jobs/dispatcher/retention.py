@@ -2,7 +2,6 @@
 
 import time
 from datetime import datetime, timedelta
-from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
@@ -34,13 +33,14 @@ _FIGURES = {
 
 def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
     """Delete runs past their retention, with their attempts, events and log. Returns how many."""
-    purged = 0
-    for of_state, days in (
-        ("state = 'failed'", settings.failed_run_retention_days),
-        ("state IN ('succeeded', 'deleted')", settings.run_retention_days),
-    ):
-        purged += _purge_runs(con, PURGE_RUNS.format(of_state=of_state), now - timedelta(days=days), deadline)
-    return purged
+    kept = {
+        "state = 'failed'": settings.failed_run_retention_days,
+        "state IN ('succeeded', 'deleted')": settings.run_retention_days,
+    }
+    return sum(
+        _purge_runs(con, PURGE_RUNS.format(of_state=of_state), now - timedelta(days=days), deadline)
+        for of_state, days in kept.items()
+    )
 
 
 # Each condition on the state is that of an index: failed runs, which are kept longer, are not passed over by the other.
@@ -95,25 +95,20 @@ def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *,
     columns = _HISTORY | _FIGURES
 
     def purge(table: str) -> int:
+        """Delete in batches until no row is left that could be locked, or the deadline is over."""
         kept = FIGURES_KEPT if table in _FIGURES else timedelta(days=settings.failed_run_retention_days)
-        return _purge(con, table, f"{columns[table]} < :before::timestamptz", deadline, before=now - kept)
+        sql = f"""
+            DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM {table}
+                WHERE {columns[table]} < :before::timestamptz
+                LIMIT {ROWS_PER_BATCH}
+                FOR UPDATE SKIP LOCKED
+            ))
+        """
+        purged, rows = 0, ROWS_PER_BATCH
+        while rows == ROWS_PER_BATCH and not deadline.is_over:
+            rows = con.execute(sql, before=now - kept)
+            purged += rows
+        return purged
 
     return for_each(columns, str, purge, deadline)
-
-
-def _purge(con: Connection, table: str, condition: str, deadline: Deadline, **values: Any) -> int:
-    """Delete in batches until no row is left that could be locked, or the deadline is over."""
-    purged = 0
-    while not deadline.is_over:
-        rows = con.execute(
-            f"""
-            DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-                SELECT ctid FROM {table} WHERE {condition} LIMIT {ROWS_PER_BATCH} FOR UPDATE SKIP LOCKED
-            ))
-            """,
-            **values,
-        )
-        purged += rows
-        if rows < ROWS_PER_BATCH:
-            break
-    return purged

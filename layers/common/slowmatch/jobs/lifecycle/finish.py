@@ -247,27 +247,16 @@ def finish_once(con: Connection, attempts: Sequence[EndedAttempt], *, actor: str
 
 def _row(ended: EndedAttempt) -> dict[str, Any]:
     """What FINISH reads of the attempt; it takes what is missing as null."""
-    leased, result, reports = ended.leased, ended.result, ended.reports
-    row = {
-        "run_id": leased.run_id,
-        "attempt": leased.attempt,
-        "lease_until": leased.lease_until,
+    row = vars(ended.result) | {
+        "error": ended.result.error,
+        "run_id": ended.leased.run_id,
+        "attempt": ended.leased.attempt,
+        "lease_until": ended.leased.lease_until,
         "started_at": ended.started_at,
         "at": ended.at,
-        "state": result.state,
-        "outcome": result.outcome,
-        "reason": result.reason,
-        "failures": result.failures,
-        "due_at": result.due_at,
         "message_at": ended.message_at,
-        "value": result.value,
-        "cursor": result.cursor,
-        "progress": reports.progress,
-        "lines": reports.lines or None,
-        "error": result.error,
-        "error_type": result.error_type,
-        "error_message": result.error_message,
-        "traceback": result.traceback,
+        "progress": ended.reports.progress,
+        "lines": ended.reports.lines or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 
