@@ -42,7 +42,7 @@ CREATE_RUNS = """
         SELECT id, :now::timestamptz, state, :reason, :actor
         FROM created
     )
-    SELECT id::text FROM created
+    SELECT COALESCE(json_agg(id), '[]') FROM created
 """
 
 
@@ -76,7 +76,7 @@ def create_runs(
     Left out are those whose occurrence or key has a run already, and, with a lease, those of an exclusive job that
     is processing another run.
     """
-    rows = con.query(
+    ((ids,),) = con.query(
         CREATE_RUNS,
         runs=to_json([vars(each) for each in new]),
         job=job.name,
@@ -97,7 +97,7 @@ def create_runs(
         finished_at=now if state == "deleted" else None,
         reason=reason,
     )
-    return {run_id for (run_id,) in rows}
+    return set(ids)
 
 
 def start(
