@@ -166,7 +166,7 @@ FINISH = f"""
     ), {_PROMOTE_AND_TELL}
 """
 # For results that all succeeded. PostgreSQL prepares every part of a statement, even one that finds nothing to do: the
-# parts of failures take a fifth of the time of a run that succeeds alone.
+# parts of failures take a fifth of the time to finish a run that succeeds alone.
 FINISH_SUCCEEDED = f"""
     {_WRITE_RESULTS}, works_again AS (
         DELETE FROM job_failures WHERE job IN (SELECT job FROM finished)
