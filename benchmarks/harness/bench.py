@@ -112,6 +112,10 @@ class Bench:
             _migrate(self._migrated)
         return self._create(self._migrated.name)
 
+    def copy(self, database: Database) -> Database:
+        """A copy of a database that nobody is connected to."""
+        return self._create(database.name)
+
     def drop(self, database: Database) -> None:
         """Give the disk back before the end."""
         self._administer(f"DROP DATABASE {database.name} WITH (FORCE)")

@@ -1,13 +1,23 @@
 """`make chaos`: what breaks on purpose, how much of it, and a report of figures at the end."""
 
+import dataclasses
 import random
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.environment import DATABASE, DATABASE_USER
+from slowmatch.aws import secrets, sqs
+from slowmatch.db import Connection, migrate
+from slowmatch.settings import Settings
 from tests.chaos import report
+from tests.chaos.database import Database, started
+from tests.chaos.killed_worker import FakeSqs
 from tests.chaos.report import SEED, Figures
+from tests.support.empty_database import EMPTY
 
 _FIGURES = pytest.StashKey[Figures]()
 
@@ -36,6 +46,26 @@ def figures(pytestconfig: pytest.Config) -> Figures:
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """Random and the same every time, for each test its own."""
     return random.Random(f"{SEED} {request.node.name}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder = tmp_path_factory.mktemp("crash")
+    with started(folder, folder / "data") as database:
+        yield database
+
+
+@pytest.fixture
+def durable(server: Database, environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """A connection to a server that keeps what was committed when it crashes."""
+    monkeypatch.setattr(sqs, "client", FakeSqs)
+    login = {"username": DATABASE_USER, "password": server._password}
+    monkeypatch.setattr(secrets, "read", lambda arn, *keys: login)
+    config = dataclasses.replace(environment, db_port=server.port, db_name=DATABASE)
+    with closing(Connection(config)) as con:
+        migrate.apply(con)
+        yield con
+        con.script(EMPTY)
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:

@@ -1,16 +1,11 @@
 """What remains after a crash of PostgreSQL that loses everything except what a commit has flushed to the disk."""
 
-import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from local.environment import DATABASE, DATABASE_USER
-from slowmatch.aws import secrets, sqs
-from slowmatch.db import Connection, migrate
+from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import finish
@@ -20,37 +15,15 @@ from slowmatch.jobs.lifecycle.finish import EndedAttempt
 from slowmatch.jobs.lifecycle.reports import Reports, checkpoint
 from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.queries import runs
-from slowmatch.settings import Settings
-from tests.chaos.database import Database, started
+from tests.chaos.database import Database
 
 JOB = "send-test-mail"
 SUCCEEDED = AttemptResult(outcome="succeeded", state="succeeded", reason="the handler returned", failures=0)
 
 
-class FakeSqs:
-    """Accepts every message."""
-
-    def send_message_batch(self, **_: Any) -> dict[str, Any]:
-        return {}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("crash")
-    with started(folder, folder / "data") as database:
-        yield database
-
-
 @pytest.fixture
-def con(server: Database, environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
-    monkeypatch.setattr(sqs, "client", FakeSqs)
-    login = {"username": DATABASE_USER, "password": server._password}
-    monkeypatch.setattr(secrets, "read", lambda arn, *keys: login)
-    config = dataclasses.replace(environment, db_port=server.port, db_name=DATABASE)
-    with closing(Connection(config)) as con:
-        migrate.apply(con)
-        yield con
-        con.query("DELETE FROM job_run")
+def con(durable: Connection) -> Connection:
+    return durable
 
 
 def lease(con: Connection) -> Lease:

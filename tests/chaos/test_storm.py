@@ -123,6 +123,9 @@ def test_every_run_is_there_once_and_has_succeeded(aftermath: Aftermath, figures
     figures.add(SUBJECT, "runs", aftermath.runs)
     figures.add(SUBJECT, "runs succeeded", states.get("succeeded", 0))
     assert states == {"succeeded": aftermath.runs}
+    batched = aftermath.database.value("SELECT count(*) FROM job_run WHERE job = 'marker' AND in_batch")
+    figures.add(SUBJECT, "runs that succeeded in a batch", batched)
+    assert batched
     others = aftermath.database.query("SELECT DISTINCT state FROM job_run")
     assert {state for (state,) in others} <= FINAL
 

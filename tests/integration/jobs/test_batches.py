@@ -14,8 +14,8 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import rescuer
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle import messages as queue
-from slowmatch.jobs.lifecycle.claim import CLAIM_BATCH
-from slowmatch.jobs.lifecycle.finish import FINISH
+from slowmatch.jobs.lifecycle.claim import CLAIM_BATCH, Lease, claim_batch
+from slowmatch.jobs.lifecycle.finish import FINISH, FINISH_SUCCEEDED
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.worker import executor
@@ -102,7 +102,7 @@ def test_a_batch_takes_two_statements(batch: Work, con: Connection, statements: 
     messages = put(con)
     statements.clear()
     assert batch.deliver(*messages) == []
-    assert statements == [CLAIM_BATCH, FINISH]
+    assert statements == [CLAIM_BATCH, FINISH_SUCCEEDED]
     assert states(batch) == ["succeeded"] * 3
 
 
@@ -177,6 +177,20 @@ def test_a_lost_batch_counts_no_failure_and_starts_again_alone(batch: Work, con:
     assert states(batch) == ["processing", "enqueued", "enqueued"], "the first was claimed alone"
     rescue_all(batch)
     assert [run.failures for run in made(batch)] == [1, 0, 0]
+
+
+def test_a_run_that_failed_alone_joins_batches_again(batch: Work, con: Connection) -> None:
+    messages = put(con, 2)
+    batch.handler = die
+    with pytest.raises(Killed):
+        batch.deliver(*messages)
+    rescue_all(batch)
+    batch.handler = fail
+    batch.deliver(*({**message, "attempt": 2} for message in messages))
+    assert con.query("SELECT in_batch FROM job_run") == [[False]] * 2
+    con.query("UPDATE job_run SET due_at = created_at")
+    batch.deliver(*({**message, "attempt": 3} for message in messages))
+    assert con.query("SELECT in_batch FROM job_run") == [[True]] * 2
 
 
 def test_a_locked_run_does_not_hold_up_its_batch(batch: Work, con: Connection, other: Connection) -> None:
@@ -259,6 +273,26 @@ def test_a_run_may_continue_in_the_same_batch(batch: Work, con: Connection) -> N
     assert batch.run().result == {"part": 1}
 
 
+def test_rubbish_goes_to_the_dead_letters_alone(batch: Work, con: Connection) -> None:
+    first, second = put(con, 2)
+    rubbish: list[Any] = [{"run_id": 7, "attempt": 1}, "no JSON", {**first, "attempt": "one"}]
+    assert batch.deliver(rubbish[0], first, rubbish[1], second, rubbish[2]) == ["0", "2", "4"]
+    assert states(batch) == ["succeeded"] * 2
+
+
+def test_of_overlapping_batches_each_run_starts_once(batch: Work, con: Connection, other: Connection) -> None:
+    """The second worker neither waits for the first nor starts its runs."""
+    first, second, third = (each["run_id"] for each in put(con))
+    now = con.now()
+    lease = Lease(worker="worker", request_id="request", since=now, until=now + timedelta(minutes=3))
+    with con.transaction():
+        mine = claim_batch(con, JOB, {first: 1, second: 1}, lease=lease)
+        theirs = claim_batch(other, JOB, {second: 1, third: 1}, lease=lease)
+    assert sorted(each.run_id for each in mine) == sorted([first, second])
+    assert [each.run_id for each in theirs] == [third]
+    assert con.query("SELECT count(*) FROM job_attempt") == [[3]]
+
+
 def test_what_is_not_there_to_be_started_is_acknowledged(batch: Work, con: Connection) -> None:
     first, second = put(con, 2)
     (early,) = put(con, 1, due_at=con.now() + timedelta(hours=1))
@@ -288,7 +322,7 @@ def test_a_connection_lost_in_a_finish_costs_nothing(
     broken: list[str] = []
 
     def lose(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
-        if sql == FINISH and not broken:
+        if sql == FINISH_SUCCEEDED and not broken:
             broken.append(sql)
             if committed:
                 query(self, sql, **params)

@@ -62,7 +62,9 @@ def test_an_error_is_that_of_all_runs_without_a_result(bulk: Work, con: Connecti
     bulk.bulk_handler = break_off
     assert bulk.deliver(*put(con)) == []
     assert states(bulk) == ["scheduled", "succeeded", "scheduled"]
-    assert bulk.runs()[0].error == "OSError: the line is dead"
+    first, second, _ = bulk.runs()
+    assert first.error == "OSError: the line is dead"
+    assert [event[1] for event in bulk.events(second.id)] == ["enqueued", "processing", "succeeded"]
 
 
 def test_a_run_that_is_forgotten_has_failed(bulk: Work, con: Connection) -> None:

@@ -9,7 +9,8 @@ from dispatcher.app import handler as dispatcher
 from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import redelivery, rescuer, retention
-from slowmatch.jobs.lifecycle import pause
+from slowmatch.jobs.lifecycle import actions, pause
+from slowmatch.jobs.lifecycle.enqueue import run_again
 from slowmatch.settings import Settings
 from tests.integration.jobs.conftest import Queues, Work
 from tests.support.handlers import refuse
@@ -108,15 +109,19 @@ def test_the_last_attempt_lost_is_a_failed_run(con: Connection, work: Work) -> N
 def test_runs_are_purged_past_their_retention_and_failed_ones_later(
     con: Connection, work: Work, environment: Settings
 ) -> None:
+    work.handler = lambda context: context.logger.info("done")
     work.start_occurrence()
+    run_again(con, work.run(), {}, trigger="console", actor="ann")
+    actions.change(con, "delete", ids=[work.runs()[-1].id], actor="ann")
     work.handler = refuse
     work.start_occurrence("2026-11-24T03:00:00Z")
     purged = [
         retention.purge_runs(con, con.now() + timedelta(days=days), settings=environment)
         for days in (29, 31, 89, 91)
     ]
-    assert purged == [0, 1, 0, 1]
-    assert con.query("SELECT count(*) FROM job_event") == [[0]]
+    assert purged == [0, 2, 0, 1]
+    for table in ("job_event", "job_attempt", "job_log", "job_rerun"):
+        assert con.query(f"SELECT count(*) FROM {table}") == [[0]], table
 
 
 def test_figures_are_kept_for_more_than_a_year(con: Connection, environment: Settings) -> None:

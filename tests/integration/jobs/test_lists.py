@@ -120,6 +120,8 @@ def test_pages_counts_and_workers_come_from_indexes(
         assert index in _indexes(crowd, wanted, monkeypatch), wanted
     assert "job_run_state" in indexes_of(crowd, runs.COUNTS.sql)
     now = crowd.now()
+    hour = RunFilter(ended_from=now - DAY, ended_to=now - DAY + DAY / 24)
+    assert {"job_run_ended", "job_run_failed"} <= _indexes(crowd, hour, monkeypatch)
     used = indexes_of(crowd, workers._WORKERS, now=now, since=now - DAY / 48, began=now - DAY / 32)
     assert "job_attempt_started" in used
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from slowmatch.aws import clients
@@ -52,35 +52,34 @@ def send(
 ) -> Unsent:
     """Send the messages in batches until SQS rejects a whole batch or the deadline is over.
 
-    Unless they are to be sent in order, several batches are sent at the same time.
+    Unless they are to be sent in order, several batches are sent at the same time, after the first one.
     """
     batches = [messages[start : start + MAX_BATCH] for start in range(0, len(messages), MAX_BATCH)]
-    rejected: dict[str, str] = {}
-    sent = 0
-    while sent < len(batches) and not deadline.is_over:
-        # The first one alone shows whether SQS takes any.
-        together = batches[sent : sent + (1 if in_order or not sent else BATCHES_AT_ONCE)]
-        sent += len(together)
-        answers = _send_together(url, together)
-        for reasons in answers:
-            rejected |= reasons
-        if any(len(reasons) == len(batch) for reasons, batch in zip(answers, together, strict=True)):
-            break
-    reason = next(reversed(rejected.values()), None)
-    return Unsent([*rejected, *(message.id for batch in batches[sent:] for message in batch)], reason)
+    is_refused = False
+
+    def attempt(batch: Sequence[Message]) -> dict[str, str | None]:
+        """The ids that SQS did not take, and why."""
+        nonlocal is_refused
+        if is_refused or deadline.is_over:
+            return dict.fromkeys(message.id for message in batch)
+        rejected = _send_batch(url, batch)
+        if len(rejected) == len(batch):
+            is_refused = True
+        return rejected
+
+    left = [attempt(batch) for batch in batches[:1]]
+    if in_order or len(batches) <= 2:
+        left += map(attempt, batches[1:])
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
+            left += pool.map(attempt, batches[1:])
+    unsent = {message_id: why for batch in left for message_id, why in batch.items()}
+    return Unsent([*unsent], next(filter(None, reversed(unsent.values())), None))
 
 
-def _send_together(url: str, batches: Sequence[Sequence[Message]]) -> list[dict[str, str]]:
-    """The answers of `_send_batch` for each of the batches, which are sent at the same time."""
-    if len(batches) == 1:
-        return [_send_batch(url, batches[0])]
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(len(batches)) as pool:
-        return list(pool.map(partial(_send_batch, url), batches))
-
-
-def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str]:
+def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str | None]:
     """Return the id of each message that SQS rejected, and why."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -92,12 +91,12 @@ def _send_batch(url: str, batch: Sequence[Message]) -> dict[str, str]:
         failed = client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
     except (BotoCoreError, ClientError) as error:
         reason = f"the queue rejects all messages: {clients.refusal(error)}"
-        reasons = {message.id: reason for message in batch}
+        reasons: dict[str, str | None] = dict.fromkeys((message.id for message in batch), reason)
     else:
         reasons = {}
         for entry in failed:
             why = entry.get("Message") or entry.get("Code")
             reasons[batch[int(entry["Id"])].id] = f"the queue rejected a message: {why}"
-    for reason in set(reasons.values()):
-        logger.warning(f"{url}: {reason}; the dispatcher will send it again")
+    for why in set(reasons.values()):
+        logger.warning(f"{url}: {why}; the dispatcher will send it again")
     return reasons

@@ -27,6 +27,8 @@ from slowmatch.settings import Settings, settings
 
 CONNECT_TIMEOUT_SECONDS = 10
 IDLE_SECONDS_BEFORE_PING = 30
+SECONDS_BEFORE_TEST = 1
+"""How long after an answer `now` does not look whether the connection is alive: a batch asks twice for each run."""
 INVALID_PASSWORD = "28P01"
 
 # PostgreSQL sends its answer at Sync. The Flush messages that pg8000 adds split the answer into three packets, each
@@ -143,8 +145,9 @@ class Connection:
 
         All workers share this clock, so one whose own clock is wrong neither starts early nor loses a lease.
         """
-        with self._translating_errors():
-            self._ensure_connected()
+        if self._pg8000 is None or time.monotonic() - self._used_at > SECONDS_BEFORE_TEST:
+            with self._translating_errors():
+                self._ensure_connected()
         return datetime.now(UTC) + self.clock_offset
 
     def close(self) -> None:

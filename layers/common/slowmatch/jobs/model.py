@@ -164,7 +164,7 @@ class RunDetails(Run):
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AttemptResult:
     """What became of an attempt, and the state of its run that follows. `value` is what the handler returned, as
     JSON text.

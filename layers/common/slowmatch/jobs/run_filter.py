@@ -49,6 +49,8 @@ class RunFilter(JsonRow):
         if ends:  # a run that had ended by then was created before
             parts.append("run.id < :last_id::uuid")
             params["last_id"] = first_run_id(min(ends) + MAX_CLOCK_DIFFERENCE)
+        if (self.ended_from or self.ended_to) and self.state is None:
+            parts.append(_ENDED)
         if self._one_run:
             parts.append("run.id = :run_id::uuid")
             params["run_id"] = self._one_run
@@ -96,6 +98,8 @@ _CONDITIONS = {
     "ended_from": "run.finished_at >= :ended_from::timestamptz",
     "ended_to": "run.finished_at < :ended_to::timestamptz",
 }
+# By the conditions of the two indexes of ended runs.
+_ENDED = "(run.state IN ('succeeded', 'deleted') OR run.state = 'failed')"
 # Known values are written out, so that PostgreSQL plans for how rare each is.
 _KNOWN = {"state": get_args(RunState), "trigger": get_args(Trigger), "job": tuple(JOBS)}
 # In a subselect the search query is made once, not for every run.

@@ -1,7 +1,7 @@
 """Deletes what is past its retention: runs, notifications, sent mail, hourly figures."""
 
+import time
 from datetime import datetime, timedelta
-from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
@@ -11,6 +11,9 @@ from slowmatch.settings import Settings
 FIGURES_KEPT = timedelta(days=400)
 """How long hourly figures, pauses and acknowledgements are kept: a year, and some weeks to compare it with."""
 ROWS_PER_BATCH = 1000
+FIRST_RUNS, MAX_RUNS = 100, 4000
+"""How many runs the first batch of a pass has, and the largest."""
+SECONDS_PER_BATCH = 0.25
 # By table, the column of its time. These are kept as long as failed runs,
 _HISTORY = {
     "job_missed": "noticed_at",
@@ -30,15 +33,58 @@ _FIGURES = {
 
 def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
     """Delete runs past their retention, with their attempts, events and log. Returns how many."""
-    return _purge(
-        con,
-        "job_run",
-        """finished_at < :others::timestamptz
-            AND (state IN ('succeeded', 'deleted') OR finished_at < :failed::timestamptz)""",
-        deadline,
-        others=now - timedelta(days=settings.run_retention_days),
-        failed=now - timedelta(days=settings.failed_run_retention_days),
+    kept = {
+        "state = 'failed'": settings.failed_run_retention_days,
+        "state IN ('succeeded', 'deleted')": settings.run_retention_days,
+    }
+    return sum(
+        _purge_runs(con, PURGE_RUNS.format(of_state=of_state), now - timedelta(days=days), deadline)
+        for of_state, days in kept.items()
     )
+
+
+# Each condition on the state is that of an index: failed runs, which are kept longer, are not passed over by the other.
+# The array makes PostgreSQL look up each run: it would expect so many in `old` that it read whole tables.
+PURGE_RUNS = """
+    WITH old AS MATERIALIZED (
+        SELECT id, finished_at
+        FROM job_run
+        WHERE {of_state}
+          AND finished_at >= COALESCE(:since::timestamptz, '-infinity')
+          AND finished_at < :before::timestamptz
+        ORDER BY finished_at
+        LIMIT :limit::integer
+        FOR UPDATE SKIP LOCKED
+    ), line AS (
+        DELETE FROM job_log WHERE run_id = ANY(ARRAY(SELECT id FROM old))
+    ), event AS (
+        DELETE FROM job_event WHERE run_id = ANY(ARRAY(SELECT id FROM old))
+    ), attempt AS (
+        DELETE FROM job_attempt WHERE run_id = ANY(ARRAY(SELECT id FROM old))
+    ), rerun AS (
+        DELETE FROM job_rerun WHERE run_id = ANY(ARRAY(SELECT id FROM old))
+    ), run AS (
+        DELETE FROM job_run WHERE id = ANY(ARRAY(SELECT id FROM old))
+    )
+    SELECT count(*), max(finished_at) FROM old
+"""
+
+
+def _purge_runs(con: Connection, sql: str, before: datetime, deadline: Deadline) -> int:
+    """Delete in batches that adapt to SECONDS_PER_BATCH: a run may have a thousand log lines, or none.
+
+    Each batch starts where the last one ended, past the index entries that it left.
+    """
+    purged, limit, since = 0, FIRST_RUNS, None
+    while not deadline.is_over:
+        began = time.monotonic()
+        ((number, since),) = con.query(sql, since=since, before=before, limit=limit)
+        purged += number
+        if number < limit:
+            break
+        allowed = int(limit * SECONDS_PER_BATCH / (time.monotonic() - began))
+        limit = max(1, min(allowed, 2 * limit, MAX_RUNS))
+    return purged
 
 
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
@@ -49,25 +95,20 @@ def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *,
     columns = _HISTORY | _FIGURES
 
     def purge(table: str) -> int:
+        """Delete in batches until no row is left that could be locked, or the deadline is over."""
         kept = FIGURES_KEPT if table in _FIGURES else timedelta(days=settings.failed_run_retention_days)
-        return _purge(con, table, f"{columns[table]} < :before::timestamptz", deadline, before=now - kept)
+        sql = f"""
+            DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM {table}
+                WHERE {columns[table]} < :before::timestamptz
+                LIMIT {ROWS_PER_BATCH}
+                FOR UPDATE SKIP LOCKED
+            ))
+        """
+        purged, rows = 0, ROWS_PER_BATCH
+        while rows == ROWS_PER_BATCH and not deadline.is_over:
+            rows = con.execute(sql, before=now - kept)
+            purged += rows
+        return purged
 
     return for_each(columns, str, purge, deadline)
-
-
-def _purge(con: Connection, table: str, condition: str, deadline: Deadline, **values: Any) -> int:
-    """Delete in batches until no row is left that could be locked, or the deadline is over."""
-    purged = 0
-    while not deadline.is_over:
-        rows = con.execute(
-            f"""
-            DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-                SELECT ctid FROM {table} WHERE {condition} LIMIT {ROWS_PER_BATCH} FOR UPDATE SKIP LOCKED
-            ))
-            """,
-            **values,
-        )
-        purged += rows
-        if rows < ROWS_PER_BATCH:
-            break
-    return purged

@@ -1,7 +1,7 @@
 """Creates runs, all with one statement: enqueued, scheduled, or claimed at once."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -42,11 +42,11 @@ CREATE_RUNS = """
         SELECT id, :now::timestamptz, state, :reason, :actor
         FROM created
     )
-    SELECT id::text FROM created
+    SELECT COALESCE(json_agg(id), '[]') FROM created
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NewRun:
     """What one of several runs that are created together has of its own."""
 
@@ -76,9 +76,9 @@ def create_runs(
     Left out are those whose occurrence or key has a run already, and, with a lease, those of an exclusive job that
     is processing another run.
     """
-    rows = con.query(
+    ((ids,),) = con.query(
         CREATE_RUNS,
-        runs=to_json([asdict(each) for each in new]),
+        runs=to_json([vars(each) for each in new]),
         job=job.name,
         state=state,
         exclusive=job.exclusive,
@@ -97,7 +97,7 @@ def create_runs(
         finished_at=now if state == "deleted" else None,
         reason=reason,
     )
-    return {run_id for (run_id,) in rows}
+    return set(ids)
 
 
 def start(

@@ -67,10 +67,23 @@ _NOTIFIED_AT = """
         WHERE job = {0}.job AND event IN ('failed', 'recovered')
     ))
 """
+_NOTIFICATION = "INSERT INTO notification (at, event, job, run_id, key, detail)"
+_RECOVERED = f"""
+    SELECT {_NOTIFIED_AT.format("finished")}, 'recovered', finished.job, finished.id, last.id::text,
+           jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
+    FROM finished, LATERAL (
+        SELECT id, event, run_id, at
+        FROM notification
+        WHERE job = finished.job AND event IN ('failed', 'recovered')
+        ORDER BY at DESC
+        LIMIT 1
+    ) AS last
+    WHERE state = 'succeeded' AND last.event = 'failed'
+"""
 # Runs that failed for good; before that, once, a job whose attempts fail in a row; the first success of a job after
 # that. Reads `finished` and `untold`.
 NOTIFY = f"""
-    INSERT INTO notification (at, event, job, run_id, key, detail)
+    {_NOTIFICATION}
     SELECT {_NOTIFIED_AT.format("untold")}, 'failed', job, id, id || ' ' || attempt,
            jsonb_build_object('error', error, 'attempt', attempt)
     FROM untold
@@ -86,21 +99,12 @@ NOTIFY = f"""
           WHERE known.job = untold.job AND known.event = 'failed' AND known.at >= since
       )
     UNION ALL
-    SELECT {_NOTIFIED_AT.format("finished")}, 'recovered', finished.job, finished.id, last.id::text,
-           jsonb_build_object('failed_run_id', last.run_id, 'failed_at', last.at)
-    FROM finished, LATERAL (
-        SELECT id, event, run_id, at
-        FROM notification
-        WHERE job = finished.job AND event IN ('failed', 'recovered')
-        ORDER BY at DESC
-        LIMIT 1
-    ) AS last
-    WHERE state = 'succeeded' AND last.event = 'failed'
+    {_RECOVERED}
     ON CONFLICT DO NOTHING
     RETURNING id
 """
 # The state is `processing` exactly when there is a lease. IS TRUE: see claim.CLAIM.
-FINISH = f"""
+_WRITE_RESULTS = f"""
     WITH result AS (
         SELECT *
         FROM jsonb_to_recordset(:attempts::jsonb) AS each(
@@ -145,15 +149,33 @@ FINISH = f"""
         INSERT INTO job_log (run_id, attempt, at, level, message)
         SELECT run_id, attempt, line.at, line.level, line.message
         FROM result, jsonb_to_recordset(lines) AS line(at timestamptz, level text, message text)
-    ), {COUNT_FAILURES}, notified AS (
-        {NOTIFY}
-    ), idle AS (  -- the job is, once this statement is done
+    )
+"""
+_PROMOTE_AND_TELL = f"""
+    idle AS (  -- the job is, once this statement is done
         SELECT job FROM finished WHERE exclusive
     ), promoted AS (
         {PROMOTE_NEXT}
     )
-    SELECT ARRAY(SELECT id::text FROM finished), ARRAY(SELECT id::text FROM notified), promoted.*
+    SELECT (SELECT json_agg(id) FROM finished), ARRAY(SELECT id::text FROM notified), promoted.*
     FROM (SELECT) AS one_row LEFT JOIN promoted ON true
+"""
+FINISH = f"""
+    {_WRITE_RESULTS}, {COUNT_FAILURES}, notified AS (
+        {NOTIFY}
+    ), {_PROMOTE_AND_TELL}
+"""
+# For results that all succeeded. PostgreSQL prepares every part of a statement, even one that finds nothing to do: the
+# parts of failures take a fifth of the time to finish a run that succeeds alone.
+FINISH_SUCCEEDED = f"""
+    {_WRITE_RESULTS}, works_again AS (
+        DELETE FROM job_failures WHERE job IN (SELECT job FROM finished)
+    ), notified AS (
+        {_NOTIFICATION}
+        {_RECOVERED}
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    ), {_PROMOTE_AND_TELL}
 """
 
 
@@ -207,14 +229,16 @@ def finish(con: Connection, attempts: Sequence[EndedAttempt]) -> Finished:
 
 def finish_once(con: Connection, attempts: Sequence[EndedAttempt], *, actor: str = "worker") -> Finished:
     """Finish attempts like `finish`, but do not try again when the connection breaks. Raises Unavailable."""
-    rows = con.query(
-        FINISH,
-        attempts=to_json([_row(each) for each in attempts]),
-        now=max(each.at for each in attempts),
-        actor=actor,
-        notify_after_failures=settings().notify_after_failures,
-    )
-    run_ids, notification_ids = set(rows[0][0]), rows[0][1]
+    values: dict[str, Any] = {
+        "attempts": to_json([_row(each) for each in attempts]),
+        "now": max(each.at for each in attempts),
+        "actor": actor,
+    }
+    if all(each.result.state == "succeeded" for each in attempts):
+        rows = con.query(FINISH_SUCCEEDED, **values)
+    else:
+        rows = con.query(FINISH, **values, notify_after_failures=settings().notify_after_failures)
+    run_ids, notification_ids = set(rows[0][0] or ()), rows[0][1]
     promoted = [RunMessage(*run) for _, _, *run in rows if run[0]]
     following = [each.next_message for each in attempts if each.leased.run_id in run_ids and each.message_at]
     to_send = [*promoted, *filter(None, following)]
@@ -223,27 +247,16 @@ def finish_once(con: Connection, attempts: Sequence[EndedAttempt], *, actor: str
 
 def _row(ended: EndedAttempt) -> dict[str, Any]:
     """What FINISH reads of the attempt; it takes what is missing as null."""
-    leased, result, reports = ended.leased, ended.result, ended.reports
-    row = {
-        "run_id": leased.run_id,
-        "attempt": leased.attempt,
-        "lease_until": leased.lease_until,
+    row = vars(ended.result) | {
+        "error": ended.result.error,
+        "run_id": ended.leased.run_id,
+        "attempt": ended.leased.attempt,
+        "lease_until": ended.leased.lease_until,
         "started_at": ended.started_at,
         "at": ended.at,
-        "state": result.state,
-        "outcome": result.outcome,
-        "reason": result.reason,
-        "failures": result.failures,
-        "due_at": result.due_at,
         "message_at": ended.message_at,
-        "value": result.value,
-        "cursor": result.cursor,
-        "progress": reports.progress,
-        "lines": reports.lines or None,
-        "error": result.error,
-        "error_type": result.error_type,
-        "error_message": result.error_message,
-        "traceback": result.traceback,
+        "progress": ended.reports.progress,
+        "lines": ended.reports.lines or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 

@@ -1,6 +1,7 @@
 """Executes claimed attempts: runs the handler, and writes the results, of a batch together."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -153,10 +154,10 @@ class Executor:
             messages.send(self.con, finished.messages)
         if finished.notification_ids:
             publishing.publish(finished.notification_ids)
+        if ours := [each for each in attempts if each.leased.run_id in finished.run_ids]:
+            _report(self.job.name, ours)
         for each in attempts:
-            if each.leased.run_id in finished.run_ids:
-                _report(each)
-            else:
+            if each.leased.run_id not in finished.run_ids:
                 self._drop(each)
 
     def _drop(self, ended: EndedAttempt) -> None:
@@ -185,14 +186,20 @@ def _collecting_log(context: Context) -> Iterator[None]:
         telemetry.logger.remove_keys(["run_id", "attempt"])
 
 
-def _report(ended: EndedAttempt) -> None:
-    """Count the attempt in the metrics and log its end."""
-    leased, result = ended.leased, ended.result
-    about: dict[str, Any] = {"run_id": leased.run_id, "attempt": leased.attempt, "state": result.state}
-    if result.state in METRICS:
-        telemetry.count(METRICS[result.state], job=leased.job)
-    if ended.started_at:
-        milliseconds = (ended.at - ended.started_at).total_seconds() * 1000
-        telemetry.duration("AttemptDuration", milliseconds, job=leased.job)
-        about["ms"] = round(milliseconds)
-    telemetry.logger.info(f"{leased.job}: attempt {result.outcome}", extra=about)
+def _report(job: str, finished: Sequence[EndedAttempt]) -> None:
+    """Count the attempts in the metrics and log their ends, in one line of each kind: many take ten times as long."""
+    ends: list[dict[str, Any]] = [
+        {
+            "run_id": each.leased.run_id,
+            "attempt": each.leased.attempt,
+            "state": each.result.state,
+            "ms": round((each.at - (each.started_at or each.at)).total_seconds() * 1000, 1),
+        }
+        for each in finished
+    ]
+    for state, number in Counter(each.result.state for each in finished).items():
+        if state in METRICS:
+            telemetry.count(METRICS[state], number, job=job)
+    telemetry.duration("AttemptDuration", [end["ms"] for end in ends], job=job)
+    about = ends[0] if len(ends) == 1 else {"attempts": ends}
+    telemetry.logger.info(f"{job}: attempts ended: {len(ends)}", extra=about)

@@ -90,17 +90,18 @@ class Invocation:
         runs_due = [each for _, each in due if isinstance(each, RunDue)]
         claimed: set[RunDue | OccurrenceDue] = set()
         if len(runs_due) > 1 and not self._job.exclusive:
-            what, start_batch = (
-                f"a batch of {len(runs_due)} runs",
-                partial(self._start_batch, runs_due, claimed),
-            )
-            is_done = self._is_done(what, start_batch)
-            kept += [message_id for message_id, each in due if each in claimed and not is_done]
+            start_batch = partial(self._start_batch, runs_due, claimed)
+            if not self._is_done(f"a batch of {len(runs_due)} runs", start_batch):
+                kept += [message_id for message_id, each in due if each in claimed]
         for message_id, each in due:
-            if each not in claimed and not self._is_done(
-                f"message {message_id}", partial(self._start_one, each)
-            ):
-                kept.append(message_id)
+            if each not in claimed:
+                start = (
+                    partial(self._start_attempt, each)
+                    if isinstance(each, RunDue)
+                    else partial(self._start_occurrence, each)
+                )
+                if not self._is_done(f"message {message_id}", start):
+                    kept.append(message_id)
         return kept
 
     def _is_done(self, what: str, start: Callable[[], None]) -> bool:
@@ -121,12 +122,6 @@ class Invocation:
         batch = claim_batch(self._con, self._job.name, attempts, lease=self._lease())
         claimed.update(RunDue(each.run_id, each.attempt) for each in batch)
         self._executor.execute(batch)
-
-    def _start_one(self, due: RunDue | OccurrenceDue) -> None:
-        if isinstance(due, OccurrenceDue):
-            self._start_occurrence(due)
-        else:
-            self._start_attempt(due)
 
     def _start_attempt(self, due: RunDue) -> None:
         try:

@@ -1,0 +1,13 @@
+-- Fewer index entries for each version of a run's rows: keys of the few runs that have an occurrence or an idempotency
+-- key, and events and log lines by their run alone. Failed runs, which are kept longer, have an index of their own.
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_occurrence ON job_run (job, occurrence)
+    WHERE occurrence IS NOT NULL;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_idempotency_key ON job_run (job, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS job_run_ended ON job_run (finished_at)
+    WHERE state IN ('succeeded', 'deleted');
+DROP INDEX CONCURRENTLY IF EXISTS job_run_finished;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_event_of_run ON job_event (run_id, id);
+DROP INDEX CONCURRENTLY IF EXISTS job_event_run;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_log_of_run ON job_log (run_id, id);
+DROP INDEX CONCURRENTLY IF EXISTS job_log_run;
