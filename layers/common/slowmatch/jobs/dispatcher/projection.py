@@ -52,7 +52,7 @@ def project(
     """Make, change and delete schedules in the group until it agrees with the rows. Returns how many.
 
     What Scheduler refuses is in the row (`sync_error`) and is tried again after half a minute, then after twice as
-    long each time, up to a quarter of an hour. Without `checks`, nothing is read that the list does not show to be wrong.
+    long each time, up to a quarter of an hour. Without `checks`, only what the list shows to be wrong is read.
 
     Raises PartlyFailed when a schedule without a row could not be deleted.
     """
@@ -60,7 +60,9 @@ def project(
         raise SettingsError(
             "SCHEDULE_GROUP and SCHEDULER_ROLE_ARN are required here; see docs/configuration.md"
         )
-    projection = _Projection(con, now, deadline, settings, settings.schedule_group, settings.scheduler_role_arn)
+    projection = _Projection(
+        con, now, deadline, settings, settings.schedule_group, settings.scheduler_role_arn
+    )
     done = projection.bring_changes()
     done += projection.compare(MAX_CHECKS_PER_PASS if checks else 0)
     # Another dispatcher leaves to this one what this one had in hand when it came.
@@ -87,8 +89,10 @@ class _Projection:
 
     def compare(self, checks: int) -> int:
         """Put right what the list of the group shows to be wrong, and verify up to `checks` others."""
-        pages = scheduler().get_paginator("list_schedules").paginate(
-            GroupName=self.group, PaginationConfig={"PageSize": 100}
+        pages = (
+            scheduler()
+            .get_paginator("list_schedules")
+            .paginate(GroupName=self.group, PaginationConfig={"PageSize": 100})
         )
         listed = {each["Name"]: each for page in pages for each in page["Schedules"]}
         rows = {schedule.name: schedule for schedule in store.all_schedules(self.con)}
@@ -119,7 +123,9 @@ class _Projection:
             except ScheduleError:
                 yield name
                 continue
-            if (found is None) != (wanted is None) or (wanted and found and found["State"] != wanted["State"]):
+            if (found is None) != (wanted is None) or (
+                wanted and found and found["State"] != wanted["State"]
+            ):
                 yield name
 
     @property
@@ -214,7 +220,9 @@ class _Projection:
         }
         # Scheduler refuses a start that is over.
         times = {"StartDate": schedule.starts_at, "EndDate": schedule.ends_at}
-        return wanted | {name: at.replace(microsecond=0) for name, at in times.items() if at and at > self.now}
+        return wanted | {
+            name: at.replace(microsecond=0) for name, at in times.items() if at and at > self.now
+        }
 
     def _target(self, schedule: Schedule) -> dict[str, Any]:
         partition, account = self.role.split(":")[1], self.role.split(":")[4]
