@@ -49,8 +49,8 @@ def _times(cls: type) -> frozenset[str]:
 class ListedRun(JsonRow):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error.
 
-    A `stopped` run is one that was deleted while it was processing. `schedule` is the one it was started by, if that was
-    made at run time.
+    A `stopped` run is one that was deleted while it was processing. `schedule` is the name of the one that started it,
+    if that was made at run time.
     """
 
     id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
