@@ -37,7 +37,7 @@ def at_expression(moment: datetime) -> str:
 
 def start(work: Work, name: str = NAME, at: str = AT, sent: datetime | None = None) -> list[str]:
     """Deliver the message of a schedule; the ids of those that SQS has to keep."""
-    message = {"messageId": "1", "body": f'{{"schedule": "{name}", "at": "{at}"}}'}
+    message: dict[str, Any] = {"messageId": "1", "body": f'{{"schedule": "{name}", "at": "{at}"}}'}
     if sent:
         message |= {"attributes": {"SentTimestamp": str(round(sent.timestamp() * 1000))}}
     answer = work.invoke({"Records": [message]})

@@ -172,7 +172,7 @@ async def test_a_changed_and_a_deleted_schedule_are_noticed(moto: int) -> None:
         await b.put_schedule("cron(0 8 * * ? *)", "UTC", method="PUT", State="DISABLED")
         await b.eventbridge.fire(old, seven)
         await b.eventbridge.look()
-        assert await b.received() == b.planned_schedules() == b.reports == []
+        assert (await b.received(), b.planned_schedules(), b.reports) == ([], [], [])
 
 
 async def test_two_hundred_schedules_are_listed_on_several_pages(moto: int) -> None:
