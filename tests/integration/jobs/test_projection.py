@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -15,7 +16,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import projection
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed
-from slowmatch.jobs.schedules import store
+from slowmatch.jobs.schedules import store, wake
 from slowmatch.jobs.schedules.store import Schedule
 from slowmatch.settings import SettingsError, settings
 from tests.conftest import STACK, SetVariable
@@ -328,3 +329,36 @@ def test_a_woken_dispatcher_does_this_duty_only(con: Connection, group: Group, l
     assert dispatcher({"duty": "schedules"}, lambda_context) == {"schedules changed": 1, "failed": {}}
     assert con.query("SELECT count(*) FROM dispatcher_tick") == [[0]]
     assert dispatcher({}, lambda_context)["schedules changed"] == 0
+
+
+def test_a_locked_row_is_told_and_holds_up_no_other(
+    con: Connection, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        put(con, name)
+    con.query("SET lock_timeout = '50ms'")
+    with closing(Connection(settings())) as other, other.transaction():
+        other.query("SELECT FROM job_schedule WHERE name = 'a' FOR UPDATE")
+        with pytest.raises(PartlyFailed, match="a: another session has locked a row"):
+            project(con)
+    con.query("RESET lock_timeout")
+    assert is_in_force(con, "b") and not is_in_force(con, "a")
+    assert project(con) == 0 and is_in_force(con, "a")
+
+
+@pytest.mark.parametrize("error", [None, refused("TooManyRequestsException")])
+def test_the_dispatcher_is_woken_if_lambda_lets_it(
+    set_variable: SetVariable,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: ClientError | None,
+) -> None:
+    functions = Mock(**{"invoke.side_effect": error})
+    monkeypatch.setattr(wake, "_lambda", lambda: functions)
+    wake.wake_dispatcher()
+    set_variable("DISPATCHER_FUNCTION", "the-dispatcher")
+    wake.wake_dispatcher()
+    functions.invoke.assert_called_once_with(
+        FunctionName="the-dispatcher", InvocationType="Event", Payload='{"duty": "schedules"}'
+    )
+    assert ("its next pass does the rest: No. (TooManyRequestsException)" in caplog.text) == bool(error)
