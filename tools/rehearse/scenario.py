@@ -182,7 +182,8 @@ class Scenario:
         found = "/api/runs?job=db-cleanup&trigger=schedule&state=succeeded"
         (run, *_) = await until("it has run", lambda: self._api.call("GET", found)["items"], MINUTE_SECONDS)
         expect("schedule of the run", run["schedule"], SCHEDULE)
-        self._api.call("DELETE", f"/api/schedules/{SCHEDULE}")
+        # The status is not looked at: ministack answers 500 for a 204, which has no body.
+        self._api.answer("DELETE", f"/api/schedules/{SCHEDULE}")
         await until("the schedule is deleted", lambda: not self._schedules(), RUN_SECONDS)
 
     def _schedules(self) -> list[str]:
