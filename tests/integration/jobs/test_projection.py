@@ -220,6 +220,23 @@ def test_a_scheduler_in_trouble_is_left_alone_until_later(
     assert project(con, now + timedelta(minutes=1)) == 1
 
 
+def test_a_schedule_that_could_not_be_verified_stays_in_force(con: Connection, group: Group) -> None:
+    put(con)
+    project(con, checks=False)
+    group.fails = lambda call, name: refused("ThrottlingException")
+    assert project(con) == 0 and is_in_force(con) and store.get(con, "nightly").sync_error is None
+
+
+def test_a_schedule_that_cannot_be_put_right_is_not_in_force(con: Connection, group: Group) -> None:
+    put(con)
+    project(con)
+    group.change("nightly", State="DISABLED")
+    group.fails = lambda call, name: refused("AccessDeniedException") if call in WRITES else None
+    assert project(con) == 0 and not is_in_force(con)
+    group.fails = lambda call, name: None
+    assert project(con, con.now() + timedelta(minutes=1)) == 1 and is_in_force(con)
+
+
 def test_a_schedule_that_cannot_be_deleted_is_a_failing_duty(con: Connection, group: Group) -> None:
     put(con)
     project(con)

@@ -89,6 +89,8 @@ class _Projection:
 
     def compare(self, checks: int) -> int:
         """Put right what the list of the group shows to be wrong, and verify up to `checks` others."""
+        if not self._goes_on:
+            return 0
         pages = (
             scheduler()
             .get_paginator("list_schedules")
@@ -146,22 +148,25 @@ class _Projection:
             ((is_alone,),) = self.con.query(
                 "SELECT pg_try_advisory_xact_lock(hashtextextended('job_schedule ' || :name, 0))", name=name
             )
-            schedule = store.find(self.con, name) if is_alone else None
             if not is_alone:
                 return 0
+            schedule, is_read = store.find(self.con, name), False
             try:
-                return self._delete(name) if schedule is None else self._agree(schedule)
+                found = self._get(name)
+                is_read = True
+                return self._delete(name) if schedule is None else self._agree(schedule, found)
             except (BotoCoreError, ClientError, ScheduleError, _Undeployed) as error:
                 code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
                 self.is_stopped |= isinstance(error, BotoCoreError) or code in _STOPPING
                 if schedule is None:
                     raise
-                self._note_failure(schedule, refusal(error))
+                # One that only could not be verified is in force.
+                if is_read or schedule.in_force != schedule.version:
+                    self._note_failure(schedule, refusal(error))
                 return 0
 
-    def _agree(self, schedule: Schedule) -> int:
+    def _agree(self, schedule: Schedule, found: dict[str, Any] | None) -> int:
         name, is_current = schedule.name, schedule.in_force == schedule.version
-        found = self._get(name)
         wanted = self._wanted(schedule, found)
         wrong = self._differences(found, wanted) if found and wanted else set()
         if wanted is None:
