@@ -1,7 +1,8 @@
--- Fewer index entries for each version of a run's rows: keys of the few runs that have an occurrence or an idempotency
--- key, and events and log lines by their run alone. Failed runs, which are kept longer, have an index of their own.
-CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_occurrence ON job_run (job, occurrence)
+-- An occurrence has one run for each schedule. The keys of occurrences and idempotency keys hold the few runs that have
+-- one; events and log lines are found by their run alone; failed runs, which are kept longer, have an index of their own.
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_occurrence ON job_run (job, schedule, occurrence)
     WHERE occurrence IS NOT NULL;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_missed_occurrence ON job_missed (job, schedule, occurrence);
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_idempotency_key ON job_run (job, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS job_run_ended ON job_run (finished_at)
