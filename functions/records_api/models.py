@@ -6,10 +6,11 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from slowmatch.http.fields import PlainNumber, Timestamp
+from slowmatch.http.record_import import MAX_LINE
 from slowmatch.http.validation import without_nul
 from slowmatch.records.model import TITLE_MAX, valid_title
 
-FirstLine = Annotated[int, Field(ge=2, le=1_000_000_000), PlainNumber]
+FirstLine = Annotated[int, Field(ge=2, le=MAX_LINE), PlainNumber]
 VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
 Title = Annotated[
     str,

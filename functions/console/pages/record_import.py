@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from aws_lambda_powertools.event_handler import Response
 
+from console.forms.form import whole_number
 from console.web import render
 from console.web.formatting import sentence
 from console.web.request import current_request, router
@@ -15,7 +16,7 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.encoding import json_body
 from slowmatch.http.record_csv import MAX_IMPORT_BYTES, CsvError
-from slowmatch.http.record_import import ImportedFile, ImportResult, import_part
+from slowmatch.http.record_import import MAX_LINE, ImportedFile, ImportResult, import_part
 from slowmatch.http.request import body, idempotency_key
 from slowmatch.records.imports import KeyReused
 
@@ -64,7 +65,7 @@ def _import_part() -> render.Page:
             connection(),
             body(request.event, MAX_IMPORT_BYTES),
             _file(query.get("file", ""), query.get("import")),
-            first_line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else 2,
+            first_line=whole_number(line, MAX_LINE) or 2,
             dry_run=query.get("dry_run") == "true",
             key=idempotency_key(request.event),
         )

@@ -11,6 +11,8 @@ from slowmatch.records import imports
 
 MAX_REFUSED = 5_000
 """The most refused lines that one answer repeats; Lambda sends 6 MB at most."""
+MAX_LINE = 1_000_000_000
+"""The highest number of a line at which a part can begin."""
 
 
 @dataclass(frozen=True, slots=True)
