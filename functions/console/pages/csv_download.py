@@ -37,10 +37,9 @@ def csv_file(name: str) -> render.Page:
 def csv_page(name: str) -> render.Page:
     con, form, number = connection(), _form(name), part_number() or 1
     part = _part(form)
-    return render.page(
+    return render.dashboard_page(
         "csv_download.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         number=number,
         rows=part.rows,
         kilobytes=-(-len(part.gzipped) // 1000),
