@@ -31,7 +31,7 @@ class CsvError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """`line` is where it begins in the file; `text` is the line again as CSV."""
+    """A line that was not imported: `line` is where it begins in the file, `text` is the line again as CSV."""
 
     line: int
     message: str

@@ -17,7 +17,7 @@ MAX_LINE = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of the lines behind the first one. A dry run creates nothing."""
+    """What became of the lines of a CSV file. A dry run creates nothing."""
 
     dry_run: bool
     lines: int
