@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
-from slowmatch.db.snapshot_cache import cached
+from slowmatch.db.snapshot_cache import cached, moment
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
@@ -22,8 +22,6 @@ SILENCE = timedelta(minutes=5)
 """So long may work wait without any worker claiming a run."""
 DISPATCHER_LATE = timedelta(minutes=12)
 """The dispatcher passes every five minutes: two passes in a row are missing, or failed at the same thing."""
-KEPT_SECONDS = 5
-"""Maximum staleness of values that change only with time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,7 @@ class Facts:
 
 def facts(con: Connection, now: datetime) -> Facts:
     """The facts, at most KEPT_SECONDS old."""
-    moment = int(now.timestamp()) // KEPT_SECONDS
-    return cached(con, ("facts", moment), lambda: _facts(con, now))
+    return cached(con, ("facts", moment(now)), lambda: _facts(con, now))
 
 
 def _facts(con: Connection, now: datetime) -> Facts:
