@@ -41,8 +41,8 @@ def import_part(
     file: ImportedFile,
     *,
     first_line: int = 2,
-    dry_run: bool = False,
-    key: str | None = None,
+    dry_run: bool,
+    key: str | None,
 ) -> ImportResult:
     """Create the records of a part, whose lines behind the names of the columns begin in `first_line` of the file.
 
