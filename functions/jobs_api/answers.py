@@ -18,11 +18,6 @@ def answer(status: int, value: Any, **headers: str) -> Response[str]:
     return Response(status, "application/json", json_body(value), named)
 
 
-def documented(status: int, description: str, model: Any) -> dict[int, Any]:
-    """The OpenAPI entry of a route's successful response."""
-    return {status: {"description": description, "content": {"application/json": {"model": model}}}}
-
-
 class Done(BaseModel):
     """The runs that were changed; with `after` the next call continues, if more may match."""
 

@@ -12,9 +12,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import Health, HealthSummary, Stats, answer, documented
+from jobs_api.answers import Health, HealthSummary, Stats, answer
 from jobs_api.models import Hours
 from slowmatch.db import SchemaMissing, Unavailable, connection
+from slowmatch.http.api import documented
 from slowmatch.http.auth.authentication import optional_identity, public
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs

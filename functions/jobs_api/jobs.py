@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import FailureList, Job, JobList, NewRuns, answer, documented
+from jobs_api.answers import FailureList, Job, JobList, NewRuns, answer
 from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
 from slowmatch.db import connection
+from slowmatch.http.api import documented
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role

@@ -6,10 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from jobs_api.answers import AttemptPage, Done, EventPage, LogPage, RunPage, TextPage, answer, documented
+from jobs_api.answers import AttemptPage, Done, EventPage, LogPage, RunPage, TextPage, answer
 from jobs_api.models import Bulk, JsonFieldName, Name, PathRunId, valid_run_id
 from slowmatch.db import connection
 from slowmatch.http import pagination
+from slowmatch.http.api import documented
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role

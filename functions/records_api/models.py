@@ -5,11 +5,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from slowmatch.http.api import documented
 from slowmatch.http.fields import PlainNumber, Timestamp
+from slowmatch.http.record_import import MAX_LINE, ImportResult
 from slowmatch.http.validation import without_nul
 from slowmatch.records.model import TITLE_MAX, valid_title
 
-FirstLine = Annotated[int, Field(ge=2, le=1_000_000_000), PlainNumber]
+FirstLine = Annotated[int, Field(ge=2, le=MAX_LINE), PlainNumber]
 VISIBLE = r"^[^\x00]*[^\x00-\x20\x7f-\xa0\xad][^\x00]*$"
 Title = Annotated[
     str,
@@ -60,36 +62,8 @@ class RecordPage(BaseModel):
     next: str | None
 
 
-class RefusedLine(BaseModel):
-    """A line that was not imported, and why."""
-
-    line: int
-    message: str
-    text: str
-
-
-class ImportResult(BaseModel):
-    """What became of the lines of a CSV file."""
-
-    dry_run: bool
-    lines: int
-    valid: int
-    created: int
-    refused: list[RefusedLine]
-
-
-# Answers in the OpenAPI document.
-ONE: Any = {
-    200: {
-        "description": "The record; the header ETag is its version",
-        "content": {"application/json": {"model": Record}},
-    }
-}
-NEW: Any = {201: {"description": "The new record", "content": {"application/json": {"model": Record}}}}
-MANY: Any = {
-    200: {"description": "A page of records", "content": {"application/json": {"model": RecordPage}}}
-}
-GONE: Any = {204: {"description": "The record was deleted"}}
-IMPORTED: Any = {
-    200: {"description": "What was imported", "content": {"application/json": {"model": ImportResult}}}
-}
+ONE = documented(200, "The record; the header ETag is its version", Record)
+NEW = documented(201, "The new record", Record)
+MANY = documented(200, "A page of records", RecordPage)
+GONE: dict[int, Any] = {204: {"description": "The record was deleted"}}
+IMPORTED = documented(200, "What was imported", ImportResult)

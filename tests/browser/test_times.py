@@ -36,12 +36,14 @@ def test_a_clock_time_is_the_viewer_s(tabs: Tabs) -> None:
 
 
 def test_times_are_in_utc_if_the_viewer_wants_that(tabs: Tabs, run_factory: RunFactory) -> None:
-    run_id = run_factory.make("failed", ago=timedelta(minutes=3))
+    run_id = run_factory.make("failed", ago=timedelta(minutes=3), lines=(("INFO", "a line"),))
     page = tabs.open(f"/runs/{run_id}", own=True)
-    exact = page.locator("time[data-form=exact]").first
+    exact, of_line = page.locator("time[data-form=exact]").first, page.get_by_role("log").locator(".clock")
     expect(exact).to_have_text(re.compile("CES?T$"))
+    expect(of_line).to_have_attribute("title", re.compile("CES?T$"))
     page.get_by_label("Times in").select_option("UTC")
     expect(exact).to_have_text(re.compile("UTC$"))
+    expect(of_line).to_have_attribute("title", re.compile("UTC$"))
     page.goto("/jobs/db-cleanup")
     expect(page.get_by_label("Times in")).to_have_value("UTC")
     expect(page.get_by_label("At a time (UTC)")).to_be_visible()

@@ -31,7 +31,7 @@ class RecordFilter:
         """The filter in a query or form; what is not known there is as if it were left out."""
         status: Status = next((name for name in get_args(Status) if name == given.get("status")), "all")
         sort = next((name for name in SORTS[status] if name == given.get("sort")), SORTS[status][0])
-        return cls(status, given.get("q", "").strip()[:MAX_SEARCH_CHARACTERS], sort)
+        return cls(status, given.get("q", "").replace("\0", "").strip()[:MAX_SEARCH_CHARACTERS], sort)
 
     @property
     def fields(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from console.web import render
 from console.web.request import current_request, router
 from slowmatch.db import connection
 from slowmatch.jobs import JOBS, UnknownJob
-from slowmatch.jobs.queries import metrics, runs
+from slowmatch.jobs.queries import metrics
 
 
 @router.get("/dashboard/analytics")
@@ -18,10 +18,9 @@ def analytics_page() -> render.Page:
     if job is not None and job not in JOBS:
         raise UnknownJob(job[:80])
     now = con.now()
-    return render.page(
+    return render.dashboard_page(
         "analytics.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         window=window,
         job=job,
         jobs=list(JOBS),

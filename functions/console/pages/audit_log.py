@@ -4,7 +4,7 @@ from console.views.run_actions import bulk_note
 from console.web import render
 from console.web.request import address, current_request, router
 from slowmatch.db import connection
-from slowmatch.jobs.queries import audit_log, runs
+from slowmatch.jobs.queries import audit_log
 
 PAGE_SIZE = 50
 CURSOR_MAX = 1_000
@@ -18,10 +18,9 @@ def audit_log_page() -> render.Page:
         is_valid, page = True, audit_log.page(con, before or None, PAGE_SIZE)
     except ValueError:
         is_valid, page = False, audit_log.page(con, None, PAGE_SIZE)
-    return render.page(
+    return render.dashboard_page(
         "audit_log.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         actions=page.items,
         bulk_notes={item["id"]: bulk_note(item["bulk"], con.now()) for item in page.items if item["bulk"]},
         is_first=not before or not is_valid,

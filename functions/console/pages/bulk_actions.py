@@ -21,7 +21,6 @@ from slowmatch.http.errors import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions, bulk_actions
 from slowmatch.jobs.lifecycle.bulk_actions import BulkAction
-from slowmatch.jobs.queries import runs
 
 QUESTIONS = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
 
@@ -97,10 +96,9 @@ def _question(action: str, form: RunFilterForm, count: CappedCount, fields: dict
     con, names = connection(), ("list", "action", "size", "sort")
     given = {name: value for name in names if (value := current_request().value(name))}
     heading = QUESTIONS[action].format(plural_runs(format_count(count)))
-    page = render.page(
+    page = render.dashboard_page(
         "bulk_question.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         action=action,
         heading=heading,
         words=in_words(form.run_filter) if "all" in fields else None,
@@ -116,10 +114,9 @@ def _page(bulk: BulkAction, *, goes_on: bool = False) -> render.Page:
     """The page of a bulk action. It requests the next call by itself if it `goes_on`."""
     con = connection()
     is_running = bulk.is_running(con.now())
-    page = render.page(
+    page = render.dashboard_page(
         "bulk_action.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         bulk=bulk,
         result=run_actions.bulk_result(bulk),
         left_alone=run_actions.left_alone(bulk),

@@ -1,47 +1,50 @@
 """A list of runs as CSV, as filtered: one file, or a page that leads through the parts of a large one."""
 
-from aws_lambda_powertools.event_handler import Response
+import json
+from collections.abc import Sequence
 
 from console.forms import run_filter
-from console.forms.form import whole_number
 from console.forms.run_filter import RunFilterForm
-from console.views import run_csv
-from console.views.run_csv import Part
+from console.views.csv_parts import Part, make_part, part_number
 from console.views.run_filter import in_words
 from console.views.run_lists import run_list
 from console.web import render
 from console.web.request import current_request, router
 from slowmatch.db import connection
-from slowmatch.http import csv
+from slowmatch.db.text_search import MAX_PAGE_ROWS
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import runs
 
-MAX_PARTS = 100_000
+COLUMNS = (
+    *("id", "job", "state", "trigger", "triggered_by", "occurrence", "attempt", "failures", "max_attempts"),
+    *("due_at", "created_at", "started_at", "finished_at", "error"),
+)
+"""The header: fields of a run, by their names in the API."""
 
 
 @router.get(r"/dashboard/<name>\.csv")
 def csv_file(name: str) -> render.Page:
     """One part. A person who asks for more runs than fit into it gets the page of the parts."""
-    request, form = current_request(), _form(name)
-    part, number = _part(form), _number()
-    if part.next and not number and request.header("sec-fetch-mode") == "navigate":
+    form = _form(name)
+    part, number = _part(form), part_number()
+    if part.next and not number and current_request().header("sec-fetch-mode") == "navigate":
         return render.redirect(form.address(f"/dashboard/{name}/csv"))
-    return _send(name, part, number or 1, _next_address(form, f"/dashboard/{name}.csv", part))
+    next_address = _next_address(form, f"/dashboard/{name}.csv", part)
+    return render.csv_file(f"{name}-{number or 1}", part.gzipped, next_address)
 
 
 @router.get("/dashboard/<name>/csv")
 def csv_page(name: str) -> render.Page:
-    con, form = connection(), _form(name)
+    con, form, number = connection(), _form(name), part_number() or 1
     part = _part(form)
-    return render.page(
+    return render.dashboard_page(
         "csv_download.html",
-        con=con,
-        counts=runs.counts(con),
-        number=_number() or 1,
+        con,
+        number=number,
         rows=part.rows,
         kilobytes=-(-len(part.gzipped) // 1000),
         words=in_words(form.run_filter),
-        download=form.address(f"/dashboard/{name}.csv", before=form.before, part=_number() or 1),
+        download=form.address(f"/dashboard/{name}.csv", before=form.before, part=number),
         first=form.address(f"/dashboard/{name}.csv", part=1),
         next=_next_address(form, f"/dashboard/{name}/csv", part),
         list_address=form.address(f"/dashboard/{name}"),
@@ -57,30 +60,13 @@ def _form(name: str) -> RunFilterForm:
     return form
 
 
-def _part(form: RunFilterForm) -> Part:
-    return run_csv.make_part(connection(), form.run_filter, form.before, form.order)
+def _part(form: RunFilterForm) -> Part[str]:
+    def read_page(before: str | None) -> tuple[list[Sequence[object]], str | None]:
+        page = runs.read_page(connection(), form.run_filter, before, MAX_PAGE_ROWS, form.order)
+        return [[run[column] for column in COLUMNS] for run in json.loads(page.json)], page.last
+
+    return make_part(COLUMNS, read_page, form.before)
 
 
-def _number() -> int:
-    """Which part it is; 0 if the address does not say."""
-    return whole_number(current_request().query.get("part", ""), MAX_PARTS)
-
-
-def _next_address(form: RunFilterForm, path: str, part: Part) -> str | None:
-    return form.address(path, before=part.next, part=(_number() or 1) + 1) if part.next else None
-
-
-def _send(name: str, part: Part, number: int, next_address: str | None) -> render.Page:
-    """The file: compressed on the way if the client can read that, else as a gzip file."""
-    is_unpacked = "gzip" in current_request().header("accept-encoding")
-    ending = "csv" if is_unpacked else "csv.gz"
-    headers = render.SECURITY_HEADERS | {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="{name}-{number}.{ending}"',
-    }
-    if is_unpacked:
-        headers["Content-Encoding"] = "gzip"
-    if next_address:
-        headers["Link"] = f'<{next_address}>; rel="next"'
-    content_type = csv.CONTENT_TYPE if is_unpacked else "application/gzip"
-    return Response(200, content_type, part.gzipped, {**headers})  # type: ignore[arg-type]
+def _next_address(form: RunFilterForm, path: str, part: Part[str]) -> str | None:
+    return form.address(path, before=part.next, part=(part_number() or 1) + 1) if part.next else None

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from console.web import authorization, render
 from console.web.flash import FlashMessage
 from console.web.formatting import number, plural_runs
-from console.web.request import current_request, router
+from console.web.request import current_request, page_of_button, router
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.catalog import job as job_named
 from slowmatch.jobs.lifecycle import acknowledgement, actions, mute
-from slowmatch.jobs.queries import failing, runs
+from slowmatch.jobs.queries import failing
 from slowmatch.jobs.queries.failure_groups import MAX_RUNS, FailureGroup
 from slowmatch.text import clean_line
 
@@ -30,10 +30,9 @@ def failing_page() -> render.Page:
     con = connection()
     now = con.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
-    return render.page(
+    return render.dashboard_page(
         "failing.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         jobs=failing.failing_jobs(con, now),
         trends=failing.trends(con, now),
         hours=[hour - timedelta(hours=ago) for ago in reversed(range(failing.TREND_HOURS))],
@@ -55,9 +54,7 @@ def retry_all(group: str) -> render.Page:
     done = len(actions.change(con, "requeue", actor=who, ids=failed[: actions.BULK]).ids)
     room = actions.BULK - len(failed[: actions.BULK])
     done += len(actions.change(con, "run-now", actor=who, ids=waiting[:room]).ids)
-    return _back(
-        found, f"{_runs(done)} of {found.job} {_were(done)} queued to run now", len(failed + waiting)
-    )
+    return _back(found, done, "queued to run now", len(failed + waiting))
 
 
 @router.post("/dashboard/failing/<group>/delete")
@@ -67,7 +64,7 @@ def delete_all(group: str) -> render.Page:
     found = _group(con, group)
     failed, waiting = failing.runs_of(con, found, con.now())
     done = len(actions.change(con, "delete", actor=who, ids=(failed + waiting)[: actions.BULK]).ids)
-    return _back(found, f"{_runs(done)} of {found.job} {_were(done)} deleted", len(failed + waiting))
+    return _back(found, done, "deleted", len(failed + waiting))
 
 
 @router.post("/dashboard/failing/<group>/acknowledge")
@@ -99,7 +96,7 @@ def mute_job(job: str) -> render.Page:
     until = now + MUTES[wanted] if wanted in MUTES else _next_morning(now)
     mute.mute(con, name, mute.Mute(until, who, _note()), now)
     text = f"Notifications about failures of {name} are muted until {until:%-d %b %Y, %H:%M} UTC."
-    return render.redirect(_page_of(name), flash_message=text)
+    return render.redirect(page_of_button(name), flash_message=text)
 
 
 @router.post("/jobs/<job>/unmute")
@@ -108,7 +105,7 @@ def unmute_job(job: str) -> render.Page:
     con, who, name = connection(), current_request().identity.name, job_named(job).name
     mute.unmute(con, name, who, con.now())
     text = f"Notifications about failures of {name} are no longer muted."
-    return render.redirect(_page_of(name), flash_message=text)
+    return render.redirect(page_of_button(name), flash_message=text)
 
 
 def _group(con: Connection, wanted: str) -> FailureGroup:
@@ -120,10 +117,12 @@ def _group(con: Connection, wanted: str) -> FailureGroup:
     return found
 
 
-def _back(group: FailureGroup, text: str, found: int) -> render.Page:
-    """Back to the page, which says what was done, with a link to the runs of the job."""
-    more = f". {number(found - actions.BULK)} or more are left" if found > actions.BULK else ""
-    message = FlashMessage(f"{text}{more}.", f"/dashboard/runs?job={group.job}", "See its runs")
+def _back(group: FailureGroup, done: int, what: str, found: int) -> render.Page:
+    """Back to the page, which says what was done to how many of the runs, with a link to the runs of the job."""
+    text = f"{plural_runs(number(done))} of {group.job} {'was' if done == 1 else 'were'} {what}."
+    if found > actions.BULK:
+        text += f" {number(found - actions.BULK)} or more are left."
+    message = FlashMessage(text, f"/dashboard/runs?job={group.job}", "See its runs")
     return render.redirect(PAGE, flash_message=message)
 
 
@@ -133,17 +132,3 @@ def _note() -> str | None:
 
 def _next_morning(now: datetime) -> datetime:
     return now.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def _page_of(job: str) -> str:
-    """The page with the button that was pressed."""
-    pages = {"failing": PAGE, "jobs": "/jobs"}
-    return pages.get(current_request().value("back-to"), f"/jobs/{job}")
-
-
-def _runs(done: int) -> str:
-    return plural_runs(number(done))
-
-
-def _were(done: int) -> str:
-    return "was" if done == 1 else "were"

@@ -8,7 +8,7 @@ from console.views.run_actions import queued
 from console.views.run_lists import find_rows
 from console.web import authorization, render
 from console.web.flash import FlashMessage
-from console.web.request import current_request, router
+from console.web.request import current_request, page_of_button, router
 from slowmatch.db import connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
@@ -64,7 +64,8 @@ def run_job(job: str) -> render.Page:
         form.errors[error.field] = error.message
         return _page(job, form, 422)
     text = f"Run {short_id(made.run_id)} of {job} {form.confirmation or queued(con, made.run_id, job)}."
-    return _redirect(job, FlashMessage(text, f"/runs/{made.run_id}", "Open the run"))
+    message = FlashMessage(text, f"/runs/{made.run_id}", "Open the run")
+    return render.redirect(page_of_button(job), flash_message=message)
 
 
 @router.post("/jobs/<job>/pause")
@@ -76,7 +77,8 @@ def pause_job(job: str) -> render.Page:
         error = f"must have at most {NOTE_MAX} characters, but has {len(note)}"
         return _page(name, Form({"pause-note": note}, {"pause-note": error}), 422)
     pause.pause(con, name, request.identity.name, note or None, now=con.now())
-    return _redirect(name, f"The schedule of {name} was paused. The job can still be run manually.")
+    text = f"The schedule of {name} was paused. The job can still be run manually."
+    return render.redirect(page_of_button(name), flash_message=text)
 
 
 @router.post("/jobs/<job>/resume")
@@ -84,15 +86,7 @@ def pause_job(job: str) -> render.Page:
 def resume_job(job: str) -> render.Page:
     request, con, name = current_request(), connection(), job_named(job).name
     pause.resume(con, name, request.identity.name, con.now())
-    return _redirect(name, f"The schedule of {name} was resumed.")
-
-
-def _redirect(job: str, message: FlashMessage | str) -> render.Page:
-    """Back to the page with the button that was pressed."""
-    pages = {"jobs": "/jobs", "recurring": "/dashboard/recurring"}
-    return render.redirect(
-        pages.get(current_request().value("back-to"), f"/jobs/{job}"), flash_message=message
-    )
+    return render.redirect(page_of_button(name), flash_message=f"The schedule of {name} was resumed.")
 
 
 def _page(name: str, form: Form, status: int = 200) -> render.Page:

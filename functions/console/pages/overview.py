@@ -7,7 +7,7 @@ from console.views.run_lists import find_rows
 from console.web import render
 from console.web.request import HOME, router
 from slowmatch.db import connection
-from slowmatch.jobs.queries import health, queue_depths, runs, warnings, workers
+from slowmatch.jobs.queries import health, queue_depths, warnings, workers
 from slowmatch.jobs.run_filter import RunFilter
 
 LONG_WAIT = timedelta(minutes=5)
@@ -28,10 +28,9 @@ def overview_page() -> render.Page:
     now, window = con.now(), charts.window()
     facts, depths = health.facts(con, now), queue_depths.depths()
     oldest = facts.oldest_waiting_at
-    return render.page(
+    return render.dashboard_page(
         "overview.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         facts=facts,
         is_dispatcher_late=facts.dispatcher.is_late(now),
         waits_long=oldest is not None and now - oldest > LONG_WAIT,
@@ -53,10 +52,9 @@ def workers_page() -> render.Page:
     con = connection()
     now = con.now()
     facts, depths = health.facts(con, now), queue_depths.depths()
-    return render.page(
+    return render.dashboard_page(
         "workers.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         workers=workers.workers(con, now),
         problems=list(warnings.problems(facts, depths, con.clock_offset, now)),
         last_pass=facts.dispatcher,

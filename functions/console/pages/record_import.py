@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from aws_lambda_powertools.event_handler import Response
 
+from console.forms.form import whole_number
 from console.web import render
 from console.web.formatting import sentence
 from console.web.request import current_request, router
@@ -15,9 +16,10 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.encoding import json_body
 from slowmatch.http.record_csv import MAX_IMPORT_BYTES, CsvError
-from slowmatch.http.record_import import ImportedFile, ImportResult, import_part
+from slowmatch.http.record_import import MAX_LINE, ImportedFile, ImportResult, import_part
 from slowmatch.http.request import body, idempotency_key
 from slowmatch.records.imports import KeyReused
+from slowmatch.text import clean_line
 
 FORM_BYTES = 10_000
 """What a form adds to its file."""
@@ -39,7 +41,7 @@ def import_records() -> render.Page:
     content = body(request.event, MAX_IMPORT_BYTES + FORM_BYTES)
     fields = _form_fields(request.header("content-type"), content)
     name, text = fields.get("file", ("", b""))
-    key = fields.get("key", ("", b""))[1].decode(errors="replace")[:100] or None
+    key = clean_line(fields.get("key", ("", b""))[1], 100) or None
     if not name:
         return _page(error="Choose a file.")
     try:
@@ -64,7 +66,7 @@ def _import_part() -> render.Page:
             connection(),
             body(request.event, MAX_IMPORT_BYTES),
             _file(query.get("file", ""), query.get("import")),
-            first_line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else 2,
+            first_line=whole_number(line, MAX_LINE) or 2,
             dry_run=query.get("dry_run") == "true",
             key=idempotency_key(request.event),
         )
@@ -78,13 +80,17 @@ def _file(name: str, import_id: str | None) -> ImportedFile:
         given = UUID(import_id or "")
     except ValueError:
         given = uuid4()
-    return ImportedFile(name[:MAX_NAME_CHARACTERS] or "a file", current_request().identity.name, given)
+    shown = clean_line(name, MAX_NAME_CHARACTERS) or "a file"
+    return ImportedFile(shown, current_request().identity.name, given)
 
 
 def _form_fields(content_type: str, content: bytes) -> dict[str, tuple[str, bytes]]:
     """The fields of a multipart form by name: the name of the file, empty for other fields, and the content."""
     message: Any = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
     parts = message.get_payload() if message.is_multipart() else []
+    for part in parts:
+        for name, value in part.raw_items():  # in UTF-8, of which `email` would leave only the ASCII
+            part.replace_header(name, value.encode("ascii", "surrogateescape").decode(errors="replace"))
     return {
         part.get_param("name", header="content-disposition"): (
             part.get_filename() or "",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from console.forms.form import whole_number
 from console.views import run as run_view
 from console.views import run_actions
 from console.views.run import found, parse_id
@@ -14,6 +15,7 @@ from slowmatch.db import Connection, connection
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role
 from slowmatch.http.errors import Problem
+from slowmatch.http.pagination import MAX_BIGINT
 from slowmatch.http.validation import MAX_SEARCH_CHARACTERS
 from slowmatch.jobs.lifecycle import actions
 from slowmatch.jobs.lifecycle.finish import MAX_ATTEMPTS_IN_A_ROW
@@ -64,16 +66,15 @@ def download_log(run_id: str) -> render.Page:
     """The log as text, in parts of about 2 MB; the last line of a part says where the next one is."""
     request, con = current_request(), connection()
     run = run_view.find_run(con, run_id)
-    after = request.query.get("after", "")
-    place = int(after) if after.isdigit() and len(after) < 19 else 0
-    part = found(run_id, run_details.part(con, run.id, "log", place, run_details.MAX_PART_ITEMS))
+    after = whole_number(request.query.get("after", ""), MAX_BIGINT)
+    part = found(run_id, run_details.part(con, run.id, "log", after, run_details.MAX_PART_ITEMS))
     lines: Sequence[LogLine] = part.items  # type: ignore[assignment]
     texts = [
         f"{line.at:%Y-%m-%dT%H:%M:%S.%f}Z #{line.attempt} {line.level} {line.message}\n" for line in lines
     ]
     if part.last:
         texts.append(f"The log continues at {request.path}?after={part.last}\n")
-    return render.download("".join(texts) or "The run has not logged anything.\n", f"run-{run.id}.txt")
+    return render.text_file("".join(texts) or "The run has not logged anything.\n", f"run-{run.id}.txt")
 
 
 @router.post("/runs/<run_id>/<action>")

@@ -10,7 +10,7 @@ from slowmatch.db import connection
 from slowmatch.db.counts import CappedCount
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle import actions
-from slowmatch.jobs.queries import queue_depths, runs
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import settings
 
 
@@ -26,9 +26,9 @@ def run_list_page(name: str) -> render.Page:
         has_attempts=shown.has_attempts or _is_about_errors(form),
         order=form.order,
     )
-    return render.page(
+    return render.dashboard_page(
         "run_list.html",
-        con=con,
+        con,
         name=name,
         run_list=shown,
         form=form,
@@ -38,7 +38,6 @@ def run_list_page(name: str) -> render.Page:
         sizes=run_filter.SIZES,
         rows=rows,
         next=form.address(request.path, before=last) if last else None,
-        counts=runs.counts(con),
         queues=queue_depths.waiting_runs(con, con.now()) if name == "enqueued" else None,
         retention_days=_retention_days(name),
         bulk_actions=_bulk_actions(shown, form, has_pages=bool(last or form.before)),

@@ -1,7 +1,7 @@
 """What a run's page shows beside the run itself: its buttons, why it waits, its payload and its result."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from console.web.request import current_request
@@ -16,12 +16,11 @@ from slowmatch.jobs.lifecycle.actions import ELIGIBLE
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import ListedRun, Run, RunDetails
 from slowmatch.jobs.queries import runs
+from slowmatch.jobs.queries.workers import MAX_ATTEMPT
 
 R = TypeVar("R")
 JSON_MAX_CHARACTERS = 50_000
 """How much of a payload or result the page shows."""
-MAX_ATTEMPT = timedelta(minutes=15)
-"""Lambda's own limit: a stopped handler has ended by then, even if it could not say so."""
 
 ACTIONS = {
     "requeue": ELIGIBLE["requeue"],

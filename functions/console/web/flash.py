@@ -4,6 +4,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from slowmatch.http.auth import sessions
+from slowmatch.http.request import Event
 
 COOKIE = "notice"
 MAX_AGE_SECONDS = 20
@@ -17,20 +18,16 @@ class FlashMessage(NamedTuple):
     link: str = ""
 
 
-def set_cookie(message: FlashMessage) -> str:
+def set_cookie(event: Event, message: FlashMessage) -> str:
     """The Set-Cookie value that carries the message. It is signed: nobody else can make a page say something."""
     signed = sessions.sign(COOKIE, message._replace(href=quote(message.href, safe="/?=&"))._asdict())
-    return f"{COOKIE}={signed}; Path=/; Max-Age={MAX_AGE_SECONDS}; HttpOnly; SameSite=Strict"
+    return sessions.set_cookie(event, COOKIE, signed, MAX_AGE_SECONDS)
 
 
-def read(value: str | None) -> FlashMessage | None:
+def read(event: Event) -> FlashMessage | None:
     """The message in the cookie; None without one, and for one that is forged or too old."""
+    value = sessions.cookie(event, COOKIE)
     try:
         return FlashMessage(**sessions.unsign(COOKIE, value, MAX_AGE_SECONDS)) if value else None
     except sessions.InvalidCookie:
         return None
-
-
-def clear_cookie() -> str:
-    """The Set-Cookie value that removes the message."""
-    return f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"

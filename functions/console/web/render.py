@@ -14,9 +14,12 @@ from console.web.flash import FlashMessage
 from console.web.formatting import FILTERS
 from console.web.request import Request, address, current_request
 from slowmatch.db import Connection
+from slowmatch.http import csv
 from slowmatch.http.api import check_response_size
+from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS
+from slowmatch.jobs.queries import runs
 from slowmatch.jobs.queries.failing import failing_jobs
 from slowmatch.settings import settings
 
@@ -63,7 +66,7 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
     contain anything that always changes, such as an age.
     """
     request = current_request()
-    message = flash.read(request.cookie(flash.COOKIE))
+    message = flash.read(request.event)
     found = failing_jobs(con, con.now()) if con else []
     data["number_failing"] = sum(job.is_failing for job in found)  # for the title, the icon and the sidebar
     headers = dict(PAGE_HEADERS)
@@ -82,25 +85,44 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
         content = gzip.compress(html.encode(), 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
     check_response_size(content)
-    return _response(status, content, headers, [flash.clear_cookie()] if message else [])
+    cookies = [sessions.set_cookie(request.event, flash.COOKIE, "", 0)] if message else []
+    return _response(status, content, headers, cookies)
 
 
-def download(text: str, name: str, content_type: str = "text/plain; charset=utf-8") -> Page:
-    """A file that the browser saves under `name`, compressed if the browser allows that."""
+def dashboard_page(template: str, con: Connection, **data: Any) -> Page:
+    """A page beside the dashboard's sidebar, which shows the number of runs in each state."""
+    return page(template, con=con, counts=runs.counts(con), **data)
+
+
+def text_file(text: str, name: str) -> Page:
+    """A text that the browser saves under `name`, compressed if the browser allows that."""
     headers = PAGE_HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
     content: str | bytes = text
     if "gzip" in current_request().header("accept-encoding"):
         content = gzip.compress(text.encode(), 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
     check_response_size(content)
-    return Response(200, content_type, content, {**headers})  # type: ignore[arg-type]
+    return Response(200, "text/plain; charset=utf-8", content, {**headers})  # type: ignore[arg-type]
+
+
+def csv_file(name: str, gzipped: bytes, next_address: str | None) -> Page:
+    """A file, compressed on the way if the client can read that, else a gzip file. Link has the next part."""
+    is_unpacked = "gzip" in current_request().header("accept-encoding")
+    ending = "csv" if is_unpacked else "csv.gz"
+    headers = PAGE_HEADERS | {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
+    if is_unpacked:
+        headers["Content-Encoding"] = "gzip"
+    if next_address:
+        headers["Link"] = f'<{next_address}>; rel="next"'
+    content_type = csv.CONTENT_TYPE if is_unpacked else "application/gzip"
+    return Response(200, content_type, gzipped, {**headers})  # type: ignore[arg-type]
 
 
 def redirect(path: str, *cookies: str, flash_message: FlashMessage | str = "") -> Page:
     """303 to `path`, which shows the message; `cookies` are Set-Cookie values."""
     if flash_message:
         message = FlashMessage(flash_message) if isinstance(flash_message, str) else flash_message
-        cookies = (*cookies, flash.set_cookie(message))
+        cookies = (*cookies, flash.set_cookie(current_request().event, message))
     return _response(303, "", PAGE_HEADERS | {"Location": path}, list(cookies))
 
 

@@ -82,11 +82,6 @@ class Request:
         """A header by its lower-case name."""
         return header(self.event, name)
 
-    def cookie(self, name: str) -> str | None:
-        """The first cookie of that name: browsers send the one with the longest path first."""
-        pairs = (cookie.partition("=") for cookie in self.event.get("cookies", []))
-        return next((str(value) for found, _, value in pairs if found == name), None)
-
 
 def current_request() -> Request:
     """The request that is being answered."""
@@ -115,3 +110,9 @@ def path_on_this_site(text: str) -> str:
         return HOME
     path = quote(text, safe="/?&=%#+,:;@!$'()*~.-_[]")
     return path if len(path) <= PATH_MAX else HOME
+
+
+def page_of_button(job: str) -> str:
+    """The page with the button about `job` that was pressed: a list of jobs, or the page of the job."""
+    pages = {"failing": "/dashboard/failing", "jobs": "/jobs", "recurring": "/dashboard/recurring"}
+    return pages.get(current_request().value("back-to"), f"/jobs/{job}")

@@ -11,7 +11,8 @@ from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Role
 from tests.integration.console import run_factory
-from tests.integration.console.conftest import FakeBrowser
+from tests.integration.console.conftest import ORIGIN, FakeBrowser
+from tests.integration.console.record_pages import make_record
 
 
 def test_an_address_may_have_any_number_of_parameters(browser: FakeBrowser) -> None:
@@ -98,3 +99,19 @@ def test_a_form_stays_on_the_screen_when_the_session_is_over(browser: FakeBrowse
     page = browser.post("/records", {"title": "Typed", "expiry_date": "2030-01-01T00:00"}, hx_request="true")
     assert (page.status, page.headers["HX-Reswap"], page.headers["HX-Push-Url"]) == (401, "none", "false")
     assert "HX-Redirect" not in page.headers
+
+
+@pytest.mark.parametrize("action", ["extend", "delete"])
+def test_a_nul_in_a_form_finds_no_record(browser: FakeBrowser, con: Connection, action: str) -> None:
+    make_record(con, "Lease")
+    answer = browser.post("/records/bulk", {"action": action, "all": "yes", "q": "Visa\0"})
+    assert (answer.status, "0 records whose titles match “Visa”" in answer.text) == (200, True)
+
+
+def test_a_file_may_have_any_name(browser: FakeBrowser, con: Connection) -> None:
+    field = '--b\r\nContent-Disposition: form-data; name="file"; filename="fr\xfc\0.csv"\r\n\r\n'
+    body = f"{field}title,expiry_date\r\nLease,2027-01-01\r\n--b--\r\n"
+    headers = {"origin": ORIGIN, "content-type": "multipart/form-data; boundary=b"}
+    page = browser.send("POST", "/records/import", body, headers)
+    assert (page.status, "frü" in page.text) == (200, True)
+    assert "frü" in browser.get("/dashboard/activity").text

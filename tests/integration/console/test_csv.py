@@ -4,15 +4,16 @@ import base64
 import csv
 import gzip
 import io
+import random
 import re
+from collections.abc import Sequence
 from html import unescape
 
 import pytest
 
-from console.views import run_csv
+from console.pages.csv_download import COLUMNS
+from console.views import csv_parts
 from slowmatch.db import Connection
-from slowmatch.jobs.queries.run_order import NEWEST_FIRST
-from slowmatch.jobs.run_filter import RunFilter
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser, Page
 from tests.support.runs import put_runs
@@ -27,7 +28,7 @@ def lines(page: Page) -> list[list[str]]:
 @pytest.fixture
 def small_parts(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """1,200 failed runs, of which a part takes no more than a page of 500."""
-    monkeypatch.setattr(run_csv, "MAX_PART_BYTES", 1_000)
+    monkeypatch.setattr(csv_parts, "MAX_PART_BYTES", 1_000)
     put_runs(con, run_factory.JOB, 1_200, state="failed")
 
 
@@ -38,7 +39,7 @@ def test_a_list_is_downloaded_as_filtered(browser: FakeBrowser, con: Connection)
     assert page.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
     assert page.headers["Content-Disposition"] == 'attachment; filename="failed-1.csv"'
     header, row = lines(page)
-    assert header == list(run_csv.COLUMNS)
+    assert header == list(COLUMNS)
     assert (row[0], row[-1]) == (wanted, 'MailError: "no", he said,\nand left')
 
 
@@ -73,12 +74,14 @@ def test_a_person_is_led_through_the_parts_without_scripts(browser: FakeBrowser)
     assert sizes == [500, 500, 200]
 
 
-def test_a_part_ends_before_it_is_too_large(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_runs(con, run_factory.JOB, 2_000, state="failed")
-    con.query("UPDATE job_run SET error = 'E: ' || repeat(gen_random_uuid()::text, 25)")
-    monkeypatch.setattr(run_csv, "MAX_PART_BYTES", 60_000)
-    part = run_csv.make_part(con, RunFilter(), None, NEWEST_FIRST)
-    assert len(part.gzipped) <= 60_000 and part.rows in range(500, 2_000, 500) and part.next
+def test_a_part_ends_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_parts, "MAX_PART_BYTES", 60_000)
+
+    def read_page(place: int | None) -> tuple[list[Sequence[object]], int | None]:
+        return [[random.randbytes(20).hex()] for _ in range(500)], (place or 0) + 1
+
+    part = csv_parts.make_part(["text"], read_page, None)
+    assert 30_000 < len(part.gzipped) <= 60_000 and part.next and part.rows == 500 * part.next
 
 
 def test_a_client_that_cannot_unpack_gets_a_gzip_file(browser: FakeBrowser, con: Connection) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slowmatch.db import Connection
+from slowmatch.db import Connection, snapshot_cache
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle.actions import BULK
@@ -148,7 +148,9 @@ def test_a_job_whose_latest_failures_were_queued_again_does_not_work_yet(con: Co
     run_factory.make_run(con, "succeeded", 30)
     assert failing.failing_by_name(con, con.now()) == {}
     con.query("INSERT INTO job_failures VALUES ('record-expiry', 1, now() - interval '5 minutes')")
-    job = failing.failing_by_name(con, con.now() + timedelta(seconds=failing.KEPT_SECONDS))["record-expiry"]
+    job = failing.failing_by_name(con, con.now() + timedelta(seconds=snapshot_cache.KEPT_SECONDS))[
+        "record-expiry"
+    ]
     assert job.since and job.since > con.now() - timedelta(minutes=6)
 
 

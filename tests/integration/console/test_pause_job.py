@@ -1,9 +1,13 @@
 """Pause and resume a schedule, with a note."""
 
 import re
+from dataclasses import replace
+
+import pytest
 
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
+from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle import pause
 from tests.integration.console.conftest import FakeBrowser
 from tests.integration.console.job_pages import (
@@ -61,3 +65,13 @@ def test_a_note_that_is_too_long_is_refused_at_its_field(browser: FakeBrowser, c
 def test_a_note_loses_what_postgresql_cannot_hold(browser: FakeBrowser, con: Connection) -> None:
     browser.post("/jobs/db-cleanup/pause", {"pause-note": "a\0b"})
     assert con.query("SELECT pause_note FROM job") == [["a\ufffdb"]]
+
+
+def test_operators_resume_a_job_that_only_admins_run(
+    browser: FakeBrowser, con: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(JOBS, "db-cleanup", replace(JOBS["db-cleanup"], role="admin"))
+    browser.post("/jobs/db-cleanup/pause")
+    browser.sign_in(Role.OPERATOR)
+    actions = re.findall(r'action="/jobs/db-cleanup/(\w+)"', browser.get("/jobs").text)
+    assert actions == ["resume", "mute"]

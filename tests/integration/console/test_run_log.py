@@ -90,7 +90,7 @@ def test_a_long_log_is_downloaded_in_parts(
     assert browser.get(address).text.endswith("CRITICAL gone\n")
 
 
-@pytest.mark.parametrize("query", ["", "?after=x", "?after=" + "9" * 30])
+@pytest.mark.parametrize("query", ["", "?after=x", "?after=%C2%B2", "?after=" + "9" * 30])
 def test_a_log_without_lines_is_a_file_that_says_so(
     browser: FakeBrowser, con: Connection, query: str
 ) -> None:

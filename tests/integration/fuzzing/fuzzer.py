@@ -196,7 +196,8 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 
 def _pages() -> list[dict[str, Any]]:
     """Requests for pages and forms of the console, each with a flash message."""
-    cookie = [flash.set_cookie(flash.FlashMessage("done", "/records", "look")).partition(";")[0]]
+    message = flash.FlashMessage("done", "/records", "look")
+    cookie = [f"{flash.COOKIE}={sessions.sign(flash.COOKIE, message._asdict())}"]
     paths = [
         "/records",
         "/jobs",

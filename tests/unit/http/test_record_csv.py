@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slowmatch.http import record_csv
+from slowmatch.http import csv, record_csv
 from slowmatch.http.record_csv import CsvError
 
 HEADER = b"title,expiry_date\r\n"
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_list_of_records_gets_one_sentence(content: bytes, rea
 def test_an_export_can_be_imported_unchanged() -> None:
     titles = ["=1+1", "'=1+1", "'quoted", "@x", "a,b", 'say "hi"', "two\nlines", "\ttab", "-5", "🔥", "ü"]
     rows = [[1, title, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", True] for title in titles]
-    content = record_csv.export(rows)
+    content = csv.lines([record_csv.COLUMNS, *rows])
     assert content.splitlines()[1] == "1,'=1+1,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,true"
     for mark in (b"", b"\xef\xbb\xbf"):
         assert record_csv.read(mark + content.encode()).titles == titles

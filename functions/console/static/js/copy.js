@@ -9,25 +9,14 @@
     return parts.map((part) => part.textContent).join("");
   }
 
-  // A screen reader announces what changes in an element that it knows already.
-  function announcer() {
-    let element = document.getElementById("announcer");
-    if (!element) {
-      element = document.createElement("div");
-      element.id = "announcer";
-      element.className = "unseen";
-      element.setAttribute("aria-live", "polite");
-      document.body.append(element);
-    }
-    return element;
-  }
+  const announce = (text) => { document.getElementById("announcer").textContent = text; };
 
   function say(button, text) {
-    announcer().textContent = text;
+    announce(text);
     button.textContent = text;
     setTimeout(() => {
       button.textContent = "Copy";
-      announcer().textContent = "";
+      announce("");
     }, SHOWN_MS);
   }
 
@@ -44,5 +33,4 @@
     const button = target.closest?.("button.copy");
     if (button) copy(button);
   });
-  for (const moment of ["DOMContentLoaded", "htmx:afterSettle"]) document.addEventListener(moment, announcer);
 })();

@@ -34,6 +34,4 @@
     const button = target.closest?.("[data-csv]");
     if (button) downloadAll(button);
   });
-  const show = () => document.querySelectorAll("[data-csv]").forEach((button) => { button.hidden = false; });
-  for (const event of ["DOMContentLoaded", "htmx:afterSettle"]) document.addEventListener(event, show);
 })();

@@ -34,7 +34,7 @@ const Notices = (() => {
   }
 
   document.addEventListener("click", ({ target }) => {
-    if (target.closest?.("[data-dismiss]")) dismiss(target.closest(".flash"));
+    if (target.closest?.("[data-dismiss]")) dismiss(target.closest(".flash, .said p"));
   });
   return { button, link, say };
 })();

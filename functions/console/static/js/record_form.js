@@ -16,20 +16,11 @@
     input.focus();
   }
 
-  const firstInvalid = () => document.querySelector(".record-fields [aria-invalid]");
-
-  // They are hidden until this script runs, since they need it.
-  function showPicks() {
-    document.querySelectorAll("[data-picks]").forEach((picks) => { picks.hidden = false; });
-  }
-
   document.addEventListener("click", ({ target }) => {
     const button = target.closest?.("[data-pick]");
     if (button) pick(button);
   });
   document.addEventListener("toggle", ({ target }) => {
-    if (target.id === "new" && target.open) (firstInvalid() ?? target.querySelector("input")).focus();
+    if (target.id === "new" && target.open) (target.querySelector("[aria-invalid]") ?? target.querySelector("input")).focus();
   }, true);
-  document.addEventListener("DOMContentLoaded", showPicks);
-  document.addEventListener("htmx:afterSettle", () => { showPicks(); firstInvalid()?.focus(); });
 })();

@@ -168,14 +168,8 @@
     show(status, element("p", text, { className: "flash" }), row);
   }
 
-  function prepare() {
-    document.querySelectorAll("[data-record-import] [data-without-script]").forEach((part) => { part.hidden = true; });
-  }
-
   document.addEventListener("change", ({ target }) => {
     const page = target.closest?.("[data-record-import]");
     if (page && target.files?.length) check(page.querySelector("[data-import-status]"), target.files[0]);
   });
-  document.addEventListener("DOMContentLoaded", prepare);
-  document.addEventListener("htmx:afterSettle", prepare);
 })();

@@ -8,7 +8,4 @@
     detail.selectOverride = "unset";
     detail.swapOverride = "innerHTML";
   });
-  document.addEventListener("click", ({ target }) => {
-    target.closest?.("[data-dismiss-said]")?.closest("p").remove();
-  });
 })();

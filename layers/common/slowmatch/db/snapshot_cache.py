@@ -9,6 +9,7 @@ With a million runs, an idle poll takes 1 to 10 ms of processor time with this c
 
 import pickle
 from collections.abc import Callable, Hashable
+from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,8 @@ from slowmatch.db.connection import Connection
 
 T = TypeVar("T")
 
+KEPT_SECONDS = 5
+"""Maximum staleness of values that change only with time."""
 MAX_ANSWERS = 200
 """Kept for one connection; a write anywhere in the server drops them all."""
 
@@ -28,7 +31,7 @@ _kept: WeakKeyDictionary[Connection, tuple[str, dict[Hashable, bytes]]] = WeakKe
 def cached(con: Connection, key: Hashable, make: Callable[[], T]) -> T:
     """The last answer of `make()` for `key` if nothing was written since, else a new one.
 
-    `make` must depend only on `key` and the database: what depends on the time has the time in its key.
+    `make` must depend only on `key` and the database: what depends on the time has the `moment` in its key.
     Inside a transaction that has written something, nothing is kept.
     """
     ((snapshot, is_reading),) = con.query(_SNAPSHOT)
@@ -45,3 +48,8 @@ def cached(con: Connection, key: Hashable, make: Callable[[], T]) -> T:
     made = make()
     answers[key] = pickle.dumps(made)  # pickled, so that nobody changes the kept answer
     return made
+
+
+def moment(now: datetime) -> int:
+    """A part of a key that stays the same for KEPT_SECONDS."""
+    return int(now.timestamp()) // KEPT_SECONDS

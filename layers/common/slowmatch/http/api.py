@@ -64,6 +64,11 @@ class Api(APIGatewayHttpResolver):
             return handler(error)
 
 
+def documented(status: int, description: str, model: Any) -> dict[int, Any]:
+    """The OpenAPI entry of a route's successful response."""
+    return {status: {"description": description, "content": {"application/json": {"model": model}}}}
+
+
 def _arguments(route: Route, path: Mapping[str, str], event: request.Event) -> dict[str, Any]:
     """The arguments that a request gives the route's function, validated by pydantic; others keep their defaults.
 

@@ -2,9 +2,9 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -12,13 +12,8 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _SUSPICIOUS = frozenset("'=+-@\t\r")
 
 
-def write(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The lines of a file, the header first. Times become ISO 8601 in UTC, None becomes an empty cell."""
-    return lines([header]) + lines(rows)
-
-
 def lines(rows: Iterable[Sequence[object]]) -> str:
-    """The lines of `rows` alone, for a file that is written piece by piece."""
+    """A line for each row. None becomes an empty cell, a boolean true or false."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
@@ -37,6 +32,4 @@ def unescape_cell(text: str) -> str:
 def _cell(value: object) -> object:
     if isinstance(value, str):
         return escape_cell(value) if value[:1] in _SUSPICIOUS else value  # most cells, so without the pattern
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
+    return json.dumps(value) if isinstance(value, bool) else value

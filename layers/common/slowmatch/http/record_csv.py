@@ -1,15 +1,14 @@
-"""Records as CSV: the file of an export, and what is in a file, or in a part of one, that somebody imports."""
+"""Records as CSV: the columns of an export, and what is in a file, or in a part of one, that somebody imports."""
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from slowmatch.http.csv import unescape_cell, write
+from slowmatch.http.csv import unescape_cell
 from slowmatch.http.validation import parse_timestamp, without_nul
 from slowmatch.records.model import valid_title
 
@@ -32,7 +31,7 @@ class CsvError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """`line` is where it begins in the file; `text` is the line again as CSV."""
+    """A line that was not imported: `line` is where it begins in the file, `text` is the line again as CSV."""
 
     line: int
     message: str
@@ -47,13 +46,6 @@ class ImportedCsv:
     titles: list[str] = field(default_factory=list)
     expiry_dates: list[datetime] = field(default_factory=list)
     refused: list[RefusedLine] = field(default_factory=list)
-
-
-def export(rows: Iterable[Sequence[object]]) -> str:
-    """The file with these values of COLUMNS; the times are texts."""
-    return write(
-        COLUMNS, ([json.dumps(each) if isinstance(each, bool) else each for each in row] for row in rows)
-    )
 
 
 def read(content: bytes, first_line: int = 2) -> ImportedCsv:

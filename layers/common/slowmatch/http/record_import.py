@@ -11,11 +11,13 @@ from slowmatch.records import imports
 
 MAX_REFUSED = 5_000
 """The most refused lines that one answer repeats; Lambda sends 6 MB at most."""
+MAX_LINE = 1_000_000_000
+"""The highest number of a line at which a part can begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of the lines behind the first one. A dry run creates nothing."""
+    """What became of the lines of a CSV file. A dry run creates nothing."""
 
     dry_run: bool
     lines: int
@@ -39,8 +41,8 @@ def import_part(
     file: ImportedFile,
     *,
     first_line: int = 2,
-    dry_run: bool = False,
-    key: str | None = None,
+    dry_run: bool,
+    key: str | None,
 ) -> ImportResult:
     """Create the records of a part, whose lines behind the names of the columns begin in `first_line` of the file.
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.db.snapshot_cache import cached
+from slowmatch.db.snapshot_cache import cached, moment
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.mute import Mute
 from slowmatch.jobs.queries.failure_groups import (
@@ -15,24 +15,24 @@ from slowmatch.jobs.queries.failure_groups import (
     Acknowledgement,
     FailingJob,
     FailureGroup,
+    SameError,
     error_parts,
     group_failures,
     group_id,
 )
+from slowmatch.jobs.queries.metrics import start_of_hour
 from slowmatch.text import to_json
 
 WINDOW = timedelta(days=7)
 """How far back failed runs are looked at. Runs that are retried are looked at however old they are."""
 MAX_RUNS_SEARCHED = 10_000
 """Among how many failed and how many retried runs of a job those of a group are looked for, to act on them."""
-KEPT_SECONDS = 5
 TREND_HOURS = 24
 
 
 def failing_jobs(con: Connection, now: datetime) -> list[FailingJob]:
     """The jobs with failures, those that fail now first, the latest failure first. At most KEPT_SECONDS old."""
-    moment = int(now.timestamp()) // KEPT_SECONDS
-    return cached(con, ("failing", moment), lambda: _failing_jobs(con, now))
+    return cached(con, ("failing", moment(now)), lambda: _failing_jobs(con, now))
 
 
 def failing_by_name(con: Connection, now: datetime) -> dict[str, FailingJob]:
@@ -42,7 +42,7 @@ def failing_by_name(con: Connection, now: datetime) -> dict[str, FailingJob]:
 
 def _failing_jobs(con: Connection, now: datetime) -> list[FailingJob]:
     rows = con.query(FAILURES, **_parameters(now), day=now - timedelta(days=1))
-    groups = _acknowledge(con, now, group_failures(rows))
+    groups = _acknowledge(con, now, group_failures(SameError(*row) for row in rows))
     by_job: dict[str, list[FailureGroup]] = defaultdict(list)
     for group in sorted(groups, key=lambda group: group.last_at, reverse=True):
         by_job[group.job].append(group)
@@ -147,7 +147,7 @@ def trends(con: Connection, now: datetime) -> dict[str, list[int]]:
             found[group_id(job, *error_parts(error))][TREND_HOURS - 1 - hours_ago] += number
         return dict(found)
 
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = start_of_hour(now)
     first = hour - timedelta(hours=TREND_HOURS - 1)
     return cached(con, ("failure trends", hour), read)
 

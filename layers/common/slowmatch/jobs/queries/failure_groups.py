@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 from slowmatch.jobs.lifecycle.mute import Mute
 
@@ -146,38 +147,45 @@ class FailingJob:
         return min((group.next_at for group in self.open if group.next_at), default=None)
 
 
-def group_failures(rows: list[list[Any]]) -> list[FailureGroup]:
-    """The groups of the rows of `failing.FAILURES`, which have errors as they are written, the latest first."""
-    groups: dict[str, FailureGroup] = {}
-    looked_at: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for job, error, failed, failed_24h, retrying, waiting, next_at, first_at, last_at, run_id in rows:
-        looked_at[job][0] += failed
-        looked_at[job][1] += retrying
-        error_type, message = error_parts(error)
-        key = group_id(job, error_type, message)
-        known = groups.get(key)
-        groups[key] = FailureGroup(
-            id=key,
+class SameError(NamedTuple):
+    """The runs of a job that failed or are retried with the same error, as it is written."""
+
+    job: str
+    error: str
+    failed: int
+    failed_24h: int
+    retrying: int
+    waiting: int
+    next_at: datetime | None
+    first_at: datetime
+    last_at: datetime
+    run_id: str
+
+
+def group_failures(rows: Iterable[SameError]) -> list[FailureGroup]:
+    """The groups of errors that are the same when normalised. The rows begin with the latest failure."""
+    groups: dict[tuple[str, str, str], list[SameError]] = defaultdict(list)
+    failed, retrying = Counter[str](), Counter[str]()
+    for row in rows:
+        groups[(row.job, *error_parts(row.error))].append(row)
+        failed[row.job] += row.failed
+        retrying[row.job] += row.retrying
+    return [
+        FailureGroup(
+            id=group_id(job, error_type, message),
             job=job,
             error_type=error_type,
             message=message,
-            error=known.error if known else error,
-            run_id=known.run_id if known else run_id,
-            failed=failed + (known.failed if known else 0),
-            failed_24h=failed_24h + (known.failed_24h if known else 0),
-            retrying=retrying + (known.retrying if known else 0),
-            waiting=waiting + (known.waiting if known else 0),
-            capped=False,
-            next_at=min(filter(None, (next_at, known and known.next_at)), default=None),
-            first_at=min(first_at, known.first_at) if known else first_at,
-            last_at=known.last_at if known else last_at,
+            error=same[0].error,
+            run_id=same[0].run_id,
+            failed=min(sum(row.failed for row in same), MAX_RUNS),
+            failed_24h=sum(row.failed_24h for row in same),
+            retrying=min(sum(row.retrying for row in same), MAX_RUNS),
+            waiting=sum(row.waiting for row in same),
+            capped=max(failed[job], retrying[job]) > MAX_RUNS,
+            next_at=min((row.next_at for row in same if row.next_at), default=None),
+            first_at=min(row.first_at for row in same),
+            last_at=same[0].last_at,
         )
-    capped = {job for job, numbers in looked_at.items() if max(numbers) > MAX_RUNS}
-    return [
-        replace(
-            group, capped=True, failed=min(group.failed, MAX_RUNS), retrying=min(group.retrying, MAX_RUNS)
-        )
-        if group.job in capped
-        else group
-        for group in groups.values()
+        for (job, error_type, message), same in groups.items()
     ]

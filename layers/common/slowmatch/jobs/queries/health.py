@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
 from slowmatch.db.counts import COUNT_CAP, CappedCount, count_up_to_cap
-from slowmatch.db.snapshot_cache import cached
+from slowmatch.db.snapshot_cache import cached, moment
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.disabled_jobs import disabled_jobs
 from slowmatch.jobs.model import JsonRow
@@ -26,8 +26,6 @@ NOT_IN_FORCE_LATE = timedelta(minutes=10)
 """So long a schedule may wait for EventBridge Scheduler: two passes of the dispatcher."""
 NAMED_SCHEDULES = 3
 """So many of those that wait longer are named."""
-KEPT_SECONDS = 5
-"""Maximum staleness of values that change only with time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,7 @@ class Facts:
 
 def facts(con: Connection, now: datetime) -> Facts:
     """The facts, at most KEPT_SECONDS old."""
-    moment = int(now.timestamp()) // KEPT_SECONDS
-    return cached(con, ("facts", moment), lambda: _facts(con, now))
+    return cached(con, ("facts", moment(now)), lambda: _facts(con, now))
 
 
 def _facts(con: Connection, now: datetime) -> Facts:

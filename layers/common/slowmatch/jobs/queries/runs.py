@@ -125,9 +125,7 @@ def page(
     return cached(con, key, lambda: read_page(con, wanted, before, limit, order))
 
 
-def read_page(
-    con: Connection, wanted: RunFilter, before: str | None, limit: int, order: RunOrder = NEWEST_FIRST
-) -> Page:
+def read_page(con: Connection, wanted: RunFilter, before: str | None, limit: int, order: RunOrder) -> Page:
     """As `page`, but never from the cache."""
     where, params = wanted.where()
     if before is not None:

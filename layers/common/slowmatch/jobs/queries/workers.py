@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slowmatch.db import Connection
-from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs.queries.health import KEPT_SECONDS
+from slowmatch.db.snapshot_cache import cached, moment
 
 SEEN_WITHIN = timedelta(minutes=30)
-
 MAX_ATTEMPT = timedelta(minutes=15)
-"""Lambda's own limit: an attempt that ended within SEEN_WITHIN began this much earlier at most."""
+"""How long an attempt can take, by Lambda's own limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +30,13 @@ class WorkerStatus:
 
 def workers(con: Connection, now: datetime) -> list[WorkerStatus]:
     """Workers seen within SEEN_WITHIN or with a run that never ended, ordered by job."""
-    since, moment = now - SEEN_WITHIN, int(now.timestamp()) // KEPT_SECONDS
+    since = now - SEEN_WITHIN
 
     def find() -> list[WorkerStatus]:
         rows = con.query(_WORKERS, now=now, since=since, began=since - MAX_ATTEMPT)
         return [WorkerStatus(*row) for row in rows]
 
-    return cached(con, ("workers", moment), find)
+    return cached(con, ("workers", moment(now)), find)
 
 
 # A lost attempt ends when the dispatcher notices; its worker was last seen when it started.
