@@ -28,7 +28,8 @@ ACCEPTED = (
 def handler(event: Any, context: Any) -> Any:
     """Read the destinations first, for every event: an unreadable secret fails the invocation with its own error."""
     config = settings()
-    found = destinations.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
+    jobs = {name: job.notify_by_default for name, job in JOBS.items()}
+    found = destinations.read(config.notify_secret_arn, jobs, local=config.auth == "local")
     listed = found.destinations
     destination_state.store_list(connection(), found, connection().now())
     if event in ({}, None):
@@ -113,7 +114,7 @@ def _described(destination: Destination, state: DestinationState | None) -> dict
         "name": destination.name,
         "kind": destination.kind,
         "events": list(destination.events or destinations.EVENTS),
-        "jobs": list(destination.jobs or JOBS),
+        "jobs": list(destination.jobs or (job for job in JOBS if job not in destination.only_by_name)),
         "problem": destination.flaw,
         "switched_off": state.answer if state and is_off else None,
         "last_answer": state.answer if state else None,

@@ -59,7 +59,7 @@ def test_a_new_address_pays_for_no_failure_of_the_old_one(notifier: NotifierHarn
     notifier.run("two")
     notifier.process_all()
     (post,) = notifier.receiver.at("/new")
-    assert post.json["count"] == 2 and post.json["text"].endswith("The last error: Permanent: two")
+    assert post.json["count"] == 2 and post.json["text"].endswith("The last error: two")
     assert con.query("SELECT failures FROM notification_destination") == [[1]]
 
 

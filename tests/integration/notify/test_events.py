@@ -43,7 +43,10 @@ def test_a_run_lost_in_its_last_attempt_notifies(notifier: NotifierHarness, con:
     notifier.dispatch()
     notifier.process_all()
     (post,) = notifier.receiver.posts
-    assert post.json["title"] == "db-cleanup failed after 11 attempts" and "Lost" in post.json["text"]
+    assert (
+        post.json["title"] == "db-cleanup failed after 11 attempts"
+        and "Attempt 11 of 11 failed. No further retry." in post.json["text"]
+    )
 
 
 def test_a_failed_attempt_with_a_retry_sends_nothing(notifier: NotifierHarness, con: Connection) -> None:
