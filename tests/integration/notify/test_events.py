@@ -227,6 +227,18 @@ def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variab
     assert problem.startswith("hook: the key 'url' is invalid")
 
 
+def test_a_failed_test_mail_is_told_only_to_who_asked(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook(), notifier.webhook("mail", jobs=["send-test-mail"]))
+    notifier.run("no such mailbox", job="send-test-mail")
+    trigger = {"Dimensions": [{"name": "job", "value": "send-test-mail"}]}
+    alarm = {"AlarmName": "send-test-mail-failing", "NewStateValue": "ALARM", "Trigger": trigger}
+    notifier.sns(json.dumps(alarm), "one")
+    notifier.process_all()
+    assert notifier.receiver.at("/hook") == [] and len(notifier.receiver.at("/mail")) == 2
+    hook, mail = notifier.invoke({})["destinations"]
+    assert "send-test-mail" not in hook["jobs"] and mail["jobs"] == ["send-test-mail"]
+
+
 def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:
     notifier.set_destinations()
     notifier.route_failure()

@@ -106,7 +106,7 @@ def test_the_words_are_the_same_everywhere(event: str) -> None:
     slack, card = format_slack(said)["blocks"], format_teams(said)["attachments"][0]["content"]["body"]
     hook = format_webhook(said)
     assert [block["text"]["text"] for block in slack[:2]] == [
-        f"{'✅' if said.is_good_news else '🔴'} {said.title}",
+        f"{'✅' if said.state.is_good else '🔴'} {said.title}",
         said.text,
     ]
     assert [block["inlines"][0]["text"] for block in card[:2]] == [said.title, said.text]
@@ -146,10 +146,10 @@ def test_other_digests_say_how_often_it_happened() -> None:
 
 
 def test_good_news_is_what_is_good_now() -> None:
-    assert content("failed", state={"state": "works", "failed": 1, "changed": True}).is_good_news
-    assert not content("recovered", state={"state": "failing", "failed": 1, "changed": True}).is_good_news
-    assert content("dead_letters", state={"dead_letters": 0}).is_good_news
-    assert content("alarm", state={"state": "OK"}).is_good_news
+    assert content("failed", state={"state": "works", "failed": 1, "changed": True}).state.is_good
+    assert not content("recovered", state={"state": "failing", "failed": 1, "changed": True}).state.is_good
+    assert content("dead_letters", state={"dead_letters": 0}).state.is_good
+    assert content("alarm", state={"state": "OK"}).state.is_good
 
 
 def test_a_job_that_is_failing_says_how_often_in_a_row() -> None:

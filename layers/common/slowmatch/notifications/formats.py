@@ -84,7 +84,7 @@ def format_slack_text(content: MessageContent) -> dict[str, Any]:
 
 
 def _slack_title(content: MessageContent) -> str:
-    return f"{'✅' if content.is_good_news else '🔴'} {content.title}"
+    return f"{'✅' if content.state.is_good else '🔴'} {content.title}"
 
 
 def _escape_slack(text: str) -> str:
@@ -94,18 +94,17 @@ def _escape_slack(text: str) -> str:
 
 def _teams_body(content: MessageContent) -> bytes:
     """The card, with as much of the texts as Teams accepts, and if need be without the links."""
-    for characters in (8_000, 2_000, 500):
-        title, text = shorten(content.title, characters), shorten(content.text, characters)
-        body = _encode(format_teams(replace(content, title=title, text=text)))
-        if len(body) <= MAX_TEAMS_BYTES:
-            return body
-    title, text = shorten(content.title, 500), shorten(content.text, 500)
-    return _encode(format_teams(replace(content, title=title, text=text, links={})))
+    bodies = [
+        _encode(format_teams(replace(content, title=shorten(content.title, most), text=text, links=links)))
+        for most, links in ((8_000, content.links), (2_000, content.links), (500, content.links), (500, {}))
+        for text in [shorten(content.text, most)]
+    ]
+    return next((body for body in bodies if len(body) <= MAX_TEAMS_BYTES), bodies[-1])
 
 
 def format_teams(content: MessageContent) -> dict[str, Any]:
     """An adaptive card in the envelope of a Teams workflow ("when a webhook request is received")."""
-    color = "Good" if content.is_good_news else "Attention"
+    color = "Good" if content.state.is_good else "Attention"
     title = _teams_text(content.title, weight="Bolder", size="Medium", color=color)
     text = [] if is_blank(content.text) else [_teams_text(content.text)]
     footer = f"{content.stack} · {content.notification.at:%Y-%m-%d %H:%M} UTC"

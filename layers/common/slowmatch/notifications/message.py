@@ -21,6 +21,11 @@ _STARTED_BY = {
     "console": "the console",
     "direct": "a direct invocation",
 }
+_NEXT = {
+    "scheduled": "Next retry at {}.",
+    "enqueued": "The next retry is due.",
+    "processing": "The next attempt is running.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +105,6 @@ class MessageContent:
     links: dict[str, str]
     stack: str
 
-    @property
-    def is_good_news(self) -> bool:
-        return self.state.is_good
-
 
 def compose(
     notification: Notification, state: SeriesState, *, console_url: str | None, stack: str
@@ -166,22 +167,12 @@ def _job_text(state: SeriesState) -> str:
     """Since when a job fails or works, what becomes of the run that failed, and at the end, as it may be cut, why."""
     tense = "It has been failing" if state.state == "failing" else "It has worked"
     text = f"{tense} since {_minute(state.since)}."
-    if state.run:
-        text += f" The last run to fail was started by {_STARTED_BY[state.run.trigger]}.{_attempt(state.run)}"
+    if run := state.run:
+        text += f" The last run to fail was started by {_STARTED_BY[run.trigger]}."
+        if run.failures:
+            text += f" Attempt {run.failures} of {run.max_attempts} failed."
+        text += f" {_NEXT.get(run.state, 'No further retry.').format(_minute(run.next_at))}"
     return f"{text}\nThe last error: {state.last_error}" if state.last_error else text
-
-
-def _attempt(run: FailingRun) -> str:
-    failed = f" Attempt {run.failures} of {run.max_attempts} failed." if run.failures else ""
-    match run.state:
-        case "scheduled":
-            return f"{failed} Next retry at {_minute(run.next_at)}."
-        case "enqueued":
-            return f"{failed} The next retry is due."
-        case "processing":
-            return f"{failed} The next attempt is running."
-        case _:
-            return f"{failed} No further retry."
 
 
 def _times(number: int, noun: str) -> str:

@@ -7,7 +7,6 @@ letters. A message is about a series, not about a single notification: it says w
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.notifications.message import FailingRun, Notification, SeriesState
@@ -144,10 +143,13 @@ def record_told(
     hour_ago: datetime,
 ) -> None:
     """Record what the destination knows now. If the state changed, repetitions are counted afresh."""
-    params: dict[str, Any] = {
-        "kind": series.kind,
-        "subject": series.subject,
-        "now": now,
-        "hour_ago": hour_ago,
-    }
-    con.query(_TOLD, destination=destination, state=state.state, changed=state.changed, **params)
+    con.query(
+        _TOLD,
+        destination=destination,
+        kind=series.kind,
+        subject=series.subject,
+        state=state.state,
+        changed=state.changed,
+        now=now,
+        hour_ago=hour_ago,
+    )
