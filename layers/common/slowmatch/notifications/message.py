@@ -158,7 +158,7 @@ def _job_title(notification: Notification, state: SeriesState) -> str:
     if notification.event == "recovered":
         return now
     if number := detail.get("failures"):
-        return f"{now}: {'an attempt' if number == 1 else f'{number} attempts'} failed{' in a row' * (number > 1)}"
+        return f"{now}: {'an attempt failed' if number == 1 else f'{number} attempts failed in a row'}"
     attempts = detail.get("attempt", 1)
     return f"{job} failed {'on the first attempt' if attempts == 1 else f'after {attempts} attempts'}"
 
