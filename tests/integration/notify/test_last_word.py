@@ -6,10 +6,10 @@ once everything works again, the last message about each job and each alarm is t
 """
 
 import json
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ INTERVAL = timedelta(seconds=58)
 class History(PlayedServices):
     """Services that lose messages, two receivers, and what is true about each job and alarm."""
 
-    random: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
     truth: dict[str, str] = field(default_factory=dict)
     alarm_changed_at: dict[str, datetime] = field(default_factory=dict)
     told: dict[tuple[str, str], list[tuple[datetime, str]]] = field(default_factory=dict)
@@ -155,7 +155,7 @@ def history(
     notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[History]:
     destinations = [notifier.webhook(name) for name in DESTINATIONS]
-    history = History(notifier, destinations, random=random.Random(request.param))
+    history = History(notifier, destinations, random=Random(request.param))
     with playing(history, monkeypatch):
         yield history
 
