@@ -7,9 +7,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from jobs_api.answers import ListedSchedule, Schedule, ScheduleList, answer, documented
+from jobs_api.answers import ListedSchedule, Schedule, ScheduleList, answer
 from jobs_api.models import NewSchedule, ScheduleName
 from slowmatch.db import connection
+from slowmatch.http.api import documented
 from slowmatch.http.auth import authentication
 from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role

@@ -14,7 +14,6 @@ from slowmatch.jobs import JOBS
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.worker.events import EventError, parse_records
 from slowmatch.notifications import alarms, destination_state, destinations, queue, routing
-from slowmatch.notifications.destination_state import DestinationState
 from slowmatch.notifications.destinations import Destination
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
@@ -28,7 +27,8 @@ ACCEPTED = (
 def handler(event: Any, context: Any) -> Any:
     """Read the destinations first, for every event: an unreadable secret fails the invocation with its own error."""
     config = settings()
-    found = destinations.read(config.notify_secret_arn, JOBS, local=config.auth == "local")
+    jobs = {name: job.notify_by_default for name, job in JOBS.items()}
+    found = destinations.read(config.notify_secret_arn, jobs, local=config.auth == "local")
     listed = found.destinations
     destination_state.store_list(connection(), found, connection().now())
     if event in ({}, None):
@@ -102,25 +102,25 @@ def _notification_id(body: Any) -> str | None:
 
 
 def _describe(listed: Mapping[str, Destination]) -> list[dict[str, Any]]:
+    """`switched_off` is why a destination is; it has confirmed nothing since `failing_since`."""
     states = destination_state.states(connection())
-    return [_described(destination, states.get(destination.name)) for destination in listed.values()]
-
-
-def _described(destination: Destination, state: DestinationState | None) -> dict[str, Any]:
-    """`switched_off` is why the destination is; nothing was confirmed since `failing_since`."""
-    is_off = state is not None and state.switched_off_at is not None
-    return {
-        "name": destination.name,
-        "kind": destination.kind,
-        "events": list(destination.events or destinations.EVENTS),
-        "jobs": list(destination.jobs or JOBS),
-        "problem": destination.flaw,
-        "switched_off": state.answer if state and is_off else None,
-        "last_answer": state.answer if state else None,
-        "answered_at": _iso(state.answered_at) if state else None,
-        "failing_since": _iso(state.failing_since) if state else None,
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    described = []
+    for name, destination in listed.items():
+        state = states.get(name)
+        described.append(
+            {
+                "name": name,
+                "kind": destination.kind,
+                "events": list(destination.events or destinations.EVENTS),
+                "jobs": list(
+                    destination.jobs or (job for job in JOBS if job not in destination.only_by_name)
+                ),
+                "problem": destination.flaw,
+                "switched_off": state.answer if state and state.switched_off_at else None,
+                "last_answer": state and state.answer,
+                "answered_at": state and state.answered_at,
+                "failing_since": state and state.failing_since,
+            }
+        )
+    listing: list[dict[str, Any]] = json.loads(json.dumps(described, default=datetime.isoformat))
+    return listing

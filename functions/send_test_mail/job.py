@@ -8,4 +8,5 @@ JOB = Job(
     max_attempts=1,
     role="admin",
     form="Send a test email",
+    notify_by_default=False,  # who sends a test mail sees that it failed
 )

@@ -8,7 +8,7 @@ import pytest
 
 from slowmatch.notifications.destinations import EVENTS, Destination
 from slowmatch.notifications.formats import format_for
-from slowmatch.notifications.message import MessageContent
+from slowmatch.notifications.message import LINK_LABELS, MessageContent
 from tests.mail.conftest import ask
 from tests.unit.notify.test_message import AT, content
 
@@ -37,9 +37,8 @@ def test_a_card_shows_what_the_message_says(
     shown = rendered[name]
     assert shown["complaints"] == []
     assert shown["links"] == 0
-    assert (shown["buttons"], shown["addresses"]) == (
-        ([said.link_label], [said.link]) if said.link else ([], [])
-    )
+    assert shown["buttons"] == [LINK_LABELS[page] for page in said.links]
+    assert shown["addresses"] == list(said.links.values())
     title, *text, footer = shown["texts"]
     assert title == said.title and footer == "slowmatch · 2026-11-24 07:00 UTC"
     if name == "long":

@@ -210,6 +210,11 @@ def test_dead_letters_of_the_notifier_are_an_alarm() -> None:
     assert watching.dimensions(ALARMS["notifications"]) == {"QueueName": dead_letters["QueueName"]}
 
 
+def test_a_notification_that_is_given_up_is_an_alarm() -> None:
+    alarm = ALARMS["notification-failed"]
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("NotificationFailed", 0)
+
+
 def test_errors_of_every_function_are_an_alarm() -> None:
     shared = [watching.dimensions(part) for part in watching.watched(ALARMS["function-errors"])]
     errors = {part["FunctionName"] for part in shared} | set(template.job_functions())

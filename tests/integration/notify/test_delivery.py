@@ -59,7 +59,7 @@ def test_a_new_address_pays_for_no_failure_of_the_old_one(notifier: NotifierHarn
     notifier.run("two")
     notifier.process_all()
     (post,) = notifier.receiver.at("/new")
-    assert post.json["count"] == 2 and post.json["text"].endswith("The last error: Permanent: two")
+    assert post.json["count"] == 2 and post.json["text"].endswith("The last error: two")
     assert con.query("SELECT failures FROM notification_destination") == [[1]]
 
 
@@ -91,11 +91,14 @@ def test_after_twenty_attempts_it_is_given_up_and_reported(notifier: NotifierHar
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
-def test_a_final_refusal_is_given_up_at_once(notifier: NotifierHarness, status: int, caplog: Any) -> None:
+def test_a_final_refusal_is_given_up_at_once_and_counted(
+    notifier: NotifierHarness, status: int, caplog: Any, capsys: Any
+) -> None:
     notifier.receiver.answer("/hook", status, body=b"no_service")
     notifier.fail_runs()
     assert notifier.deliveries() == [["hook", "given_up", 1, f"HTTP {status}: no_service"]]
     assert "gave up" in caplog.text and notifier.receiver.url("") not in caplog.text
+    assert '"NotificationFailed":1' in capsys.readouterr().out
 
 
 def test_a_destination_that_is_gone_is_switched_off_until_its_address_changes(

@@ -43,7 +43,10 @@ def test_a_run_lost_in_its_last_attempt_notifies(notifier: NotifierHarness, con:
     notifier.dispatch()
     notifier.process_all()
     (post,) = notifier.receiver.posts
-    assert post.json["title"] == "db-cleanup failed after 11 attempts" and "Lost" in post.json["text"]
+    assert (
+        post.json["title"] == "db-cleanup failed after 11 attempts"
+        and "Attempt 11 of 11 failed. No further retry." in post.json["text"]
+    )
 
 
 def test_a_failed_attempt_with_a_retry_sends_nothing(notifier: NotifierHarness, con: Connection) -> None:
@@ -222,6 +225,18 @@ def test_with_sign_in_no_receiver_is_local(notifier: NotifierHarness, set_variab
     set_variable("AUTH", "oidc")
     (problem,) = notifier.invoke({})["problems"]
     assert problem.startswith("hook: the key 'url' is invalid")
+
+
+def test_a_failed_test_mail_is_told_only_to_who_asked(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook(), notifier.webhook("mail", jobs=["send-test-mail"]))
+    notifier.run("no such mailbox", job="send-test-mail")
+    trigger = {"Dimensions": [{"name": "job", "value": "send-test-mail"}]}
+    alarm = {"AlarmName": "send-test-mail-failing", "NewStateValue": "ALARM", "Trigger": trigger}
+    notifier.sns(json.dumps(alarm), "one")
+    notifier.process_all()
+    assert notifier.receiver.at("/hook") == [] and len(notifier.receiver.at("/mail")) == 2
+    hook, mail = notifier.invoke({})["destinations"]
+    assert "send-test-mail" not in hook["jobs"] and mail["jobs"] == ["send-test-mail"]
 
 
 def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:

@@ -35,15 +35,19 @@ def counted(con: Connection) -> list[Any]:
     return con.query("SELECT job, in_a_row FROM job_failures")
 
 
-def test_the_third_failure_in_a_row_sends_one_notification(notifier: NotifierHarness) -> None:
+def test_the_third_failure_in_a_row_sends_one_notification(
+    notifier: NotifierHarness, con: Connection
+) -> None:
     fail_attempts(notifier, 2)
     assert titles(notifier) == []
     fail_attempts(notifier, 3)
     assert titles(notifier) == ["record-expiry is failing: 3 attempts failed in a row"]
     (post,) = notifier.receiver.posts
-    assert post.json["text"].startswith("OSError: the disk is full\nNext retry at 20")
-    assert post.json["url"] == "https://console.example.com/dashboard/failing#record-expiry"
-    assert post.json["detail"].keys() == {"error", "failures", "next_at"}
+    assert "Attempt 1 of 11 failed. Next retry at 20" in post.json["text"]
+    assert post.json["text"].endswith("The last error: the disk is full")
+    ((first,),) = con.query("SELECT min(finished_at) FROM job_attempt")
+    assert post.json["since"] == first.isoformat(), "since the first failure, of which nothing was told"
+    assert post.json["detail"].keys() == {"error", "error_type", "failures", "next_at"}
 
 
 def test_a_success_starts_the_count_again(notifier: NotifierHarness, con: Connection) -> None:

@@ -6,18 +6,17 @@ once everything works again, the last message about each job and each alarm is t
 """
 
 import json
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
-from slowmatch.aws import secrets, sqs
-from slowmatch.notifications import publishing, queue
 from slowmatch.notifications.sender import NO_RESPONSE, Response
 from tests.integration.notify.conftest import NotifierHarness
+from tests.integration.notify.played import PlayedServices, playing
 
 JOBS = ("record-expiry", "db-cleanup")
 ALARMS = ("api-errors", "throttles")
@@ -29,14 +28,10 @@ INTERVAL = timedelta(seconds=58)
 
 
 @dataclass
-class History:
-    """A clock, SNS, SQS and two receivers, and what is true about each job and alarm."""
+class History(PlayedServices):
+    """Services that lose messages, two receivers, and what is true about each job and alarm."""
 
-    harness: NotifierHarness
-    random: random.Random
-    at: datetime = datetime(2026, 11, 24, tzinfo=UTC)
-    sns: list[str] = field(default_factory=list)
-    sqs: list[tuple[datetime, str]] = field(default_factory=list)
+    random: Random = field(default_factory=Random)
     truth: dict[str, str] = field(default_factory=dict)
     alarm_changed_at: dict[str, datetime] = field(default_factory=dict)
     told: dict[tuple[str, str], list[tuple[datetime, str]]] = field(default_factory=dict)
@@ -49,13 +44,11 @@ class History:
 
     def publish(self, TopicArn: str, Message: str) -> None:  # noqa: N803
         if self.is_healthy or self.random.random() > 0.1:
-            self.sns.append(Message)
+            super().publish(TopicArn, Message)
 
     def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        for entry in Entries:
-            if self.is_healthy or self.random.random() > 0.1:
-                self.sqs.append((self.at + timedelta(seconds=entry["DelaySeconds"]), entry["MessageBody"]))
-        return {}
+        arriving = [entry for entry in Entries if self.is_healthy or self.random.random() > 0.1]
+        return super().send_message_batch(QueueUrl, arriving)
 
     def post(self, url: str, body: bytes, headers: Any) -> Response:
         message = json.loads(body)
@@ -72,7 +65,7 @@ class History:
         self.at += timedelta(seconds=self.random.choice((0.1, 1, 8)))
         self.posting.append(destination)
         while self.random.random() < 0.3:
-            happens = [self.end_run, self.change_alarm, self.deliver_sns]
+            happens = [self.end_run, self.change_any_alarm, self.deliver_sns]
             self.random.choice([*happens, self.deliver_sqs] if len(self.posting) == 1 else happens)()
         self.posting.remove(destination)
         return Response(status, f"HTTP {status}")
@@ -102,7 +95,7 @@ class History:
         self.number += 1
         self.at += timedelta(milliseconds=1)
 
-    def change_alarm(self) -> None:
+    def change_any_alarm(self) -> None:
         """CloudWatch's message is recorded now, or after later ones."""
         alarm, state = self.random.choice(ALARMS), self.random.choice(("ALARM", "OK", "INSUFFICIENT_DATA"))
         changed_at = self.at - timedelta(seconds=self.random.choice((0, 1, 30)))
@@ -111,8 +104,7 @@ class History:
         elif changed_at == self.alarm_changed_at[alarm]:
             return
         self.number += 1
-        body = {"AlarmName": alarm, "NewStateValue": state, "StateChangeTime": changed_at.isoformat()}
-        self.harness.sns(json.dumps(body), f"alarm {self.number}")
+        self.change_alarm(alarm, state, f"alarm {self.number}", changed_at)
         self.at += timedelta(milliseconds=1)
 
     def deliver_sns(self) -> None:
@@ -131,20 +123,16 @@ class History:
             if self.random.random() < 0.1:
                 self.sqs.append(message)
 
-    def pass_time(self) -> None:
+    def wait(self) -> None:
         self.at += timedelta(seconds=self.random.choice((1, 5, 20, 60, 300, 1800)))
-
-    def dispatch(self) -> None:
-        publishing.publish_waiting(self.harness.con, self.at)
-        queue.send_waiting(self.harness.con, self.at)
 
     def step(self) -> None:
         what = (
             [self.end_run] * 4
-            + [self.change_alarm] * 2
+            + [self.change_any_alarm] * 2
             + [self.deliver_sns] * 6
             + [self.deliver_sqs] * 6
-            + [self.pass_time] * 3
+            + [self.wait] * 3
             + [self.dispatch]
         )
         self.random.choice(what)()
@@ -166,13 +154,9 @@ class History:
 def history(
     notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[History]:
-    history = History(notifier, random.Random(request.param))
-    with monkeypatch.context() as patched:
-        patched.setattr(secrets, "document", lambda _: [notifier.webhook(name) for name in DESTINATIONS])
-        patched.setattr(notifier.con, "now", lambda: history.at)
-        patched.setattr(sqs, "client", lambda: history)
-        patched.setattr(publishing, "sns_client", lambda: history)
-        patched.setattr("notifier.deliver.post", history.post)
+    destinations = [notifier.webhook(name) for name in DESTINATIONS]
+    history = History(notifier, destinations, random=Random(request.param))
+    with playing(history, monkeypatch):
         yield history
 
 

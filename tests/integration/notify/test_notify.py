@@ -9,6 +9,7 @@ def test_a_failed_run_sends_a_notification_with_a_link(notifier: NotifierHarness
     notifier.process_all()
     (post,) = notifier.receiver.posts
     ((run_id, since, sequence),) = con.query("SELECT run_id::text, at, sequence FROM notification")
+    minute = f"{since:%Y-%m-%d %H:%M} UTC"
     assert post.json | {"id": "", "at": ""} == {
         "id": "",
         "event": "failed",
@@ -17,13 +18,27 @@ def test_a_failed_run_sends_a_notification_with_a_link(notifier: NotifierHarness
         "job": "record-expiry",
         "run_id": run_id,
         "title": "record-expiry failed on the first attempt",
-        "text": "Permanent: the disk is full",
+        "text": f"It has been failing since {minute}. The last run to fail was started by a direct invocation."
+        " Attempt 1 of 11 failed. No further retry.\nThe last error: the disk is full",
         "url": "https://console.example.com/dashboard/failing#record-expiry",
+        "links": {
+            "failing": "https://console.example.com/dashboard/failing#record-expiry",
+            "run": f"https://console.example.com/runs/{run_id}",
+            "job": "https://console.example.com/jobs/record-expiry",
+        },
         "count": 1,
         "sequence": sequence,
         "state": "failing",
         "since": since.isoformat(),
-        "detail": {"error": "Permanent: the disk is full", "attempt": 1},
+        "run": {
+            "id": run_id,
+            "state": "failed",
+            "trigger": "direct",
+            "failures": 1,
+            "max_attempts": 11,
+            "next_at": None,
+        },
+        "detail": {"error": "the disk is full", "error_type": "Permanent", "attempt": 1},
     }
     assert notifier.deliveries() == [["hook", "sent", 1, "HTTP 200"]]
 

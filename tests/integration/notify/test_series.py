@@ -23,7 +23,7 @@ def test_a_recovery_is_told_within_a_minute_although_failures_are_folded(notifie
     assert last["title"].startswith(
         "record-expiry works again: it has failed 3 times and recovered once since"
     )
-    assert last["text"].startswith("It has worked since") and last["text"].endswith("Permanent: error 5")
+    assert last["text"].startswith("It has worked since") and last["text"].endswith("The last error: error 5")
     assert (last["event"], last["state"], last["count"]) == ("recovered", "works", 4)
 
 
@@ -50,7 +50,7 @@ def test_a_flapping_job_is_told_once_a_minute_as_it_is_then(notifier: NotifierHa
     assert last["title"].startswith(
         "record-expiry is failing: it has failed 7 times and recovered 7 times since"
     )
-    assert last["text"].endswith("The last error: Permanent: the disk is full")
+    assert last["text"].endswith("The last error: the disk is full")
     assert len(notifier.receiver.posts) == 2 and last["since"] == last["at"]
 
 

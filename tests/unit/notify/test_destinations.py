@@ -9,10 +9,10 @@ import boto3
 import pytest
 
 from slowmatch.aws.secrets import SecretError
-from slowmatch.notifications.destinations import Destination, DestinationList, read
+from slowmatch.notifications.destinations import EVENTS, Destination, DestinationList, read
 
 pytestmark = pytest.mark.usefixtures("aws")
-JOBS = ("daily-summary", "db-cleanup")
+JOBS = {"daily-summary": True, "db-cleanup": True, "send-test-mail": False}
 SLACK = {"name": "ops", "kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/abcdef"}
 HOOK = {"name": "pager", "kind": "webhook", "url": "https://pager.example.com/x", "key": "0123456789abcdef"}
 
@@ -44,6 +44,13 @@ def test_each_destination_has_what_it_wants() -> None:
     assert ops.wants("missed", "daily-summary") and ops.wants("alarm", None)
     assert pager.wants("failed", "db-cleanup") and pager.wants("alarm", None)
     assert not pager.wants("failed", "daily-summary") and not pager.wants("missed", "db-cleanup")
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_only_who_names_the_test_mail_hears_of_it(event: str) -> None:
+    ops, named = listed(SLACK, HOOK | {"jobs": ["send-test-mail"]})
+    assert named.wants(event, "send-test-mail") and not ops.wants(event, "send-test-mail")
+    assert ops.wants(event, "a job that is no more")
 
 
 @pytest.mark.parametrize(

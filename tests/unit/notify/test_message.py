@@ -4,20 +4,21 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from slowmatch.jobs.model import Trigger
 from slowmatch.notifications.destinations import EVENTS
 from slowmatch.notifications.formats import format_slack, format_teams, format_webhook
-from slowmatch.notifications.message import MessageContent, Notification, SeriesState, compose
+from slowmatch.notifications.message import FailingRun, MessageContent, Notification, SeriesState, compose
 
 AT = datetime(2026, 11, 24, 7, 0, 3, tzinfo=UTC)
 RUN = "01a20d25-5d63-70c1-974e-f133c2d38726"
 CONSOLE = "https://console.example.com"
 DETAILS: dict[str, dict[str, Any]] = {
     "failed": {
-        "error": "OSError: <b>disk</b> & *tape* [x](http://evil.example.com) <!channel>",
+        "error": "<b>disk</b> & *tape* [x](http://evil.example.com) <!channel>",
         "attempt": 11,
     },
     "recovered": {"failed_at": "2026-11-24T06:00:00+00:00", "failed_run_id": RUN},
@@ -67,12 +68,54 @@ def test_a_missed_run_names_the_schedule_that_was_made_at_run_time() -> None:
 def test_every_event_has_a_title_and_a_link(event: str) -> None:
     said = content(event)
     assert said.title == TITLES[event]
+    job, run = {"job": f"{CONSOLE}/jobs/daily-summary"}, {"run": f"{CONSOLE}/runs/{RUN}"}
     links = {
-        "failed": f"{CONSOLE}/dashboard/failing#daily-summary",
-        "recovered": f"{CONSOLE}/runs/{RUN}",
-        "alarm": "https://aws",
+        "failed": {"failing": f"{CONSOLE}/dashboard/failing#daily-summary"} | run | job,
+        "recovered": run | job,
+        "alarm": {"alarm": "https://aws"},
     }
-    assert said.link == links.get(event, f"{CONSOLE}/jobs/daily-summary")
+    assert said.links == links.get(event, job)
+    assert format_webhook(said)["url"] == next(iter(said.links.values()))
+
+
+@pytest.mark.parametrize(
+    ("state", "failures", "said"),
+    [
+        ("scheduled", 3, " Attempt 3 of 11 failed. Next retry at 2026-11-24 07:00 UTC."),
+        ("enqueued", 3, " Attempt 3 of 11 failed. The next retry is due."),
+        ("processing", 3, " Attempt 3 of 11 failed. The next attempt is running."),
+        ("failed", 11, " Attempt 11 of 11 failed. No further retry."),
+        ("deleted", 3, " Attempt 3 of 11 failed. No further retry."),
+        ("enqueued", 0, " The next retry is due."),
+    ],
+)
+def test_a_failure_says_what_becomes_of_its_run(state: str, failures: int, said: str) -> None:
+    run = FailingRun(RUN, state, "schedule", failures, 11, AT)
+    for is_digest in (False, True):
+        text = content("failed", state={"run": run, "last_error": "no disk", "changed": is_digest}).text
+        assert text == (
+            "It has been failing since 2026-11-24 07:00 UTC. The last run to fail was started by its schedule."
+            f"{said}\nThe last error: no disk"
+        )
+
+
+@pytest.mark.parametrize("trigger", get_args(Trigger))
+def test_every_trigger_has_words(trigger: str) -> None:
+    run = FailingRun(RUN, "failed", trigger, 1, 1, None)
+    assert "started by" in content("failed", state={"run": run}).text
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_the_words_are_the_same_everywhere(event: str) -> None:
+    said = content(event)
+    slack, card = format_slack(said)["blocks"], format_teams(said)["attachments"][0]["content"]["body"]
+    hook = format_webhook(said)
+    assert [block["text"]["text"] for block in slack[:2]] == [
+        f"{'✅' if said.state.is_good else '🔴'} {said.title}",
+        said.text,
+    ]
+    assert [block["inlines"][0]["text"] for block in card[:2]] == [said.title, said.text]
+    assert [hook["title"], hook["text"]] == [said.title, said.text]
 
 
 def digest(event: str, **state: Any) -> tuple[str, str]:
@@ -81,12 +124,12 @@ def digest(event: str, **state: Any) -> tuple[str, str]:
 
 
 def test_a_digest_of_failures_says_what_is_true_and_since_when() -> None:
-    flapped = {"failed": 8, "recovered": 7, "last_error": "OSError: disk full"}
+    flapped = {"failed": 8, "recovered": 7, "last_error": "disk full"}
     title, text = digest("failed", **flapped)
     assert title == (
         "daily-summary is failing: it has failed 8 times and recovered 7 times since 2026-11-24 07:00 UTC"
     )
-    assert text == "It has been failing since 2026-11-24 07:00 UTC.\nThe last error: OSError: disk full"
+    assert text == "It has been failing since 2026-11-24 07:00 UTC.\nThe last error: disk full"
     title, text = digest("recovered", state="works", failed=1, recovered=1)
     assert (
         title == "daily-summary works again: it has failed once and recovered once since 2026-11-24 07:00 UTC"
@@ -108,19 +151,21 @@ def test_other_digests_say_how_often_it_happened() -> None:
 
 
 def test_good_news_is_what_is_good_now() -> None:
-    assert content("failed", state={"state": "works", "failed": 1, "changed": True}).is_good_news
-    assert not content("recovered", state={"state": "failing", "failed": 1, "changed": True}).is_good_news
-    assert content("dead_letters", state={"dead_letters": 0}).is_good_news
-    assert content("alarm", state={"state": "OK"}).is_good_news
+    assert content("failed", state={"state": "works", "failed": 1, "changed": True}).state.is_good
+    assert not content("recovered", state={"state": "failing", "failed": 1, "changed": True}).state.is_good
+    assert content("dead_letters", state={"dead_letters": 0}).state.is_good
+    assert content("alarm", state={"state": "OK"}).state.is_good
 
 
-def test_a_job_that_is_failing_says_so_with_its_next_try() -> None:
-    retried: dict[str, Any] = {"failures": 3, "next_at": "2026-11-24T08:40:00+00:00"}
-    said = content("failed", error="x" * 600, **retried)
-    assert said.title == "daily-summary is failing: 3 attempts failed in a row"
-    assert said.text.endswith("…\nNext retry at 2026-11-24 08:40 UTC.")
+def test_a_job_that_is_failing_says_how_often_in_a_row() -> None:
+    assert content("failed", failures=3).title == "daily-summary is failing: 3 attempts failed in a row"
     assert content("failed", failures=1).title == "daily-summary is failing: an attempt failed"
-    assert "Next retry" not in content("failed", failures=1).text
+
+
+def test_a_long_error_hides_nothing_else() -> None:
+    run = FailingRun(RUN, "scheduled", "api", 3, 11, AT)
+    text = content("failed", state={"run": run, "last_error": "x" * 600}).text
+    assert "Next retry at" in text and len(text) == 500 and text.endswith("x…")
 
 
 def test_one_is_no_plural() -> None:
@@ -131,12 +176,13 @@ def test_one_is_no_plural() -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_slack_s_blocks_keep_its_limits_and_call_nobody(event: str) -> None:
-    body = format_slack(content(event, error="<!channel> " + "x" * 5000))
+    body = format_slack(replace(content(event), text="<!channel> " + "x" * 5000))
     header, *others, _context = body["blocks"]
     assert header["text"]["type"] == "plain_text" and len(header["text"]["text"]) <= 150
     assert all(len(block["text"]["text"]) <= 3000 for block in others)
     marked = [block["text"]["text"] for block in others if block["text"]["type"] == "mrkdwn"]
-    assert len(marked) == 1 and re.fullmatch(r"<https://[^|]+\|(Open the \w+|See what fails)>", marked[0])
+    link = r"<https://[^|]+\|(Open the \w+|See what fails)>"
+    assert len(marked) == 1 and re.fullmatch(rf"{link}( · {link})*", marked[0])
     assert "<!channel>" not in body["text"] + "".join(marked)
 
 
@@ -159,7 +205,7 @@ def test_teams_gets_a_card_without_markdown(event: str) -> None:
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
     assert card["body"][0]["inlines"][0]["text"] == TITLES[event]
-    assert [action["type"] for action in card["actions"]] == ["Action.OpenUrl"]
+    assert [action["url"] for action in card["actions"]] == list(content(event).links.values())
 
 
 def test_without_a_console_s_address_there_is_no_link() -> None:

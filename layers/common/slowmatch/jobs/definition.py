@@ -41,6 +41,7 @@ class Job:
     `max_attempts` includes the first attempt.
     `role` is the lowest role that may start it.
     `form` is the title of its form. A job that has one is started only by its form.
+    `notify_by_default` is False for a job whose failures concern only destinations that name it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Job:
     max_attempts: int = MAX_ATTEMPTS
     role: Literal["operator", "admin"] = "operator"
     form: str = ""
+    notify_by_default: bool = True
 
     def __post_init__(self) -> None:
         error = next(self._errors(), None)
@@ -132,6 +134,7 @@ class Job:
         yield "max_attempts", attempts, f"must be a whole number from 1 to {MAX_ATTEMPTS}"
         yield "role", self.role in ("operator", "admin"), "must be 'operator' or 'admin'"
         yield "form", isinstance(self.form, str), "must be a string"
+        yield "notify_by_default", isinstance(self.notify_by_default, bool), "must be True or False"
 
 
 def name_error(name: Any) -> str | None:

@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,8 @@ HTTPS_PORT = 443
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Empty `events` or `jobs` mean all. Without a job, a notification goes out whatever the jobs are.
+    """Empty `events` mean all, and empty `jobs` all but those that are `only_by_name`. A notification without a job
+    goes out whatever the jobs are.
 
     What is for one with a `flaw` waits until its entry is corrected.
     """
@@ -36,6 +37,7 @@ class Destination:
     key: str | None = field(default=None, repr=False)
     events: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    only_by_name: tuple[str, ...] = ()
     old_key: str | None = field(default=None, repr=False)
     format: str = "slowmatch"
     flaw: str | None = None
@@ -46,8 +48,8 @@ class Destination:
         return [key for key in (self.key, self.old_key) if key is not None]
 
     def wants(self, event: str, job: str | None) -> bool:
-        wants_job = not self.jobs or job is None or job in self.jobs
-        return wants_job and (not self.events or event in self.events)
+        wants_job = job in self.jobs if self.jobs else job not in self.only_by_name
+        return (job is None or wants_job) and (not self.events or event in self.events)
 
     @property
     def fingerprint(self) -> str:
@@ -63,9 +65,10 @@ class DestinationList:
     flaws: dict[str, str] = field(default_factory=dict)
 
 
-def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> DestinationList:
+def read(arn: str | None, jobs: Mapping[str, bool], *, local: bool = False) -> DestinationList:
     """The list in the secret, empty without one. `local` allows every port, and http on loopback.
 
+    `jobs` says of each job whether destinations are notified of it that do not name it.
     One wrong entry does not affect the others. Raises SecretError if the secret cannot be read or is no list.
     """
     found = DestinationList()
@@ -90,7 +93,7 @@ def read(arn: str | None, jobs: Collection[str], *, local: bool = False) -> Dest
     return found
 
 
-def _parse(entry: dict[str, Any], jobs: Collection[str], local: bool) -> tuple[Destination, list[str]]:
+def _parse(entry: dict[str, Any], jobs: Mapping[str, bool], local: bool) -> tuple[Destination, list[str]]:
     """A member of the list, and what is wrong with it. No flaw repeats an address or a key: they are secrets.
 
     A value that is wrong counts as missing.
@@ -129,6 +132,7 @@ def _parse(entry: dict[str, Any], jobs: Collection[str], local: bool) -> tuple[D
         url=url,
         events=names("events", EVENTS),
         jobs=names("jobs", jobs),
+        only_by_name=tuple(job for job, by_default in jobs.items() if not by_default),
         **_webhook_settings(entry, kind, text, flaws),
     )
     return destination, flaws

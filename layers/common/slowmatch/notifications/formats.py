@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from slowmatch.notifications.destinations import Destination
-from slowmatch.notifications.message import MessageContent
+from slowmatch.notifications.message import LINK_LABELS, MessageContent
 from slowmatch.notifications.webhook_signature import signature_headers
 
 MAX_SLACK_HEADER = 150
@@ -41,7 +41,7 @@ def format_for(
 
 
 def _encode(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps(message, ensure_ascii=False, default=datetime.isoformat).encode("utf-8", "replace")
 
 
 def shorten(text: str, units: int) -> str:
@@ -63,9 +63,11 @@ def format_slack(content: MessageContent) -> dict[str, Any]:
     if not is_blank(content.text):
         text = {"type": "plain_text", "text": shorten(content.text, MAX_SLACK_TEXT)}
         blocks.append({"type": "section", "text": text})
-    if content.link:
-        link = f"<{_escape_slack(content.link)}|{_escape_slack(content.link_label)}>"
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
+    if content.links:
+        links = " · ".join(
+            f"<{_escape_slack(url)}|{LINK_LABELS[page]}>" for page, url in content.links.items()
+        )
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": links}})
     at = content.notification.at
     local_time = f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
     footer = {"type": "mrkdwn", "text": f"{_escape_slack(content.stack)} · {local_time}"}
@@ -76,13 +78,13 @@ def format_slack(content: MessageContent) -> dict[str, Any]:
 def format_slack_text(content: MessageContent) -> dict[str, Any]:
     """The same without blocks, for when Slack rejects them."""
     at = f"{content.stack} · {content.notification.at:%Y-%m-%d %H:%M} UTC"
-    lines = (_slack_title(content), content.text, content.link or "", at)
+    lines = (_slack_title(content), content.text, *content.links.values(), at)
     text = "\n".join(shorten(line, MAX_SLACK_TEXT) for line in lines if not is_blank(line))
     return {"text": _escape_slack(text), "mrkdwn": False}
 
 
 def _slack_title(content: MessageContent) -> str:
-    return f"{'✅' if content.is_good_news else '🔴'} {content.title}"
+    return f"{'✅' if content.state.is_good else '🔴'} {content.title}"
 
 
 def _escape_slack(text: str) -> str:
@@ -91,19 +93,18 @@ def _escape_slack(text: str) -> str:
 
 
 def _teams_body(content: MessageContent) -> bytes:
-    """The card, with as much of the texts as Teams accepts, and if need be without the link."""
-    for characters in (8_000, 2_000, 500):
-        title, text = shorten(content.title, characters), shorten(content.text, characters)
-        body = _encode(format_teams(replace(content, title=title, text=text)))
-        if len(body) <= MAX_TEAMS_BYTES:
-            return body
-    title, text = shorten(content.title, 500), shorten(content.text, 500)
-    return _encode(format_teams(replace(content, title=title, text=text, link=None)))
+    """The card, with as much of the texts as Teams accepts, and if need be without the links."""
+    bodies = [
+        _encode(format_teams(replace(content, title=shorten(content.title, most), text=text, links=links)))
+        for most, links in ((8_000, content.links), (2_000, content.links), (500, content.links), (500, {}))
+        for text in [shorten(content.text, most)]
+    ]
+    return next((body for body in bodies if len(body) <= MAX_TEAMS_BYTES), bodies[-1])
 
 
 def format_teams(content: MessageContent) -> dict[str, Any]:
     """An adaptive card in the envelope of a Teams workflow ("when a webhook request is received")."""
-    color = "Good" if content.is_good_news else "Attention"
+    color = "Good" if content.state.is_good else "Attention"
     title = _teams_text(content.title, weight="Bolder", size="Medium", color=color)
     text = [] if is_blank(content.text) else [_teams_text(content.text)]
     footer = f"{content.stack} · {content.notification.at:%Y-%m-%d %H:%M} UTC"
@@ -114,8 +115,11 @@ def format_teams(content: MessageContent) -> dict[str, Any]:
         "msteams": {"width": "Full"},
         "body": [title, *text, _teams_text(footer, size="Small", isSubtle=True)],
     }
-    if content.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": content.link_label, "url": content.link}]
+    if content.links:
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": LINK_LABELS[page], "url": url}
+            for page, url in content.links.items()
+        ]
     content_type = "application/vnd.microsoft.card.adaptive"
     return {
         "type": "message",
@@ -129,21 +133,23 @@ def _teams_text(text: str, **style: Any) -> dict[str, Any]:
 
 
 def format_webhook(content: MessageContent) -> dict[str, Any]:
-    notification = content.notification
+    notification, state = content.notification, content.state
     return {
         "id": notification.id,
         "event": notification.event,
-        "at": notification.at.isoformat(),
+        "at": notification.at,
         "stack": content.stack,
         "job": notification.job,
         "run_id": notification.run_id,
         "title": content.title,
         "text": content.text,
-        "url": content.link,
-        "count": content.state.notifications,
+        "url": next(iter(content.links.values()), None),
+        "links": content.links,
+        "count": state.notifications,
         "sequence": notification.sequence,
-        "state": content.state.state,
-        "since": content.state.since.isoformat() if content.state.since else None,
+        "state": state.state,
+        "since": state.since,
+        "run": asdict(state.run) if state.run else None,
         "detail": notification.detail,
         **({"test": True} if notification.detail.get("test") is True else {}),
     }
@@ -157,7 +163,7 @@ def format_cloudevent(content: MessageContent) -> dict[str, Any]:
         "id": notification.id,
         "source": f"/slowmatch/{quote(content.stack, safe='')}",
         "type": f"slowmatch.{notification.event}",
-        "time": notification.at.isoformat(),
+        "time": notification.at,
         **({"subject": notification.subject} if notification.subject else {}),
         "datacontenttype": "application/json",
         "data": format_webhook(content),

@@ -89,9 +89,7 @@ def find_problems(con: Connection, now: datetime) -> Iterator[NotificationProble
     for name, state in destination_state.states(con).items():
         if state.flaw:
             yield NotificationProblem(f"nothing is sent to {name}: {state.flaw}")
-        elif state.switched_off_at:
-            text = f"notifications to {name} are switched off: its last answer was {state.answer}"
-            yield NotificationProblem(text, state.failing_since)
-        elif state.gave_up_at:
-            text = f"notifications to {name} are lost: its last answer was {state.answer}"
+        elif state.switched_off_at or state.gave_up_at:
+            are = "switched off" if state.switched_off_at else "lost"
+            text = f"notifications to {name} are {are}: its last answer was {state.answer}"
             yield NotificationProblem(text, state.failing_since)

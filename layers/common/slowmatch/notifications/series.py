@@ -7,10 +7,9 @@ letters. A message is about a series, not about a single notification: it says w
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from slowmatch.db import Connection
-from slowmatch.notifications.message import Notification, SeriesState
+from slowmatch.notifications.message import FailingRun, Notification, SeriesState
 
 # Columns of `notification` -> the series of a row, and the state that it tells.
 KIND = "CASE WHEN event IN ('failed', 'recovered') THEN 'job' ELSE event END"
@@ -43,31 +42,32 @@ _STATE = f"""
         WHERE event = ANY(:events::text[]) OR id::text = ANY(:ids::text[])
         ORDER BY at DESC, sequence DESC
         LIMIT 1
+    ), failure AS (
+        SELECT run_id, detail FROM history WHERE event = 'failed' ORDER BY at DESC, sequence DESC LIMIT 1
     )
     SELECT wanted.*,
            (SELECT max(sequence) FROM history),
            latest.state,
            CASE :kind
                WHEN 'alarm' THEN latest.at
-               WHEN 'job' THEN (
-                   SELECT min(at)
-                   FROM notification
-                   WHERE job = :subject AND event IN ('failed', 'recovered') AND at > COALESCE(
-                       (
-                           SELECT max(at)
-                           FROM notification
-                           WHERE job = :subject AND event IN ('failed', 'recovered') AND event <> latest.event
-                       ),
-                       '-infinity'
-                   )
+               WHEN 'job' THEN COALESCE(
+                   (SELECT since FROM job_failures WHERE job = :subject AND latest.event = 'failed'), latest.at
                )
            END,
            (SELECT count(*) FROM history WHERE event = 'failed'),
            (SELECT count(*) FROM history WHERE event = 'recovered'),
            (SELECT count(DISTINCT state) > 1 FROM history),
-           (SELECT detail ->> 'error' FROM history WHERE event = 'failed' ORDER BY at DESC, sequence DESC LIMIT 1),
-           (SELECT dead_letters FROM job WHERE :kind = 'dead_letters' AND name = :subject)
-    FROM wanted, latest
+           (SELECT dead_letters FROM job WHERE :kind = 'dead_letters' AND name = :subject),
+           COALESCE(run.error, failure.detail ->> 'error'),
+           run.id::text,
+           run.state,
+           run.trigger,
+           run.failures,
+           run.max_attempts,
+           CASE WHEN run.state IN ('scheduled', 'enqueued') THEN run.due_at END
+    FROM wanted CROSS JOIN latest
+         LEFT JOIN failure ON true
+         LEFT JOIN job_run AS run ON run.id = failure.run_id
 """
 
 
@@ -87,7 +87,10 @@ def read_state(
         events=list(events),
         ids=ids,
     )
-    state, since, failed, recovered, changed, last_error, dead_letters = facts
+    state, since, failed, recovered, changed, dead_letters, error, *run = facts
+    if "error" in detail:
+        error_type, message = _split_error(detail["error"])
+        detail |= {"error": message, "error_type": error_type}
     notification = Notification(
         id=ids[-1], at=at, event=event, job=job, run_id=run_id, detail=detail, sequence=sequence
     )
@@ -99,9 +102,16 @@ def read_state(
         failed=failed,
         recovered=recovered,
         changed=changed,
-        last_error=last_error,
         dead_letters=dead_letters,
+        last_error=_split_error(error)[1] if error else None,
+        run=FailingRun(*run) if state == "failing" and run[0] else None,
     )
+
+
+def _split_error(error: str) -> tuple[str, str]:
+    """The Python class of an error, and what it says; if that is nothing, the class again."""
+    error_type, _, message = error.partition(": ")
+    return error_type, message or error_type
 
 
 _TOLD = """
@@ -133,10 +143,13 @@ def record_told(
     hour_ago: datetime,
 ) -> None:
     """Record what the destination knows now. If the state changed, repetitions are counted afresh."""
-    params: dict[str, Any] = {
-        "kind": series.kind,
-        "subject": series.subject,
-        "now": now,
-        "hour_ago": hour_ago,
-    }
-    con.query(_TOLD, destination=destination, state=state.state, changed=state.changed, **params)
+    con.query(
+        _TOLD,
+        destination=destination,
+        kind=series.kind,
+        subject=series.subject,
+        state=state.state,
+        changed=state.changed,
+        now=now,
+        hour_ago=hour_ago,
+    )

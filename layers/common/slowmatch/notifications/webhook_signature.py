@@ -35,12 +35,12 @@ def signature_headers(keys: Sequence[str], message_id: str, timestamp: int, body
         signed = f"{message_id}.{timestamp}.".encode() + body
         headers["webhook-id"] = message_id
         headers["webhook-timestamp"] = str(timestamp)
-        headers["webhook-signature"] = " ".join(f"v1,{_sign(_decode(key), signed)}" for key in standard)
+        digests = [base64.b64encode(hmac.digest(_decode(key), signed, hashlib.sha256)) for key in standard]
+        headers["webhook-signature"] = " ".join(f"v1,{digest.decode()}" for digest in digests)
     for key in keys:
         if not is_standard(key):
-            digest = hmac.new(
-                key.encode(errors="ignore"), f"{timestamp}.".encode() + body, hashlib.sha256
-            ).hexdigest()
+            signed = f"{timestamp}.".encode() + body
+            digest = hmac.digest(key.encode(errors="ignore"), signed, hashlib.sha256).hex()
             headers["Slowmatch-Event-Id"] = message_id
             headers["Slowmatch-Timestamp"] = str(timestamp)
             headers["Slowmatch-Signature"] = f"sha256={digest}"
@@ -49,7 +49,3 @@ def signature_headers(keys: Sequence[str], message_id: str, timestamp: int, body
 
 def _decode(key: str) -> bytes:
     return base64.b64decode(key.removeprefix(PREFIX), validate=True)
-
-
-def _sign(key: bytes, signed: bytes) -> str:
-    return base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
