@@ -119,6 +119,8 @@ def local_values(ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
         "DB_TLS": "disable",
         "STACK_NAME": STACK_NAME,
         "QUEUE_URL_PREFIX": f"{ports.aws_url}/{ACCOUNT}/{STACK_NAME}-",
+        "SCHEDULE_GROUP": STACK_NAME,
+        "SCHEDULER_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{STACK_NAME}-scheduler",
         "MAIL_TRANSPORT": "smtp",
         "MAIL_SENDER": "slowmatch@example.com",
         "MAIL_RECIPIENTS": "you@example.com",
@@ -150,11 +152,14 @@ def has_provider(ports: Ports, environ: Mapping[str, str]) -> bool:
 def function_environment(
     declared: Mapping[str, str | None], ports: Ports, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables that the template declares, with local values where there are any, and AWS_ENDPOINT_URL.
+    """The variables that the template declares, with local values where there are any, and the addresses of AWS.
+
+    Lambda is this stack itself.
 
     A declared variable that is `None` (AWS::NoValue) is set only if it has a local value.
     """
     local = local_values(ports, environ)
     resolved = {name: local.get(name, environ.get(name, value)) for name, value in declared.items()}
     resolved["AWS_ENDPOINT_URL"] = local["AWS_ENDPOINT_URL"]
+    resolved["AWS_ENDPOINT_URL_LAMBDA"] = ports.gateway_url
     return {name: value for name, value in resolved.items() if value is not None}

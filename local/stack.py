@@ -1,4 +1,4 @@
-"""Starts the whole stack: functions, gateway, queue pollers, rules and SNS on top of the services."""
+"""Starts the whole stack: functions, gateway, queue pollers, rules, schedules and SNS on top of the services."""
 
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -8,7 +8,7 @@ from typing import Any
 from local.environment import has_provider
 from local.errors import StackError
 from local.event_sources import sns
-from local.event_sources.eventbridge import Rules
+from local.event_sources.eventbridge import EventBridge
 from local.event_sources.gateway import Gateway
 from local.event_sources.sqs_poller import Poller
 from local.lambda_runtime.functions import Functions
@@ -43,9 +43,9 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
             await _check_destinations(plan, functions)
     if has_provider(plan.ports, plan.environ):
         await _start_provider(plan, stack)
-    rules = Rules(services.aws, plan.template, functions.invoke_async, plan.output.note)
+    eventbridge = EventBridge(services.aws, plan.template, functions.invoke_async, plan.output.note)
     async with plan.output.step("Gateway", f"starting on {plan.ports.gateway_url}"):
-        gateway = _gateway(plan, services, functions, rules)
+        gateway = _gateway(plan, services, functions, eventbridge)
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         await sns.subscribe(services.aws, plan.template, plan.ports)
@@ -54,7 +54,7 @@ async def start(plan: Plan, services: Services, stack: AsyncExitStack) -> list[W
             plan.output.note(f"the dispatcher failed: {error}")
     return [
         *(poller.run() for poller in _pollers(plan, services, functions)),
-        rules.run(),
+        eventbridge.run(),
         functions.reap(),
         functions.warm(),
         reload(plan, functions, MIGRATE),
@@ -82,7 +82,7 @@ async def _start_provider(plan: Plan, stack: AsyncExitStack) -> None:
         await provider.start()
 
 
-def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules) -> Gateway:
+def _gateway(plan: Plan, services: Services, functions: Functions, eventbridge: EventBridge) -> Gateway:
     where = addresses(plan.ports, plan.environ)
     current = partial(
         state,
@@ -91,7 +91,7 @@ def _gateway(plan: Plan, services: Services, functions: Functions, rules: Rules)
         data=plan.folders.data,
         addresses=where,
         functions=functions,
-        rules=rules,
+        eventbridge=eventbridge,
     )
     site = Site(services.outbox, services.mail_server, current)
     others = (*site.routes(), *InvokeApi(functions).routes(), *sns.routes(functions))

@@ -182,6 +182,8 @@ def _variables(port: int, database: str, secret_arn: str) -> dict[str, str]:
         "DB_STATEMENT_TIMEOUT_SECONDS": "60",
         "STACK_NAME": STACK,
         "QUEUE_URL_PREFIX": f"https://sqs.eu-west-1.amazonaws.com/123456789012/{STACK}-",
+        "SCHEDULE_GROUP": STACK,
+        "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "MAIL_TRANSPORT": "smtp",
         "MAIL_SENDER": "slowmatch@example.com",
         "MAIL_SENDER_NAME": "Slowmatch",

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from dispatcher.duties import perform
+from dispatcher.duties import SCHEDULES, perform
 from slowmatch import telemetry
 from slowmatch.db import connection
+from slowmatch.jobs.schedules import wake
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.settings import settings
 
@@ -12,11 +13,19 @@ from slowmatch.settings import settings
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Handle a scheduled event, `{}`, or `{"payload": {"resend": true}}` to send all waiting messages again.
 
+    `{"duty": "schedules"}` brings changed schedules into force and does nothing else.
+
     The answer says what was done and, as `failed`, which duties failed and why. Raises EventError for another event,
     and Unavailable without a database.
     """
-    resend = _parse(event)
-    outcome = perform(connection(), settings(), lambda: context.get_remaining_time_in_millis() / 1000, resend)
+    is_woken = event == wake.EVENT
+    outcome = perform(
+        connection(),
+        settings(),
+        lambda: context.get_remaining_time_in_millis() / 1000,
+        resend=not is_woken and _parse(event),
+        only=SCHEDULES if is_woken else None,
+    )
     telemetry.count("DispatcherFailures", len(outcome.failed))
     answer = {**outcome.done, "failed": outcome.failed}
     telemetry.logger.info("dispatched", extra=answer)
@@ -33,5 +42,6 @@ def _parse(event: Any) -> bool:
         case {"payload": {"resend": bool(resend), **more}, **others} if not more and not others:
             return resend
     raise EventError(
-        'this function accepts a scheduled EventBridge event, {} or {"payload": {"resend": true}}'
+        'this function accepts a scheduled EventBridge event, {}, {"payload": {"resend": true}} or'
+        ' {"duty": "schedules"}'
     )

@@ -14,6 +14,7 @@ from slowmatch.jobs import JOBS
 from slowmatch.jobs.dispatcher import (
     dead_letters,
     heartbeat,
+    projection,
     redelivery,
     rescuer,
     retention,
@@ -44,6 +45,7 @@ class Turn:
     deadline: Deadline
     config: Settings
     resend: bool
+    is_woken: bool = False
 
     @property
     def usual(self) -> tuple[Connection, datetime, Deadline]:
@@ -69,6 +71,12 @@ def _promote(turn: Turn) -> int:
     return promotion.promote_and_send(turn.con, [job for job in JOBS if job not in disabled], turn.deadline)
 
 
+SCHEDULES = Duty(
+    "bring schedules into force",
+    "schedules changed",
+    lambda turn: projection.project(*turn.usual, settings=turn.config, checks=not turn.is_woken),
+    2,
+)
 DUTIES = (
     Duty("rescue lost runs", "lost", lambda turn: rescuer.rescue(*turn.usual), 2),
     Duty("send due runs", "sent", lambda turn: redelivery.send_due(*turn.usual, resend_all=turn.resend), 4),
@@ -78,6 +86,7 @@ DUTIES = (
         "schedules",
         lambda turn: schedules.read_schedules(*turn.usual, stack=turn.config.stack_name),
     ),
+    SCHEDULES,
     Duty("report missed runs", "missed", lambda turn: schedules.report_missed(*turn.usual)),
     Duty("report dead letters", "dead letters", lambda turn: dead_letters.report(*turn.usual)),
     Duty("end mutes", "", lambda turn: mute.end_mutes(turn.con, turn.now)),
@@ -115,17 +124,25 @@ class Pass:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def perform(con: Connection, config: Settings, seconds_left: Callable[[], float], resend: bool) -> Pass:
-    """Do every duty and store the outcome. Raises Unavailable when the database is away."""
+def perform(
+    con: Connection,
+    config: Settings,
+    seconds_left: Callable[[], float],
+    *,
+    resend: bool = False,
+    only: Duty | None = None,
+) -> Pass:
+    """Do every duty and store the outcome, or do `only` one. Raises Unavailable when the database is away."""
     now, outcome = con.now(), Pass()
-    for number, duty in enumerate(DUTIES):
-        share = duty.weight / sum(each.weight for each in DUTIES[number:])
+    duties = (only,) if only else DUTIES
+    for number, duty in enumerate(duties):
+        share = duty.weight / sum(each.weight for each in duties[number:])
         seconds = (seconds_left() - RESERVED_SECONDS) * share
         try:
             if seconds < MIN_SECONDS:
                 raise TimeoutError("earlier duties left no time for it")
             _limit(con, min(seconds, config.db_statement_timeout_seconds))
-            turn = Turn(con, now, Deadline(time.monotonic() + seconds), config=config, resend=resend)
+            turn = Turn(con, now, Deadline(time.monotonic() + seconds), config, resend, is_woken=bool(only))
             done = duty.do(turn) or 0
         except PartlyFailed as error:
             done = error.done
@@ -137,7 +154,13 @@ def perform(con: Connection, config: Settings, seconds_left: Callable[[], float]
             telemetry.logger.error(problem, exc_info=not may_quote_secret(error))
         if duty.figure:
             outcome.done[duty.figure] = done
-    _store(con, config, outcome)
+    try:
+        if only is None:
+            _store(con, config, outcome)
+    finally:
+        with suppress(Unavailable):
+            con.query("RESET lock_timeout")
+            con.query("RESET statement_timeout")
     return outcome
 
 
@@ -149,10 +172,6 @@ def _store(con: Connection, config: Settings, outcome: Pass) -> None:
     except StatementError as error:
         outcome.failed["store its results"] = describe(error)
         telemetry.logger.exception(f"the dispatcher could not store its results: {describe(error)}")
-    finally:
-        with suppress(Unavailable):
-            con.query("RESET lock_timeout")
-            con.query("RESET statement_timeout")
 
 
 def _limit(con: Connection, seconds: float) -> None:

@@ -18,15 +18,7 @@ def guard_queues() -> None:
     """
     from moto.sqs.models import SQSBackend
 
-    lock = threading.RLock()
-
-    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with lock:
-                return method(*args, **kwargs)
-
-        return call
-
+    guarded = _guard()
     receive_now = guarded(SQSBackend.receive_message)
 
     def receive_message(self: Any, queue_name: str, count: int, wait: int, *args: Any, **kwargs: Any) -> Any:
@@ -45,6 +37,29 @@ def guard_queues() -> None:
         replaced[name] = guarded(getattr(SQSBackend, name))
     for name, method in replaced.items():
         setattr(SQSBackend, name, method)
+
+
+def guard_schedules() -> None:
+    """Let no schedule be made or deleted while another request lists them, which moto answers with status 500."""
+    from moto.scheduler.models import EventBridgeSchedulerBackend
+
+    guarded = _guard()
+    for name in ("create_schedule", "delete_schedule", "list_schedules"):
+        setattr(EventBridgeSchedulerBackend, name, guarded(getattr(EventBridgeSchedulerBackend, name)))
+
+
+def _guard() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: of the methods that it wraps, one runs at a time."""
+    lock = threading.RLock()
+
+    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return method(*args, **kwargs)
+
+        return call
+
+    return guarded
 
 
 def speed_up_queues() -> None:

@@ -18,7 +18,7 @@ from local.services.outbox import Outbox
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_SERVICES = ("sqs", "events", "secretsmanager", "sns", "ses", "sesv2")
+_SERVICES = ("sqs", "events", "scheduler", "secretsmanager", "sns", "ses", "sesv2")
 
 
 def main(port: int, outbox: Path) -> None:
@@ -31,6 +31,7 @@ def main(port: int, outbox: Path) -> None:
 
     moto_patches.speed_up_queues()
     moto_patches.guard_queues()
+    moto_patches.guard_schedules()
     moto_patches.keep_mail(Outbox(outbox))
     for service in _SERVICES:
         importlib.import_module(f"moto.{service}.urls")

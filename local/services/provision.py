@@ -1,10 +1,11 @@
-"""Creates the template's queues, rules, topics and secrets in moto, as CloudFormation would."""
+"""Creates the template's queues, rules, topics and secrets, and the group of schedules, in moto, as CloudFormation would."""
 
 import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from local.environment import STACK_NAME
 from local.services.aws_client import Aws
 from local.template.model import Queue, Rule, Template
 
@@ -21,6 +22,7 @@ async def provision(aws: Aws, template: Template, secrets: Mapping[str, Any], se
         *(aws.query("sns", "CreateTopic", Name=topic.name) for topic in template.topics),
         *(_create_secret(aws, name, value) for name, value in known.items()),
         aws.rest("ses", "/v2/email/identities", EmailIdentity=sender),
+        aws.rest("scheduler", f"/schedule-groups/{STACK_NAME}", ClientToken=STACK_NAME),
     )
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from local.environment import HOST, Ports, has_provider, local_values
-from local.event_sources.eventbridge import Rules
+from local.event_sources.eventbridge import EventBridge
 from local.lambda_runtime.functions import Functions
 from local.services.aws_client import Aws
 from local.template.model import Queue, Rule, Template
@@ -20,7 +21,7 @@ async def state(
     data: Path,
     addresses: Mapping[str, str],
     functions: Functions,
-    rules: Rules,
+    eventbridge: EventBridge,
 ) -> dict[str, Any]:
     """The document of /local/state; `data` is the stack's data folder."""
     return {
@@ -40,7 +41,11 @@ async def state(
             for function in template.functions
         ],
         "queues": await asyncio.gather(*(_queue(aws, queue) for queue in template.queues)),
-        "rules": await asyncio.gather(*(_rule(aws, rule, rules) for rule in template.rules)),
+        "rules": await asyncio.gather(*(_rule(aws, rule, eventbridge) for rule in template.rules)),
+        "schedules": [
+            {"name": each.name, "next": _moment(eventbridge.next_firing(each))}
+            for each in eventbridge.schedules
+        ],
     }
 
 
@@ -82,12 +87,15 @@ async def _queue(aws: Aws, queue: Queue) -> dict[str, Any]:
     }
 
 
-async def _rule(aws: Aws, rule: Rule, rules: Rules) -> dict[str, Any]:
+async def _rule(aws: Aws, rule: Rule, eventbridge: EventBridge) -> dict[str, Any]:
     answer = await aws.call("events", "DescribeRule", Name=rule.name)
-    due = rules.next_firing(rule)
     return {
         "name": rule.name,
         "schedule": rule.expression,
         "state": answer.get("State"),
-        "next": due.isoformat().replace("+00:00", "Z") if due else None,
+        "next": _moment(eventbridge.next_firing(rule)),
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None

@@ -68,6 +68,8 @@ LIMITS: dict[tuple[str, str], Limit] = {
     # IAM/latest/APIReference/API_CreatePolicy.html, API_PutRolePolicy.html
     ("AWS::IAM::ManagedPolicy", "Description"): Limit(1000),
     ("AWS::IAM::Policy", "PolicyName"): Limit(128, r"[\w+=,.@\-]+"),
+    # IAM/latest/APIReference/API_CreateRole.html
+    ("AWS::IAM::Role", "Description"): Limit(1000),
     ("AWS::IAM::Role", "Policies.PolicyName"): Limit(128, r"[\w+=,.@\-]+"),
     # kms/latest/APIReference/API_CreateKey.html
     ("AWS::KMS::Key", "Description"): Limit(8192),
@@ -87,6 +89,8 @@ LIMITS: dict[tuple[str, str], Limit] = {
     ("AWS::SNS::Topic", "TopicName"): Limit(256, r"[A-Za-z0-9_\-]+"),
     # AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
     ("AWS::SQS::Queue", "QueueName"): Limit(80, r"[A-Za-z0-9_\-]+"),
+    # scheduler/latest/APIReference/API_CreateScheduleGroup.html
+    ("AWS::Scheduler::ScheduleGroup", "Name"): Limit(64, r"[0-9a-zA-Z\-_.]+"),
     # secretsmanager/latest/apireference/API_CreateSecret.html; a name that ends like an ARN's suffix is not found
     ("AWS::SecretsManager::Secret", "Name"): Limit(512, r"(?!.*-[A-Za-z0-9]{6}$)[A-Za-z0-9/_+=.@\-]+"),
     ("AWS::SecretsManager::Secret", "Description"): Limit(2048),

@@ -20,6 +20,7 @@ NAMED = {
     "AWS::IAM::Role": ("RoleName", f"iam::{ACCOUNT}:role/"),
     "AWS::KMS::Key": ("", f"kms:{REGION}:{ACCOUNT}:key/"),
     "AWS::SNS::Topic": ("TopicName", f"sns:{REGION}:{ACCOUNT}:"),
+    "AWS::Scheduler::ScheduleGroup": ("Name", f"scheduler:{REGION}:{ACCOUNT}:schedule-group/"),
     "AWS::SQS::Queue": ("QueueName", f"sqs:{REGION}:{ACCOUNT}:"),
     "AWS::SecretsManager::Secret": ("Name", f"secretsmanager:{REGION}:{ACCOUNT}:secret:"),
 }

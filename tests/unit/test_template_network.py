@@ -22,8 +22,8 @@ PARAMETERS = template.written()["Parameters"]
 
 ANYWHERE = "0.0.0.0/0"
 
-# One dispatcher and one that overlaps it, the migrations, invocations by hand, psql, RDS itself.
-OTHERS = 2 + 1 + 30
+# The migrations, invocations by hand, psql, RDS itself.
+OTHERS = 1 + 29
 
 
 # functions
@@ -228,7 +228,7 @@ def test_the_concurrency_of_functions_is_limited() -> None:
     limited = {each["FunctionName"] for each in mappings if "MaximumConcurrency" in each["ScalingConfig"]}
     functions = stack.of_type("AWS::Lambda::Function")
     limited |= {name for name, each in functions.items() if "ReservedConcurrentExecutions" in each}
-    assert functions.keys() - limited == {"DispatcherFunction", "MigrateFunction"}
+    assert functions.keys() - limited == {"MigrateFunction"}
 
 
 @pytest.mark.parametrize(("capacity", "limit"), PAIRS)

@@ -23,6 +23,7 @@ ENQUEUES = r"\bserve\(|\benqueue\(|\bredelivery\b"
 COUNTS_MESSAGES = r"\.depths\b|\bdead_letters\.report\b"
 READS_DESTINATIONS = r"\bdestinations\.read\("
 READS_SCHEDULES = r"\bread_schedules\b"
+KEEPS_SCHEDULES = r"\bprojection\.project\b"
 MAILS = r"from slowmatch\.mail\.transport import"
 PUBLISHES = r"\bserve\(|\bpublishing\.publish"
 SENDS_DELIVERIES = r"\bqueue\.send_"
@@ -103,6 +104,61 @@ def test_only_who_reads_schedules_may_look_at_rules(stack: Stack, job: str) -> N
     assert who_may(stack, "events:DescribeRule", rule) == functions_with(READS_SCHEDULES)
 
 
+@every_stack
+def test_only_the_dispatcher_keeps_schedules_and_only_of_the_group(stack: Stack) -> None:
+    keepers = functions_with(KEEPS_SCHEDULES)
+    schedule = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/"
+    for action in ("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"):
+        assert who_may(stack, f"scheduler:{action}", f"{schedule}slowmatch/nightly") == keepers != set()
+        assert who_may(stack, f"scheduler:{action}", f"{schedule}slowmatch-prod/nightly") == set()
+        assert who_may(stack, f"scheduler:{action}", f"{schedule}default/nightly") == set()
+    assert who_may(stack, "scheduler:ListSchedules", "*") == keepers
+
+
+@every_stack
+def test_only_the_dispatcher_passes_one_role_to_scheduler(stack: Stack) -> None:
+    def passing(role: str, service: str) -> set[str]:
+        return who_may(stack, "iam:PassRole", stack.arn(role), **{"iam:PassedToService": service})
+
+    role = stack.nested("SchedulesStack").arn("SchedulerRole")
+    to_scheduler = {"iam:PassedToService": "scheduler.amazonaws.com"}
+    assert who_may(stack, "iam:PassRole", role, **to_scheduler) == functions_with(KEEPS_SCHEDULES)
+    assert who_may(stack, "iam:PassRole", role, **{"iam:PassedToService": "lambda.amazonaws.com"}) == set()
+    assert passing("ConsoleFunctionRole", "scheduler.amazonaws.com") == set()
+
+
+def test_scheduler_alone_assumes_the_role_and_only_for_the_group() -> None:
+    schedules = STACKS["defaults"].nested("SchedulesStack")
+    (statement,) = schedules.own["SchedulerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert statement["Condition"]["StringEquals"] == {
+        "aws:SourceAccount": ACCOUNT,
+        "aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/slowmatch",
+    }
+
+
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_schedules_send_to_queues_of_jobs_and_no_others(job: str) -> None:
+    stack, foreign = STACKS["defaults"], Stack("slowmatch-prod")
+
+    def may_send(arn: str, tagged: dict[str, str]) -> bool:
+        return role_may(stack, "SchedulerRole", "sqs:SendMessage", arn, **tagged)
+
+    for name in (job, f"{job}-dead"):
+        assert may_send(queue(name), tags(stack, queue(name)))
+        assert not may_send(queue(f"prod-{name}"), tags(foreign, queue(f"prod-{name}")))
+    assert not may_send(queue("notify"), {})
+    assert not may_send(queue("notify-dead"), {})
+
+
+@every_stack
+def test_who_changes_schedules_may_wake_the_dispatcher(stack: Stack) -> None:
+    dispatcher = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:DispatcherFunction"
+    wakers = {name for name in FUNCTIONS if "DISPATCHER_FUNCTION" in template.environment(name)}
+    assert wakers == {"ConsoleFunction", "JobsApiFunction"}
+    assert who_may(stack, "lambda:InvokeFunction", dispatcher) == wakers
+
+
 # notifications
 
 
@@ -171,7 +227,9 @@ def test_a_job_alone_reads_the_secrets_below_its_own_name(stack: Stack, job: str
 def test_no_function_names_an_empty_resource(stack: Stack) -> None:
     for function in FUNCTIONS:
         for statement in statements(stack, function):
-            assert all(resource.startswith("arn:") for resource in as_list(statement["Resource"])), function
+            resources = as_list(statement["Resource"])
+            may_be_all = statement["Action"] == "scheduler:ListSchedules"  # IAM knows no narrower one
+            assert all(each.startswith("arn:") or (may_be_all and each == "*") for each in resources), function
 
 
 @every_stack

@@ -87,6 +87,9 @@ class Settings:
     stack_name: str = _required(_text)
     job_settings: str = _optional(_text, "{}")
     queue_url_prefix: str = _required(_text)
+    schedule_group: str | None = _optional(_text)
+    scheduler_role_arn: str | None = _optional(_text)
+    dispatcher_function: str | None = _optional(_text)
 
     mail_transport: str = _optional(_choice("ses", "smtp"), "ses")
     mail_sender: str | None = _optional(_text)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from slowmatch.jobs.dispatcher.schedules import RuleState, add_look, due_occurrences
+from slowmatch.jobs.schedules.history import RuleState, add_look, due_occurrences
 
 HOURLY, HALF_PAST = "cron(0 * * * ? *)", "cron(30 * * * ? *)"
 TWICE = "cron(0,30 * * * ? *)"

@@ -20,4 +20,8 @@ def test_local_values_and_the_shells_replace_the_templates(
     declared: dict[str, str | None], shell: dict[str, str], expected: dict[str, str]
 ) -> None:
     variables = function_environment(declared, PORTS, shell)
-    assert variables == expected | {"AWS_ENDPOINT_URL": "http://127.0.0.1:8082"}
+    addresses = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:8082",
+        "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:8080",
+    }
+    assert variables == expected | addresses

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local.event_sources.eventbridge import Rules
+from local.event_sources.eventbridge import EventBridge
 from local.services.aws_client import Aws
 from local.services.provision import provision
 from local.template import reader
@@ -18,13 +18,13 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 TWO = MIDNIGHT.replace(hour=2)
 
 
-class RulesOnMoto:
+class EventBridgeOnMoto:
     def __init__(self, aws: Aws, template: Template) -> None:
         self.aws = aws
         self.template = template
         self.reports: list[str] = []
         self.invoked: list[tuple[str, Any]] = []
-        self.rules = Rules(aws, template, self._invoke, self.reports.append)
+        self.eventbridge = EventBridge(aws, template, self._invoke, self.reports.append)
 
     def _invoke(self, function: Function, payload: bytes) -> None:
         self.invoked.append((function.logical_id, json.loads(payload)))
@@ -37,22 +37,22 @@ class RulesOnMoto:
 
 
 @asynccontextmanager
-async def rules_on_moto(port: int) -> AsyncIterator[RulesOnMoto]:
+async def on_moto(port: int) -> AsyncIterator[EventBridgeOnMoto]:
     async with aiohttp.ClientSession() as session:
         aws = Aws(session, f"http://127.0.0.1:{port}")
         read = reader.read(TEMPLATE, port)
         async with session.post(f"http://127.0.0.1:{port}/moto-api/reset"):
             await provision(aws, read, {"database": {"username": "u"}}, "slowmatch@example.com")
-        yield RulesOnMoto(aws, read)
+        yield EventBridgeOnMoto(aws, read)
 
 
 def rule(expression: str | None, *, name: str = "r", targets: tuple[Target, ...] = ()) -> Rule:
     return Rule(logical_id="R", name=name, expression=expression, enabled=True, targets=targets)
 
 
-def rules_of(*rules: Rule, report: Callable[[str], object] = print) -> Rules:
+def rules_of(*rules: Rule, report: Callable[[str], object] = print) -> EventBridge:
     template = Template(functions=(), queues=(), rules=rules, topics=(), secrets=())
-    return Rules(Aws(None, ""), template, lambda *_: None, report)  # type: ignore[arg-type]
+    return EventBridge(Aws(None, ""), template, lambda *_: None, report)  # type: ignore[arg-type]
 
 
 def test_a_rule_is_due_at_its_minute_and_once() -> None:
@@ -86,29 +86,29 @@ def test_an_expression_that_makes_no_sense_is_reported() -> None:
 
 
 async def test_a_firing_rule_sends_its_transformed_input_to_the_queue(moto: int) -> None:
-    async with rules_on_moto(moto) as b:
-        await b.rules.fire(b.template.rules[0], TWO)
+    async with on_moto(moto) as b:
+        await b.eventbridge.fire(b.template.rules[0], TWO)
         assert await b.received() == [{"job": "nightly", "occurrence": "2026-03-01T02:00:00Z"}]
 
 
 async def test_a_disabled_rule_does_not_fire(moto: int) -> None:
-    async with rules_on_moto(moto) as b:
+    async with on_moto(moto) as b:
         nightly, paused, _ = b.template.rules
         await b.aws.call("events", "DisableRule", Name=nightly.name)
-        await b.rules.fire(nightly, TWO)
-        await b.rules.fire(paused, TWO)
+        await b.eventbridge.fire(nightly, TWO)
+        await b.eventbridge.fire(paused, TWO)
         assert await b.received() == []
         await b.aws.call("events", "EnableRule", Name=nightly.name)
-        await b.rules.fire(nightly, TWO)
+        await b.eventbridge.fire(nightly, TWO)
         assert len(await b.received()) == 1
 
 
 async def test_a_schedule_invokes_its_function(moto: int) -> None:
-    async with rules_on_moto(moto) as b:
+    async with on_moto(moto) as b:
         scheduled = b.template.rules[2]
-        await b.rules.fire(scheduled, TWO)
+        await b.eventbridge.fire(scheduled, TWO)
         assert b.invoked == [("TinyFunction", {"often": True})]
-        await b.rules.fire(
+        await b.eventbridge.fire(
             rule(None, name=scheduled.name, targets=(Target(b.template.functions[0].arn, None, None),)),
             TWO,
         )
@@ -120,6 +120,6 @@ async def test_a_schedule_invokes_its_function(moto: int) -> None:
     [("slowmatch-nightly", "arn:nowhere", "arn:nowhere"), ("unknown", "arn:nowhere", "did not fire")],
 )
 async def test_a_rule_that_cannot_deliver_is_reported(moto: int, name: str, target: str, said: str) -> None:
-    async with rules_on_moto(moto) as b:
-        await b.rules.fire(rule(None, name=name, targets=(Target(target, "{}", None),)), TWO)
+    async with on_moto(moto) as b:
+        await b.eventbridge.fire(rule(None, name=name, targets=(Target(target, "{}", None),)), TWO)
         assert said in b.reports[0]

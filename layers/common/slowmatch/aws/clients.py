@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 
-def client(service: Literal["events", "secretsmanager", "sns", "sqs"]) -> Any:
+def client(service: Literal["events", "lambda", "scheduler", "secretsmanager", "sns", "sqs"]) -> Any:
     """A new client. A call ends after ten seconds at most, two attempts included."""
     import boto3
     from botocore.config import Config

@@ -1,4 +1,4 @@
-"""EventBridge's schedule expressions, in UTC: when they fire next, and what they mean in plain English.
+"""EventBridge's schedule expressions: when they fire next by a clock without daylight saving, and what they mean.
 
 They are `cron(minute hour day month weekday year)` and `rate(n unit)`. The rules are AWS's:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
@@ -97,20 +97,21 @@ def parse_or_none(expression: str) -> Schedule | None:
         return None
 
 
-def describe(expression: str) -> str:
+def describe(expression: str, time_zone: str = "UTC") -> str:
     """The schedule in plain English, or the expression itself where that would be shorter.
 
     `cron(30 7 ? * MON-FRI *)` is "Monday to Friday at 07:30 UTC".
     """
+    itself = expression if time_zone == "UTC" else f"{expression} {time_zone}"
     if parse_or_none(expression) is None:
-        return expression
+        return itself
     rate = re.fullmatch(r"rate\((\d+) (\w+)\)", expression.strip())
     if rate:
         return f"every {rate[2]}" if rate[1] == "1" else f"every {rate[1]} {rate[2]}"
     minute, hour, days, month, weekdays, year = expression.strip()[5:-1].upper().split()
-    on, at = _describe_days(days, weekdays), _describe_time(minute, hour)
+    on, at = _describe_days(days, weekdays), _describe_time(minute, hour, time_zone)
     if on is None or at is None or month != "*" or year != "*":
-        return expression
+        return itself
     if at.startswith("every"):
         return at if on == "every day" else f"{at}, {on}"
     return f"{on} {at}"
@@ -188,7 +189,7 @@ def _weekday_number(day: datetime) -> int:
     return day.isoweekday() % 7 + 1
 
 
-def _describe_time(minute: str, hour: str) -> str | None:
+def _describe_time(minute: str, hour: str, time_zone: str) -> str | None:
     every_minutes, every_hours = _describe_step(minute, "minute", 60), _describe_step(hour, "hour", 24)
     if every_minutes and hour == "*":
         return every_minutes
@@ -198,11 +199,11 @@ def _describe_time(minute: str, hour: str) -> str | None:
         return None
     span = re.fullmatch(r"(\d+)-(\d+)", hour)
     if span:
-        return f"every hour from {_clock(span[1], minute)} to {_clock(span[2], minute)} UTC"
+        return f"every hour from {_clock(span[1], minute)} to {_clock(span[2], minute)} {time_zone}"
     hours = hour.split(",")
     if not all(each.isdigit() for each in hours):
         return None
-    return f"at {_join([_clock(each, minute) for each in hours])} UTC"
+    return f"at {_join([_clock(each, minute) for each in hours])} {time_zone}"
 
 
 def _describe_step(text: str, unit: str, whole: int) -> str | None:

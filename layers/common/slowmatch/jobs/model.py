@@ -49,7 +49,8 @@ def _times(cls: type) -> frozenset[str]:
 class ListedRun(JsonRow):
     """A run as lists show it: without its payload and result, with the first 1,000 characters of its error.
 
-    A `stopped` run is one that was deleted while it was processing.
+    A `stopped` run is one that was deleted while it was processing. `schedule` is the name of the one that started it,
+    if that was made at run time.
     """
 
     id: str = field(metadata={"json_schema_extra": {"format": "uuid"}})
@@ -58,6 +59,7 @@ class ListedRun(JsonRow):
     stopped: bool
     trigger: Trigger
     triggered_by: str | None
+    schedule: str | None
     occurrence: datetime | None
     attempt: int
     failures: int

@@ -1,15 +1,10 @@
-"""Reads the schedules of the jobs' rules, and reports occurrences that were missed.
-
-The dispatcher reads every rule in each pass, every five minutes. Between the last look that saw one schedule and the
-first that saw another, nobody knows when the rule was changed: in that time an occurrence counts as due only if both
-schedules have it.
+"""Reads the schedules of the jobs' rules, and reports occurrences that were missed, of rules and of schedules that were
+made at run time. The dispatcher looks at both in each pass, every five minutes.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 from slowmatch import telemetry
@@ -19,53 +14,14 @@ from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher.isolation import for_each
-from slowmatch.jobs.model import JsonRow
+from slowmatch.jobs.schedules import store as run_time
+from slowmatch.jobs.schedules.history import RuleState, add_look, due_occurrences
 from slowmatch.text import to_json
 
 GRACE = timedelta(minutes=10)
 """How late an occurrence may be before it counts as missed."""
 MAX_LOOK_BACK = timedelta(days=1)
 """After a longer silence of the dispatcher, earlier occurrences are not reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleState(JsonRow):
-    """A rule as every look from `first` to `last` found it. Without a rule, `schedule` is None."""
-
-    schedule: str | None
-    enabled: bool
-    first: datetime
-    last: datetime
-
-    def occurrences(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The scheduled occurrences in (after, until].
-
-        Those of a rate are unknown: EventBridge counts them from the creation of the rule, and does not say when
-        that was.
-        """
-        parsed = cron.parse_or_none(self.schedule) if self.schedule and self.enabled else None
-        return iter(()) if parsed is None or parsed.rate else parsed.between(after, until)
-
-
-def add_look(history: Sequence[RuleState], found: RuleState, checked_to: datetime) -> list[RuleState]:
-    """The history after one more look at the rule, without states that ended before `checked_to`."""
-    kept = [state for state, following in pairwise(history) if following.first > checked_to]
-    kept += history[-1:]
-    if kept and (kept[-1].schedule, kept[-1].enabled) == (found.schedule, found.enabled):
-        return [*kept[:-1], replace(kept[-1], last=found.last)]
-    return [*kept, found]
-
-
-def due_occurrences(history: Sequence[RuleState], after: datetime, until: datetime) -> list[datetime]:
-    """The occurrences in (after, until] that were certainly due, in order. The last state holds until `until`."""
-    found: set[datetime] = set()
-    for state in history:
-        end = until if state is history[-1] else min(until, state.last)
-        found.update(state.occurrences(max(after, state.first), end))
-    for state, following in pairwise(history):
-        start, end = max(after, state.last), min(until, following.first)
-        found.update({*state.occurrences(start, end)} & {*following.occurrences(start, end)})
-    return sorted(found)
 
 
 @cache
@@ -137,21 +93,29 @@ def _history(
 def report_missed(con: Connection, now: datetime, deadline: Deadline = NEVER) -> int:
     """Store each occurrence that should have started a run by now and did not. Returns how many.
 
-    A job that is not in the catalog misses nothing. Raises PartlyFailed when some jobs could not be checked.
+    A job that is not in the catalog misses nothing. Raises PartlyFailed when some could not be checked.
     """
     until = now - GRACE
-    names = con.query(
-        """
-        SELECT name FROM job
-        WHERE name = ANY(:jobs::text[]) AND ticks_checked_to < :until::timestamptz ORDER BY name
-        """,
-        jobs=list(JOBS),
-        until=until,
-    )
-    return for_each([row[0] for row in names], str, lambda job: _check(con, now, job, until), deadline)
+    names = con.query(_UNCHECKED, jobs=list(JOBS), until=until)
+
+    def check(name: tuple[str, str]) -> int:
+        job, schedule = name
+        return _check_schedule(con, now, schedule, until) if schedule else _check_rule(con, now, job, until)
+
+    return for_each([(job, schedule) for job, schedule in names], " ".join, check, deadline)
 
 
-def _check(con: Connection, now: datetime, job: str, until: datetime) -> int:
+_UNCHECKED = """
+    SELECT name, '' FROM job
+    WHERE name = ANY(:jobs::text[]) AND ticks_checked_to < :until::timestamptz
+    UNION ALL
+    SELECT job, name FROM job_schedule
+    WHERE job = ANY(:jobs::text[])
+    ORDER BY 1, 2
+"""
+
+
+def _check_rule(con: Connection, now: datetime, job: str, until: datetime) -> int:
     with con.transaction():
         ((schedule, enabled, checked_to, kept),) = con.query(
             """
@@ -162,28 +126,60 @@ def _check(con: Connection, now: datetime, job: str, until: datetime) -> int:
         )
         history = _history(schedule, enabled, checked_to, kept)
         occurrences = due_occurrences(history, max(checked_to, now - MAX_LOOK_BACK), until)
-        missed = con.query(_STORE_MISSED, job=job, occurrences=occurrences, now=now)
+        missed = _store_missed(con, now, job, "", occurrences)
         con.query(
             "UPDATE job SET ticks_checked_to = :until::timestamptz WHERE name = :job", until=until, job=job
         )
-    for (occurrence,) in missed:
-        telemetry.logger.warning(f"{job} missed its run at {occurrence.isoformat()}")
+    return _report(missed)
+
+
+def _check_schedule(con: Connection, now: datetime, name: str, until: datetime) -> int:
+    with con.transaction():
+        found = run_time.lock_history(con, name)
+        if found is None:
+            return 0
+        schedule, history, checked_to = found
+        if schedule.in_force == schedule.version:
+            history = add_look(history, schedule.state(now), checked_to)
+        missed = []
+        after = max(checked_to, now - MAX_LOOK_BACK)
+        for job in {state.job for state in history}:
+            of_job = [state if state.job == job else replace(state, schedule=None) for state in history]
+            missed += _store_missed(con, now, job, name, due_occurrences(of_job, after, until))
+        run_time.store_history(con, name, history, max(checked_to, until))
+    return _report(missed)
+
+
+def _report(missed: list[tuple[str, str, datetime]]) -> int:
+    for job, schedule, occurrence in missed:
+        by = f" of schedule {schedule}" if schedule else ""
+        telemetry.logger.warning(f"{job} missed its run{by} at {occurrence.isoformat()}")
         telemetry.count("RunMissed", job=job)
     return len(missed)
 
 
+def _store_missed(
+    con: Connection, now: datetime, job: str, schedule: str, occurrences: list[datetime]
+) -> list[tuple[str, str, datetime]]:
+    rows = con.query(_STORE_MISSED, job=job, schedule=schedule, occurrences=occurrences, now=now)
+    return [(job, schedule, occurrence) for (occurrence,) in rows]
+
+
 _STORE_MISSED = """
     WITH missed AS (
-        INSERT INTO job_missed (job, occurrence, noticed_at)
-        SELECT :job::text, due.at, :now::timestamptz
+        INSERT INTO job_missed (job, schedule, occurrence, noticed_at)
+        SELECT :job::text, :schedule::text, due.at, :now::timestamptz
         FROM unnest(:occurrences::timestamptz[]) AS due(at)
-        WHERE NOT EXISTS (SELECT FROM job_run WHERE job = :job::text AND occurrence = due.at)
+        WHERE NOT EXISTS (
+            SELECT FROM job_run
+            WHERE job = :job::text AND schedule = :schedule::text AND occurrence = due.at
+        )
         ON CONFLICT DO NOTHING
-        RETURNING job, occurrence
+        RETURNING job, schedule, occurrence
     ), notified AS (
         INSERT INTO notification (at, event, job, key, detail)
-        SELECT :now::timestamptz, 'missed', job, job || ' ' || occurrence,
-               jsonb_build_object('occurrence', occurrence)
+        SELECT :now::timestamptz, 'missed', job, concat_ws(' ', job, NULLIF(schedule, ''), occurrence),
+               jsonb_strip_nulls(jsonb_build_object('occurrence', occurrence, 'schedule', NULLIF(schedule, '')))
         FROM missed ON CONFLICT DO NOTHING
     )
     SELECT occurrence FROM missed ORDER BY occurrence

@@ -22,10 +22,10 @@ CREATE_RUNS = """
         )
     ), created AS (
         INSERT INTO job_run (
-            id, job, state, exclusive, payload, trigger, triggered_by, occurrence, attempt, max_attempts,
+            id, job, state, exclusive, payload, trigger, triggered_by, schedule, occurrence, attempt, max_attempts,
             due_at, message_at, lease_until, created_at, started_at, finished_at, idempotency_key, request_digest
         )
-        SELECT id, :job, :state, :exclusive::boolean, payload, :trigger, :actor,
+        SELECT id, :job, :state, :exclusive::boolean, payload, :trigger, :actor, :schedule,
                :occurrence::timestamptz, :attempt::integer, :max_attempts::integer,
                :due_at::timestamptz, :message_at::timestamptz, :lease_until::timestamptz, :now::timestamptz,
                :started_at::timestamptz, :finished_at::timestamptz, idempotency_key, request_digest
@@ -66,12 +66,15 @@ def create_runs(
     trigger: Trigger,
     actor: str,
     reason: str,
+    schedule: str = "",
     occurrence: datetime | None = None,
     due_at: datetime | None = None,
     message_at: datetime | None = None,
     lease: Lease | None = None,
 ) -> set[str]:
     """Create runs in `state` and return their ids. With a `lease`, their first attempts start.
+
+    An `occurrence` is one of `schedule`, which was made at run time, or of the job's rule.
 
     Left out are those whose occurrence or key has a run already, and, with a lease, those of an exclusive job that
     is processing another run.
@@ -84,6 +87,7 @@ def create_runs(
         exclusive=job.exclusive,
         trigger=trigger,
         actor=actor,
+        schedule=schedule,
         occurrence=occurrence,
         attempt=1 if lease else 0,
         max_attempts=job.max_attempts,
@@ -108,6 +112,7 @@ def start(
     trigger: Trigger,
     actor: str,
     payload: dict[str, Any] | None = None,
+    schedule: str = "",
     occurrence: datetime | None = None,
 ) -> ClaimedAttempt | None:
     """Create a run and start its first attempt.
@@ -124,6 +129,7 @@ def start(
         trigger=trigger,
         actor=actor,
         reason=f"started by {trigger}",
+        schedule=schedule,
         occurrence=occurrence,
         lease=lease,
     ):

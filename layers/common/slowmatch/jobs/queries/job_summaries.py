@@ -160,7 +160,8 @@ _OUTCOME = " UNION ALL ".join(f"({_ENDED.format(state=state, limit=1)})" for sta
 # An occurrence whose message arrived late has its run after all, and is no longer missed.
 MISSED = """job_missed AS missed
     WHERE NOT EXISTS (
-        SELECT FROM job_run AS run WHERE run.job = missed.job AND run.occurrence = missed.occurrence
+        SELECT FROM job_run AS run
+        WHERE run.job = missed.job AND run.schedule = missed.schedule AND run.occurrence = missed.occurrence
     )
 """
 _TIMES = f"""json_build_object(

@@ -32,8 +32,8 @@ IS_STOPPED = """run.state = 'deleted' AND run.started_at IS NOT NULL AND COALESC
 # Progress is a few numbers now; earlier releases accepted anything.
 _COMMON = f"""
     'id', run.id, 'job', run.job, 'state', run.state, 'trigger', run.trigger, 'stopped', {IS_STOPPED},
-    'triggered_by', run.triggered_by, 'occurrence', run.occurrence, 'attempt', run.attempt,
-    'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
+    'triggered_by', run.triggered_by, 'schedule', NULLIF(run.schedule, ''), 'occurrence', run.occurrence,
+    'attempt', run.attempt, 'failures', run.failures, 'max_attempts', run.max_attempts, 'due_at', run.due_at,
     'lease_until', run.lease_until, 'created_at', run.created_at, 'started_at', run.started_at,
     'finished_at', run.finished_at,
     'progress', CASE WHEN octet_length(run.progress::text) <= 1000 THEN run.progress END

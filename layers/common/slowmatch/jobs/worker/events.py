@@ -8,6 +8,9 @@ from typing import Any
 from slowmatch.jobs.fields import is_whole
 from slowmatch.jobs.ids import parse_run_id
 
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+"""What EventBridge Scheduler replaces with the time of the occurrence."""
+
 
 class EventError(ValueError):
     """An event that the function does not accept."""
@@ -27,10 +30,22 @@ class RunDue:
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceDue:
-    """A message of a schedule: `occurrence` is in UTC and in whole minutes, as precise as EventBridge."""
+    """A message of a job's rule: `occurrence` is in UTC and in whole minutes, as precise as EventBridge."""
 
     job: str
     occurrence: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDue:
+    """A message of the schedule `name`, which was made at run time, about an occurrence in whole minutes (UTC).
+
+    If it `is_sent_time`, EventBridge did not fill in the occurrence, and this is the minute when SQS got the message.
+    """
+
+    name: str
+    occurrence: datetime
+    is_sent_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class Message:
 
     id: str
     body: Any
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,10 @@ def parse(event: Any) -> list[Message] | StartRun | RestartRun:
     match event:
         case {"Records": _}:
             records = parse_records(event)
-            return [Message(str(record.get("messageId", "")), record.get("body")) for record in records]
+            return [
+                Message(str(record.get("messageId", "")), record.get("body"), _sent_at(record))
+                for record in records
+            ]
         case {"source": "aws.events", "time": time}:
             return StartRun({}, _occurrence(time))
         case {"run_id": given, **others} if not others:
@@ -86,21 +105,38 @@ def parse_records(event: dict[str, Any]) -> list[dict[str, Any]]:
     return records
 
 
-def parse_body(body: Any) -> RunDue | OccurrenceDue:
+def parse_body(body: Any, sent_at: datetime | None = None) -> RunDue | OccurrenceDue | ScheduleDue:
     """What a message asks for. Raises MessageError."""
     try:
-        message = json.loads(body)
+        content = json.loads(body)
     except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"it is not JSON: {str(body)[:200]!r}") from error
-    if not isinstance(message, dict):
-        raise MessageError(f"it is not a JSON object: {str(body)[:200]!r}")
-    if message.keys() == {"job", "occurrence"}:
-        return OccurrenceDue(message["job"], _occurrence(message["occurrence"]))
-    if message.keys() == {"run_id", "attempt"}:
-        run_id, attempt = parse_run_id(message["run_id"]), message["attempt"]
-        if run_id is not None and is_whole(attempt, 1, 2**31 - 1):
-            return RunDue(run_id, attempt)
-    raise MessageError(f"it has neither job and occurrence nor run_id and attempt: {str(body)[:200]!r}")
+    match content:
+        case {"job": job, "occurrence": occurrence, **others} if not others:
+            return OccurrenceDue(job, _occurrence(occurrence))
+        case {"schedule": str(name), "at": at, **others} if not others:
+            if at == SCHEDULED_TIME and sent_at:
+                return ScheduleDue(name, _whole_minute(sent_at), is_sent_time=True)
+            return ScheduleDue(name, _occurrence(at))
+        case {"run_id": given, "attempt": attempt, **others} if not others:
+            run_id = parse_run_id(given)
+            if run_id is not None and is_whole(attempt, 1, 2**31 - 1):
+                return RunDue(run_id, attempt)
+        case dict():
+            pass
+        case _:
+            raise MessageError(f"it is not a JSON object: {str(body)[:200]!r}")
+    raise MessageError(
+        f"it has neither job and occurrence, nor schedule and at, nor run_id and attempt: {str(body)[:200]!r}"
+    )
+
+
+def _sent_at(record: dict[str, Any]) -> datetime | None:
+    """When SQS got the message, if it says so."""
+    try:
+        return datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _occurrence(text: Any) -> datetime:
@@ -112,6 +148,10 @@ def _occurrence(text: Any) -> datetime:
     if at.tzinfo is None:
         raise MessageError(f"occurrence {text!r} has no offset: write 2026-12-31T02:00:00Z")
     try:
-        return at.astimezone(UTC).replace(second=0, microsecond=0)
+        return _whole_minute(at)
     except OverflowError as error:
         raise MessageError(f"occurrence {text!r} is out of range in UTC") from error
+
+
+def _whole_minute(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)

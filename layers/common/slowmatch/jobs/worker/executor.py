@@ -65,6 +65,11 @@ class Executor:
         if unwritten:
             self._write(unwritten)
 
+    def refuse(self, claimed: ClaimedAttempt, error: Exception) -> None:
+        """Finish an attempt with `error`, without calling the handler."""
+        if ended := self._ended(self._context(claimed), error):
+            self._write([ended])
+
     def _run_each(self, batch: Sequence[ClaimedAttempt]) -> Iterator[EndedAttempt]:
         """Run the handler for one attempt after another. What has not begun when time is nearly up is given back."""
         reserve_ms = min(MAX_RESERVE_MS, self.remaining_ms() // 5)

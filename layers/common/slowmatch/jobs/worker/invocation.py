@@ -8,13 +8,15 @@ from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection
-from slowmatch.jobs.definition import Job
+from slowmatch.jobs.definition import Job, PayloadError
 from slowmatch.jobs.lifecycle import actions, promotion, scheduled_runs
 from slowmatch.jobs.lifecycle.claim import Busy, Lease, claim, claim_batch
 from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.lifecycle.enqueue import enqueue
 from slowmatch.jobs.lifecycle.pause import describe_pause
 from slowmatch.jobs.queries import runs
+from slowmatch.jobs.retry import Permanent
+from slowmatch.jobs.schedules import store as schedules
 from slowmatch.jobs.worker.events import (
     EventError,
     Message,
@@ -22,12 +24,18 @@ from slowmatch.jobs.worker.events import (
     OccurrenceDue,
     RestartRun,
     RunDue,
+    ScheduleDue,
     parse,
     parse_body,
 )
 from slowmatch.jobs.worker.executor import BulkHandler, Executor, Handler
 
 DIRECT_ACTOR = "direct invocation"
+Due = RunDue | OccurrenceDue | ScheduleDue
+
+
+class PayloadRefused(Permanent):
+    """A schedule's payload was accepted once, but is no longer."""
 
 
 class AttemptFailed(Exception):
@@ -79,16 +87,16 @@ class Invocation:
 
         Runs are claimed together. What cannot be claimed together is started message by message after that.
         """
-        due: list[tuple[str, RunDue | OccurrenceDue]] = []
+        due: list[tuple[str, Due]] = []
         kept: list[str] = []
         for message in messages:
             try:
-                due.append((message.id, parse_body(message.body)))
+                due.append((message.id, parse_body(message.body, message.sent_at)))
             except MessageError as error:
                 telemetry.logger.error(f"message {message.id} goes to the dead-letter queue: {error}")
                 kept.append(message.id)
         runs_due = [each for _, each in due if isinstance(each, RunDue)]
-        claimed: set[RunDue | OccurrenceDue] = set()
+        claimed: set[Due] = set()
         if len(runs_due) > 1 and not self._job.exclusive:
             what, start_batch = (
                 f"a batch of {len(runs_due)} runs",
@@ -115,18 +123,21 @@ class Invocation:
             return False
         return True
 
-    def _start_batch(self, due: list[RunDue], claimed: set[RunDue | OccurrenceDue]) -> None:
+    def _start_batch(self, due: list[RunDue], claimed: set[Due]) -> None:
         """Start the runs that can be claimed together, and add what is due for them to `claimed`."""
         attempts = {each.run_id: each.attempt for each in reversed(due)}
         batch = claim_batch(self._con, self._job.name, attempts, lease=self._lease())
         claimed.update(RunDue(each.run_id, each.attempt) for each in batch)
         self._executor.execute(batch)
 
-    def _start_one(self, due: RunDue | OccurrenceDue) -> None:
-        if isinstance(due, OccurrenceDue):
-            self._start_occurrence(due)
-        else:
-            self._start_attempt(due)
+    def _start_one(self, due: Due) -> None:
+        match due:
+            case RunDue():
+                self._start_attempt(due)
+            case OccurrenceDue():
+                self._start_of_rule(due)
+            case ScheduleDue():
+                self._start_of_schedule(due)
 
     def _start_attempt(self, due: RunDue) -> None:
         try:
@@ -140,24 +151,59 @@ class Invocation:
         else:
             self._executor.execute([claimed])
 
-    def _start_occurrence(self, due: OccurrenceDue) -> None:
+    def _start_of_rule(self, due: OccurrenceDue) -> None:
         con, job, occurrence = self._con, self._job, due.occurrence
         if due.job != job.name:
             raise MessageError(f"it is for job {due.job!r}, but this function runs {job.name}")
         pause = describe_pause(con, job.name)
-        if pause is not None:
-            if scheduled_runs.skip_occurrence(con, job, occurrence, f"paused by {pause}"):
-                telemetry.logger.info(f"occurrence {occurrence.isoformat()} skipped: paused by {pause}")
+        if pause is None:
+            self._start_occurrence(occurrence, {})
+        elif scheduled_runs.skip_occurrence(con, job, occurrence, f"paused by {pause}"):
+            telemetry.logger.info(f"occurrence {occurrence.isoformat()} skipped: paused by {pause}")
+
+    def _start_of_schedule(self, due: ScheduleDue) -> None:
+        """Start a run with the payload that the schedule has now, unless it was deleted, moved or paused meanwhile."""
+        schedule = schedules.find(self._con, due.name)
+        if schedule is None:
+            why = "there is no such schedule"
+        elif schedule.job != self._job.name:
+            why = f"it is of {schedule.job} now"
+        elif not schedule.enabled:
+            why = f"it was paused by {schedule.changed_by}"
+        elif not schedule.timing.allows(occurrence := _occurrence_of(due, schedule)):
+            why = f"{occurrence.isoformat()} is before its start or after its end"
+        else:
+            self._start_occurrence(occurrence, schedule.payload, schedule.name)
             return
-        claimed = start(con, job, self._lease(), trigger="schedule", actor="schedule", occurrence=occurrence)
+        telemetry.logger.info(f"message of schedule {due.name} is ignored: {why}")
+
+    def _start_occurrence(self, occurrence: datetime, payload: dict[str, Any], schedule: str = "") -> None:
+        con, job = self._con, self._job
+        claimed = start(
+            con,
+            job,
+            self._lease(),
+            trigger="schedule",
+            actor="schedule",
+            payload=payload,
+            schedule=schedule,
+            occurrence=occurrence,
+        )
         if claimed is not None:
-            self._executor.execute([claimed])
-        elif scheduled_runs.has_run(con, job.name, occurrence):
+            try:
+                job.check(payload)
+            except PayloadError as error:
+                message = f"schedule {schedule} has a payload that {job.name} no longer takes, so change it: {error}"
+                self._executor.refuse(claimed, PayloadRefused(message))
+            else:
+                self._executor.execute([claimed])
+        elif scheduled_runs.has_run(con, job.name, occurrence, schedule):
             telemetry.logger.info(f"occurrence {occurrence.isoformat()} already has a run")
         elif job.overlap == "skip":
-            scheduled_runs.skip_occurrence(con, job, occurrence, "another run was still processing")
+            reason = "another run was still processing"
+            scheduled_runs.skip_occurrence(con, job, occurrence, reason, payload, schedule)
         else:
-            scheduled_runs.let_occurrence_wait(con, job, occurrence)
+            scheduled_runs.let_occurrence_wait(con, job, occurrence, payload, schedule)
 
     def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
         """Start a new run, or let it wait for the run that is processing, and return its id."""
@@ -228,3 +274,11 @@ class Invocation:
             since=now,
             until=now + timedelta(milliseconds=self._remaining_ms()),
         )
+
+
+def _occurrence_of(due: ScheduleDue, schedule: schedules.Schedule) -> datetime:
+    """The occurrence that a message is about: without one, the latest before the message was sent."""
+    timing = schedule.timing
+    if not due.is_sent_time or timing.is_rate:
+        return due.occurrence
+    return max(timing.between(due.occurrence - timedelta(hours=1), due.occurrence), default=due.occurrence)

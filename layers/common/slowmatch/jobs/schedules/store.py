@@ -1,0 +1,408 @@
+"""Schedules made at run time: one row each, changed in the caller's transaction, with what was before and after.
+
+The dispatcher projects the rows to EventBridge Scheduler. A schedule that is deleted leaves no row.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from slowmatch.db import Connection, ExternalConnection
+from slowmatch.jobs import catalog
+from slowmatch.jobs.definition import PayloadError
+from slowmatch.jobs.lifecycle import scheduled_runs
+from slowmatch.jobs.lifecycle.enqueue import enqueue
+from slowmatch.jobs.model import JsonRow, Trigger
+from slowmatch.jobs.schedules import timing
+from slowmatch.jobs.schedules.history import ScheduleState, add_look
+from slowmatch.jobs.schedules.timing import ScheduleError, Timing
+from slowmatch.text import to_json
+
+LIMIT = 1000
+"""How many schedules a stack may have."""
+NEW = 0
+"""As `version`: the schedule must not exist yet."""
+DELAYED = timedelta(minutes=10)
+"""A single time that is nearer than this when it is put is a delayed run, and not projected."""
+NEXT_TIMES = 5
+CHOICES = ("job", "payload", "expression", "time_zone", "starts_at", "ends_at", "enabled")
+"""What people choose; the events have it before and after."""
+_TIMING = {*CHOICES} - {"payload"}
+_LOCK_ID = 0x5C4ED
+"""Of the advisory lock that is held while a schedule is made, so that they are not more than LIMIT."""
+
+
+class NoSuchSchedule(LookupError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no schedule {name!r}")
+
+
+class ScheduleConflict(Exception):
+    """Somebody else has made, changed or deleted the schedule meanwhile. `current` is what it is now, or None."""
+
+    def __init__(self, name: str, version: int, current: "Schedule | None") -> None:
+        if current is None:
+            message = f"schedule {name!r} was deleted in the meantime"
+        elif version == NEW:
+            message = f"there is already a schedule {name!r}, of {current.job}: choose another name, or change that one"
+        else:
+            message = (
+                f"schedule {name!r} was changed in the meantime by {current.changed_by}: it has version"
+                f" {current.version}, not {version}"
+            )
+        super().__init__(message)
+        self.current = current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(JsonRow):
+    """A schedule that was made at run time.
+
+    `in_force` is the version that EventBridge Scheduler has, null if it has none, and `sync_error` says why it does not
+    have the latest. It is `paused_in_aws` if somebody disabled or changed it there.
+    """
+
+    name: str
+    job: str
+    payload: dict[str, Any]
+    expression: str
+    time_zone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    enabled: bool
+    version: int
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+    in_force: int | None
+    sync_error: str | None
+    sync_failed_at: datetime | None
+    sync_attempts: int
+    paused_in_aws: bool
+
+    @property
+    def timing(self) -> Timing:
+        return timing.parse(self.expression, self.time_zone, self.starts_at, self.ends_at)
+
+    @property
+    def is_delayed_run(self) -> bool:
+        """Whether it is carried out by a delayed run, which exists already, and not by EventBridge Scheduler."""
+        at = self.timing.at
+        return at is not None and at - self.changed_at < DELAYED
+
+    def next_times(self, now: datetime) -> list[datetime]:
+        """The next NEXT_TIMES times, in its zone; none if it is paused."""
+        if not self.enabled:
+            return []
+        times = self.timing.between(now, datetime.max.replace(tzinfo=UTC))
+        return [at.astimezone(self.timing.zone) for at in islice(times, NEXT_TIMES)]
+
+    def choices(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in CHOICES}
+
+    def state(self, now: datetime) -> ScheduleState:
+        """What a look at EventBridge Scheduler finds when this version is in force."""
+        return ScheduleState(
+            self.expression,
+            self.enabled,
+            now,
+            now,
+            job=self.job,
+            time_zone=self.time_zone,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+        )
+
+
+def put(
+    con: Connection | ExternalConnection,
+    name: str,
+    *,
+    job: str,
+    payload: dict[str, Any] | None = None,
+    expression: str,
+    time_zone: str = "UTC",
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    enabled: bool | None = None,
+    actor: str = "code",
+    version: int | None = None,
+) -> Schedule:
+    """Make or change a schedule. The same again changes nothing.
+
+    One that is paused stays so if `enabled` is not given. `version` is the one that is to be changed, NEW for none.
+    Raises ScheduleError and ScheduleConflict.
+    """
+    _check_name(name)
+    accepted = _check_payload(job, payload or {})
+    given = timing.parse(expression, time_zone, starts_at, ends_at)
+    with _transaction(con):
+        current, now = _lock(con, name) or _make_room(con, name), con.now()
+        wanted = {
+            "job": job,
+            "payload": accepted,
+            "expression": given.expression,
+            "time_zone": time_zone,
+            "starts_at": starts_at,
+            "ends_at": ends_at,
+            "enabled": (current is None or current.enabled) if enabled is None else enabled,
+        }
+        if current and current.choices() == wanted:
+            return current
+        _check_version(name, version, current)
+        if given.next_after(now) is None:
+            raise _never_fires(given, now)
+        return _write(con, name, current, wanted, actor, now)
+
+
+def remove(
+    con: Connection | ExternalConnection, name: str, *, actor: str = "code", version: int | None = None
+) -> bool:
+    """Delete a schedule; False if there is none. Raises ScheduleConflict."""
+    with _transaction(con):
+        current = _lock(con, name)
+        if current is None:
+            return False
+        _check_version(name, version, current)
+        con.query("DELETE FROM job_schedule WHERE name = :name", name=name)
+        now = con.now()
+        scheduled_runs.drop_delayed(con, current.job, name, now)
+        _note(con, "deleted", current, actor, now, before=current)
+        return True
+
+
+def set_enabled(
+    con: Connection | ExternalConnection, name: str, enabled: bool, *, actor: str, version: int | None = None
+) -> Schedule:
+    """Resume a schedule, or pause it: its times then pass without a run. Raises NoSuchSchedule, ScheduleConflict."""
+    with _transaction(con):
+        current = _lock(con, name)
+        if current is None:
+            raise NoSuchSchedule(name)
+        if current.enabled == enabled:
+            return current
+        _check_version(name, version, current)
+        return _write(con, name, current, current.choices() | {"enabled": enabled}, actor, con.now())
+
+
+def run_now(con: Connection, name: str, *, actor: str, trigger: Trigger = "api") -> str:
+    """Start a run with the schedule's payload, beside its times, and return the run's id.
+
+    Raises NoSuchSchedule, UnknownJob, PayloadError.
+    """
+    with con.transaction():
+        schedule = get(con, name)
+        made = enqueue(con, schedule.job, schedule.payload, trigger=trigger, actor=actor)
+        con.query("UPDATE job_run SET schedule = :name WHERE id = :id::uuid", name=name, id=made.run_id)
+    return made.run_id
+
+
+def find(con: Connection | ExternalConnection, name: str) -> Schedule | None:
+    rows = con.query(f"SELECT {_ROW} FROM job_schedule WHERE name = :name", name=name)
+    return Schedule.from_json(rows[0][0]) if rows else None
+
+
+def get(con: Connection | ExternalConnection, name: str) -> Schedule:
+    """Raises NoSuchSchedule."""
+    found = find(con, name)
+    if found is None:
+        raise NoSuchSchedule(name)
+    return found
+
+
+def all_schedules(con: Connection) -> list[Schedule]:
+    """In the order of their names. They are LIMIT at most."""
+    rows = con.query(f"SELECT {_ROW} FROM job_schedule ORDER BY name")
+    return [Schedule.from_json(row) for (row,) in rows]
+
+
+def mark_in_force(con: Connection, schedule: Schedule, now: datetime) -> bool:
+    """Note that EventBridge Scheduler has this version; False if there is a newer one by now, or none."""
+    with con.transaction():
+        rows = con.query(
+            """
+            UPDATE job_schedule
+            SET in_force = version, sync_error = NULL, sync_failed_at = NULL, sync_attempts = 0, paused_in_aws = false
+            WHERE name = :name AND version = :version
+            RETURNING name
+            """,
+            name=schedule.name,
+            version=schedule.version,
+        )
+        if rows and (found := lock_history(con, schedule.name)):
+            _, history, checked_to = found
+            store_history(con, schedule.name, add_look(history, schedule.state(now), checked_to), checked_to)
+    return bool(rows)
+
+
+def lock_history(
+    con: Connection | ExternalConnection, name: str
+) -> tuple[Schedule, list[ScheduleState], datetime] | None:
+    """The schedule, what was valid when, and up to when that was checked."""
+    rows = con.query(
+        f"SELECT {_ROW}, history, checked_to FROM job_schedule WHERE name = :name FOR UPDATE", name=name
+    )
+    for row, history, checked_to in rows:
+        return Schedule.from_json(row), [ScheduleState.from_json(each) for each in history], checked_to
+    return None
+
+
+def store_history(
+    con: Connection | ExternalConnection, name: str, history: list[ScheduleState], checked_to: datetime
+) -> None:
+    con.query(
+        """
+        UPDATE job_schedule SET history = :history::jsonb, checked_to = :checked_to::timestamptz
+        WHERE name = :name
+        """,
+        name=name,
+        history=to_json([state.to_json() for state in history]),
+        checked_to=checked_to,
+    )
+
+
+_ROW = "to_jsonb(job_schedule) - 'history' - 'checked_to'"
+
+
+@contextmanager
+def _transaction(con: Connection | ExternalConnection) -> Iterator[None]:
+    with con.transaction() if isinstance(con, Connection) else nullcontext():
+        yield
+
+
+def _lock(con: Connection | ExternalConnection, name: str) -> Schedule | None:
+    rows = con.query(f"SELECT {_ROW} FROM job_schedule WHERE name = :name FOR UPDATE", name=name)
+    return Schedule.from_json(rows[0][0]) if rows else None
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        allowed = "1 to 64 letters, digits, dots, underscores and hyphens, beginning with a letter or digit"
+        raise ScheduleError("name", f"{name!r} must be {allowed}")
+
+
+def _check_payload(job: str, payload: Any) -> dict[str, Any]:
+    try:
+        return catalog.job(job).check(payload)
+    except catalog.UnknownJob as error:
+        raise ScheduleError("job", str(error)) from error
+    except PayloadError as error:
+        field = "payload" if error.field == "payload" else f"payload.{error.field}"
+        raise ScheduleError(field, error.message) from error
+
+
+def _check_version(name: str, version: int | None, current: Schedule | None) -> None:
+    if version is not None and version != (current.version if current else NEW):
+        raise ScheduleConflict(name, version, current)
+
+
+def _never_fires(given: Timing, now: datetime) -> ScheduleError:
+    clock = f"it is {now:%Y-%m-%d %H:%M} UTC now"
+    if given.ends_at and given.ends_at <= now:
+        return ScheduleError(
+            "ends_at", f"{given.ends_at.isoformat()} is in the past, {clock}: write a later time"
+        )
+    if given.ends_at and replace(given, ends_at=None).next_after(now):
+        message = f"the schedule has no time before {given.ends_at.isoformat()}: write a later time, or leave it out"
+        return ScheduleError("ends_at", message)
+    if given.at and given.at <= now:
+        return ScheduleError(
+            "expression", f"{given.expression!r} is in the past, {clock}: write a later time"
+        )
+    return ScheduleError(
+        "expression", f"{given.expression!r} has no time that is still to come: write another one"
+    )
+
+
+def _make_room(con: Connection | ExternalConnection, name: str) -> Schedule | None:
+    """Let nobody else make a schedule until the transaction ends. Returns one of that name that was just made.
+
+    Raises ScheduleError if there are LIMIT schedules.
+    """
+    con.query("SELECT pg_advisory_xact_lock(:id)", id=_LOCK_ID)
+    made = _lock(con, name)
+    if made is None and con.query("SELECT count(*) FROM job_schedule")[0][0] >= LIMIT:
+        message = (
+            f"there are {LIMIT:,} schedules already, and more are not allowed: delete one that is not needed"
+        )
+        raise ScheduleError("name", message)
+    return made
+
+
+def _write(
+    con: Connection | ExternalConnection,
+    name: str,
+    current: Schedule | None,
+    wanted: dict[str, Any],
+    actor: str,
+    now: datetime,
+) -> Schedule:
+    con.query(_PUT, name=name, actor=actor, now=now, **wanted | {"payload": to_json(wanted["payload"])})
+    written = get(con, name)
+    changed = {
+        each for each in CHOICES if current is None or getattr(current, each) != getattr(written, each)
+    }
+    if current and changed & _TIMING and (found := lock_history(con, name)) and found[1]:
+        # Until the new version is in force, nothing is certain to be due.
+        _, history, checked_to = found
+        history = add_look(history, replace(history[-1], last=now), checked_to)
+        history.append(replace(written.state(now), schedule=None))
+        store_history(con, name, history, checked_to)
+    if current:
+        scheduled_runs.drop_delayed(con, current.job, name, now)
+    at = written.timing.at
+    if at and at > now and written.enabled and written.is_delayed_run:
+        scheduled_runs.delay(con, catalog.job(written.job), at, written.payload, name)
+    action = "created" if current is None else "changed"
+    if changed == {"enabled"}:
+        action = "resumed" if written.enabled else "paused"
+    _note(con, action, written, actor, now, before=current, after=written)
+    return written
+
+
+_PUT = """
+    INSERT INTO job_schedule (
+        name, job, payload, expression, time_zone, starts_at, ends_at, enabled,
+        created_at, created_by, changed_at, changed_by, checked_to
+    )
+    VALUES (
+        :name, :job, :payload::jsonb, :expression, :time_zone, :starts_at::timestamptz, :ends_at::timestamptz,
+        :enabled::boolean, :now::timestamptz, :actor, :now::timestamptz, :actor, :now::timestamptz
+    )
+    ON CONFLICT (name) DO UPDATE
+    SET job = EXCLUDED.job, payload = EXCLUDED.payload, expression = EXCLUDED.expression,
+        time_zone = EXCLUDED.time_zone, starts_at = EXCLUDED.starts_at, ends_at = EXCLUDED.ends_at,
+        enabled = EXCLUDED.enabled, version = EXCLUDED.version, changed_at = EXCLUDED.changed_at,
+        changed_by = EXCLUDED.changed_by, sync_error = NULL, sync_failed_at = NULL, sync_attempts = 0,
+        paused_in_aws = false
+"""
+
+
+def _note(
+    con: Connection | ExternalConnection,
+    action: str,
+    about: Schedule,
+    actor: str,
+    now: datetime,
+    *,
+    before: Schedule | None = None,
+    after: Schedule | None = None,
+) -> None:
+    con.query(
+        """
+        INSERT INTO job_schedule_event (at, name, job, action, actor, before, after)
+        VALUES (:now::timestamptz, :name, :job, :action, :actor, :before::jsonb, :after::jsonb)
+        """,
+        now=now,
+        name=about.name,
+        job=about.job,
+        action=action,
+        actor=actor,
+        before=before and to_json(before.choices()),
+        after=after and to_json(after.choices()),
+    )

@@ -1,0 +1,164 @@
+"""When a schedule fires: cron, rate or a single time, in a time zone, from a start to an end.
+
+The rules are EventBridge Scheduler's: a local time that the clocks skip does not fire, and one that they repeat fires
+the first time only. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from slowmatch.jobs import cron
+
+MAX_EXPRESSION_CHARACTERS = 256
+PLACE = "the name of a place, such as Europe/Berlin, or UTC"
+
+_PLACE = re.compile(r"(?!Etc/)\w+/\S+")
+_AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", re.ASCII)
+
+
+class ScheduleError(ValueError):
+    """A schedule that is not accepted. `field` is the offending field's name."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The times of a schedule, all aware and in UTC: not before `starts_at`, and before `ends_at`.
+
+    Those of cron and rate are `recurring`; otherwise there is a single one, `at`.
+    """
+
+    expression: str
+    zone: ZoneInfo
+    recurring: cron.Schedule | None
+    at: datetime | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether its times are known to AWS alone, which counts them from a moment that it does not tell."""
+        return self.recurring is not None and self.recurring.rate is not None
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """The first time later than `moment`; None if there is none. A rate is counted from the epoch."""
+        if self.starts_at and moment < self.starts_at:
+            moment = self.starts_at - timedelta(microseconds=1)
+        found = self.at if self.at and self.at > moment else self._next_of_cron(moment)
+        return found if found and self.allows(found) else None
+
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times in (after, until]."""
+        at = self.next_after(after)
+        while at is not None and at <= until:
+            yield at
+            at = self.next_after(at)
+
+    def describe(self) -> str:
+        """The times in plain English, such as "every day at 07:00 Europe/Berlin"; without start and end."""
+        if self.at is None:
+            return cron.describe(self.expression, self.zone.key)
+        local = self.at.astimezone(self.zone)
+        return f"once, on {local.day} {local:%B %Y at %H:%M} {self.zone.key}"
+
+    def allows(self, occurrence: datetime) -> bool:
+        """Whether the start has come by then, and the end has not."""
+        has_started = self.starts_at is None or self.starts_at <= occurrence
+        return has_started and (self.ends_at is None or occurrence < self.ends_at)
+
+    def _next_of_cron(self, moment: datetime) -> datetime | None:
+        if self.recurring is None:
+            return None
+        if self.recurring.rate is not None:
+            return self.recurring.next_after(moment)
+        # cron counts in whatever clock it is given: here the local one, as if it were UTC.
+        clock = self.recurring.next_after(moment.astimezone(self.zone).replace(tzinfo=UTC))
+        while clock and not (found := _in_utc(clock.replace(tzinfo=self.zone))):
+            clock = self.recurring.next_after(clock)
+        return found if clock else None
+
+
+def parse(
+    expression: str, time_zone: str, starts_at: datetime | None = None, ends_at: datetime | None = None
+) -> Timing:
+    """Raises ScheduleError naming the field, what is wrong, and what to write instead."""
+    for field, value in (("starts_at", starts_at), ("ends_at", ends_at)):
+        if value is not None and value.tzinfo is None:
+            raise ScheduleError(field, f"{value.isoformat()} has no offset: write 2026-12-31T12:00:00Z")
+    if starts_at and ends_at and starts_at >= ends_at:
+        message = f"{ends_at.isoformat()} must be later than starts_at, which is {starts_at.isoformat()}"
+        raise ScheduleError("ends_at", message)
+    zone = _zone(time_zone)
+    parsed, at = _parse_expression(expression, zone)
+    return Timing(
+        expression=expression.strip(),
+        zone=zone,
+        recurring=parsed,
+        at=at,
+        starts_at=starts_at,
+        ends_at=ends_at,
+    )
+
+
+@cache
+def zones() -> list[str]:
+    """The time zones that a schedule can have: UTC, and the places of the IANA database, in order."""
+    return ["UTC", *sorted(name for name in available_timezones() if _PLACE.fullmatch(name))]
+
+
+def _zone(name: str) -> ZoneInfo:
+    if name in zones():
+        return ZoneInfo(name)
+    if re.match(r"(UTC|GMT|Z)?[+-]?\d|[+-]|Etc/", name, re.IGNORECASE):
+        message = f"{name!r} is an offset, which does not follow daylight saving: write {PLACE}"
+    elif re.fullmatch(r"[A-Z]{2,5}(\d[A-Z]{3})?", name):
+        message = f"{name!r} is an abbreviation: write {PLACE}"
+    else:
+        lower = {each.lower(): each for each in zones()}
+        near = get_close_matches(name.lower(), lower, n=1, cutoff=0.8)
+        hint = f"did you mean {lower[near[0]]}?" if near else f"write {PLACE}"
+        message = f"{name!r} is not a time zone: {hint}"
+    raise ScheduleError("time_zone", message)
+
+
+def _parse_expression(expression: str, zone: ZoneInfo) -> tuple[cron.Schedule | None, datetime | None]:
+    if len(expression) > MAX_EXPRESSION_CHARACTERS:
+        message = f"has {len(expression):,} characters; at most {MAX_EXPRESSION_CHARACTERS} are allowed"
+        raise ScheduleError("expression", message)
+    if expression.strip().startswith("at("):
+        return None, _parse_at(expression.strip(), zone)
+    try:
+        return cron.parse(expression), None
+    except ValueError as error:
+        raise ScheduleError("expression", str(error)) from error
+
+
+def _parse_at(expression: str, zone: ZoneInfo) -> datetime:
+    found = _AT.fullmatch(expression)
+    try:
+        local = datetime.fromisoformat(found[1]).replace(tzinfo=zone) if found else None
+        if local is None or local.second:
+            raise ValueError
+        at = _in_utc(local)
+    except (ValueError, OverflowError):
+        message = f"{expression!r} is not a time: write a whole minute, such as at(2026-12-24T07:00:00)"
+        raise ScheduleError("expression", message) from None
+    if at is None:
+        message = f"{local:%H:%M} on {local:%Y-%m-%d} does not exist in {zone.key}, where the clocks skip it:"
+        raise ScheduleError("expression", f"{message} write another time")
+    return at
+
+
+def _in_utc(local: datetime) -> datetime | None:
+    """The local time, the first one if the clocks repeat it; None if they skip it."""
+    at = local.replace(fold=0).astimezone(UTC)
+    return at if at.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None) else None
