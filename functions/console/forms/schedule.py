@@ -66,7 +66,12 @@ def empty(identity: Identity, job: str) -> ScheduleForm:
     allowed = [name for name in JOBS if identity.may(job_role(name))]
     return _filled(
         "",
-        {"job": job if job in allowed else next(iter(allowed), ""), "payload": {}, "time_zone": "UTC", "enabled": True},
+        {
+            "job": job if job in allowed else next(iter(allowed), ""),
+            "payload": {},
+            "time_zone": "UTC",
+            "enabled": True,
+        },
         NEW,
     )
 
@@ -101,7 +106,11 @@ def read(fields: Mapping[str, list[str]]) -> ScheduleForm:
     if spec is None and form.job:
         form.errors[f"{OWN}job"] = f"{form.job} is not one of the jobs, which are {', '.join(JOBS)}"
     payload = job_form.read_payload(form, spec) if spec else {}
-    form.chosen = {"job": form.job, "payload": payload, "enabled": form.values.get(f"{OWN}enabled") != "false"}
+    form.chosen = {
+        "job": form.job,
+        "payload": payload,
+        "enabled": form.values.get(f"{OWN}enabled") != "false",
+    }
     read_timing(form)
     return form
 
@@ -111,7 +120,10 @@ def read_timing(form: ScheduleForm) -> None:
     starts_at, ends_at = _time(form, "starts_at"), _time(form, "ends_at")
     expression, time_zone = (form.values.get(f"{OWN}{name}", "") for name in ("expression", "time_zone"))
     form.chosen |= {
-        "expression": expression, "time_zone": time_zone, "starts_at": starts_at, "ends_at": ends_at,
+        "expression": expression,
+        "time_zone": time_zone,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
     }
     if expression and time_zone:
         try:

@@ -17,7 +17,7 @@ from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError
 from slowmatch.jobs.queries import job_summaries, made_schedules, runs
 from slowmatch.jobs.schedules import store, timing, wake
-from slowmatch.jobs.schedules.store import NoSuchSchedule, Schedule, ScheduleConflict
+from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict
 from slowmatch.jobs.schedules.timing import ScheduleError
 
 HOME = "/dashboard/schedules"
@@ -125,7 +125,9 @@ def run_schedule(name: str) -> render.Page:
     try:
         run_id = store.run_now(con, name, actor=current_request().identity.name, trigger="console")
     except PayloadError as error:
-        raise Problem(409, "Nothing was started", f"{found.job} no longer takes this payload: {error}") from error
+        raise Problem(
+            409, "Nothing was started", f"{found.job} no longer takes this payload: {error}"
+        ) from error
     text = f"Run {short_id(run_id)} of {found.job} was created with the payload of {name}."
     return _back(name, FlashMessage(text, f"/runs/{run_id}", "Open the run"))
 
@@ -197,7 +199,9 @@ def _form_page(form: ScheduleForm, status: int = 200) -> render.Page:
 
 def _page(schedule: Schedule, form: ScheduleForm, status: int = 200) -> render.Page:
     con = connection()
-    found = [each for each in made_schedules.page(con, job=schedule.job) if each.schedule.name == schedule.name]
+    found = [
+        each for each in made_schedules.page(con, job=schedule.job) if each.schedule.name == schedule.name
+    ]
     (shown,) = view.shown(con, found, con.now())
     page = render.page(
         "schedule.html",

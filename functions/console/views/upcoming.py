@@ -116,7 +116,12 @@ def read(con: Connection, now: datetime, span: str) -> Upcoming:
         ],
         busiest=upcoming.busiest_moment((each for each in shown if each.job not in not_counted), expected),
         listed=[
-            Listed(each, p50_ms[each.job], each in late, (each.job, each.schedule) in frequent and not each.is_run)
+            Listed(
+                each,
+                p50_ms[each.job],
+                each in late,
+                (each.job, each.schedule) in frequent and not each.is_run,
+            )
             for each in shown[:LISTED]
         ],
         total=len(shown),
@@ -145,9 +150,7 @@ def _ticks(axis: _Axis, step: timedelta) -> Iterator[Tick]:
         at += step
 
 
-def _without_repetitions(
-    found: Iterable[Occurrence], frequent: set[tuple[str, str]]
-) -> Iterator[Occurrence]:
+def _without_repetitions(found: Iterable[Occurrence], frequent: set[tuple[str, str]]) -> Iterator[Occurrence]:
     """Of each frequent schedule only the first occurrence."""
     begun = set()
     for each in found:

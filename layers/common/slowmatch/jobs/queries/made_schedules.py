@@ -7,7 +7,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.model import JsonRow
-from slowmatch.jobs.queries.job_summaries import LastRun, Paused
+from slowmatch.jobs.queries.job_summaries import MISSED, LastRun, Paused
 from slowmatch.jobs.queries.runs import IS_STOPPED
 from slowmatch.jobs.schedules.store import LIMIT, Schedule
 
@@ -53,8 +53,7 @@ def page(
     ]
 
 
-# The occurrence of a run that is still to come is that of a delayed run. Who paused a schedule is not always who changed
-# it last.
+# A run whose occurrence is still to come is a delayed one. Who paused a schedule is not always who changed it last.
 _PAGE = f"""
     SELECT to_jsonb(schedule) - 'history' - 'checked_to' || '{{"payload": {{}}}}', (
         SELECT json_build_object(
@@ -65,11 +64,7 @@ _PAGE = f"""
         WHERE run.job = schedule.job AND run.schedule = schedule.name AND run.occurrence <= now()
         ORDER BY run.occurrence DESC LIMIT 1
     ), (
-        SELECT count(*) FROM job_missed AS missed
-        WHERE missed.job = schedule.job AND missed.schedule = schedule.name AND NOT EXISTS (
-            SELECT FROM job_run AS run
-            WHERE (run.job, run.schedule, run.occurrence) = (missed.job, missed.schedule, missed.occurrence)
-        )
+        SELECT count(*) FROM {MISSED} AND missed.job = schedule.job AND missed.schedule = schedule.name
     ), CASE WHEN NOT schedule.enabled THEN (
         SELECT json_build_object('at', event.at, 'by', event.actor)
         FROM job_schedule_event AS event
@@ -86,9 +81,7 @@ _PAGE = f"""
 
 def changes(con: Connection, name: str) -> list[ScheduleChange]:
     """The last EVENTS_SHOWN changes of a schedule, newest first, also of one that was deleted."""
-    rows = cached(
-        con, ("schedule changes", name), lambda: con.query(_CHANGES, name=name, limit=EVENTS_SHOWN)
-    )
+    rows = cached(con, ("schedule changes", name), lambda: con.query(_CHANGES, name=name, limit=EVENTS_SHOWN))
     return [ScheduleChange.from_json(row) for (row,) in rows]
 
 
