@@ -27,11 +27,22 @@ IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": "The ETag of the record as it was read. If the record was changed after that, the answer is 412 and"
+    "description": "The ETag as it was read. If something was changed after that, the answer is 412 and"
     " nothing is done. Without this header, the change is made in any case",
     "schema": {"type": "string", "title": "If-Match"},
 }
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "With *, the schedule is made only if there is none of that name; otherwise the answer is 412",
+    "schema": {"type": "string", "const": "*", "title": "If-None-Match"},
+}
 HEADERS = {
+    ("put", "/api/schedules/{name}"): [IF_MATCH, IF_NONE_MATCH],
+    ("delete", "/api/schedules/{name}"): [IF_MATCH],
+    ("post", "/api/schedules/{name}/pause"): [IF_MATCH],
+    ("post", "/api/schedules/{name}/resume"): [IF_MATCH],
     **{(method, "/api/records/{id}"): [IF_MATCH] for method in ("put", "patch", "delete")},
     ("post", "/api/records/import"): [
         {

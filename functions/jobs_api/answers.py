@@ -78,6 +78,45 @@ class JobList(BaseModel):
     items: list[Job]
 
 
+class ListedSchedule(BaseModel):
+    """A schedule that was made at run time. `words` is its expression in English.
+
+    `next` are its next five times, in its own time zone; there are none while it is paused. Those of a rate are counted
+    from midnight, while AWS counts them from when the schedule came into force. If AWS does not have this version yet,
+    it is not `in_force`, and `sync_error` says why that failed at `sync_failed_at`. If it is `paused_in_aws`, somebody
+    changed it there, which is put right again.
+    """
+
+    name: str
+    job: str
+    expression: str
+    words: str
+    time_zone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    enabled: bool
+    next: list[str]
+    version: int
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+    in_force: bool
+    sync_error: str | None
+    sync_failed_at: datetime | None
+    paused_in_aws: bool
+
+
+class Schedule(ListedSchedule):
+    __doc__ = ListedSchedule.__doc__
+
+    payload: dict[str, Any]
+
+
+class ScheduleList(BaseModel):
+    items: list[ListedSchedule]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(FailureGroup):
     __doc__ = FailureGroup.__doc__

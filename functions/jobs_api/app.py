@@ -1,16 +1,17 @@
-"""Jobs and runs over HTTP: trigger, list, requeue, delete, pause; statistics and health."""
+"""Jobs, runs and schedules over HTTP: trigger, list, requeue, delete, pause; statistics and health."""
 
 from typing import Any
 
-from jobs_api import health, jobs, runs
+from jobs_api import health, jobs, runs, schedules
 from slowmatch.http.api import Api
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.enqueue import KeyReused
 from slowmatch.jobs.lifecycle.pause import NoSchedule
+from slowmatch.jobs.schedules.store import NoSuchSchedule, ScheduleConflict
 from slowmatch.telemetry import logger
 
-app = Api({UnknownJob: 404, KeyReused: 409, NoSchedule: 409})
-for routes in (jobs, runs, health):
+app = Api({UnknownJob: 404, NoSuchSchedule: 404, KeyReused: 409, NoSchedule: 409, ScheduleConflict: 412})
+for routes in (jobs, runs, schedules, health):
     app.include_router(routes.router)
 
 

@@ -15,6 +15,7 @@ from slowmatch.jobs.run_filter import RunFilter
 
 Name = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 JobName = Annotated[Name, Path(description="Name of a job, as listed by GET /api/jobs")]
+ScheduleName = Annotated[Name, Path(description="Name of a schedule, as listed by GET /api/schedules")]
 YEAR_SECONDS = 366 * 24 * 3600
 MAX_PAYLOADS = 1_000
 
@@ -73,6 +74,23 @@ class Pause(Strict):
     note: (
         Annotated[str, Field(max_length=500, json_schema_extra=NO_NUL), AfterValidator(without_nul)] | None
     ) = None
+
+
+class NewSchedule(Strict):
+    """What a schedule runs and when: `cron(minute hour day month weekday year)`, `rate(n unit)` or a single time,
+    `at(2026-12-24T07:00:00)`, in the time zone of a place, such as Europe/Berlin, or UTC.
+
+    It fires from `starts_at` on, and before `ends_at`, if they are given. Without `enabled`, a new schedule is enabled,
+    and another one stays as it is.
+    """
+
+    job: Name
+    payload: dict[str, Any] = Field(default_factory=dict)
+    expression: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)]
+    time_zone: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)] = "UTC"
+    starts_at: Timestamp | None = None
+    ends_at: Timestamp | None = None
+    enabled: Annotated[bool, Field(strict=True)] | None = None
 
 
 class Filter(Strict):

@@ -8,7 +8,6 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from records_api.models import GONE, IMPORTED, MANY, NEW, ONE, FirstLine, NewRecord, RecordChange
-from records_api.preconditions import if_match
 from slowmatch.db import connection
 from slowmatch.http import pagination
 from slowmatch.http.api import Api
@@ -18,6 +17,7 @@ from slowmatch.http.auth.roles import Role
 from slowmatch.http.encoding import json_body
 from slowmatch.http.errors import Problem
 from slowmatch.http.fields import Cursor, Id, Limit, SearchText
+from slowmatch.http.preconditions import if_match
 from slowmatch.http.record_csv import MAX_IMPORT_BYTES, CsvError
 from slowmatch.http.record_import import ImportedFile, import_part
 from slowmatch.http.request import accept_bytes, body, check_media_type, idempotency_key

@@ -36,8 +36,9 @@ STATE_OF_RUN = {"run-now-one": "scheduled"} | dict.fromkeys(
     ("requeue-one", "requeue-ids", "change-run", "change-runs"), "deleted"
 )
 STATUS = {"create": 201, "delete": 204, "trigger-run": 202, "stop-one": 409} | dict.fromkeys(
-    ("requeue-one", "run-now-one", "delete-one"), 202
+    ("requeue-one", "run-now-one", "delete-one", "run-schedule"), 202
 )
+STATUS |= {"put-schedule": 201, "delete-schedule": 204}
 
 
 LEADING = {"home", "hangfire", "hangfire-pages", "no-page", "sign-in", "sign-in-callback"}
@@ -142,6 +143,7 @@ def _status(path: Path) -> int:
 
 def _in_order(folder: str) -> list[Path]:
     """As the names sort, but nothing is looked at or changed before it was made, or after it was deleted."""
-    first, last = ("create", "create-record", "direct"), ("delete", "delete-record")
+    first = ("create", "create-record", "direct", "put-schedule")
+    last = ("delete", "delete-record", "delete-schedule")
     paths = sorted((EVENTS / folder).glob("*.json"))
     return sorted(paths, key=lambda path: (path.stem in last) - (path.stem in first))

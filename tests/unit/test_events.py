@@ -10,7 +10,15 @@ import pytest
 from migrate.app import SWITCHES
 from slowmatch.http.auth.authentication import is_local
 from slowmatch.jobs.catalog import JOBS
-from slowmatch.jobs.worker.events import OccurrenceDue, RestartRun, RunDue, StartRun, parse, parse_body
+from slowmatch.jobs.worker.events import (
+    OccurrenceDue,
+    RestartRun,
+    RunDue,
+    ScheduleDue,
+    StartRun,
+    parse,
+    parse_body,
+)
 from tests.sam import routes, template
 from tests.sam.template import ROOT
 
@@ -110,7 +118,7 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _content_of(event: Any) -> RunDue | OccurrenceDue:
+def _content_of(event: Any) -> RunDue | OccurrenceDue | ScheduleDue:
     found = parse(event)
     assert isinstance(found, list) and len(found) == 1
     return parse_body(found[0].body)

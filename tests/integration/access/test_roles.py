@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slowmatch import schedules
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Identity, Role
@@ -36,6 +37,11 @@ OPERATORS = {
     "POST /api/jobs/{job}/resume",
     "POST /api/runs/{run_id}/requeue",
     "POST /api/runs/{run_id}/run-now",
+    "PUT /api/schedules/{name}",
+    "DELETE /api/schedules/{name}",
+    "POST /api/schedules/{name}/pause",
+    "POST /api/schedules/{name}/resume",
+    "POST /api/schedules/{name}/run",
     "POST /records",
     "POST /records/{record_id}",
     "POST /records/import",
@@ -91,7 +97,7 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
     ((record_id,),) = con.query(
         "INSERT INTO record (title, expiry_date) VALUES ('Certificate', '2026-12-31') RETURNING id"
     )
-    names = CURRENT | {"{run_id}": str(run_id), "{id}": str(record_id)}
+    names = CURRENT | {"{run_id}": str(run_id), "{id}": str(record_id), "{name}": "some-schedule"}
 
     def call(
         route: str,
@@ -100,6 +106,7 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
         action: str = "requeue",
         job: str = "db-cleanup",
         run: str = run_id,
+        content: str = "{}",
         **headers: str,
     ) -> dict[str, Any]:
         method, path = route.split()
@@ -115,7 +122,7 @@ def call(con: Connection, issuer: Issuer, lambda_context: LambdaContext) -> Call
             sent |= {"content-type": "application/json"}
             groups: dict[str, Any] = {"cognito:groups": GROUPS[role] if role else []}
             sent |= {"authorization": f"Bearer {issuer.access_token(**groups)}"} if signed_in else {}
-            body = None if method == "GET" else "{}"
+            body = None if method == "GET" else content
         event = internet_event(
             method,
             path,
@@ -190,6 +197,29 @@ def test_an_operator_starts_no_job_that_is_for_admins(con: Connection, call: Cal
         assert call(route, Role.OPERATOR, job="send-test-mail", run=run_id)["statusCode"] == 403
     answer = call(route, Role.ADMIN, job="send-test-mail", run=run_id)
     assert answer["statusCode"] in (202, 303, 409)  # 409: a run that waits cannot be requeued
+
+
+@pytest.mark.parametrize(
+    ("old_job", "new_job"), [("send-test-mail", "db-cleanup"), ("db-cleanup", "send-test-mail")]
+)
+def test_an_operator_changes_no_schedule_that_is_for_admins(
+    con: Connection, call: Call, old_job: str, new_job: str
+) -> None:
+    schedules.put(con, "some-schedule", job=old_job, expression="rate(1 day)")
+    route, wanted = "PUT /api/schedules/{name}", f'{{"job": "{new_job}", "expression": "rate(1 day)"}}'
+    with nothing_written(con):
+        assert call(route, Role.OPERATOR, content=wanted)["statusCode"] == 403
+    assert call(route, Role.ADMIN, content=wanted)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "route", sorted(route for route in OPERATORS if "/api/schedules/" in route and "PUT" not in route)
+)
+def test_an_operator_leaves_schedules_of_admins_alone(con: Connection, call: Call, route: str) -> None:
+    schedules.put(con, "some-schedule", job="send-test-mail", expression="rate(1 day)")
+    with nothing_written(con):
+        assert call(route, Role.OPERATOR)["statusCode"] == 403
+    assert call(route, Role.ADMIN)["statusCode"] in (200, 202, 204)
 
 
 @pytest.mark.parametrize("route", CLOSED)

@@ -10,9 +10,9 @@ from slowmatch.db import Connection
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import schedules
-from slowmatch.jobs.dispatcher.schedules import RuleState
 from slowmatch.jobs.model import RunState
 from slowmatch.jobs.queries.job_summaries import EndedRun
+from slowmatch.jobs.schedules.history import RuleState
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 from tests.integration.console.job_pages import job_card, set_schedule

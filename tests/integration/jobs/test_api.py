@@ -11,8 +11,8 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.roles import LOCAL_USER
 from slowmatch.jobs import enqueue
 from slowmatch.jobs.dispatcher import rollup, schedules
-from slowmatch.jobs.dispatcher.schedules import RuleState
 from slowmatch.jobs.model import Run, RunDetails
+from slowmatch.jobs.schedules.history import RuleState
 from tests.integration.jobs.conftest import Call, Queues, Work
 from tests.support.runs import put_runs
 

@@ -128,6 +128,7 @@ def test_figures_are_kept_for_more_than_a_year(con: Connection, environment: Set
             "job_hour (job, hour) VALUES ('db-cleanup', :at)",
             "job_hour_error VALUES ('db-cleanup', :at, 'OSError', 1, gen_random_uuid(), :at)",
             "record_hour (hour) VALUES (:at)",
+            "job_schedule_event (at, name, job, action, actor) VALUES (:at, 'n', 'db-cleanup', 'deleted', 'ann')",
             "failure_event (at, job, action, actor) VALUES (:at, 'db-cleanup', 'unmuted', 'ann')",
             "job_missed (job, occurrence, noticed_at) VALUES ('db-cleanup', :at, :at)",
             "notification (at, event, key) VALUES (:at, 'missed', gen_random_uuid()::text)",
@@ -135,7 +136,8 @@ def test_figures_are_kept_for_more_than_a_year(con: Connection, environment: Set
         ):
             con.query(f"INSERT INTO {row}", at=at)
     retention.purge_history(con, now, settings=environment)
-    for table in ("schedule_event", "failure_event", "job_hour", "job_hour_error", "record_hour"):
+    figures = ("job_hour", "job_hour_error", "record_hour")
+    for table in ("schedule_event", "job_schedule_event", "failure_event", *figures):
         assert con.query(f"SELECT count(*) FROM {table}") == [[2]], table
     for table in ("mail_outbox", "job_missed", "notification"):
         assert con.query(f"SELECT count(*) FROM {table}") == [[0]], table

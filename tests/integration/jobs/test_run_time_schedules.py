@@ -11,6 +11,8 @@ from slowmatch.jobs import on_connection
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import schedules as dispatcher
 from slowmatch.jobs.lifecycle import pause
+from slowmatch.jobs.queries import health, warnings
+from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.schedules import store
 from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict, put, remove, set_enabled
 from slowmatch.jobs.schedules.timing import ScheduleError
@@ -37,7 +39,7 @@ def at_expression(moment: datetime) -> str:
 
 def start(work: Work, name: str = NAME, at: str = AT, sent: datetime | None = None) -> list[str]:
     """Deliver the message of a schedule; the ids of those that SQS has to keep."""
-    message = {"messageId": "1", "body": f'{{"schedule": "{name}", "at": "{at}"}}'}
+    message: dict[str, Any] = {"messageId": "1", "body": f'{{"schedule": "{name}", "at": "{at}"}}'}
     if sent:
         message |= {"attributes": {"SentTimestamp": str(round(sent.timestamp() * 1000))}}
     answer = work.invoke({"Records": [message]})
@@ -119,6 +121,11 @@ def test_two_who_make_the_same_schedule_make_one(con: Connection, other: Connect
         ({"job": "no-job"}, "job", "there is no job 'no-job'; the jobs are"),
         ({"payload": {"no": 1}}, "payload.no", "is not a field of record-expiry"),
         ({"payload": [1]}, "payload", "must be a JSON object"),
+        (
+            {"job": "daily-summary", "payload": {"recipients": ["a@example.com"] * 1_000}},
+            "payload",
+            "at most 16,384 bytes",
+        ),
         ({"time_zone": "Mars/Olympus"}, "time_zone", "is not a time zone"),
         ({"expression": "at(2020-01-01T00:00:00)"}, "expression", "is in the past, it is"),
         ({"expression": "cron(0 0 1 1 ? 2020)"}, "expression", "has no time that is still to come"),
@@ -176,6 +183,12 @@ def test_a_message_without_its_time_is_of_the_latest_occurrence(con: Connection,
     make(con, expression="cron(0/15 * * * ? *)")
     start(work, at="<aws.scheduler.scheduled-time>", sent=datetime(2026, 12, 1, 6, 1, 30, tzinfo=UTC))
     assert work.run().occurrence == datetime(2026, 12, 1, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("at", ["tomorrow", "2026-12-01T06:00:00", ""])
+def test_a_message_without_a_time_goes_to_the_dead_letters(con: Connection, work: Work, at: str) -> None:
+    make(con)
+    assert start(work, at=at) == ["1"] and work.runs() == []
 
 
 def test_messages_of_what_is_no_longer_valid_start_nothing(con: Connection, work: Work) -> None:
@@ -280,6 +293,14 @@ def test_an_occurrence_without_a_run_is_missed(con: Connection, work: Work, hour
     assert missed(con) == [["record-expiry", NAME, "12:00"], ["record-expiry", NAME, "13:00"]]
     ((detail,),) = con.query("SELECT detail ->> 'schedule' FROM notification LIMIT 1")
     assert detail == NAME
+
+
+def test_a_warning_names_the_schedules_that_missed_runs(con: Connection, hourly: Schedule) -> None:
+    dispatcher.report_missed(con, clock("13:15"))
+    facts = health.facts(con, clock("13:16"))
+    found = warnings.problems(facts, Depths({}, None), timedelta(), clock("13:16"))
+    (text,) = [problem.text for problem in found if problem.kind == "missed_runs"]
+    assert text == "3 scheduled runs were missed in the last 24 hours (schedules: every-morning)"
 
 
 def test_what_was_never_in_force_is_not_missed(con: Connection) -> None:

@@ -68,10 +68,11 @@ def test_every_block_of_python_is_executed_here() -> None:
         "Enqueue many runs",
         "Tests",
         "Enqueue from other code",
+        "Schedules made at run time",
         "Long work",
         "Chains",
     ]
-    assert sum(map(len, PYTHON.values())) == PAGE.count("```python\n") == 11
+    assert sum(map(len, PYTHON.values())) == PAGE.count("```python\n") == 12
 
 
 def test_job_and_its_test_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
@@ -115,6 +116,14 @@ def test_run_is_enqueued_on_a_connection_of_other_code(
     execute(PYTHON["Enqueue from other code"][1], connection=connection)
     connection.close()
     assert enqueued(job_tester) == [["expiry-webhook", {"days": 30}]]
+
+
+@pytest.mark.usefixtures("job")
+def test_schedule_is_put_in_the_transaction_of_other_code(job_tester: JobTester) -> None:
+    execute(PYTHON["Schedules made at run time"][0])
+    assert job_tester.query("SELECT name, job, payload, time_zone, enabled FROM job_schedule") == [
+        ["passports-every-morning", "expiry-webhook", {"days": 30}, "Europe/Berlin", True]
+    ]
 
 
 def test_many_runs_are_enqueued_and_handled_in_bulk(

@@ -58,6 +58,11 @@ def content(
     return compose(notification, SeriesState(**known), console_url=console, stack="slowmatch")
 
 
+def test_a_missed_run_names_the_schedule_that_was_made_at_run_time() -> None:
+    title = content("missed", schedule="every-morning").title
+    assert title == "daily-summary missed its run of schedule every-morning at 2026-11-24 02:00 UTC"
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_event_has_a_title_and_a_link(event: str) -> None:
     said = content(event)

@@ -109,7 +109,8 @@ def _title_and_text(notification: Notification) -> tuple[str, str]:
         case "recovered":
             return f"{job} works again", f"It last failed at {_minute(detail.get('failed_at'))}."
         case "missed":
-            title = f"{job} missed its run at {_minute(detail.get('occurrence'))}"
+            by = f" of schedule {detail['schedule']}" if "schedule" in detail else ""
+            title = f"{job} missed its run{by} at {_minute(detail.get('occurrence'))}"
             return title, "No run was created for this scheduled time."
         case "dead_letters":
             number = detail.get("count", 0)
@@ -140,7 +141,12 @@ def _digest(notification: Notification, state: SeriesState) -> tuple[str, str]:
         case "missed":
             latest = _minute(notification.detail.get("occurrence"))
             title = f"{job} missed {_times(state.notifications, 'scheduled run')}"
-            return title, f"First noticed at {_minute(state.first_at)}. The latest was due at {latest}."
+            by = (
+                f", by schedule {notification.detail['schedule']}"
+                if "schedule" in notification.detail
+                else ""
+            )
+            return title, f"First noticed at {_minute(state.first_at)}. The latest was due at {latest}{by}."
         case "dead_letters":
             if state.dead_letters == 0:
                 had = _times(int(notification.detail.get("count", 0)), "dead letter")

@@ -21,6 +21,7 @@ _HISTORY = {
 # and these for FIGURES_KEPT.
 _FIGURES = {
     "schedule_event": "at",
+    "job_schedule_event": "at",
     "failure_event": "at",
     "job_hour": "hour",
     "job_hour_error": "hour",

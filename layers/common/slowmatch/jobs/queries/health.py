@@ -56,13 +56,14 @@ class PausedJob(Paused):
 class Facts:
     """`silent_since` is the last claim of any worker if nothing was claimed for SILENCE, although work that nothing
     blocks waited for that long. `waiting_for_removed_jobs` counts the runs of jobs that are not in the catalog.
-    `disabled_jobs` says why jobs cannot run.
+    `disabled_jobs` says why jobs cannot run. `missed_schedules` names those made at run time among the missed ones.
     """
 
     failing: list[FailingJob]
     failed_24h: CappedCount
     retrying: CappedCount
     missed_24h: int
+    missed_schedules: list[str]
     oldest_waiting_at: datetime | None
     silent_since: datetime | None
     paused_jobs: list[PausedJob]
@@ -79,7 +80,7 @@ def facts(con: Connection, now: datetime) -> Facts:
 
 
 def _facts(con: Connection, now: datetime) -> Facts:
-    ((failed, retrying, missed, oldest_waiting_at, silent_since),) = con.query(
+    ((failed, retrying, missed, missed_schedules, oldest_waiting_at, silent_since),) = con.query(
         _FACTS,
         now=now,
         since=now - timedelta(days=1),
@@ -91,6 +92,7 @@ def _facts(con: Connection, now: datetime) -> Facts:
         failed_24h=CappedCount.of(failed),
         retrying=CappedCount.of(retrying),
         missed_24h=missed,
+        missed_schedules=missed_schedules,
         oldest_waiting_at=oldest_waiting_at,
         silent_since=silent_since,
         paused_jobs=[PausedJob(*row) for row in con.query(_PAUSED_JOBS)],
@@ -113,6 +115,10 @@ _FACTS = f"""
     SELECT {count_up_to_cap("job_run WHERE state = 'failed' AND finished_at >= :since::timestamptz")},
            {count_up_to_cap("job_run WHERE state = 'scheduled' AND failures > 0")},
            (SELECT count(*) FROM {MISSED} AND noticed_at >= :since::timestamptz),
+           ARRAY(
+               SELECT DISTINCT schedule FROM {MISSED} AND noticed_at >= :since::timestamptz AND schedule <> ''
+               ORDER BY schedule
+           ),
            {_OLDEST_WAITING_AT},
            (
                SELECT COALESCE(claim.last_at, stuck.due_at)

@@ -12,6 +12,7 @@ from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.notifications.publishing import NotificationProblem
 
 MAX_CLOCK_OFFSET = timedelta(seconds=30)
+MAX_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,12 @@ def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetim
     yield from failing_problems(facts.failing, now)
     if facts.missed_24h:
         missed = _plural(facts.missed_24h, "scheduled run was", "scheduled runs were")
-        yield Problem("missed_runs", f"{missed} missed in the last 24 hours")
+        text = f"{missed} missed in the last 24 hours"
+        if facts.missed_schedules:
+            more = len(facts.missed_schedules) - MAX_NAMES
+            names = ", ".join(facts.missed_schedules[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+            text += f" (schedules: {names})"
+        yield Problem("missed_runs", text)
     yield from notification_problems(facts.notifications)
     yield from queue_problems(depths)
     yield from clock_problems(clock_offset)

@@ -28,6 +28,8 @@ NEW = 0
 """As `version`: the schedule must not exist yet."""
 DELAYED = timedelta(minutes=10)
 """A single time that is nearer than this when it is put is a delayed run, and not projected."""
+MAX_PAYLOAD_BYTES = 16 * 1024
+"""As JSON, so that all schedules together are not too many bytes to be read at once."""
 NEXT_TIMES = 5
 CHOICES = ("job", "payload", "expression", "time_zone", "starts_at", "ends_at", "enabled")
 """What people choose; the events have it before and after."""
@@ -50,10 +52,7 @@ class ScheduleConflict(Exception):
         elif version == NEW:
             message = f"there is already a schedule {name!r}, of {current.job}: choose another name, or change that one"
         else:
-            message = (
-                f"schedule {name!r} was changed in the meantime by {current.changed_by}: it has version"
-                f" {current.version}, not {version}"
-            )
+            message = f"schedule {name!r} was changed in the meantime by {current.changed_by}: read it again"
         super().__init__(message)
         self.current = current
 
@@ -288,12 +287,16 @@ def _check_name(name: str) -> None:
 
 def _check_payload(job: str, payload: Any) -> dict[str, Any]:
     try:
-        return catalog.job(job).check(payload)
+        accepted = catalog.job(job).check(payload)
     except catalog.UnknownJob as error:
         raise ScheduleError("job", str(error)) from error
     except PayloadError as error:
         field = "payload" if error.field == "payload" else f"payload.{error.field}"
         raise ScheduleError(field, error.message) from error
+    if (size := len(to_json(accepted).encode())) > MAX_PAYLOAD_BYTES:
+        message = f"is {size:,} bytes; that of a schedule may be at most {MAX_PAYLOAD_BYTES:,} bytes as JSON"
+        raise ScheduleError("payload", message)
+    return accepted
 
 
 def _check_version(name: str, version: int | None, current: Schedule | None) -> None:

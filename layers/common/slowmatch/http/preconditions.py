@@ -1,4 +1,4 @@
-"""If-Match: a change that is made only if nobody else has changed the record meanwhile (RFC 9110, 13.1.1)."""
+"""If-Match: a change that is made only if nobody else has made one meanwhile (RFC 9110, 13.1.1)."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
 
 
 def if_match(event: Event) -> Sequence[str] | None:
-    """The versions that If-Match names; None without one, and for `*`, which every record matches.
+    """The versions that If-Match names; None without one, and for `*`, which every version matches.
 
     Raise Problem 412 for weak tags, 422 for what is not a list of tags.
     """
@@ -19,7 +19,7 @@ def if_match(event: Event) -> Sequence[str] | None:
     if text in ("", "*"):
         return None
     if not _TAGS.fullmatch(text):
-        message = 'must be * or the ETag of the record, such as "4711"'
+        message = 'must be * or the ETag as it was received, such as "4711"'
         raise Problem.invalid([{"field": "If-Match", "message": message}])
     if 'W/"' in text:
         detail = "If-Match has a weak tag, which never matches: send the ETag as it was received, without W/"
