@@ -76,7 +76,7 @@ ROUTES = {str(route): folder for folder, route in routes.all_of_code()}
 CLOSED = sorted(ROUTES.keys() - OPEN)
 CHANGING = sorted(OPERATORS | ADMINS)
 GROUPS = {Role.VIEWER: ["viewer"], Role.OPERATOR: ["operator"], Role.ADMIN: ["admin"]}
-CURRENT = {"{page}": "runs", "{path}.*": "recurring", ".+": "nowhere"}
+CURRENT = {"{page}": "runs", "{path}.*": "schedules", ".+": "nowhere"}
 
 
 def required_role(route: str) -> Role:

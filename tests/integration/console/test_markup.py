@@ -51,7 +51,7 @@ def markup_everywhere(con: Connection) -> None:
         ("/records?q=script", ["title"]),
         ("/dashboard", ["error", "note"]),
         ("/dashboard/failed", ["error", "traceback"]),
-        ("/dashboard/recurring", ["error", "note", "actor"]),
+        ("/dashboard/schedules", ["error", "note", "actor"]),
         ("/dashboard/workers", ["worker"]),
         ("/dashboard/analytics", ["type"]),
         ("/dashboard/activity", ["title", "note", "actor"]),

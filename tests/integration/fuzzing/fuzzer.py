@@ -210,7 +210,7 @@ def _pages() -> list[dict[str, Any]]:
         "/records": "title=a&expiry_date=2026-12-31T12%3A00&expiry_date_offset=%2B01%3A00",
         "/records/1": "title=a&expiry_date=2026-12-31T12%3A00&title_was=a",
         "/runs": "list=failed&action=requeue&all=on&sure=yes",
-        "/jobs/db-cleanup/pause": "pause-note=why&back-to=recurring",
+        "/jobs/db-cleanup/pause": "pause-note=why&back-to=schedules",
     }
     events = [_page("GET", path, cookie) | {"rawQueryString": "q=a&after=b&state=failed"} for path in paths]
     return events + [_page("POST", path, cookie) | {"body": body} for path, body in forms.items()]
