@@ -21,4 +21,11 @@ LIVE = [
     "/runs/{succeeded}",
 ]
 """The pages that refresh by themselves."""
-PAGES = [*LIVE, "/dashboard/new-schedule", "/records/import", "/records/export", "/dashboard/failed/csv", "/runs/nothing"]
+PAGES = [
+    *LIVE,
+    "/dashboard/new-schedule",
+    "/records/import",
+    "/records/export",
+    "/dashboard/failed/csv",
+    "/runs/nothing",
+]

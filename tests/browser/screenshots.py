@@ -27,7 +27,15 @@ TO_LOOK_AT = ROOT / ".slowmatch" / "screenshots"
 WIDTHS = (360, 768, 1280, 1920)
 PAGES = (
     *("/dashboard", "/dashboard/failing", "/dashboard/upcoming", "/dashboard/failed", "/dashboard/scheduled"),
-    *("/dashboard/schedules", "/dashboard/schedules/summary-for-berlin", "/dashboard/new-schedule", "/dashboard/workers", "/dashboard/activity", "/jobs", "/jobs/record-expiry"),
+    *(
+        "/dashboard/schedules",
+        "/dashboard/schedules/summary-for-berlin",
+        "/dashboard/new-schedule",
+        "/dashboard/workers",
+        "/dashboard/activity",
+        "/jobs",
+        "/jobs/record-expiry",
+    ),
     *("/runs/{failed}", "/records", "/records/import"),
 )
 ROWS, RUNS = 4_000, 12_000

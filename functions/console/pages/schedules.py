@@ -74,7 +74,7 @@ def create_schedule() -> render.Page:
     form = schedule_form.read(current_request().form)
     if current_request().value("show"):  # another job's fields, or the times: without scripts
         return _form_page(form)
-    made = _put(form, form.name)
+    made = _put(form, form.name, store.NEW)
     return _saved(made) if made else _form_page(form, 422)
 
 
@@ -95,7 +95,7 @@ def change_schedule(name: str) -> render.Page:
         return _page(found, form)
     authorization.require_role(job_role(found.job))
     try:
-        made = _put(form, name)
+        made = _put(form, name, form.version or found.version)
     except ScheduleConflict as conflict:
         return _conflict(conflict.current, form) if conflict.current else _not_found(name, form)
     if made is None:
@@ -139,7 +139,7 @@ def delete_schedule(name: str) -> render.Page:
     request, con, found = current_request(), connection(), _changeable(name)
     if request.value("sure") != "yes":
         return render.page("schedule_delete.html", con=con, schedule=found, words=found.timing.describe())
-    store.remove(con, name, actor=request.identity.name)
+    store.remove(con, name, actor=request.identity.name, version=found.version)
     wake.wake_dispatcher()
     return render.redirect(HOME, flash_message=f"Schedule {name} was deleted. Its runs are kept.")
 
@@ -151,19 +151,19 @@ def _changeable(name: str) -> Schedule:
     return found
 
 
-def _put(form: ScheduleForm, name: str) -> Schedule | None:
+def _put(form: ScheduleForm, name: str, version: int) -> Schedule | None:
     """Save what was typed; None if something is wrong, with the error in the form. Raises ScheduleConflict."""
     authorization.require_role(job_role(form.job))
     if form.errors:
         return None
     con, actor = connection(), current_request().identity.name
     try:
-        made = store.put(con, name, **form.chosen, actor=actor, version=form.version)
+        made = store.put(con, name, **form.chosen, actor=actor, version=version)
     except ScheduleError as error:
         form.refuse(error)
         return None
     except ScheduleConflict as conflict:
-        if form.version != store.NEW:
+        if version != store.NEW:
             raise
         form.errors["schedule-name"] = str(conflict)
         return None
@@ -172,8 +172,8 @@ def _put(form: ScheduleForm, name: str) -> Schedule | None:
 
 
 def _set_enabled(name: str, enabled: bool, did: str) -> render.Page:
-    _changeable(name)
-    store.set_enabled(connection(), name, enabled, actor=current_request().identity.name)
+    found, actor = _changeable(name), current_request().identity.name
+    store.set_enabled(connection(), name, enabled, actor=actor, version=found.version)
     wake.wake_dispatcher()
     return _back(name, f"Schedule {name} was {did}")
 

@@ -52,13 +52,19 @@ OPERATORS = {
     "POST /jobs/{job}/resume",
     "POST /jobs/{job}/mute",
     "POST /jobs/{job}/unmute",
+    "POST /dashboard/schedules",
+    "POST /dashboard/schedules/{name}",
+    "POST /dashboard/schedules/{name}/pause",
+    "POST /dashboard/schedules/{name}/resume",
+    "POST /dashboard/schedules/{name}/run",
+    "POST /dashboard/schedules/{name}/delete",
     "POST /dashboard/failing/{group}/retry",
     "POST /dashboard/failing/{group}/acknowledge",
     "POST /dashboard/failing/{group}/undo",
     "POST /runs/{run_id}/again",
     "POST /runs/{run_id}/{action}",  # stop and delete, which are two of the actions, are for admins
 }
-FORMS = {"GET /runs/{run_id}/again"}
+FORMS = {"GET /runs/{run_id}/again", "GET /dashboard/new-schedule"}
 """Pages for operators: forms for what only they may do."""
 ADMINS = {
     "DELETE /api/records/{id}",
