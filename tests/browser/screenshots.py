@@ -113,6 +113,8 @@ def make_data(stack: Stack) -> dict[str, str]:
         run_factory.make(
             "processing", job="record-expiry", ago=timedelta(seconds=40), progress={"done": 61, "total": 96}
         )
+    summary = {"job": "daily-summary", "expression": "cron(0 7 * * ? *)", "time_zone": "Europe/Berlin"}
+    stack.call("PUT", "/api/schedules/summary-for-berlin", summary)
     stack.dispatch()
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
     for _ in range(6):

@@ -29,7 +29,14 @@ def jobs_page() -> render.Page:
     con = connection()
     now = con.now()
     jobs = job_summaries.list_jobs(con, now)
-    return render.page("jobs.html", con=con, jobs=jobs, failing=failing_by_name(con, now), form=Form())
+    return render.page(
+        "jobs.html",
+        con=con,
+        jobs=jobs,
+        schedules=made_schedules.counts(con),
+        failing=failing_by_name(con, now),
+        form=Form(),
+    )
 
 
 @router.get("/jobs/<job>")

@@ -13,7 +13,7 @@ from slowmatch.jobs.queries.made_schedules import MadeSchedule
 from slowmatch.jobs.schedules.store import NEXT_TIMES
 from slowmatch.jobs.schedules.timing import Timing
 
-State = Literal["removed", "disabled", "paused", "job paused", "over", "pending", "enabled"]
+State = Literal["removed", "disabled", "paused", "over", "pending", "enabled"]
 LABELS = {
     "job": "Job",
     "expression": "Expression",
@@ -33,7 +33,6 @@ class ShownSchedule:
     """
 
     made: MadeSchedule
-    job: JobSummary | None
     state: State
     words: str
     is_rate: bool
@@ -60,7 +59,6 @@ def _shown(made: MadeSchedule, job: JobSummary | None, now: datetime) -> ShownSc
     state = _state(made, job, is_over=not coming)
     return ShownSchedule(
         made=made,
-        job=job,
         state=state,
         words=timing.describe(),
         is_rate=timing.is_rate,
@@ -78,8 +76,6 @@ def _state(made: MadeSchedule, job: JobSummary | None, *, is_over: bool) -> Stat
         return "over"
     if not schedule.enabled:
         return "paused"
-    if job.paused:
-        return "job paused"
     is_pending = schedule.in_force != schedule.version and not schedule.is_delayed_run
     return "pending" if is_pending else "enabled"
 

@@ -71,7 +71,7 @@ def test_a_schedule_that_starts_nothing_says_why(given: dict[str, Any], kinds: s
     [
         ({}, {}, ["schedule", "schedule"]),
         ({}, {"enabled": False}, ["paused", "paused"]),
-        ({"paused": Paused(NOW, "ada", None)}, {}, ["paused", "paused"]),
+        ({"paused": Paused(NOW, "ada", None)}, {}, ["schedule", "schedule"]),
         ({"disabled": "it has no settings"}, {}, ["disabled", "disabled"]),
         ({}, {"ends_at": NOW + 2 * HOUR}, ["schedule"]),
         ({}, {"expression": "at(2026-11-24T02:05:00)", "changed_at": NOW}, []),  # it is a delayed run

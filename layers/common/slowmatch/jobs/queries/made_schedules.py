@@ -79,6 +79,12 @@ _PAGE = f"""
 """
 
 
+def counts(con: Connection) -> dict[str, int]:
+    """How many schedules each job has that has any."""
+    counted = "SELECT job, count(*) FROM job_schedule GROUP BY job"
+    return dict(cached(con, "schedules of jobs", lambda: con.query(counted)))
+
+
 def changes(con: Connection, name: str) -> list[ScheduleChange]:
     """The last EVENTS_SHOWN changes of a schedule, newest first, also of one that was deleted."""
     rows = cached(con, ("schedule changes", name), lambda: con.query(_CHANGES, name=name, limit=EVENTS_SHOWN))

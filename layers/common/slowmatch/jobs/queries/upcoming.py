@@ -28,7 +28,7 @@ Kind = Literal["schedule", "paused", "disabled", "delayed", "retry", "held"]
 class Occurrence:
     """Something of `job` that is due at `at`. `name` is the schedule in words, or the id of a waiting run.
 
-    `schedule` is the name of a schedule that was made at run time. One that is `paused`, or whose job is, starts
+    `schedule` is the name of a schedule that was made at run time, empty for the job's rule. One that is `paused` starts
     nothing, and neither does that of a `disabled` job, whose waiting runs are `held`.
     """
 
@@ -78,8 +78,7 @@ def occurrences(
                 yield Occurrence(job.name, job.words or job.schedule, at, kind)
     for each in schedules:
         if each.job in known and not each.is_delayed_run:
-            of = known[each.job]
-            kind = "disabled" if of.disabled else "schedule" if each.enabled and not of.paused else "paused"
+            kind = "disabled" if known[each.job].disabled else "schedule" if each.enabled else "paused"
             words = each.timing.describe()
             for at in _times(each.expression, each.time_zone, each.starts_at, each.ends_at, after, until):
                 yield Occurrence(each.job, words, at, kind, each.name)
