@@ -98,7 +98,7 @@ def test_the_second_of_two_editors_sees_both_versions_and_decides(tabs: Tabs, st
 def test_it_is_paused_resumed_run_and_deleted_with_the_keyboard(page: Page, stack: Stack) -> None:
     put(stack, "by-keyboard")
     page.goto(HOME)
-    row = page.locator("#schedule-by-keyboard")
+    row = page.locator("#made-by-keyboard")
     row.get_by_role("button", name="Pause").press("Enter")
     expect(row).to_contain_text("paused by")
     row.get_by_role("button", name="Resume").press("Enter")

@@ -42,7 +42,7 @@ def in_force(con: Connection) -> None:
 
 def row(page: Page, name: str = "nightly") -> str:
     """A schedule's row, as people read it."""
-    (found,) = re.findall(rf'<tr id="schedule-{name}">.*?</tr>', page.text, re.S)
+    (found,) = re.findall(rf'<tr id="made-{name}">.*?</tr>', page.text, re.S)
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found)))
 
 
@@ -296,10 +296,10 @@ def test_a_long_list_is_searched_and_paged(browser: FakeBrowser, con: Connection
     for number in range(52):
         make(con, f"n{number:02}")
     page = browser.get(HOME)
-    assert page.text.count('<tr id="schedule-') == 50
+    assert page.text.count('<tr id="made-') == 50
     (following,) = re.findall(r'rel="next" href="([^"]*)"', page.text)
-    assert re.findall(r'<tr id="schedule-(\w+)"', browser.get(unescape(following)).text) == ["n50", "n51"]
-    assert re.findall(r'<tr id="schedule-(\w+)"', browser.get(f"{HOME}?q=N3").text) == [
+    assert re.findall(r'<tr id="made-(\w+)"', browser.get(unescape(following)).text) == ["n50", "n51"]
+    assert re.findall(r'<tr id="made-(\w+)"', browser.get(f"{HOME}?q=N3").text) == [
         f"n3{n}" for n in range(10)
     ]
 
