@@ -210,8 +210,7 @@ def _page(schedule: Schedule, form: ScheduleForm, status: int = 200) -> render.P
         counts=runs.counts(con),
         schedule=schedule,
         shown=shown,
-        history=made_schedules.changes(con, schedule.name),
-        changes=view.changes,
+        history=view.history(con, schedule.name),
         may_change=current_request().identity.may(job_role(schedule.job)),
         **_of_form(form),
     )
@@ -244,8 +243,7 @@ def _not_found(name: str, form: ScheduleForm | None = None) -> render.Page:
         404,
         con=con,
         name=name,
-        history=made_schedules.changes(con, name),
-        changes=view.changes,
+        history=view.history(con, name),
         **data,
     )
 

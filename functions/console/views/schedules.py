@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from slowmatch.db import Connection
-from slowmatch.jobs.queries import job_summaries
+from slowmatch.jobs.queries import job_summaries, made_schedules
 from slowmatch.jobs.queries.job_summaries import JobSummary
-from slowmatch.jobs.queries.made_schedules import MadeSchedule
+from slowmatch.jobs.queries.made_schedules import MadeSchedule, ScheduleChange
 from slowmatch.jobs.schedules.store import NEXT_TIMES
 from slowmatch.jobs.schedules.timing import Timing
 
@@ -84,6 +84,11 @@ def next_times(timing: Timing, now: datetime) -> list[datetime]:
     """In the schedule's zone, whether or not it is paused."""
     coming = timing.between(now, datetime.max.replace(tzinfo=UTC) - timedelta(days=1))
     return [at.astimezone(timing.zone) for at in islice(coming, NEXT_TIMES)]
+
+
+def history(con: Connection, name: str) -> list[tuple[ScheduleChange, list[Change]]]:
+    """The last changes of a schedule, newest first, each with what it changed."""
+    return [(each, list(changes(each.before, each.after))) for each in made_schedules.changes(con, name)]
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[Change]:
