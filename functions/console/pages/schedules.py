@@ -193,7 +193,8 @@ def _back(name: str, message: FlashMessage | str) -> render.Page:
 def _form_page(form: ScheduleForm, status: int = 200) -> render.Page:
     con = connection()
     page = render.page("new_schedule.html", status, con=con, counts=runs.counts(con), **_of_form(form))
-    page.headers["HX-Push-Url"] = address("/dashboard/new-schedule", job=form.job)
+    if current_request().is_action:  # a reload shows an empty form
+        page.headers["HX-Push-Url"] = address("/dashboard/new-schedule", job=form.job)
     return page
 
 
