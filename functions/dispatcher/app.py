@@ -19,11 +19,12 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     and Unavailable without a database.
     """
     is_woken = event == wake.EVENT
+    resend = not is_woken and _parse(event)
     outcome = perform(
         connection(),
         settings(),
         lambda: context.get_remaining_time_in_millis() / 1000,
-        resend=not is_woken and _parse(event),
+        resend=resend,
         only=SCHEDULES if is_woken else None,
     )
     telemetry.count("DispatcherFailures", len(outcome.failed))

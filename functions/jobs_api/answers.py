@@ -171,5 +171,6 @@ class Health(BaseModel):
     queues: dict[str, Any]
     dispatcher: dict[str, Any] | None = None
     jobs: dict[str, Any] | None = None
+    schedules: dict[str, Any] | None = None
     notifications: dict[str, Any] | None = None
     clock: dict[str, Any] | None = None

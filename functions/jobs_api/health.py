@@ -79,6 +79,7 @@ def _parts() -> Iterator[tuple[str, Part]]:
     if database["ok"]:
         yield "dispatcher", _checked(_dispatcher)
         yield "jobs", _checked(_jobs)
+        yield "schedules", _checked(_schedules)
         yield "notifications", _checked(_notifications)
         yield "clock", _checked(_clock)
 
@@ -128,6 +129,11 @@ def _jobs() -> Part:
     now = con.now()
     disabled = warnings.disabled_problems(disabled_jobs(con))
     return _part([*disabled, *warnings.failing_problems(failing_jobs(con, now), now)])
+
+
+def _schedules() -> Part:
+    con = connection()
+    return _part(warnings.schedule_problems(job_health.schedules_not_in_force(con, con.now())))
 
 
 def _notifications() -> Part:

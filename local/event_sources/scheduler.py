@@ -52,12 +52,12 @@ def timing_of(described: dict[str, Any]) -> Timing:
         datetime.fromtimestamp(described[name], UTC) if described.get(name) else None
         for name in ("StartDate", "EndDate")
     )
-    return timing.parse(
-        described["ScheduleExpression"], described["ScheduleExpressionTimezone"], start, end
-    )
+    return timing.parse(described["ScheduleExpression"], described["ScheduleExpressionTimezone"], start, end)
 
 
 def target_of(described: dict[str, Any], occurrence: datetime) -> Target:
     """The target with its input for an occurrence."""
     target = described["Target"]
-    return Target(target["Arn"], target["Input"].replace(_SCHEDULED_TIME, f"{occurrence:%Y-%m-%dT%H:%M:%SZ}"), None)
+    return Target(
+        target["Arn"], target["Input"].replace(_SCHEDULED_TIME, f"{occurrence:%Y-%m-%dT%H:%M:%SZ}"), None
+    )

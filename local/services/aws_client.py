@@ -49,7 +49,9 @@ class Aws:
         credential = f"Credential=local/20000101/{REGION}/{service}/aws4_request"
         headers["Authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"
         try:
-            async with self._session.request(method, self._url + path, data=body, headers=headers) as response:
+            async with self._session.request(
+                method, self._url + path, data=body, headers=headers
+            ) as response:
                 text = await response.text()
                 if response.status >= 400:
                     raise AwsError(f"{service}: {response.status} {text}")

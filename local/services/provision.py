@@ -1,4 +1,4 @@
-"""Creates the template's queues, rules, topics and secrets, and the group of schedules, in moto, as CloudFormation would."""
+"""Creates queues, rules, topics, secrets and the group of schedules in moto, as CloudFormation would."""
 
 import asyncio
 import json

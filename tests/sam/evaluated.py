@@ -88,7 +88,10 @@ class Stack:
         return template.of_type(kind, self.resources)
 
     def arn(self, logical_id: str) -> str:
-        """Of a resource of one of the kinds in NAMED."""
+        """Of a resource of one of the kinds in NAMED, in a nested stack too."""
+        if logical_id not in self.written:
+            (stack,) = (each for each in self._nested.values() if logical_id in each.written)
+            return stack.arn(logical_id)
         item = self.written[logical_id]
         key, prefix = NAMED[item["Type"]]
         properties = item.get("Properties", {})

@@ -14,10 +14,14 @@ def may(stack: Stack, function: str, action: str, resource: str, **context: str)
     The tags of the stack's own queues are known. AWS's own managed policies are left out: they are about logs,
     traces, network and polling.
     """
+    return role_may(stack, job_role(stack, function), action, resource, **context)
+
+
+def role_may(stack: Stack, role: str, action: str, resource: str, **context: str) -> bool:
     context = tags(stack, resource) | context
     matching = [
         statement
-        for statement in statements(stack, function)
+        for statement in role_statements(stack, role)
         if _matches(statement["Action"], action.lower(), str.lower)
         and _matches(statement["Resource"], resource)
         and _holds(statement.get("Condition", {}), context)
@@ -40,8 +44,11 @@ def tags(stack: Stack, arn: str) -> dict[str, str]:
 
 
 def statements(stack: Stack, function: str) -> Iterator[dict[str, Any]]:
+    return role_statements(stack, job_role(stack, function))
+
+
+def role_statements(stack: Stack, role: str) -> Iterator[dict[str, Any]]:
     """Of the role's own policies, of those attached to it, and of those that name it."""
-    role = job_role(stack, function)
     for policy in (*inline_policies(stack, role), *managed_policies(stack, role)):
         yield from as_list(policy["PolicyDocument"]["Statement"])
 

@@ -34,6 +34,18 @@ def test_a_delayed_run_does_not_start_before_its_time(stack: Stack) -> None:
     assert started >= due - timedelta(seconds=1)  # SQS counts whole seconds
 
 
+def test_a_schedule_made_at_run_time_starts_runs(stack: Stack) -> None:
+    schedule = {"job": "db-cleanup", "expression": "cron(* * * * ? *)", "time_zone": "Europe/Berlin"}
+    assert stack.call("PUT", "/api/schedules/minutely", schedule | {"payload": {"dry_run": True}})[0] == 201
+    # The API wakes the dispatcher, whose next pass may be five minutes away.
+    (planned,) = until(lambda: stack.get("/local/state")["schedules"])
+    assert planned["name"] == "minutely"
+    (run, *_) = until(lambda: stack.get("/api/runs?job=db-cleanup&trigger=schedule")["items"])
+    assert run["schedule"] == "minutely" and run["occurrence"] >= planned["next"]
+    stack.call("DELETE", "/api/schedules/minutely")
+    assert until(lambda: stack.get("/local/state")["schedules"], lambda left: left == []) == []
+
+
 def test_a_run_whose_process_was_killed_is_finished(stack: Stack) -> None:
     stack.call("DELETE", "/outbox")
     stack.call("PUT", "/outbox/mode", {"mode": "stall"})

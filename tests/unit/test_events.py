@@ -92,7 +92,7 @@ def test_a_job_s_direct_invocations_are_accepted(folder: str) -> None:
 
 
 def test_the_dispatcher_has_a_sample_of_every_shape() -> None:
-    assert set(_samples("dispatcher")) == {"scheduled", "direct", "resend"}
+    assert set(_samples("dispatcher")) == {"scheduled", "direct", "resend", "schedules"}
 
 
 def test_the_migrations_have_a_sample_for_each_switch() -> None:

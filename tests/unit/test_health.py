@@ -17,6 +17,7 @@ from slowmatch.jobs.dispatcher import heartbeat
 from slowmatch.jobs.lifecycle.disabled_jobs import note_config_error
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.jobs.queries.queue_depths import Depths
+from slowmatch.jobs.schedules import store
 from slowmatch.settings import settings
 from slowmatch.telemetry import logger
 from tests.conftest import LambdaContext, request_context
@@ -97,7 +98,23 @@ def test_a_job_that_fails_and_retries_is_told_and_no_outage(ask: Ask, con: Conne
 def test_all_is_well(ask: Ask) -> None:
     status, said = ask()
     assert (status, said["ok"]) == (200, True)
-    assert said.keys() == {"ok", "database", "queues", "dispatcher", "jobs", "notifications", "clock"}
+    parts = {"database", "queues", "dispatcher", "jobs", "schedules", "notifications", "clock"}
+    assert said.keys() == {"ok", *parts}
+
+
+def test_schedules_that_are_not_in_force_are_told_and_no_outage(ask: Ask, con: Connection) -> None:
+    for number in range(5):
+        store.put(con, f"each-{number}", job="db-cleanup", expression="rate(1 day)")
+    con.query("UPDATE job_schedule SET in_force = version WHERE name = 'each-0'")
+    con.query("UPDATE job_schedule SET sync_error = 'No.', sync_failed_at = now() WHERE name = 'each-1'")
+    assert "detail" not in ask()[1]["schedules"]
+    con.query("UPDATE job_schedule SET changed_at = now() - interval '10 minutes'")
+    status, said = ask()
+    assert (status, said["schedules"]["ok"]) == (200, True)
+    assert said["schedules"]["detail"] == (
+        "schedule each-1 is not in force: No; schedule each-2 is not in force: the dispatcher has not come to it;"
+        " schedule each-3 is not in force: the dispatcher has not come to it; 1 other schedule is not in force"
+    )
 
 
 def test_a_dispatcher_that_missed_two_passes_is_not(ask: Ask, con: Connection) -> None:

@@ -37,6 +37,7 @@ STARS = {
         "Administration",
     ): "in a key's own policy * is this key; without it nobody could manage the key",
     ("NotifyKey", "AlarmsOfThisAccount"): "in a key's own policy * is this key; the account is its condition",
+    ("SchedulesKeeping", "Listing"): "IAM knows no group of schedules to name",
 }
 # A principal of everybody is one that is denied something.
 DENIED = {("NotifyTopicPolicy", "EncryptedOnTheWay")}
@@ -79,8 +80,10 @@ def test_managed_policies_are_the_ones_that_have_a_reason() -> None:
 
 def test_every_policy_of_the_template_is_attached_to_a_role() -> None:
     roles, policies = of_type("AWS::IAM::Role", RESOURCES), of_type("AWS::IAM::ManagedPolicy", RESOURCES)
-    named = [arn["Ref"] for role in roles.values() for arn in role["ManagedPolicyArns"] if "Ref" in arn]
-    assert set(named) | {name for name, policy in policies.items() if policy.get("Roles")} == set(policies)
+    attached = [arn for role in roles.values() for arn in role["ManagedPolicyArns"] if isinstance(arn, dict)]
+    named = {arn["Ref"] for arn in attached if "Ref" in arn}
+    named |= {arn["Fn::GetAtt"][1].removeprefix("Outputs.") for arn in attached if "Fn::GetAtt" in arn}
+    assert named | {name for name, policy in policies.items() if policy.get("Roles")} == set(policies)
     assert all(role["Ref"] in roles for policy in policies.values() for role in policy.get("Roles", []))
 
 

@@ -68,7 +68,7 @@ def test_what_aws_refuses_is_found(kind: str, path: str, text: str, words: str) 
 
 def test_a_name_without_a_known_limit_is_found() -> None:
     with pytest.raises(KeyError):
-        aws_limits.limit("AWS::Scheduler::ScheduleGroup", "Name")
+        aws_limits.limit("AWS::Scheduler::Schedule", "Name")
 
 
 # policies

@@ -48,6 +48,7 @@ def run_that(*moves: tuple[float, str], due: float = 0, handler_ended: float | N
             "stopped": False,
             "trigger": "api",
             "triggered_by": None,
+            "schedule": None,
             "occurrence": None,
             "attempt": len(attempts),
             "failures": 0,

@@ -45,6 +45,8 @@ LISTINGS = (
     Listing("rds", "describe_db_clusters", "DBClusters", "DBClusterIdentifier"),
     Listing("rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
     Listing("rds", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
+    Listing("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
+    Listing("scheduler", "list_schedules", "Schedules", "Name"),
     Listing("secretsmanager", "list_secrets", "SecretList", "Name"),
     Listing("sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"),
     Listing("sns", "list_topics", "Topics", "TopicArn"),

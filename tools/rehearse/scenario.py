@@ -9,7 +9,7 @@ from typing import Any
 
 from local.environment import DATABASE_USER
 from tools.rehearse import inventory
-from tools.rehearse.deployment import Deployment
+from tools.rehearse.deployment import STACK, Deployment
 from tools.rehearse.http_api import HttpApi
 from tools.rehearse.internet import WEBHOOK, Internet
 from tools.rehearse.ministack import HOST, Account
@@ -17,6 +17,7 @@ from tools.rehearse.steps import RehearsalFailed, expect, step, until
 
 SENDER, RECIPIENT, PERSON = "jobs@slowmatch.test", "you@slowmatch.test", "ann@slowmatch.test"
 SECRETS = "rehearsal"
+SCHEDULE = "every-minute"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 """The occurrence in the message on the queue; the rule's occurrences are minutes of today."""
 FINAL_STATES = ("succeeded", "failed", "deleted")
@@ -78,6 +79,8 @@ class Scenario:
             await self._recover()
         with step("expire a record when the rule fires, every minute"):
             await self._expire_by_rule()
+        with step("make a schedule at run time, which Scheduler fires every minute, and delete it"):
+            await self._start_by_schedule()
         with step("delete the stack and check that nothing is left of it"):
             await self._delete()
         return created
@@ -170,6 +173,22 @@ class Scenario:
         runs = self._api.call("GET", "/api/runs?job=record-expiry&trigger=schedule")["items"]
         if {datetime.fromisoformat(run["occurrence"]) for run in runs} <= {LONG_AGO}:
             raise RehearsalFailed("the record is expired, but no run matches a firing of the rule")
+
+    async def _start_by_schedule(self) -> None:
+        """ministack does not fill in the scheduled time: the worker takes the minute when the message was sent."""
+        schedule = {"job": "db-cleanup", "expression": "cron(* * * * ? *)", "time_zone": "Europe/Berlin"}
+        self._api.call("PUT", f"/api/schedules/{SCHEDULE}", schedule)
+        await until("the schedule is in force", lambda: self._schedules() == [SCHEDULE], RUN_SECONDS)
+        found = "/api/runs?job=db-cleanup&trigger=schedule&state=succeeded"
+        (run, *_) = await until("it has run", lambda: self._api.call("GET", found)["items"], MINUTE_SECONDS)
+        expect("schedule of the run", run["schedule"], SCHEDULE)
+        # The status is not looked at: ministack answers 500 for a 204, which has no body.
+        self._api.answer("DELETE", f"/api/schedules/{SCHEDULE}")
+        await until("the schedule is deleted", lambda: not self._schedules(), RUN_SECONDS)
+
+    def _schedules(self) -> list[str]:
+        found = self._account.client("scheduler").list_schedules(GroupName=STACK)["Schedules"]
+        return [schedule["Name"] for schedule in found]
 
     # a job that fails
 

@@ -30,6 +30,7 @@ REASONS = {
     "sqs:SendMessageBatch": "ministack requires a permission of this name; in AWS sqs:SendMessage is enough",
     "ses": "ministack does not read the sender from a raw message, so such a permission applies to every sender",
     "events": "ministack looks for rule/default/NAME instead of rule/NAME, so such a permission is for every rule",
+    "scheduler": "ministack looks for schedule/default/NAME in every group, so such a permission is for every schedule",
     "aws:SecureTransport": "requests to ministack do not use TLS, which such a statement requires",
     "Schedule": "no rule may fire during the rehearsal, so all are scheduled for 29 February",
     "DatabaseTls": "the PostgreSQL of this machine is built without TLS, so `disable` is allowed as well",
@@ -200,7 +201,7 @@ def _widen_permissions(node: Any) -> set[str]:
         if "aws:SecureTransport" in json.dumps(statement.get("Condition")):
             statements.remove(statement)
             found.add("aws:SecureTransport")
-        for service in ("events", "ses"):
+        for service in ("events", "scheduler", "ses"):
             anywhere = [action for action in actions if action.startswith(f"{service}:")]
             if anywhere and statement["Effect"] == "Allow":
                 statements.append({"Effect": "Allow", "Action": anywhere, "Resource": "*"})

@@ -4,18 +4,18 @@ The names of its own inputs begin with "schedule-", which no field of a payload 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from console.forms import job as job_form
 from console.forms import local_time
-from console.forms.form import Form, whole_number
+from console.forms.form import Form, T, whole_number
 from slowmatch.http.auth.roles import Identity, job_role
 from slowmatch.http.pagination import MAX_BIGINT
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.schedules import timing
+from slowmatch.jobs.schedules import store, timing
 from slowmatch.jobs.schedules.store import NEW, Schedule
 from slowmatch.jobs.schedules.timing import ScheduleError, Timing
 from slowmatch.text import to_json
@@ -54,6 +54,14 @@ class ScheduleForm(Form):
         """The time that the field was filled with, empty for one that a person typed."""
         text = self.values.get(f"{OWN}{name}", "")
         return text if local_time.is_instant(text) else ""
+
+    def check(self, convert: Callable[[], T]) -> T | None:
+        """What `convert` returns; None if it raises ScheduleError, which is put at its field."""
+        try:
+            return convert()
+        except ScheduleError as error:
+            self.refuse(error)
+            return None
 
     def refuse(self, error: ScheduleError) -> None:
         """Put the error at its field."""
@@ -101,6 +109,8 @@ def read(fields: Mapping[str, list[str]]) -> ScheduleForm:
     for name in REQUIRED:
         if not form.values.get(f"{OWN}{name}"):
             form.errors[f"{OWN}{name}"] = "is required"
+    if form.name:
+        form.check(lambda: store.check_name(form.name))
     form.job = form.values.get(f"{OWN}job", "")
     spec = JOBS.get(form.job)
     if spec is None and form.job:
@@ -125,11 +135,14 @@ def read_timing(form: ScheduleForm) -> None:
         "starts_at": starts_at,
         "ends_at": ends_at,
     }
-    if expression and time_zone:
-        try:
-            form.timing = timing.parse(expression, time_zone, starts_at, ends_at)
-        except ScheduleError as error:
-            form.refuse(error)
+    if expression:
+        form.check(lambda: timing.parse(expression, "UTC", starts_at, ends_at))
+    if time_zone:
+        form.timing = form.check(
+            lambda: timing.parse(expression or "rate(1 day)", time_zone, starts_at, ends_at)
+        )
+    if not expression:
+        form.timing = None
 
 
 def as_json(choices: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,9 +93,10 @@ def history(con: Connection, name: str) -> list[tuple[ScheduleChange, list[Chang
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[Change]:
     """What differs between two versions, field by field; everything that was chosen if there is only one."""
-    old, new = before or {}, after or {}
+    old, new = dict(before or {}), dict(after or {})
     for name, label in LABELS.items():
-        if old.get(name) != new.get(name):
+        is_usual = name == "enabled" and not (before and after) and (old | new).get(name)
+        if old.get(name) != new.get(name) and not is_usual:
             yield Change(label, old.get(name), new.get(name), name in ("starts_at", "ends_at"))
     was, now = old.get("payload") or {}, new.get("payload") or {}
     for name in dict.fromkeys((*was, *now)):

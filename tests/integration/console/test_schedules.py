@@ -66,7 +66,7 @@ def test_rules_and_made_schedules_are_listed_together(browser: FakeBrowser, con:
     page = browser.get(HOME)
     assert 'id="job-db-cleanup"' in page.text
     shown = row(page)
-    for said in ("db-cleanup", "Made by ada", "Every day at 07:00 Europe/Berlin", "never ran", "enabled"):
+    for said in ("db-cleanup", "Made by ada", "Every day at 07:00 Europe/Berlin", "never", "enabled"):
         assert said in shown
 
 
@@ -112,6 +112,12 @@ def test_what_is_wrong_is_said_at_its_field_and_kept(
     assert sentence.lower() in errors[field].lower()
     assert form_values(page)[field] == typed[field]
     assert store.all_schedules(con) == []
+
+
+def test_all_that_is_wrong_is_said_at_once(browser: FakeBrowser) -> None:
+    wrong = {"schedule-name": "a b", "schedule-expression": "0 7 * * *", "schedule-time_zone": "Mars/Olympus"}
+    page = browser.post(HOME, GOOD | wrong | {"older_than_days": "many"})
+    assert field_errors(page).keys() == {*wrong, "older_than_days"}
 
 
 def test_a_name_that_is_taken_is_refused(browser: FakeBrowser, con: Connection) -> None:
@@ -309,5 +315,5 @@ def test_the_page_of_the_job_and_upcoming_know_it(browser: FakeBrowser, con: Con
     in_force(con)
     assert "Every day at 07:00 Europe/Berlin" in row(browser.get("/jobs/db-cleanup"))
     page = browser.get("/dashboard/upcoming")
-    assert "Scheduled: every day at 07:00 Europe/Berlin" in visible_text(page)
+    assert "Scheduled by nightly : every day at 07:00 Europe/Berlin" in visible_text(page)
     assert f'<a href="{HOME}/nightly">nightly</a>' in page.text

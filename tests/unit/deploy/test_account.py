@@ -33,10 +33,10 @@ def test_a_new_stack_gets_what_is_unreserved_less_what_lambda_keeps(
 
 
 def test_a_stack_keeps_what_it_has_reserved(monkeypatch: pytest.MonkeyPatch, prod: Stage) -> None:
-    account(monkeypatch, 100, own=128)
+    account(monkeypatch, 100, own=131)
     checks.check_quota(prod, 40, exists=True)
     with pytest.raises(
-        StackError, match=r"has 100 unreserved, .* has reserved 128, so it can reserve at most 128"
+        StackError, match=r"has 100 unreserved, .* has reserved 131, so it can reserve at most 131"
     ):
         checks.check_quota(prod, 100, exists=True)
 

@@ -52,7 +52,7 @@ def project(
     """Make, change and delete schedules in the group until it agrees with the rows. Returns how many.
 
     What Scheduler refuses is in the row (`sync_error`) and is tried again after half a minute, then after twice as
-    long each time, up to a quarter of an hour. Without `checks`, nothing is read that the list does not show to be wrong.
+    long each time, up to a quarter of an hour. Without `checks`, only what the list shows to be wrong is read.
 
     Raises PartlyFailed when a schedule without a row could not be deleted.
     """
@@ -60,7 +60,9 @@ def project(
         raise SettingsError(
             "SCHEDULE_GROUP and SCHEDULER_ROLE_ARN are required here; see docs/configuration.md"
         )
-    projection = _Projection(con, now, deadline, settings, settings.schedule_group, settings.scheduler_role_arn)
+    projection = _Projection(
+        con, now, deadline, settings, settings.schedule_group, settings.scheduler_role_arn
+    )
     done = projection.bring_changes()
     done += projection.compare(MAX_CHECKS_PER_PASS if checks else 0)
     # Another dispatcher leaves to this one what this one had in hand when it came.
@@ -87,8 +89,12 @@ class _Projection:
 
     def compare(self, checks: int) -> int:
         """Put right what the list of the group shows to be wrong, and verify up to `checks` others."""
-        pages = scheduler().get_paginator("list_schedules").paginate(
-            GroupName=self.group, PaginationConfig={"PageSize": 100}
+        if not self._goes_on:
+            return 0
+        pages = (
+            scheduler()
+            .get_paginator("list_schedules")
+            .paginate(GroupName=self.group, PaginationConfig={"PageSize": 100})
         )
         listed = {each["Name"]: each for page in pages for each in page["Schedules"]}
         rows = {schedule.name: schedule for schedule in store.all_schedules(self.con)}
@@ -119,7 +125,9 @@ class _Projection:
             except ScheduleError:
                 yield name
                 continue
-            if (found is None) != (wanted is None) or (wanted and found and found["State"] != wanted["State"]):
+            if (found is None) != (wanted is None) or (
+                wanted and found and found["State"] != wanted["State"]
+            ):
                 yield name
 
     @property
@@ -140,22 +148,25 @@ class _Projection:
             ((is_alone,),) = self.con.query(
                 "SELECT pg_try_advisory_xact_lock(hashtextextended('job_schedule ' || :name, 0))", name=name
             )
-            schedule = store.find(self.con, name) if is_alone else None
             if not is_alone:
                 return 0
+            schedule, is_read = store.find(self.con, name), False
             try:
-                return self._delete(name) if schedule is None else self._agree(schedule)
+                found = self._get(name)
+                is_read = True
+                return self._delete(name) if schedule is None else self._agree(schedule, found)
             except (BotoCoreError, ClientError, ScheduleError, _Undeployed) as error:
                 code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
                 self.is_stopped |= isinstance(error, BotoCoreError) or code in _STOPPING
                 if schedule is None:
                     raise
-                self._note_failure(schedule, refusal(error))
+                # One that only could not be verified is in force.
+                if is_read or schedule.in_force != schedule.version:
+                    self._note_failure(schedule, refusal(error))
                 return 0
 
-    def _agree(self, schedule: Schedule) -> int:
+    def _agree(self, schedule: Schedule, found: dict[str, Any] | None) -> int:
         name, is_current = schedule.name, schedule.in_force == schedule.version
-        found = self._get(name)
         wanted = self._wanted(schedule, found)
         wrong = self._differences(found, wanted) if found and wanted else set()
         if wanted is None:
@@ -214,7 +225,9 @@ class _Projection:
         }
         # Scheduler refuses a start that is over.
         times = {"StartDate": schedule.starts_at, "EndDate": schedule.ends_at}
-        return wanted | {name: at.replace(microsecond=0) for name, at in times.items() if at and at > self.now}
+        return wanted | {
+            name: at.replace(microsecond=0) for name, at in times.items() if at and at > self.now
+        }
 
     def _target(self, schedule: Schedule) -> dict[str, Any]:
         partition, account = self.role.split(":")[1], self.role.split(":")[4]

@@ -102,7 +102,9 @@ def report_missed(con: Connection, now: datetime, deadline: Deadline = NEVER) ->
         job, schedule = name
         return _check_schedule(con, now, schedule, until) if schedule else _check_rule(con, now, job, until)
 
-    return for_each([(job, schedule) for job, schedule in names], " ".join, check, deadline)
+    return for_each(
+        [(job, schedule) for job, schedule in names], lambda name: " ".join(name).rstrip(), check, deadline
+    )
 
 
 _UNCHECKED = """

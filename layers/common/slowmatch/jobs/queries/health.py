@@ -22,6 +22,10 @@ SILENCE = timedelta(minutes=5)
 """So long may work wait without any worker claiming a run."""
 DISPATCHER_LATE = timedelta(minutes=12)
 """The dispatcher passes every five minutes: two passes in a row are missing, or failed at the same thing."""
+NOT_IN_FORCE_LATE = timedelta(minutes=10)
+"""So long a schedule may wait for EventBridge Scheduler: two passes of the dispatcher."""
+NAMED_SCHEDULES = 3
+"""So many of those that wait longer are named."""
 KEPT_SECONDS = 5
 """Maximum staleness of values that change only with time."""
 
@@ -53,6 +57,14 @@ class PausedJob(Paused):
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulesNotInForce:
+    """How many schedules EventBridge Scheduler does not have as they are, and why it refused the oldest, by name."""
+
+    number: int
+    reasons: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """`silent_since` is the last claim of any worker if nothing was claimed for SILENCE, although work that nothing
     blocks waited for that long. `waiting_for_removed_jobs` counts the runs of jobs that are not in the catalog.
@@ -70,6 +82,7 @@ class Facts:
     dispatcher: DispatcherPass
     waiting_for_removed_jobs: dict[str, CappedCount]
     disabled_jobs: dict[str, str]
+    not_in_force: SchedulesNotInForce
     notifications: list[NotificationProblem]
 
 
@@ -99,6 +112,7 @@ def _facts(con: Connection, now: datetime) -> Facts:
         dispatcher=last_pass(con),
         waiting_for_removed_jobs=waiting_for_removed_jobs(con),
         disabled_jobs=disabled_jobs(con),
+        not_in_force=schedules_not_in_force(con, now),
         notifications=list(find_problems(con, now)),
     )
 
@@ -154,6 +168,20 @@ def waiting_for_removed_jobs(con: Connection) -> dict[str, CappedCount]:
     """How many runs wait for each job that is not in the catalog: it was removed, or its job.py is wrong."""
     rows = con.query(_WAITING_FOR_REMOVED_JOBS, jobs=to_json(list(JOBS)))
     return {job: CappedCount.of(number) for job, number in rows}
+
+
+def schedules_not_in_force(con: Connection, now: datetime) -> SchedulesNotInForce:
+    """The schedules that were changed more than NOT_IN_FORCE_LATE ago, and are not in force."""
+    rows = con.query(
+        """
+        SELECT name, sync_error, count(*) OVER () FROM job_schedule
+        WHERE in_force IS DISTINCT FROM version AND changed_at <= :late::timestamptz
+        ORDER BY changed_at, name LIMIT :named::integer
+        """,
+        late=now - NOT_IN_FORCE_LATE,
+        named=NAMED_SCHEDULES,
+    )
+    return SchedulesNotInForce(rows[0][2] if rows else 0, {name: reason for name, reason, _ in rows})
 
 
 _WAITING = "state IN ('enqueued', 'scheduled')"

@@ -28,8 +28,8 @@ Kind = Literal["schedule", "paused", "disabled", "delayed", "retry", "held"]
 class Occurrence:
     """Something of `job` that is due at `at`. `name` is the schedule in words, or the id of a waiting run.
 
-    `schedule` is the name of a schedule that was made at run time, empty for the job's rule. One that is `paused` starts
-    nothing, and neither does that of a `disabled` job, whose waiting runs are `held`.
+    `schedule` is the name of one that was made at run time, empty for the job's rule. What is `paused` starts nothing,
+    and neither does that of a `disabled` job, whose waiting runs are `held`.
     """
 
     job: str

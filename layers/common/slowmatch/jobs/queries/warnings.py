@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from slowmatch.db.counts import CappedCount
 from slowmatch.jobs.catalog import CONFIG_ERRORS
 from slowmatch.jobs.queries.failure_groups import FailingJob
-from slowmatch.jobs.queries.health import DISPATCHER_LATE, DispatcherPass, Facts
+from slowmatch.jobs.queries.health import DISPATCHER_LATE, DispatcherPass, Facts, SchedulesNotInForce
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.notifications.publishing import NotificationProblem
 
@@ -56,6 +56,7 @@ def problems(facts: Facts, depths: Depths, clock_offset: timedelta, now: datetim
             names = ", ".join(facts.missed_schedules[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
             text += f" (schedules: {names})"
         yield Problem("missed_runs", text)
+    yield from schedule_problems(facts.not_in_force)
     yield from notification_problems(facts.notifications)
     yield from queue_problems(depths)
     yield from clock_problems(clock_offset)
@@ -113,6 +114,16 @@ def failing_problems(jobs: Iterable[FailingJob], now: datetime) -> Iterator[Prob
 def disabled_problems(disabled: dict[str, str]) -> Iterator[Problem]:
     for job, reason in disabled.items():
         yield Problem("disabled_job", f"{job} is disabled: {reason}", is_outage=True, job=job)
+
+
+def schedule_problems(found: SchedulesNotInForce) -> Iterator[Problem]:
+    """Schedules for which EventBridge Scheduler sends nothing, or still sends as it was before the last change."""
+    for name, reason in found.reasons.items():
+        why = reason or "the dispatcher has not come to it"
+        yield Problem("not_in_force", f"schedule {name} is not in force: {why.rstrip('.')}")
+    if more := found.number - len(found.reasons):
+        others = _plural(more, "other schedule is", "other schedules are")
+        yield Problem("not_in_force", f"{others} not in force")
 
 
 def queue_problems(depths: Depths) -> Iterator[Problem]:

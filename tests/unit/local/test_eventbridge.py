@@ -3,11 +3,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
 
 from local.event_sources.eventbridge import EventBridge
+from local.event_sources.scheduler import Schedule
 from local.services.aws_client import Aws
 from local.services.provision import provision
 from local.template import reader
@@ -28,6 +30,28 @@ class EventBridgeOnMoto:
 
     def _invoke(self, function: Function, payload: bytes) -> None:
         self.invoked.append((function.logical_id, json.loads(payload)))
+
+    async def put_schedule(
+        self, expression: str, zone: str, *, name: str = "s", method: str = "POST", **more: str
+    ) -> None:
+        """Make a schedule in the stack's group, or change it by PUT, as the dispatcher does."""
+        content = json.dumps({"schedule": name, "at": "<aws.scheduler.scheduled-time>"})
+        await self.aws.rest(
+            "scheduler",
+            f"/schedules/{name}",
+            method=method,
+            GroupName="slowmatch",
+            ScheduleExpression=expression,
+            ScheduleExpressionTimezone=zone,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": self.template.queues[0].arn, "RoleArn": "arn:aws:iam::1:role/r", "Input": content},
+            **{"State": "ENABLED"} | more,
+        )
+
+    def planned_schedules(self) -> list[tuple[Schedule, datetime]]:
+        """The schedules with their next times."""
+        planned = ((each, self.eventbridge.next_firing(each)) for each in self.eventbridge.schedules)
+        return [(schedule, at) for schedule, at in planned if at]
 
     async def received(self) -> list[Any]:
         answer = await self.aws.call(
@@ -123,3 +147,37 @@ async def test_a_rule_that_cannot_deliver_is_reported(moto: int, name: str, targ
     async with on_moto(moto) as b:
         await b.eventbridge.fire(rule(None, name=name, targets=(Target(target, "{}", None),)), TWO)
         assert said in b.reports[0]
+
+
+async def test_a_schedule_made_at_run_time_fires_in_its_zone(moto: int) -> None:
+    async with on_moto(moto) as b:
+        await b.put_schedule("cron(0 7 * * ? *)", "Europe/Berlin")
+        await b.eventbridge.look()
+        ((schedule, at),) = b.planned_schedules()
+        assert at.astimezone(ZoneInfo("Europe/Berlin")).hour == 7
+        assert b.eventbridge.due(at) == [(schedule, at)]
+        await b.eventbridge.fire(schedule, at)
+        assert await b.received() == [{"schedule": "s", "at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}]
+
+
+async def test_a_changed_and_a_deleted_schedule_are_noticed(moto: int) -> None:
+    async with on_moto(moto) as b:
+        await b.put_schedule("cron(0 7 * * ? *)", "UTC")
+        await b.eventbridge.look()
+        ((old, seven),) = b.planned_schedules()
+        await b.put_schedule("cron(0 8 * * ? *)", "UTC", method="PUT")
+        await b.eventbridge.look()
+        ((_, eight),) = b.planned_schedules()
+        assert (seven.hour, eight.hour) == (7, 8)
+        await b.put_schedule("cron(0 8 * * ? *)", "UTC", method="PUT", State="DISABLED")
+        await b.eventbridge.fire(old, seven)
+        await b.eventbridge.look()
+        assert (await b.received(), b.planned_schedules(), b.reports) == ([], [], [])
+
+
+async def test_two_hundred_schedules_are_listed_on_several_pages(moto: int) -> None:
+    async with on_moto(moto) as b:
+        for number in range(201):
+            await b.put_schedule("rate(1 hour)", "UTC", name=f"each-{number}")
+        await b.eventbridge.look()
+        assert len(b.eventbridge.schedules) == 201
