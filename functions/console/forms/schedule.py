@@ -43,12 +43,13 @@ class ScheduleForm(Form):
 
     @property
     def was(self) -> dict[str, Any]:
-        """As JSON values; empty for a program that sends the fields only."""
+        """As JSON values; empty for a program that sends the fields only, or anything else."""
         try:
             found = json.loads(self.values.get(f"{OWN}was") or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        is_valid = isinstance(found, dict) and isinstance(found.get("payload") or {}, dict)
+        return found if is_valid else {}
 
     def instant(self, name: str) -> str:
         """The time that the field was filled with, empty for one that a person typed."""

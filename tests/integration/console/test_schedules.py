@@ -205,6 +205,15 @@ def test_the_second_of_two_editors_sees_both_versions(browser: FakeBrowser, con:
     )
 
 
+@pytest.mark.parametrize("was", ["[", "[" * 100_000, "5", '{"payload": 5}', '{"starts_at": 5}'])
+def test_what_a_form_says_that_it_was_filled_with_is_checked(
+    browser: FakeBrowser, con: Connection, was: str
+) -> None:
+    make(con)
+    page = browser.post(f"{HOME}/nightly", GOOD | {"schedule-version": "999", "schedule-was": was})
+    assert page.status == 409 and "Saved now" in page.text
+
+
 def test_start_and_end_survive_a_change_of_something_else(browser: FakeBrowser, con: Connection) -> None:
     begin = datetime(2050, 1, 1, 7, 0, 30, tzinfo=UTC)
     make(con, starts_at=begin, ends_at=begin + timedelta(days=30))
