@@ -30,7 +30,7 @@ class ScheduleForm(Form):
 
     job: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
-    timing: Timing | None = None
+    timing: Timing | None = field(default=None, repr=False)  # the ETag is of what is typed
 
     @property
     def name(self) -> str:

@@ -45,7 +45,7 @@
     timer = setTimeout(() => refresh(target.form), DELAY_MS);
   });
   document.addEventListener("change", ({ target }) => {
-    if (target.matches?.("#schedule-job")) target.form.requestSubmit(target.form.querySelector("[data-show-job]"));
+    if (target.matches?.("#schedule-job")) target.form.querySelector("[data-show-job]").click();
   });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest?.("[data-fill]");
