@@ -211,6 +211,7 @@ def _page(schedule: Schedule, form: ScheduleForm, status: int = 200) -> render.P
         counts=runs.counts(con),
         schedule=schedule,
         shown=shown,
+        payload=view.payload_text(schedule),
         history=view.history(con, schedule.name),
         may_change=current_request().identity.may(job_role(schedule.job)),
         **_of_form(form),

@@ -1,5 +1,6 @@
 """Schedules as the pages show them: the state of each, and what a change did."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,9 @@ from slowmatch.db import Connection
 from slowmatch.jobs.queries import job_summaries, made_schedules
 from slowmatch.jobs.queries.job_summaries import JobSummary
 from slowmatch.jobs.queries.made_schedules import MadeSchedule, ScheduleChange
-from slowmatch.jobs.schedules.store import NEXT_TIMES
+from slowmatch.jobs.schedules.store import NEXT_TIMES, Schedule
 from slowmatch.jobs.schedules.timing import Timing
+from slowmatch.text import to_json
 
 State = Literal["removed", "disabled", "paused", "over", "pending", "enabled"]
 LABELS = {
@@ -101,7 +103,20 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     was, now = old.get("payload") or {}, new.get("payload") or {}
     for name in dict.fromkeys((*was, *now)):
         if was.get(name) != now.get(name):
-            yield Change(name.replace("_", " ").capitalize(), was.get(name), now.get(name), is_time=False)
+            label, values = (
+                name.replace("_", " ").capitalize(),
+                (_text(each.get(name)) for each in (was, now)),
+            )
+            yield Change(label, *values, is_time=False)
+
+
+def payload_text(schedule: Schedule) -> str:
+    return json.dumps(schedule.payload, indent=2, ensure_ascii=False)
+
+
+def _text(value: Any) -> Any:
+    """A JSON value as people read it; "yes" and "no" are the page's."""
+    return value if value is None or isinstance(value, str | bool) else to_json(value)
 
 
 def compared(
