@@ -103,11 +103,8 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     was, now = old.get("payload") or {}, new.get("payload") or {}
     for name in dict.fromkeys((*was, *now)):
         if was.get(name) != now.get(name):
-            label, values = (
-                name.replace("_", " ").capitalize(),
-                (_text(each.get(name)) for each in (was, now)),
-            )
-            yield Change(label, *values, is_time=False)
+            label = name.replace("_", " ").capitalize()
+            yield Change(label, _text(was.get(name)), _text(now.get(name)), is_time=False)
 
 
 def payload_text(schedule: Schedule) -> str:
