@@ -200,17 +200,16 @@ def _form_page(form: ScheduleForm, status: int = 200) -> render.Page:
 
 def _page(schedule: Schedule, form: ScheduleForm, status: int = 200) -> render.Page:
     con = connection()
-    found = [
-        each for each in made_schedules.page(con, job=schedule.job) if each.schedule.name == schedule.name
-    ]
-    (shown,) = view.shown(con, found, con.now())
+    shown = view.shown(con, made_schedules.page(con, name=schedule.name), con.now())
+    if not shown:  # somebody deletes it at this moment
+        return _not_found(schedule.name)
     page = render.page(
         "schedule.html",
         status,
         con=con,
         counts=runs.counts(con),
         schedule=schedule,
-        shown=shown,
+        shown=shown[0],
         payload=view.payload_text(schedule),
         history=view.history(con, schedule.name),
         may_change=current_request().identity.may(job_role(schedule.job)),

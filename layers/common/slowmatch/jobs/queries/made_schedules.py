@@ -37,11 +37,17 @@ class ScheduleChange(JsonRow):
 
 
 def page(
-    con: Connection, *, q: str = "", job: str | None = None, after: str = "", limit: int = LIMIT
+    con: Connection,
+    *,
+    q: str = "",
+    name: str | None = None,
+    job: str | None = None,
+    after: str = "",
+    limit: int = LIMIT,
 ) -> list[MadeSchedule]:
     """In the order of their names, those after `after` whose name or job contains `q`."""
-    key = ("made schedules", q, job, after, limit)
-    rows = cached(con, key, lambda: con.query(_PAGE, q=q, job=job, after=after, limit=limit))
+    wanted = {"q": q, "name": name, "job": job, "after": after, "limit": limit}
+    rows = cached(con, ("made schedules", *wanted.values()), lambda: con.query(_PAGE, **wanted))
     return [
         MadeSchedule(
             schedule=Schedule.from_json(row),
@@ -74,6 +80,7 @@ _PAGE = f"""
     ) END
     FROM job_schedule AS schedule
     WHERE strpos(lower(schedule.name || ' ' || schedule.job), lower(:q)) > 0
+      AND (:name::text IS NULL OR schedule.name = :name::text)
       AND (:job::text IS NULL OR schedule.job = :job::text) AND schedule.name > :after
     ORDER BY schedule.name LIMIT :limit::integer
 """
