@@ -43,7 +43,7 @@ PAGES = [
     "/dashboard/failing",
     "/dashboard/upcoming",
     "/dashboard/upcoming?window=7d",
-    "/dashboard/recurring",
+    "/dashboard/schedules",
     "/dashboard/workers",
     "/dashboard/activity",
     "/dashboard/analytics?window=24h",

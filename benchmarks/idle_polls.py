@@ -31,7 +31,7 @@ PAGES = (
     *(
         "/dashboard/succeeded",
         "/dashboard/failing",
-        "/dashboard/recurring",
+        "/dashboard/schedules",
         "/dashboard/workers",
         "/dashboard/analytics?window=30d",
     ),

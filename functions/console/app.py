@@ -21,6 +21,7 @@ from console.pages import (  # noqa: F401 - each adds its routes to the router
     rerun,
     run,
     run_lists,
+    schedules,
     search,
     sign_in,
     static_files,

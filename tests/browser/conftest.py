@@ -17,6 +17,8 @@ from tests.support.stack_process import Stack, running
 
 LINES = (("INFO", "12 records are to go"), ("WARNING", "one of them is locked"))
 
+SCHEDULE = "a-schedule-with-a-very-long-name-that-leaves-no-room-for-the-rest"[:64]
+
 expect.set_options(timeout=DEADLINE_MS)
 
 
@@ -48,12 +50,14 @@ def run_factory(stack: Stack) -> Iterator[RunFactory]:
 
 @pytest.fixture(scope="package")
 def sample_data(stack: Stack, run_factory: RunFactory) -> dict[str, Any]:
-    """Records and runs in every state; the ids of a record and of a run in each state."""
+    """Records, a schedule, and runs in every state; the ids of a record and of a run in each state."""
     for number in range(30):
         stack.add_record(f"Contract no. {number}", timedelta(days=number * 3 - 10))
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
     record = stack.add_record("Certificate of a very long name " * 6, timedelta(hours=5))
-    return {"record": record["id"]} | {
+    schedule = {"job": "db-cleanup", "expression": "cron(0 7 * * ? *)", "time_zone": "Europe/Berlin"}
+    stack.call("PUT", f"/api/schedules/{SCHEDULE}", schedule)
+    return {"record": record["id"], "schedule": SCHEDULE} | {
         state: run_factory.make(state, retries=2, lines=LINES, progress={"done": 3, "total": 9}, by="Ada")
         for state in ("enqueued", "scheduled", "processing", "succeeded", "failed", "deleted")
     }

@@ -1,8 +1,8 @@
-"""The pages of the console. `{record}` and `{failed}` stand for ids of `sample_data`."""
+"""The pages of the console. `{record}`, `{schedule}` and `{failed}` stand for what is in `sample_data`."""
 
 DASHBOARD = (
     "failing runs enqueued scheduled processing succeeded failed deleted retries upcoming"
-    " recurring workers analytics activity"
+    " schedules workers analytics activity"
 )
 LIVE = [
     "/records",
@@ -15,9 +15,17 @@ LIVE = [
     "/jobs/db-cleanup",
     "/dashboard",
     *(f"/dashboard/{name}" for name in DASHBOARD.split()),
+    "/dashboard/schedules/{schedule}",
     "/runs/{failed}",
     "/runs/{processing}",
     "/runs/{succeeded}",
 ]
 """The pages that refresh by themselves."""
-PAGES = [*LIVE, "/records/import", "/records/export", "/dashboard/failed/csv", "/runs/nothing"]
+PAGES = [
+    *LIVE,
+    "/dashboard/new-schedule",
+    "/records/import",
+    "/records/export",
+    "/dashboard/failed/csv",
+    "/runs/nothing",
+]

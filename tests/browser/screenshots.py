@@ -27,7 +27,15 @@ TO_LOOK_AT = ROOT / ".slowmatch" / "screenshots"
 WIDTHS = (360, 768, 1280, 1920)
 PAGES = (
     *("/dashboard", "/dashboard/failing", "/dashboard/upcoming", "/dashboard/failed", "/dashboard/scheduled"),
-    *("/dashboard/recurring", "/dashboard/workers", "/dashboard/activity", "/jobs", "/jobs/record-expiry"),
+    *(
+        "/dashboard/schedules",
+        "/dashboard/schedules/summary-for-berlin",
+        "/dashboard/new-schedule",
+        "/dashboard/workers",
+        "/dashboard/activity",
+        "/jobs",
+        "/jobs/record-expiry",
+    ),
     *("/runs/{failed}", "/records", "/records/import"),
 )
 ROWS, RUNS = 4_000, 12_000
@@ -105,6 +113,8 @@ def make_data(stack: Stack) -> dict[str, str]:
         run_factory.make(
             "processing", job="record-expiry", ago=timedelta(seconds=40), progress={"done": 61, "total": 96}
         )
+    summary = {"job": "daily-summary", "expression": "cron(0 7 * * ? *)", "time_zone": "Europe/Berlin"}
+    stack.call("PUT", "/api/schedules/summary-for-berlin", summary)
     stack.dispatch()
     stack.wait(stack.trigger("record-expiry")["id"], "succeeded")
     for _ in range(6):

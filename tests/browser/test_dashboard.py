@@ -1,4 +1,4 @@
-"""The dashboard beside its lists: overview, recurring jobs, workers, analytics, activity."""
+"""The dashboard beside its lists: overview, workers, analytics, activity."""
 
 import re
 from datetime import timedelta
@@ -26,7 +26,7 @@ def test_the_sidebar_leads_to_every_page_and_counts(page: Page, run_factory: Run
     page.goto("/dashboard")
     sidebar = page.get_by_role("navigation", name="Dashboard")
     expect(sidebar.get_by_role("link", name="Failed")).to_contain_text(re.compile(r"[1-9]"))
-    for name in ("Failing", "Recurring", "Workers", "Analytics", "Activity", "Retries", "Overview"):
+    for name in ("Failing", "Schedules", "Workers", "Analytics", "Activity", "Retries", "Overview"):
         sidebar.get_by_role("link", name=name).click()
         expect(sidebar.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
@@ -62,7 +62,7 @@ def test_the_history_covers_a_day_a_week_and_a_month(
 def test_recurring_jobs_show_schedule_next_and_last_run(page: Page, stack: Stack) -> None:
     run_id = stack.wait(stack.trigger("record-expiry")["id"], "succeeded")["id"]
     stack.dispatch()
-    page.goto("/dashboard/recurring")
+    page.goto("/dashboard/schedules")
     job = page.locator("#job-record-expiry")
     expect(job).to_contain_text(re.compile(r"in \d+ (min|s)"))
     expect(job.locator(f"a[href='/runs/{run_id}']")).to_have_text("succeeded")
@@ -71,7 +71,7 @@ def test_recurring_jobs_show_schedule_next_and_last_run(page: Page, stack: Stack
 
 
 def test_a_recurring_job_is_paused_and_resumed_where_it_is_listed(page: Page) -> None:
-    page.goto("/dashboard/recurring")
+    page.goto("/dashboard/schedules")
     job = page.locator("#job-db-cleanup")
     job.get_by_text("Pause", exact=True).click()
     job.get_by_label("Reason").fill("an audit")
@@ -85,7 +85,7 @@ def test_a_missed_run_is_reported_and_never_started_later(page: Page, run_factor
     run_factory.add_missed_occurrence("db-cleanup", timedelta(hours=3))
     page.goto("/dashboard")
     expect(page.get_by_role("region", name="Warnings")).to_contain_text("1 scheduled run was missed")
-    page.goto("/dashboard/recurring")
+    page.goto("/dashboard/schedules")
     expect(page.locator("#job-db-cleanup")).to_contain_text("1 missed")
 
 

@@ -17,7 +17,7 @@ from tests.support.stack_process import Stack, running
 
 NAMES = {"vera": "Vera Viewer", "otto": "Otto Operator", "ada": "Ada Admin", "nobody": "Nobody Atall"}
 LOOKS = ["/records/{record}", "/jobs", "/jobs/db-cleanup", "/dashboard", "/dashboard/failed"]
-LOOKS += ["/dashboard/scheduled", "/dashboard/recurring", "/dashboard/activity", "/runs/{failed}"]
+LOOKS += ["/dashboard/scheduled", "/dashboard/schedules", "/dashboard/activity", "/runs/{failed}"]
 
 
 @pytest.fixture(scope="module")

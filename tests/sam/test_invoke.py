@@ -41,7 +41,15 @@ STATUS = {"create": 201, "delete": 204, "trigger-run": 202, "stop-one": 409} | d
 STATUS |= {"put-schedule": 201, "delete-schedule": 204}
 
 
-LEADING = {"home", "hangfire", "hangfire-pages", "no-page", "sign-in", "sign-in-callback"}
+LEADING = {
+    "home",
+    "dashboard-recurring",
+    "hangfire",
+    "hangfire-pages",
+    "no-page",
+    "sign-in",
+    "sign-in-callback",
+}
 LEADING |= {"sign-out", "resume-job", "change-run"}  # forms without fields
 
 
@@ -143,7 +151,7 @@ def _status(path: Path) -> int:
 
 def _in_order(folder: str) -> list[Path]:
     """As the names sort, but nothing is looked at or changed before it was made, or after it was deleted."""
-    first = ("create", "create-record", "direct", "put-schedule")
+    first = ("create", "create-record", "create-schedule", "direct", "put-schedule")
     last = ("delete", "delete-record", "delete-schedule")
     paths = sorted((EVENTS / folder).glob("*.json"))
     return sorted(paths, key=lambda path: (path.stem in last) - (path.stem in first))

@@ -43,18 +43,30 @@ def of_payload(job: Job, payload: Mapping[str, Any]) -> JobForm:
 
 
 def read(fields: Mapping[str, list[str]], job: Job, now: datetime) -> JobForm:
-    form = JobForm({name: typed[-1].strip() for name, typed in fields.items() if typed})
+    form = JobForm(typed(fields))
+    form.payload = read_payload(form, job)
+    _read_due_time(form, now)
+    return form
+
+
+def typed(fields: Mapping[str, list[str]]) -> dict[str, str]:
+    """The last value of each field, stripped."""
+    return {name: values[-1].strip() for name, values in fields.items() if values}
+
+
+def read_payload(form: Form, job: Job) -> dict[str, Any]:
+    """The valid fields of the payload; the others have an error in `form`."""
+    payload = {}
     for name, each in job.payload.items():
         if text := form.values.get(name):
             value = each.from_text(text)
             if problem := each.problem(value):
                 form.errors[name] = problem
             else:
-                form.payload[name] = value
+                payload[name] = value
         elif each.required:
             form.errors[name] = "is required"
-    _read_due_time(form, now)
-    return form
+    return payload
 
 
 def _read_due_time(form: JobForm, now: datetime) -> None:

@@ -22,10 +22,15 @@ def read(form: Form, name: str) -> Reading | None:
     return form.value(name, partial(_read, form, name))
 
 
+def is_instant(text: str) -> bool:
+    """Whether it is a time with its offset."""
+    return bool(_INSTANT.fullmatch(text))
+
+
 def _read(form: Form, name: str, local: str) -> Reading:
     if not local:
         raise ValueError("is required")
-    if _INSTANT.fullmatch(local):
+    if is_instant(local):
         at = parse_timestamp(local)
         return Reading(at, f"{at:%Y-%m-%dT%H:%M}", "Z")
     if not _LOCAL.fullmatch(local):

@@ -1,6 +1,7 @@
 """The audit log: what people and API clients did, and when."""
 
 from console.views.run_actions import bulk_note
+from console.views.schedules import changes
 from console.web import render
 from console.web.request import address, current_request, router
 from slowmatch.db import connection
@@ -18,6 +19,8 @@ def audit_log_page() -> render.Page:
         is_valid, page = True, audit_log.page(con, before or None, PAGE_SIZE)
     except ValueError:
         is_valid, page = False, audit_log.page(con, None, PAGE_SIZE)
+    for item in page.items:
+        item["changes"] = list(changes(item["before"], item["after"]))
     return render.dashboard_page(
         "audit_log.html",
         con,

@@ -2,7 +2,7 @@
 
 from console.forms import job as job_form
 from console.forms.form import Form
-from console.views import charts
+from console.views import charts, schedules
 from console.views.run import short_id
 from console.views.run_actions import queued
 from console.views.run_lists import find_rows
@@ -15,7 +15,7 @@ from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.jobs import PayloadError, enqueue
 from slowmatch.jobs.catalog import job as job_named
 from slowmatch.jobs.lifecycle import pause
-from slowmatch.jobs.queries import job_summaries, metrics, runs
+from slowmatch.jobs.queries import job_summaries, made_schedules, metrics
 from slowmatch.jobs.queries.failing import failing_by_name
 from slowmatch.jobs.run_filter import RunFilter
 from slowmatch.text import clean
@@ -29,18 +29,13 @@ def jobs_page() -> render.Page:
     con = connection()
     now = con.now()
     jobs = job_summaries.list_jobs(con, now)
-    return render.page("jobs.html", con=con, jobs=jobs, failing=failing_by_name(con, now), form=Form())
-
-
-@router.get("/dashboard/recurring")
-def recurring_jobs_page() -> render.Page:
-    con = connection()
     return render.page(
-        "recurring.html",
+        "jobs.html",
         con=con,
-        counts=runs.counts(con),
-        jobs=[job for job in job_summaries.list_jobs(con, con.now()) if job.scheduled is not False],
-        seen=job_summaries.checked_schedules(con),
+        jobs=jobs,
+        schedules=made_schedules.counts(con),
+        failing=failing_by_name(con, now),
+        form=Form(),
     )
 
 
@@ -109,6 +104,7 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
         rows=rows,
         has_more=bool(last),
         pauses=pause.pauses(con, name),
+        schedules=schedules.shown(con, made_schedules.page(con, job=name), now),
         form=form,
     )
     if status != 200:  # a reload shows the job's page, not the refused form

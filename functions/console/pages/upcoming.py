@@ -5,7 +5,6 @@ from console.web import render
 from console.web.request import current_request, router
 from slowmatch.db import connection
 from slowmatch.http.errors import Problem
-from slowmatch.jobs.queries import runs
 
 
 @router.get("/dashboard/upcoming")
@@ -14,10 +13,9 @@ def upcoming_page() -> render.Page:
     if window not in upcoming.SPANS:
         reason = f"window must be one of {', '.join(upcoming.SPANS)}, not {window[:40]!r}"
         raise Problem(422, "No such time span", reason)
-    return render.page(
+    return render.dashboard_page(
         "upcoming.html",
-        con=con,
-        counts=runs.counts(con),
+        con,
         window=window,
         upcoming=upcoming.read(con, con.now(), window),
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from slowmatch.db import Connection
-from slowmatch.jobs.queries import job_summaries, upcoming
+from slowmatch.jobs.queries import job_summaries, made_schedules, upcoming
 from slowmatch.jobs.queries.job_summaries import JobSummary
 from slowmatch.jobs.queries.upcoming import MAX_DELAYED_RUNS, BusiestMoment, Occurrence
 
@@ -35,10 +35,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A job's row. Of a `frequent` job's schedule there are no bars, but a band over the whole axis."""
+    """A job's row. Of its `frequent` schedules, in words, there are no bars, but a band over the whole axis.
+
+    `schedules` is the number of those that were made at run time. The band is `idle` if nothing in it will start.
+    """
 
     job: JobSummary
-    frequent: bool
+    schedules: int
+    frequent: str
+    idle: bool
     bars: list[Bar]
     kinds: dict[str, int]
     overlaps: int
@@ -85,11 +90,14 @@ def read(con: Connection, now: datetime, span: str) -> Upcoming:
     start = upcoming.whole_minute(now)
     end = start + length
     jobs = job_summaries.list_jobs(con, now)
+    schedules = [each.schedule for each in made_schedules.page(con)]
+    numbers = Counter(each.job for each in schedules)
     runs = upcoming.delayed_runs(con, start, end)
     more_runs = len(runs) > MAX_DELAYED_RUNS
-    found = list(upcoming.occurrences(jobs, runs[:MAX_DELAYED_RUNS], start, end))
+    found = list(upcoming.occurrences(jobs, schedules, runs[:MAX_DELAYED_RUNS], start, end))
     expected = {job.name: timedelta(milliseconds=job.p50_ms) for job in jobs if job.p50_ms is not None}
-    frequent = upcoming.frequent_jobs(found)
+    frequent = upcoming.frequent_schedules(found)
+    not_counted = {job for job, _ in frequent}
     late = upcoming.overlapping(found, expected)
     shown = list(_without_repetitions(found, frequent))
     axis = _Axis(start, length)
@@ -100,13 +108,20 @@ def read(con: Connection, now: datetime, span: str) -> Upcoming:
         end=end,
         ticks=list(_ticks(axis, step)),
         lanes=[
-            _lane(axis, job, of_job, late=late, expected=expected.get(job.name))
+            _lane(axis, job, numbers[job.name], of_job, late=late, expected=expected.get(job.name))
             for job in jobs
-            if (of_job := [each for each in found if each.job == job.name]) or job.schedule
+            if (of_job := [each for each in found if each.job == job.name])
+            or job.schedule
+            or numbers[job.name]
         ],
-        busiest=upcoming.busiest_moment((each for each in shown if each.job not in frequent), expected),
+        busiest=upcoming.busiest_moment((each for each in shown if each.job not in not_counted), expected),
         listed=[
-            Listed(each, p50_ms[each.job], each in late, each.job in frequent and not each.is_run)
+            Listed(
+                each,
+                p50_ms[each.job],
+                each in late,
+                (each.job, each.schedule) in frequent and not each.is_run,
+            )
             for each in shown[:LISTED]
         ],
         total=len(shown),
@@ -135,27 +150,30 @@ def _ticks(axis: _Axis, step: timedelta) -> Iterator[Tick]:
         at += step
 
 
-def _without_repetitions(found: Iterable[Occurrence], frequent: set[str]) -> Iterator[Occurrence]:
+def _without_repetitions(found: Iterable[Occurrence], frequent: set[tuple[str, str]]) -> Iterator[Occurrence]:
     """Of each frequent schedule only the first occurrence."""
     begun = set()
     for each in found:
-        if each.job in frequent and not each.is_run:
-            if each.job in begun:
+        schedule = (each.job, each.schedule)
+        if schedule in frequent and not each.is_run:
+            if schedule in begun:
                 continue
-            begun.add(each.job)
+            begun.add(schedule)
         yield each
 
 
 def _lane(
     axis: _Axis,
     job: JobSummary,
+    schedules: int,
     found: Sequence[Occurrence],
     *,
     late: set[Occurrence],
     expected: timedelta | None,
 ) -> Lane:
-    frequent = bool(upcoming.frequent_jobs(found))
-    drawn = [each for each in found if each.is_run or not frequent]
+    frequent = upcoming.frequent_schedules(found)
+    band = [each for each in found if not each.is_run and (each.job, each.schedule) in frequent]
+    drawn = [each for each in found if each.is_run or (each.job, each.schedule) not in frequent]
     kinds = Counter[str](each.kind for each in drawn)
     bars: list[Bar] = []
     for each in sorted(drawn, key=lambda each: (each.kind, each in late, each.at)):
@@ -167,7 +185,15 @@ def _lane(
             previous.width = round(max(previous.width, bar.x + bar.width - previous.x), 3)
         else:
             bars.append(bar)
-    return Lane(job, frequent, bars, kinds, sum(each in late for each in found))
+    return Lane(
+        job=job,
+        schedules=schedules,
+        frequent=" and ".join(dict.fromkeys(each.name for each in band)),
+        idle=not any(each.starts for each in band),
+        bars=bars,
+        kinds=kinds,
+        overlaps=sum(each in late for each in found),
+    )
 
 
 def _bar(axis: _Axis, each: Occurrence, expected: timedelta | None, overlaps: bool) -> Bar:

@@ -15,6 +15,7 @@ from slowmatch.db import TimedOut
 from slowmatch.http.errors import PROBLEMS, Problem
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
+from slowmatch.jobs.schedules.store import NoSuchSchedule, ScheduleConflict
 from slowmatch.telemetry import logger
 
 
@@ -28,6 +29,8 @@ PAGE_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     NotFoundError: lambda _: Problem(404, "Not found", "there is no page at this address"),
     TimedOut: _too_slow,
     UnknownJob: lambda error: Problem(404, "Not found", str(error)),
+    NoSuchSchedule: lambda error: Problem(404, "Not found", str(error)),
+    ScheduleConflict: lambda error: Problem(409, "Changed in the meantime", str(error)),
     NoSchedule: lambda error: Problem(409, "Nothing to pause", str(error)),
 }
 

@@ -114,5 +114,5 @@ def path_on_this_site(text: str) -> str:
 
 def page_of_button(job: str) -> str:
     """The page with the button about `job` that was pressed: a list of jobs, or the page of the job."""
-    pages = {"failing": "/dashboard/failing", "jobs": "/jobs", "recurring": "/dashboard/recurring"}
+    pages = {"failing": "/dashboard/failing", "jobs": "/jobs", "schedules": "/dashboard/schedules"}
     return pages.get(current_request().value("back-to"), f"/jobs/{job}")

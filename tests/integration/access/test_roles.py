@@ -52,13 +52,19 @@ OPERATORS = {
     "POST /jobs/{job}/resume",
     "POST /jobs/{job}/mute",
     "POST /jobs/{job}/unmute",
+    "POST /dashboard/schedules",
+    "POST /dashboard/schedules/{name}",
+    "POST /dashboard/schedules/{name}/pause",
+    "POST /dashboard/schedules/{name}/resume",
+    "POST /dashboard/schedules/{name}/run",
+    "POST /dashboard/schedules/{name}/delete",
     "POST /dashboard/failing/{group}/retry",
     "POST /dashboard/failing/{group}/acknowledge",
     "POST /dashboard/failing/{group}/undo",
     "POST /runs/{run_id}/again",
     "POST /runs/{run_id}/{action}",  # stop and delete, which are two of the actions, are for admins
 }
-FORMS = {"GET /runs/{run_id}/again"}
+FORMS = {"GET /runs/{run_id}/again", "GET /dashboard/new-schedule"}
 """Pages for operators: forms for what only they may do."""
 ADMINS = {
     "DELETE /api/records/{id}",
@@ -76,7 +82,7 @@ ROUTES = {str(route): folder for folder, route in routes.all_of_code()}
 CLOSED = sorted(ROUTES.keys() - OPEN)
 CHANGING = sorted(OPERATORS | ADMINS)
 GROUPS = {Role.VIEWER: ["viewer"], Role.OPERATOR: ["operator"], Role.ADMIN: ["admin"]}
-CURRENT = {"{page}": "runs", "{path}.*": "recurring", ".+": "nowhere"}
+CURRENT = {"{page}": "runs", "{path}.*": "schedules", ".+": "nowhere"}
 
 
 def required_role(route: str) -> Role:

@@ -27,7 +27,7 @@ PAGES = [
     "deleted",
     "retries",
 ]
-PAGES += ["recurring", "workers", "analytics", "activity", "upcoming"]
+PAGES += ["schedules", "workers", "analytics", "activity", "upcoming"]
 
 
 @pytest.fixture(autouse=True)
@@ -165,21 +165,21 @@ def test_a_page_that_is_not_there_says_so(browser: FakeBrowser) -> None:
 def test_recurring_jobs_show_schedule_last_run_and_pause(browser: FakeBrowser, con: Connection) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
     run_id = run_factory.make_run(con, "failed", job="db-cleanup")
-    text = browser.get("/dashboard/recurring").text
+    text = browser.get("/dashboard/schedules").text
     assert "Every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
     assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text
     assert re.search(r'<time datetime="[^"]*T02:00:00Z"', text)
     assert 'action="/jobs/db-cleanup/run"' in text
-    answer = browser.post("/jobs/db-cleanup/pause", {"back-to": "recurring", "pause-note": "audit"})
-    assert (answer.status, answer.location) == (303, "/dashboard/recurring")
-    text = browser.get("/dashboard/recurring").text
+    answer = browser.post("/jobs/db-cleanup/pause", {"back-to": "schedules", "pause-note": "audit"})
+    assert (answer.status, answer.location) == (303, "/dashboard/schedules")
+    text = browser.get("/dashboard/schedules").text
     assert '<span class="muted note">audit</span>' in text and 'action="/jobs/db-cleanup/resume"' in text
 
 
 def test_missed_runs_are_listed_with_their_times(browser: FakeBrowser, con: Connection) -> None:
     for day in range(1, 6):
         con.query(f"INSERT INTO job_missed VALUES ('db-cleanup', '2026-01-0{day}T02:00:00Z', now())")
-    text = browser.get("/dashboard/recurring").text
+    text = browser.get("/dashboard/schedules").text
     assert "5 missed</span>, most recently:" in text
     assert re.findall(r"2026-01-0\d(?=T02:00:00Z)", text) == ["2026-01-05", "2026-01-04", "2026-01-03"]
 

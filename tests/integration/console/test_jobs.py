@@ -109,5 +109,5 @@ def test_a_job_that_people_start_has_a_form_and_no_pause(browser: FakeBrowser, c
     shown = job_card(browser.get("/jobs"), "send-test-mail")
     assert "started by people and API clients" in shown
     assert [word for word in ("Pause", "Run now", "Missed") if word in shown] == []
-    assert 'id="job-send-test-mail"' not in browser.get("/dashboard/recurring").text
+    assert 'id="job-send-test-mail"' not in browser.get("/dashboard/schedules").text
     assert browser.post("/jobs/send-test-mail/pause").status == 409

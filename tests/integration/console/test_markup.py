@@ -4,6 +4,7 @@ from html import escape, unescape
 
 import pytest
 
+from slowmatch import schedules
 from slowmatch.db import Connection
 from slowmatch.jobs.lifecycle import pause
 from tests.integration.console import run_factory
@@ -40,6 +41,7 @@ def markup_everywhere(con: Connection) -> None:
         error_type=f"type {MARKUP}",
         run=RUN,
     )
+    schedules.put(con, "made", job="daily-summary", expression="rate(1 day)", actor=f"actor {MARKUP}")
     pause.pause(con, "daily-summary", f"actor {MARKUP}", f"note {MARKUP}", now=con.now())
 
 
@@ -51,7 +53,8 @@ def markup_everywhere(con: Connection) -> None:
         ("/records?q=script", ["title"]),
         ("/dashboard", ["error", "note"]),
         ("/dashboard/failed", ["error", "traceback"]),
-        ("/dashboard/recurring", ["error", "note", "actor"]),
+        ("/dashboard/schedules", ["error", "note", "actor"]),
+        ("/dashboard/schedules/made", ["actor"]),
         ("/dashboard/workers", ["worker"]),
         ("/dashboard/analytics", ["type"]),
         ("/dashboard/activity", ["title", "note", "actor"]),

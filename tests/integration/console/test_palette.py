@@ -46,7 +46,7 @@ def test_the_palette_offers_the_jobs_and_what_the_role_may_do(browser: FakeBrows
     actions = offered(browser, "Action")
     assert set(offered(browser, "Job")) == set(JOBS)
     assert {label for label in actions if label.startswith("Run ")} == {f"Run {name}…" for name in may_run}
-    assert ("New record…" in actions) == (role >= Role.OPERATOR)
+    assert ({"New record…", "New schedule…"} <= set(actions)) == (role >= Role.OPERATOR)
 
 
 @pytest.mark.parametrize("length", [8, 13, 36])

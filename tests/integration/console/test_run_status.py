@@ -185,7 +185,7 @@ def test_a_stopped_run_is_stopped_in_every_place(browser: FakeBrowser, work: Wor
         "Stopped by you (this machine) [when]."
         " Its handler stops at its next checkpoint; what it has done by then is not undone."
     )
-    for address in ("/dashboard/runs", "/dashboard/recurring"):
+    for address in ("/dashboard/runs", "/dashboard/schedules"):
         assert badge in browser.get(address).text, address
     assert ">stopped</td>" in browser.get("/dashboard/activity").text
 

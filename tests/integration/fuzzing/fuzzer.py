@@ -206,12 +206,15 @@ def _pages() -> list[dict[str, Any]]:
         "/dashboard/failed",
         "/dashboard/analytics",
         "/dashboard/upcoming",
+        "/dashboard/schedules",
     ]
     forms = {
         "/records": "title=a&expiry_date=2026-12-31T12%3A00&expiry_date_offset=%2B01%3A00",
         "/records/1": "title=a&expiry_date=2026-12-31T12%3A00&title_was=a",
         "/runs": "list=failed&action=requeue&all=on&sure=yes",
-        "/jobs/db-cleanup/pause": "pause-note=why&back-to=recurring",
+        "/dashboard/schedules": "schedule-name=a&schedule-job=db-cleanup&schedule-expression=rate(1+day)"
+        "&schedule-time_zone=UTC&schedule-starts_at=2050-12-31T12%3A00&schedule-was=%7B%7D",
+        "/jobs/db-cleanup/pause": "pause-note=why&back-to=schedules",
     }
     events = [_page("GET", path, cookie) | {"rawQueryString": "q=a&after=b&state=failed"} for path in paths]
     return events + [_page("POST", path, cookie) | {"body": body} for path, body in forms.items()]

@@ -93,9 +93,9 @@ def test_occurrence_that_comes_late_is_missed_no_more(con: Connection, work: Wor
 
     assert count() == 1
     work.start_occurrence("2026-11-24T00:00:00Z")
-    assert job_summaries.checked_schedules(con)["record-expiry"].missed == [now.replace(minute=0)]
+    assert job_summaries.checked_schedules(con)["record-expiry"].latest == [now.replace(minute=0)]
     work.start_occurrence("2026-11-24T01:00:00Z")
-    assert job_summaries.checked_schedules(con)["record-expiry"].missed == []
+    assert job_summaries.checked_schedules(con)["record-expiry"].latest == []
     assert count() == 0 and '"missed" : 0' in health.stats(con, now, 24)
 
 

@@ -10,6 +10,7 @@ from slowmatch.jobs import cron
 from slowmatch.jobs.queries import upcoming
 from slowmatch.jobs.queries.job_summaries import Depth, JobSummary, Paused
 from slowmatch.jobs.queries.upcoming import MAX_OCCURRENCES, BusiestMoment, DelayedRun, Occurrence
+from slowmatch.jobs.schedules.store import Schedule
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -24,9 +25,21 @@ def job(name: str = "a", schedule: str | None = "cron(0 * * * ? *)", **given: An
 
 
 def found(
-    *jobs: JobSummary, runs: tuple[DelayedRun, ...] = (), ahead: timedelta = 2 * HOUR
+    *jobs: JobSummary,
+    schedules: tuple[Schedule, ...] = (),
+    runs: tuple[DelayedRun, ...] = (),
+    ahead: timedelta = 2 * HOUR,
 ) -> list[Occurrence]:
-    return list(upcoming.occurrences(jobs, runs, NOW, NOW + ahead))
+    return list(upcoming.occurrences(jobs, schedules, runs, NOW, NOW + ahead))
+
+
+def made(
+    name: str = "nightly", job: str = "a", expression: str = "cron(0 * * * ? *)", **given: Any
+) -> Schedule:
+    """A schedule that was made at run time."""
+    usual: dict[str, Any] = dict.fromkeys(each.name for each in fields(Schedule))
+    usual |= {"time_zone": "UTC", "enabled": True, "changed_at": NOW - HOUR}
+    return Schedule(**(usual | {"name": name, "job": job, "expression": expression} | given))
 
 
 def due(name: str, *minutes: float, kind: upcoming.Kind = "schedule") -> list[Occurrence]:
@@ -53,6 +66,32 @@ def test_a_schedule_that_starts_nothing_says_why(given: dict[str, Any], kinds: s
     assert {each.kind for each in found(job(**given))} == kinds
 
 
+@pytest.mark.parametrize(
+    ("of_job", "given", "kinds"),
+    [
+        ({}, {}, ["schedule", "schedule"]),
+        ({}, {"enabled": False}, ["paused", "paused"]),
+        ({"paused": Paused(NOW, "ada", None)}, {}, ["schedule", "schedule"]),
+        ({"disabled": "it has no settings"}, {}, ["disabled", "disabled"]),
+        ({}, {"ends_at": NOW + 2 * HOUR}, ["schedule"]),
+        ({}, {"expression": "at(2026-11-24T02:05:00)", "changed_at": NOW}, []),  # it is a delayed run
+        ({}, {"job": "removed"}, []),
+    ],
+)
+def test_a_made_schedule_is_due_beside_its_job_s_rule(
+    of_job: dict[str, Any], given: dict[str, Any], kinds: list[str]
+) -> None:
+    times = found(job("a", None, **of_job), schedules=(made(**given),))
+    assert [(each.schedule, each.kind) for each in times] == [("nightly", kind) for kind in kinds]
+
+
+def test_a_made_schedule_is_due_by_the_clock_of_its_zone() -> None:
+    (berlin,) = found(
+        job("a", None), schedules=(made(expression="cron(0 4 * * ? *)", time_zone="Europe/Berlin"),)
+    )
+    assert (berlin.at, berlin.name) == (NOW + HOUR, "every day at 04:00 Europe/Berlin")
+
+
 def test_waiting_runs_are_delayed_retries_or_held_back() -> None:
     jobs = job("a", None), job("b", None, disabled="it has no settings")
     runs = (
@@ -74,11 +113,20 @@ def test_waiting_runs_are_delayed_retries_or_held_back() -> None:
 def test_of_a_frequent_schedule_only_the_first_are_computed(schedule: str) -> None:
     week = found(job("a", schedule), job("b", "rate(2 hours)"), ahead=timedelta(days=7))
     assert sum(each.job == "a" for each in week) == MAX_OCCURRENCES + 1
-    assert upcoming.frequent_jobs(week) == {"a"}
+    assert upcoming.frequent_schedules(week) == {("a", "")}
+
+
+def test_two_schedules_of_a_job_are_frequent_each_by_itself() -> None:
+    week = found(
+        job("a", "rate(2 hours)"),
+        schedules=(made("often", expression="rate(1 minute)"), made("seldom", expression="rate(2 hours)")),
+        ahead=timedelta(days=7),
+    )
+    assert upcoming.frequent_schedules(week) == {("a", "often")}
 
 
 def test_many_waiting_runs_make_no_schedule_frequent() -> None:
-    assert upcoming.frequent_jobs(due("a", *range(300), kind="retry")) == set()
+    assert upcoming.frequent_schedules(due("a", *range(300), kind="retry")) == set()
 
 
 def test_runs_of_one_job_overlap_until_the_end_of_the_earlier_one() -> None:

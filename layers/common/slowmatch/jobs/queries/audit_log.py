@@ -50,6 +50,12 @@ _AUDIT_LOG = """
         WHERE at <= :at::timestamptz
           AND (at, ('job:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
         ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
+    ), made_schedules AS (
+        SELECT at, ('schedule:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, name, before, after
+        FROM job_schedule_event
+        WHERE at <= :at::timestamptz
+          AND (at, ('schedule:' || lpad(id::text, 20, '0')) COLLATE "C") < (:at::timestamptz, :key::text)
+        ORDER BY at DESC, id DESC LIMIT :limit::integer + 1
     ), failures AS (
         SELECT at, ('failure:' || lpad(id::text, 20, '0')) COLLATE "C" AS key, actor, action, job,
                concat_ws(': ', error_type, note) AS note
@@ -71,27 +77,30 @@ _AUDIT_LOG = """
         ORDER BY started_at DESC, key DESC LIMIT :limit::integer + 1
     ), together AS (
         SELECT at, key, actor, action, kind, runs.count, CASE WHEN runs.count = 1 THEN run_id::text END AS id,
-               CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail, NULL::jsonb AS bulk
+               CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail, NULL::jsonb AS bulk,
+               NULL::jsonb AS before, NULL::jsonb AS after
         FROM runs LEFT JOIN job_run ON job_run.id = runs.run_id
         UNION ALL
-        SELECT at, key, actor, action, 'bulk', done, id::text, NULL, NULL, bulk FROM bulk_actions
+        SELECT at, key, actor, action, 'bulk', done, id::text, NULL, NULL, bulk, NULL, NULL FROM bulk_actions
         UNION ALL
-        SELECT at, key, actor, action, 'job', 1, job, job, note, NULL FROM schedules
+        SELECT at, key, actor, action, 'job', 1, job, job, note, NULL, NULL, NULL FROM schedules
         UNION ALL
-        SELECT at, key, actor, action, 'failure', 1, job, job, note, NULL FROM failures
+        SELECT at, key, actor, action, 'schedule', 1, name, name, NULL, NULL, before, after FROM made_schedules
+        UNION ALL
+        SELECT at, key, actor, action, 'failure', 1, job, job, note, NULL, NULL, NULL FROM failures
         UNION ALL
         SELECT at, key, actor, action, 'record', 1, record_id::text, detail ->> 'title',
                (SELECT string_agg(replace(name, '_', ' '), ' and ' ORDER BY name DESC)
-                FROM jsonb_object_keys(detail -> 'before') AS name), NULL
+                FROM jsonb_object_keys(detail -> 'before') AS name), NULL, NULL, NULL
         FROM records
         UNION ALL
-        SELECT at, key, actor, action, 'records', done, NULL, NULL, target, NULL FROM record_bulk_actions
+        SELECT at, key, actor, action, 'records', done, NULL, NULL, target, NULL, NULL, NULL FROM record_bulk_actions
     ), page AS (
         SELECT *, row_number() OVER (ORDER BY at DESC, key DESC) AS place FROM together
     )
     SELECT COALESCE(json_agg(json_build_object(
                'at', at, 'actor', actor, 'action', action, 'kind', kind, 'id', id, 'label', label,
-               'detail', detail, 'count', count, 'bulk', bulk
+               'detail', detail, 'count', count, 'bulk', bulk, 'before', before, 'after', after
            ) ORDER BY place) FILTER (WHERE place <= :limit::integer), '[]'),
            max(at) FILTER (WHERE place = :limit::integer),
            max(key) FILTER (WHERE place = :limit::integer),
@@ -104,6 +113,7 @@ def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     """Up to `limit` actions before the cursor `before`, the `next` of an earlier page.
 
     `detail` is the note of a pause or a mute, the failure that was acknowledged, or which fields of a record changed.
+    A schedule that was made at run time has what people chose in `before` and `after`.
     An action on many runs has their `count` and neither id nor label. A bulk action has its row, a BulkAction, in
     `bulk`. Raises ValueError for an invalid cursor.
     """

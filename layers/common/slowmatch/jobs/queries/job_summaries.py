@@ -266,10 +266,11 @@ def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSchedule:
-    """Up to when the dispatcher has checked a job's schedule, and the latest missed occurrences, newest first."""
+    """Up to when the dispatcher has checked a job's rule, how many occurrences it missed, and the latest of them."""
 
     checked_to: datetime | None
-    missed: list[datetime]
+    missed: int
+    latest: list[datetime]
 
 
 def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
@@ -278,8 +279,10 @@ def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
 
 
 _CHECKED = f"""
-    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), ARRAY(
-        SELECT occurrence FROM {MISSED} AND missed.job = wanted.name
+    SELECT wanted.name, (SELECT ticks_checked_to FROM job WHERE job.name = wanted.name), (
+        SELECT count(*) FROM {MISSED} AND missed.job = wanted.name AND missed.schedule = ''
+    ), ARRAY(
+        SELECT occurrence FROM {MISSED} AND missed.job = wanted.name AND missed.schedule = ''
         ORDER BY occurrence DESC
         LIMIT {LATEST_MISSED}
     )

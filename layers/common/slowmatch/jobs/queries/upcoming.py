@@ -1,6 +1,6 @@
 """What will start in the hours ahead: the occurrences of schedules, delayed runs and retries."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,11 @@ from typing import Literal
 
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs import cron
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import JobSummary
+from slowmatch.jobs.schedules import timing
+from slowmatch.jobs.schedules.store import LIMIT, Schedule
 from slowmatch.text import to_json
 
 MAX_OCCURRENCES = 100
@@ -27,13 +28,15 @@ Kind = Literal["schedule", "paused", "disabled", "delayed", "retry", "held"]
 class Occurrence:
     """Something of `job` that is due at `at`. `name` is the schedule in words, or the id of a waiting run.
 
-    A `paused` schedule starts nothing, and neither does that of a `disabled` job, whose waiting runs are `held`.
+    `schedule` is the name of one that was made at run time, empty for the job's rule. What is `paused` starts nothing,
+    and neither does that of a `disabled` job, whose waiting runs are `held`.
     """
 
     job: str
     name: str
     at: datetime
     kind: Kind
+    schedule: str = ""
 
     @property
     def starts(self) -> bool:
@@ -60,34 +63,52 @@ class BusiestMoment:
 
 
 def occurrences(
-    jobs: Sequence[JobSummary], runs: Iterable[DelayedRun], after: datetime, until: datetime
+    jobs: Sequence[JobSummary],
+    schedules: Iterable[Schedule],
+    runs: Iterable[DelayedRun],
+    after: datetime,
+    until: datetime,
 ) -> Iterator[Occurrence]:
     """All that is due in (after, until], job by job. The source of everything that the page Upcoming shows."""
     known = {job.name: job for job in jobs}
     for job in jobs:
         if job.schedule and job.schedule_enabled:
             kind: Kind = "disabled" if job.disabled else "paused" if job.paused else "schedule"
-            for at in _times(job.schedule, after, until):
+            for at in _times(job.schedule, "UTC", None, None, after, until):
                 yield Occurrence(job.name, job.words or job.schedule, at, kind)
+    for each in schedules:
+        if each.job in known and not each.is_delayed_run:
+            kind = "disabled" if known[each.job].disabled else "schedule" if each.enabled else "paused"
+            words = each.timing.describe()
+            for at in _times(each.expression, each.time_zone, each.starts_at, each.ends_at, after, until):
+                yield Occurrence(each.job, words, at, kind, each.name)
     for run in runs:
         if run.job in known and after < run.due_at <= until:
             waits: Kind = "retry" if run.failures else "delayed"
             yield Occurrence(run.job, run.id, run.due_at, "held" if known[run.job].disabled else waits)
 
 
-@lru_cache(maxsize=256)
-def _times(schedule: str, after: datetime, until: datetime) -> tuple[datetime, ...]:
+@lru_cache(maxsize=LIMIT + 256)
+def _times(
+    expression: str,
+    time_zone: str,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    after: datetime,
+    until: datetime,
+) -> tuple[datetime, ...]:
     """Computed once for all polls of a minute: `after` and `until` are whole minutes."""
-    parsed = cron.parse_or_none(schedule)
-    return tuple(islice(parsed.between(after, until), MAX_OCCURRENCES + 1)) if parsed else ()
+    try:
+        parsed = timing.parse(expression, time_zone, starts_at, ends_at)
+    except timing.ScheduleError:
+        return ()
+    return tuple(islice(parsed.between(after, until), MAX_OCCURRENCES + 1))
 
 
-def frequent_jobs(found: Iterable[Occurrence]) -> set[str]:
-    """The jobs whose schedule has more occurrences than were computed."""
-    numbers: dict[str, int] = defaultdict(int)
-    for each in found:
-        numbers[each.job] += not each.is_run
-    return {job for job, number in numbers.items() if number > MAX_OCCURRENCES}
+def frequent_schedules(found: Iterable[Occurrence]) -> set[tuple[str, str]]:
+    """The schedules, by job and name, that have more occurrences than were computed."""
+    numbers = Counter((each.job, each.schedule) for each in found if not each.is_run)
+    return {schedule for schedule, number in numbers.items() if number > MAX_OCCURRENCES}
 
 
 def overlapping(found: Iterable[Occurrence], expected: Mapping[str, timedelta]) -> set[Occurrence]:

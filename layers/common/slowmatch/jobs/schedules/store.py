@@ -137,7 +137,7 @@ def put(
     One that is paused stays so if `enabled` is not given. `version` is the one that is to be changed, NEW for none.
     Raises ScheduleError and ScheduleConflict.
     """
-    _check_name(name)
+    check_name(name)
     accepted = _check_payload(job, payload or {})
     given = timing.parse(expression, time_zone, starts_at, ends_at)
     with _transaction(con):
@@ -279,7 +279,8 @@ def _lock(con: Connection | ExternalConnection, name: str) -> Schedule | None:
     return Schedule.from_json(rows[0][0]) if rows else None
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises ScheduleError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         allowed = "1 to 64 letters, digits, dots, underscores and hyphens, beginning with a letter or digit"
         raise ScheduleError("name", f"{name!r} must be {allowed}")

@@ -1,0 +1,104 @@
+"""Schedules made at run time as people look at them: with their last run, who paused them, and what was changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from slowmatch.db import Connection
+from slowmatch.db.snapshot_cache import cached
+from slowmatch.jobs.model import JsonRow
+from slowmatch.jobs.queries.job_summaries import MISSED, LastRun, Paused
+from slowmatch.jobs.queries.runs import IS_STOPPED
+from slowmatch.jobs.schedules.store import LIMIT, Schedule
+
+EVENTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeSchedule:
+    """`schedule` is without its payload, which may be large. `last_run` is the run of its last occurrence."""
+
+    schedule: Schedule
+    last_run: LastRun | None
+    missed: int
+    paused: Paused | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleChange(JsonRow):
+    """What people chose, `before` and `after`; None before it was made and after it was deleted."""
+
+    id: int
+    at: datetime
+    action: str
+    actor: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+def page(
+    con: Connection,
+    *,
+    q: str = "",
+    name: str | None = None,
+    job: str | None = None,
+    after: str = "",
+    limit: int = LIMIT,
+) -> list[MadeSchedule]:
+    """In the order of their names, those after `after` whose name or job contains `q`."""
+    wanted = {"q": q, "name": name, "job": job, "after": after, "limit": limit}
+    rows = cached(con, ("made schedules", *wanted.values()), lambda: con.query(_PAGE, **wanted))
+    return [
+        MadeSchedule(
+            schedule=Schedule.from_json(row),
+            last_run=last_run and LastRun.from_json(last_run),
+            missed=missed,
+            paused=paused and Paused(datetime.fromisoformat(paused["at"]), paused["by"], None),
+        )
+        for row, last_run, missed, paused in rows
+    ]
+
+
+# A run whose occurrence is still to come is a delayed one. Who paused a schedule is not always who changed it last.
+_PAGE = f"""
+    SELECT to_jsonb(schedule) - 'history' - 'checked_to' || '{{"payload": {{}}}}', (
+        SELECT json_build_object(
+            'id', run.id, 'state', run.state, 'stopped', {IS_STOPPED},
+            'created_at', run.created_at, 'started_at', run.started_at, 'finished_at', run.finished_at
+        )
+        FROM job_run AS run
+        WHERE run.job = schedule.job AND run.schedule = schedule.name AND run.occurrence <= now()
+        ORDER BY run.occurrence DESC LIMIT 1
+    ), (
+        SELECT count(*) FROM {MISSED} AND missed.job = schedule.job AND missed.schedule = schedule.name
+    ), CASE WHEN NOT schedule.enabled THEN (
+        SELECT json_build_object('at', event.at, 'by', event.actor)
+        FROM job_schedule_event AS event
+        WHERE event.name = schedule.name AND event.after ->> 'enabled' = 'false'
+          AND event.before ->> 'enabled' IS DISTINCT FROM 'false'
+        ORDER BY event.id DESC LIMIT 1
+    ) END
+    FROM job_schedule AS schedule
+    WHERE strpos(lower(schedule.name || ' ' || schedule.job), lower(:q)) > 0
+      AND (:name::text IS NULL OR schedule.name = :name::text)
+      AND (:job::text IS NULL OR schedule.job = :job::text) AND schedule.name > :after
+    ORDER BY schedule.name LIMIT :limit::integer
+"""
+
+
+def counts(con: Connection) -> dict[str, int]:
+    """How many schedules each job has that has any."""
+    counted = "SELECT job, count(*) FROM job_schedule GROUP BY job"
+    return dict(cached(con, "schedules of jobs", lambda: con.query(counted)))
+
+
+def changes(con: Connection, name: str) -> list[ScheduleChange]:
+    """The last EVENTS_SHOWN changes of a schedule, newest first, also of one that was deleted."""
+    rows = cached(con, ("schedule changes", name), lambda: con.query(_CHANGES, name=name, limit=EVENTS_SHOWN))
+    return [ScheduleChange.from_json(row) for (row,) in rows]
+
+
+_CHANGES = """
+    SELECT to_jsonb(event) - 'name' - 'job' FROM job_schedule_event AS event
+    WHERE name = :name ORDER BY id DESC LIMIT :limit::integer
+"""
