@@ -78,7 +78,7 @@ def test_every_minute_for_a_week_is_one_band_and_one_line(browser: FakeBrowser, 
     page = browser.get(f"{ADDRESS}?window=7d")
     assert lane(page, "db-cleanup").count("<rect") == 1 and 'class="band"' in lane(page, "db-cleanup")
     assert [("every minute and so on" in line) for line in listed(page)] == [True]
-    assert len(page.text) < 16_000
+    assert len(page.text) < 20_000
 
 
 def test_a_paused_schedule_is_shown_as_paused(browser: FakeBrowser, con: Connection) -> None:
