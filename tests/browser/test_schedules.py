@@ -34,7 +34,7 @@ def test_a_schedule_is_made_with_and_without_scripts(tabs: Tabs, stack: Stack, s
     page.get_by_label("Batch size").fill("50")
     name = f"made-{scripts}"
     fill(page, name=name, when="cron(0 7 * * ? *)", zone="Europe/Berlin")
-    page.get_by_role("button", name="Make the schedule").click()
+    page.get_by_role("button", name="Create schedule").click()
     expect(page.get_by_role("status")).to_contain_text(f"Schedule {name} was saved")
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
     made = stack.get(f"/api/schedules/{name}")
@@ -71,7 +71,7 @@ def test_what_is_wrong_is_at_its_field_and_in_focus(tabs: Tabs, stack: Stack) ->
     tabs.expect("status of 422")
     page = tabs.open("/dashboard/new-schedule")
     fill(page, name="wrong", when="rate(1 hour)", zone="Mars/Olympus")
-    page.get_by_role("button", name="Make the schedule").click()
+    page.get_by_role("button", name="Create schedule").click()
     zone = page.get_by_label("Time zone", exact=True)
     expect(zone).to_be_focused()
     expect(zone).to_have_value("Mars/Olympus")
@@ -121,7 +121,7 @@ def test_a_copy_is_made_from_its_page(page: Page, stack: Stack) -> None:
     page.get_by_role("link", name="Copy").click()
     expect(page.get_by_label("Older than days")).to_have_value("30")
     fill(page, name="duplicate")
-    page.get_by_role("button", name="Make the schedule").click()
+    page.get_by_role("button", name="Create schedule").click()
     expect(page.get_by_role("heading", level=1, name="duplicate")).to_be_visible()
 
 

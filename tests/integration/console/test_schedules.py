@@ -66,7 +66,7 @@ def test_rules_and_made_schedules_are_listed_together(browser: FakeBrowser, con:
     page = browser.get(HOME)
     assert 'id="job-db-cleanup"' in page.text
     shown = row(page)
-    for said in ("db-cleanup", "Made by ada", "Every day at 07:00 Europe/Berlin", "never", "enabled"):
+    for said in ("db-cleanup", "Created by ada", "Every day at 07:00 Europe/Berlin", "never", "enabled"):
         assert said in shown
 
 

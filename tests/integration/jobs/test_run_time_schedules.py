@@ -118,7 +118,7 @@ def test_two_who_make_the_same_schedule_make_one(con: Connection, other: Connect
         ({"name": "-a"}, "name", "beginning with a letter"),
         ({"name": "a b"}, "name", "'a b' must be"),
         ({"name": "a\n"}, "name", "must be"),
-        ({"job": "no-job"}, "job", "there is no job 'no-job'; the jobs are"),
+        ({"job": "no-job"}, "job", "'no-job' is not a job; the jobs are"),
         ({"payload": {"no": 1}}, "payload.no", "is not a field of record-expiry"),
         ({"payload": [1]}, "payload", "must be a JSON object"),
         (

@@ -81,7 +81,7 @@ def test_a_schedule_is_run_now(call: Call, queues: Queues) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "message"),
     [
-        ({"job": "no-job"}, "job", "there is no job 'no-job'"),
+        ({"job": "no-job"}, "job", "'no-job' is not a job"),
         ({"time_zone": "Mars/Olympus"}, "time_zone", "is not a time zone"),
         ({"expression": "cron(0 25 * * ? *)"}, "expression", "must be between 0 and 23"),
         ({"payload": {"no": 1}}, "payload.no", "is not a field"),

@@ -19,7 +19,7 @@ class UnknownJob(ValueError):
 
     def __init__(self, name: object) -> None:
         error = CONFIG_ERRORS.get(name) if isinstance(name, str) else None
-        unknown = f"there is no job {name!r}; the jobs are {', '.join(JOBS)}"
+        unknown = f"{name!r} is not a job; the jobs are {', '.join(JOBS)}"
         super().__init__(f"{name} is disabled: {error}" if error else unknown)
 
 
