@@ -148,6 +148,17 @@ def test_figures_are_kept_for_more_than_a_year(con: Connection, environment: Set
         assert con.query(f"SELECT count(*) FROM {table}") == [[0]], table
 
 
+def test_what_outlived_its_run_is_purged(con: Connection, work: Work, environment: Settings) -> None:
+    work.handler = lambda context: context.logger.info("done")
+    for occurrence in ("2026-11-24T02:00:00Z", "2026-11-24T03:00:00Z"):
+        work.start_occurrence(occurrence)
+    first, second = work.runs()
+    con.query("DELETE FROM job_run WHERE id = :id::uuid", id=first.id)
+    assert retention.purge_history(con, con.now(), settings=environment) > 0
+    for table in ("job_event", "job_attempt", "job_log"):
+        assert con.query(f"SELECT DISTINCT run_id::text FROM {table}") == [[second.id]], table
+
+
 def test_all_that_is_old_is_purged_however_much(con: Connection, environment: Settings) -> None:
     put_runs(con, "db-cleanup", 1001, state="deleted", age=timedelta(days=31))
     assert retention.purge_runs(con, con.now(), settings=environment) == 1001

@@ -30,6 +30,8 @@ _FIGURES = {
     "job_hour_error": "hour",
     "record_hour": "hour",
 }
+_OF_RUNS = ("job_log", "job_event", "job_attempt", "job_rerun")
+"""No foreign key keeps these from outliving their run: a worker whose run was purged may still write a line."""
 
 
 def purge_runs(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
@@ -91,25 +93,28 @@ def _purge_runs(con: Connection, sql: str, before: datetime, deadline: Deadline)
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
     """Delete old notifications, mail, missed occurrences, bulk actions, what people did to jobs, and hourly figures.
 
+    Also what is left of runs that are gone, once it is older than every run: identifiers grow with time.
+
     Returns how many rows. Raises PartlyFailed, naming the tables.
     """
-    columns = _HISTORY | _FIGURES
+    conditions = {
+        table: f"{column} < :before::timestamptz" for table, column in (_HISTORY | _FIGURES).items()
+    }
+    conditions |= dict.fromkeys(_OF_RUNS, "run_id < (SELECT id FROM job_run ORDER BY id LIMIT 1)")
 
     def purge(table: str) -> int:
         """Delete in batches until no row is left that could be locked, or the deadline is over."""
         kept = FIGURES_KEPT if table in _FIGURES else timedelta(days=settings.failed_run_retention_days)
+        before = {} if table in _OF_RUNS else {"before": now - kept}
         sql = f"""
             DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-                SELECT ctid FROM {table}
-                WHERE {columns[table]} < :before::timestamptz
-                LIMIT {ROWS_PER_BATCH}
-                FOR UPDATE SKIP LOCKED
+                SELECT ctid FROM {table} WHERE {conditions[table]} LIMIT {ROWS_PER_BATCH} FOR UPDATE SKIP LOCKED
             ))
         """
         purged, rows = 0, ROWS_PER_BATCH
         while rows == ROWS_PER_BATCH and not deadline.is_over:
-            rows = con.execute(sql, before=now - kept)
+            rows = con.execute(sql, **before)
             purged += rows
         return purged
 
-    return for_each(columns, str, purge, deadline)
+    return for_each(conditions, str, purge, deadline)
