@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from statistics import median
+from time import perf_counter
 
 from benchmarks.harness.bench import Bench
 from benchmarks.harness.program import Program
-from benchmarks.harness.results import Measure, in_turns, times_better, within
+from benchmarks.harness.results import OURS, Measure, in_turns, times_better, within
 from benchmarks.measures.job_queues import programs, slowmatch
 
 Play = Callable[[], float]
@@ -52,6 +54,7 @@ def measure(bench: Bench) -> Iterator[Measure]:
     yield _one(_named(rates, "one "))
     yield _ten(_named(rates, "ten "))
     yield _hundred(_named(rates, "hundred "))
+    yield from _workers(bench, 2_000 if bench.short else 100_000)
 
 
 def _one(rates: dict[str, list[float]]) -> Measure:
@@ -95,6 +98,65 @@ def _hundred(rates: dict[str, list[float]]) -> Measure:
         ],
         note="PgQueuer keeps neither attempts nor events. procrastinate takes one job at a time.",
     )
+
+
+def _workers(bench: Bench, runs: int) -> Iterator[Measure]:
+    """So many waiting runs through one process, and through four at a time, a hundred messages an invocation."""
+    database = bench.database()
+    invocations: list[list[float]] = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(slowmatch(bench, database)) for _ in range(4)]
+
+        def play(workers: list[Program]) -> float:
+            workers[0].ask(do="fill", times=runs)
+            for part, worker in enumerate(workers):
+                worker.ask(do="take", batch=100, part=part, parts=len(workers))
+            began = perf_counter()
+            for worker in workers:
+                worker.send(do="work_taken")
+            invocations[:] = [worker.answer()["invocations"] for worker in workers]
+            took = perf_counter() - began
+            with closing(database.connect()) as con:
+                assert con.run("SELECT count(*) FROM job_run WHERE state <> 'succeeded'") == [[0]], (
+                    "runs are left"
+                )
+            return runs / took
+
+        tenths: dict[str, list[float]] = {OURS: [], "the first tenth": []}
+
+        def play_four() -> float:
+            rate = play(workers)
+            of_four = [_median_of_tenths(each) for each in invocations]
+            tenths[OURS].append(max(max(each) for each in of_four) * 1000)
+            tenths["the first tenth"].append(median(each[0] for each in of_four) * 1000)
+            return rate
+
+        programs = {OURS: play_four, "one process": lambda: play(workers[:1])}
+        rates = in_turns(min(bench.rounds, 3), programs)
+        tenths = {name: values[1:] for name, values in tenths.items()}
+    bench.drop(database)
+    yield Measure(
+        "bookkeeping-workers",
+        f"{runs:,} waiting runs, a hundred messages a batch, four processes",
+        "runs/s",
+        better="more",
+        series=rates,
+        goals=[times_better(rates, "one process", 1.5, better="more")],
+        note="PostgreSQL and the workers share the cores of the machine.",
+    )
+    yield Measure(
+        "bookkeeping-slowest-tenth",
+        "the same: an invocation, in the slowest tenth of any process",
+        "ms",
+        better="less",
+        series=tenths,
+        goals=[within(tenths, "the first tenth", 2)],
+    )
+
+
+def _median_of_tenths(seconds: list[float]) -> list[float]:
+    size = max(1, len(seconds) // 10)
+    return [median(seconds[start : start + size]) for start in range(0, len(seconds), size)]
 
 
 def _drain(program: Program, runs: int, **options: int) -> Play:

@@ -36,6 +36,7 @@ class LambdaContext:
 
 
 handler = serve_job(JOB, lambda _: None)
+_taken: list[dict[str, Any]] = []
 
 
 def fill(times: int) -> None:
@@ -46,13 +47,26 @@ def fill(times: int) -> None:
 
 def work(batch: int) -> dict[str, float]:
     """Bring what is there to the function, `batch` messages an invocation."""
-    events, before = list(_events(batch)), ended()
-    began = perf_counter()
-    for event in events:
-        answer = handler(event, LambdaContext())
-        assert answer == {"batchItemFailures": []}, answer
-    took = perf_counter() - began
+    before = ended()
+    take(batch)
+    took = sum(work_taken()["invocations"])
     return {"seconds": took, "done": ended() - before}
+
+
+def take(batch: int, part: int = 0, parts: int = 1) -> None:
+    """Read what waits into this process, unmeasured; or this part of it, if others take theirs."""
+    _taken[:] = list(_events(batch))[part::parts]
+
+
+def work_taken() -> dict[str, list[float]]:
+    """Bring what was taken to the function. How many seconds each invocation took."""
+    invocations = []
+    for event in _taken:
+        began = perf_counter()
+        answer = handler(event, LambdaContext())
+        invocations.append(perf_counter() - began)
+        assert answer == {"batchItemFailures": []}, answer
+    return {"invocations": invocations}
 
 
 def ended() -> int:
@@ -86,4 +100,13 @@ def _events(batch: int) -> Iterator[dict[str, Any]]:
 
 if __name__ == "__main__":
     sqs.client = Queue  # type: ignore[assignment]
-    serve({"fill": fill, "work": work, "enqueue": put, "enqueue_many": put_many})
+    serve(
+        {
+            "fill": fill,
+            "work": work,
+            "take": take,
+            "work_taken": work_taken,
+            "enqueue": put,
+            "enqueue_many": put_many,
+        }
+    )
