@@ -3,6 +3,8 @@
 import itertools
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +42,17 @@ from tests.support.issuer import Issuer, serving
 STACK = "slowmatch-test"
 
 SetVariable = Callable[[str, str], None]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each session a temporary folder of its own.
+
+    As root, PostgreSQL runs as another user, who is allowed to pass through the folders above its data. Each start of
+    pytest takes that permission away again from the folder that all sessions share.
+    """
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="slowmatch-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
