@@ -157,6 +157,7 @@ def test_every_action_carries_the_person_s_name(tabs: Tabs) -> None:
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("by otto@example.com")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("was resumed")).to_be_visible()
     page.get_by_role("button", name="Run now").click()
     page.get_by_role("link", name="Open the run").click()
     expect(page.locator(".history")).to_contain_text("created by console · otto@example.com")

@@ -66,7 +66,8 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
     contain anything that always changes, such as an age.
     """
     request = current_request()
-    message = flash.read(request.event)
+    # A refresh of what is open shows no message, and must not take it from the page that will.
+    message = None if request.header("x-live") else flash.read(request.event)
     found = failing_jobs(con, con.now()) if con else []
     data["number_failing"] = sum(job.is_failing for job in found)  # for the title, the icon and the sidebar
     headers = dict(PAGE_HEADERS)

@@ -47,3 +47,9 @@ def test_the_stack_s_own_page_is_offered_where_it_is(
 
     monkeypatch.setattr(browser, "event", through_the_local_gateway)
     assert '<a href="/local" hx-boost="false">Stack</a>' in browser.get("/records").text
+
+
+def test_a_refresh_leaves_the_message_to_the_page(browser: FakeBrowser) -> None:
+    page = browser.post("/jobs/db-cleanup/pause", {})
+    browser.get(page.location, x_live="true")
+    assert "The schedule of db-cleanup was paused." in browser.get(page.location).text
