@@ -81,8 +81,8 @@ class NewSchedule(Strict):
     """What a schedule runs and when: `cron(minute hour day month weekday year)`, `rate(n unit)` or a single time,
     `at(2026-12-24T07:00:00)`, in the time zone of a place, such as Europe/Berlin, or UTC.
 
-    Without a time zone, that is UTC. It fires from `starts_at` on, and before `ends_at`, if they are given. Without `enabled`, a new schedule is enabled,
-    and another one stays as it is.
+    It fires from `starts_at` on, and before `ends_at`, if they are given. Without `time_zone` it is UTC. Without
+    `enabled`, a new schedule is enabled, and another one stays as it is.
     """
 
     job: Name
