@@ -18,6 +18,7 @@ JobName = Annotated[Name, Path(description="Name of a job, as listed by GET /api
 ScheduleName = Annotated[Name, Path(description="Name of a schedule, as listed by GET /api/schedules")]
 YEAR_SECONDS = 366 * 24 * 3600
 MAX_PAYLOADS = 1_000
+SCHEDULE_NEEDS_JOB = "a schedule needs job, too: add the name of its job"
 
 
 def valid_run_id(value: object) -> str:
@@ -80,14 +81,14 @@ class NewSchedule(Strict):
     """What a schedule runs and when: `cron(minute hour day month weekday year)`, `rate(n unit)` or a single time,
     `at(2026-12-24T07:00:00)`, in the time zone of a place, such as Europe/Berlin, or UTC.
 
-    It fires from `starts_at` on, and before `ends_at`, if they are given. Without `enabled`, a new schedule is enabled,
-    and another one stays as it is.
+    It fires from `starts_at` on, and before `ends_at`, if they are given. Without `time_zone` it is UTC. Without
+    `enabled`, a new schedule is enabled, and another one stays as it is.
     """
 
     job: Name
     payload: dict[str, Any] = Field(default_factory=dict)
     expression: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)]
-    time_zone: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)] = "UTC"
+    time_zone: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)] | None = None
     starts_at: Timestamp | None = None
     ends_at: Timestamp | None = None
     enabled: Annotated[bool, Field(strict=True)] | None = None
@@ -103,6 +104,13 @@ class Filter(Strict):
     created_to: Timestamp | None = None
     text: SearchText | None = None
     retrying: Annotated[bool, Field(strict=True)] | None = None
+    schedule: Name | None = None
+
+    @model_validator(mode="after")
+    def _schedule_of_a_job(self) -> Self:
+        if self.schedule is not None and self.job is None:
+            raise ValueError(SCHEDULE_NEEDS_JOB)
+        return self
 
     def as_filter(self) -> RunFilter:
         return RunFilter(**self.model_dump())

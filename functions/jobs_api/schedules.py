@@ -26,6 +26,7 @@ from slowmatch.jobs.schedules.timing import ScheduleError
 from slowmatch.jobs.schedules.wake import wake_dispatcher
 
 NO_VERSION = -1
+"""Never that of a schedule."""
 SCHEDULE = documented(200, "The schedule; the header ETag is its version", Schedule)
 PUT = SCHEDULE | documented(201, "The new schedule", Schedule)
 router = Router()  # type: ignore[no-untyped-call]
@@ -54,7 +55,7 @@ def put_schedule(name: ScheduleName, schedule: NewSchedule) -> Response[str]:
     current = store.find(con, name)
     for job in {schedule.job, *([current.job] if current else [])}:
         authentication.require(router, job_role(job))
-    given = schedule.model_dump()
+    given = {field: value for field, value in schedule.model_dump().items() if value is not None}
     try:
         written = store.put(con, name, **given, actor=_actor(), version=_version(current))
     except ScheduleError as error:
@@ -128,7 +129,8 @@ def _version(current: store.Schedule | None) -> int | None:
         return NEW
     tags = if_match(event)
     if tags is None:
-        return None
+        wants_any = header(event, "if-match").strip() == "*"
+        return NO_VERSION if wants_any and current is None else None
     return current.version if current and str(current.version) in tags else NO_VERSION
 
 
@@ -146,6 +148,7 @@ def _listed(schedule: store.Schedule, now: datetime) -> dict[str, Any]:
     return shown | {
         "in_force": schedule.in_force == schedule.version,
         "words": schedule.timing.describe(),
+        "estimated": schedule.timing.is_rate,
         "next": [at.isoformat() for at in schedule.next_times(now)],
     }
 

@@ -1,6 +1,7 @@
 """Schedules made at run time: put, removed, paused; their occurrences; what of them is missed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,13 +10,16 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import on_connection
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.dispatcher import schedules as dispatcher
+from slowmatch.jobs.lifecycle import actions as actions_on_runs
 from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.queries import health, warnings
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.schedules import store
 from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict, put, remove, set_enabled
 from slowmatch.jobs.schedules.timing import ScheduleError
+from slowmatch.settings import settings
 from tests.integration.jobs.conftest import Queues, Work, while_waited_for
 
 NAME = "every-morning"
@@ -96,6 +100,10 @@ def test_who_changes_an_outdated_version_is_given_the_present_one(con: Connectio
         make(con, expression="cron(0 9 * * ? *)", version=first.version)
     assert conflict.value.current == second == store.find(con, NAME)
     with pytest.raises(ScheduleConflict):
+        make(con, expression="cron(0 8 * * ? *)", version=first.version)
+    with pytest.raises(ScheduleConflict):
+        set_enabled(con, NAME, True, actor="Ada", version=first.version)
+    with pytest.raises(ScheduleConflict):
         remove(con, NAME, version=first.version)
     with pytest.raises(ScheduleConflict, match="choose another name"):
         make(con, job="db-cleanup", version=store.NEW)
@@ -131,6 +139,15 @@ def test_two_who_make_the_same_schedule_make_one(con: Connection, other: Connect
         ({"expression": "cron(0 0 1 1 ? 2020)"}, "expression", "has no time that is still to come"),
         ({"ends_at": datetime(2020, 1, 1, tzinfo=UTC)}, "ends_at", "is in the past, it is"),
         ({"starts_at": datetime(2020, 1, 1)}, "starts_at", "has no offset"),  # noqa: DTZ001
+        ({"expression": "rate(367 days)"}, "expression", "is more than 366 days: write a cron expression"),
+        ({"expression": "at(2200-01-01T07:00:00)"}, "expression", "write a time before the year 2200"),
+        ({"starts_at": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}, "starts_at", "is too far ahead"),
+        ({"ends_at": datetime(2200, 1, 1, tzinfo=UTC)}, "ends_at", "is too far ahead"),
+        (
+            {"expression": "cron(0 0 1 1 ? 2100)", "starts_at": datetime(2101, 1, 1, tzinfo=UTC)},
+            "starts_at",
+            "has no time from 2101-01-01T00:00:00+00:00 on: write an earlier time",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_the_remedy(
@@ -145,6 +162,10 @@ def test_what_is_wrong_is_named_with_the_remedy(
 def test_an_end_before_the_first_time_is_refused(con: Connection, later: Later) -> None:
     with pytest.raises(ScheduleError, match="ends_at: the schedule has no time before"):
         make(con, expression=at_expression(later(days=2)), time_zone="UTC", ends_at=later(days=1))
+
+
+def test_a_rate_is_not_refused_by_an_estimate(con: Connection, later: Later) -> None:
+    assert make(con, expression="rate(366 days)", ends_at=later(hours=1)).enabled
 
 
 def test_there_is_a_limit(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +275,26 @@ def test_a_single_time_that_is_near_is_a_delayed_run(
     assert work.runs() == []
 
 
+@pytest.mark.parametrize("action", ["run-now", "delete"])
+def test_a_single_time_is_over_with_its_delayed_run(
+    con: Connection, work: Work, later: Later, action: str
+) -> None:
+    soon = {"expression": at_expression(later(minutes=5)), "time_zone": "UTC"}
+    made = make(con, **soon)
+    assert made.delayed_run == work.run().id and len(made.next_times(con.now())) == 1
+    actions_on_runs.change(con, action, ids=[work.run().id], actor="Ada")
+    assert store.get(con, NAME).next_times(con.now()) == []
+    with pytest.raises(
+        ScheduleError, match=r"expression: .* has started or was deleted: choose another time"
+    ):
+        make(con, **soon, payload={"batch_size": 5})
+    assert len(work.runs()) == 1 and store.get(con, NAME).payload == {}
+    set_enabled(con, NAME, False, actor="Ada")
+    assert set_enabled(con, NAME, True, actor="Ada").next_times(con.now()) == []
+    again = make(con, expression=at_expression(later(minutes=7)), time_zone="UTC")
+    assert again.delayed_run and len(work.runs()) == 2
+
+
 def test_a_single_time_that_is_far_is_no_run_yet(con: Connection, work: Work, later: Later) -> None:
     made = make(con, expression=at_expression(later(minutes=12)), time_zone="UTC")
     assert not made.is_delayed_run and work.runs() == []
@@ -330,6 +371,35 @@ def test_a_time_that_the_clocks_skip_is_not_missed(con: Connection) -> None:
     con.query("UPDATE job_schedule SET checked_to = :night", night=night)
     store.mark_in_force(con, made, night)
     assert dispatcher.report_missed(con, night + timedelta(hours=12)) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "days", "is_kept"),
+    [
+        ({"expression": "at(2030-01-01T00:00:00)"}, 89, True),
+        ({"expression": "at(2030-01-01T00:00:00)"}, 91, False),
+        ({"ends_at": datetime(2030, 1, 1, tzinfo=UTC)}, 91, False),
+        ({"expression": "rate(2 days)", "ends_at": datetime(2030, 1, 1, tzinfo=UTC)}, 89, True),
+        ({"expression": "rate(2 days)", "ends_at": datetime(2030, 1, 1, tzinfo=UTC)}, 91, False),
+        ({"enabled": False}, 91, True),
+    ],
+)
+def test_a_schedule_that_is_over_is_purged(
+    con: Connection, given: dict[str, Any], days: int, is_kept: bool
+) -> None:
+    make(con, **given)
+    now = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=days)
+    config = replace(settings(), failed_run_retention_days=90)
+    assert retention.purge_schedules(con, now, settings=config) == (not is_kept)
+    assert bool(store.find(con, NAME)) == is_kept
+    actors = con.query("SELECT actor FROM job_schedule_event WHERE action = 'deleted'")
+    assert actors == ([] if is_kept else [["retention"]])
+
+
+def test_what_was_changed_lately_is_not_purged(con: Connection) -> None:
+    make(con)
+    con.query("UPDATE job_schedule SET expression = 'at(2020-01-01T00:00:00)'")
+    assert retention.purge_schedules(con, con.now(), settings=settings()) == 0
 
 
 def test_a_job_that_is_gone_leaves_its_schedules_to_be_deleted(

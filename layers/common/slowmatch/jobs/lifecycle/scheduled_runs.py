@@ -23,6 +23,24 @@ def has_run(con: Connection, job: str, occurrence: datetime, schedule: str = "")
     return bool(rows)
 
 
+def has_begun(con: Connection | ExternalConnection, job: str, occurrence: datetime, schedule: str) -> bool:
+    """Whether the occurrence has a run that does not wait for it: it was started before, or deleted.
+
+    One that waits is locked, so that it cannot start until the transaction ends.
+    """
+    rows = con.query(
+        """
+        SELECT state <> 'scheduled' OR attempt > 0 FROM job_run
+        WHERE job = :job AND schedule = :schedule AND occurrence = :occurrence::timestamptz
+        FOR UPDATE
+        """,
+        job=job,
+        schedule=schedule,
+        occurrence=occurrence,
+    )
+    return any(begun for (begun,) in rows)
+
+
 def skip_occurrence(
     con: Connection,
     job: Job,
@@ -76,9 +94,9 @@ def delay(
     payload: dict[str, Any],
     schedule: str,
 ) -> None:
-    """Create the occurrence's run, which is due then. Its message is sent after the commit."""
+    """Create the occurrence's run, which is due then, unless it has one. Its message is sent after the commit."""
     now, new = con.now(), NewRun(payload)
-    create_runs(
+    created = create_runs(
         con,
         job,
         "scheduled",
@@ -93,15 +111,17 @@ def delay(
         message_at=messages.visible_at(occurrence, now),
     )
     message = messages.RunMessage(job.name, new.id, 1, occurrence)
-    con.after_commit(lambda: messages.send(con, [message]))
+    if created:
+        con.after_commit(lambda: messages.send(con, [message]))
 
 
 def drop_delayed(con: Connection | ExternalConnection, job: str, schedule: str, now: datetime) -> None:
-    """Forget the run of an occurrence that has not come yet, because its schedule is changed or deleted."""
+    """Forget the run that waits for an occurrence, because its schedule is changed or deleted."""
     con.query(
         """
         DELETE FROM job_run
-        WHERE job = :job AND schedule = :schedule AND occurrence > :now::timestamptz AND attempt = 0
+        WHERE job = :job AND schedule = :schedule AND occurrence > :now::timestamptz
+          AND state = 'scheduled' AND attempt = 0
         """,
         job=job,
         schedule=schedule,

@@ -9,7 +9,7 @@ from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import MISSED, LastRun, Paused
 from slowmatch.jobs.queries.runs import IS_STOPPED
-from slowmatch.jobs.schedules.store import LIMIT, Schedule
+from slowmatch.jobs.schedules.store import LIMIT, ROW, Schedule
 
 EVENTS_SHOWN = 20
 
@@ -61,7 +61,7 @@ def page(
 
 # A run whose occurrence is still to come is a delayed one. Who paused a schedule is not always who changed it last.
 _PAGE = f"""
-    SELECT to_jsonb(schedule) - 'history' - 'checked_to' || '{{"payload": {{}}}}', (
+    SELECT {ROW} || '{{"payload": {{}}}}', (
         SELECT json_build_object(
             'id', run.id, 'state', run.state, 'stopped', {IS_STOPPED},
             'created_at', run.created_at, 'started_at', run.started_at, 'finished_at', run.finished_at

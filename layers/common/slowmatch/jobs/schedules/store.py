@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from slowmatch.db import Connection, ExternalConnection
-from slowmatch.jobs import catalog
+from slowmatch.jobs import catalog, cron
 from slowmatch.jobs.definition import PayloadError
 from slowmatch.jobs.lifecycle import scheduled_runs
 from slowmatch.jobs.lifecycle.enqueue import enqueue
@@ -30,6 +30,7 @@ DELAYED = timedelta(minutes=10)
 """A single time that is nearer than this when it is put is a delayed run, and not projected."""
 MAX_PAYLOAD_BYTES = 16 * 1024
 """As JSON, so that all schedules together are not too many bytes to be read at once."""
+MAX_RATE = timedelta(days=366)
 NEXT_TIMES = 5
 CHOICES = ("job", "payload", "expression", "time_zone", "starts_at", "ends_at", "enabled")
 """What people choose; the events have it before and after."""
@@ -48,7 +49,7 @@ class ScheduleConflict(Exception):
 
     def __init__(self, name: str, version: int, current: "Schedule | None") -> None:
         if current is None:
-            message = f"schedule {name!r} was deleted in the meantime"
+            message = f"there is no schedule {name!r}: perhaps it was deleted in the meantime"
         elif version == NEW:
             message = f"there is already a schedule {name!r}, of {current.job}: choose another name, or change that one"
         else:
@@ -62,7 +63,8 @@ class Schedule(JsonRow):
     """A schedule that was made at run time.
 
     `in_force` is the version that EventBridge Scheduler has, null if it has none, and `sync_error` says why it does not
-    have the latest. It is `paused_in_aws` if somebody disabled or changed it there.
+    have the latest. It is `paused_in_aws` if somebody disabled or changed it there. `delayed_run` is the id of the run
+    that waits for its single time, see `is_delayed_run`.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Schedule(JsonRow):
     sync_failed_at: datetime | None
     sync_attempts: int
     paused_in_aws: bool
+    delayed_run: str | None
 
     @property
     def timing(self) -> Timing:
@@ -95,8 +98,8 @@ class Schedule(JsonRow):
         return at is not None and at - self.changed_at < DELAYED
 
     def next_times(self, now: datetime) -> list[datetime]:
-        """The next NEXT_TIMES times, in its zone; none if it is paused."""
-        if not self.enabled:
+        """The next NEXT_TIMES times, in its zone; none if it is paused, or if its delayed run waits no longer."""
+        if not self.enabled or (self.is_delayed_run and self.delayed_run is None):
             return []
         times = self.timing.between(now, datetime.max.replace(tzinfo=UTC))
         return [at.astimezone(self.timing.zone) for at in islice(times, NEXT_TIMES)]
@@ -151,11 +154,14 @@ def put(
             "ends_at": ends_at,
             "enabled": (current is None or current.enabled) if enabled is None else enabled,
         }
+        _check_version(name, version, current)
         if current and current.choices() == wanted:
             return current
-        _check_version(name, version, current)
-        if given.next_after(now) is None:
-            raise _never_fires(given, now)
+        _check_times(given, now)
+        at = given.at if wanted["enabled"] else None
+        if at and at - now < DELAYED and scheduled_runs.has_begun(con, job, at, name):
+            message = f"the run of {given.expression!r} has started or was deleted: choose another time"
+            raise ScheduleError("expression", message)
         return _write(con, name, current, wanted, actor, now)
 
 
@@ -183,9 +189,9 @@ def set_enabled(
         current = _lock(con, name)
         if current is None:
             raise NoSuchSchedule(name)
+        _check_version(name, version, current)
         if current.enabled == enabled:
             return current
-        _check_version(name, version, current)
         return _write(con, name, current, current.choices() | {"enabled": enabled}, actor, con.now())
 
 
@@ -202,7 +208,7 @@ def run_now(con: Connection, name: str, *, actor: str, trigger: Trigger = "api")
 
 
 def find(con: Connection | ExternalConnection, name: str) -> Schedule | None:
-    rows = con.query(f"SELECT {_ROW} FROM job_schedule WHERE name = :name", name=name)
+    rows = con.query(f"SELECT {ROW} FROM job_schedule AS schedule WHERE name = :name", name=name)
     return Schedule.from_json(rows[0][0]) if rows else None
 
 
@@ -216,7 +222,7 @@ def get(con: Connection | ExternalConnection, name: str) -> Schedule:
 
 def all_schedules(con: Connection) -> list[Schedule]:
     """In the order of their names. They are LIMIT at most."""
-    rows = con.query(f"SELECT {_ROW} FROM job_schedule ORDER BY name")
+    rows = con.query(f"SELECT {ROW} FROM job_schedule AS schedule ORDER BY name")
     return [Schedule.from_json(row) for (row,) in rows]
 
 
@@ -244,7 +250,8 @@ def lock_history(
 ) -> tuple[Schedule, list[ScheduleState], datetime] | None:
     """The schedule, what was valid when, and up to when that was checked."""
     rows = con.query(
-        f"SELECT {_ROW}, history, checked_to FROM job_schedule WHERE name = :name FOR UPDATE", name=name
+        f"SELECT {ROW}, history, checked_to FROM job_schedule AS schedule WHERE name = :name FOR UPDATE",
+        name=name,
     )
     for row, history, checked_to in rows:
         return Schedule.from_json(row), [ScheduleState.from_json(each) for each in history], checked_to
@@ -265,7 +272,18 @@ def store_history(
     )
 
 
-_ROW = "to_jsonb(job_schedule) - 'history' - 'checked_to'"
+# Only the run of a single time is created before its occurrence, which is later than the change.
+ROW = """
+    to_jsonb(schedule) - 'history' - 'checked_to' || jsonb_build_object('delayed_run', CASE
+        WHEN schedule.expression LIKE 'at(%' THEN (
+            SELECT run.id FROM job_run AS run
+            WHERE run.job = schedule.job AND run.schedule = schedule.name
+              AND run.occurrence > schedule.changed_at
+              AND run.state = 'scheduled' AND run.attempt = 0
+            LIMIT 1
+        )
+    END)
+"""
 
 
 @contextmanager
@@ -275,7 +293,7 @@ def _transaction(con: Connection | ExternalConnection) -> Iterator[None]:
 
 
 def _lock(con: Connection | ExternalConnection, name: str) -> Schedule | None:
-    rows = con.query(f"SELECT {_ROW} FROM job_schedule WHERE name = :name FOR UPDATE", name=name)
+    rows = con.query(f"SELECT {ROW} FROM job_schedule AS schedule WHERE name = :name FOR UPDATE", name=name)
     return Schedule.from_json(rows[0][0]) if rows else None
 
 
@@ -305,20 +323,32 @@ def _check_version(name: str, version: int | None, current: Schedule | None) -> 
         raise ScheduleConflict(name, version, current)
 
 
-def _never_fires(given: Timing, now: datetime) -> ScheduleError:
+def _check_times(given: Timing, now: datetime) -> None:
+    """Raises ScheduleError if the schedule never fires, or not within the calendar."""
     clock = f"it is {now:%Y-%m-%d %H:%M} UTC now"
-    if given.ends_at and given.ends_at <= now:
-        return ScheduleError(
-            "ends_at", f"{given.ends_at.isoformat()} is in the past, {clock}: write a later time"
+    if given.recurring and (given.recurring.rate or MAX_RATE) > MAX_RATE:
+        message = (
+            f"{given.expression!r} is more than {MAX_RATE.days} days: write a cron expression with a year"
         )
-    if given.ends_at and replace(given, ends_at=None).next_after(now):
+        raise ScheduleError("expression", message)
+    for field, at in (("expression", given.at), ("starts_at", given.starts_at), ("ends_at", given.ends_at)):
+        if at and at >= cron.END:
+            message = f"{at.isoformat()} is too far ahead: write a time before the year {cron.END.year}"
+            raise ScheduleError(field, message)
+    for field, at in (("ends_at", given.ends_at), ("expression", given.at)):
+        if at and at <= now:
+            shown = at.isoformat() if field == "ends_at" else repr(given.expression)
+            raise ScheduleError(field, f"{shown} is in the past, {clock}: write a later time")
+    if not given.is_over(now):
+        return
+    if given.ends_at and not replace(given, ends_at=None).is_over(now):
         message = f"the schedule has no time before {given.ends_at.isoformat()}: write a later time, or leave it out"
-        return ScheduleError("ends_at", message)
-    if given.at and given.at <= now:
-        return ScheduleError(
-            "expression", f"{given.expression!r} is in the past, {clock}: write a later time"
-        )
-    return ScheduleError(
+        raise ScheduleError("ends_at", message)
+    if given.starts_at and not replace(given, starts_at=None).is_over(now):
+        start = given.starts_at.isoformat()
+        message = f"the schedule has no time from {start} on: write an earlier time, or leave it out"
+        raise ScheduleError("starts_at", message)
+    raise ScheduleError(
         "expression", f"{given.expression!r} has no time that is still to come: write another one"
     )
 
@@ -332,7 +362,8 @@ def _make_room(con: Connection | ExternalConnection, name: str) -> Schedule | No
     made = _lock(con, name)
     if made is None and con.query("SELECT count(*) FROM job_schedule")[0][0] >= LIMIT:
         message = (
-            f"there are {LIMIT:,} schedules already, and more are not allowed: delete one that is not needed"
+            f"cannot be a new one: there are {LIMIT:,} schedules already, and more are not allowed;"
+            " delete one that is not needed"
         )
         raise ScheduleError("name", message)
     return made
@@ -362,6 +393,7 @@ def _write(
     at = written.timing.at
     if at and at > now and written.enabled and written.is_delayed_run:
         scheduled_runs.delay(con, catalog.job(written.job), at, written.payload, name)
+        written = get(con, name)
     action = "created" if current is None else "changed"
     if changed == {"enabled"}:
         action = "resumed" if written.enabled else "paused"

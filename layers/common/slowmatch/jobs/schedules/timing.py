@@ -17,6 +17,7 @@ from slowmatch.jobs import cron
 MAX_EXPRESSION_CHARACTERS = 256
 PLACE = "the name of a place, such as Europe/Berlin, or UTC"
 
+_NAMES_OF_UTC = ("etc/utc", "etc/uct", "etc/universal", "etc/zulu", "etc/gmt", "gmt", "uct", "z", "zulu")
 _PLACE = re.compile(r"(?!Etc/)\w+/\S+")
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", re.ASCII)
 
@@ -53,8 +54,16 @@ class Timing:
         """The first time later than `moment`; None if there is none. A rate is counted from the epoch."""
         if self.starts_at and moment < self.starts_at:
             moment = self.starts_at - timedelta(microseconds=1)
+        if moment >= cron.END:
+            return None
         found = self.at if self.at and self.at > moment else self._next_of_cron(moment)
         return found if found and self.allows(found) else None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether no time is later than `now`; of a rate, whether its end has come."""
+        if self.is_rate:
+            return self.ends_at is not None and self.ends_at <= now
+        return self.next_after(now) is None
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times in (after, until]."""
@@ -73,7 +82,7 @@ class Timing:
     def allows(self, occurrence: datetime) -> bool:
         """Whether the start has come by then, and the end has not."""
         has_started = self.starts_at is None or self.starts_at <= occurrence
-        return has_started and (self.ends_at is None or occurrence < self.ends_at)
+        return has_started and occurrence < (self.ends_at or cron.END)
 
     def _next_of_cron(self, moment: datetime) -> datetime | None:
         if self.recurring is None:
@@ -118,14 +127,18 @@ def zones() -> list[str]:
 def _zone(name: str) -> ZoneInfo:
     if name in zones():
         return ZoneInfo(name)
-    if re.match(r"(UTC|GMT|Z)?[+-]?\d|[+-]|Etc/", name, re.IGNORECASE):
+    known = {each.rpartition("/")[2].lower(): each for each in zones()}
+    known |= {each.lower(): each for each in zones()} | dict.fromkeys(_NAMES_OF_UTC, "UTC")
+    wanted = name.lower().replace(" ", "_")
+    if wanted in known:
+        message = f"{name!r} is not a time zone: did you mean {known[wanted]}?"
+    elif re.match(r"(Etc/)?(UTC|GMT|Z)?[+-]?\d|[+-]", name, re.IGNORECASE):
         message = f"{name!r} is an offset, which does not follow daylight saving: write {PLACE}"
     elif re.fullmatch(r"[A-Z]{2,5}(\d[A-Z]{3})?", name):
         message = f"{name!r} is an abbreviation: write {PLACE}"
     else:
-        lower = {each.lower(): each for each in zones()}
-        near = get_close_matches(name.lower(), lower, n=1, cutoff=0.8)
-        hint = f"did you mean {lower[near[0]]}?" if near else f"write {PLACE}"
+        near = get_close_matches(wanted, known, n=1, cutoff=0.8)
+        hint = f"did you mean {known[near[0]]}?" if near else f"write {PLACE}"
         message = f"{name!r} is not a time zone: {hint}"
     raise ScheduleError("time_zone", message)
 
@@ -137,7 +150,7 @@ def _parse_expression(expression: str, zone: ZoneInfo) -> tuple[cron.Schedule | 
     if expression.strip().startswith("at("):
         return None, _parse_at(expression.strip(), zone)
     try:
-        return cron.parse(expression), None
+        return cron.parse(expression, f"'at(2026-12-24T07:00:00)', {cron.FORMS}"), None
     except ValueError as error:
         raise ScheduleError("expression", str(error)) from error
 
