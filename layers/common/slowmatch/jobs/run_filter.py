@@ -16,7 +16,7 @@ MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 class RunFilter(JsonRow):
     """Which runs; None matches all. Times are aware; `ended_from` and `ended_to` bound `finished_at`.
 
-    `schedule` is the name of one that was made at run time. No index carries it: it wants a `job`.
+    `schedule` is the name of one that was made at run time.
 
     `text` is words of the error or payload, the beginning of a run's id, or a job's name. `bulk_action` is the id of
     the one that changed the runs.
@@ -94,7 +94,7 @@ _CONDITIONS = {
     "state": "run.state = :state",
     "trigger": "run.trigger = :trigger",
     "job": "run.job = :job",
-    "schedule": "run.schedule = :schedule",
+    "schedule": "run.schedule = :schedule AND run.schedule <> ''",
     "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
     "created_to": "run.created_at < :created_to::timestamptz",
     "bulk_action": "run.id IN (SELECT run_id FROM bulk_action_run WHERE bulk_action_id = :bulk_action::uuid)",

@@ -2,6 +2,7 @@
 -- one; events and log lines are found by their run alone; failed runs, which are kept longer, have an index of their own.
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_occurrence ON job_run (job, schedule, occurrence)
     WHERE occurrence IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS job_run_schedule ON job_run (schedule, id) WHERE schedule <> '';
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_missed_occurrence ON job_missed (job, schedule, occurrence);
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_run_idempotency_key ON job_run (job, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
