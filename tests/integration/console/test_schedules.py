@@ -325,4 +325,23 @@ def test_the_page_of_the_job_and_upcoming_know_it(browser: FakeBrowser, con: Con
     assert "Every day at 07:00 Europe/Berlin" in row(browser.get("/jobs/db-cleanup"))
     page = browser.get("/dashboard/upcoming")
     assert "Scheduled by nightly : every day at 07:00 Europe/Berlin" in visible_text(page)
-    assert f'<a href="{HOME}/nightly">nightly</a>' in page.text
+    assert f'href="{HOME}/nightly">nightly</a>' in page.text
+
+
+def test_a_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
+    make(con)
+    browser.post(f"{HOME}/nightly/run")
+    link = f'href="{HOME}/nightly">nightly</a>'
+    for address in ("/dashboard/runs", "/jobs/db-cleanup", f"/runs/{only_run(con).id}"):
+        page = browser.get(address)
+        assert "with the payload of nightly" in visible_text(page) and link in page.text
+    assert re.search(
+        r"created \S+ Copy of db-cleanup , nightly", visible_text(browser.get("/dashboard/activity"))
+    )
+
+
+def test_a_delayed_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
+    soon = con.now() + timedelta(minutes=5)
+    make(con, "once", expression=f"at({soon:%Y-%m-%dT%H:%M}:00)", time_zone="UTC")
+    assert re.search(r"Delayed run \S+ Copy of once", visible_text(browser.get("/dashboard/upcoming")))
+    assert "Delayed by schedule once" in visible_text(browser.get("/dashboard/scheduled"))
