@@ -9,9 +9,11 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
+from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.schedules import store
+from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser, Page
-from tests.integration.console.job_pages import field_errors, only_run, set_schedule
+from tests.integration.console.job_pages import field_errors, job_card, only_run, set_schedule
 from tests.integration.console.record_pages import visible_text
 
 HOME = "/dashboard/schedules"
@@ -40,9 +42,9 @@ def in_force(con: Connection) -> None:
     con.query("UPDATE job_schedule SET in_force = version")
 
 
-def row(page: Page, name: str = "nightly") -> str:
+def row(page: Page, name: str = "nightly", kind: str = "made") -> str:
     """A schedule's row, as people read it."""
-    (found,) = re.findall(rf'<tr id="made-{name}">.*?</tr>', page.text, re.S)
+    (found,) = re.findall(rf'<tr id="{kind}-{name}">.*?</tr>', page.text, re.S)
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found)))
 
 
@@ -98,7 +100,16 @@ def test_one_is_made_with_its_payload(browser: FakeBrowser, con: Connection) -> 
         ({"schedule-expression": "at(2020-01-01T07:00:00)"}, "schedule-expression", "is in the past"),
         ({"schedule-time_zone": "Mars/Olympus"}, "schedule-time_zone", "is not a time zone: write"),
         ({"schedule-time_zone": "europe/berlin"}, "schedule-time_zone", "did you mean Europe/Berlin?"),
-        ({"schedule-ends_at": "2020-01-01T00:00"}, "schedule-ends_at", "is in the past"),
+        (
+            {"schedule-ends_at": "2020-01-01T00:00"},
+            "schedule-ends_at",
+            "2020-01-01 00:00 (UTC) is in the past",
+        ),
+        (
+            {"schedule-starts_at": "2050-01-02T00:00", "schedule-ends_at": "2050-01-01T00:00"},
+            "schedule-ends_at",
+            "2050-01-01 00:00 (UTC) must be later than the start, which is 2050-01-02 00:00 (UTC).",
+        ),
         ({"older_than_days": "many"}, "older_than_days", "must be a whole number"),
     ],
 )
@@ -112,6 +123,11 @@ def test_what_is_wrong_is_said_at_its_field_and_kept(
     assert sentence.lower() in errors[field].lower()
     assert form_values(page)[field] == typed[field]
     assert store.all_schedules(con) == []
+
+
+def test_a_job_that_does_not_exist_is_quoted(browser: FakeBrowser) -> None:
+    page = browser.post(HOME, GOOD | {"schedule-job": "nope"})
+    assert page.status == 422 and "&#39;nope&#39; is not one of the jobs" in page.text
 
 
 def test_all_that_is_wrong_is_said_at_once(browser: FakeBrowser) -> None:
@@ -138,6 +154,14 @@ def test_a_name_that_is_taken_is_refused(browser: FakeBrowser, con: Connection) 
         (
             "schedule-expression=at(2020-01-01T00:00:00)&schedule-time_zone=UTC",
             "no time that is still to come",
+        ),
+        (
+            "schedule-expression=rate(1+hour)&schedule-time_zone=UTC&schedule-starts_at=2027-13-01T00:00",
+            "The start ",
+        ),
+        (
+            "schedule-expression=cron(30+2+28+3+%3F+2050)&schedule-time_zone=UTC",
+            "<b><code>cron(30 2 28 3 ? 2050)",
         ),
         ("", "are shown here"),
     ],
@@ -345,3 +369,34 @@ def test_a_delayed_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Co
     make(con, "once", expression=f"at({soon:%Y-%m-%dT%H:%M}:00)", time_zone="UTC")
     assert re.search(r"Delayed run \S+ Copy of once", visible_text(browser.get("/dashboard/upcoming")))
     assert "Delayed by schedule once" in visible_text(browser.get("/dashboard/scheduled"))
+
+
+def test_the_last_scheduled_run_is_that_of_the_rule(browser: FakeBrowser, con: Connection) -> None:
+    set_schedule(con)
+    make(con)
+    ended = {"finished_at": con.now() - timedelta(minutes=3)}
+    occurrence = con.now() - timedelta(hours=2)
+    for state, schedule in (("failed", ""), ("succeeded", "nightly")):
+        fields = ended | {"schedule": schedule, "occurrence": occurrence}
+        run_factory.make_run(con, state, 7200, job="db-cleanup", run_fields=fields)
+    browser.post(f"{HOME}/nightly/run")
+    page = browser.get(HOME)
+    assert "succeeded 3 min ago" in row(page)
+    assert "failed 3 min ago" in row(page, "db-cleanup", kind="job")
+
+
+def test_a_paused_rule_and_a_schedule_are_told_apart(browser: FakeBrowser, con: Connection) -> None:
+    set_schedule(con)
+    make(con, "often", expression="cron(0/2 * * * ? *)")
+    run_factory.make_run(con, "succeeded", job="db-cleanup")
+    pause.pause(con, "db-cleanup", "ada", None, now=con.now())
+    card = job_card(browser.get("/jobs/db-cleanup"))
+    assert "Rule paused" in card and "The next run by schedule often starts in" in card
+
+
+def test_a_job_lists_its_first_schedules_and_links_to_all(browser: FakeBrowser, con: Connection) -> None:
+    for number in range(21):
+        make(con, f"n{number:02}")
+    page = browser.get("/jobs/db-cleanup")
+    assert page.text.count('<tr id="made-') == 20
+    assert f'<a href="{HOME}?q=db-cleanup">All 21 schedules of this job</a>' in page.text
