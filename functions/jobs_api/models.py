@@ -18,6 +18,7 @@ JobName = Annotated[Name, Path(description="Name of a job, as listed by GET /api
 ScheduleName = Annotated[Name, Path(description="Name of a schedule, as listed by GET /api/schedules")]
 YEAR_SECONDS = 366 * 24 * 3600
 MAX_PAYLOADS = 1_000
+SCHEDULE_NEEDS_JOB = "a schedule needs job, too: add the name of its job"
 
 
 def valid_run_id(value: object) -> str:
@@ -103,6 +104,13 @@ class Filter(Strict):
     created_to: Timestamp | None = None
     text: SearchText | None = None
     retrying: Annotated[bool, Field(strict=True)] | None = None
+    schedule: Name | None = None
+
+    @model_validator(mode="after")
+    def _schedule_of_a_job(self) -> Self:
+        if self.schedule is not None and self.job is None:
+            raise ValueError(SCHEDULE_NEEDS_JOB)
+        return self
 
     def as_filter(self) -> RunFilter:
         return RunFilter(**self.model_dump())

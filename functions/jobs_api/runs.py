@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api.answers import AttemptPage, Done, EventPage, LogPage, RunPage, TextPage, answer
-from jobs_api.models import Bulk, JsonFieldName, Name, PathRunId, valid_run_id
+from jobs_api.models import SCHEDULE_NEEDS_JOB, Bulk, JsonFieldName, Name, PathRunId, valid_run_id
 from slowmatch.db import connection
 from slowmatch.http import pagination
 from slowmatch.http.api import documented
@@ -25,6 +25,7 @@ from slowmatch.jobs.run_filter import RunFilter
 T = TypeVar("T")
 ORDER = "runs"
 TEXT = "Words from the error or payload, or a run ID"
+SCHEDULE = "Name of a schedule made at run time; `job` is required with it"
 RUNS = documented(200, "A page of runs", RunPage)
 ATTEMPTS = documented(200, "A page of attempts", AttemptPage)
 EVENTS = documented(200, "A page of events", EventPage)
@@ -44,9 +45,12 @@ def list_runs(
     created_to: Annotated[Timestamp | None, Query()] = None,
     text: Annotated[SearchText | None, Query(description=TEXT)] = None,
     retrying: Annotated[bool | None, Query()] = None,
+    schedule: Annotated[Name | None, Query(description=SCHEDULE)] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response[str]:
+    if schedule is not None and job is None:
+        raise Problem.invalid([{"field": "schedule", "message": SCHEDULE_NEEDS_JOB}])
     wanted = RunFilter(
         state=state,
         job=job,
@@ -55,6 +59,7 @@ def list_runs(
         created_to=created_to,
         text=text,
         retrying=retrying,
+        schedule=schedule,
     )
     before = pagination.decode(ORDER, cursor, valid_run_id)[0] if cursor else None
     page = runs.page(connection(), wanted, before, limit)

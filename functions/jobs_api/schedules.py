@@ -146,6 +146,7 @@ def _listed(schedule: store.Schedule, now: datetime) -> dict[str, Any]:
     return shown | {
         "in_force": schedule.in_force == schedule.version,
         "words": schedule.timing.describe(),
+        "estimated": schedule.timing.is_rate,
         "next": [at.isoformat() for at in schedule.next_times(now)],
     }
 

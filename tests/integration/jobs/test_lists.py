@@ -59,6 +59,7 @@ PAGES = [
     (RunFilter(state="processing"), "job_run_leased"),
     (RunFilter(job="daily-summary"), "job_run_job"),
     (RunFilter(job="daily-summary", state="failed"), "job_run_failed_job"),
+    (RunFilter(job="daily-summary", schedule="each-day"), "job_run_job"),
     (RunFilter(trigger="console"), "job_run_by_hand"),
     (RunFilter(retrying=True), "job_run_retrying"),
     (RunFilter(error_type="KeyError"), "job_run_error_type"),

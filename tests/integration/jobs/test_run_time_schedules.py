@@ -131,6 +131,15 @@ def test_two_who_make_the_same_schedule_make_one(con: Connection, other: Connect
         ({"expression": "cron(0 0 1 1 ? 2020)"}, "expression", "has no time that is still to come"),
         ({"ends_at": datetime(2020, 1, 1, tzinfo=UTC)}, "ends_at", "is in the past, it is"),
         ({"starts_at": datetime(2020, 1, 1)}, "starts_at", "has no offset"),  # noqa: DTZ001
+        ({"expression": "rate(367 days)"}, "expression", "is more than 366 days: write a cron expression"),
+        ({"expression": "at(2200-01-01T07:00:00)"}, "expression", "write a time before the year 2200"),
+        ({"starts_at": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}, "starts_at", "is too far ahead"),
+        ({"ends_at": datetime(2200, 1, 1, tzinfo=UTC)}, "ends_at", "is too far ahead"),
+        (
+            {"expression": "cron(0 0 1 1 ? 2100)", "starts_at": datetime(2101, 1, 1, tzinfo=UTC)},
+            "starts_at",
+            "has no time from 2101-01-01T00:00:00+00:00 on: write an earlier time",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_the_remedy(
@@ -145,6 +154,10 @@ def test_what_is_wrong_is_named_with_the_remedy(
 def test_an_end_before_the_first_time_is_refused(con: Connection, later: Later) -> None:
     with pytest.raises(ScheduleError, match="ends_at: the schedule has no time before"):
         make(con, expression=at_expression(later(days=2)), time_zone="UTC", ends_at=later(days=1))
+
+
+def test_a_rate_is_not_refused_by_an_estimate(con: Connection, later: Later) -> None:
+    assert make(con, expression="rate(366 days)", ends_at=later(hours=1)).enabled
 
 
 def test_there_is_a_limit(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,24 @@ def test_the_next_five_times_are_in_its_zone(call: Call) -> None:
     assert all("T07:00:00+0" in at for at in made["next"])
 
 
+@pytest.mark.parametrize("expression", ["rate(900000 days)", "rate(9999999 days)", "cron(0 0 1 1 ? 2199)"])
+def test_the_list_ends_with_the_calendar(call: Call, con: Connection, expression: str) -> None:
+    call("PUT", PATH, WANTED)
+    con.query(
+        "UPDATE job_schedule SET expression = :expression, starts_at = '9999-12-31T23:59:00Z'",
+        expression=expression,
+    )
+    for path in ("/api/schedules", PATH):
+        assert call("GET", path)[0] == 200
+    con.query("UPDATE job_schedule SET starts_at = NULL")
+    assert len(call("GET", PATH)[1]["next"]) < 5
+
+
+def test_the_times_of_a_rate_are_estimated(call: Call) -> None:
+    assert call("PUT", PATH, WANTED | {"expression": "rate(1 day)"})[1]["estimated"]
+    assert not call("PUT", PATH, WANTED)[1]["estimated"]
+
+
 def test_the_list_leaves_payloads_out(call: Call) -> None:
     call("PUT", PATH, WANTED)
     call("PUT", "/api/schedules/another", WANTED | {"job": "db-cleanup"})
@@ -76,6 +94,20 @@ def test_a_schedule_is_run_now(call: Call, queues: Queues) -> None:
     status, run = call("POST", f"{PATH}/run")
     assert (status, run["schedule"], run["payload"]) == (202, "every-morning", {"batch_size": 5})
     assert queues.take() == [{"run_id": run["id"], "attempt": 1}]
+
+
+def test_its_runs_are_listed_and_changed_with_its_job(call: Call) -> None:
+    call("PUT", PATH, WANTED)
+    _, run = call("POST", f"{PATH}/run")
+    call("POST", "/api/jobs/record-expiry/runs", {})
+    wanted = {"job": "record-expiry", "schedule": "every-morning"}
+    assert [
+        each["id"]
+        for each in call("GET", "/api/runs", query="job=record-expiry&schedule=every-morning")[1]["items"]
+    ] == [run["id"]]
+    assert call("POST", "/api/runs/delete", {"filter": wanted})[1]["changed"] == [run["id"]]
+    assert call("GET", "/api/runs", query="schedule=every-morning")[0] == 422
+    assert call("POST", "/api/runs/delete", {"filter": {"schedule": "every-morning"}})[0] == 422
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_the_next_firing(expression: str, expected: str) -> None:
     assert parse(expression).next_after(NOW) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("expression", ["cron(0 0 1 1 ? 2020)", "cron(0 0 30 2 ? 2027)"])
+@pytest.mark.parametrize("expression", ["cron(0 0 1 1 ? 2020)", "cron(0 0 30 2 ? 2027)", "rate(900000 days)"])
 def test_a_schedule_may_never_fire_again(expression: str) -> None:
     assert parse(expression).next_after(NOW) is None
 

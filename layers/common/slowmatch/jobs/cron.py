@@ -14,6 +14,8 @@ from itertools import product
 MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
 WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+END = datetime(2200, 1, 1, tzinfo=UTC)
+"""The last year of a cron expression is 2199; rates and single times end there too."""
 ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
 DAY_NAMES = (calendar.day_name[6], *calendar.day_name[:6])
 NAMED_DAYS = {"L": "last day", "LW": "last weekday (Monday to Friday)"}
@@ -39,7 +41,8 @@ class Schedule:
         start = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
         if self.rate is not None:
             step = int(self.rate.total_seconds())
-            return datetime.fromtimestamp(-(-int(start.timestamp()) // step) * step, UTC)
+            seconds = -(-int(start.timestamp()) // step) * step
+            return datetime.fromtimestamp(seconds, UTC) if seconds < END.timestamp() else None
         day = start.replace(hour=0, minute=0)
         while day.year <= self.years[-1]:
             if day.month not in self.months or day.year not in self.years:

@@ -16,6 +16,8 @@ MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 class RunFilter(JsonRow):
     """Which runs; None matches all. Times are aware; `ended_from` and `ended_to` bound `finished_at`.
 
+    `schedule` is the name of one that was made at run time. No index carries it: it wants a `job`.
+
     `text` is words of the error or payload, the beginning of a run's id, or a job's name. `bulk_action` is the id of
     the one that changed the runs.
     """
@@ -31,6 +33,7 @@ class RunFilter(JsonRow):
     ended_from: datetime | None = None
     ended_to: datetime | None = None
     bulk_action: str | None = None
+    schedule: str | None = None
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """A condition on `run` for all fields except the text, and its parameters."""
@@ -91,6 +94,7 @@ _CONDITIONS = {
     "state": "run.state = :state",
     "trigger": "run.trigger = :trigger",
     "job": "run.job = :job",
+    "schedule": "run.schedule = :schedule",
     "created_from": "run.created_at >= :created_from::timestamptz AND run.id >= :first_id::uuid",
     "created_to": "run.created_at < :created_to::timestamptz",
     "bulk_action": "run.id IN (SELECT run_id FROM bulk_action_run WHERE bulk_action_id = :bulk_action::uuid)",

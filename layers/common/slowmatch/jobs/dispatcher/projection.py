@@ -212,8 +212,8 @@ class _Projection:
         timing = schedule.timing
         if schedule.is_delayed_run or not _is_deployed(schedule.job):
             return None
-        if timing.next_after(self.now) is None:
-            is_fresh = timing.next_after(self.now - KEPT) and schedule.in_force == schedule.version
+        if timing.is_over(self.now):
+            is_fresh = not timing.is_over(self.now - KEPT) and schedule.in_force == schedule.version
             return found if is_fresh else None
         wanted = {
             "ScheduleExpression": schedule.expression,

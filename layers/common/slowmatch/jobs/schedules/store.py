@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from slowmatch.db import Connection, ExternalConnection
-from slowmatch.jobs import catalog
+from slowmatch.jobs import catalog, cron
 from slowmatch.jobs.definition import PayloadError
 from slowmatch.jobs.lifecycle import scheduled_runs
 from slowmatch.jobs.lifecycle.enqueue import enqueue
@@ -30,6 +30,7 @@ DELAYED = timedelta(minutes=10)
 """A single time that is nearer than this when it is put is a delayed run, and not projected."""
 MAX_PAYLOAD_BYTES = 16 * 1024
 """As JSON, so that all schedules together are not too many bytes to be read at once."""
+MAX_RATE = timedelta(days=366)
 NEXT_TIMES = 5
 CHOICES = ("job", "payload", "expression", "time_zone", "starts_at", "ends_at", "enabled")
 """What people choose; the events have it before and after."""
@@ -154,8 +155,7 @@ def put(
         if current and current.choices() == wanted:
             return current
         _check_version(name, version, current)
-        if given.next_after(now) is None:
-            raise _never_fires(given, now)
+        _check_times(given, now)
         return _write(con, name, current, wanted, actor, now)
 
 
@@ -305,20 +305,32 @@ def _check_version(name: str, version: int | None, current: Schedule | None) -> 
         raise ScheduleConflict(name, version, current)
 
 
-def _never_fires(given: Timing, now: datetime) -> ScheduleError:
+def _check_times(given: Timing, now: datetime) -> None:
+    """Raises ScheduleError if the schedule never fires, or not within the calendar."""
     clock = f"it is {now:%Y-%m-%d %H:%M} UTC now"
-    if given.ends_at and given.ends_at <= now:
-        return ScheduleError(
-            "ends_at", f"{given.ends_at.isoformat()} is in the past, {clock}: write a later time"
+    if given.recurring and (given.recurring.rate or MAX_RATE) > MAX_RATE:
+        message = (
+            f"{given.expression!r} is more than {MAX_RATE.days} days: write a cron expression with a year"
         )
-    if given.ends_at and replace(given, ends_at=None).next_after(now):
+        raise ScheduleError("expression", message)
+    for field, at in (("expression", given.at), ("starts_at", given.starts_at), ("ends_at", given.ends_at)):
+        if at and at >= cron.END:
+            message = f"{at.isoformat()} is too far ahead: write a time before the year {cron.END.year}"
+            raise ScheduleError(field, message)
+    for field, at in (("ends_at", given.ends_at), ("expression", given.at)):
+        if at and at <= now:
+            shown = at.isoformat() if field == "ends_at" else repr(given.expression)
+            raise ScheduleError(field, f"{shown} is in the past, {clock}: write a later time")
+    if not given.is_over(now):
+        return
+    if given.ends_at and not replace(given, ends_at=None).is_over(now):
         message = f"the schedule has no time before {given.ends_at.isoformat()}: write a later time, or leave it out"
-        return ScheduleError("ends_at", message)
-    if given.at and given.at <= now:
-        return ScheduleError(
-            "expression", f"{given.expression!r} is in the past, {clock}: write a later time"
-        )
-    return ScheduleError(
+        raise ScheduleError("ends_at", message)
+    if given.starts_at and not replace(given, starts_at=None).is_over(now):
+        start = given.starts_at.isoformat()
+        message = f"the schedule has no time from {start} on: write an earlier time, or leave it out"
+        raise ScheduleError("starts_at", message)
+    raise ScheduleError(
         "expression", f"{given.expression!r} has no time that is still to come: write another one"
     )
 

@@ -53,8 +53,16 @@ class Timing:
         """The first time later than `moment`; None if there is none. A rate is counted from the epoch."""
         if self.starts_at and moment < self.starts_at:
             moment = self.starts_at - timedelta(microseconds=1)
+        if moment >= cron.END:
+            return None
         found = self.at if self.at and self.at > moment else self._next_of_cron(moment)
         return found if found and self.allows(found) else None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether no time is later than `now`; of a rate, whether its end has come."""
+        if self.is_rate:
+            return self.ends_at is not None and self.ends_at <= now
+        return self.next_after(now) is None
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times in (after, until]."""
@@ -73,7 +81,7 @@ class Timing:
     def allows(self, occurrence: datetime) -> bool:
         """Whether the start has come by then, and the end has not."""
         has_started = self.starts_at is None or self.starts_at <= occurrence
-        return has_started and (self.ends_at is None or occurrence < self.ends_at)
+        return has_started and occurrence < (self.ends_at or cron.END)
 
     def _next_of_cron(self, moment: datetime) -> datetime | None:
         if self.recurring is None:
