@@ -364,6 +364,18 @@ def test_a_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection
     )
 
 
+def test_its_page_leads_to_its_runs(browser: FakeBrowser, con: Connection) -> None:
+    make(con)
+    browser.post(f"{HOME}/nightly/run")
+    other = run_factory.make_run(con, "succeeded", job="db-cleanup")
+    (address,) = re.findall('href="([^"]*)">All runs of this schedule', browser.get(f"{HOME}/nightly").text)
+    page = browser.get(unescape(address))
+    assert page.text.count('<tr id="run-') == 1 and other not in page.text
+    assert "Schedule nightly ×" in visible_text(page)
+    assert 'href="/dashboard/runs" aria-label="Remove the filter Job"' in page.text
+    assert "The schedule needs its job" in browser.get("/dashboard/runs?schedule=nightly").text
+
+
 def test_a_delayed_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
     soon = con.now() + timedelta(minutes=5)
     make(con, "once", expression=f"at({soon:%Y-%m-%dT%H:%M}:00)", time_zone="UTC")
