@@ -381,6 +381,8 @@ def test_a_delayed_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Co
     make(con, "once", expression=f"at({soon:%Y-%m-%dT%H:%M}:00)", time_zone="UTC")
     assert re.search(r"Delayed run \S+ Copy of once", visible_text(browser.get("/dashboard/upcoming")))
     assert "Delayed by schedule once" in visible_text(browser.get("/dashboard/scheduled"))
+    browser.post(f"/runs/{only_run(con).id}/run-now")
+    assert "none never over It has no more times." in row(browser.get(HOME), "once")
 
 
 def test_the_last_scheduled_run_is_that_of_the_rule(browser: FakeBrowser, con: Connection) -> None:
@@ -391,7 +393,7 @@ def test_the_last_scheduled_run_is_that_of_the_rule(browser: FakeBrowser, con: C
     for state, schedule in (("failed", ""), ("succeeded", "nightly")):
         fields = ended | {"schedule": schedule, "occurrence": occurrence}
         run_factory.make_run(con, state, 7200, job="db-cleanup", run_fields=fields)
-    browser.post(f"{HOME}/nightly/run")
+    run_factory.make_run(con, "failed", job="db-cleanup", run_fields={"schedule": "nightly"})  # by Run now
     page = browser.get(HOME)
     assert "succeeded 3 min ago" in row(page)
     assert "failed 3 min ago" in row(page, "db-cleanup", kind="job")
@@ -403,7 +405,7 @@ def test_a_paused_rule_and_a_schedule_are_told_apart(browser: FakeBrowser, con: 
     run_factory.make_run(con, "succeeded", job="db-cleanup")
     pause.pause(con, "db-cleanup", "ada", None, now=con.now())
     card = job_card(browser.get("/jobs/db-cleanup"))
-    assert "Rule paused" in card and "The next run by schedule often starts in" in card
+    assert "Rule paused" in card and "The next run by schedule often starts" in card
 
 
 def test_a_job_lists_its_first_schedules_and_links_to_all(browser: FakeBrowser, con: Connection) -> None:

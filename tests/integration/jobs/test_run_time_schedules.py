@@ -10,6 +10,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import on_connection
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import schedules as dispatcher
+from slowmatch.jobs.lifecycle import actions as actions_on_runs
 from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.queries import health, warnings
 from slowmatch.jobs.queries.queue_depths import Depths
@@ -265,6 +266,26 @@ def test_a_single_time_that_is_near_is_a_delayed_run(
     assert len(work.runs()) == 1
     remove(con, NAME)
     assert work.runs() == []
+
+
+@pytest.mark.parametrize("action", ["run-now", "delete"])
+def test_a_single_time_is_over_with_its_delayed_run(
+    con: Connection, work: Work, later: Later, action: str
+) -> None:
+    soon = {"expression": at_expression(later(minutes=5)), "time_zone": "UTC"}
+    made = make(con, **soon)
+    assert made.delayed_run == work.run().id and len(made.next_times(con.now())) == 1
+    actions_on_runs.change(con, action, ids=[work.run().id], actor="Ada")
+    assert store.get(con, NAME).next_times(con.now()) == []
+    with pytest.raises(
+        ScheduleError, match=r"expression: .* has started or was deleted: choose another time"
+    ):
+        make(con, **soon, payload={"batch_size": 5})
+    assert len(work.runs()) == 1 and store.get(con, NAME).payload == {}
+    set_enabled(con, NAME, False, actor="Ada")
+    assert set_enabled(con, NAME, True, actor="Ada").next_times(con.now()) == []
+    again = make(con, expression=at_expression(later(minutes=7)), time_zone="UTC")
+    assert again.delayed_run and len(work.runs()) == 2
 
 
 def test_a_single_time_that_is_far_is_no_run_yet(con: Connection, work: Work, later: Later) -> None:

@@ -203,7 +203,7 @@ def _describe_time(minute: str, hour: str, time_zone: str) -> str | None:
     if span:
         return f"every hour from {_clock(span[1], minute)} to {_clock(span[2], minute)} {time_zone}"
     hours = _listed(hour)
-    return hours and f"at {_join([_clock(each, minute) for each in hours])} {time_zone}"
+    return f"at {_join([_clock(each, minute) for each in hours])} {time_zone}" if hours else None
 
 
 def _describe_step(text: str, unit: str, whole: int) -> str | None:
@@ -219,7 +219,7 @@ def _describe_minutes_past(every: str, minute: str) -> str | None:
     if minutes == ["0"]:
         return f"{every}, on the hour"
     unit = "minute" if minutes == ["1"] else "minutes"
-    return minutes and f"{every}, {_join(minutes)} {unit} past"
+    return f"{every}, {_join(minutes)} {unit} past" if minutes else None
 
 
 def _describe_days(days: str, weekdays: str, month: str) -> str | None:

@@ -23,6 +23,21 @@ def has_run(con: Connection, job: str, occurrence: datetime, schedule: str = "")
     return bool(rows)
 
 
+def has_begun(con: Connection | ExternalConnection, job: str, occurrence: datetime, schedule: str) -> bool:
+    """Whether the occurrence has a run that does not wait for it: it was started before, or deleted."""
+    rows = con.query(
+        """
+        SELECT FROM job_run
+        WHERE job = :job AND schedule = :schedule AND occurrence = :occurrence::timestamptz
+          AND NOT (state = 'scheduled' AND attempt = 0)
+        """,
+        job=job,
+        schedule=schedule,
+        occurrence=occurrence,
+    )
+    return bool(rows)
+
+
 def skip_occurrence(
     con: Connection,
     job: Job,
@@ -76,9 +91,9 @@ def delay(
     payload: dict[str, Any],
     schedule: str,
 ) -> None:
-    """Create the occurrence's run, which is due then. Its message is sent after the commit."""
+    """Create the occurrence's run, which is due then, unless it has one. Its message is sent after the commit."""
     now, new = con.now(), NewRun(payload)
-    create_runs(
+    created = create_runs(
         con,
         job,
         "scheduled",
@@ -93,15 +108,17 @@ def delay(
         message_at=messages.visible_at(occurrence, now),
     )
     message = messages.RunMessage(job.name, new.id, 1, occurrence)
-    con.after_commit(lambda: messages.send(con, [message]))
+    if created:
+        con.after_commit(lambda: messages.send(con, [message]))
 
 
 def drop_delayed(con: Connection | ExternalConnection, job: str, schedule: str, now: datetime) -> None:
-    """Forget the run of an occurrence that has not come yet, because its schedule is changed or deleted."""
+    """Forget the run that waits for an occurrence, because its schedule is changed or deleted."""
     con.query(
         """
         DELETE FROM job_run
-        WHERE job = :job AND schedule = :schedule AND occurrence > :now::timestamptz AND attempt = 0
+        WHERE job = :job AND schedule = :schedule AND occurrence > :now::timestamptz
+          AND state = 'scheduled' AND attempt = 0
         """,
         job=job,
         schedule=schedule,

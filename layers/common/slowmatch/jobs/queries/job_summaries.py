@@ -168,9 +168,11 @@ _TIMES = f"""json_build_object(
     'id', run.id, 'state', run.state, 'stopped', {IS_STOPPED},
     'created_at', run.created_at, 'started_at', run.started_at, 'finished_at', run.finished_at
 )"""
+# A run whose occurrence is still to come is a delayed one, unless somebody started it early.
 LAST_SCHEDULED_RUN = f"""
     SELECT {_TIMES} FROM job_run AS run
-    WHERE run.job = {{job}} AND run.schedule = {{schedule}} AND (run.occurrence <= now() OR run.attempt > 0)
+    WHERE run.job = {{job}} AND run.schedule = {{schedule}}
+      AND run.occurrence IS NOT NULL AND (run.occurrence <= now() OR run.attempt > 0)
     ORDER BY run.occurrence DESC LIMIT 1
 """
 _SUMMARIES = f"""
@@ -285,7 +287,7 @@ class CheckedSchedule:
 def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
     """By job."""
     return {
-        name: CheckedSchedule(*checked, last_run and LastRun.from_json(last_run))
+        name: CheckedSchedule(*checked, last_run=last_run and LastRun.from_json(last_run))
         for name, *checked, last_run in con.query(_CHECKED, names=to_json(list(JOBS)))
     }
 

@@ -8,7 +8,7 @@ from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import LAST_SCHEDULED_RUN, MISSED, LastRun, Paused
-from slowmatch.jobs.schedules.store import LIMIT, Schedule
+from slowmatch.jobs.schedules.store import LIMIT, ROW, Schedule
 
 EVENTS_SHOWN = 20
 
@@ -60,7 +60,7 @@ def page(
 
 # Who paused a schedule is not always who changed it last.
 _PAGE = f"""
-    SELECT to_jsonb(schedule) - 'history' - 'checked_to' || '{{"payload": {{}}}}', (
+    SELECT {ROW} || '{{"payload": {{}}}}', (
         {LAST_SCHEDULED_RUN.format(job="schedule.job", schedule="schedule.name")}
     ), (
         SELECT count(*) FROM {MISSED} AND missed.job = schedule.job AND missed.schedule = schedule.name

@@ -63,7 +63,8 @@ class Schedule(JsonRow):
     """A schedule that was made at run time.
 
     `in_force` is the version that EventBridge Scheduler has, null if it has none, and `sync_error` says why it does not
-    have the latest. It is `paused_in_aws` if somebody disabled or changed it there.
+    have the latest. It is `paused_in_aws` if somebody disabled or changed it there. `delayed_run` is the id of the run
+    that waits for its single time, see `is_delayed_run`.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Schedule(JsonRow):
     sync_failed_at: datetime | None
     sync_attempts: int
     paused_in_aws: bool
+    delayed_run: str | None
 
     @property
     def timing(self) -> Timing:
@@ -96,8 +98,8 @@ class Schedule(JsonRow):
         return at is not None and at - self.changed_at < DELAYED
 
     def next_times(self, now: datetime) -> list[datetime]:
-        """The next NEXT_TIMES times, in its zone; none if it is paused."""
-        if not self.enabled:
+        """The next NEXT_TIMES times, in its zone; none if it is paused, or if its delayed run waits no longer."""
+        if not self.enabled or (self.is_delayed_run and self.delayed_run is None):
             return []
         times = self.timing.between(now, datetime.max.replace(tzinfo=UTC))
         return [at.astimezone(self.timing.zone) for at in islice(times, NEXT_TIMES)]
@@ -156,6 +158,10 @@ def put(
             return current
         _check_version(name, version, current)
         _check_times(given, now)
+        at = given.at if wanted["enabled"] else None
+        if at and at - now < DELAYED and scheduled_runs.has_begun(con, job, at, name):
+            message = f"the run of {given.expression!r} has started or was deleted: choose another time"
+            raise ScheduleError("expression", message)
         return _write(con, name, current, wanted, actor, now)
 
 
@@ -202,7 +208,7 @@ def run_now(con: Connection, name: str, *, actor: str, trigger: Trigger = "api")
 
 
 def find(con: Connection | ExternalConnection, name: str) -> Schedule | None:
-    rows = con.query(f"SELECT {_ROW} FROM job_schedule WHERE name = :name", name=name)
+    rows = con.query(f"SELECT {ROW} FROM job_schedule AS schedule WHERE name = :name", name=name)
     return Schedule.from_json(rows[0][0]) if rows else None
 
 
@@ -216,7 +222,7 @@ def get(con: Connection | ExternalConnection, name: str) -> Schedule:
 
 def all_schedules(con: Connection) -> list[Schedule]:
     """In the order of their names. They are LIMIT at most."""
-    rows = con.query(f"SELECT {_ROW} FROM job_schedule ORDER BY name")
+    rows = con.query(f"SELECT {ROW} FROM job_schedule AS schedule ORDER BY name")
     return [Schedule.from_json(row) for (row,) in rows]
 
 
@@ -244,7 +250,8 @@ def lock_history(
 ) -> tuple[Schedule, list[ScheduleState], datetime] | None:
     """The schedule, what was valid when, and up to when that was checked."""
     rows = con.query(
-        f"SELECT {_ROW}, history, checked_to FROM job_schedule WHERE name = :name FOR UPDATE", name=name
+        f"SELECT {ROW}, history, checked_to FROM job_schedule AS schedule WHERE name = :name FOR UPDATE",
+        name=name,
     )
     for row, history, checked_to in rows:
         return Schedule.from_json(row), [ScheduleState.from_json(each) for each in history], checked_to
@@ -265,7 +272,18 @@ def store_history(
     )
 
 
-_ROW = "to_jsonb(job_schedule) - 'history' - 'checked_to'"
+# Only the run of a single time is created before its occurrence, which is later than the change.
+ROW = """
+    to_jsonb(schedule) - 'history' - 'checked_to' || jsonb_build_object('delayed_run', CASE
+        WHEN schedule.expression LIKE 'at(%' THEN (
+            SELECT run.id FROM job_run AS run
+            WHERE run.job = schedule.job AND run.schedule = schedule.name
+              AND run.occurrence > schedule.changed_at
+              AND run.state = 'scheduled' AND run.attempt = 0
+            LIMIT 1
+        )
+    END)
+"""
 
 
 @contextmanager
@@ -275,7 +293,7 @@ def _transaction(con: Connection | ExternalConnection) -> Iterator[None]:
 
 
 def _lock(con: Connection | ExternalConnection, name: str) -> Schedule | None:
-    rows = con.query(f"SELECT {_ROW} FROM job_schedule WHERE name = :name FOR UPDATE", name=name)
+    rows = con.query(f"SELECT {ROW} FROM job_schedule AS schedule WHERE name = :name FOR UPDATE", name=name)
     return Schedule.from_json(rows[0][0]) if rows else None
 
 
@@ -374,6 +392,7 @@ def _write(
     at = written.timing.at
     if at and at > now and written.enabled and written.is_delayed_run:
         scheduled_runs.delay(con, catalog.job(written.job), at, written.payload, name)
+        written = get(con, name)
     action = "created" if current is None else "changed"
     if changed == {"enabled"}:
         action = "resumed" if written.enabled else "paused"
