@@ -26,6 +26,7 @@ from slowmatch.jobs.schedules.timing import ScheduleError
 from slowmatch.jobs.schedules.wake import wake_dispatcher
 
 NO_VERSION = -1
+"""Never that of a schedule."""
 SCHEDULE = documented(200, "The schedule; the header ETag is its version", Schedule)
 PUT = SCHEDULE | documented(201, "The new schedule", Schedule)
 router = Router()  # type: ignore[no-untyped-call]
@@ -128,7 +129,8 @@ def _version(current: store.Schedule | None) -> int | None:
         return NEW
     tags = if_match(event)
     if tags is None:
-        return None
+        wants_any = header(event, "if-match").strip() == "*"
+        return NO_VERSION if wants_any and current is None else None
     return current.version if current and str(current.version) in tags else NO_VERSION
 
 

@@ -97,6 +97,10 @@ def test_who_changes_an_outdated_version_is_given_the_present_one(con: Connectio
         make(con, expression="cron(0 9 * * ? *)", version=first.version)
     assert conflict.value.current == second == store.find(con, NAME)
     with pytest.raises(ScheduleConflict):
+        make(con, expression="cron(0 8 * * ? *)", version=first.version)
+    with pytest.raises(ScheduleConflict):
+        set_enabled(con, NAME, True, actor="Ada", version=first.version)
+    with pytest.raises(ScheduleConflict):
         remove(con, NAME, version=first.version)
     with pytest.raises(ScheduleConflict, match="choose another name"):
         make(con, job="db-cleanup", version=store.NEW)

@@ -69,16 +69,21 @@ def test_the_list_leaves_payloads_out(call: Call) -> None:
 def test_who_read_an_outdated_version_changes_nothing(call: Call, etag: Etag) -> None:
     call("PUT", PATH, WANTED)
     outdated = etag()
-    call("PUT", PATH, WANTED | {"expression": "cron(0 8 * * ? *)"}, if_match=outdated)
+    eight = WANTED | {"expression": "cron(0 8 * * ? *)"}
+    call("PUT", PATH, eight, if_match=outdated)
     later = WANTED | {"expression": "cron(0 9 * * ? *)"}
     for status, problem in (
         call("PUT", PATH, later, if_match=outdated),
         call("DELETE", PATH, if_match=outdated),
         call("POST", f"{PATH}/pause", if_match=outdated),
         call("PUT", PATH, later, if_none_match="*"),
+        call("PUT", PATH, eight, if_match=outdated),
+        call("PUT", PATH, eight, if_none_match="*"),
+        call("PUT", "/api/schedules/not-every-morning", later, if_match="*"),
     ):
         assert status == 412 and "every-morning" in problem["detail"]
     assert call("PUT", PATH, later, if_match=f'"1", {etag()}')[0] == 200
+    assert call("PUT", PATH, eight, if_match="*")[0] == 200
 
 
 def test_pause_and_resume_do_nothing_twice(call: Call, etag: Etag) -> None:
@@ -87,6 +92,25 @@ def test_pause_and_resume_do_nothing_twice(call: Call, etag: Etag) -> None:
     assert not paused["enabled"] and paused["next"] == []
     assert call("POST", f"{PATH}/pause") == (200, paused)
     assert call("POST", f"{PATH}/resume", if_match=etag())[1]["enabled"]
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "field"),
+    [("pause", {"note": "audit"}, "note"), ("resume", {"at": 1}, "at"), ("run", {"payload": {}}, "payload")],
+)
+def test_a_body_that_would_be_ignored_is_refused(
+    call: Call, step: str, body: dict[str, Any], field: str
+) -> None:
+    call("PUT", PATH, WANTED)
+    status, problem = call("POST", f"{PATH}/{step}", body)
+    assert (status, problem["errors"]) == (422, [{"field": field, "message": "is not a known field"}])
+    assert call("POST", f"{PATH}/{step}", {})[0] < 300
+
+
+@pytest.mark.parametrize("end", ["\n", "\t", "\r\n", "\n\n"])
+def test_a_path_ends_with_its_name(call: Call, end: str) -> None:
+    call("PUT", PATH, WANTED)
+    assert call("DELETE", f"{PATH}{end}")[0] == 404 and call("GET", PATH)[0] == 200
 
 
 def test_a_schedule_is_run_now(call: Call, queues: Queues) -> None:

@@ -53,6 +53,13 @@ class Api(APIGatewayHttpResolver):
         finally:
             self.context.clear()
 
+    def _resolve(self) -> Any:
+        # The routes' patterns end with $, which matches before a newline as well.
+        path = self.current_event.path
+        if path.endswith("\n"):
+            return self._handle_not_found(method=self.current_event.http_method, path=path)
+        return super()._resolve()
+
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> Any:
         try:
             authentication.authorize(self)
@@ -74,7 +81,8 @@ def _arguments(route: Route, path: Mapping[str, str], event: request.Event) -> d
 
     Raise Problem 400, 413, 415 or 422.
     """
-    content = request.body(event, request.max_body_bytes(route.func))
+    max_bytes = request.max_body_bytes(route.func)
+    content = request.body(event, max_bytes)
     if route.rule.pattern == authentication.NOT_FOUND_PATTERN:
         return {}
     wanted = route.dependant
@@ -93,6 +101,9 @@ def _arguments(route: Route, path: Mapping[str, str], event: request.Event) -> d
             invalid.extend(found or ())
         elif field.required:
             invalid.append({"type": "missing", "loc": location})
+    if content and not wanted.body_params and max_bytes == request.MAX_BODY_BYTES:
+        unknown = request.json_object(event, content) or ()
+        invalid.extend({"type": "extra_forbidden", "loc": ("body", name)} for name in unknown)
     if invalid:
         raise Problem.invalid(field_errors(invalid))
     return values

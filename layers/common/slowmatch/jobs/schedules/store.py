@@ -49,7 +49,7 @@ class ScheduleConflict(Exception):
 
     def __init__(self, name: str, version: int, current: "Schedule | None") -> None:
         if current is None:
-            message = f"schedule {name!r} was deleted in the meantime"
+            message = f"there is no schedule {name!r}: perhaps it was deleted in the meantime"
         elif version == NEW:
             message = f"there is already a schedule {name!r}, of {current.job}: choose another name, or change that one"
         else:
@@ -154,9 +154,9 @@ def put(
             "ends_at": ends_at,
             "enabled": (current is None or current.enabled) if enabled is None else enabled,
         }
+        _check_version(name, version, current)
         if current and current.choices() == wanted:
             return current
-        _check_version(name, version, current)
         _check_times(given, now)
         at = given.at if wanted["enabled"] else None
         if at and at - now < DELAYED and scheduled_runs.has_begun(con, job, at, name):
@@ -189,9 +189,9 @@ def set_enabled(
         current = _lock(con, name)
         if current is None:
             raise NoSuchSchedule(name)
+        _check_version(name, version, current)
         if current.enabled == enabled:
             return current
-        _check_version(name, version, current)
         return _write(con, name, current, current.choices() | {"enabled": enabled}, actor, con.now())
 
 
