@@ -137,8 +137,8 @@ def test_all_that_is_wrong_is_said_at_once(browser: FakeBrowser) -> None:
 
 
 def test_a_name_that_is_taken_is_refused(browser: FakeBrowser, con: Connection) -> None:
-    make(con)
-    page = browser.post(HOME, GOOD | {"schedule-expression": "rate(1 hour)"})
+    browser.post(HOME, GOOD)
+    page = browser.post(HOME, GOOD)
     assert page.status == 422 and "there is already a schedule" in field_errors(page)["schedule-name"].lower()
 
 
@@ -227,6 +227,14 @@ def test_the_second_of_two_editors_sees_both_versions(browser: FakeBrowser, con:
         "UTC",
         {"older_than_days": 7},
     )
+
+
+def test_the_same_change_twice_is_no_conflict(browser: FakeBrowser, con: Connection) -> None:
+    make(con, payload={"older_than_days": 30})
+    form = form_values(browser.get(f"{HOME}/nightly")) | {"schedule-expression": "rate(2 hours)"}
+    browser.post(f"{HOME}/nightly", form)
+    assert browser.post(f"{HOME}/nightly", form).status == 303
+    assert "There were no changes to save." in browser.get(f"{HOME}/nightly").text
 
 
 @pytest.mark.parametrize("was", ["[", "[" * 50_000, "5", '{"payload": 5}', '{"starts_at": 5}'])

@@ -287,8 +287,8 @@ class CheckedSchedule:
 def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
     """By job."""
     return {
-        name: CheckedSchedule(*checked, last_run=last_run and LastRun.from_json(last_run))
-        for name, *checked, last_run in con.query(_CHECKED, names=to_json(list(JOBS)))
+        name: CheckedSchedule(checked_to, missed, latest, last_run and LastRun.from_json(last_run))
+        for name, checked_to, missed, latest, last_run in con.query(_CHECKED, names=to_json(list(JOBS)))
     }
 
 
