@@ -100,6 +100,11 @@ DUTIES = (
     Duty("count records by hour", "", lambda turn: statistics.roll_up(turn.con, turn.now), 2),
     Duty("purge old runs", "purged", lambda turn: retention.purge_runs(*turn.usual, settings=turn.config), 4),
     Duty(
+        "purge schedules that are over",
+        "",
+        lambda turn: retention.purge_schedules(*turn.usual, settings=turn.config),
+    ),
+    Duty(
         "purge the history",
         "old rows",
         lambda turn: retention.purge_history(*turn.usual, settings=turn.config),

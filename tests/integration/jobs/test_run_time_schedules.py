@@ -1,6 +1,7 @@
 """Schedules made at run time: put, removed, paused; their occurrences; what of them is missed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from slowmatch.db import Connection
 from slowmatch.jobs import on_connection
 from slowmatch.jobs.catalog import JOBS
+from slowmatch.jobs.dispatcher import retention
 from slowmatch.jobs.dispatcher import schedules as dispatcher
 from slowmatch.jobs.lifecycle import actions as actions_on_runs
 from slowmatch.jobs.lifecycle import pause
@@ -17,6 +19,7 @@ from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.schedules import store
 from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict, put, remove, set_enabled
 from slowmatch.jobs.schedules.timing import ScheduleError
+from slowmatch.settings import settings
 from tests.integration.jobs.conftest import Queues, Work, while_waited_for
 
 NAME = "every-morning"
@@ -368,6 +371,35 @@ def test_a_time_that_the_clocks_skip_is_not_missed(con: Connection) -> None:
     con.query("UPDATE job_schedule SET checked_to = :night", night=night)
     store.mark_in_force(con, made, night)
     assert dispatcher.report_missed(con, night + timedelta(hours=12)) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "days", "is_kept"),
+    [
+        ({"expression": "at(2030-01-01T00:00:00)"}, 89, True),
+        ({"expression": "at(2030-01-01T00:00:00)"}, 91, False),
+        ({"ends_at": datetime(2030, 1, 1, tzinfo=UTC)}, 91, False),
+        ({"expression": "rate(2 days)", "ends_at": datetime(2030, 1, 1, tzinfo=UTC)}, 89, True),
+        ({"expression": "rate(2 days)", "ends_at": datetime(2030, 1, 1, tzinfo=UTC)}, 91, False),
+        ({"enabled": False}, 91, True),
+    ],
+)
+def test_a_schedule_that_is_over_is_purged(
+    con: Connection, given: dict[str, Any], days: int, is_kept: bool
+) -> None:
+    make(con, **given)
+    now = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=days)
+    config = replace(settings(), failed_run_retention_days=90)
+    assert retention.purge_schedules(con, now, settings=config) == (not is_kept)
+    assert bool(store.find(con, NAME)) == is_kept
+    actors = con.query("SELECT actor FROM job_schedule_event WHERE action = 'deleted'")
+    assert actors == ([] if is_kept else [["retention"]])
+
+
+def test_what_was_changed_lately_is_not_purged(con: Connection) -> None:
+    make(con)
+    con.query("UPDATE job_schedule SET expression = 'at(2020-01-01T00:00:00)'")
+    assert retention.purge_schedules(con, con.now(), settings=settings()) == 0
 
 
 def test_a_job_that_is_gone_leaves_its_schedules_to_be_deleted(

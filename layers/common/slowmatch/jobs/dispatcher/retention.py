@@ -1,4 +1,4 @@
-"""Deletes what is past its retention: runs, notifications, sent mail, hourly figures."""
+"""Deletes what is past its retention: runs, schedules that are over, notifications, sent mail, hourly figures."""
 
 import time
 from datetime import datetime, timedelta
@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.dispatcher.isolation import for_each
+from slowmatch.jobs.schedules import store
+from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict
 from slowmatch.settings import Settings
 
 FIGURES_KEPT = timedelta(days=400)
@@ -88,6 +90,24 @@ def _purge_runs(con: Connection, sql: str, before: datetime, deadline: Deadline)
         allowed = int(limit * SECONDS_PER_BATCH / (time.monotonic() - began))
         limit = max(1, min(allowed, 2 * limit, MAX_RUNS))
     return purged
+
+
+def purge_schedules(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
+    """Delete schedules made at run time that have been over, and unchanged, for as long as failed runs are kept.
+
+    Returns how many. Raises PartlyFailed, naming the schedules.
+    """
+    before = now - timedelta(days=settings.failed_run_retention_days)
+
+    def purge(schedule: Schedule) -> int:
+        if schedule.changed_at >= before or not schedule.timing.is_over(before):
+            return 0
+        try:
+            return store.remove(con, schedule.name, actor="retention", version=schedule.version)
+        except ScheduleConflict:  # somebody has changed it just now
+            return 0
+
+    return for_each(store.all_schedules(con), lambda schedule: schedule.name, purge, deadline)
 
 
 def purge_history(con: Connection, now: datetime, deadline: Deadline = NEVER, *, settings: Settings) -> int:
