@@ -368,7 +368,7 @@ def test_a_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection
         page = browser.get(address)
         assert "with the payload of nightly" in visible_text(page) and link in page.text
     assert re.search(
-        r"created \S+ Copy of db-cleanup , nightly", visible_text(browser.get("/dashboard/activity"))
+        r"created \S+ Copy of db-cleanup , schedule nightly", visible_text(browser.get("/dashboard/activity"))
     )
 
 
