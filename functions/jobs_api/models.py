@@ -81,14 +81,14 @@ class NewSchedule(Strict):
     """What a schedule runs and when: `cron(minute hour day month weekday year)`, `rate(n unit)` or a single time,
     `at(2026-12-24T07:00:00)`, in the time zone of a place, such as Europe/Berlin, or UTC.
 
-    It fires from `starts_at` on, and before `ends_at`, if they are given. Without `enabled`, a new schedule is enabled,
-    and another one stays as it is.
+    It fires from `starts_at` on, and before `ends_at`, if they are given. Without `time_zone` it is UTC. Without
+    `enabled`, a new schedule is enabled, and another one stays as it is.
     """
 
     job: Name
     payload: dict[str, Any] = Field(default_factory=dict)
     expression: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)]
-    time_zone: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)] = "UTC"
+    time_zone: Annotated[str, Field(json_schema_extra=NO_NUL), AfterValidator(without_nul)] | None = None
     starts_at: Timestamp | None = None
     ends_at: Timestamp | None = None
     enabled: Annotated[bool, Field(strict=True)] | None = None

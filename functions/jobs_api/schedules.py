@@ -55,7 +55,7 @@ def put_schedule(name: ScheduleName, schedule: NewSchedule) -> Response[str]:
     current = store.find(con, name)
     for job in {schedule.job, *([current.job] if current else [])}:
         authentication.require(router, job_role(job))
-    given = schedule.model_dump()
+    given = {field: value for field, value in schedule.model_dump().items() if value is not None}
     try:
         written = store.put(con, name, **given, actor=_actor(), version=_version(current))
     except ScheduleError as error:

@@ -21,6 +21,12 @@ def etag(con: Connection) -> Etag:
     return lambda: f'"{store.get(con, "every-morning").version}"'
 
 
+def test_null_is_as_good_as_nothing(call: Call) -> None:
+    _, made = call("PUT", PATH, {"job": "record-expiry", "expression": "cron(0 7 * * ? *)"})
+    nothing = dict.fromkeys(("time_zone", "starts_at", "ends_at", "enabled"))
+    assert call("PUT", PATH, WANTED | nothing) == (200, made) and made["time_zone"] == "UTC"
+
+
 def test_a_schedule_is_made_once_and_changed(call: Call) -> None:
     status, made = call("PUT", PATH, WANTED)
     assert (status, made["words"], made["created_by"]) == (
@@ -141,6 +147,7 @@ def test_its_runs_are_listed_and_changed_with_its_job(call: Call) -> None:
         ({"time_zone": "Mars/Olympus"}, "time_zone", "is not a time zone"),
         ({"expression": "cron(0 25 * * ? *)"}, "expression", "must be between 0 and 23"),
         ({"payload": {"no": 1}}, "payload.no", "is not a field"),
+        ({"payload": {"": 1}}, "payload", "has a field '', which is not a field of record-expiry"),
         ({"starts_at": "2027-01-01T00:00:00"}, "starts_at", "has no UTC offset"),
         ({"enabled": "yes"}, "enabled", "must be true or false"),
         ({"zone": "UTC"}, "zone", "is not a known field"),

@@ -44,6 +44,37 @@ def test_a_schedule_may_never_fire_again(expression: str) -> None:
     assert parse(expression).next_after(NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("cron(0 7 * * *)", "cron has 6 fields, and this has 5"),
+        ("rate(0 minutes)", "the number '0' must be between 1 and 9999999"),
+        ("rate(05 minutes)", "the number '05' must be between 1 and 9999999, without zeros in front"),
+        ("rate(5 seconds)", "the unit 'seconds' must be minutes, hours or days"),
+        ("rate(1 minutes)", "write 'rate(1 minute)' for one"),
+        ("rate(5)", "'rate(5)' is not a rate: write 'rate(5 minutes)'"),
+        ("cron(0 0 ? * FRI-MON *)", "weekday 'FRI-MON' runs backwards: write FRI-SAT,SUN-MON"),
+        ("cron(50-10 0 * * ? *)", "minute '50-10' runs backwards: write 50-59,0-10"),
+        ("cron(*/0 0 * * ? *)", "minute '*/0' has the step 0, which must be between 1 and 59"),
+        ("cron(0 0/90 * * ? *)", "hour '0/90' has the step 90, which must be between 1 and 23"),
+        ("cron(0 0 1,L * ? *)", "day '1,L' has L or W, which must stand alone: write L, LW, or 1W to 31W"),
+        ("cron(0 0 L-3 * ? *)", "day 'L-3' has L or W"),
+        ("cron(0 0 ? * 3#6 *)", "weekday '3#6' has L or #, which must stand alone"),
+        ("cron(0, 0 * * ? *)", "minute '0,' has a part '' that is not valid: write a number, a range"),
+        ("cron(1e1 0 * * ? *)", "minute '1e1' is not a number"),
+        ("cron(0 0 ? * XYZ *)", "weekday 'XYZ' is not a number, nor one of SUN, MON"),
+    ],
+)
+def test_what_is_wrong_is_said(expression: str, message: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        parse(expression)
+    assert message in str(refused.value)
+
+
+def test_names_may_be_in_small_letters() -> None:
+    assert parse("cron(0 0 ? jan-feb mon *)").next_after(NOW) == datetime(2027, 1, 4, tzinfo=UTC)
+
+
 def test_the_firings_between_two_moments() -> None:
     hourly = parse("cron(0 * * * ? *)")
     on_the_hour = NOW.replace(minute=0, second=0)

@@ -14,6 +14,7 @@ from itertools import product
 MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
 WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+FORMS = "'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
 END = datetime(2200, 1, 1, tzinfo=UTC)
 """The last year of a cron expression is 2199; rates and single times end there too."""
 ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
@@ -65,20 +66,17 @@ class Schedule:
             at = self.next_after(at)
 
 
-def parse(expression: str) -> Schedule:
-    """Raises ValueError naming the part that EventBridge would refuse."""
-    rate = re.fullmatch(r"rate\(([1-9][0-9]{0,6}) (minute|hour|day)(s?)\)", expression.strip())
-    if rate:
-        number, unit, plural = int(rate[1]), rate[2], rate[3]
-        if (number == 1) == bool(plural):
-            raise ValueError(f"{expression!r}: write 'rate(1 {unit})' for one, 'rate(2 {unit}s)' for more")
-        return Schedule(rate=timedelta(minutes=number * MINUTES[unit]))
-    cron = re.fullmatch(r"cron\(([^()]*)\)", expression.strip())
-    parts = cron[1].upper().split() if cron else []
-    if len(parts) != 6:
-        raise ValueError(
-            f"{expression!r} is not a schedule: write 'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
-        )
+def parse(expression: str, forms: str = FORMS) -> Schedule:
+    """Raises ValueError naming the part that EventBridge would refuse; `forms` is what may be written instead."""
+    text = expression.strip()
+    if text.startswith("rate("):
+        return Schedule(rate=_rate(text))
+    cron = re.fullmatch(r"cron\(([^()]*)\)", text)
+    parts = (cron[1] if cron else text).split()
+    if cron is None or len(parts) != 6:
+        is_cron = cron or re.match(r"[0-9*]", text)
+        hint = f"; cron has 6 fields, and this has {len(parts)}" if is_cron and len(parts) != 6 else ""
+        raise ValueError(f"{expression!r} is not a schedule: write {forms}{hint}")
     minute, hour, days, month, weekdays, year = parts
     if (days == "?") == (weekdays == "?"):
         raise ValueError(f"{expression!r}: exactly one of day and weekday must be '?'")
@@ -87,7 +85,7 @@ def parse(expression: str) -> Schedule:
         hours=_numbers("hour", hour, 0, 23),
         is_day=_day_of_week(weekdays) if days == "?" else _day_of_month(days),
         months=_numbers("month", month, 1, 12, names=MONTHS),
-        years=_numbers("year", year, 1970, 2199),
+        years=_numbers("year", year, 1970, END.year - 1),
     )
 
 
@@ -119,42 +117,66 @@ def describe(expression: str, time_zone: str = "UTC") -> str:
     return f"{on} {at}"
 
 
+def _rate(text: str) -> timedelta:
+    found = re.fullmatch(r"rate\(([^ ()]+) ([^ ()]+)\)", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a rate: write 'rate(5 minutes)'")
+    number, unit = found[1], found[2].removesuffix("s")
+    if unit not in MINUTES:
+        raise ValueError(f"{text!r}: the unit {found[2]!r} must be minutes, hours or days")
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", number):
+        message = f"the number {number!r} must be between 1 and 9999999, without zeros in front"
+        raise ValueError(f"{text!r}: {message}")
+    if (number == "1") != (unit == found[2]):
+        raise ValueError(f"{text!r}: write 'rate(1 {unit})' for one, 'rate(2 {unit}s)' for more")
+    return timedelta(minutes=int(number) * MINUTES[unit])
+
+
 def _numbers(
     what: str, text: str, low: int, high: int, *, names: dict[str, int] | None = None
 ) -> Sequence[int]:
     values: set[int] = set()
     for part in text.split(","):
-        match = re.fullmatch(r"(\*|[0-9A-Z]+(?:-[0-9A-Z]+)?)(?:/([0-9]+))?", part)
+        match = re.fullmatch(r"(\*|([0-9A-Za-z]+)(?:-([0-9A-Za-z]+))?)(?:/([0-9]+))?", part)
         if not match:
-            raise ValueError(f"{what} {text!r} is not valid")
-        span, step = match[1], int(match[2] or 1)
+            form = "write a number, a range such as 1-5, or steps such as */5"
+            raise ValueError(f"{what} {text!r} has a part {part!r} that is not valid: {form}")
+        span, begin, end, step = match.groups()
         if span == "*":
             first, last = low, high
         else:
-            begin, _, end = span.partition("-")
             first = _number(what, begin, names)
-            last = _number(what, end, names) if end else (high if match[2] else first)
-        if not (low <= first <= last <= high) or step < 1:
-            raise ValueError(f"{what} {text!r} must be between {low} and {high}")
-        values.update(range(first, last + 1, step))
+            last = _number(what, end, names) if end else (high if step else first)
+        if not (low <= first <= high and low <= last <= high):
+            raise ValueError(f"{what} {part!r} must be between {low} and {high}")
+        if first > last:
+            bottom, *_, top = names if names and begin.isalpha() else (low, high)
+            raise ValueError(f"{what} {span!r} runs backwards: write {begin}-{top},{bottom}-{end}")
+        if step and not 1 <= int(step) <= high:
+            raise ValueError(f"{what} {part!r} has the step {step}, which must be between 1 and {high}")
+        values.update(range(first, last + 1, int(step or 1)))
     return sorted(values)
 
 
 def _number(what: str, text: str, names: dict[str, int] | None) -> int:
-    if names and text in names:
-        return names[text]
+    if names and text.upper() in names:
+        return names[text.upper()]
     if not text.isdigit():
-        raise ValueError(f"{what} {text!r} is not a number")
+        known = f", nor one of {', '.join(names)}" if names else ""
+        raise ValueError(f"{what} {text!r} is not a number{known}")
     return int(text)
 
 
 def _day_of_month(days: str) -> Callable[[datetime], bool]:
-    if days == "L":
+    form = days.upper()
+    if form == "L":
         return lambda day: day.day == _last_day(day)
-    if days == "LW":
+    if form == "LW":
         return lambda day: day.day == _nearest_weekday(day, _last_day(day))
-    if re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", days):
+    if re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", form):
         return lambda day: day.day == _nearest_weekday(day, int(days[:-1]))
+    if "L" in form or "W" in form:
+        raise ValueError(f"day {days!r} has L or W, which must stand alone: write L, LW, or 1W to 31W")
     numbers = _numbers("day", days, 1, 31)
     return lambda day: day.day in numbers
 
@@ -176,9 +198,13 @@ def _last_day(day: datetime) -> int:
 
 
 def _day_of_week(weekdays: str) -> Callable[[datetime], bool]:
-    if weekdays == "L":
+    form = weekdays.upper()
+    if form == "L":
         return lambda day: _weekday_number(day) == WEEKDAYS["SAT"]
-    special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#([1-5]))", weekdays)
+    special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#([1-5]))", form)
+    if not special and ("L" in form or "#" in form):
+        message = "has L or #, which must stand alone: write L, 1L to 7L, or 1#1 to 7#5"
+        raise ValueError(f"weekday {weekdays!r} {message}")
     numbers = _numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
     if not special:
         return lambda day: _weekday_number(day) in numbers

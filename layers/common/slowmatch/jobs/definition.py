@@ -76,7 +76,8 @@ class Job:
         for name, value in payload.items():
             if name not in self.payload:
                 allowed = ", ".join(self.payload) or "no fields"
-                raise PayloadError(name, f"is not a field of {self.name}, which takes {allowed}")
+                place, what = (name, "") if name else ("payload", "has a field '', which ")
+                raise PayloadError(place, f"{what}is not a field of {self.name}, which takes {allowed}")
             problem = self.payload[name].problem(value)
             if problem:
                 raise PayloadError(name, problem)

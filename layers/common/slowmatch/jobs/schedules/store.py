@@ -362,7 +362,8 @@ def _make_room(con: Connection | ExternalConnection, name: str) -> Schedule | No
     made = _lock(con, name)
     if made is None and con.query("SELECT count(*) FROM job_schedule")[0][0] >= LIMIT:
         message = (
-            f"there are {LIMIT:,} schedules already, and more are not allowed: delete one that is not needed"
+            f"cannot be a new one: there are {LIMIT:,} schedules already, and more are not allowed;"
+            " delete one that is not needed"
         )
         raise ScheduleError("name", message)
     return made

@@ -17,6 +17,7 @@ from slowmatch.jobs import cron
 MAX_EXPRESSION_CHARACTERS = 256
 PLACE = "the name of a place, such as Europe/Berlin, or UTC"
 
+_NAMES_OF_UTC = ("etc/utc", "etc/uct", "etc/universal", "etc/zulu", "etc/gmt", "gmt", "uct", "z", "zulu")
 _PLACE = re.compile(r"(?!Etc/)\w+/\S+")
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", re.ASCII)
 
@@ -126,14 +127,18 @@ def zones() -> list[str]:
 def _zone(name: str) -> ZoneInfo:
     if name in zones():
         return ZoneInfo(name)
-    if re.match(r"(UTC|GMT|Z)?[+-]?\d|[+-]|Etc/", name, re.IGNORECASE):
+    known = {each.rpartition("/")[2].lower(): each for each in zones()}
+    known |= {each.lower(): each for each in zones()} | dict.fromkeys(_NAMES_OF_UTC, "UTC")
+    wanted = name.lower().replace(" ", "_")
+    if wanted in known:
+        message = f"{name!r} is not a time zone: did you mean {known[wanted]}?"
+    elif re.match(r"(Etc/)?(UTC|GMT|Z)?[+-]?\d|[+-]", name, re.IGNORECASE):
         message = f"{name!r} is an offset, which does not follow daylight saving: write {PLACE}"
     elif re.fullmatch(r"[A-Z]{2,5}(\d[A-Z]{3})?", name):
         message = f"{name!r} is an abbreviation: write {PLACE}"
     else:
-        lower = {each.lower(): each for each in zones()}
-        near = get_close_matches(name.lower(), lower, n=1, cutoff=0.8)
-        hint = f"did you mean {lower[near[0]]}?" if near else f"write {PLACE}"
+        near = get_close_matches(wanted, known, n=1, cutoff=0.8)
+        hint = f"did you mean {known[near[0]]}?" if near else f"write {PLACE}"
         message = f"{name!r} is not a time zone: {hint}"
     raise ScheduleError("time_zone", message)
 
@@ -145,7 +150,7 @@ def _parse_expression(expression: str, zone: ZoneInfo) -> tuple[cron.Schedule | 
     if expression.strip().startswith("at("):
         return None, _parse_at(expression.strip(), zone)
     try:
-        return cron.parse(expression), None
+        return cron.parse(expression, f"'at(2026-12-24T07:00:00)', {cron.FORMS}"), None
     except ValueError as error:
         raise ScheduleError("expression", str(error)) from error
 
