@@ -76,10 +76,11 @@ class JobList(BaseModel):
 class ListedSchedule(BaseModel):
     """A schedule that was made at run time. `words` is its expression in English.
 
-    `next` are its next five times, in its own time zone; there are none while it is paused. Those of a rate are
-    `estimated`: they are counted from midnight, while AWS counts them from when the schedule came into force. If AWS
-    does not have this version yet, it is not `in_force`, and `sync_error` says why that failed at `sync_failed_at`. If
-    it is `paused_in_aws`, somebody changed it there, which is put right again.
+    `next` are its next five times, in its own time zone; there are none while it is paused, or if the delayed run of
+    a near single time was started early or deleted. Those of a rate are `estimated`: they are counted from midnight,
+    while AWS counts them from when the schedule came into force. If AWS does not have this version yet, it is not
+    `in_force`, and `sync_error` says why that failed at `sync_failed_at`. If it is `paused_in_aws`, somebody changed it
+    there, which is put right again.
     """
 
     name: str

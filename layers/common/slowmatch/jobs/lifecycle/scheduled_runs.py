@@ -24,18 +24,21 @@ def has_run(con: Connection, job: str, occurrence: datetime, schedule: str = "")
 
 
 def has_begun(con: Connection | ExternalConnection, job: str, occurrence: datetime, schedule: str) -> bool:
-    """Whether the occurrence has a run that does not wait for it: it was started before, or deleted."""
+    """Whether the occurrence has a run that does not wait for it: it was started before, or deleted.
+
+    One that waits is locked, so that it cannot start until the transaction ends.
+    """
     rows = con.query(
         """
-        SELECT FROM job_run
+        SELECT state <> 'scheduled' OR attempt > 0 FROM job_run
         WHERE job = :job AND schedule = :schedule AND occurrence = :occurrence::timestamptz
-          AND NOT (state = 'scheduled' AND attempt = 0)
+        FOR UPDATE
         """,
         job=job,
         schedule=schedule,
         occurrence=occurrence,
     )
-    return bool(rows)
+    return any(begun for (begun,) in rows)
 
 
 def skip_occurrence(
