@@ -11,7 +11,7 @@ from typing import Any
 
 from console.forms import job as job_form
 from console.forms import local_time
-from console.forms.form import Form, T, whole_number
+from console.forms.form import Form, Reading, T, whole_number
 from slowmatch.http.auth.roles import Identity, job_role
 from slowmatch.http.pagination import MAX_BIGINT
 from slowmatch.jobs import JOBS
@@ -65,9 +65,13 @@ class ScheduleForm(Form):
             return None
 
     def refuse(self, error: ScheduleError) -> None:
-        """Put the error at its field."""
+        """Put the error at its field. It names start and end as the form does."""
         of_payload = error.field.removeprefix("payload.")
-        self.errors[of_payload if of_payload != error.field else f"{OWN}{error.field}"] = error.message
+        message = error.message.replace("starts_at", "the start").replace("ends_at", "the end")
+        for name in ("starts_at", "ends_at"):
+            if time := _time(self, name):
+                message = message.replace(time.at.isoformat(), time.text)
+        self.errors[of_payload if of_payload != error.field else f"{OWN}{error.field}"] = message
 
 
 def empty(identity: Identity, job: str) -> ScheduleForm:
@@ -115,7 +119,7 @@ def read(fields: Mapping[str, list[str]]) -> ScheduleForm:
     form.job = form.values.get(f"{OWN}job", "")
     spec = JOBS.get(form.job)
     if spec is None and form.job:
-        form.errors[f"{OWN}job"] = f"{form.job} is not one of the jobs, which are {', '.join(JOBS)}"
+        form.errors[f"{OWN}job"] = f"{form.job!r} is not one of the jobs, which are {', '.join(JOBS)}"
     payload = job_form.read_payload(form, spec) if spec else {}
     form.chosen = {
         "job": form.job,
@@ -128,7 +132,7 @@ def read(fields: Mapping[str, list[str]]) -> ScheduleForm:
 
 def read_timing(form: ScheduleForm) -> None:
     """Read the expression, its zone, start and end, which the page also says in words while they are typed."""
-    starts_at, ends_at = _time(form, "starts_at"), _time(form, "ends_at")
+    starts_at, ends_at = (time and time.at for time in (_time(form, "starts_at"), _time(form, "ends_at")))
     expression, time_zone = (form.values.get(f"{OWN}{name}", "") for name in ("expression", "time_zone"))
     form.chosen |= {
         "expression": expression,
@@ -142,7 +146,7 @@ def read_timing(form: ScheduleForm) -> None:
         form.timing = form.check(
             lambda: timing.parse(expression or "rate(1 day)", time_zone, starts_at, ends_at)
         )
-    if not expression:
+    if not expression or {f"{OWN}starts_at", f"{OWN}ends_at"} & form.errors.keys():
         form.timing = None
 
 
@@ -184,6 +188,5 @@ def _filled(
     return form
 
 
-def _time(form: ScheduleForm, name: str) -> datetime | None:
-    reading = local_time.read(form, f"{OWN}{name}") if form.values.get(f"{OWN}{name}") else None
-    return reading and reading.at
+def _time(form: ScheduleForm, name: str) -> Reading | None:
+    return local_time.read(form, f"{OWN}{name}") if form.values.get(f"{OWN}{name}") else None

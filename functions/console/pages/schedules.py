@@ -96,7 +96,11 @@ def change_schedule(name: str) -> render.Page:
     try:
         made = _put(form, name, form.version or found.version)
     except ScheduleConflict as conflict:
-        return _conflict(conflict.current, form) if conflict.current else _not_found(name, form)
+        if conflict.current is None:
+            return _not_found(name, form)
+        if conflict.current.choices() != form.chosen:
+            return _conflict(conflict.current, form)
+        made = found = conflict.current
     if made is None:
         return _page(found, form, 422)
     if made.version == found.version:

@@ -21,6 +21,7 @@ _LABELS = {
     "text": "Search",
     "state": "State",
     "job": "Job",
+    "schedule": "Schedule",
     "trigger": "Started by",
     "error_type": "Error type",
     "last": "Created in",
@@ -31,6 +32,8 @@ _LABELS = {
     "bulk": "Changed by bulk action",
 }
 _TIME_FIELDS = ("{}", "{}_offset", "{}_at")
+_WITH = {"job": ("job", "schedule")}
+"""The fields that go with one, because they need it."""
 
 
 class Chip(NamedTuple):
@@ -57,7 +60,7 @@ def chips(form: RunFilterForm) -> list[Chip]:
             continue
         text: str | Markup = {"last": _SPANS.get(value), "bulk": short_id(value)}.get(name) or value
         at = times.get(name)
-        fields = tuple(each.format(name) for each in _TIME_FIELDS) if at else (name,)
+        fields = tuple(each.format(name) for each in _TIME_FIELDS) if at else _WITH.get(name, (name,))
         found.append(Chip(label, when(at, "minute") if at else text, fields))
     return found
 
@@ -70,6 +73,7 @@ def in_words(wanted: RunFilter | None) -> Markup:
     words = Markup("{}").format(f"{state} runs" if state else "runs in any state")
     parts = [
         ("of", wanted.job),
+        ("of the schedule", wanted.schedule),
         ("started by", wanted.trigger),
         ("with the error type", wanted.error_type),
         ("that contain", wanted.text and f"“{wanted.text}”"),

@@ -56,8 +56,9 @@ def shown(con: Connection, found: list[MadeSchedule], now: datetime) -> list[Sho
 
 
 def _shown(made: MadeSchedule, job: JobSummary | None, now: datetime) -> ShownSchedule:
-    timing = made.schedule.timing
-    coming = next_times(timing, now)
+    schedule, timing = made.schedule, made.schedule.timing
+    has_begun = schedule.enabled and schedule.is_delayed_run and schedule.delayed_run is None
+    coming = [] if has_begun else next_times(timing, now)
     state = _state(made, job, is_over=not coming)
     return ShownSchedule(
         made=made,

@@ -164,7 +164,7 @@ def test_a_page_that_is_not_there_says_so(browser: FakeBrowser) -> None:
 
 def test_recurring_jobs_show_schedule_last_run_and_pause(browser: FakeBrowser, con: Connection) -> None:
     con.query("INSERT INTO job (name, schedule) VALUES ('db-cleanup', 'cron(0 2 * * ? *)')")
-    run_id = run_factory.make_run(con, "failed", job="db-cleanup")
+    run_id = run_factory.make_run(con, "failed", job="db-cleanup", run_fields={"occurrence": con.now()})
     text = browser.get("/dashboard/schedules").text
     assert "Every day at 02:00 UTC" in text and "cron(0 2 * * ? *)" in text
     assert f'<a class="failed" href="/runs/{run_id}">' in text and "MailRefused: 421" in text

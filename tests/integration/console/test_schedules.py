@@ -9,9 +9,11 @@ import pytest
 
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
+from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.schedules import store
+from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser, Page
-from tests.integration.console.job_pages import field_errors, only_run, set_schedule
+from tests.integration.console.job_pages import field_errors, job_card, only_run, set_schedule
 from tests.integration.console.record_pages import visible_text
 
 HOME = "/dashboard/schedules"
@@ -40,9 +42,9 @@ def in_force(con: Connection) -> None:
     con.query("UPDATE job_schedule SET in_force = version")
 
 
-def row(page: Page, name: str = "nightly") -> str:
+def row(page: Page, name: str = "nightly", kind: str = "made") -> str:
     """A schedule's row, as people read it."""
-    (found,) = re.findall(rf'<tr id="made-{name}">.*?</tr>', page.text, re.S)
+    (found,) = re.findall(rf'<tr id="{kind}-{name}">.*?</tr>', page.text, re.S)
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found)))
 
 
@@ -98,7 +100,16 @@ def test_one_is_made_with_its_payload(browser: FakeBrowser, con: Connection) -> 
         ({"schedule-expression": "at(2020-01-01T07:00:00)"}, "schedule-expression", "is in the past"),
         ({"schedule-time_zone": "Mars/Olympus"}, "schedule-time_zone", "is not a time zone: write"),
         ({"schedule-time_zone": "europe/berlin"}, "schedule-time_zone", "did you mean Europe/Berlin?"),
-        ({"schedule-ends_at": "2020-01-01T00:00"}, "schedule-ends_at", "is in the past"),
+        (
+            {"schedule-ends_at": "2020-01-01T00:00"},
+            "schedule-ends_at",
+            "2020-01-01 00:00 (UTC) is in the past",
+        ),
+        (
+            {"schedule-starts_at": "2050-01-02T00:00", "schedule-ends_at": "2050-01-01T00:00"},
+            "schedule-ends_at",
+            "2050-01-01 00:00 (UTC) must be later than the start, which is 2050-01-02 00:00 (UTC).",
+        ),
         ({"older_than_days": "many"}, "older_than_days", "must be a whole number"),
     ],
 )
@@ -114,6 +125,11 @@ def test_what_is_wrong_is_said_at_its_field_and_kept(
     assert store.all_schedules(con) == []
 
 
+def test_a_job_that_does_not_exist_is_quoted(browser: FakeBrowser) -> None:
+    page = browser.post(HOME, GOOD | {"schedule-job": "nope"})
+    assert page.status == 422 and "&#39;nope&#39; is not one of the jobs" in page.text
+
+
 def test_all_that_is_wrong_is_said_at_once(browser: FakeBrowser) -> None:
     wrong = {"schedule-name": "a b", "schedule-expression": "0 7 * * *", "schedule-time_zone": "Mars/Olympus"}
     page = browser.post(HOME, GOOD | wrong | {"older_than_days": "many"})
@@ -121,8 +137,8 @@ def test_all_that_is_wrong_is_said_at_once(browser: FakeBrowser) -> None:
 
 
 def test_a_name_that_is_taken_is_refused(browser: FakeBrowser, con: Connection) -> None:
-    make(con)
-    page = browser.post(HOME, GOOD | {"schedule-expression": "rate(1 hour)"})
+    browser.post(HOME, GOOD)
+    page = browser.post(HOME, GOOD)
     assert page.status == 422 and "there is already a schedule" in field_errors(page)["schedule-name"].lower()
 
 
@@ -138,6 +154,14 @@ def test_a_name_that_is_taken_is_refused(browser: FakeBrowser, con: Connection) 
         (
             "schedule-expression=at(2020-01-01T00:00:00)&schedule-time_zone=UTC",
             "no time that is still to come",
+        ),
+        (
+            "schedule-expression=rate(1+hour)&schedule-time_zone=UTC&schedule-starts_at=2027-13-01T00:00",
+            "The start ",
+        ),
+        (
+            "schedule-expression=cron(30+2+28+3+%3F+2050)&schedule-time_zone=UTC",
+            "<b><code>cron(30 2 28 3 ? 2050)",
         ),
         ("", "are shown here"),
     ],
@@ -203,6 +227,14 @@ def test_the_second_of_two_editors_sees_both_versions(browser: FakeBrowser, con:
         "UTC",
         {"older_than_days": 7},
     )
+
+
+def test_the_same_change_twice_is_no_conflict(browser: FakeBrowser, con: Connection) -> None:
+    make(con, payload={"older_than_days": 30})
+    form = form_values(browser.get(f"{HOME}/nightly")) | {"schedule-expression": "rate(2 hours)"}
+    browser.post(f"{HOME}/nightly", form)
+    assert browser.post(f"{HOME}/nightly", form).status == 303
+    assert "There were no changes to save." in browser.get(f"{HOME}/nightly").text
 
 
 @pytest.mark.parametrize("was", ["[", "[" * 50_000, "5", '{"payload": 5}', '{"starts_at": 5}'])
@@ -325,4 +357,68 @@ def test_the_page_of_the_job_and_upcoming_know_it(browser: FakeBrowser, con: Con
     assert "Every day at 07:00 Europe/Berlin" in row(browser.get("/jobs/db-cleanup"))
     page = browser.get("/dashboard/upcoming")
     assert "Scheduled by nightly : every day at 07:00 Europe/Berlin" in visible_text(page)
-    assert f'<a href="{HOME}/nightly">nightly</a>' in page.text
+    assert f'href="{HOME}/nightly">nightly</a>' in page.text
+
+
+def test_a_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
+    make(con)
+    browser.post(f"{HOME}/nightly/run")
+    link = f'href="{HOME}/nightly">nightly</a>'
+    for address in ("/dashboard/runs", "/jobs/db-cleanup", f"/runs/{only_run(con).id}"):
+        page = browser.get(address)
+        assert "with the payload of nightly" in visible_text(page) and link in page.text
+    assert re.search(
+        r"created \S+ Copy of db-cleanup , schedule nightly", visible_text(browser.get("/dashboard/activity"))
+    )
+
+
+def test_its_page_leads_to_its_runs(browser: FakeBrowser, con: Connection) -> None:
+    make(con)
+    browser.post(f"{HOME}/nightly/run")
+    other = run_factory.make_run(con, "succeeded", job="db-cleanup")
+    (address,) = re.findall('href="([^"]*)">All runs of this schedule', browser.get(f"{HOME}/nightly").text)
+    page = browser.get(unescape(address))
+    assert page.text.count('<tr id="run-') == 1 and other not in page.text
+    assert "Schedule nightly ×" in visible_text(page)
+    assert 'href="/dashboard/runs" aria-label="Remove the filter Job"' in page.text
+    assert "The schedule needs its job" in browser.get("/dashboard/runs?schedule=nightly").text
+
+
+def test_a_delayed_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
+    soon = con.now() + timedelta(minutes=5)
+    make(con, "once", expression=f"at({soon:%Y-%m-%dT%H:%M}:00)", time_zone="UTC")
+    assert re.search(r"Delayed run \S+ Copy of once", visible_text(browser.get("/dashboard/upcoming")))
+    assert "Delayed by schedule once" in visible_text(browser.get("/dashboard/scheduled"))
+    browser.post(f"/runs/{only_run(con).id}/run-now")
+    assert "none never over It has no more times." in row(browser.get(HOME), "once")
+
+
+def test_the_last_scheduled_run_is_that_of_the_rule(browser: FakeBrowser, con: Connection) -> None:
+    set_schedule(con)
+    make(con)
+    ended = {"finished_at": con.now() - timedelta(minutes=3)}
+    occurrence = con.now() - timedelta(hours=2)
+    for state, schedule in (("failed", ""), ("succeeded", "nightly")):
+        fields = ended | {"schedule": schedule, "occurrence": occurrence}
+        run_factory.make_run(con, state, 7200, job="db-cleanup", run_fields=fields)
+    run_factory.make_run(con, "failed", job="db-cleanup", run_fields={"schedule": "nightly"})  # by Run now
+    page = browser.get(HOME)
+    assert "succeeded 3 min ago" in row(page)
+    assert "failed 3 min ago" in row(page, "db-cleanup", kind="job")
+
+
+def test_a_paused_rule_and_a_schedule_are_told_apart(browser: FakeBrowser, con: Connection) -> None:
+    set_schedule(con)
+    make(con, "often", expression="cron(0/2 * * * ? *)")
+    run_factory.make_run(con, "succeeded", job="db-cleanup")
+    pause.pause(con, "db-cleanup", "ada", None, now=con.now())
+    card = job_card(browser.get("/jobs/db-cleanup"))
+    assert "Rule paused" in card and "The next run by schedule often starts" in card
+
+
+def test_a_job_lists_its_first_schedules_and_links_to_all(browser: FakeBrowser, con: Connection) -> None:
+    for number in range(21):
+        make(con, f"n{number:02}")
+    page = browser.get("/jobs/db-cleanup")
+    assert page.text.count('<tr id="made-') == 20
+    assert f'<a href="{HOME}?q=db-cleanup">All 21 schedules of this job</a>' in page.text

@@ -18,10 +18,9 @@ FORMS = "'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
 END = datetime(2200, 1, 1, tzinfo=UTC)
 """The last year of a cron expression is 2199; rates and single times end there too."""
 ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
-NAMED_DAYS = {
-    "L": "on the last day of every month",
-    "LW": "on the last weekday (Monday to Friday) of every month",
-}
+DAY_NAMES = (calendar.day_name[6], *calendar.day_name[:6])
+NAMED_DAYS = {"L": "last day", "LW": "last weekday (Monday to Friday)"}
+WEEKS = {"L": "last", "#1": "first", "#2": "second", "#3": "third", "#4": "fourth", "#5": "fifth"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +109,8 @@ def describe(expression: str, time_zone: str = "UTC") -> str:
     if rate:
         return f"every {rate[2]}" if rate[1] == "1" else f"every {rate[1]} {rate[2]}"
     minute, hour, days, month, weekdays, year = expression.strip()[5:-1].upper().split()
-    on, at = _describe_days(days, weekdays), _describe_time(minute, hour, time_zone)
-    if on is None or at is None or month != "*" or year != "*":
+    on, at = _describe_days(days, weekdays, month), _describe_time(minute, hour, time_zone)
+    if on is None or at is None or year != "*":
         return itself
     if at.startswith("every"):
         return at if on == "every day" else f"{at}, {on}"
@@ -229,10 +228,8 @@ def _describe_time(minute: str, hour: str, time_zone: str) -> str | None:
     span = re.fullmatch(r"(\d+)-(\d+)", hour)
     if span:
         return f"every hour from {_clock(span[1], minute)} to {_clock(span[2], minute)} {time_zone}"
-    hours = hour.split(",")
-    if not all(each.isdigit() for each in hours):
-        return None
-    return f"at {_join([_clock(each, minute) for each in hours])} {time_zone}"
+    hours = _listed(hour)
+    return f"at {_join([_clock(each, minute) for each in hours])} {time_zone}" if hours else None
 
 
 def _describe_step(text: str, unit: str, whole: int) -> str | None:
@@ -244,37 +241,48 @@ def _describe_step(text: str, unit: str, whole: int) -> str | None:
 
 
 def _describe_minutes_past(every: str, minute: str) -> str | None:
-    minutes = minute.split(",")
-    if not all(each.isdigit() for each in minutes):
-        return None
+    minutes = _listed(minute)
     if minutes == ["0"]:
         return f"{every}, on the hour"
     unit = "minute" if minutes == ["1"] else "minutes"
-    return f"{every}, {_join([str(int(each)) for each in minutes])} {unit} past"
+    return f"{every}, {_join(minutes)} {unit} past" if minutes else None
 
 
-def _describe_days(days: str, weekdays: str) -> str | None:
+def _describe_days(days: str, weekdays: str, month: str) -> str | None:
+    """Such as "every Monday in June", or "on the 1st of every June"."""
+    months = "month" if month == "*" else _describe_names(month, MONTHS, calendar.month_name[1:])
+    if months is None:
+        return None
+    is_span = " to " in months
+    of = f"every month from {months}" if is_span else f"every {months}"
+    during = "" if month == "*" else f" from {months}" if is_span else f" in {months}"
+    if "*" in (days, weekdays) or weekdays in ("SUN-SAT", "1-7"):
+        return f"every day{during}"
     if weekdays == "?":
-        if days == "*" or days in NAMED_DAYS:
-            return NAMED_DAYS.get(days, "every day")
-        numbers = days.split(",")
-        if not all(number.isdigit() for number in numbers):
-            return None
-        ordinals = [f"{number}{ORDINALS.get(number, 'th')}" for number in map(int, numbers)]
-        return f"on the {_join(ordinals)} of every month"
-    if weekdays in ("*", "SUN-SAT", "1-7"):
-        return "every day"
-    span = weekdays.split("-")
-    if len(span) == 2:
-        first, last = (_weekday(day) for day in span)
-        return f"{first} to {last}" if first and last else None
-    names = [_weekday(day) for day in weekdays.split(",")]
-    return "every " + _join([str(name) for name in names]) if all(names) else None
+        ordinals = [f"{n}{ORDINALS.get(n, 'th')}" for n in map(int, _listed(days) or ())]
+        day = NAMED_DAYS.get(days) or (_join(ordinals) if ordinals else None)
+        return day and f"on the {day} of {of}"
+    of_month = re.fullmatch(r"(\w+)(L|#[1-5])", weekdays)
+    names = _describe_names(of_month[1] if of_month else weekdays, WEEKDAYS | {"L": 7}, DAY_NAMES)
+    if of_month and names:
+        return f"on the {WEEKS[of_month[2]]} {names} of {of}"
+    return names and f"{'' if ' to ' in names else 'every '}{names}{during}"
 
 
-def _weekday(text: str) -> str | None:
-    number = WEEKDAYS.get(text) or (int(text) if text.isdigit() else None)
-    return calendar.day_name[(number - 2) % 7] if number else None
+def _describe_names(text: str, numbers: dict[str, int], names: Sequence[str]) -> str | None:
+    """`MON-FRI`, or `2-6`, is "Monday to Friday". None for what is neither a span nor a list."""
+    parts = text.split("-") if "-" in text else list(dict.fromkeys(text.split(",")))
+    found = [numbers.get(part) or (int(part) if part.isdigit() else 0) for part in parts]
+    if not all(found):
+        return None
+    named = [names[number - 1] for number in found]
+    return " to ".join(named) if "-" in text else _join(named)
+
+
+def _listed(text: str) -> list[str] | None:
+    """The numbers of `0,30`, each once; None for anything else."""
+    parts = text.split(",")
+    return list(dict.fromkeys(str(int(part)) for part in parts)) if all(map(str.isdigit, parts)) else None
 
 
 def _clock(hour: str, minute: str) -> str:

@@ -77,30 +77,33 @@ _AUDIT_LOG = """
         ORDER BY started_at DESC, key DESC LIMIT :limit::integer + 1
     ), together AS (
         SELECT at, key, actor, action, kind, runs.count, CASE WHEN runs.count = 1 THEN run_id::text END AS id,
-               CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail, NULL::jsonb AS bulk,
-               NULL::jsonb AS before, NULL::jsonb AS after
+               CASE WHEN runs.count = 1 THEN job END AS label, NULL AS detail,
+               CASE WHEN runs.count = 1 THEN NULLIF(schedule, '') END AS schedule,
+               NULL::jsonb AS bulk, NULL::jsonb AS before, NULL::jsonb AS after
         FROM runs LEFT JOIN job_run ON job_run.id = runs.run_id
         UNION ALL
-        SELECT at, key, actor, action, 'bulk', done, id::text, NULL, NULL, bulk, NULL, NULL FROM bulk_actions
+        SELECT at, key, actor, action, 'bulk', done, id::text, NULL, NULL, NULL, bulk, NULL, NULL FROM bulk_actions
         UNION ALL
-        SELECT at, key, actor, action, 'job', 1, job, job, note, NULL, NULL, NULL FROM schedules
+        SELECT at, key, actor, action, 'job', 1, job, job, note, NULL, NULL, NULL, NULL FROM schedules
         UNION ALL
-        SELECT at, key, actor, action, 'schedule', 1, name, name, NULL, NULL, before, after FROM made_schedules
+        SELECT at, key, actor, action, 'schedule', 1, name, name, NULL, NULL, NULL, before, after
+        FROM made_schedules
         UNION ALL
-        SELECT at, key, actor, action, 'failure', 1, job, job, note, NULL, NULL, NULL FROM failures
+        SELECT at, key, actor, action, 'failure', 1, job, job, note, NULL, NULL, NULL, NULL FROM failures
         UNION ALL
         SELECT at, key, actor, action, 'record', 1, record_id::text, detail ->> 'title',
                (SELECT string_agg(replace(name, '_', ' '), ' and ' ORDER BY name DESC)
-                FROM jsonb_object_keys(detail -> 'before') AS name), NULL, NULL, NULL
+                FROM jsonb_object_keys(detail -> 'before') AS name), NULL, NULL, NULL, NULL
         FROM records
         UNION ALL
-        SELECT at, key, actor, action, 'records', done, NULL, NULL, target, NULL, NULL, NULL FROM record_bulk_actions
+        SELECT at, key, actor, action, 'records', done, NULL, NULL, target, NULL, NULL, NULL, NULL
+        FROM record_bulk_actions
     ), page AS (
         SELECT *, row_number() OVER (ORDER BY at DESC, key DESC) AS place FROM together
     )
     SELECT COALESCE(json_agg(json_build_object(
                'at', at, 'actor', actor, 'action', action, 'kind', kind, 'id', id, 'label', label,
-               'detail', detail, 'count', count, 'bulk', bulk, 'before', before, 'after', after
+               'detail', detail, 'schedule', schedule, 'count', count, 'bulk', bulk, 'before', before, 'after', after
            ) ORDER BY place) FILTER (WHERE place <= :limit::integer), '[]'),
            max(at) FILTER (WHERE place = :limit::integer),
            max(key) FILTER (WHERE place = :limit::integer),
@@ -113,7 +116,8 @@ def page(con: Connection, before: str | None, limit: int) -> AuditPage:
     """Up to `limit` actions before the cursor `before`, the `next` of an earlier page.
 
     `detail` is the note of a pause or a mute, the failure that was acknowledged, or which fields of a record changed.
-    A schedule that was made at run time has what people chose in `before` and `after`.
+    A schedule that was made at run time has what people chose in `before` and `after`, and a run of it has its name in
+    `schedule`.
     An action on many runs has their `count` and neither id nor label. A bulk action has its row, a BulkAction, in
     `bulk`. Raises ValueError for an invalid cursor.
     """

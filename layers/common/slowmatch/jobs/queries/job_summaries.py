@@ -168,6 +168,13 @@ _TIMES = f"""json_build_object(
     'id', run.id, 'state', run.state, 'stopped', {IS_STOPPED},
     'created_at', run.created_at, 'started_at', run.started_at, 'finished_at', run.finished_at
 )"""
+# A run whose occurrence is still to come is a delayed one, unless somebody started it early.
+LAST_SCHEDULED_RUN = f"""
+    SELECT {_TIMES} FROM job_run AS run
+    WHERE run.job = {{job}} AND run.schedule = {{schedule}}
+      AND run.occurrence IS NOT NULL AND (run.occurrence <= now() OR run.attempt > 0)
+    ORDER BY run.occurrence DESC LIMIT 1
+"""
 _SUMMARIES = f"""
     SELECT wanted.name, json_build_object(
         'job', (SELECT to_jsonb(job) FROM job WHERE job.name = wanted.name),
@@ -266,16 +273,23 @@ def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSchedule:
-    """Up to when the dispatcher has checked a job's rule, how many occurrences it missed, and the latest of them."""
+    """Up to when the dispatcher has checked a job's rule, how many occurrences it missed, and the latest of them.
+
+    `last_run` is the run of its last occurrence.
+    """
 
     checked_to: datetime | None
     missed: int
     latest: list[datetime]
+    last_run: LastRun | None
 
 
 def checked_schedules(con: Connection) -> dict[str, CheckedSchedule]:
     """By job."""
-    return {name: CheckedSchedule(*row) for name, *row in con.query(_CHECKED, names=to_json(list(JOBS)))}
+    return {
+        name: CheckedSchedule(checked_to, missed, latest, last_run and LastRun.from_json(last_run))
+        for name, checked_to, missed, latest, last_run in con.query(_CHECKED, names=to_json(list(JOBS)))
+    }
 
 
 _CHECKED = f"""
@@ -285,6 +299,6 @@ _CHECKED = f"""
         SELECT occurrence FROM {MISSED} AND missed.job = wanted.name AND missed.schedule = ''
         ORDER BY occurrence DESC
         LIMIT {LATEST_MISSED}
-    )
+    ), ({LAST_SCHEDULED_RUN.format(job="wanted.name", schedule="''")})
     FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
 """

@@ -7,8 +7,7 @@ from typing import Any
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.model import JsonRow
-from slowmatch.jobs.queries.job_summaries import MISSED, LastRun, Paused
-from slowmatch.jobs.queries.runs import IS_STOPPED
+from slowmatch.jobs.queries.job_summaries import LAST_SCHEDULED_RUN, MISSED, LastRun, Paused
 from slowmatch.jobs.schedules.store import LIMIT, ROW, Schedule
 
 EVENTS_SHOWN = 20
@@ -59,16 +58,10 @@ def page(
     ]
 
 
-# A run whose occurrence is still to come is a delayed one. Who paused a schedule is not always who changed it last.
+# Who paused a schedule is not always who changed it last.
 _PAGE = f"""
     SELECT {ROW} || '{{"payload": {{}}}}', (
-        SELECT json_build_object(
-            'id', run.id, 'state', run.state, 'stopped', {IS_STOPPED},
-            'created_at', run.created_at, 'started_at', run.started_at, 'finished_at', run.finished_at
-        )
-        FROM job_run AS run
-        WHERE run.job = schedule.job AND run.schedule = schedule.name AND run.occurrence <= now()
-        ORDER BY run.occurrence DESC LIMIT 1
+        {LAST_SCHEDULED_RUN.format(job="schedule.job", schedule="schedule.name")}
     ), (
         SELECT count(*) FROM {MISSED} AND missed.job = schedule.job AND missed.schedule = schedule.name
     ), CASE WHEN NOT schedule.enabled THEN (

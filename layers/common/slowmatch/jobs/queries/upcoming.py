@@ -28,8 +28,8 @@ Kind = Literal["schedule", "paused", "disabled", "delayed", "retry", "held"]
 class Occurrence:
     """Something of `job` that is due at `at`. `name` is the schedule in words, or the id of a waiting run.
 
-    `schedule` is the name of one that was made at run time, empty for the job's rule. What is `paused` starts nothing,
-    and neither does that of a `disabled` job, whose waiting runs are `held`.
+    `schedule` is the name of one that was made at run time, empty for the job's rule and for other runs. What is
+    `paused` starts nothing, and neither does that of a `disabled` job, whose waiting runs are `held`.
     """
 
     job: str
@@ -54,6 +54,7 @@ class DelayedRun(JsonRow):
     job: str
     due_at: datetime
     failures: int
+    schedule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def occurrences(
     for run in runs:
         if run.job in known and after < run.due_at <= until:
             waits: Kind = "retry" if run.failures else "delayed"
-            yield Occurrence(run.job, run.id, run.due_at, "held" if known[run.job].disabled else waits)
+            kind = "held" if known[run.job].disabled else waits
+            yield Occurrence(run.job, run.id, run.due_at, kind, run.schedule)
 
 
 @lru_cache(maxsize=LIMIT + 256)
@@ -160,13 +162,13 @@ def delayed_runs(con: Connection, after: datetime, until: datetime) -> list[Dela
 
 _DELAYED_RUNS = f"""
     SELECT COALESCE(json_agg(json_build_object(
-        'id', id, 'job', job, 'due_at', due_at, 'failures', failures
+        'id', id, 'job', job, 'due_at', due_at, 'failures', failures, 'schedule', schedule
     ) ORDER BY due_at, id), '[]')
     FROM (
-        SELECT run.id, run.job, run.due_at, run.failures
+        SELECT run.id, run.job, run.due_at, run.failures, run.schedule
         FROM jsonb_array_elements_text(:names::jsonb) AS wanted(name)
         CROSS JOIN LATERAL (
-            SELECT id, job, due_at, failures FROM job_run
+            SELECT id, job, due_at, failures, schedule FROM job_run
             WHERE job = wanted.name AND state = 'scheduled'
               AND due_at > :after::timestamptz AND due_at <= :until::timestamptz
             ORDER BY due_at LIMIT {MAX_DELAYED_RUNS + 1}
