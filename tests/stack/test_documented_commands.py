@@ -34,7 +34,8 @@ def blocks(text: str, address: str) -> Iterator[tuple[str, str]]:
 def follow(text: str, stack: Stack) -> int:
     """Execute the commands of a document, compare the promised answers, and count the requests."""
     requests, printed = 0, ""
-    with subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["bash"], stdin=pipe, stdout=pipe, text=True, cwd=stack.data.parent) as shell:
         for kind, block in blocks(text, stack.address):
             if kind == "sh":
                 printed = paste(block, shell)

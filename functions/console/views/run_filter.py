@@ -32,8 +32,6 @@ _LABELS = {
     "bulk": "Changed by bulk action",
 }
 _TIME_FIELDS = ("{}", "{}_offset", "{}_at")
-_WITH = {"job": ("job", "schedule")}
-"""The fields that go with one, because they need it."""
 
 
 class Chip(NamedTuple):
@@ -60,7 +58,7 @@ def chips(form: RunFilterForm) -> list[Chip]:
             continue
         text: str | Markup = {"last": _SPANS.get(value), "bulk": short_id(value)}.get(name) or value
         at = times.get(name)
-        fields = tuple(each.format(name) for each in _TIME_FIELDS) if at else _WITH.get(name, (name,))
+        fields = tuple(each.format(name) for each in _TIME_FIELDS) if at else (name,)
         found.append(Chip(label, when(at, "minute") if at else text, fields))
     return found
 

@@ -380,8 +380,6 @@ def test_its_page_leads_to_its_runs(browser: FakeBrowser, con: Connection) -> No
     page = browser.get(unescape(address))
     assert page.text.count('<tr id="run-') == 1 and other not in page.text
     assert "Schedule nightly ×" in visible_text(page)
-    assert 'href="/dashboard/runs" aria-label="Remove the filter Job"' in page.text
-    assert "The schedule needs its job" in browser.get("/dashboard/runs?schedule=nightly").text
 
 
 def test_a_delayed_run_is_listed_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
