@@ -20,12 +20,11 @@ Until then its `message_at` lies in the future, unlike that of a run whose messa
 """
 WAITS = "waiting for the run that is processing"
 
-# Reads the jobs in the common table expression `idle`. Their runs are collected in an array, because a join may
-# repeat the subquery, and would then find another run, which is not locked yet.
+# Reads the jobs in the common table expression `idle`. Their runs are found first and once: a join may repeat the
+# subquery, and would then find another run, which is not locked yet. As an array, they would be looked for in the whole
+# table, as PostgreSQL expects ten in it.
 PROMOTE_NEXT = """
-    UPDATE job_run
-    SET message_at = :now::timestamptz
-    WHERE id = ANY(ARRAY(
+    WITH next AS MATERIALIZED (
         SELECT waiting.id
         FROM idle, LATERAL (
             SELECT id
@@ -35,16 +34,20 @@ PROMOTE_NEXT = """
             LIMIT 1
             FOR UPDATE SKIP LOCKED
         ) AS waiting
-    ))
-    RETURNING job, id::text AS run_id, attempt + 1 AS attempt, due_at
+    )
+    UPDATE job_run AS run
+    SET message_at = :now::timestamptz
+    FROM next
+    WHERE run.id = next.id
+    RETURNING run.job, run.id::text AS run_id, run.attempt + 1 AS attempt, run.due_at
 """
 PROMOTE = f"""
     WITH idle AS (
         SELECT name AS job
         FROM unnest(:jobs::text[]) AS name
         WHERE NOT EXISTS (SELECT FROM job_run WHERE job = name AND state = 'processing' AND exclusive)
-    )
-    {PROMOTE_NEXT}
+    ), promoted AS ({PROMOTE_NEXT})
+    SELECT job, run_id, attempt, due_at FROM promoted
 """
 WAIT = """
     WITH waiting AS (
