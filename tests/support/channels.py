@@ -2,6 +2,7 @@
 
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ KEY = "whsec_" + "A" * 32
 
 
 @dataclass
-class Channel:
+class Channel(ABC):
     """`broken` has by job and alarm since when the last message says that it is broken; None if it works.
 
     An answer `takes` that long. With a `status` of its own the receiver refuses everything.
@@ -27,8 +28,9 @@ class Channel:
         status, answer = (self.status, "") if self.status else self.take(body, headers)
         return Response(status, f"HTTP {status}{answer and f': {answer}'}")
 
+    @abstractmethod
     def take(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-        raise NotImplementedError
+        """Read the message. The status and the text of the answer."""
 
     def read(self, title: str, text: str, at: datetime) -> None:
         """What a person understands."""

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler has the schedules as the rows say, whatever happens and whoever changes them there."""
+"""EventBridge Scheduler has the schedules as the rows say, even if people change them there."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,6 +1,7 @@
 """SNS, SQS and the clock, played by a test, so that hours pass in seconds."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ TIMEOUT = timedelta(seconds=29)
 
 
 @dataclass
-class PlayedServices:
+class PlayedServices(ABC):
     """What the notifier is connected to while `playing`. The messages that wait are `sns` and `sqs`."""
 
     harness: NotifierHarness
@@ -42,8 +43,9 @@ class PlayedServices:
                 self.sqs.append((visible_at, entry["MessageBody"]))
         return {}
 
+    @abstractmethod
     def post(self, url: str, body: bytes, headers: Any) -> Response:
-        raise NotImplementedError
+        """The receiver's answer."""
 
     def change_alarm(self, name: str, state: str, message_id: str, at: datetime | None = None) -> None:
         message = {"AlarmName": name, "NewStateValue": state, "StateChangeTime": (at or self.at).isoformat()}

@@ -1,4 +1,4 @@
-"""A night on call: whoever reads only one channel knows at any moment what is broken, and since when."""
+"""A night on call: a reader of a single channel knows at any moment what is broken, and since when."""
 
 import json
 from collections.abc import Iterator
