@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.support.stack_process import Stack
 
@@ -70,6 +71,22 @@ def test_a_message_stays_until_it_is_dismissed(page: Page, stack: Stack) -> None
     said.get_by_role("button", name="Dismiss").click()
     expect(said).to_be_hidden()
     expect(page.locator("#main")).to_be_focused()
+
+
+def test_two_actions_pressed_at_once_are_both_told(page: Page, run_factory: RunFactory) -> None:
+    errors = ("FirstError", "SecondError")
+    run_factory.make_many([{"state": "failed", "error": f"{error}: x"} for error in errors])
+    page.goto("/dashboard/failing")
+    held = hold(page, "/dashboard/failing/.*/delete")
+    for error in errors:
+        failure = page.get_by_role("article", name=error)
+        failure.get_by_text("Delete", exact=True).click()
+        failure.get_by_role("button", name="Delete 1 run").click()
+    told = page.get_by_role("status").filter(has_text="1 run of db-cleanup was deleted.")
+    for number, route in enumerate(held, 1):
+        route.continue_()
+        expect(told).to_have_count(number)
+    assert len(held) == 2
 
 
 def test_a_slow_network_brings_every_page_in_the_end(tabs: Tabs) -> None:

@@ -1,13 +1,19 @@
-"""Flash messages: what an action did, shown on the next page."""
+"""Flash messages: what an action did, shown on the next page.
 
+Each message has a cookie of its own: actions that are answered at nearly the same time do not overwrite each other's.
+"""
+
+import re
+import secrets
 from typing import NamedTuple
 from urllib.parse import quote
 
 from slowmatch.http.auth import sessions
 from slowmatch.http.request import Event
 
-COOKIE = "notice"
+KIND = "notice"
 MAX_AGE_SECONDS = 20
+_COOKIE = re.compile(rf"{KIND}-[0-9a-f]{{8}}")
 
 
 class FlashMessage(NamedTuple):
@@ -20,14 +26,17 @@ class FlashMessage(NamedTuple):
 
 def set_cookie(event: Event, message: FlashMessage) -> str:
     """The Set-Cookie value that carries the message. It is signed: nobody else can make a page say something."""
-    signed = sessions.sign(COOKIE, message._replace(href=quote(message.href, safe="/?=&"))._asdict())
-    return sessions.set_cookie(event, COOKIE, signed, MAX_AGE_SECONDS)
+    signed = sessions.sign(KIND, message._replace(href=quote(message.href, safe="/?=&"))._asdict())
+    return sessions.set_cookie(event, f"{KIND}-{secrets.token_hex(4)}", signed, MAX_AGE_SECONDS)
 
 
-def read(event: Event) -> FlashMessage | None:
-    """The message in the cookie; None without one, and for one that is forged or too old."""
-    value = sessions.cookie(event, COOKIE)
-    try:
-        return FlashMessage(**sessions.unsign(COOKIE, value, MAX_AGE_SECONDS)) if value else None
-    except sessions.InvalidCookie:
-        return None
+def read(event: Event) -> dict[str, FlashMessage]:
+    """The messages by their cookies' kinds, the oldest first, without those that are forged or too old."""
+    found = {}
+    for kind in filter(_COOKIE.fullmatch, sessions.cookie_kinds(event)):
+        try:
+            value = sessions.unsign(KIND, sessions.cookie(event, kind) or "", MAX_AGE_SECONDS)
+        except sessions.InvalidCookie:
+            continue
+        found[kind] = FlashMessage(**value)
+    return found

@@ -66,12 +66,12 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
     contain anything that always changes, such as an age.
     """
     request = current_request()
-    # A refresh of what is open shows no message, and must not take it from the page that will.
-    message = None if request.header("x-live") else flash.read(request.event)
+    # A refresh of what is open, and the answer to an action, must not take a message from the page that will show it.
+    messages = {} if request.header("x-live") or request.is_action else flash.read(request.event)
     found = failing_jobs(con, con.now()) if con else []
     data["number_failing"] = sum(job.is_failing for job in found)  # for the title, the icon and the sidebar
     headers = dict(PAGE_HEADERS)
-    if status == 200 and message is None:
+    if status == 200 and not messages:
         headers["ETag"] = _etag(request, template, data)
         if headers["ETag"] in request.header("if-none-match"):
             return Response(304, HTML, "", headers)
@@ -79,14 +79,14 @@ def page(template: str, status: int = 200, *, con: Connection | None = None, **d
     html = (
         templates()
         .get_template(template)
-        .render(request=request, flash=message, con=con, server_version=version, **data)
+        .render(request=request, messages=messages, con=con, server_version=version, **data)
     )
     content: str | bytes = html
     if len(html) >= GZIP_MIN_BYTES and "gzip" in request.header("accept-encoding"):
         content = gzip.compress(html.encode(), 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
     check_response_size(content)
-    cookies = [sessions.set_cookie(request.event, flash.COOKIE, "", 0)] if message else []
+    cookies = [sessions.set_cookie(request.event, kind, "", 0) for kind in messages]
     return _response(status, content, headers, cookies)
 
 

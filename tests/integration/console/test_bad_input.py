@@ -14,6 +14,8 @@ from tests.integration.console import run_factory
 from tests.integration.console.conftest import ORIGIN, FakeBrowser
 from tests.integration.console.record_pages import make_record
 
+NOTICE = f"{flash.KIND}-00000000"
+
 
 def test_an_address_may_have_any_number_of_parameters(browser: FakeBrowser) -> None:
     many = "&".join(f"a{number}=1" for number in range(1500))
@@ -79,7 +81,7 @@ def test_a_form_filled_with_another_record_is_asked_about(browser: FakeBrowser, 
 )
 @pytest.mark.parametrize("signature", ["", ".awXKAg.08PFDyN7_ueZGO80L3uiCb9W2MHgdt0_UFTtMnK3bN4"])
 def test_a_forged_flash_message_is_ignored(browser: FakeBrowser, content: str, signature: str) -> None:
-    browser.cookies[flash.COOKIE] = base64.urlsafe_b64encode(content.encode()).decode() + signature
+    browser.cookies[NOTICE] = base64.urlsafe_b64encode(content.encode()).decode() + signature
     page = browser.get("/records")
     assert page.status == 200
     assert 'class="flash"' not in page.text
@@ -87,9 +89,9 @@ def test_a_forged_flash_message_is_ignored(browser: FakeBrowser, content: str, s
 
 def test_another_signed_cookie_is_no_flash_message(browser: FakeBrowser) -> None:
     said = {"text": "<b>Hi</b>", "href": "", "link": ""}
-    browser.cookies[flash.COOKIE] = sessions.sign(sessions.SIGN_IN, said)
+    browser.cookies[NOTICE] = sessions.sign(sessions.SIGN_IN, said)
     assert 'class="flash"' not in browser.get("/records").text
-    browser.cookies[flash.COOKIE] = sessions.sign(flash.COOKIE, said)
+    browser.cookies[NOTICE] = sessions.sign(flash.KIND, said)
     assert "&lt;b&gt;Hi&lt;/b&gt;" in browser.get("/records").text
 
 

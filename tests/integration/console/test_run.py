@@ -10,6 +10,7 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import Context, Permanent, enqueue
 from slowmatch.jobs.lifecycle import actions
+from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser, Page
 from tests.integration.console.run_factory import make_run
 from tests.integration.jobs.conftest import Work
@@ -192,3 +193,14 @@ def test_the_whole_log_is_cut_at_a_thousand_lines(browser: FakeBrowser, work: Wo
     page = browser.get(f"/runs/{work.run().id}?log=all")
     assert page.text.count('id="line-') == 1000
     assert "230 earlier lines" in page.text
+
+
+def test_actions_answered_before_either_page_are_both_told(browser: FakeBrowser, con: Connection) -> None:
+    ids = [run_factory.make_run(con, "failed") for _ in range(2)]
+    for run_id in ids:
+        browser.post(f"/runs/{run_id}/requeue", {"back": "/dashboard/failed"})
+    in_a_row = browser.post(f"/runs/{ids[0]}/delete", {"back": "/dashboard/failed"}, hx_request="true")
+    page = browser.get("/dashboard/failed")
+    assert 'class="flash"' not in in_a_row.text
+    assert [page.text.count(f'href="/runs/{run_id}">Open the run') for run_id in ids] == [1, 1]
+    assert 'class="flash"' not in browser.get("/dashboard/failed").text

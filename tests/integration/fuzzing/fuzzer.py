@@ -197,7 +197,7 @@ def _page(method: str, path: str, cookies: list[str]) -> dict[str, Any]:
 def _pages() -> list[dict[str, Any]]:
     """Requests for pages and forms of the console, each with a flash message."""
     message = flash.FlashMessage("done", "/records", "look")
-    cookie = [f"{flash.COOKIE}={sessions.sign(flash.COOKIE, message._asdict())}"]
+    cookie = [f"{flash.KIND}-00000000={sessions.sign(flash.KIND, message._asdict())}"]
     paths = [
         "/records",
         "/jobs",

@@ -89,7 +89,7 @@
     if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon.href);
     if (fresh.dataset.kind !== live().dataset.kind) {
       // A page of another kind, such as that of a record which was deleted: nothing of the old one holds.
-      document.querySelector(".flash")?.remove();
+      for (const flash of document.querySelectorAll(".flash")) flash.remove();
       live().replaceWith(fresh);
       htmx.process(fresh);
       document.dispatchEvent(new CustomEvent("live:morphed"));

@@ -30,7 +30,7 @@
     const { elt } = detail.requestConfig;
     if (isAction(detail)) elt.dataset.busy = "yes";
     const words = isAction(detail) ? `Still working on “${name}”…` : `Loading ${name || "the page"}…`;
-    waiting.set(elt, { pressed, timer: setTimeout(() => sayWaiting(words), SLOW_MS) });
+    waiting.set(elt, { pressed, said: said(), timer: setTimeout(() => sayWaiting(words), SLOW_MS) });
   }
 
   function end({ requestConfig: { elt } }) {
@@ -41,6 +41,18 @@
     request.pressed?.removeAttribute?.("aria-busy");
     delete elt.dataset.busy;
     if (!waiting.size) sayWaiting("");
+  }
+
+  const said = () => [...document.querySelectorAll(".flash")];
+
+  // Of two actions pressed at nearly the same time, the later page keeps what the earlier one said.
+  function keepSaid({ requestConfig: { elt } }) {
+    const before = waiting.get(elt)?.said ?? [];
+    const kept = said().filter((flash) => !before.includes(flash));
+    if (!kept.length) return;
+    document.addEventListener("htmx:afterSwap", () => {
+      document.getElementById("main")?.prepend(...kept.filter((flash) => !document.getElementById(flash.id)));
+    }, { once: true });
   }
 
   // Where one sees whether it was done.
@@ -86,7 +98,11 @@
     const { xhr } = detail;
     if (!detail.requestConfig) return;
     if (isOvertaken(detail)) { detail.shouldSwap = false; return; }
-    if ([204, 401].includes(xhr.status) || (hasMain(xhr.responseText) && xhr.status < 500)) return;
+    if ([204, 401].includes(xhr.status)) return;
+    if (hasMain(xhr.responseText) && xhr.status < 500) {
+      if (isAction(detail)) keepSaid(detail);
+      return;
+    }
     detail.shouldSwap = false;
     failed(detail, reasonOf(xhr), xhr.status >= 400 && xhr.status < 500);
   });
