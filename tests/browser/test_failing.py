@@ -25,12 +25,38 @@ def test_a_failure_is_acknowledged_while_it_goes_on(page: Page, run_factory: Run
     expect(note).to_have_value("Ann knows")
     failure.get_by_role("button", name="Acknowledge until it happens again").click()
     expect(
-        page.get_by_role("status").filter(has_text="Acknowledged: AckError in daily-summary")
-    ).to_be_visible()
+        failure.get_by_text(re.compile("Acknowledged .* until it happens again: Ann knows"))
+    ).to_be_focused()
+    page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Failing").click()
     page.get_by_text(re.compile(r"^Acknowledged \(\d+\)$")).click()
     expect(failure).to_contain_text("Ann knows")
     failure.get_by_role("button", name="Undo").click()
     expect(failure.get_by_role("button", name="Retry all 2")).to_be_visible()
+
+
+def test_acknowledging_moves_no_other_failure(page: Page, run_factory: RunFactory) -> None:
+    errors = [{"state": "failed", "error": f"{name}Error: x"} for name in ("Above", "Middle", "Below")]
+    run_factory.make_many(errors)
+    page.goto("/dashboard/failing")
+    failures = [page.get_by_role("article", name=each["error"].split(":")[0]) for each in errors]
+    failure = failures[1]
+
+    def tops() -> list[float]:
+        return [each.evaluate("element => element.getBoundingClientRect().top") for each in failures]
+
+    was = tops()
+    failure.get_by_text("Acknowledge", exact=True).click()
+    expect(failure.get_by_label("Note (visible to others)")).to_be_visible()
+    assert tops() == was
+    failure.get_by_role("button", name="Acknowledge until it happens again").click()
+    expect(failure.get_by_role("button", name="Undo")).to_be_visible()
+    assert tops() == was
+    run_factory.make("failed", error="LaterError: x")
+    look_again(page)
+    expect(page.get_by_role("article", name="LaterError")).to_be_visible()
+    expect(failure.get_by_role("button", name="Undo")).to_be_visible()
+    failure.get_by_role("button", name="Undo").click()
+    expect(failure.get_by_role("button", name="Retry")).to_be_visible()
 
 
 def test_title_and_icon_follow_the_number_of_failing_jobs(page: Page, run_factory: RunFactory) -> None:

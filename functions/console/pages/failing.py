@@ -1,6 +1,8 @@
 """The page of what fails: retry, delete or acknowledge all runs of one failure, mute a job's notifications."""
 
 from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from console.web import authorization, render
 from console.web.flash import FlashMessage
@@ -28,25 +30,28 @@ MORNING_HOUR = 8
 @router.get("/dashboard/failing")
 def failing_page() -> render.Page:
     con = connection()
-    now = con.now()
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    jobs, kept = failing.failing_jobs(con, con.now()), _kept(current_request().address)
+    shown = [(job, [group for group in job.groups if group in job.open or group.id in kept]) for job in jobs]
     return render.dashboard_page(
         "failing.html",
         con,
-        jobs=failing.failing_jobs(con, now),
-        trends=failing.trends(con, now),
-        hours=[hour - timedelta(hours=ago) for ago in reversed(range(failing.TREND_HOURS))],
+        jobs=jobs,
+        # A job whose last failure is acknowledged keeps its place, too.
+        shown=sorted(
+            ((job, groups) for job, groups in shown if groups), key=lambda each: each[0].works_again
+        ),
+        kept=kept,
         max_runs=MAX_RUNS,
         max_groups=MAX_GROUPS,
-        max_at_once=actions.BULK,
         window_days=failing.WINDOW.days,
+        **_about_groups(con),
     )
 
 
 @router.post("/dashboard/failing/<group>/retry")
 @allow(Role.OPERATOR)
 def retry_all(group: str) -> render.Page:
-    """Requeue the runs that failed, and start those that wait for a retry."""
+    """Retry the runs that failed, and now those that wait for a retry."""
     con, who = connection(), current_request().identity.name
     found = _group(con, group)
     authorization.require_role(job_role(found.job))
@@ -54,7 +59,7 @@ def retry_all(group: str) -> render.Page:
     done = len(actions.change(con, "requeue", actor=who, ids=failed[: actions.BULK]).ids)
     room = actions.BULK - len(failed[: actions.BULK])
     done += len(actions.change(con, "run-now", actor=who, ids=waiting[:room]).ids)
-    return _back(found, done, "queued to run now", len(failed + waiting))
+    return _back(found, done, "queued for a retry", len(failed + waiting))
 
 
 @router.post("/dashboard/failing/<group>/delete")
@@ -75,7 +80,7 @@ def acknowledge(group: str) -> render.Page:
     failure = (found.job, found.error_type, found.message)
     acknowledgement.acknowledge(con, failure, actor=who, note=_note(), now=con.now())
     text = f"Acknowledged: {found.error_type} in {found.job}. It is listed below until it happens again."
-    return render.redirect(PAGE, flash_message=text)
+    return _in_place(con, group) or render.redirect(PAGE, flash_message=text)
 
 
 @router.post("/dashboard/failing/<group>/undo")
@@ -85,7 +90,7 @@ def undo_acknowledgement(group: str) -> render.Page:
     found = _group(con, group)
     acknowledgement.undo(con, (found.job, found.error_type, found.message), actor=who, now=con.now())
     text = f"{found.error_type} in {found.job} is no longer acknowledged."
-    return render.redirect(PAGE, flash_message=text)
+    return _in_place(con, group) or render.redirect(PAGE, flash_message=text)
 
 
 @router.post("/jobs/<job>/mute")
@@ -106,6 +111,33 @@ def unmute_job(job: str) -> render.Page:
     mute.unmute(con, name, who, con.now())
     text = f"Notifications about failures of {name} are no longer muted."
     return render.redirect(page_of_button(name), flash_message=text)
+
+
+def _about_groups(con: Connection) -> dict[str, Any]:
+    """What a failure is shown with."""
+    now = con.now()
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return {
+        "trends": failing.trends(con, now),
+        "hours": [hour - timedelta(hours=ago) for ago in reversed(range(failing.TREND_HOURS))],
+        "max_at_once": actions.BULK,
+    }
+
+
+def _kept(page: str) -> list[str]:
+    """The failures that stay in their place on the page at this address although they were acknowledged."""
+    return parse_qs(urlsplit(page).query).get("kept", [])
+
+
+def _in_place(con: Connection, group: str) -> render.Page | None:
+    """The failure as it is now, for the page that is open; None for a whole page. Its address keeps it there."""
+    request = current_request()
+    if not request.header("hx-request") or request.header("hx-boosted"):
+        return None
+    page = render.page("failure_in_place.html", group=_group(con, group), **_about_groups(con))
+    kept = dict.fromkeys([*_kept(request.header("hx-current-url")), group])
+    page.headers["HX-Replace-Url"] = f"{PAGE}?{urlencode([('kept', each) for each in kept][-MAX_GROUPS:])}"
+    return page
 
 
 def _group(con: Connection, wanted: str) -> FailureGroup:

@@ -190,7 +190,7 @@ def test_retry_all_starts_what_failed_and_what_waits(browser: FakeBrowser, con: 
     found = next(group for group in groups(con) if group.job == "record-expiry")
     browser.sign_in(Role.OPERATOR)
     answer = browser.post(f"{PAGE}/{found.id}/retry")
-    assert "2 runs of record-expiry were queued to run now." in text_of(browser.get(answer.location))
+    assert "2 runs of record-expiry were queued for a retry." in text_of(browser.get(answer.location))
     assert sorted(states(con)) == ["enqueued", "enqueued", "scheduled"]
     assert run_factory.run_state(con, other) == "scheduled"
 
@@ -216,7 +216,7 @@ def test_more_than_a_thousand_runs_are_retried_in_parts(browser: FakeBrowser, co
     assert "Retry all 250+" in text_of(browser.get(PAGE))
     assert "Only the latest 250 failed runs" in text_of(browser.get(PAGE))
     said = text_of(act(browser, con, "retry"))
-    assert "1,000 runs of record-expiry were queued to run now. 5 or more are left." in said
+    assert "1,000 runs of record-expiry were queued for a retry. 5 or more are left." in said
 
 
 def test_many_failures_of_a_job_are_not_all_on_the_page(browser: FakeBrowser, con: Connection) -> None:
