@@ -50,7 +50,7 @@ PEOPLE = {
         Person(
             "otto",
             "Otto Operator",
-            "also trigger and pause jobs, requeue runs and edit records",
+            "also trigger and pause jobs, retry runs and edit records",
             ("operator",),
         ),
         Person("ada", "Ada Admin", "also delete and perform bulk actions", ("admin",)),

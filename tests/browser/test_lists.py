@@ -37,12 +37,12 @@ def test_a_retry_says_which_it_is_and_why(page: Page, run_factory: RunFactory) -
 
 
 @pytest.mark.parametrize("state", ["failed", "succeeded"])
-def test_one_run_is_requeued_from_its_row(
+def test_one_run_is_retried_from_its_row(
     page: Page, run_factory: RunFactory, stack: Stack, state: str
 ) -> None:
     run_id = run_factory.make(state, job="record-expiry")
     page.goto(f"/dashboard/{state}")
-    row(page, run_id).get_by_role("button", name="Requeue").click()
+    row(page, run_id).get_by_role("button", name="Retry").click()
     expect(said(page)).to_contain_text("was queued")
     until(lambda: stack.run(run_id)["result"] or {}, lambda result: "expired" in result)
 
@@ -92,7 +92,7 @@ def test_a_refused_action_in_a_row_shows_the_page_that_says_why(
     run_id = run_factory.make("failed", error="RowError: gone")
     page.goto("/dashboard/failed?text=RowError+gone")
     run_factory.con.run("DELETE FROM job_run WHERE id = CAST(:id AS uuid)", id=run_id)
-    row(page, run_id).get_by_role("button", name="Requeue").click()
+    row(page, run_id).get_by_role("button", name="Retry").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("No such run")
 
 
@@ -101,7 +101,7 @@ def test_without_scripts_a_button_in_a_row_leads_back_to_the_list(
 ) -> None:
     run_id = run_factory.make("failed", error="RowError: bare")
     page = tabs.open("/dashboard/failed?text=RowError+bare", java_script_enabled=False)
-    row(page, run_id).get_by_role("button", name="Requeue").click()
+    row(page, run_id).get_by_role("button", name="Retry").click()
     expect(page.locator(".flash")).to_contain_text("was queued")
     expect(page).to_have_url(re.compile(r"/dashboard/failed\?text=RowError\+bare"))
 
@@ -264,6 +264,19 @@ def test_selected_runs_are_deleted_together_after_a_question_with_their_number(
     page.get_by_role("dialog").get_by_role("button", name="Delete 3 runs").click()
     expect(page.locator(".flash")).to_contain_text("3 runs were deleted.")
     assert [stack.run(run_id)["state"] for run_id in ids] == ["deleted"] * 3 + ["failed"] * 2
+
+
+def test_the_question_counts_only_the_selected_runs_that_it_concerns(
+    page: Page, run_factory: RunFactory
+) -> None:
+    for state in ("failed", "succeeded"):
+        run_factory.make(state, payload={"batch_size": 60817})
+    page.goto("/dashboard/runs?text=60817")
+    page.get_by_label("Select all on this page").check()
+    bar = page.get_by_role("form", name="Bulk actions")
+    expect(bar.get_by_role("button", name="Run now")).to_be_disabled()
+    bar.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Delete 1 run? 1 run in another state is left alone.")
 
 
 def test_all_that_match_a_filter_are_deleted_on_every_page(

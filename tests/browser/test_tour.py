@@ -103,7 +103,7 @@ def sends_a_mail_that_is_refused_and_mends_that(page: Page, untouched: Stack) ->
     expect(verdict).to_contain_text("daily-summary is failing: 1 run failed in the last 7 days.")
     verdict.get_by_role("link", name="See what fails").click()
     page.get_by_role("region", name="daily-summary").get_by_role("button", name="Retry").click()
-    expect(said(page)).to_contain_text("1 run of daily-summary was queued to run now.")
+    expect(said(page)).to_contain_text("1 run of daily-summary was queued for a retry.")
     until(lambda: untouched.get("/api/runs?job=daily-summary&state=succeeded")["items"], bool)
     page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="Succeeded").click()
     expect(page.locator("#runs tr").filter(has_text="daily-summary")).to_be_visible()
@@ -142,5 +142,5 @@ def sees_it_all_in_the_figures(page: Page, untouched: Stack) -> None:
     runs = page.get_by_role("figure").filter(has=page.get_by_role("heading", name="Runs", exact=True))
     expect(runs).to_contain_text("3 succeeded, 1 failed, 1 deleted")
     sidebar.get_by_role("link", name="Activity").click()
-    for action in ("paused", "resumed", "requeued", "deleted", "created"):
+    for action in ("paused", "resumed", "retried", "deleted", "created"):
         expect(page.locator("#activity").get_by_text(action, exact=True).first).to_be_visible()

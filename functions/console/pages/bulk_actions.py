@@ -1,4 +1,4 @@
-"""Requeue, run or delete many runs: those that are selected, or all that match a filter.
+"""Retry, run or delete many runs: those that are selected, or all that match a filter.
 
 An action on all that match makes one call for each thousand runs. The page that started it requests them one after
 the other; docs/decisions/0018-bulk-actions-are-recorded.md says what happens when it is left.
@@ -7,22 +7,23 @@ the other; docs/decisions/0018-bulk-actions-are-recorded.md says what happens wh
 from typing import Any
 
 from console.forms import run_filter
-from console.forms.run_filter import RunFilterForm
+from console.forms.run_filter import STATES, RunFilterForm
 from console.views import run_actions
 from console.views.run_filter import in_words
 from console.views.run_lists import RUN_LISTS
 from console.web import render
 from console.web.flash import FlashMessage
-from console.web.formatting import format_count, plural_runs
+from console.web.formatting import format_count, listed, plural_runs
 from console.web.request import current_request, router
 from slowmatch.db import connection
 from slowmatch.db.counts import CappedCount
 from slowmatch.http.errors import Problem
 from slowmatch.jobs.ids import parse_run_id
 from slowmatch.jobs.lifecycle import actions, bulk_actions
+from slowmatch.jobs.lifecycle.actions import ELIGIBLE
 from slowmatch.jobs.lifecycle.bulk_actions import BulkAction
 
-QUESTIONS = {"requeue": "Requeue {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
+QUESTIONS = {"requeue": "Retry {}?", "run-now": "Run {} now?", "delete": "Delete {}?"}
 
 
 @router.post("/runs")
@@ -95,13 +96,16 @@ def _question(action: str, form: RunFilterForm, count: CappedCount, fields: dict
     """The question, with the number and the filter in words. Its form submits the confirmed action with `fields`."""
     con, names = connection(), ("list", "action", "size", "sort")
     given = {name: value for name in names if (value := current_request().value(name))}
-    heading = QUESTIONS[action].format(plural_runs(format_count(count)))
+    question = "Retry {} now?" if action == "run-now" and form.run_filter.retrying else QUESTIONS[action]
+    states = [form.run_filter.state] if form.run_filter.state else ELIGIBLE[action]
     page = render.dashboard_page(
         "bulk_question.html",
         con,
         action=action,
-        heading=heading,
-        words=in_words(form.run_filter) if "all" in fields else None,
+        heading=question.format(plural_runs(format_count(count))),
+        words=in_words(form.run_filter, action) if "all" in fields else None,
+        left_alone=listed([state for state in STATES if state not in states]) if len(states) > 1 else None,
+        stops_runs=action == "delete" and "processing" in states,
         has_runs=count.number > 0,
         fields={**form.fixed_values(), **given, **fields, "sure": "yes"},
         list_address=_list_address(form),
@@ -121,7 +125,7 @@ def _page(bulk: BulkAction, *, goes_on: bool = False) -> render.Page:
         result=run_actions.bulk_result(bulk),
         left_alone=run_actions.left_alone(bulk),
         heading=_heading(bulk, is_running),
-        words=in_words(bulk.filter),
+        words=in_words(bulk.filter, bulk.action),
         is_running=is_running,
         goes_on=goes_on and is_running,
     )
@@ -134,7 +138,7 @@ def _heading(bulk: BulkAction, is_running: bool) -> str:
     if bulk.finished_at:
         return run_actions.bulk_result(bulk)
     progress = run_actions.progress(bulk)
-    verb = {"requeue": "Requeuing", "run-now": "Queuing", "delete": "Deleting"}[bulk.action]
+    verb = "Deleting" if bulk.action == "delete" else "Queuing"
     return f"{verb}: {progress}" if is_running else f"Stopped after {progress}"
 
 

@@ -80,7 +80,7 @@ def download_log(run_id: str) -> render.Page:
 @router.post("/runs/<run_id>/<action>")
 @allow(Role.OPERATOR)
 def change_run(run_id: str, action: str) -> render.Page:
-    """Requeue, run now, stop or delete, unless the run has since moved to a state that the action does not apply to."""
+    """Retry, run now, stop or delete, unless the run has since moved to a state that the action does not apply to."""
     if action not in run_view.ACTIONS:
         reason = f"{action!r} is not an action for runs; the actions are {', '.join(run_view.ACTIONS)}"
         raise Problem(404, "Not found", reason)

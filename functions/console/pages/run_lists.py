@@ -57,6 +57,7 @@ def _bulk_actions(shown: RunList, form: RunFilterForm, *, has_pages: bool) -> di
     return {
         action: actions.bulk_count(con, form.run_filter, action) if has_pages else None
         for action in shown.actions
+        if form.run_filter.state in (None, *actions.ELIGIBLE[action])
     }
 
 

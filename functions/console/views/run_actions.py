@@ -7,15 +7,15 @@ from markupsafe import Markup
 
 from console.views.run import short_id
 from console.views.run_filter import in_words
-from console.web.formatting import number, plural_runs
+from console.web.formatting import listed, number, plural_runs
 from slowmatch.db import Connection
+from slowmatch.jobs.lifecycle.actions import ELIGIBLE
 from slowmatch.jobs.lifecycle.bulk_actions import BulkAction
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs
 
-_DONE = {"requeue": "requeued", "run-now": "queued", "delete": "deleted"}
-
-
+_DONE = {"requeue": "queued for a retry", "run-now": "queued", "delete": "deleted"}
+_POSSIBLE = {"requeue": "retried", "run-now": "run now", "delete": "deleted"}
 _NOW = {
     "enqueued": "it is now waiting to start",
     "scheduled": "it is now scheduled",
@@ -66,12 +66,15 @@ def bulk_result(bulk: BulkAction) -> str:
 
 
 def left_alone(bulk: BulkAction) -> str:
-    """A sentence about selected runs that had moved to another state; empty if there were none."""
+    """A sentence about selected runs in states that the action does not start from; empty if there were none."""
     left = (bulk.total or 0) - bulk.done
     if bulk.filter is not None or left <= 0:
         return ""
     verb = "was" if left == 1 else "were"
-    return f"{plural_runs(number(left))} had moved to another state by then and {verb} left alone."
+    states = listed(ELIGIBLE[bulk.action])
+    return (
+        f"{plural_runs(number(left))} {verb} left alone: only {states} runs can be {_POSSIBLE[bulk.action]}."
+    )
 
 
 def progress(bulk: BulkAction) -> str:
@@ -82,7 +85,7 @@ def progress(bulk: BulkAction) -> str:
 
 def bulk_note(bulk: BulkAction, now: datetime) -> Markup:
     """Which runs a bulk action is about, and how far it came unless it is over."""
-    words = Markup("{}{}").format("All " if bulk.filter else "", in_words(bulk.filter))
+    words = Markup("{}{}").format("All " if bulk.filter else "", in_words(bulk.filter, bulk.action))
     words = words[:1].upper() + words[1:]
     if bulk.finished_at:
         return words

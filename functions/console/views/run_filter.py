@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from console.forms.run_filter import RunFilterForm
 from console.views.run import short_id
-from console.web.formatting import when
+from console.web.formatting import listed, when
+from slowmatch.jobs.lifecycle.actions import ELIGIBLE
 from slowmatch.jobs.run_filter import RunFilter
 
 PRESETS = {"15m": "15 min", "1h": "1 h", "24h": "24 h", "7d": "7 d"}
@@ -63,11 +64,16 @@ def chips(form: RunFilterForm) -> list[Chip]:
     return found
 
 
-def in_words(wanted: RunFilter | None) -> Markup:
-    """The runs as a sentence names them, such as: failed runs of db-cleanup with the error type MailError."""
+def in_words(wanted: RunFilter | None, action: str = "") -> Markup:
+    """The runs as a sentence names them, such as: failed runs of db-cleanup with the error type MailError.
+
+    With an action, they are only those that it changes.
+    """
     if wanted is None:
         return Markup("runs selected one by one")
     state = "retrying" if wanted.retrying else wanted.state
+    if action:
+        state = state or listed(ELIGIBLE[action])
     words = Markup("{}").format(f"{state} runs" if state else "runs in any state")
     parts = [
         ("of", wanted.job),

@@ -1,6 +1,6 @@
 """The template filters: numbers, durations, times and states as the pages show them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,12 @@ def format_count(value: CappedCount) -> str:
 def plural_runs(number: str) -> str:
     """A formatted number of runs: 1 run, 1,000+ runs."""
     return f"{number} run" if number == "1" else f"{number} runs"
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words as a sentence lists them: succeeded, failed and deleted."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def sentence(text: str) -> str:

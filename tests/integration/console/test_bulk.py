@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from console.forms.run_filter import STATES
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle import actions
@@ -27,6 +28,11 @@ def hidden(page: Page) -> dict[str, Any]:
     return fields
 
 
+def text_of(page: Page) -> str:
+    (main,) = re.findall(r"<main.*</main>", page.text, re.S)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
+
+
 def notice(browser: FakeBrowser, page: Page) -> str:
     assert page.status == 303
     (said,) = re.findall(r'class="flash" role="status">([^<]*)', browser.get(page.location).text)
@@ -38,14 +44,17 @@ def test_the_selected_runs_are_changed_and_the_filter_is_kept(browser: FakeBrows
     selected = {"list": "failed", "action": "requeue", "id": ids[:2], "text": "421", **SURE}
     answer = browser.post("/runs", selected)
     assert answer.location == "/dashboard/failed?text=421"
-    assert notice(browser, answer) == "2 runs were requeued."
+    assert notice(browser, answer) == "2 runs were queued for a retry."
     assert [run_factory.run_state(con, run_id) for run_id in ids] == ["enqueued", "enqueued", "failed"]
 
 
 def test_runs_that_moved_on_meanwhile_stay_and_are_counted(browser: FakeBrowser, con: Connection) -> None:
     gone, there = run_factory.make_run(con, "processing"), run_factory.make_run(con, "scheduled")
     answer = browser.post("/runs", {"list": "scheduled", "action": "run-now", "id": [gone, there], **SURE})
-    assert re.match(r"1 run was queued\. 1 run had moved to another state", notice(browser, answer))
+    assert (
+        notice(browser, answer)
+        == "1 run was queued. 1 run was left alone: only scheduled runs can be run now."
+    )
     assert run_factory.run_state(con, gone) == "processing"
 
 
@@ -124,6 +133,54 @@ def test_the_question_repeats_the_number_and_the_filter(browser: FakeBrowser, co
     assert notice(browser, browser.post("/runs", hidden(page))) == "21 runs were deleted."
 
 
+@pytest.mark.parametrize(
+    ("action", "heading", "said"),
+    [
+        (
+            "delete",
+            "Delete 4 runs?",
+            "This deletes all enqueued, scheduled, processing and failed runs, on every page of the list. "
+            "Runs created from now on are not affected. Succeeded and deleted runs are left alone.",
+        ),
+        (
+            "requeue",
+            "Retry 3 runs?",
+            "This retries all succeeded, failed and deleted runs, on every page of the list. "
+            "Runs created from now on are not affected. Enqueued, scheduled and processing runs are left alone.",
+        ),
+        (
+            "run-now",
+            "Run 1 run now?",
+            "This queues all scheduled runs, on every page of the list. Runs created from now on are not affected.",
+        ),
+    ],
+)
+def test_the_question_about_all_runs_names_those_it_concerns(
+    action: str, heading: str, said: str, browser: FakeBrowser, con: Connection
+) -> None:
+    for state in STATES:
+        run_factory.make_run(con, state)
+    page = browser.post("/runs", {"list": "runs", "action": action, "all": "yes"})
+    assert f">{heading}</h1>" in page.text and said in text_of(page)
+
+
+def test_a_question_about_one_state_speaks_of_no_other(browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "failed")
+    page = text_of(
+        browser.post("/runs", {"list": "runs", "action": "delete", "all": "yes", "state": "failed"})
+    )
+    assert "This deletes all failed runs, on" in page
+    assert "left alone" not in page and "checkpoint" not in page
+
+
+def test_the_bar_of_all_runs_offers_what_the_state_of_the_filter_allows(
+    browser: FakeBrowser, con: Connection
+) -> None:
+    run_factory.make_run(con, "succeeded")
+    text = browser.get("/dashboard/runs?state=succeeded").text
+    assert re.findall(r'name="action" value="([^"]*)"', text) == ["requeue"]
+
+
 @pytest.mark.parametrize("action_id", ["x", "%00", "01a2f3b4-0000-7000-8000-000000000000"])
 def test_there_is_no_page_for_an_unknown_bulk_action(action_id: str, browser: FakeBrowser) -> None:
     assert browser.get(f"/dashboard/activity/{action_id}").status == 404
@@ -175,7 +232,7 @@ def test_who_did_it_stands_in_the_activity(browser: FakeBrowser, con: Connection
     browser.sign_in(Role.ADMIN, "ann@example.com")
     browser.post("/runs", {"list": "failed", "action": "requeue", "id": ids, **SURE})
     text = browser.get("/dashboard/activity").text
-    assert '>ann@example.com</span></td><td class="nowrap">requeued</td>' in text
+    assert '>ann@example.com</span></td><td class="nowrap">retried</td>' in text
     assert ">3 runs</a>" in text and "Runs selected one by one" in text
 
 

@@ -1,10 +1,11 @@
 // The selection of rows in a list: form[data-selection="run"] has the bulk actions and, by its id, the checkboxes of the
 // rows. The selection survives a refresh, since live.js keeps changed checkboxes.
 (() => {
-  const verbs = { requeue: ["Requeue", ""], "run-now": ["Run", " now"], delete: ["Delete", ""] };
   const form = () => document.querySelector("form[data-selection]");
   const boxes = (bar) => [...bar.elements].filter((box) => box.name === "id" && !box.closest("tr.gone"));
   const selected = (bar) => boxes(bar).filter((box) => box.checked).length;
+  // How many of them the action of a button changes: a row of runs names what is possible in its state.
+  const changedBy = (bar, { value }) => boxes(bar).filter((box) => box.checked && (box.closest("tr").dataset.actions ?? value).split(" ").includes(value)).length;
   const plural = (bar, count) => `${count.toLocaleString("en")} ${bar.dataset.selection}${count === 1 ? "" : "s"}`;
 
   function set(box, on) {
@@ -25,18 +26,21 @@
     const said = all ? bar.dataset.all : text;
     const output = bar.querySelector("[data-selected]");
     if (output.textContent !== said) output.textContent = said;
-    for (const button of bar.querySelectorAll("button")) button.disabled = !all && !count;
+    for (const button of bar.querySelectorAll("button")) button.disabled = !all && !changedBy(bar, button);
     bar.classList.toggle("on", all || count > 0);
   }
 
   // Selected runs are asked about in the dialog of confirm.js; all that match, and without scripts, on a page.
   function ask(bar, button) {
-    const [verb, rest] = verbs[button.value];
     const all = bar.elements.all?.checked;
     bar.elements.sure.value = all ? "" : "yes";
     if (all) return bar.removeAttribute("hx-confirm");
-    const question = `${verb} ${plural(bar, selected(bar))}${rest}`;
-    bar.setAttribute("hx-confirm", `${question}?`);
+    const [verb, ...rest] = button.textContent.trim().split(" "); // Run now: run 3 runs now
+    const changed = changedBy(bar, button);
+    const question = [verb, plural(bar, changed), ...rest].join(" ");
+    const others = selected(bar) - changed;
+    const leftAlone = others ? ` ${plural(bar, others)} in ${others === 1 ? "another state is" : "other states are"} left alone.` : "";
+    bar.setAttribute("hx-confirm", `${question}?${leftAlone}`);
     button.dataset.yes = question;
   }
 

@@ -23,7 +23,7 @@ class AuditPage(NamedTuple):
 _AUDIT_LOG = """
     WITH runs AS (
         SELECT event.at, ('run:' || act || ':' || actor) COLLATE "C" AS key, actor,
-               CASE act WHEN 'requeue' THEN 'requeued' WHEN 'run-now' THEN 'run now' WHEN 'delete' THEN 'deleted'
+               CASE act WHEN 'requeue' THEN 'retried' WHEN 'run-now' THEN 'run now' WHEN 'delete' THEN 'deleted'
                         WHEN 'stop' THEN 'stopped' ELSE 'created' END AS action,
                'run' AS kind, count(*) AS count, (array_agg(run_id))[1] AS run_id
         FROM (
@@ -38,7 +38,7 @@ _AUDIT_LOG = """
         ORDER BY event.at DESC, key DESC LIMIT :limit::integer + 1
     ), bulk_actions AS (
         SELECT started_at AS at, ('bulk:' || id) COLLATE "C" AS key, actor,
-               CASE action WHEN 'requeue' THEN 'requeued' WHEN 'run-now' THEN 'run now' ELSE 'deleted' END AS action,
+               CASE action WHEN 'requeue' THEN 'retried' WHEN 'run-now' THEN 'run now' ELSE 'deleted' END AS action,
                done, id, to_jsonb(bulk_action) - 'last_run_id' AS bulk
         FROM bulk_action
         WHERE started_at <= :at::timestamptz
