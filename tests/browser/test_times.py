@@ -10,23 +10,33 @@ from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.support.time_words import NOW, WORDS
 
-SHOW = """times => {
+SHOW = """([times, form]) => {
     const main = document.querySelector("main");
-    main.replaceChildren(...times.map((at) => Object.assign(document.createElement("time"), { dateTime: at })));
+    main.replaceChildren(...times.map((at) => {
+        const time = Object.assign(document.createElement("time"), { dateTime: at });
+        time.dataset.form = form;
+        return time;
+    }));
     document.dispatchEvent(new Event("live:morphed"));
     return [...main.children].map((time) => time.textContent);
 }"""
 
 
-def words_in(page: Page, times: list[str]) -> Any:
+def words_in(page: Page, times: list[str], form: str = "relative") -> Any:
     page.clock.set_fixed_time(NOW)
     page.goto("/dashboard/activity")
-    return page.evaluate(SHOW, times)
+    return page.evaluate(SHOW, [times, form])
 
 
 def test_the_browser_says_what_the_server_says(tabs: Tabs) -> None:
     page = tabs.open(own=True, timezone_id="UTC")
     assert dict(zip(WORDS, words_in(page, list(WORDS)), strict=True)) == WORDS
+
+
+def test_what_should_have_happened_is_due(tabs: Tabs) -> None:
+    page = tabs.open(own=True, timezone_id="UTC")
+    times = ["2026-11-30T09:56:30Z", "2026-11-30T10:00:45Z"]
+    assert words_in(page, times, "due") == ["due 3 min ago", "in 45 s"]
 
 
 def test_a_clock_time_is_the_viewer_s(tabs: Tabs) -> None:

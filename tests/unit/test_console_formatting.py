@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.web.formatting import duration, format_count, in_words, parse, since, state
+from console.web.formatting import duration, format_count, in_words, parse, since, state, when
 from slowmatch.db.counts import COUNT_CAP, CappedCount
 from tests.support.time_words import NOW, WORDS
 
@@ -30,6 +30,12 @@ def test_a_count_is_exact_or_open_or_in_two_digits(count: CappedCount, text: str
 @pytest.mark.parametrize(("at", "words"), WORDS.items())
 def test_a_time_is_said_as_a_colleague_would(at: str, words: str) -> None:
     assert in_words(parse(at), parse(NOW)) == words
+
+
+def test_what_should_have_happened_is_due() -> None:
+    now = datetime.now(UTC)
+    assert ">due 4 min ago<" in when(now - timedelta(minutes=4, seconds=20), "due")
+    assert ">in 4 min<" in when(now + timedelta(minutes=4, seconds=20), "due")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def ms_until(start: datetime | str | None, end: datetime | str | None) -> float 
 
 
 def when(value: datetime | str | None, form: str = "relative") -> Markup:
-    """A <time> with the exact time as its tooltip: `relative` in words, or `minute`, or `exact`.
+    """A <time> with the exact time as its tooltip: `relative` in words, or `due`, `minute`, or `exact`.
 
     times.js shows it in the viewer's zone and keeps the words up to date.
     """
@@ -69,7 +69,9 @@ def when(value: datetime | str | None, form: str = "relative") -> Markup:
         return Markup('<span class="muted">never</span>')
     at = parse(value)
     exact = f"{at:%-d %b %Y, %H:%M:%S} UTC"
-    shown = {"exact": exact, "minute": f"{at:%-d %b, %H:%M}"}.get(form) or in_words(at, datetime.now(UTC))
+    now = datetime.now(UTC)
+    due = "due " if form == "due" and at <= now else ""
+    shown = {"exact": exact, "minute": f"{at:%-d %b, %H:%M}"}.get(form) or due + in_words(at, now)
     return Markup('<time datetime="{}" data-form="{}" title="{}">{}</time>').format(
         at.isoformat().replace("+00:00", "Z"), form, exact, shown
     )

@@ -74,7 +74,8 @@ const Times = (() => {
       element.title = exact(moment);
       element.fixed = form === "exact" ? element.title : form === "minute" ? minute(moment) : "";
     }
-    const text = element.fixed || inWords(moment, new Date());
+    const now = new Date();
+    const text = element.fixed || (form === "due" && moment <= now ? "due " : "") + inWords(moment, now);
     say(element, text);
   }
 
