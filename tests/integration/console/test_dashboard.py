@@ -89,7 +89,7 @@ def test_a_destination_that_refuses_is_a_warning_since_when(
 
 def test_the_latest_failures_are_shown_with_a_link_to_all(browser: FakeBrowser, con: Connection) -> None:
     for number, letter in enumerate("abcdefg"):
-        run_factory.make_run(con, "failed", number, error=f"MailRefused: {letter}")
+        run_factory.make_run(con, "failed", 60 * number, error=f"MailRefused: {letter}")
     text = browser.get("/dashboard").text
     assert (
         "record-expiry is failing: 7 runs failed in the last 7 days. It has been failing since <time" in text

@@ -242,7 +242,7 @@ def test_any_search_text_has_a_normal_answer(text: str, browser: FakeBrowser, co
 
 
 def test_pages_follow_each_other_and_keep_the_filter(browser: FakeBrowser, con: Connection) -> None:
-    made = [run_factory.make_run(con, "deleted", ago) for ago in range(25)]
+    made = [run_factory.make_run(con, "deleted", 60 * ago) for ago in range(25)]
     run_factory.make_run(con, "deleted", job="db-cleanup")
     seen, address, pages = [], "/dashboard/deleted?job=record-expiry&size=10", 0
     while address:

@@ -58,7 +58,7 @@ def test_a_run_shows_payload_result_log_attempt_and_history(browser: FakeBrowser
     assert "Attempt 1 of 11" in said
     history = visible_text(page, '<ol class="history">', "</ol>")
     assert re.search(
-        r"^succeeded .* \+\S+ ms the handler returned .* processing .* \+\S+ ms attempt 1 .*"
+        r"^succeeded .* \+\S+ m?s the handler returned .* processing .* \+\S+ m?s attempt 1 .*"
         r" enqueued .* created by console · kim@example.com$",
         history,
     )

@@ -21,7 +21,7 @@ from slowmatch.settings import Settings
 def kill(postgres: Any, con: Connection) -> None:
     """End the server's side of the connection, as a failover does."""
     ((pid,),) = con.query("SELECT pg_backend_pid()")
-    postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 5000)")
+    postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 60000)")
 
 
 def test_a_connection_that_died_between_statements_is_replaced(con: Connection, postgres: Any) -> None:

@@ -19,7 +19,7 @@ def test_nothing_is_kept_over_a_lost_connection(con: Connection, postgres: Postg
     count = Counter()
     cached(con, "x", count)
     ((pid,),) = con.query("SELECT pg_backend_pid()")
-    postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 5000)")
+    postgres.keep("postgres").run(f"SELECT pg_terminate_backend({pid}, 60000)")
     assert cached(con, "x", count) == [2]
 
 

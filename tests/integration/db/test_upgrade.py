@@ -70,7 +70,7 @@ def test_every_table_is_usable_during_a_migration(number: int, con: Connection, 
     con.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     migrate.apply(con, migrations()[:number])
     other = connect()
-    other.query("SET lock_timeout = '1s'")  # more than one second would be an error here
+    other.query("SET lock_timeout = '20s'")  # to wait longer would be an error here
     tables = [name for (name,) in other.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     with ThreadPoolExecutor(1) as thread:
         migration = thread.submit(migrate.apply, con, migrations()[: number + 1])
@@ -85,10 +85,12 @@ def test_a_migration_that_waits_lets_others_pass(
     con: Connection, old_code: Connection, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "ATTEMPTS", 3)
+    for other_limit in ("BLOCK_SECONDS", "STALL_SECONDS"):
+        monkeypatch.setattr(migrate, other_limit, 60)
     other = connect()
     with ThreadPoolExecutor(1) as thread:
         migration = thread.submit(migrate.apply, con, files(COLUMN))
-        other.query("SET lock_timeout = '1s'")  # more than one second would be an error here
+        other.query("SET lock_timeout = '20s'")  # to wait longer would be an error here
         while not migration.done():
             add(other, "meanwhile")
         with pytest.raises(MigrationError, match=r"lock timeout in: ALTER TABLE .* was tried 3 times"):
@@ -114,6 +116,7 @@ def waits(con: Connection) -> bool:
 def test_a_migration_that_blocks_for_long_is_undone(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate, "ATTEMPTS", 2)
     monkeypatch.setattr(migrate, "BLOCK_SECONDS", 0.4)
+    monkeypatch.setattr(migrate, "STALL_SECONDS", 60)
     with pytest.raises(MigrationError, match=r'takes longer than 0\.4 s.*{"payload": {"may_block": true}}'):
         migrate.apply(con, files(SLOW))
     assert con.query("SELECT to_regclass('slow')::text") == [[None]]
@@ -167,10 +170,16 @@ def test_a_build_that_fails_leaves_no_index(con: Connection) -> None:
     assert indexes(con, "once") == []
 
 
-def test_a_build_that_takes_too_long_is_left_to_a_person(con: Connection, old_code: Connection) -> None:
-    con.query("SET statement_timeout = '200ms'")
-    with pytest.raises(MigrationError, match=re.escape(f"in psql, then migrate again: {INDEX.sql[:-1]}")):
-        migrate.apply(con, files(INDEX))
+def test_a_build_that_takes_too_long_is_left_to_a_person(
+    con: Connection, old_code: Connection, connect: Connect
+) -> None:
+    other = connect()
+    with ThreadPoolExecutor(1) as thread:
+        migration = thread.submit(migrate.apply, con, files(INDEX))
+        (pid,) = until(lambda: builds(other), bool)
+        other.query("SELECT pg_cancel_backend(:pid)", pid=pid)  # as the server does after statement_timeout
+        with pytest.raises(MigrationError, match=re.escape(f"in psql, then migrate again: {INDEX.sql[:-1]}")):
+            migration.result()
 
 
 def test_what_an_interrupted_build_left_is_made_again(con: Connection) -> None:

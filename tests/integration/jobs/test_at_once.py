@@ -131,7 +131,7 @@ def holding(con: Connection, other: Connection, run_id: str) -> Iterator[None]:
     """Within it `other` is at the run, and `con` has little patience."""
     with other.transaction():
         other.query("SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE", id=run_id)
-        con.query("SET statement_timeout = '5s'")
+        con.query("SET statement_timeout = '30s'")
         yield
 
 

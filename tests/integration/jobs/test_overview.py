@@ -1,9 +1,9 @@
 """What the dashboard shows: counts, alerts, cards, figures over time, who did what."""
 
 import json
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -313,9 +313,11 @@ def test_a_cursor_that_no_page_gave_is_refused(con: Connection, cursor: str) -> 
 def test_depths_are_read_once_in_five_seconds(
     con: Connection, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = SimpleNamespace(at=0.0)
+    monkeypatch.setattr(queue_depths, "time", SimpleNamespace(monotonic=lambda: clock.at))
     assert "cannot be read" in (queue_depths.depths().problem or "")
     queues.make_dead_letters()
+    clock.at = 4
     assert queue_depths.depths().problem is not None
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 6)
+    clock.at = 6
     assert queue_depths.depths().jobs["db-cleanup"] == {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}

@@ -1,7 +1,6 @@
 """Receivers that reject, are slow or are gone, a notifier that dies, and the other destinations."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -17,6 +16,7 @@ from slowmatch.notifications.destinations import Destination
 from slowmatch.settings import Settings
 from tests.conftest import STACK
 from tests.integration.notify.conftest import NotifierHarness
+from tests.support.stack_process import until
 
 
 def test_a_retry_has_the_same_event_id(notifier: NotifierHarness, con: Connection) -> None:
@@ -137,9 +137,7 @@ def test_a_slow_receiver_holds_up_no_other(notifier: NotifierHarness, environmen
     to = Destination("silent", "webhook", notifier.receiver.url("/silent"), "0123456789abcdef")
     working = threading.Thread(target=deliver, args=(con, "silent", {"silent": to}, lambda: 0))
     working.start()
-    deadline = time.monotonic() + 10
-    while not notifier.receiver.at("/silent"):
-        assert time.monotonic() < deadline
+    until(lambda: notifier.receiver.at("/silent"))
     notifier.deliver(*others)
     assert len(notifier.receiver.at("/quick")) == 2
     assert len(notifier.receiver.at("/silent")) == 1  # the second one waits for the first

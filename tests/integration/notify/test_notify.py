@@ -58,9 +58,9 @@ def test_nothing_is_sent_twice_whatever_is_repeated(notifier: NotifierHarness) -
 def test_from_the_fourth_failure_on_there_is_one_digest(notifier: NotifierHarness) -> None:
     notifier.fail_one_a_minute(10)
     assert len(notifier.receiver.posts) == 3
-    notifier.advance(minutes=49)
+    notifier.advance(minutes=45)
     assert len(notifier.receiver.posts) == 3
-    notifier.advance(minutes=2)
+    notifier.advance(minutes=6)
     last = notifier.receiver.posts[-1].json
     assert last["count"] == 7 and len(notifier.receiver.posts) == 4
     assert last["title"].startswith("record-expiry is failing: it has failed 7 times since 20")
