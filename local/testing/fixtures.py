@@ -1,5 +1,6 @@
 """Fixtures for pytest: a PostgreSQL for the session, and for each test a migrated database and a JobTester."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,11 +10,10 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import Envelope
+from aiosmtpd.smtp import SMTP, Envelope
 
-from local.services.postgres_server import free_port
 from local.testing.job_tester import STACK, JobTester
+from local.testing.listening import listening
 from local.testing.postgres import Postgres, running
 from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, connection, migrate
@@ -80,25 +80,24 @@ def job_tester(
     """A JobTester with a database of its own. No message reaches SQS, and no mail leaves the test."""
     mailbox = _Mailbox()
     known_secrets = {"database": _DATABASE_SECRET}
-    smtp = Controller(mailbox, hostname="127.0.0.1", port=free_port())
-    smtp.start()
     for field in fields(Settings):  # those of the shell in which the tests run
         monkeypatch.delenv(field.name.upper(), raising=False)
-    ports = {"DB_PORT": str(slowmatch_postgres.port), "SMTP_PORT": str(smtp.port)}
-    for name, value in {**ENVIRONMENT, **ports, "DB_NAME": slowmatch_database}.items():
+    database = {"DB_PORT": str(slowmatch_postgres.port), "DB_NAME": slowmatch_database}
+    for name, value in (ENVIRONMENT | database).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known_secrets, name))
     monkeypatch.setattr(sqs, "client", _FakeSqs)
-    settings.cache_clear()
-    connection.cache_clear()
-    con = connection()
-    try:
-        yield JobTester(con, monkeypatch, known_secrets, mailbox.mails)
-    finally:
-        con.close()
-        smtp.stop()
+    with listening(lambda: SMTP(mailbox, loop=asyncio.get_running_loop(), hostname="localhost")) as port:
+        monkeypatch.setenv("SMTP_PORT", str(port))
         settings.cache_clear()
         connection.cache_clear()
+        con = connection()
+        try:
+            yield JobTester(con, monkeypatch, known_secrets, mailbox.mails)
+        finally:
+            con.close()
+            settings.cache_clear()
+            connection.cache_clear()
 
 
 def _known_secret(known: dict[str, str], name: str) -> str:

@@ -1,12 +1,13 @@
 """A mail server on this machine, with faults by recipient."""
 
-import socket
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
+from local.testing.listening import listening
 from slowmatch.db import Connection
 from tests.conftest import SetVariable
 
@@ -37,11 +38,6 @@ class Mailbox:
 @pytest.fixture
 def mailbox(con: Connection, set_variable: SetVariable) -> Iterator[Mailbox]:
     mailbox = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
-    controller.start()
-    set_variable("SMTP_PORT", str(port))
-    yield mailbox
-    controller.stop()
+    with listening(lambda: SMTP(mailbox, loop=asyncio.get_running_loop(), hostname="localhost")) as port:
+        set_variable("SMTP_PORT", str(port))
+        yield mailbox

@@ -13,6 +13,8 @@ from slowmatch.settings import Settings
 from tests.conftest import LambdaContext
 from tests.integration.summary.conftest import Mailbox
 
+pytestmark = pytest.mark.usefixtures("half_past")
+
 TWENTY = [f"r{number:02}@example.com" for number in range(20)]
 
 

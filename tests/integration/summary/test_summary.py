@@ -18,6 +18,8 @@ from slowmatch.settings import Settings
 from tests.conftest import SetVariable
 from tests.integration.summary.conftest import Mailbox
 
+pytestmark = pytest.mark.usefixtures("half_past")
+
 DAY = timedelta(days=1)
 
 

@@ -2,19 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from local.services.smtp import SmtpConnection
-
-T = TypeVar("T")
-
-WAIT_SECONDS = 5
+from local.testing.listening import listening
 
 
 @dataclass
@@ -99,34 +95,3 @@ def scripted(*replies: str) -> Iterator[tuple[int, list[str]]]:
 
     with listening(Script) as port:
         yield port, received
-
-
-@contextmanager
-def listening(
-    protocol: Callable[[], asyncio.BaseProtocol],
-    tls: ssl.SSLContext | None = None,
-    address: str = "127.0.0.1",
-) -> Iterator[int]:
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-
-    def run(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(WAIT_SECONDS)
-
-    try:
-        server = run(loop.create_server(protocol, address, 0, ssl=tls))
-        yield server.sockets[0].getsockname()[1]
-        run(_stop(server))
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(WAIT_SECONDS)
-        loop.close()
-
-
-async def _stop(server: asyncio.Server) -> None:
-    server.close()
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)

@@ -15,10 +15,11 @@ from botocore.exceptions import (
 from moto import mock_aws
 from moto.ses.models import ses_backends
 
+from local.testing.listening import listening
 from slowmatch.mail.errors import Refused, Undelivered
 from slowmatch.mail.ses import Ses
 from tests.unit.mail.conftest import a_message, send
-from tests.unit.mail.server import listening, talking
+from tests.unit.mail.server import talking
 
 Answer = Exception | dict[str, Any]
 Answering = Callable[..., list[str]]

@@ -13,10 +13,12 @@ from tests.unit.mail.server import serving, talking
 LOGIN = ("slowmatch", "correct horse")
 ACCOUNT = dict(zip(("username", "password"), LOGIN, strict=True))
 SHORT = 0.5
+ENOUGH = 2.0
+"""For the server to have everything before the stage at which it falls silent."""
 
 
 def plain(port: int, **options: object) -> Smtp:
-    return Smtp(**{"host": "127.0.0.1", "port": port, "security": "none", "timeout_seconds": 5.0, **options})  # type: ignore[arg-type]
+    return Smtp(**{"host": "127.0.0.1", "port": port, "security": "none", "timeout_seconds": 30.0, **options})  # type: ignore[arg-type]
 
 
 def test_a_mail_arrives_as_it_was_written() -> None:
@@ -181,7 +183,7 @@ def test_a_line_lost_after_the_content_may_be_a_mail(stage: str, behaviour: str)
         serving({stage: behaviour}) as server,
         pytest.raises(Undelivered, match="will arrive twice") as caught,
     ):
-        send(a_message(), plain(server.port, timeout_seconds=SHORT))
+        send(a_message(), plain(server.port, timeout_seconds=ENOUGH))
     assert caught.value.outcome_unknown
 
 
@@ -206,7 +208,7 @@ def test_a_mail_that_was_taken_counts_even_if_the_goodbye_fails() -> None:
 )
 def test_a_server_may_reject_every_client(greeting: bytes, error: type[Exception]) -> None:
     with talking(greeting) as port, pytest.raises(error):
-        send(a_message(), plain(port, timeout_seconds=SHORT))
+        send(a_message(), plain(port, timeout_seconds=30.0 if greeting else SHORT))
 
 
 def test_a_tls_handshake_cut_short_is_tried_again() -> None:

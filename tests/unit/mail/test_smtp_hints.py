@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from local.services.smtp import DROP
+from local.testing.listening import listening
 from slowmatch.mail import smtp_greeting
 from slowmatch.mail.errors import Refused, Undelivered
 from tests.unit.mail.conftest import a_message, send
-from tests.unit.mail.server import listening, serving
-from tests.unit.mail.test_smtp import ACCOUNT, LOGIN, SHORT, plain
+from tests.unit.mail.server import serving
+from tests.unit.mail.test_smtp import ACCOUNT, ENOUGH, LOGIN, plain
 from tools import tls_certificates
 
 
@@ -127,7 +128,7 @@ def test_a_server_that_greets_late_is_only_slow() -> None:
                 transport.abort()
 
     with listening(Late) as port, pytest.raises(Refused, match=r"554 5\.3\.2 Late but here"):
-        send(a_message(), plain(port, timeout_seconds=SHORT))
+        send(a_message(), plain(port, timeout_seconds=ENOUGH))
 
 
 def test_a_server_without_tls_on_the_first_byte_is_recognised_at_once() -> None:

@@ -11,7 +11,7 @@ from slowmatch.deadline import hanging_up_after
 from slowmatch.mail.errors import Undelivered
 from tests.unit.mail.conftest import a_message
 from tests.unit.mail.server import serving
-from tests.unit.mail.test_smtp import SHORT, plain
+from tests.unit.mail.test_smtp import ENOUGH, SHORT, plain
 
 
 class Smtplike:
@@ -33,7 +33,7 @@ class Smtplike:
 def test_a_server_that_falls_silent_is_left_when_time_is_up(stage: str, outcome_unknown: bool) -> None:
     with (
         serving({stage: STALL}) as server,
-        plain(server.port).open(lambda: SHORT) as post,
+        plain(server.port).open(lambda: ENOUGH) as post,
         pytest.raises(Undelivered, match="was too slow") as raised,
     ):
         post(a_message())
@@ -50,10 +50,12 @@ def test_a_server_that_falls_silent_at_the_beginning_is_left_too() -> None:
 
 
 def test_after_a_slow_mail_there_is_a_new_connection() -> None:
-    with serving({"RCPT": STALL}) as server, plain(server.port).open(lambda: SHORT) as post:
+    left = [ENOUGH]
+    with serving({"RCPT": STALL}) as server, plain(server.port).open(lambda: left[0]) as post:
         with pytest.raises(Undelivered):
             post(a_message())
         server.faults.clear()
+        left[0] = 60
         assert post(a_message()).startswith("250")
     assert server.connections == 2
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from local.testing.listening import listening
 from notifier.deliver import post_message
 from slowmatch.notifications.destinations import Destination
 from slowmatch.notifications.formats import MAX_TEAMS_BYTES, format_for, format_slack, format_teams
 from slowmatch.notifications.message import MessageContent
 from slowmatch.notifications.sender import post
 from tests.support.receiver import Receiver, receiving
-from tests.unit.mail.server import listening
 from tests.unit.notify.test_message import AT, content
 
 TEAMS = Destination("team", "teams", "https://teams.example.com")
@@ -145,16 +145,16 @@ class EndlessContinue(Endless):
 
 
 @pytest.mark.parametrize(
-    ("receiver_type", "status", "said"),
+    ("receiver_type", "limit", "status", "said"),
     [
-        (Endless, 200, "HTTP 200, with headers that cannot be read"),
-        (OneEndlessHeader, 503, "HTTP 503, with headers that cannot be read"),
-        (EndlessContinue, 0, "no response within 0.5 seconds"),
+        (Endless, 30, 200, "HTTP 200, with headers that cannot be read"),
+        (OneEndlessHeader, 30, 503, "HTTP 503, with headers that cannot be read"),
+        (EndlessContinue, 0.5, 0, "no response within 0.5 seconds"),
     ],
 )
 def test_headers_that_never_end_leave_the_status(
-    receiver_type: type[Endless], status: int, said: str
+    receiver_type: type[Endless], limit: float, status: int, said: str
 ) -> None:
     with listening(receiver_type) as port:
-        answer = post(f"http://127.0.0.1:{port}/", b"{}", {}, 0.5)
+        answer = post(f"http://127.0.0.1:{port}/", b"{}", {}, limit)
     assert (answer.status, answer.description) == (status, said)
