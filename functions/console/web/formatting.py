@@ -130,10 +130,10 @@ def input_value(value: datetime | str) -> str:
         return ""
 
 
-def since(value: datetime | str) -> Markup:
+def since(value: datetime | str, now: datetime | None = None) -> Markup:
     """How long ago a moment was, as since.js goes on counting every second."""
     at = parse(value)
-    seconds = max(int((datetime.now(UTC) - at).total_seconds()), 0)
+    seconds = max(int(((now or datetime.now(UTC)) - at).total_seconds()), 0)
     text = duration(seconds * 1000) if seconds >= 60 else f"{seconds} s"
     return Markup('<span class="nowrap" data-since="{}">{}</span>').format(at.isoformat(), text)
 

@@ -139,7 +139,7 @@ async def test_a_failed_batch_stays_and_comes_again(moto: int, result: Result, s
 
 
 async def test_a_window_collects_a_batch(moto: int) -> None:
-    async with polled_queue(moto, "window") as b, b.polling(replace(SOURCE, batch_size=3, window=5)):
+    async with polled_queue(moto, "window") as b, b.polling(replace(SOURCE, batch_size=3, window=60)):
         await b.send("one", "two", "three")
         await b.emptied()
         assert [len(records) for records in b.batches] == [3]

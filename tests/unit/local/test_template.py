@@ -19,7 +19,7 @@ def function(tiny: Template) -> Function:
 def test_a_function_takes_its_own_settings_over_the_shared_ones(function: Function) -> None:
     assert function.name == "slowmatch-TinyFunction"
     assert function.label == "tiny"
-    assert (function.timeout, function.memory, function.concurrency, function.retries) == (5, 256, 3, 1)
+    assert (function.timeout, function.memory, function.concurrency, function.retries) == (60, 256, 3, 1)
     assert function.code == FIXTURE / "functions"
     assert function.layers == (FIXTURE / "layer",)
 

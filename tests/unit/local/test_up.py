@@ -49,8 +49,11 @@ def test_the_state_shows_processes_queues_and_rules(up: Stack) -> None:
 def test_two_messages_reach_the_function_in_one_batch(up: Stack, tmp_path: Path) -> None:
     queue, written = up.aws("sqs"), tmp_path / "written"
     url = queue.get_queue_url(QueueName="slowmatch-work")["QueueUrl"]
-    for number in range(2):  # the template's window is two seconds
-        queue.send_message(QueueUrl=url, MessageBody=json.dumps({"file": str(written), "n": number}))
+    bodies = (json.dumps({"file": str(written), "n": number}) for number in range(2))
+    queue.send_message_batch(
+        QueueUrl=url,
+        Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)],
+    )
     arrived = until(
         lambda: written.read_text().splitlines() if written.exists() else [], lambda found: len(found) == 2
     )
@@ -112,7 +115,7 @@ def test_a_wrong_setting_ends_it_with_its_name(tmp_path: Path) -> None:
 def test_a_stop_in_the_middle_of_an_invocation_leaves_nothing(tmp_path: Path) -> None:
     stack = start(tmp_path / "data", template=TEMPLATE).ready()
     path = "/2015-03-31/functions/TinyFunction/invocations"
-    stack.call("POST", path, {"do": "sleep", "seconds": 4}, X_Amz_Invocation_Type="Event")
+    stack.call("POST", path, {"do": "sleep", "seconds": 50}, X_Amz_Invocation_Type="Event")
     until(lambda: "busy" in [p["state"] for p in stack.get("/local/state")["functions"][0]["processes"]])
     children = stack.children()
     assert len(children) >= 3

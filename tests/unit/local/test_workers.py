@@ -69,7 +69,7 @@ async def test_a_process_serves_one_invocation_after_another(function: Function)
         assert (first["pid"], second["calls"]) == (second["pid"], 2)
         assert first["request_id"] != second["request_id"]
         assert first["layer"] == "from the layer"
-        assert 0 < second["left_ms"] <= 5000
+        assert 0 < second["left_ms"] <= 60_000
 
 
 @pytest.mark.parametrize("portable", [False, True])
@@ -134,10 +134,10 @@ async def test_an_idle_process_that_was_killed_is_not_asked(function: Function) 
 
 async def test_a_time_out_kills_the_process_and_what_it_started(function: Function, tmp_path: Path) -> None:
     log, file = FakeLog(), tmp_path / "child"
-    async with running(replace(function, timeout=1.5), log) as pool:
+    async with running(replace(function, timeout=3), log) as pool:
         error = await fail(pool, do="leave a child", file=str(file))
         assert error["errorType"] == "Sandbox.Timedout"
-        assert "Task timed out after 1.50 seconds" in str(error["errorMessage"])
+        assert "Task timed out after 3.00 seconds" in str(error["errorMessage"])
         assert "timed out" in log.reported[0]
         assert not pool.processes
         await eventually(lambda: not alive(int(file.read_text())))

