@@ -14,7 +14,7 @@ from tests.conftest import LambdaContext
 from tests.support.http_events import http_event
 
 JSON = "application/json"
-GOOD = {"title": "Certificate", "expiry_date": "2026-12-31T12:00:00Z"}
+GOOD = {"title": "Certificate", "expiry_date": "2126-12-31T12:00:00Z"}
 
 
 @dataclass
