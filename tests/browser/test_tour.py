@@ -8,13 +8,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.tabs import Tabs, assert_no_complaints
-from tests.support.stack_process import Stack, running, until
+from tests.support.stack_process import Stack, running, until, without_schedules
 
 
 @pytest.fixture(scope="module")
 def untouched(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack as after the first `make run`."""
-    with running(tmp_path_factory.mktemp("untouched")) as stack:
+    """A stack as after the first `make run`, in which no schedule starts a run of its own meanwhile."""
+    folder = tmp_path_factory.mktemp("untouched")
+    with running(folder, template=without_schedules(folder)) as stack:
         yield stack
 
 

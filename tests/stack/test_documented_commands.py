@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack_process import ROOT, Stack, running, until
+from tests.support.stack_process import ROOT, Stack, running, until, without_schedules
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 README_TOUR = README.partition("\n## A tour in six commands\n")[2].partition("\n[The longer tour]")[0]
@@ -54,9 +54,9 @@ def busy(stack: Stack) -> bool:
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack without records, as a newcomer has it."""
+    """A stack without records, as a newcomer has it, in which no schedule starts a run of its own meanwhile."""
     folder: Path = tmp_path_factory.mktemp("newcomer")
-    with running(folder) as stack:
+    with running(folder, template=without_schedules(folder)) as stack:
         yield stack
 
 

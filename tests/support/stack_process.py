@@ -171,6 +171,21 @@ def with_timeouts(template: str, seconds: int, visibility: int) -> str:
     return re.sub(r"(Job, Visibility, \{ DefaultValue: )[0-9]+", rf"\g<1>{visibility}", text)
 
 
+def without_schedules(folder: Path) -> Path:
+    """The project's template in `folder`, beside its code, with every schedule twelve hours away."""
+    for code in ("functions", "layers"):
+        (folder / code).symlink_to(ROOT / code)
+    hour = (datetime.now(UTC) + timedelta(hours=12)).hour
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    changed, number = re.subn(
+        r'\bSchedule: "cron\(0 \S+ \* \* \? \*\)"', f'Schedule: "cron(0 {hour} * * ? *)"', text
+    )
+    assert number == text.count('Schedule: "cron(') - 1  # the dispatcher's own
+    template = folder / "template.yaml"
+    template.write_text(changed, encoding="utf-8")
+    return template
+
+
 def start(
     data: Path,
     command: str = "up",
