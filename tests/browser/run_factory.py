@@ -4,16 +4,10 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pg8000.native
 
 from tests.support.run_rows import insert, run_rows
-
-
-def local_minute(ago: timedelta, zone: str) -> str:
-    """A past time as the value of a date field in `zone`."""
-    return f"{datetime.now(ZoneInfo(zone)) - ago:%Y-%m-%dT%H:%M}"
 
 
 @dataclass(frozen=True)
