@@ -7,7 +7,7 @@ from slowmatch.http.api import Api
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.enqueue import KeyReused
 from slowmatch.jobs.lifecycle.pause import NoSchedule
-from slowmatch.jobs.schedules.store import NoSuchSchedule, ScheduleConflict
+from slowmatch.jobs.schedules.model import NoSuchSchedule, ScheduleConflict
 from slowmatch.telemetry import logger
 
 app = Api({UnknownJob: 404, NoSuchSchedule: 404, KeyReused: 409, NoSchedule: 409, ScheduleConflict: 412})

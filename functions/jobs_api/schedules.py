@@ -20,8 +20,8 @@ from slowmatch.http.request import header
 from slowmatch.jobs import PayloadError
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs
-from slowmatch.jobs.schedules import store
-from slowmatch.jobs.schedules.store import NEW, NoSuchSchedule
+from slowmatch.jobs.schedules import model, store
+from slowmatch.jobs.schedules.model import NEW, NoSuchSchedule
 from slowmatch.jobs.schedules.timing import ScheduleError
 from slowmatch.jobs.schedules.wake import wake_dispatcher
 
@@ -113,14 +113,14 @@ def _set_enabled(name: str, enabled: bool) -> Response[str]:
     return _answer(200, changed)
 
 
-def _allowed(name: str) -> store.Schedule:
+def _allowed(name: str) -> model.Schedule:
     """The schedule. Raise NoSuchSchedule, and Problem 403 for who may not start its job."""
     current = store.get(connection(), name)
     authentication.require(router, job_role(current.job))
     return current
 
 
-def _version(current: store.Schedule | None) -> int | None:
+def _version(current: model.Schedule | None) -> int | None:
     """The version that the request is about: by If-Match one that exists, by If-None-Match none."""
     event = router.current_event.raw_event
     if unless := header(event, "if-none-match").strip():
@@ -138,12 +138,12 @@ def _actor() -> str:
     return authentication.identity(router).name
 
 
-def _answer(status: int, schedule: store.Schedule) -> Response[str]:
+def _answer(status: int, schedule: model.Schedule) -> Response[str]:
     shown = _listed(schedule, connection().now()) | {"payload": schedule.payload}
     return answer(status, shown, etag=f'"{schedule.version}"')
 
 
-def _listed(schedule: store.Schedule, now: datetime) -> dict[str, Any]:
+def _listed(schedule: model.Schedule, now: datetime) -> dict[str, Any]:
     shown = {name: value for name, value in asdict(schedule).items() if name in ListedSchedule.model_fields}
     return shown | {
         "in_force": schedule.in_force == schedule.version,

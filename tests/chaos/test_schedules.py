@@ -22,7 +22,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import projection, schedules
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.schedules import store, timing
-from slowmatch.jobs.schedules.store import Schedule
+from slowmatch.jobs.schedules.model import Schedule
 from slowmatch.jobs.worker.invocation import Invocation
 from slowmatch.settings import settings
 from tests.chaos.report import Figures

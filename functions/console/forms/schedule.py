@@ -15,8 +15,9 @@ from console.forms.form import Form, Reading, T, whole_number
 from slowmatch.http.auth.roles import Identity, job_role
 from slowmatch.http.pagination import MAX_BIGINT
 from slowmatch.jobs import JOBS
-from slowmatch.jobs.schedules import store, timing
-from slowmatch.jobs.schedules.store import NEW, Schedule
+from slowmatch.jobs.schedules import timing
+from slowmatch.jobs.schedules.checks import check_name
+from slowmatch.jobs.schedules.model import NEW, Schedule
 from slowmatch.jobs.schedules.timing import ScheduleError, Timing
 from slowmatch.text import to_json
 
@@ -115,7 +116,7 @@ def read(fields: Mapping[str, list[str]]) -> ScheduleForm:
         if not form.values.get(f"{OWN}{name}"):
             form.errors[f"{OWN}{name}"] = "is required"
     if form.name:
-        form.check(lambda: store.check_name(form.name))
+        form.check(lambda: check_name(form.name))
     form.job = form.values.get(f"{OWN}job", "")
     spec = JOBS.get(form.job)
     if spec is None and form.job:

@@ -17,7 +17,7 @@ from slowmatch.http.errors import Problem
 from slowmatch.jobs import PayloadError
 from slowmatch.jobs.queries import job_summaries, made_schedules
 from slowmatch.jobs.schedules import store, timing, wake
-from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict
+from slowmatch.jobs.schedules.model import NEW, Schedule, ScheduleConflict
 from slowmatch.jobs.schedules.timing import ScheduleError
 
 HOME = "/dashboard/schedules"
@@ -73,7 +73,7 @@ def create_schedule() -> render.Page:
     form = schedule_form.read(current_request().form)
     if current_request().value("show"):  # another job's fields, or the times: without scripts
         return _form_page(form)
-    made = _put(form, form.name, store.NEW)
+    made = _put(form, form.name, NEW)
     return _saved(made) if made else _form_page(form, 422)
 
 
@@ -166,7 +166,7 @@ def _put(form: ScheduleForm, name: str, version: int) -> Schedule | None:
         form.refuse(error)
         return None
     except ScheduleConflict as conflict:
-        if version != store.NEW:
+        if version != NEW:
             raise
         form.errors["schedule-name"] = str(conflict)
         return None
@@ -239,7 +239,7 @@ def _not_found(name: str, form: ScheduleForm | None = None) -> render.Page:
     con = connection()
     data: dict[str, Any] = {"form": None}
     if form:
-        form.values["schedule-version"] = str(store.NEW)
+        form.values["schedule-version"] = str(NEW)
         data = _of_form(form)
     return render.page(
         "schedule_not_found.html",

@@ -11,7 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs.queries import job_summaries, made_schedules
 from slowmatch.jobs.queries.job_summaries import JobSummary
 from slowmatch.jobs.queries.made_schedules import MadeSchedule, ScheduleChange
-from slowmatch.jobs.schedules.store import NEXT_TIMES, Schedule
+from slowmatch.jobs.schedules.model import NEXT_TIMES, Schedule
 from slowmatch.jobs.schedules.timing import Timing
 from slowmatch.text import to_json
 

@@ -15,7 +15,7 @@ from slowmatch.db import TimedOut
 from slowmatch.http.errors import PROBLEMS, Problem
 from slowmatch.jobs import UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
-from slowmatch.jobs.schedules.store import NoSuchSchedule, ScheduleConflict
+from slowmatch.jobs.schedules.model import NoSuchSchedule, ScheduleConflict
 from slowmatch.telemetry import logger
 
 

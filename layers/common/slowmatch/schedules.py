@@ -4,7 +4,8 @@
 after the dispatcher's next pass, within five minutes.
 """
 
-from slowmatch.jobs.schedules.store import ScheduleConflict, put, remove
+from slowmatch.jobs.schedules.model import ScheduleConflict
+from slowmatch.jobs.schedules.store import put, remove
 from slowmatch.jobs.schedules.timing import ScheduleError
 
 __all__ = ["ScheduleConflict", "ScheduleError", "put", "remove"]

@@ -11,6 +11,7 @@ from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.schedules import store
+from slowmatch.jobs.schedules.model import Schedule
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser, Page
 from tests.integration.console.job_pages import field_errors, job_card, only_run, set_schedule
@@ -28,7 +29,7 @@ GOOD = {
 }
 
 
-def make(con: Connection, name: str = "nightly", **given: Any) -> store.Schedule:
+def make(con: Connection, name: str = "nightly", **given: Any) -> Schedule:
     usual = {
         "job": "db-cleanup",
         "expression": "cron(0 7 * * ? *)",

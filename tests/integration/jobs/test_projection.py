@@ -17,7 +17,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import projection
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed
 from slowmatch.jobs.schedules import store, wake
-from slowmatch.jobs.schedules.store import Schedule
+from slowmatch.jobs.schedules.model import Schedule
 from slowmatch.settings import SettingsError, settings
 from tests.conftest import STACK, SetVariable
 

@@ -17,7 +17,8 @@ from slowmatch.jobs.lifecycle import pause
 from slowmatch.jobs.queries import health, warnings
 from slowmatch.jobs.queries.queue_depths import Depths
 from slowmatch.jobs.schedules import store
-from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict, put, remove, set_enabled
+from slowmatch.jobs.schedules.model import NEW, Schedule, ScheduleConflict
+from slowmatch.jobs.schedules.store import put, remove, set_enabled
 from slowmatch.jobs.schedules.timing import ScheduleError
 from slowmatch.settings import settings
 from tests.integration.jobs.conftest import Queues, Work, while_waited_for
@@ -106,7 +107,7 @@ def test_who_changes_an_outdated_version_is_given_the_present_one(con: Connectio
     with pytest.raises(ScheduleConflict):
         remove(con, NAME, version=first.version)
     with pytest.raises(ScheduleConflict, match="choose another name"):
-        make(con, job="db-cleanup", version=store.NEW)
+        make(con, job="db-cleanup", version=NEW)
     remove(con, NAME, version=second.version)
     with pytest.raises(ScheduleConflict, match="was deleted in the meantime"):
         make(con, version=second.version)

@@ -10,7 +10,7 @@ from slowmatch.jobs import cron
 from slowmatch.jobs.queries import upcoming
 from slowmatch.jobs.queries.job_summaries import Depth, JobSummary, Paused
 from slowmatch.jobs.queries.upcoming import MAX_OCCURRENCES, BusiestMoment, DelayedRun, Occurrence
-from slowmatch.jobs.schedules.store import Schedule
+from slowmatch.jobs.schedules.model import Schedule
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

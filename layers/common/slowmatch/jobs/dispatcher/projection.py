@@ -20,7 +20,7 @@ from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.catalog import CONFIG_ERRORS, JOBS
 from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.jobs.schedules import store
-from slowmatch.jobs.schedules.store import Schedule
+from slowmatch.jobs.schedules.model import Schedule
 from slowmatch.jobs.schedules.timing import ScheduleError
 from slowmatch.settings import Settings, SettingsError
 

@@ -7,7 +7,7 @@ from slowmatch.db import Connection
 from slowmatch.deadline import NEVER, Deadline
 from slowmatch.jobs.dispatcher.isolation import for_each
 from slowmatch.jobs.schedules import store
-from slowmatch.jobs.schedules.store import Schedule, ScheduleConflict
+from slowmatch.jobs.schedules.model import Schedule, ScheduleConflict
 from slowmatch.settings import Settings
 
 FIGURES_KEPT = timedelta(days=400)

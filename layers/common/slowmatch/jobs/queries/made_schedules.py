@@ -8,7 +8,8 @@ from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import LAST_SCHEDULED_RUN, MISSED, LastRun, Paused
-from slowmatch.jobs.schedules.store import LIMIT, ROW, Schedule
+from slowmatch.jobs.schedules.model import Schedule
+from slowmatch.jobs.schedules.store import LIMIT, ROW
 
 EVENTS_SHOWN = 20
 

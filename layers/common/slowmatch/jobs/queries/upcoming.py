@@ -14,7 +14,8 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import JobSummary
 from slowmatch.jobs.schedules import timing
-from slowmatch.jobs.schedules.store import LIMIT, Schedule
+from slowmatch.jobs.schedules.model import Schedule
+from slowmatch.jobs.schedules.store import LIMIT
 from slowmatch.text import to_json
 
 MAX_OCCURRENCES = 100

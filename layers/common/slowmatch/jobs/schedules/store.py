@@ -3,122 +3,29 @@
 The dispatcher projects the rows to EventBridge Scheduler. A schedule that is deleted leaves no row.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection, ExternalConnection
-from slowmatch.jobs import catalog, cron
-from slowmatch.jobs.definition import PayloadError
+from slowmatch.jobs import catalog
 from slowmatch.jobs.lifecycle import scheduled_runs
 from slowmatch.jobs.lifecycle.enqueue import enqueue
-from slowmatch.jobs.model import JsonRow, Trigger
+from slowmatch.jobs.model import Trigger
 from slowmatch.jobs.schedules import timing
+from slowmatch.jobs.schedules.checks import check_name, check_payload, check_times
 from slowmatch.jobs.schedules.history import ScheduleState, add_look
-from slowmatch.jobs.schedules.timing import ScheduleError, Timing
+from slowmatch.jobs.schedules.model import CHOICES, DELAYED, NEW, NoSuchSchedule, Schedule, ScheduleConflict
+from slowmatch.jobs.schedules.timing import ScheduleError
 from slowmatch.text import to_json
 
 LIMIT = 1000
 """How many schedules a stack may have."""
-NEW = 0
-"""As `version`: the schedule must not exist yet."""
-DELAYED = timedelta(minutes=10)
-"""A single time that is nearer than this when it is put is a delayed run, and not projected."""
-MAX_PAYLOAD_BYTES = 16 * 1024
-"""As JSON, so that all schedules together are not too many bytes to be read at once."""
-MAX_RATE = timedelta(days=366)
-NEXT_TIMES = 5
-CHOICES = ("job", "payload", "expression", "time_zone", "starts_at", "ends_at", "enabled")
-"""What people choose; the events have it before and after."""
 _TIMING = {*CHOICES} - {"payload"}
 _LOCK_ID = 0x5C4ED
 """Of the advisory lock that is held while a schedule is made, so that they are not more than LIMIT."""
-
-
-class NoSuchSchedule(LookupError):
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no schedule {name!r}")
-
-
-class ScheduleConflict(Exception):
-    """Somebody else has made, changed or deleted the schedule meanwhile. `current` is what it is now, or None."""
-
-    def __init__(self, name: str, version: int, current: "Schedule | None") -> None:
-        if current is None:
-            message = f"there is no schedule {name!r}: perhaps it was deleted in the meantime"
-        elif version == NEW:
-            message = f"there is already a schedule {name!r}, of {current.job}: choose another name, or change that one"
-        else:
-            message = f"schedule {name!r} was changed in the meantime by {current.changed_by}: read it again"
-        super().__init__(message)
-        self.current = current
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule(JsonRow):
-    """A schedule that was made at run time.
-
-    `in_force` is the version that EventBridge Scheduler has, null if it has none, and `sync_error` says why it does not
-    have the latest. It is `paused_in_aws` if somebody disabled or changed it there. `delayed_run` is the id of the run
-    that waits for its single time, see `is_delayed_run`.
-    """
-
-    name: str
-    job: str
-    payload: dict[str, Any]
-    expression: str
-    time_zone: str
-    starts_at: datetime | None
-    ends_at: datetime | None
-    enabled: bool
-    version: int
-    created_at: datetime
-    created_by: str
-    changed_at: datetime
-    changed_by: str
-    in_force: int | None
-    sync_error: str | None
-    sync_failed_at: datetime | None
-    sync_attempts: int
-    paused_in_aws: bool
-    delayed_run: str | None
-
-    @property
-    def timing(self) -> Timing:
-        return timing.parse(self.expression, self.time_zone, self.starts_at, self.ends_at)
-
-    @property
-    def is_delayed_run(self) -> bool:
-        """Whether it is carried out by a delayed run, which exists already, and not by EventBridge Scheduler."""
-        at = self.timing.at
-        return at is not None and at - self.changed_at < DELAYED
-
-    def next_times(self, now: datetime) -> list[datetime]:
-        """The next NEXT_TIMES times, in its zone; none if it is paused, or if its delayed run waits no longer."""
-        if not self.enabled or (self.is_delayed_run and self.delayed_run is None):
-            return []
-        times = self.timing.between(now, datetime.max.replace(tzinfo=UTC))
-        return [at.astimezone(self.timing.zone) for at in islice(times, NEXT_TIMES)]
-
-    def choices(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in CHOICES}
-
-    def state(self, now: datetime) -> ScheduleState:
-        """What a look at EventBridge Scheduler finds when this version is in force."""
-        return ScheduleState(
-            self.expression,
-            self.enabled,
-            now,
-            now,
-            job=self.job,
-            time_zone=self.time_zone,
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-        )
 
 
 def put(
@@ -141,7 +48,7 @@ def put(
     Raises ScheduleError and ScheduleConflict.
     """
     check_name(name)
-    accepted = _check_payload(job, payload or {})
+    accepted = check_payload(job, payload or {})
     given = timing.parse(expression, time_zone, starts_at, ends_at)
     with _transaction(con):
         current, now = _lock(con, name) or _make_room(con, name), con.now()
@@ -157,7 +64,7 @@ def put(
         _check_version(name, version, current)
         if current and current.choices() == wanted:
             return current
-        _check_times(given, now)
+        check_times(given, now)
         at = given.at if wanted["enabled"] else None
         if at and at - now < DELAYED and scheduled_runs.has_begun(con, job, at, name):
             message = f"the run of {given.expression!r} has started or was deleted: choose another time"
@@ -297,60 +204,9 @@ def _lock(con: Connection | ExternalConnection, name: str) -> Schedule | None:
     return Schedule.from_json(rows[0][0]) if rows else None
 
 
-def check_name(name: str) -> None:
-    """Raises ScheduleError."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        allowed = "1 to 64 letters, digits, dots, underscores and hyphens, beginning with a letter or digit"
-        raise ScheduleError("name", f"{name!r} must be {allowed}")
-
-
-def _check_payload(job: str, payload: Any) -> dict[str, Any]:
-    try:
-        accepted = catalog.job(job).check(payload)
-    except catalog.UnknownJob as error:
-        raise ScheduleError("job", str(error)) from error
-    except PayloadError as error:
-        field = "payload" if error.field == "payload" else f"payload.{error.field}"
-        raise ScheduleError(field, error.message) from error
-    if (size := len(to_json(accepted).encode())) > MAX_PAYLOAD_BYTES:
-        message = f"is {size:,} bytes; that of a schedule may be at most {MAX_PAYLOAD_BYTES:,} bytes as JSON"
-        raise ScheduleError("payload", message)
-    return accepted
-
-
 def _check_version(name: str, version: int | None, current: Schedule | None) -> None:
     if version is not None and version != (current.version if current else NEW):
         raise ScheduleConflict(name, version, current)
-
-
-def _check_times(given: Timing, now: datetime) -> None:
-    """Raises ScheduleError if the schedule never fires, or not within the calendar."""
-    clock = f"it is {now:%Y-%m-%d %H:%M} UTC now"
-    if given.recurring and (given.recurring.rate or MAX_RATE) > MAX_RATE:
-        message = (
-            f"{given.expression!r} is more than {MAX_RATE.days} days: write a cron expression with a year"
-        )
-        raise ScheduleError("expression", message)
-    for field, at in (("expression", given.at), ("starts_at", given.starts_at), ("ends_at", given.ends_at)):
-        if at and at >= cron.END:
-            message = f"{at.isoformat()} is too far ahead: write a time before the year {cron.END.year}"
-            raise ScheduleError(field, message)
-    for field, at in (("ends_at", given.ends_at), ("expression", given.at)):
-        if at and at <= now:
-            shown = at.isoformat() if field == "ends_at" else repr(given.expression)
-            raise ScheduleError(field, f"{shown} is in the past, {clock}: write a later time")
-    if not given.is_over(now):
-        return
-    if given.ends_at and not replace(given, ends_at=None).is_over(now):
-        message = f"the schedule has no time before {given.ends_at.isoformat()}: write a later time, or leave it out"
-        raise ScheduleError("ends_at", message)
-    if given.starts_at and not replace(given, starts_at=None).is_over(now):
-        start = given.starts_at.isoformat()
-        message = f"the schedule has no time from {start} on: write an earlier time, or leave it out"
-        raise ScheduleError("starts_at", message)
-    raise ScheduleError(
-        "expression", f"{given.expression!r} has no time that is still to come: write another one"
-    )
 
 
 def _make_room(con: Connection | ExternalConnection, name: str) -> Schedule | None:

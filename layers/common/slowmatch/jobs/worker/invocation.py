@@ -17,6 +17,7 @@ from slowmatch.jobs.lifecycle.pause import describe_pause
 from slowmatch.jobs.queries import runs
 from slowmatch.jobs.retry import Permanent
 from slowmatch.jobs.schedules import store as schedules
+from slowmatch.jobs.schedules.model import Schedule
 from slowmatch.jobs.worker.events import (
     EventError,
     Message,
@@ -273,7 +274,7 @@ class Invocation:
         )
 
 
-def _occurrence_of(due: ScheduleDue, schedule: schedules.Schedule) -> datetime:
+def _occurrence_of(due: ScheduleDue, schedule: Schedule) -> datetime:
     """The occurrence that a message is about: without one, the latest before the message was sent."""
     timing = schedule.timing
     if not due.is_sent_time or timing.is_rate:
