@@ -9,7 +9,7 @@ from pathlib import Path
 from local import ROOT
 from local.errors import StackError
 from local.template import yaml_tags
-from slowmatch.jobs import cron
+from slowmatch.jobs import cron_description
 from slowmatch.jobs.definition import MAX_NAME_CHARACTERS
 from tools.new_job.create import JobRefused, create, folder_of
 from tools.new_job.template_rows import TEMPLATE
@@ -50,7 +50,9 @@ def listing(root: Path) -> Iterator[str]:
     """A line for each job: its name, when it runs, and when its folder was last changed."""
     rows = yaml_tags.load(root / TEMPLATE)["Mappings"]["Job"].values()
     jobs = {
-        row["Name"]: cron.describe(row["Schedule"]) if "Schedule" in row else "when somebody starts it"
+        row["Name"]: cron_description.describe(row["Schedule"])
+        if "Schedule" in row
+        else "when somebody starts it"
         for row in rows
     }
     width = max(map(len, jobs.values()), default=0)

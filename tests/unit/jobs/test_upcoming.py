@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slowmatch.jobs import cron
+from slowmatch.jobs import cron_description
 from slowmatch.jobs.queries import upcoming
 from slowmatch.jobs.queries.job_summaries import Depth, JobSummary, Paused
 from slowmatch.jobs.queries.upcoming import MAX_OCCURRENCES, BusiestMoment, DelayedRun, Occurrence
@@ -20,7 +20,7 @@ RUN = "019ac000-0000-7000-8000-000000000001"
 def job(name: str = "a", schedule: str | None = "cron(0 * * * ? *)", **given: Any) -> JobSummary:
     usual: dict[str, Any] = dict.fromkeys(each.name for each in fields(JobSummary))
     usual |= {"schedule_enabled": True, "queue_depth": Depth(0, False)}
-    words = cron.describe(schedule) if schedule else None
+    words = cron_description.describe(schedule) if schedule else None
     return JobSummary(**(usual | {"name": name, "schedule": schedule, "words": words} | given))
 
 

@@ -1,4 +1,4 @@
-"""EventBridge's schedule expressions: when they fire next by a clock without daylight saving, and what they mean.
+"""EventBridge's schedule expressions: when they fire next, by a clock without daylight saving.
 
 They are `cron(minute hour day month weekday year)` and `rate(n unit)`. The rules are AWS's:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
@@ -15,12 +15,9 @@ MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP 
 WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 FORMS = "'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
-END = datetime(2200, 1, 1, tzinfo=UTC)
-"""The last year of a cron expression is 2199; rates and single times end there too."""
-ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
-DAY_NAMES = (calendar.day_name[6], *calendar.day_name[:6])
-NAMED_DAYS = {"L": "last day", "LW": "last weekday (Monday to Friday)"}
-WEEKS = {"L": "last", "#1": "first", "#2": "second", "#3": "third", "#4": "fourth", "#5": "fifth"}
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+END = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+"""Of cron; rates and single times end there too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +78,11 @@ def parse(expression: str, forms: str = FORMS) -> Schedule:
     if (days == "?") == (weekdays == "?"):
         raise ValueError(f"{expression!r}: exactly one of day and weekday must be '?'")
     return Schedule(
-        minutes=_numbers("minute", minute, 0, 59),
-        hours=_numbers("hour", hour, 0, 23),
+        minutes=read_numbers("minute", minute, 0, 59),
+        hours=read_numbers("hour", hour, 0, 23),
         is_day=_day_of_week(weekdays) if days == "?" else _day_of_month(days),
-        months=_numbers("month", month, 1, 12, names=MONTHS),
-        years=_numbers("year", year, 1970, END.year - 1),
+        months=read_numbers("month", month, 1, 12, names=MONTHS),
+        years=read_numbers("year", year, FIRST_YEAR, LAST_YEAR),
     )
 
 
@@ -95,26 +92,6 @@ def parse_or_none(expression: str) -> Schedule | None:
         return parse(expression)
     except ValueError:
         return None
-
-
-def describe(expression: str, time_zone: str = "UTC") -> str:
-    """The schedule in plain English, or the expression itself where that would be shorter.
-
-    `cron(30 7 ? * MON-FRI *)` is "Monday to Friday at 07:30 UTC".
-    """
-    itself = expression if time_zone == "UTC" else f"{expression} {time_zone}"
-    if parse_or_none(expression) is None:
-        return itself
-    rate = re.fullmatch(r"rate\((\d+) (\w+)\)", expression.strip())
-    if rate:
-        return f"every {rate[2]}" if rate[1] == "1" else f"every {rate[1]} {rate[2]}"
-    minute, hour, days, month, weekdays, year = expression.strip()[5:-1].upper().split()
-    on, at = _describe_days(days, weekdays, month), _describe_time(minute, hour, time_zone)
-    if on is None or at is None or year != "*":
-        return itself
-    if at.startswith("every"):
-        return at if on == "every day" else f"{at}, {on}"
-    return f"{on} {at}"
 
 
 def _rate(text: str) -> timedelta:
@@ -132,7 +109,7 @@ def _rate(text: str) -> timedelta:
     return timedelta(minutes=int(number) * MINUTES[unit])
 
 
-def _numbers(
+def read_numbers(
     what: str, text: str, low: int, high: int, *, names: dict[str, int] | None = None
 ) -> Sequence[int]:
     values: set[int] = set()
@@ -177,7 +154,7 @@ def _day_of_month(days: str) -> Callable[[datetime], bool]:
         return lambda day: day.day == _nearest_weekday(day, int(days[:-1]))
     if "L" in form or "W" in form:
         raise ValueError(f"day {days!r} has L or W, which must stand alone: write L, LW, or 1W to 31W")
-    numbers = _numbers("day", days, 1, 31)
+    numbers = read_numbers("day", days, 1, 31)
     return lambda day: day.day in numbers
 
 
@@ -205,7 +182,7 @@ def _day_of_week(weekdays: str) -> Callable[[datetime], bool]:
     if not special and ("L" in form or "#" in form):
         message = "has L or #, which must stand alone: write L, 1L to 7L, or 1#1 to 7#5"
         raise ValueError(f"weekday {weekdays!r} {message}")
-    numbers = _numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
+    numbers = read_numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
     if not special:
         return lambda day: _weekday_number(day) in numbers
     if special[3]:
@@ -215,79 +192,3 @@ def _day_of_week(weekdays: str) -> Callable[[datetime], bool]:
 
 def _weekday_number(day: datetime) -> int:
     return day.isoweekday() % 7 + 1
-
-
-def _describe_time(minute: str, hour: str, time_zone: str) -> str | None:
-    every_minutes, every_hours = _describe_step(minute, "minute", 60), _describe_step(hour, "hour", 24)
-    if every_minutes and hour == "*":
-        return every_minutes
-    if every_hours:
-        return _describe_minutes_past(every_hours, minute)
-    if not minute.isdigit():
-        return None
-    span = re.fullmatch(r"(\d+)-(\d+)", hour)
-    if span:
-        return f"every hour from {_clock(span[1], minute)} to {_clock(span[2], minute)} {time_zone}"
-    hours = _listed(hour)
-    return f"at {_join([_clock(each, minute) for each in hours])} {time_zone}" if hours else None
-
-
-def _describe_step(text: str, unit: str, whole: int) -> str | None:
-    """`*/15` is "every 15 minutes". None for a step that does not divide the `whole`, and for anything else."""
-    step = re.fullmatch(r"\*|(?:\*|0)/(\d+)", text)
-    if not step or whole % int(step[1] or 1):
-        return None
-    return f"every {unit}" if step[1] in (None, "1") else f"every {step[1]} {unit}s"
-
-
-def _describe_minutes_past(every: str, minute: str) -> str | None:
-    minutes = _listed(minute)
-    if minutes == ["0"]:
-        return f"{every}, on the hour"
-    unit = "minute" if minutes == ["1"] else "minutes"
-    return f"{every}, {_join(minutes)} {unit} past" if minutes else None
-
-
-def _describe_days(days: str, weekdays: str, month: str) -> str | None:
-    """Such as "every Monday in June", or "on the 1st of every June"."""
-    months = "month" if month == "*" else _describe_names(month, MONTHS, calendar.month_name[1:])
-    if months is None:
-        return None
-    is_span = " to " in months
-    of = f"every month from {months}" if is_span else f"every {months}"
-    during = "" if month == "*" else f" from {months}" if is_span else f" in {months}"
-    if "*" in (days, weekdays) or weekdays in ("SUN-SAT", "1-7"):
-        return f"every day{during}"
-    if weekdays == "?":
-        ordinals = [f"{n}{ORDINALS.get(n, 'th')}" for n in map(int, _listed(days) or ())]
-        day = NAMED_DAYS.get(days) or (_join(ordinals) if ordinals else None)
-        return day and f"on the {day} of {of}"
-    of_month = re.fullmatch(r"(\w+)(L|#[1-5])", weekdays)
-    names = _describe_names(of_month[1] if of_month else weekdays, WEEKDAYS | {"L": 7}, DAY_NAMES)
-    if of_month and names:
-        return f"on the {WEEKS[of_month[2]]} {names} of {of}"
-    return names and f"{'' if ' to ' in names else 'every '}{names}{during}"
-
-
-def _describe_names(text: str, numbers: dict[str, int], names: Sequence[str]) -> str | None:
-    """`MON-FRI`, or `2-6`, is "Monday to Friday". None for what is neither a span nor a list."""
-    parts = text.split("-") if "-" in text else list(dict.fromkeys(text.split(",")))
-    found = [numbers.get(part) or (int(part) if part.isdigit() else 0) for part in parts]
-    if not all(found):
-        return None
-    named = [names[number - 1] for number in found]
-    return " to ".join(named) if "-" in text else _join(named)
-
-
-def _listed(text: str) -> list[str] | None:
-    """The numbers of `0,30`, each once; None for anything else."""
-    parts = text.split(",")
-    return list(dict.fromkeys(str(int(part)) for part in parts)) if all(map(str.isdigit, parts)) else None
-
-
-def _clock(hour: str, minute: str) -> str:
-    return f"{int(hour):02}:{int(minute):02}"
-
-
-def _join(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from slowmatch.db import Connection
 from slowmatch.db.counts import CappedCount, count_up_to_cap
 from slowmatch.db.snapshot_cache import cached
-from slowmatch.jobs import cron
+from slowmatch.jobs import cron, cron_description
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.catalog import job as find_job
 from slowmatch.jobs.definition import Job
@@ -239,7 +239,7 @@ def _summary(spec: Job, known: dict[str, Any], rate: list[Any], now: datetime) -
         role=spec.role,
         disabled=row.get("flaw"),
         schedule=schedule,
-        words=cron.describe(schedule) if schedule else None,
+        words=cron_description.describe(schedule) if schedule else None,
         schedule_enabled=row.get("schedule_enabled"),
         next=_next_occurrences(schedule, now) if schedule and fires else [],
         paused=Paused(datetime.fromisoformat(paused_at), row["paused_by"], row["pause_note"])

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from slowmatch.jobs import cron
+from slowmatch.jobs import cron, cron_description
 
 MAX_EXPRESSION_CHARACTERS = 256
 PLACE = "the name of a place, such as Europe/Berlin, or UTC"
@@ -75,7 +75,7 @@ class Timing:
     def describe(self) -> str:
         """The times in plain English, such as "every day at 07:00 Europe/Berlin"; without start and end."""
         if self.at is None:
-            return cron.describe(self.expression, self.zone.key)
+            return cron_description.describe(self.expression, self.zone.key)
         local = self.at.astimezone(self.zone)
         return f"once, on {local.day} {local:%B %Y at %H:%M} {self.zone.key}"
 
