@@ -104,7 +104,8 @@ def _page(name: str, form: Form, status: int = 200) -> render.Page:
         rows=rows,
         has_more=bool(last),
         pauses=pause.pauses(con, name),
-        schedules=schedules.shown(con, made_schedules.page(con, job=name), now),
+        schedules=schedules.first_of_job(con, name, now),
+        number_of_schedules=made_schedules.counts(con).get(name, 0),
         form=form,
     )
     if status != 200:  # a reload shows the job's page, not the refused form

@@ -203,7 +203,7 @@ def _form_page(form: ScheduleForm, status: int = 200) -> render.Page:
 
 def _page(schedule: Schedule, form: ScheduleForm, status: int = 200) -> render.Page:
     con = connection()
-    shown = view.shown(con, made_schedules.page(con, name=schedule.name), con.now())
+    shown = view.shown(con, made_schedules.page(con, names=[schedule.name]), con.now())
     if not shown:  # somebody deletes it at this moment
         return _not_found(schedule.name)
     page = render.dashboard_page(

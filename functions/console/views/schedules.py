@@ -15,6 +15,7 @@ from slowmatch.jobs.schedules.model import NEXT_TIMES, Schedule
 from slowmatch.jobs.schedules.timing import Timing
 from slowmatch.text import to_json
 
+SHOWN_OF_JOB = 10
 State = Literal["removed", "disabled", "paused", "over", "pending", "enabled"]
 LABELS = {
     "job": "Job",
@@ -53,6 +54,15 @@ class Change(NamedTuple):
 def shown(con: Connection, found: list[MadeSchedule], now: datetime) -> list[ShownSchedule]:
     jobs = {job.name: job for job in job_summaries.list_jobs(con, now)}
     return [_shown(made, jobs.get(made.schedule.job), now) for made in found]
+
+
+def first_of_job(con: Connection, job: str, now: datetime) -> list[ShownSchedule]:
+    """The next to fire of a job's schedules, the first one first."""
+    names = made_schedules.first_to_fire(con, job, now, SHOWN_OF_JOB)
+    return sorted(
+        shown(con, made_schedules.page(con, names=names), now),
+        key=lambda each: names.index(each.made.schedule.name),
+    )
 
 
 def _shown(made: MadeSchedule, job: JobSummary | None, now: datetime) -> ShownSchedule:

@@ -1,13 +1,18 @@
 """Schedules made at run time as people look at them: with their last run, who paused them, and what was changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from heapq import nsmallest
 from typing import Any
 
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import cached
+from slowmatch.jobs import cron
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.queries.job_summaries import LAST_SCHEDULED_RUN, MISSED, LastRun, Paused
+from slowmatch.jobs.schedules import timing
 from slowmatch.jobs.schedules.model import Schedule
 from slowmatch.jobs.schedules.store import LIMIT, ROW
 
@@ -40,14 +45,13 @@ def page(
     con: Connection,
     *,
     q: str = "",
-    name: str | None = None,
-    job: str | None = None,
+    names: Sequence[str] | None = None,
     after: str = "",
     limit: int = LIMIT,
 ) -> list[MadeSchedule]:
-    """In the order of their names, those after `after` whose name or job contains `q`."""
-    wanted = {"q": q, "name": name, "job": job, "after": after, "limit": limit}
-    rows = cached(con, ("made schedules", *wanted.values()), lambda: con.query(_PAGE, **wanted))
+    """In the order of their names, those after `after` whose name or job contains `q`; of `names`, if given."""
+    wanted = {"q": q, "names": names and list(names), "after": after, "limit": limit}
+    rows = cached(con, f"made schedules {wanted}", lambda: con.query(_PAGE, **wanted))
     return [
         MadeSchedule(
             schedule=Schedule.from_json(row),
@@ -74,10 +78,31 @@ _PAGE = f"""
     ) END
     FROM job_schedule AS schedule
     WHERE strpos(lower(schedule.name || ' ' || schedule.job), lower(:q)) > 0
-      AND (:name::text IS NULL OR schedule.name = :name::text)
-      AND (:job::text IS NULL OR schedule.job = :job::text) AND schedule.name > :after
+      AND (:names::text[] IS NULL OR schedule.name = ANY(:names::text[])) AND schedule.name > :after
     ORDER BY schedule.name LIMIT :limit::integer
 """
+
+
+def first_to_fire(con: Connection, job: str, now: datetime, number: int) -> list[str]:
+    """The names of the job's schedules that fire next, in this order; those that are paused or over are last.
+
+    All are looked at, but nothing is read of their runs.
+    """
+    rows = cached(con, ("when schedules fire", job), lambda: con.query(_WHEN_THEY_FIRE, job=job))
+    minute = now.replace(second=0, microsecond=0)
+    coming = ((_next_time(minute, *when) if enabled else cron.END, name) for name, enabled, *when in rows)
+    return [name for _, name in nsmallest(number, coming)]
+
+
+_WHEN_THEY_FIRE = """
+    SELECT name, enabled, expression, time_zone, starts_at, ends_at FROM job_schedule WHERE job = :job
+"""
+
+
+@lru_cache(maxsize=LIMIT)
+def _next_time(minute: datetime, *when: Any) -> datetime:
+    """Computed once for all polls of a minute. END if it is over."""
+    return timing.parse(*when).next_after(minute) or cron.END
 
 
 def counts(con: Connection) -> dict[str, int]:
