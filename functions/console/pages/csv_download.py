@@ -16,7 +16,18 @@ from slowmatch.http.errors import Problem
 from slowmatch.jobs.queries import runs
 
 COLUMNS = (
-    *("id", "job", "state", "trigger", "triggered_by", "occurrence", "attempt", "failures", "max_attempts"),
+    *(
+        "id",
+        "job",
+        "state",
+        "trigger",
+        "triggered_by",
+        "schedule",
+        "occurrence",
+        "attempt",
+        "failures",
+        "max_attempts",
+    ),
     *("due_at", "created_at", "started_at", "finished_at", "error"),
 )
 """The header: fields of a run, by their names in the API."""

@@ -43,6 +43,12 @@ def test_a_list_is_downloaded_as_filtered(browser: FakeBrowser, con: Connection)
     assert (row[0], row[-1]) == (wanted, 'MailError: "no", he said,\nand left')
 
 
+def test_a_run_is_downloaded_with_its_schedule(browser: FakeBrowser, con: Connection) -> None:
+    run_factory.make_run(con, "failed", run_fields={"schedule": "nightly"})
+    header, row = lines(browser.get("/dashboard/failed.csv"))
+    assert row[header.index("schedule")] == "nightly"
+
+
 def test_no_cell_is_a_formula(browser: FakeBrowser, con: Connection) -> None:
     run_factory.make_run(con, "failed", error="=HYPERLINK(1)", by="@kim")
     _, row = lines(browser.get("/dashboard/failed.csv"))
