@@ -55,6 +55,8 @@ def start(state: Mapping[str, Any]) -> str:
     return page(
         "Stack",
         f"{addresses}<h2>Functions</h2>{functions}<h2>Queues</h2>{queues}<h2>Rules</h2>{rules}"
+        '<p>Schedules made at run time are on the page <a href="/dashboard/schedules">Schedules</a>. '
+        "New ones are made there.</p>"
         '<p class="muted">The same as JSON: <a href="/local/state">/local/state</a></p>',
     )
 
