@@ -23,7 +23,9 @@ def test_links_forms_and_the_search_work_without_scripts(bare: Page, run_factory
     row = bare.locator(f"#run-{run_id}")
     row.get_by_role("button", name="Retry").click()
     expect(bare.get_by_role("status").filter(has_text=run_id[:8])).to_be_visible()
-    bare.get_by_role("searchbox", name="Search runs by ID, error or payload").fill(run_id)
+    bare.get_by_role(
+        "searchbox", name="Search for runs by ID, error or payload, or for a schedule by name"
+    ).fill(run_id)
     bare.keyboard.press("Enter")
     expect(bare).to_have_url(re.compile(f"/runs/{run_id}$"))
     expect(bare.get_by_role("alert")).to_be_hidden()

@@ -54,7 +54,9 @@ def test_the_palette_leads_to_a_page_by_the_keyboard_alone(page: Page, key: str)
 
 def test_arrows_choose_and_escape_closes_the_palette(page: Page) -> None:
     page.goto("/records")
-    search = page.get_by_role("searchbox", name="Search runs by ID, error or payload")
+    search = page.get_by_role(
+        "searchbox", name="Search for runs by ID, error or payload, or for a schedule by name"
+    )
     search.focus()
     box = palette(page)
     box.fill("db-cleanup")
@@ -113,7 +115,7 @@ def test_strange_words_in_the_palette_are_only_searched_for(page: Page) -> None:
     for text in STRANGE:
         box.fill(text)
         expect(page.get_by_text("No matches.")).to_be_visible()
-        expect(results(page).get_by_role("option")).to_contain_text(f"Search runs for “{text}”")
+        expect(results(page).get_by_role("option")).to_contain_text(f"Search for “{text}”")
     page.keyboard.press("Enter")
     expect(heading(page, "All runs")).to_be_visible()
     assert page.evaluate("[window.pwned, document.querySelectorAll('img').length]") == [None, 0]

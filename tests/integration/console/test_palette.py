@@ -9,6 +9,7 @@ from console.web.assets import STATIC
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Role
 from slowmatch.jobs import JOBS
+from slowmatch.jobs.schedules import store
 from tests.integration.console import run_factory
 from tests.integration.console.conftest import FakeBrowser
 
@@ -61,6 +62,11 @@ def test_a_search_for_several_runs_lists_them(browser: FakeBrowser, con: Connect
     run_id = run_factory.make_run(con, "failed")
     con.execute(COPY, copy=f"{run_id[:30]}aaaaaa")
     assert browser.get(f"/search?text={run_id[:8]}").location == f"/dashboard/runs?text={run_id[:8]}"
+
+
+def test_a_search_for_the_name_of_a_schedule_opens_it(browser: FakeBrowser, con: Connection) -> None:
+    store.put(con, "nightly", job="db-cleanup", expression="cron(0 7 * * ? *)")
+    assert browser.get("/search?text=nightly").location == "/dashboard/schedules/nightly"
 
 
 @pytest.mark.parametrize(

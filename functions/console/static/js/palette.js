@@ -52,7 +52,7 @@ const Palette = (() => {
     const isId = BEGUN_ID.test(text);
     search.hidden = !text;
     search.dataset.href = runAddress(text) ?? `/search?text=${encodeURIComponent(text)}`;
-    search.firstElementChild.textContent = isId ? `Open run ${text}` : `Search runs for “${text}”`;
+    search.firstElementChild.textContent = isId ? `Open run ${text}` : `Search for “${text}”`;
     list().append(...(isId ? [search, ...rest] : [...rest, search]));
     document.getElementById("palette-none").hidden = shown().some((option) => option !== search);
     select(shown()[0]);
