@@ -87,7 +87,7 @@ def test_a_single_time_is_by_the_clocks_of_its_zone() -> None:
     [
         ("cron(0 7 * * ? *)", "every day at 07:00 Europe/Berlin"),
         ("cron(0 9-17 ? * MON-FRI *)", "every hour from 09:00 to 17:00 Europe/Berlin, Monday to Friday"),
-        ("cron(0 7 1 1 ? 2050)", "cron(0 7 1 1 ? 2050) Europe/Berlin"),
+        ("cron(0 7 1 1 ? 2050)", "on the 1st of January 2050 at 07:00 Europe/Berlin"),
         ("rate(5 minutes)", "every 5 minutes"),
         ("at(2026-12-24T07:00:00)", "once, on 24 December 2026 at 07:00 Europe/Berlin"),
     ],
