@@ -45,3 +45,15 @@ def test_a_retry_after_many_attempts_is_sent_by_the_dispatcher(
     work.deliver({"run_id": run_id, "attempt": MAX_ATTEMPTS_IN_A_ROW})
     assert work.run().state == "scheduled" and queues.delayed() == 0
     assert redelivery.send_due(con, con.now()) == 1 and queues.delayed() == 1
+
+
+def test_a_retry_that_continues_keeps_the_error_of_the_failure(work: Work, con: Connection) -> None:
+    run_id = enqueue(con, "record-expiry").run_id
+    work.handler = fail
+    work.deliver({"run_id": run_id, "attempt": 1})
+    error = work.run().error
+    con.query("UPDATE job_run SET due_at = now()")
+    work.handler = lambda context: Continue()
+    work.deliver({"run_id": run_id, "attempt": 2})
+    assert (work.run().state, work.run().failures) == ("enqueued", 1)
+    assert error and work.run().error == error

@@ -124,7 +124,7 @@ _WRITE_RESULTS = f"""
             due_at = COALESCE(result.due_at, run.due_at),
             message_at = result.message_at,
             result = result.value::jsonb,
-            error = result.error,
+            error = COALESCE(result.error, CASE result.state WHEN 'enqueued' THEN run.error END),
             cursor = COALESCE(result.cursor, run.cursor),
             progress = COALESCE(result.progress, run.progress)
         FROM result
