@@ -1,6 +1,6 @@
 """How the console shows counts, durations, times, what goes on, and states."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
