@@ -4,8 +4,7 @@ from typing import Any
 
 from jobs_api import health, jobs, runs, schedules
 from slowmatch.http.api import Api
-from slowmatch.jobs import UnknownJob
-from slowmatch.jobs.lifecycle.enqueue import KeyReused
+from slowmatch.jobs import KeyReused, UnknownJob
 from slowmatch.jobs.lifecycle.pause import NoSchedule
 from slowmatch.jobs.schedules.model import NoSuchSchedule, ScheduleConflict
 from slowmatch.telemetry import logger

@@ -8,7 +8,16 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str, allow_nan=False)
 _NUL_OR_BACKSLASH = re.compile(r"\\u0000|\\\\")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters except tab and line breaks, and halves of surrogate pairs."""
+NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
+"""What PostgreSQL cannot store in a text."""
 _FRAME = re.compile(r"^ +File ", re.MULTILINE)
+
+
+def key_problem(key: object, max_characters: int) -> str | None:
+    """Why `key` cannot be an idempotency key, or None. One that is changed to be stored would not be found again."""
+    if not isinstance(key, str) or not 1 <= len(key) <= max_characters:
+        return f"must have 1 to {max_characters} characters"
+    return "must not contain NUL or lone surrogates" if NUL_OR_SURROGATE.search(key) else None
 
 
 def clean(text: str, limit: int = 8_000) -> str:

@@ -170,6 +170,20 @@ def work(con: Connection, queues: Queues, lambda_context: Any) -> Work:
 
 
 @pytest.fixture
+def statements(con: Connection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What PostgreSQL is asked, from now on."""
+    asked: list[str] = []
+    query = Connection.query
+
+    def note(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
+        asked.append(sql)
+        return query(self, sql, **params)
+
+    monkeypatch.setattr(Connection, "query", note)
+    return asked
+
+
+@pytest.fixture
 def later(con: Connection) -> Callable[..., datetime]:
     return lambda **delta: con.now() + timedelta(**delta)
 

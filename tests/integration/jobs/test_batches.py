@@ -35,20 +35,6 @@ def batch(work: Work, monkeypatch: pytest.MonkeyPatch) -> Work:
     return work
 
 
-@pytest.fixture
-def statements(con: Connection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What PostgreSQL is asked, from now on."""
-    asked: list[str] = []
-    query = Connection.query
-
-    def note(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
-        asked.append(sql)
-        return query(self, sql, **params)
-
-    monkeypatch.setattr(Connection, "query", note)
-    return asked
-
-
 def put(con: Connection, count: int = 3, job: str = JOB, **how: Any) -> list[dict[str, Any]]:
     """Runs that wait, and the messages of their first attempts."""
     return [{"run_id": enqueue(con, job, **how).run_id, "attempt": 1} for _ in range(count)]

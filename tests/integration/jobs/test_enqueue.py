@@ -53,6 +53,22 @@ def test_another_request_with_the_same_key_is_refused(put: Put, other: tuple[Any
         put(*other)
 
 
+@pytest.mark.parametrize(
+    ("key", "rule"),
+    [
+        ("", "must have 1 to 255 characters"),
+        ("k" * 256, "must have 1 to 255 characters"),
+        ("a\0b", "must not contain NUL or lone surrogates"),
+        ("\ud800", "must not contain NUL or lone surrogates"),
+    ],
+    ids=["empty", "long", "NUL", "surrogate"],
+)
+def test_a_key_that_cannot_be_kept_is_refused(con: Connection, key: str, rule: str) -> None:
+    with pytest.raises(ValueError, match=f"^idempotency_key is '.*: {rule}$"):
+        enqueue(con, "record-expiry", idempotency_key=key)
+    assert con.query("SELECT count(*) FROM job_run") == [[0]]
+
+
 def test_a_digest_of_the_caller_s_own_wins(put: Put) -> None:
     first = put(request_digest="the same")
     assert not put({"batch_size": 5}, request_digest="the same").created

@@ -42,6 +42,47 @@ def test_a_key_that_was_used_returns_its_run(con: Connection, queues: Queues) ->
         enqueue_many(con, JOB, [{}], idempotency_keys=["a"])
 
 
+@pytest.mark.parametrize("keys", [["new", "used"], ["a", "a"]], ids=["used before", "twice"])
+def test_a_key_of_another_request_creates_nothing(con: Connection, queues: Queues, keys: list[str]) -> None:
+    enqueue_many(con, JOB, payloads(1), idempotency_keys=["used"])
+    queues.take_all(JOB)
+    with pytest.raises(KeyReused, match=f"'{keys[1]}' was already used for a different request"):
+        enqueue_many(con, JOB, [{"batch_size": 8}, {"batch_size": 9}], idempotency_keys=keys)
+    assert con.query("SELECT idempotency_key FROM job_run") == [["used"]]
+    assert queues.take_all(JOB) == []
+
+
+def test_a_caller_who_catches_a_used_key_has_created_nothing(con: Connection, queues: Queues) -> None:
+    enqueue_many(con, JOB, payloads(1), idempotency_keys=["used"])
+    queues.take_all(JOB)
+    with con.transaction():
+        enqueue_many(con, JOB, payloads(1), idempotency_keys=["before"])
+        with pytest.raises(KeyReused):
+            enqueue_many(con, JOB, [{}, {}], idempotency_keys=["new", "used"])
+        enqueue_many(con, JOB, payloads(1), idempotency_keys=["after"])
+    kept = con.query("SELECT id::text, idempotency_key FROM job_run ORDER BY id")
+    assert [key for _, key in kept] == ["used", "before", "after"]
+    assert {each["run_id"] for each in queues.take_all(JOB)} == {run_id for run_id, _ in kept[1:]}
+
+
+def test_one_statement_finds_the_runs_of_all_keys(
+    con: Connection, queues: Queues, statements: list[str]
+) -> None:
+    keys = [f'{number} "{{,}}\\ NULL' for number in range(300)]
+    first = enqueue_many(con, JOB, payloads(300), idempotency_keys=keys)
+    statements.clear()
+    again = enqueue_many(con, JOB, payloads(300), idempotency_keys=keys)
+    assert [each.run_id for each in again] == [each.run_id for each in first]
+    assert len(statements) == 2  # one that creates, one that looks
+
+
+@pytest.mark.parametrize("key", ["", "a\0b", "\ud800", "k" * 256], ids=repr)
+def test_a_key_that_cannot_be_kept_is_refused_with_its_index(con: Connection, key: str) -> None:
+    with pytest.raises(ValueError, match=r"idempotency_keys\[1\] is .+: must (have|not contain) "):
+        enqueue_many(con, JOB, payloads(2), idempotency_keys=["k" * 255, key])
+    assert con.query("SELECT count(*) FROM job_run") == [[0]]
+
+
 def test_messages_follow_the_commit(con: Connection, queues: Queues) -> None:
     with con.transaction():
         enqueue_many(con, JOB, payloads(20))
@@ -72,6 +113,14 @@ def test_none_are_created_of_none(con: Connection) -> None:
 def test_too_many_payloads_are_refused(con: Connection) -> None:
     with pytest.raises(ValueError, match="there are 10,001 payloads; at most 10,000 are allowed at once"):
         enqueue_many(con, JOB, [{}] * (MAX_RUNS_AT_ONCE + 1))
+
+
+def test_payloads_that_are_too_large_together_are_refused(con: Connection) -> None:
+    large = {"recipients": ["you@example.com"] * 10_000}
+    with pytest.raises(
+        ValueError, match=r"the payloads are [\d,]+ bytes as JSON; at most 16,777,216 are allowed"
+    ):
+        enqueue_many(con, "daily-summary", [large] * 100)
 
 
 def test_the_api_creates_a_run_of_each_payload(call: Call, con: Connection) -> None:

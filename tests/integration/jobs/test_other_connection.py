@@ -1,6 +1,7 @@
 """Enqueueing on a pg8000 connection of somebody else, in the transaction that they begin and end."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 
 from local.testing.postgres import Postgres
 from slowmatch.db import Connection
-from slowmatch.jobs import PayloadError, enqueue, on_connection
+from slowmatch.jobs import PayloadError, enqueue, enqueue_many, on_connection
 from slowmatch.jobs.dispatcher import redelivery
+from slowmatch.jobs.lifecycle.enqueue import KeyReused
 from tests.integration.jobs.conftest import Queues, Work
 
 
@@ -78,3 +80,19 @@ def test_refused_payload_leaves_the_transaction_whole(other: Any, con: Connectio
     other.run("INSERT INTO record (title, expiry_date) VALUES ('Contract', now())")
     other.run("COMMIT")
     assert con.query("SELECT title FROM record") == [["Contract"]]
+
+
+@pytest.mark.parametrize(
+    ("begin", "commit"), [("BEGIN", "COMMIT"), ("SELECT", "SELECT")], ids=["one", "none"]
+)
+def test_a_used_key_undoes_its_list_alone_in_their_transaction(
+    other: Any, con: Connection, queues: Queues, begin: str, commit: str
+) -> None:
+    theirs = on_connection(other)
+    other.run(begin)
+    for payload, keys in (({}, ["used"]), ({"batch_size": 5}, ["new", "used"]), ({"batch_size": 5}, ["new"])):
+        with suppress(KeyReused):
+            enqueue_many(theirs, "record-expiry", [payload] * len(keys), idempotency_keys=keys)
+    other.run(commit)
+    theirs.announce()
+    assert len(run_ids(con)) == len(queues.take()) == 2

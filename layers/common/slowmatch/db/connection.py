@@ -109,6 +109,22 @@ class Connection:
         for action in actions:
             action()
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A transaction, or a part of one: an error undoes what the block did, and the outer transaction goes on."""
+        if not self._in_transaction:
+            with self.transaction():
+                yield
+            return
+        self.script("SAVEPOINT block")
+        try:
+            yield
+        except BaseException:
+            with suppress(Unavailable):
+                self.script("ROLLBACK TO SAVEPOINT block")
+            raise
+        self.script("RELEASE SAVEPOINT block")
+
     def abandon_transaction(self) -> bool:
         """Roll back a transaction that nobody is going to end; False if there is none."""
         if self._pg8000 is None or self._pg8000._transaction_status == IDLE:  # noqa: SLF001 - not published

@@ -1,14 +1,16 @@
 """Work inside a transaction that other code has begun on its own pg8000 connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pg8000.native
+from pg8000.core import IDLE
 
 
 class ExternalConnection:
-    """Runs statements on `connection`, and never begins, commits or rolls back: its owner does.
+    """Runs statements on `connection`, and leaves the transaction of its owner to them.
 
     Errors are those of pg8000.
     """
@@ -26,6 +28,20 @@ class ExternalConnection:
         ((at,),) = self.query("SELECT clock_timestamp()")
         now: datetime = at.astimezone(UTC)
         return now
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """An error undoes what the block did, and nothing else in the transaction of the owner, if there is one."""
+        begin, keep, undo = "SAVEPOINT block", "RELEASE SAVEPOINT block", "ROLLBACK TO SAVEPOINT block"
+        if self._connection._transaction_status == IDLE:  # noqa: SLF001 - not published
+            begin, keep, undo = "BEGIN", "COMMIT", "ROLLBACK"
+        self._connection.run(begin)
+        try:
+            yield
+        except BaseException:
+            self._connection.run(undo)
+            raise
+        self._connection.run(keep)
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Keep `action` until `announce` is called."""

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from slowmatch.http.errors import FieldError, Problem
+from slowmatch.text import key_problem
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_CHARACTERS = 200
+"""For the header. In the database, keys of many runs have an index added."""
 MEDIA_TYPE = "application/json"
 _MAX_BYTES_ATTRIBUTE = "slowmatch_max_body_bytes"
 
@@ -79,7 +81,7 @@ def query(event: Event, known: Collection[str]) -> Mapping[str, str | list[str]]
 
 
 def accept_bytes(max_bytes: int) -> Callable[[F], F]:
-    """Mark a route's function: it reads the body itself, which may have more than MAX_BODY_BYTES."""
+    """Mark a route's function whose body may have more than MAX_BODY_BYTES."""
 
     def mark(function: F) -> F:
         setattr(function, _MAX_BYTES_ATTRIBUTE, max_bytes)
@@ -130,10 +132,9 @@ def check_media_type(event: Event, expected: str) -> None:
 
 
 def idempotency_key(event: Event) -> str | None:
-    """The header Idempotency-Key, None without one. Raise Problem 422 for an empty or a long one."""
+    """The header Idempotency-Key, None without one. Raise Problem 422 for one that cannot be stored."""
     key = headers(event).get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= MAX_KEY_CHARACTERS:
-        message = f"must have 1 to {MAX_KEY_CHARACTERS} characters"
+    if key is not None and (message := key_problem(key, MAX_KEY_CHARACTERS)):
         raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
     return key
 

@@ -15,7 +15,7 @@ from slowmatch.jobs.fields import Addresses, Boolean, Choice, Date, Integer, Num
 # isort: split
 from slowmatch.db import on_connection
 from slowmatch.jobs.catalog import JOBS, UnknownJob
-from slowmatch.jobs.lifecycle.enqueue import PayloadsError, enqueue, enqueue_many
+from slowmatch.jobs.lifecycle.enqueue import KeyReused, PayloadsError, enqueue, enqueue_many
 from slowmatch.jobs.retry import Permanent
 from slowmatch.jobs.worker.context import Cancelled, Context, Continue
 from slowmatch.jobs.worker.handler import serve, serve_bulk
@@ -32,6 +32,7 @@ __all__ = [
     "DefinitionError",
     "Integer",
     "Job",
+    "KeyReused",
     "Number",
     "PayloadError",
     "PayloadsError",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar
 
+from slowmatch.text import NUL_OR_SURROGATE
+
 MAX_TEXT_CHARACTERS = 10_000
 MAX_ADDRESS_CHARACTERS = 254
 """RFC 5321: a path has at most 256 octets, its angle brackets included."""
@@ -148,8 +150,7 @@ class Text(Field):
     def problem(self, value: Any) -> str | None:
         if not isinstance(value, str) or not 1 <= len(value) <= self.max_characters:
             return f"must be a string of 1 to {self.max_characters:,} characters"
-        can_be_stored = not re.search("[\x00\ud800-\udfff]", value)
-        return None if can_be_stored else "must be a string without NUL or lone surrogates"
+        return "must be a string without NUL or lone surrogates" if NUL_OR_SURROGATE.search(value) else None
 
     @property
     def bounds(self) -> dict[str, Any]:

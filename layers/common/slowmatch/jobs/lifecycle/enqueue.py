@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +14,18 @@ from slowmatch.jobs.definition import Job, PayloadError
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.create import NewRun, create_runs
 from slowmatch.jobs.model import Run, Trigger
+from slowmatch.text import key_problem, to_json
 
 LINK_RERUN = "INSERT INTO job_rerun (run_id, rerun_of) VALUES (:run_id::uuid, :rerun_of::uuid)"
+RUNS_OF_KEYS = """
+    SELECT idempotency_key, id::text, request_digest
+    FROM job_run
+    WHERE job = :job
+    AND idempotency_key = ANY(:keys::text[])
+"""
 MAX_RUNS_AT_ONCE = 10_000
+MAX_BYTES_AT_ONCE = 16 * 1024 * 1024
+MAX_KEY_CHARACTERS = 255
 
 
 class KeyReused(ValueError):
@@ -53,8 +63,10 @@ def enqueue(
     Inside a transaction, the run exists if and only if that commits. If the `idempotency_key` was used before, its
     run is returned. `request_digest` shows whether both requests are the same; without one, it is a digest of
     `job`, `payload` and `due_at`.
-    Raises UnknownJob, PayloadError, KeyReused.
+    Raises UnknownJob, PayloadError, KeyReused, and ValueError for a key that cannot be stored.
     """
+    if idempotency_key is not None:
+        _check_key("idempotency_key", idempotency_key)
     spec = catalog.job(job)
     accepted = spec.check(payload or {})
     digest = None if idempotency_key is None else request_digest or _digest(job, accepted, due_at)
@@ -71,30 +83,29 @@ def enqueue_many(
     trigger: Trigger = "api",
     actor: str = "code",
     idempotency_keys: Sequence[str] | None = None,
+    request_digest: str | None = None,
 ) -> list[Enqueued]:
-    """Create a run of `job` for each payload, all or none, in one statement. MAX_RUNS_AT_ONCE at most.
+    """Create a run of `job` for each payload, all or none, in one statement.
 
-    Otherwise like `enqueue`. `idempotency_keys` has one for each payload; a key that was used before returns its run.
-    Raises UnknownJob, PayloadsError, KeyReused, and ValueError for too many payloads or too few keys.
+    At most MAX_RUNS_AT_ONCE, with MAX_BYTES_AT_ONCE in all. Otherwise like `enqueue`. `idempotency_keys` has one for
+    each payload; a key that was used before returns its run. `request_digest` is that of the whole request.
+    Raises UnknownJob, PayloadsError, KeyReused, and ValueError for too many or too large payloads, and for keys that
+    are too few or cannot be stored. Each of them leaves the caller's transaction as it was.
     """
-    if len(payloads) > MAX_RUNS_AT_ONCE:
-        raise ValueError(
-            f"there are {len(payloads):,} payloads; at most {MAX_RUNS_AT_ONCE:,} are allowed at once"
-        )
-    if idempotency_keys is not None and len(idempotency_keys) != len(payloads):
-        raise ValueError(
-            f"there are {len(idempotency_keys):,} idempotency keys for {len(payloads):,} payloads"
-        )
     spec = catalog.job(job)
-    new = []
-    for index, payload in enumerate(payloads):
-        try:
-            accepted = spec.check(payload)
-        except PayloadError as error:
-            raise PayloadsError(index, error) from error
-        key = idempotency_keys[index] if idempotency_keys else None
-        new.append(NewRun(accepted, key, _digest(job, accepted, due_at) if key else None))
-    return _enqueue(con, spec, new, due_at, trigger=trigger, actor=actor) if new else []
+    _check_payloads(spec, payloads)
+    if not payloads:
+        return []
+    if idempotency_keys is None:
+        new = [NewRun(payload) for payload in payloads]
+        return _enqueue(con, spec, new, due_at, trigger=trigger, actor=actor)
+    _check_keys(idempotency_keys, payloads)
+    new = [
+        NewRun(payload, key, request_digest or _digest(job, payload, due_at))
+        for payload, key in zip(payloads, idempotency_keys, strict=True)
+    ]
+    with con.savepoint():
+        return _enqueue(con, spec, new, due_at, trigger=trigger, actor=actor)
 
 
 def _enqueue(
@@ -121,16 +132,11 @@ def _enqueue(
         due_at=due,
         message_at=message_at,
     )
-    enqueued = [
-        Enqueued(each.id, created=True)
-        if each.id in created
-        else Enqueued(_run_of_key(con, job.name, each.idempotency_key, each.request_digest), created=False)
-        for each in new
-    ]
+    found = _runs_of_keys(con, job.name, [each for each in new if each.id not in created])
     if message_at is not None:
-        to_send = [messages.RunMessage(job.name, each.run_id, 1, due) for each in enqueued if each.created]
+        to_send = [messages.RunMessage(job.name, each.id, 1, due) for each in new if each.id in created]
         con.after_commit(lambda: messages.send(con, to_send, in_order=False))
-    return enqueued
+    return [Enqueued(found.get(each.idempotency_key, each.id), created=each.id in created) for each in new]
 
 
 def run_again(
@@ -158,14 +164,50 @@ def _digest(job: str, payload: dict[str, Any], due_at: datetime | None) -> str:
     return hashlib.sha256(json.dumps([job, payload, at], sort_keys=True).encode()).hexdigest()
 
 
-def _run_of_key(con: Connection | ExternalConnection, job: str, key: str | None, digest: str | None) -> str:
-    ((run_id, first),) = con.query(
-        "SELECT id::text, request_digest FROM job_run WHERE job = :job AND idempotency_key = :key",
-        job=job,
-        key=key,
-    )
-    if first != digest:
-        raise KeyReused(
-            f"Idempotency-Key {key!r} was already used for a different request, which created run {run_id}"
+def _check_payloads(job: Job, payloads: Sequence[dict[str, Any]]) -> None:
+    if len(payloads) > MAX_RUNS_AT_ONCE:
+        raise ValueError(
+            f"there are {len(payloads):,} payloads; at most {MAX_RUNS_AT_ONCE:,} are allowed at once:"
+            " enqueue them in several calls"
         )
-    return str(run_id)
+    for index, payload in enumerate(payloads):
+        try:
+            job.check(payload)
+        except PayloadError as error:
+            raise PayloadsError(index, error) from error
+    size = sum(len(to_json(payload).encode()) for payload in payloads)
+    if size > MAX_BYTES_AT_ONCE:
+        raise ValueError(
+            f"the payloads are {size:,} bytes as JSON; at most {MAX_BYTES_AT_ONCE:,} are allowed at once:"
+            " enqueue them in several calls"
+        )
+
+
+def _check_keys(keys: Sequence[str], payloads: Sequence[dict[str, Any]]) -> None:
+    if len(keys) != len(payloads):
+        raise ValueError(f"there are {len(keys):,} idempotency keys for {len(payloads):,} payloads")
+    for index, key in enumerate(keys):
+        _check_key(f"idempotency_keys[{index}]", key)
+
+
+def _check_key(name: str, key: str) -> None:
+    if problem := key_problem(key, MAX_KEY_CHARACTERS):
+        raise ValueError(f"{name} is {reprlib.repr(key)}: {problem}")
+
+
+def _runs_of_keys(
+    con: Connection | ExternalConnection, job: str, repeated: Sequence[NewRun]
+) -> dict[str | None, str]:
+    """The runs that exist, by their keys. Raises KeyReused for one that another request created."""
+    if not repeated:
+        return {}
+    rows = con.query(RUNS_OF_KEYS, job=job, keys=[each.idempotency_key for each in repeated])
+    runs = {key: (run_id, digest) for key, run_id, digest in rows}
+    for each in repeated:
+        key, digest = each.idempotency_key, each.request_digest
+        run_id, first = runs[key]
+        if first != digest:
+            raise KeyReused(
+                f"Idempotency-Key {key!r} was already used for a different request, which created run {run_id}"
+            )
+    return {key: run_id for key, (run_id, _) in runs.items()}
