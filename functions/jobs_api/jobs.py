@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from jobs_api.answers import FailureList, Job, JobList, NewRuns, answer
-from jobs_api.models import YEAR_SECONDS, JobName, NewRun, Pause
+from jobs_api.models import MAX_NEW_RUNS_BYTES, YEAR_SECONDS, JobName, NewRun, Pause
 from slowmatch.db import connection
 from slowmatch.http.api import documented
 from slowmatch.http.auth import authentication
@@ -16,7 +16,7 @@ from slowmatch.http.auth.authentication import allow
 from slowmatch.http.auth.roles import Role, job_role
 from slowmatch.http.encoding import utc_text
 from slowmatch.http.errors import Problem
-from slowmatch.http.request import idempotency_key
+from slowmatch.http.request import accept_bytes, idempotency_key
 from slowmatch.jobs import PayloadError, PayloadsError, enqueue, enqueue_many
 from slowmatch.jobs.catalog import job as job_spec
 from slowmatch.jobs.lifecycle import pause as pauses
@@ -52,22 +52,22 @@ def get_job(job: JobName) -> Response[str]:
 
 @router.post("/api/jobs/<job>/runs", summary="Run a job", responses=CREATED)
 @allow(Role.OPERATOR)
+@accept_bytes(MAX_NEW_RUNS_BYTES)
 def run_job(job: JobName, new: NewRun) -> Response[str]:
     con = connection()
     authentication.require(router, job_role(job_spec(job).name))
     due_at, actor = _due(new, con.now()), authentication.identity(router).name
-    key = idempotency_key(router.current_event.raw_event)
+    key, digest = idempotency_key(router.current_event.raw_event), _digest(new)
     if new.payloads is not None:
-        if key is not None:
-            message = "cannot be used with payloads; send one run at a time, or leave it out"
-            raise Problem.invalid([{"field": "Idempotency-Key", "message": message}])
+        # The first run has the key itself, so that no other request can use it.
+        keys = None if key is None else [key, *(f"{key}.{index}" for index in range(1, len(new.payloads)))]
         try:
-            made = enqueue_many(con, job, new.payloads, due_at, actor=actor)
+            made = enqueue_many(
+                con, job, new.payloads, due_at, actor=actor, idempotency_keys=keys, request_digest=digest
+            )
         except PayloadsError as error:
             raise _invalid(f"payloads.{error.index}", error.error) from error
         return answer(202, {"run_ids": [each.run_id for each in made]})
-    request = json.dumps(new.model_dump(mode="json", exclude={"payloads"}), sort_keys=True)
-    digest = hashlib.sha256(request.encode()).hexdigest()
     try:
         one = enqueue(con, job, new.payload, due_at, actor=actor, idempotency_key=key, request_digest=digest)
     except PayloadError as error:
@@ -89,6 +89,13 @@ def resume_job(job: JobName) -> Response[str]:
     con, who = connection(), authentication.identity(router).name
     pauses.resume(con, job_spec(job).name, who, con.now())
     return _job(job)
+
+
+def _digest(new: NewRun) -> str:
+    """Of the request as it was made: with a delay, not with the time that it leads to."""
+    left_out = "payloads" if new.payloads is None else "payload"
+    request = json.dumps(new.model_dump(mode="json", exclude={left_out}), sort_keys=True)
+    return hashlib.sha256(request.encode()).hexdigest()
 
 
 def _invalid(payload: str, error: PayloadError) -> Problem:

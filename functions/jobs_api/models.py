@@ -18,6 +18,7 @@ JobName = Annotated[Name, Path(description="Name of a job, as listed by GET /api
 ScheduleName = Annotated[Name, Path(description="Name of a schedule, as listed by GET /api/schedules")]
 YEAR_SECONDS = 366 * 24 * 3600
 MAX_PAYLOADS = 1_000
+MAX_NEW_RUNS_BYTES = 1024 * 1024
 
 
 def valid_run_id(value: object) -> str:
@@ -49,7 +50,8 @@ def _given(**types: str) -> dict[str, Any]:
 class NewRun(Strict):
     """What to run, and when: now, after `delay_seconds`, or at `due_at`, at most a year ahead.
 
-    With `payloads`, a run of each is created, all or none.
+    With `payloads`, a run of each is created, all or none. The body may have 1 MiB. With an `Idempotency-Key`, a
+    repeated request creates nothing and answers with the runs of the first one.
     """
 
     model_config = ConfigDict(json_schema_extra={"not": _given(delay_seconds="integer", due_at="string")})

@@ -35,8 +35,8 @@ SAMPLE_RUN = "019bbfce-8c00-7d3a-9c41-5be0a1f2c3d4"
 STATE_OF_RUN = {"run-now-one": "scheduled"} | dict.fromkeys(
     ("requeue-one", "requeue-ids", "change-run", "change-runs"), "deleted"
 )
-STATUS = {"create": 201, "delete": 204, "trigger-run": 202, "stop-one": 409} | dict.fromkeys(
-    ("requeue-one", "run-now-one", "delete-one", "run-schedule"), 202
+STATUS = {"create": 201, "delete": 204, "stop-one": 409} | dict.fromkeys(
+    ("trigger-run", "trigger-runs", "requeue-one", "run-now-one", "delete-one", "run-schedule"), 202
 )
 STATUS |= {"put-schedule": 201, "delete-schedule": 204}
 

@@ -188,20 +188,25 @@ def test_an_operator_stops_and_deletes_no_run_on_its_page(con: Connection, call:
 
 
 @pytest.mark.parametrize(
-    "route",
+    ("route", "content"),
     [
-        "POST /api/jobs/{job}/runs",
-        "POST /jobs/{job}/run",
-        "POST /api/runs/{run_id}/requeue",
-        "POST /api/runs/{run_id}/run-now",
-        "POST /runs/{run_id}/{action}",
+        ("POST /api/jobs/{job}/runs", "{}"),
+        ("POST /api/jobs/{job}/runs", '{"payloads": [{}, {}]}'),
+        ("POST /jobs/{job}/run", ""),
+        ("POST /api/runs/{run_id}/requeue", "{}"),
+        ("POST /api/runs/{run_id}/run-now", "{}"),
+        ("POST /runs/{run_id}/{action}", ""),
     ],
 )
-def test_an_operator_starts_no_job_that_is_for_admins(con: Connection, call: Call, route: str) -> None:
+def test_an_operator_starts_no_job_that_is_for_admins(
+    con: Connection, call: Call, route: str, content: str
+) -> None:
     run_id = enqueue(con, "send-test-mail", due_at=con.now() + timedelta(hours=1)).run_id
     with nothing_written(con):
-        assert call(route, Role.OPERATOR, job="send-test-mail", run=run_id)["statusCode"] == 403
-    answer = call(route, Role.ADMIN, job="send-test-mail", run=run_id)
+        assert (
+            call(route, Role.OPERATOR, job="send-test-mail", run=run_id, content=content)["statusCode"] == 403
+        )
+    answer = call(route, Role.ADMIN, job="send-test-mail", run=run_id, content=content)
     assert answer["statusCode"] in (202, 303, 409)  # 409: a run that waits cannot be requeued
 
 

@@ -1,5 +1,6 @@
 """Many runs in one statement, all or none, and their messages after the commit."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -149,6 +150,35 @@ def test_the_api_names_the_payload_it_refuses(
     assert field in problem["errors"][0]["field"] and message in problem["errors"][0]["message"]
 
 
-def test_a_key_is_for_one_run(call: Call) -> None:
-    status, problem = call("POST", f"/api/jobs/{JOB}/runs", {"payloads": [{}]}, idempotency_key="a")
-    assert (status, problem["errors"][0]["field"]) == (422, "Idempotency-Key")
+def test_a_repeated_request_answers_with_the_runs_of_the_first(call: Call, con: Connection) -> None:
+    request = ("POST", f"/api/jobs/{JOB}/runs", {"payloads": payloads(3), "delay_seconds": 5})
+    first, again = (call(*request, idempotency_key="k" * 200) for _ in range(2))
+    assert first[0] == 202 and again == first
+    assert con.query("SELECT count(*) FROM job_run") == [[3]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"payloads": payloads(1)},
+        {"payloads": payloads(3)},
+        {"payloads": payloads(2), "delay_seconds": 5},
+        {"payload": payloads(1)[0]},
+    ],
+    ids=["fewer", "more", "later", "one run"],
+)
+def test_the_key_of_a_list_refuses_any_other_request(
+    call: Call, con: Connection, other: dict[str, Any]
+) -> None:
+    path = f"/api/jobs/{JOB}/runs"
+    call("POST", path, {"payloads": payloads(2)}, idempotency_key="a")
+    status, problem = call("POST", path, other, idempotency_key="a")
+    assert status == 409 and "'a' was already used for a different request" in problem["detail"]
+    assert con.query("SELECT count(*) FROM job_run") == [[2]]
+
+
+def test_a_list_may_have_a_mebibyte(call: Call, con: Connection) -> None:
+    path, body = f"/api/jobs/{JOB}/runs", json.dumps({"payloads": payloads(1000)})
+    assert call("POST", path, body + " " * (1024 * 1024 - len(body)))[0] == 202
+    status, problem = call("POST", path, body + " " * (1024 * 1024 - len(body) + 1))
+    assert (status, problem["detail"]) == (413, "a body may be at most 1048576 bytes")
