@@ -14,8 +14,18 @@ from local.errors import StackError
 from local.template import loops, yaml_tags
 from slowmatch.jobs import catalog
 from slowmatch.jobs.definition import Job
+from slowmatch.jobs.fields import is_whole
 from slowmatch.settings import SettingsError
 
+RANGES = {
+    "Timeout": (1, 900),
+    "Memory": (128, 10_240),
+    "Batch": (1, 10_000),
+    "Window": (0, 300),
+    "Concurrency": (2, 1_000),
+}
+"""What Lambda takes, and SQS as its event source, by column: lambda/latest/dg/gettingstarted-limits.html."""
+MAX_BATCH_WITHOUT_WINDOW = 10
 ALL, SCHEDULED = "Fn::ForEach::Jobs", "Fn::ForEach::ScheduledJobs"
 
 
@@ -46,7 +56,12 @@ def problems(template: Path) -> Iterator[str]:
         if not isinstance(row, dict):
             yield f"template.yaml: Job.{key} is {row!r}: must be a row such as {{ Name: ..., Handler: ... }}"
             continue
-        for problem in (*_row_problems(key, row, functions, columns(document)), *_job_problems(row, jobs)):
+        found = (
+            *_row_problems(key, row, functions, columns(document)),
+            *_figure_problems(row),
+            *_job_problems(row, jobs),
+        )
+        for problem in found:
             yield f"template.yaml: Job.{key}: {problem}"
     for problem in _loop_problems(document, rows):
         yield f"template.yaml: {problem}"
@@ -75,6 +90,19 @@ def _row_problems(key: str, row: Mapping[str, Any], functions: Path, known: set[
     module = handler.rpartition(".")[0].replace(".", "/")
     if not module or not (functions / f"{module}.py").is_file():
         yield f"Handler is {handler!r}: must be in a module of functions/, such as {_folder(name)}.app.handler"
+
+
+def _figure_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    for column, (least, most) in RANGES.items():
+        value = row.get(column, least)
+        if not is_whole(value, least, most):
+            yield f"{column} is {value!r}: must be a whole number from {least} to {most:,}"
+    batch, window = row.get("Batch", 1), row.get("Window", 0)
+    if window == 0 and isinstance(batch, int) and batch > MAX_BATCH_WITHOUT_WINDOW:
+        yield (
+            f"Batch is {batch:,}, but there is no Window: without one, Lambda takes at most {MAX_BATCH_WITHOUT_WINDOW}"
+            " messages; add Window: 1, or more seconds"
+        )
 
 
 def _job_problems(row: Mapping[str, Any], jobs: Mapping[str, Job]) -> Iterator[str]:

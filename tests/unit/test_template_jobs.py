@@ -18,14 +18,6 @@ from tools.new_job import template_rows
 STACK = Stack()
 ROWS = template.job_rows()
 SCHEDULED = sorted(job for job, row in ROWS.items() if "Schedule" in row)
-# Of Lambda (lambda/latest/dg/gettingstarted-limits.html) and of SQS as its event source.
-RANGES = {
-    "Timeout": (1, 900),
-    "Memory": (128, 10_240),
-    "Batch": (1, 10_000),
-    "Window": (0, 300),
-    "Concurrency": (2, 1_000),
-}
 every_job = pytest.mark.parametrize("job", sorted(ROWS.keys() & template.loop("Jobs")[0]))
 every_scheduled_job = pytest.mark.parametrize(
     "job", sorted({*SCHEDULED} & {*template.loop("ScheduledJobs")[0]})
@@ -42,15 +34,6 @@ def properties(logical_id: str) -> dict[str, Any]:
 
 def test_folders_rows_loops_and_settings_agree() -> None:
     assert list(problems(ROOT / "template.yaml")) == []
-
-
-@every_job
-def test_the_figures_of_a_row_are_possible(job: str) -> None:
-    for column, (least, most) in RANGES.items():
-        value = int(ROWS[job].get(column, least))
-        assert least <= value <= most, f"{column} of {job} is {value}: {least} to {most} are possible"
-    batch, window = int(ROWS[job].get("Batch", 1)), int(ROWS[job].get("Window", 0))
-    assert batch <= 10 or window >= 1, f"a Batch of {batch} for {job} needs a Window of at least 1 second"
 
 
 # queues
@@ -140,18 +123,3 @@ def test_a_rule_sends_its_time_to_the_queue_of_its_job(job: str) -> None:
     assert target["InputTransformer"]["InputPathsMap"] == {"time": "$.time"}
     expected = OccurrenceDue(name, datetime(2026, 12, 31, 2, tzinfo=UTC))
     assert parse_body(message) == expected
-
-
-@every_scheduled_job
-def test_of_services_only_its_rule_may_send_to_a_queue(job: str) -> None:
-    policy = properties(f"{job}QueuePolicy")
-    assert policy["Queues"] == [properties(f"{job}Queue")["QueueName"]]
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": STACK.arn(f"{job}Queue"),
-            "Condition": {"ArnEquals": {"aws:SourceArn": STACK.arn(f"{job}Schedule")}},
-        }
-    ]

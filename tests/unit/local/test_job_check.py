@@ -33,6 +33,8 @@ Resources:
           CodeUri: functions/
           Handler: !FindInMap [Job, !Ref Job, Handler]
           Description: !FindInMap [Job, !Ref Job, Name]
+          Timeout: !FindInMap [Job, !Ref Job, Timeout, {{ DefaultValue: 180 }}]
+          Batches: [!FindInMap [Job, !Ref Job, Batch, {{ DefaultValue: 1 }}], !FindInMap [Job, !Ref Job, Window]]
           Environment: {{ Variables: {{ JOB_SETTINGS: !FindInMap [Job, !Ref Job, Settings] }} }}
   Fn::ForEach::ScheduledJobs:
     - Job
@@ -52,7 +54,7 @@ WHOLE = {
     "scheduled": "",
     "resource": "",
 }
-COLUMNS = "Handler, Name, Schedule, Settings"
+COLUMNS = "Batch, Handler, Name, Schedule, Settings, Timeout, Window"
 NO_ROW = "which has no row in the mapping Job"
 
 
@@ -70,6 +72,11 @@ def project(folder: Path, **changed: str) -> Path:
 
 def test_whole_job_is_right(tmp_path: Path) -> None:
     assert list(problems(project(tmp_path))) == []
+
+
+@pytest.mark.parametrize("figures", ["Batch: 10", "Batch: 11, Window: 1", "Timeout: 900"])
+def test_possible_figures_are_right(tmp_path: Path, figures: str) -> None:
+    assert list(problems(project(tmp_path, row=f"{ROW}, {SETTINGS}, {figures}"))) == []
 
 
 def test_template_without_jobs_is_right(tmp_path: Path) -> None:
@@ -93,6 +100,18 @@ def test_template_without_jobs_is_right(tmp_path: Path) -> None:
         (
             {"row": f"{ROW}, {SETTINGS}, Setings: x"},
             f"Job.SendReport: Setings is not a column; the columns are {COLUMNS}",
+        ),
+        (
+            {"row": f"{ROW}, {SETTINGS}, Timeout: 901"},
+            "Job.SendReport: Timeout is 901: must be a whole number from 1 to 900",
+        ),
+        (
+            {"row": f"{ROW}, {SETTINGS}, Batch: ten"},
+            "Job.SendReport: Batch is 'ten': must be a whole number from 1 to 10,000",
+        ),
+        (
+            {"row": f"{ROW}, {SETTINGS}, Batch: 11"},
+            "Job.SendReport: Batch is 11, but there is no Window: without one, Lambda takes at most 10 messages",
         ),
         (
             {"row": f"Name: send-report, Handler: report.app.handler, {SETTINGS}"},
