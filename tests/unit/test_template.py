@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from slowmatch.http.auth.roles import Role
+from slowmatch.notifications.delivery import LEASE
+from slowmatch.notifications.sender import TIMEOUT_SECONDS
 from tests.sam import routes, template
 from tests.sam.evaluated import Stack
 from tests.sam.permissions import as_list
@@ -83,15 +85,15 @@ def test_only_functions_behind_the_api_have_the_sign_in_layer() -> None:
     ("parameters", "more"),
     [({}, []), ({"ConsoleUrl": "https://jobs.example.com"}, ["https://jobs.example.com"])],
 )
-def test_sign_in_leads_back_to_each_address_of_the_console(
-    parameters: dict[str, str], more: list[str]
-) -> None:
+def test_sign_in_and_messages_lead_to_the_console(parameters: dict[str, str], more: list[str]) -> None:
     stack = Stack(**parameters)
     (client,) = stack.of_type("AWS::Cognito::UserPoolClient").values()
     consoles = [stack.outputs["ApiUrl"]["Value"], *more]
     assert client["AllowedOAuthFlows"] == ["code"]
     assert client["CallbackURLs"] == [f"{console}/sign-in/callback" for console in consoles]
     assert client["LogoutURLs"] == [f"{console}/signed-out" for console in consoles]
+    variables = [item["Environment"]["Variables"] for item in stack.of_type("AWS::Lambda::Function").values()]
+    assert {each["CONSOLE_URL"] for each in variables if each.get("CONSOLE_URL")} == {consoles[-1]}
 
 
 def test_only_admins_create_users_and_one_for_each_address() -> None:
@@ -116,6 +118,10 @@ def test_an_api_function_ends_before_the_gateway_s_thirty_seconds() -> None:
     assert all(template.timeout(function) < 30 for function in APIS)
 
 
+def test_a_notification_is_sent_long_before_its_function_and_its_claim_end() -> None:
+    assert 2 * TIMEOUT_SECONDS < template.timeout("NotifierFunction") < LEASE.total_seconds()
+
+
 # the whole
 
 
@@ -137,14 +143,6 @@ def test_logical_ids_differ_between_all_stacks() -> None:
     found = [*template.written()["Resources"]]
     found += [name for document in template.nested().values() for name in document["Resources"]]
     assert sorted(found) == sorted(set(found))
-
-
-@pytest.mark.parametrize("root", ["NetworkStack", "DatabaseStack", "SignInStack", "ObservabilityStack"])
-def test_a_nested_stack_is_given_exactly_its_parameters(root: str) -> None:
-    given = template.written()["Resources"][root]["Properties"]["Parameters"]
-    declared = template.nested()[root]["Parameters"]
-    assert declared.keys() == given.keys()
-    assert all(parameter.get("Description") for parameter in declared.values())
 
 
 def test_the_stack_can_be_made_in_some_order() -> None:

@@ -60,11 +60,25 @@ def test_everybody_is_only_ever_denied_something() -> None:
     assert everybody == dict.fromkeys(DENIED, "Deny")
 
 
-def test_a_service_is_allowed_only_what_comes_from_this_account() -> None:
+def test_services_may_only_what_comes_from_the_stack_or_its_account() -> None:
+    """What assumes a role is in test_template_permissions.py."""
+    account = {"Ref": "AWS::AccountId"}
+    wanted: dict[str, tuple[str, list[str], Any]] = {
+        "NotifyKey": ("cloudwatch", ["kms:Decrypt", "kms:GenerateDataKey"], account),
+        "NotifyTopicPolicy": ("cloudwatch", ["sns:Publish"], account),
+    }
+    for job in template.loop("ScheduledJobs")[0]:
+        rule = {"Fn::GetAtt": [f"{job}Schedule", "Arn"]}
+        wanted[f"{job}QueuePolicy"] = ("events", ["sqs:SendMessage"], rule)
+    found = {}
     for name, statement in _statements():
-        service = statement.get("Principal", {})
-        if isinstance(service, dict) and "Service" in service and statement["Action"] != ["sts:AssumeRole"]:
-            assert re.search(r"aws:Source(Account|Arn)", json.dumps(statement["Condition"])), name
+        service, actions = _service(statement), as_list(statement["Action"])
+        if service and actions != ["sts:AssumeRole"]:
+            (sources,) = statement["Condition"].values()
+            ((key, source),) = sources.items()
+            assert key in ("aws:SourceAccount", "aws:SourceArn")
+            found[name] = (service.removesuffix(".amazonaws.com"), actions, source)
+    assert found == wanted
 
 
 def test_each_function_has_a_role_of_its_own() -> None:
@@ -134,6 +148,11 @@ def test_the_settings_know_secrets_by_their_arn_only() -> None:
 
 def test_outputs_tell_no_secret() -> None:
     assert "Secret" not in json.dumps([output["Value"] for output in template.written()["Outputs"].values()])
+
+
+def _service(statement: dict[str, Any]) -> str | None:
+    principal = statement.get("Principal")
+    return principal.get("Service") if isinstance(principal, dict) else None
 
 
 def _has_star(statement: dict[str, Any]) -> bool:

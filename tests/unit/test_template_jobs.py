@@ -123,3 +123,6 @@ def test_a_rule_sends_its_time_to_the_queue_of_its_job(job: str) -> None:
     assert target["InputTransformer"]["InputPathsMap"] == {"time": "$.time"}
     expected = OccurrenceDue(name, datetime(2026, 12, 31, 2, tzinfo=UTC))
     assert parse_body(message) == expected
+    policy = properties(f"{job}QueuePolicy")
+    assert policy["Queues"] == [properties(f"{job}Queue")["QueueName"]]
+    assert [each["Resource"] for each in policy["PolicyDocument"]["Statement"]] == [target["Arn"]]

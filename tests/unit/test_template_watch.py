@@ -163,13 +163,6 @@ def test_an_alarm_goes_to_the_topic_when_it_changes(name: str) -> None:
 
 
 @every_job
-def test_every_scheduled_job_has_an_alarm_of_silence_besides(job: str) -> None:
-    wanted = ALARMS_OF_A_JOB | ({"silent"} if job in SCHEDULED else set())
-    made = {alarm for alarm in (*ALARMS_OF_A_JOB, "silent") if f"{job}-{alarm}" in ALARMS}
-    assert made == wanted
-
-
-@every_job
 def test_a_job_s_queues_function_and_failures_are_watched(job: str) -> None:
     (function,) = (name for name, its_job in template.job_functions().items() if its_job == job)
     expected = {
