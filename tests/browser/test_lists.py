@@ -1,7 +1,7 @@
 """The lists of runs: columns, buttons, search and filter, and what is done to many at once."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -145,21 +145,6 @@ def test_chips_and_presets_change_the_list(page: Page, run_factory: RunFactory) 
     page.get_by_role("link", name="Remove the filter Created in").click()
     expect(row(page, old)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/dashboard/failed\?text=ChipError$"))
-
-
-def test_a_heading_sorts_the_list(page: Page, run_factory: RunFactory) -> None:
-    late, soon = (
-        run_factory.make(
-            "scheduled", due=datetime.now(UTC) + timedelta(days=days), payload={"batch_size": 99173}
-        )
-        for days in (3, 2)
-    )
-    page.goto("/dashboard/scheduled?text=99173")
-    ids = page.locator("#runs tr")
-    expect(ids.first).to_have_id(f"run-{soon}")
-    page.get_by_role("columnheader", name="Due").get_by_role("link").click()
-    expect(ids.first).to_have_id(f"run-{late}")
-    expect(page.get_by_role("columnheader", name="Due")).to_have_attribute("aria-sort", "descending")
 
 
 def test_a_list_is_downloaded_as_a_file(page: Page, run_factory: RunFactory) -> None:

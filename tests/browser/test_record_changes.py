@@ -64,18 +64,6 @@ def test_the_second_of_two_editors_sees_both_versions_and_decides(tabs: Tabs, st
     assert stack.get(f"/api/records/{record['id']}")["title"] == "Mine"
 
 
-def test_a_heading_sorts_and_says_so(page: Page, stack: Stack) -> None:
-    for number in (2, 1, 3):
-        stack.add_record(f"Sorted {number}", timedelta(days=number))
-    page.goto("/records?q=sorted")
-    page.get_by_role("link", name="Expires").click()
-    rows = page.locator("#record-rows .title")
-    expect(rows).to_have_text(["Sorted 1", "Sorted 2", "Sorted 3"])
-    expect(page.get_by_role("columnheader", name="Expires")).to_have_attribute("aria-sort", "ascending")
-    page.get_by_role("link", name="Expires").click()
-    expect(rows).to_have_text(["Sorted 3", "Sorted 2", "Sorted 1"])
-
-
 def test_a_selection_survives_a_refresh_and_is_extended(page: Page, stack: Stack) -> None:
     records = [stack.add_record(f"Selected {number}", timedelta(days=1)) for number in range(3)]
     page.goto("/records?q=selected")
