@@ -1,4 +1,4 @@
-"""A copy of the project with one more job, added as docs say: a folder, and a block in the template."""
+"""A copy of the project with one more job, added as docs/jobs.md says: a folder, and a row in the template."""
 
 import shutil
 from pathlib import Path

@@ -198,11 +198,11 @@ def test_what_an_interrupted_build_left_is_made_again(con: Connection) -> None:
 
 
 def test_functions_at_once_apply_each_migration_once(connect: Connect) -> None:
-    old_code, watch, crew = connect(), connect(), [connect() for _ in range(3)]
+    old_code, watch, migrating = connect(), connect(), [connect() for _ in range(3)]
     with ThreadPoolExecutor(3) as threads:
         with old_code.transaction():
             add(old_code, "in the middle")
-            each = [threads.submit(migrate.apply, con, files(INDEX, UNIQUE)) for con in crew]
+            each = [threads.submit(migrate.apply, con, files(INDEX, UNIQUE)) for con in migrating]
             until(lambda: builds(watch), bool)
         applied = [name for migration in each for name in migration.result()]
     assert sorted(applied) == ["9002_index", "9003_unique"]
