@@ -151,10 +151,14 @@ def name_error(name: Any) -> str | None:
     return None
 
 
+def json_bytes(payload: Mapping[str, Any]) -> int:
+    return len(to_json(payload).encode())
+
+
 def _check_size(payload: Mapping[str, Any]) -> None:
     """Raises PayloadError for the largest field of a payload that is too large."""
-    sizes = {name: len(to_json({name: value}).encode()) for name, value in payload.items()}
-    if sum(sizes.values()) > MAX_JSON_BYTES:
+    if json_bytes(payload) > MAX_JSON_BYTES:
+        sizes = {name: json_bytes({name: value}) for name, value in payload.items()}
         largest = max(sizes, key=lambda name: sizes[name])
         message = f"is {sizes[largest]:,} bytes; a payload may be at most {MAX_JSON_BYTES:,} bytes as JSON"
         raise PayloadError(largest, message)

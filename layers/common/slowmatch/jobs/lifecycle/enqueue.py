@@ -10,11 +10,11 @@ from typing import Any
 
 from slowmatch.db import Connection, ExternalConnection
 from slowmatch.jobs import catalog
-from slowmatch.jobs.definition import Job, PayloadError
+from slowmatch.jobs.definition import Job, PayloadError, json_bytes
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.lifecycle.create import NewRun, create_runs
 from slowmatch.jobs.model import Run, Trigger
-from slowmatch.text import key_problem, to_json
+from slowmatch.text import key_problem
 
 LINK_RERUN = "INSERT INTO job_rerun (run_id, rerun_of) VALUES (:run_id::uuid, :rerun_of::uuid)"
 RUNS_OF_KEYS = """
@@ -175,7 +175,7 @@ def _check_payloads(job: Job, payloads: Sequence[dict[str, Any]]) -> None:
             job.check(payload)
         except PayloadError as error:
             raise PayloadsError(index, error) from error
-    size = sum(len(to_json(payload).encode()) for payload in payloads)
+    size = sum(map(json_bytes, payloads))
     if size > MAX_BYTES_AT_ONCE:
         raise ValueError(
             f"the payloads are {size:,} bytes as JSON; at most {MAX_BYTES_AT_ONCE:,} are allowed at once:"
