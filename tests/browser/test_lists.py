@@ -1,7 +1,7 @@
 """The lists of runs: columns, buttons, search and filter, and what is done to many at once."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
