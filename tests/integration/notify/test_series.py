@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from slowmatch.db import Connection
+from slowmatch.notifications import sender
+from slowmatch.notifications.destinations import EVENTS
+from slowmatch.notifications.sender import Response
 from tests.integration.notify.conftest import NotifierHarness
 
 
@@ -36,6 +39,40 @@ def test_the_failure_after_a_recovery_is_told_at_once(notifier: NotifierHarness)
     assert notifier.titles()[-1] == "record-expiry failed on the first attempt"
     notifier.advance(minutes=120)
     assert len(notifier.receiver.posts) == 5, "no digest about what was mended"
+
+
+@pytest.mark.parametrize("events", [EVENTS, ["failed"]])
+def test_a_failure_while_a_recovery_is_sent_is_told_a_minute_later(
+    notifier: NotifierHarness, monkeypatch: pytest.MonkeyPatch, events: list[str]
+) -> None:
+    notifier.set_destinations(notifier.webhook(events=events))
+    notifier.fail_one_a_minute(4)
+    notifier.run(None)
+    notifier.route()
+
+    def post(*message: Any) -> Response:
+        patched.undo()
+        notifier.route_failure()
+        return sender.post(*message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("notifier.deliver.post", post)
+        notifier.end_rests()
+        notifier.attempt_all()
+    notifier.advance(minutes=1)
+    assert [post.json["state"] for post in notifier.receiver.posts[-2:]] == ["works", "failing"]
+
+
+def test_a_recovery_that_a_destination_does_not_want_ends_the_count(notifier: NotifierHarness) -> None:
+    notifier.set_destinations(notifier.webhook(events=["failed", "dead_letters", "alarm"]))
+    for _ in range(5):
+        notifier.fail_runs()
+        notifier.run(None)
+        notifier.process_all()
+        notifier.advance(minutes=4)
+    assert notifier.titles() == ["record-expiry failed on the first attempt"] * 5
+    notifier.fail_one_a_minute(4)
+    assert len(notifier.receiver.posts) == 8, "only three of the last four, which say the same"
 
 
 def test_a_flapping_job_is_told_once_a_minute_as_it_is_then(notifier: NotifierHarness) -> None:

@@ -1,8 +1,8 @@
 """Routing: creates a delivery of a notification for every destination that wants it.
 
 A change is due at once: a job that fails or works again, an alarm with another state. So are the first few
-notifications that say the same; the others wait for the end of the hour. But a destination gets at most one message a
-minute about the same job or alarm. That message stands for all that waits about it, whenever it is due.
+notifications that say the same after it; the others wait for the end of the hour. But a destination gets at most one
+message a minute about the same job or alarm. That message stands for all that waits about it, whenever it is due.
 """
 
 from collections.abc import Iterable
@@ -42,14 +42,23 @@ _TAKE_SERIES = f"""
 """
 """All of the series that is not routed, so that one message stands for all of it, whatever order SNS keeps."""
 
+_END_COUNT_AT_CHANGE = """
+    UPDATE notification_series
+    SET counted_since = CASE WHEN told_state = :state THEN counted_since ELSE '-infinity' END
+    WHERE (kind, subject) = (:kind, :subject)
+"""
+"""Even if the destination does not want this notification: the failure after a recovery is told at once.
+
+The rows stay locked, so that a worker that records what it told meanwhile finds the new deliveries.
+"""
+
 _CREATE_DELIVERIES = f"""
     WITH due AS (
         SELECT wanted.name AS destination,
-               CASE WHEN told_state IS DISTINCT FROM :state
-                      OR counted_since <= :now::timestamptz - :repetition_interval::interval
-                      OR count < :digest_after::integer
-                    THEN GREATEST(:now::timestamptz, told_at + :message_interval::interval)
-                    ELSE counted_since + :repetition_interval::interval
+               CASE WHEN counted_since > :now::timestamptz - :repetition_interval::interval
+                     AND count >= :digest_after::integer
+                    THEN counted_since + :repetition_interval::interval
+                    ELSE GREATEST(:now::timestamptz, told_at + :message_interval::interval)
                END AS at
         FROM unnest(:destinations::text[]) AS wanted(name)
         LEFT JOIN notification_series AS told
@@ -93,12 +102,12 @@ def route(
     with con.transaction():
         rows = con.query(_TAKE_SERIES, id=notification_id, now=now, oldest=now - PUBLISHED_FOR)
         for id_, event, job, about, kind, subject, state in rows:
+            con.query(_END_COUNT_AT_CHANGE, kind=kind, subject=subject, state=state)
             created = con.query(
                 _CREATE_DELIVERIES,
                 id=id_,
                 kind=kind,
                 subject=subject,
-                state=state,
                 destinations=[each.name for each in listed if each.name != about and each.wants(event, job)],
                 now=now,
                 early_by=EARLY_BY,
