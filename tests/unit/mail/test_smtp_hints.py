@@ -66,13 +66,17 @@ def test_a_refused_sign_in_is_about_the_password(code: str) -> None:
         send(a_message(), plain(server.port, **ACCOUNT))
 
 
-def test_a_wrong_password_is_tried_once_even_for_many_mails() -> None:
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [("535 5.7.8 The password was changed", Refused), ("454 4.7.0 Too many login attempts", Undelivered)],
+)
+def test_a_sign_in_that_fails_is_tried_once_even_for_many_mails(reply: str, error: type[Exception]) -> None:
     with serving(login=LOGIN) as server, plain(server.port, **ACCOUNT).open() as post:
-        server.faults |= {"MAIL": DROP, "AUTH": "535 5.7.8 The password was changed"}
+        server.faults |= {"MAIL": DROP, "AUTH": reply}
         with pytest.raises(Undelivered):
             post(a_message())
         for recipient in ("two@example.com", "three@example.com"):
-            with pytest.raises(Refused, match=r"535 5\.7\.8"):
+            with pytest.raises(error, match=reply):
                 post(a_message(recipient=recipient))
     assert server.connections == 2
 

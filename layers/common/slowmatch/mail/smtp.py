@@ -6,8 +6,8 @@ A mail is sent in three steps, and only the last reply means that it was accepte
     DATA and the content  5xx: Refused; 4xx: Undelivered, nothing was sent
     the final reply       lost: Undelivered with `outcome_unknown`
 
-After 421, or if signing in again fails, the session is over: the other messages fail in the same way without being
-tried, and no connection is made for them.
+After 421, or if connecting or signing in again fails, the session is over: the other messages fail in the same way
+without being tried, and no connection is made for them.
 """
 
 import math
@@ -126,7 +126,7 @@ class Smtp:
 
 
 class _Session:
-    """The connection for several messages, made again if it was lost, but not after the server ended the session."""
+    """The connection for several messages, made again if it was lost, but not after the session is over."""
 
     def __init__(self, server: Smtp, seconds_left: Callable[[], float]) -> None:
         self._server = server
@@ -140,7 +140,7 @@ class _Session:
             raise type(self._end)(f"not tried: {self._end}")
         try:
             connection = self._connection = self._connection or self._server.connect(self._seconds_left())
-        except (Refused, SessionEnded) as error:
+        except MailError as error:
             self._end = error
             raise
         try:
