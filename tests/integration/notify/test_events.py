@@ -198,7 +198,7 @@ def test_one_wrong_entry_is_named_and_the_others_work_on(notifier: NotifierHarne
     second, third = notifier.invoke({})["problems"]
     assert second.startswith("second: the key 'url' is invalid; it must be an https address")
     assert "; the key 'jobs' is invalid; it must be a list" in second and "hidden" not in second
-    assert third == "destination 3: it is not a JSON object"
+    assert third == "destination #3: it is not a JSON object"
     shown = [problem.text for problem in find_problems(con, con.now())]
     assert shown == [f"nothing is sent to {each}" for each in (third, second)]
     with pytest.raises(EventError, match="nothing can be sent to second: the key 'url'"):

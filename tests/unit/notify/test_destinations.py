@@ -56,11 +56,11 @@ def test_only_who_names_the_test_mail_hears_of_it(event: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "name", "said"),
     [
-        ("text", "destination 2", "it is not a JSON object"),
-        (SLACK | {"name": ""}, "destination 2", "the key 'name' is invalid"),
-        ({"kind": "slack"}, "destination 2", "the key 'name' is missing; it must be"),
-        (SLACK | {"name": "a\nb"}, "destination 2", "the key 'name'"),
-        (SLACK | {"name": ["ops"]}, "destination 2", "the key 'name'"),
+        ("text", "destination #2", "it is not a JSON object"),
+        (SLACK | {"name": ""}, "destination #2", "the key 'name' is invalid"),
+        ({"kind": "slack"}, "destination #2", "the key 'name' is missing; it must be"),
+        (SLACK | {"name": "a\nb"}, "destination #2", "the key 'name'"),
+        (SLACK | {"name": ["ops"]}, "destination #2", "the key 'name'"),
         (SLACK | {"kind": "discord"}, "ops", "the key 'kind' is invalid; it must be one"),
         (SLACK | {"color": "red"}, "ops", "unknown key 'color'"),
         (
@@ -79,6 +79,10 @@ def test_only_who_names_the_test_mail_hears_of_it(event: str) -> None:
         (HOOK | {"key": "whsec_" + "A" * 28}, "pager", "the key 'key' is invalid"),
         (HOOK | {"key": "whsec_" + "A" * 88}, "pager", "the key 'key' is invalid"),
         (HOOK | {"key": "whsec_" + "-" * 32}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": "whsek_" + "A" * 32}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": "WHSEC_" + "A" * 32}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": "whsec" + "A" * 32}, "pager", "the key 'key' is invalid"),
+        (HOOK | {"key": " whsec_" + "A" * 32}, "pager", "the key 'key' is invalid"),
         (HOOK | {"old_key": "short"}, "pager", "the key 'old_key' is invalid"),
         (
             HOOK | {"old_key": "another of sixteen"},
@@ -92,6 +96,9 @@ def test_only_who_names_the_test_mail_hears_of_it(event: str) -> None:
             "the key 'events' is invalid; it must be a list of .* failed",
         ),
         (SLACK | {"events": "failed"}, "ops", "the key 'events'"),
+        (SLACK | {"events": []}, "ops", "the key 'events' is invalid; it must be a list of one or more"),
+        (SLACK | {"events": None}, "ops", "the key 'events' is invalid"),
+        (SLACK | {"jobs": []}, "ops", "the key 'jobs' is invalid; it must be a list of one or more"),
         (SLACK | {"events": [["failed"]]}, "ops", "the key 'events'"),
         (
             SLACK | {"jobs": ["nothing"]},
@@ -103,7 +110,25 @@ def test_only_who_names_the_test_mail_hears_of_it(event: str) -> None:
 def test_a_wrong_entry_is_named_and_affects_no_other(entry: Any, name: str, said: str) -> None:
     found = reading(json.dumps([HOOK | {"name": "other"}, entry]))
     assert list(found.flaws) == [name] and re.match(said, found.flaws[name])
+    assert "AAAA" not in found.flaws[name]
     assert found.destinations["other"].flaw is None
+
+
+def test_an_entry_without_a_name_is_not_taken_for_another() -> None:
+    found = reading(json.dumps([SLACK | {"name": "destination 2"}, SLACK | {"name": ""}]))
+    assert (
+        found.destinations.keys() == {"destination 2"} and not found.destinations.keys() & found.flaws.keys()
+    )
+
+
+@pytest.mark.parametrize("key", ["0123456789abcdef", "webhook_secret_of_old", "a key of sixteen or more"])
+def test_a_key_of_the_old_form_may_have_any_words(key: str) -> None:
+    assert listed(HOOK | {"key": key})
+
+
+@pytest.mark.parametrize("host", ["hooks.slack.com.", "8.8.8.8", "[2606:4700::1111]"])
+def test_an_address_that_is_public_is_accepted(host: str) -> None:
+    assert listed(SLACK | {"url": f"https://{host}/x"})
 
 
 def test_every_mistake_of_an_entry_is_named() -> None:
@@ -131,6 +156,14 @@ def test_every_mistake_of_an_entry_is_named() -> None:
         "https://[::1]/x",
         "https://2130706433/x",
         "https://localhost/x",
+        "https://localhost./x",
+        "https://hooks.localhost./x",
+        "https://10.0.0.7./x",
+        "https://224.0.0.1/x",
+        "https://[ff0e::1]/x",
+        "https://[64:ff9b::a00:7]/x",
+        "https://[::10.0.0.7]/x",
+        "https://[::ffff:10.0.0.7]/x",
         "",
         ["https://hooks.example.com"],
     ],
@@ -156,7 +189,7 @@ def test_a_port_that_the_functions_do_not_reach_is_refused(port: int) -> None:
 
 def test_of_two_with_the_same_name_the_first_is_used() -> None:
     found = reading(json.dumps([SLACK, HOOK | {"name": "ops"}]))
-    assert found.flaws == {"destination 2": "an earlier destination has the name 'ops' too"}
+    assert found.flaws == {"destination #2": "an earlier destination has the name 'ops' too"}
     assert found.destinations["ops"].kind == "slack" and found.destinations["ops"].flaw is None
 
 

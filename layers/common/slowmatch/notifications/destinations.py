@@ -59,7 +59,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class DestinationList:
-    """The destinations by name, and what is wrong with entries of the list: by name, or as "destination 3"."""
+    """The destinations by name, and what is wrong with entries of the list, by name too.
+
+    An entry without one is "destination #3", which cannot be a name.
+    """
 
     destinations: dict[str, Destination] = field(default_factory=dict)
     flaws: dict[str, str] = field(default_factory=dict)
@@ -78,7 +81,7 @@ def read(arn: str | None, jobs: Mapping[str, bool], *, local: bool = False) -> D
     if not isinstance(entries, list):
         raise SecretError(f'secret {arn} is not a JSON list of destinations: [{{"name": ..., ...}}]')
     for number, entry in enumerate(entries, 1):
-        name, flaws = f"destination {number}", []
+        name, flaws = f"destination #{number}", []
         if not isinstance(entry, dict):
             flaws = ["it is not a JSON object"]
         else:
@@ -108,8 +111,14 @@ def _parse(entry: dict[str, Any], jobs: Mapping[str, bool], local: bool) -> tupl
         return ""
 
     def names(key: str, allowed: Collection[str]) -> tuple[str, ...]:
-        value = entry.get(key, [])
-        if isinstance(value, list) and all(isinstance(name, str) and name in allowed for name in value):
+        if key not in entry:
+            return ()
+        value = entry[key]
+        if (
+            isinstance(value, list)
+            and value
+            and all(isinstance(name, str) and name in allowed for name in value)
+        ):
             return tuple(value)
         flaws.append(_flaw(entry, key, f"a list of one or more of {', '.join(allowed)}"))
         return ()
@@ -175,11 +184,15 @@ def _is_allowed_address(url: str, local: bool) -> bool:
 
 
 def _is_private(host: str) -> bool:
-    """Whether the host is this machine, or an address that the internet does not have."""
+    """Whether the host is this machine, or an address at which no single machine of the internet can be reached.
+
+    The reserved ones include IPv4 addresses in the form of IPv6, such as 64:ff9b::a00:7.
+    """
+    host = host.removesuffix(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
     except (OSError, ValueError):
         return False
-    return not address.is_global
+    return not address.is_global or address.is_multicast or address.is_reserved

@@ -8,10 +8,13 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 PREFIX = "whsec_"
 MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64
 MIN_OLD_FORM_CHARACTERS = 16
+MAX_LIKENESS = 0.8
+"""Of the beginning of a key in the old form to PREFIX: one wrong, missing or exchanged letter is a slip of the pen."""
 EXPECTED_KEY = f"a string of {PREFIX} and {MIN_KEY_BYTES} to {MAX_KEY_BYTES} random bytes in base64"
 
 
@@ -21,6 +24,8 @@ def is_standard(key: str) -> bool:
 
 def is_valid_key(key: str) -> bool:
     if not is_standard(key):
+        if SequenceMatcher(None, PREFIX, key[: len(PREFIX)].lower()).ratio() > MAX_LIKENESS:
+            return False
         return len(key.encode(errors="ignore").decode()) >= MIN_OLD_FORM_CHARACTERS
     try:
         return MIN_KEY_BYTES <= len(_decode(key)) <= MAX_KEY_BYTES
