@@ -61,7 +61,6 @@ def _send(con: Connection, claimed: ClaimedDelivery, destination: Destination) -
         logger.warning(f"attempt {claimed.attempt} failed; the next is at {until}: {what}")
     if result.given_up:
         logger.error(f"gave up after attempt {claimed.attempt}: {what}")
-        count("NotificationFailed", result.given_up)
     return not response.is_temporary
 
 

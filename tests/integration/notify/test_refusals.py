@@ -1,5 +1,6 @@
 """Destinations that refuse or stay silent: who learns of it, and how they are switched on again."""
 
+import re
 from typing import Any
 
 import pytest
@@ -80,6 +81,34 @@ def test_a_destination_whose_attempts_are_used_up_is_shown(pair: NotifierHarness
     assert problem.text == "notifications to hook are lost: its last answer was HTTP 503"
     assert problem.since is not None and not problem.is_outage
     assert (shown(pair)["last_answer"], shown(pair)["switched_off"]) == ("HTTP 503", None)
+
+
+def test_each_notification_that_is_given_up_is_counted(
+    pair: NotifierHarness, con: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair.run("refused, and switches it off", job="db-cleanup")
+    pair.run("waits meanwhile", job="record-expiry")
+    pair.receiver.answer("/hook", 404)
+    pair.process_all()
+    fail_each(pair, "db-cleanup")
+    moved = pair.webhook() | {"url": pair.receiver.url("/new")}
+    pair.set_destinations(moved)
+    pair.route_failure()
+    con.query("UPDATE notification_delivery SET attempts = 20")
+    pair.deliver()
+    pair.route_failure()
+    pair.set_destinations()
+    pair.deliver()
+    counted = re.findall(r'"NotificationFailed":(\d+)', capsys.readouterr().out)
+    given_up = [answer for name, state, _, answer in pair.deliveries() if state == "given_up"]
+    assert sorted(given_up) == [
+        "HTTP 404",
+        "no response after 20 attempts",
+        "the destination is no longer in the secret",
+        "the destination is switched off",
+        "the destination was switched off",
+    ]
+    assert sum(map(int, counted)) == len(given_up)
 
 
 def test_a_successful_test_switches_on_again_and_says_so(pair: NotifierHarness, con: Connection) -> None:

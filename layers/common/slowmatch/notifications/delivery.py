@@ -15,6 +15,7 @@ from slowmatch.notifications import destination_state, queue
 from slowmatch.notifications.destinations import EVENTS, Destination
 from slowmatch.notifications.message import Notification, SeriesState
 from slowmatch.notifications.series import KIND, SUBJECT, Series, read_state, record_told
+from slowmatch.telemetry import count
 
 if TYPE_CHECKING:  # the dispatcher starts without http.client
     from slowmatch.notifications.sender import Response
@@ -244,16 +245,19 @@ def give_up(
     ids: list[str] | None = None,
     min_attempts: int = 0,
 ) -> int:
-    """Give up the deliveries that wait for the destination and have had `min_attempts`; return how many."""
+    """Give up the deliveries that wait for the destination and have had `min_attempts`; return and count how many."""
     sql = """
         UPDATE notification_delivery
         SET state = 'given_up', finished_at = :now::timestamptz, answer = :reason
         WHERE destination = :destination AND state = 'waiting' AND attempts >= :min_attempts::integer
           AND (:ids::text[] IS NULL OR notification_id = ANY(:ids::text[]::uuid[]))
     """
-    return con.execute(
+    given_up = con.execute(
         sql, destination=destination, reason=reason, now=now, ids=ids, min_attempts=min_attempts
     )
+    if given_up:
+        count("NotificationFailed", given_up)
+    return given_up
 
 
 def _give_up_used_up(con: Connection, destination: str, reason: str, now: datetime) -> int:
