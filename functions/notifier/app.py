@@ -25,7 +25,12 @@ ACCEPTED = (
 
 
 def handler(event: Any, context: Any) -> Any:
-    """Read the destinations first, for every event: an unreadable secret fails the invocation with its own error."""
+    """Record alarms first: they are nowhere else. Then read the destinations, for every event: an unreadable secret
+    fails the invocation with its own error.
+    """
+    records = parse_records(event) if isinstance(event, dict) and "Records" in event else []
+    ids = [_record(message) for record in records for message in _sns_messages(record)]
+    published = [notification_id for notification_id in ids if notification_id is not None]
     config = settings()
     jobs = {name: job.notify_by_default for name, job in JOBS.items()}
     found = destinations.read(config.notify_secret_arn, jobs, local=config.auth == "local")
@@ -38,13 +43,14 @@ def handler(event: Any, context: Any) -> Any:
         }
     if not isinstance(event, dict):
         raise EventError(ACCEPTED)
-    if "Records" in event:
-        records = parse_records(event)
-        if all(isinstance(record.get("Sns"), dict) for record in records):
+    if records:
+        if published:
             for name, flaw in found.flaws.items():
                 logger.error(f"nothing is sent to {name}: {flaw}")
-            return [_route(record["Sns"], listed) for record in records]
-        failed = [record for record in records if not _is_processed(record, listed, context)]
+        for notification_id in published:
+            _route(notification_id, listed)
+        deliveries = [record for record in records if not _sns_messages(record)]
+        failed = [record for record in deliveries if not _is_processed(record, listed, context)]
         return {"batchItemFailures": [{"itemIdentifier": str(record.get("messageId"))} for record in failed]}
     match event.get("payload"):
         case {"test": str(name), **others} if not others:
@@ -57,21 +63,31 @@ def handler(event: Any, context: Any) -> Any:
     raise EventError(ACCEPTED)
 
 
-def _route(message: dict[str, Any], listed: Mapping[str, Destination]) -> int:
-    """Route the notification or the alarm in a message of SNS; return how many messages were sent."""
-    con = connection()
-    now = con.now()
+def _sns_messages(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The message of SNS in a record, or in the event in its body: Lambda gave that up and put it into the queue."""
+    body = _parse_json(record.get("body"))
+    inner = body.get("Records") if isinstance(body, dict) else None
+    records = [record, *(inner if isinstance(inner, list) else [])]
+    found = [each.get("Sns") for each in records if isinstance(each, dict)]
+    return [message for message in found if isinstance(message, dict)]
+
+
+def _record(message: dict[str, Any]) -> str | None:
+    """The notification in a message of SNS. An alarm becomes one now; None if it was one already."""
     message_id, body = str(message.get("MessageId")), _parse_json(message.get("Message"))
     if alarms.is_alarm(body):
-        notification_id = alarms.record_alarm(con, body, message_id, now)
+        notification_id = alarms.record_alarm(connection(), body, message_id, connection().now())
     else:
         notification_id = _notification_id(body)
     if notification_id is None:
         logger.info(f"SNS message {message_id} contains no new notification")
-        return 0
-    digest_after = settings().notify_digest_after
-    messages = routing.route(con, notification_id, listed.values(), now=now, digest_after=digest_after)
-    return queue.send_messages(messages)
+    return notification_id
+
+
+def _route(notification_id: str, listed: Mapping[str, Destination]) -> None:
+    con, digest_after = connection(), settings().notify_digest_after
+    messages = routing.route(con, notification_id, listed.values(), now=con.now(), digest_after=digest_after)
+    queue.send_messages(messages)
 
 
 def _is_processed(record: dict[str, Any], listed: Mapping[str, Destination], context: Any) -> bool:

@@ -203,6 +203,11 @@ def test_dead_letters_of_the_notifier_are_an_alarm() -> None:
     assert watching.dimensions(ALARMS["notifications"]) == {"QueueName": dead_letters["QueueName"]}
 
 
+def test_an_alarm_that_could_not_be_recorded_is_tried_again_from_the_queue() -> None:
+    notifier = STACK.of_type("AWS::Lambda::Function")["NotifierFunction"]
+    assert notifier["DeadLetterConfig"] == {"TargetArn": STACK.arn("NotifyQueue")}
+
+
 def test_a_notification_that_is_given_up_is_an_alarm() -> None:
     alarm = ALARMS["notification-failed"]
     assert (alarm["MetricName"], alarm["Threshold"]) == ("NotificationFailed", 0)

@@ -250,7 +250,16 @@ def test_deliveries_to_a_removed_destination_are_given_up(notifier: NotifierHarn
 
 
 @pytest.mark.parametrize(
-    "body", ["null", "{}", "no json", '{"notification": "x", "destination": "hook"}', "[]"]
+    "body",
+    [
+        "null",
+        "{}",
+        "no json",
+        '{"notification": "x", "destination": "hook"}',
+        "[]",
+        '{"Records": 7}',
+        '{"Records": [7, {"Sns": 7}]}',
+    ],
 )
 def test_a_malformed_message_stays_for_the_dead_letters(notifier: NotifierHarness, body: str) -> None:
     assert notifier.deliver(body) == ["0"]

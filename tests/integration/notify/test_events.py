@@ -245,6 +245,27 @@ def test_a_failed_test_mail_is_told_only_to_who_asked(notifier: NotifierHarness)
     assert "send-test-mail" not in hook["jobs"] and mail["jobs"] == ["send-test-mail"]
 
 
+def test_an_alarm_is_told_once_the_secret_can_be_read(notifier: NotifierHarness, con: Connection) -> None:
+    notifier.set_destinations()
+    boto3.client("secretsmanager").put_secret_value(SecretId=notifier.secret_arn, SecretString="{")
+    message = json.dumps({"AlarmName": "api-errors", "NewStateValue": "ALARM"})
+    with pytest.raises(SecretError):
+        notifier.sns(message, "one")
+    notifier.set_destinations(notifier.webhook())
+    notifier.dispatch()
+    notifier.process_all()
+    assert notifier.titles() == ["api-errors: in alarm"]
+
+
+def test_an_event_of_sns_that_lambda_gave_up_is_taken_from_the_queue(notifier: NotifierHarness) -> None:
+    """As a dead letter, Lambda sends the event itself."""
+    message = json.dumps({"AlarmName": "api-errors", "NewStateValue": "ALARM"})
+    event = {"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "one", "Message": message}}]}
+    assert notifier.deliver(json.dumps(event)) == []
+    notifier.deliver()
+    assert notifier.titles() == ["api-errors: in alarm"]
+
+
 def test_without_destinations_nothing_is_published_again(notifier: NotifierHarness) -> None:
     notifier.set_destinations()
     notifier.route_failure()
