@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -95,8 +95,7 @@ def _state(made: MadeSchedule, job: JobSummary | None, *, is_over: bool) -> Stat
 
 def next_times(timing: Timing, now: datetime) -> list[datetime]:
     """In the schedule's zone, whether or not it is paused."""
-    coming = timing.between(now, datetime.max.replace(tzinfo=UTC) - timedelta(days=1))
-    return [at.astimezone(timing.zone) for at in islice(coming, NEXT_TIMES)]
+    return [at.astimezone(timing.zone) for at in islice(timing.after(now), NEXT_TIMES)]
 
 
 def history(con: Connection, name: str) -> list[tuple[ScheduleChange, list[Change]]]:

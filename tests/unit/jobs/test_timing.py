@@ -40,6 +40,17 @@ def test_every_local_time_fires_the_first_time_only(zone: str) -> None:
         assert [*schedule.between(start, end)] == first_shown(place, start, end)
 
 
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [("Europe/Berlin", "2026-10-25T00:00Z"), ("Australia/Lord_Howe", "2026-04-04T14:00Z")],
+)
+def test_the_next_time_is_later_than_every_minute_of_a_repeated_hour(zone: str, midnight: str) -> None:
+    schedule, start = parse("cron(0/15 * * * ? *)", zone), datetime.fromisoformat(midnight)
+    shown = first_shown(ZoneInfo(zone), start, start + timedelta(hours=4))
+    for moment in (start + timedelta(minutes=minute) for minute in range(180)):
+        assert schedule.next_after(moment) == next(at for at in shown if at > moment)
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_daily_schedule_fires_on_every_day_of_twenty_years(zone: str) -> None:
     times = parse("cron(0 12 * * ? *)", zone).between(FIRST, LAST)

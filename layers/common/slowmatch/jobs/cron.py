@@ -6,10 +6,11 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.htm
 
 import calendar
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import takewhile
 
 MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
 WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
@@ -18,6 +19,8 @@ FORMS = "'rate(5 minutes)' or 'cron(minute hour day month weekday year)'"
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 END = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 """Of cron; rates and single times end there too."""
+DaysOf = Callable[[int, int], Sequence[int]]
+"""The days of a month, which is given with its year, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,41 +29,49 @@ class Schedule:
 
     minutes: Sequence[int] = ()
     hours: Sequence[int] = ()
-    is_day: Callable[[datetime], bool] = lambda _: True
+    days_of: DaysOf = lambda *_: ()
     months: Sequence[int] = ()
     years: Sequence[int] = ()
     rate: timedelta | None = None
 
-    def next_after(self, moment: datetime) -> datetime | None:
-        """The first time later than `moment`, or None if the years are over.
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        """The times later than `moment`, until the years are over.
 
         A rate is counted from the epoch, not from the creation of its rule.
         """
         start = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
         if self.rate is not None:
             step = int(self.rate.total_seconds())
-            seconds = -(-int(start.timestamp()) // step) * step
-            return datetime.fromtimestamp(seconds, UTC) if seconds < END.timestamp() else None
-        day = start.replace(hour=0, minute=0)
-        while day.year <= self.years[-1]:
-            if day.month not in self.months or day.year not in self.years:
-                day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-                continue
-            if self.is_day(day):
-                hours = [hour for hour in self.hours if day > start or hour >= start.hour]
-                for hour, minute in product(hours, self.minutes):
+            first = -(-int(start.timestamp()) // step) * step
+            for seconds in range(first, int(END.timestamp()), step):
+                yield datetime.fromtimestamp(seconds, UTC)
+            return
+        for day in self._days_from(start):
+            is_first = day.date() == start.date()
+            for hour in self.hours:
+                if is_first and hour < start.hour:
+                    continue
+                for minute in self.minutes:
                     at = day.replace(hour=hour, minute=minute)
                     if at >= start:
-                        return at
-            day += timedelta(days=1)
-        return None
+                        yield at
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        return next(self.after(moment), None)
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times in (after, until]."""
-        at = self.next_after(after)
-        while at is not None and at <= until:
-            yield at
-            at = self.next_after(at)
+        return takewhile(lambda at: at <= until, self.after(after))
+
+    def _days_from(self, start: datetime) -> Iterator[datetime]:
+        """Whole months are skipped, and no day is looked at that is not one of the schedule."""
+        for year in self.years[bisect_left(self.years, start.year) :]:
+            for month in self.months:
+                if (year, month) >= (start.year, start.month):
+                    for number in self.days_of(year, month):
+                        day = datetime(year, month, number, tzinfo=UTC)
+                        if day.date() >= start.date():
+                            yield day
 
 
 def parse(expression: str, forms: str = FORMS) -> Schedule:
@@ -80,7 +91,7 @@ def parse(expression: str, forms: str = FORMS) -> Schedule:
     return Schedule(
         minutes=read_numbers("minute", minute, 0, 59),
         hours=read_numbers("hour", hour, 0, 23),
-        is_day=_day_of_week(weekdays) if days == "?" else _day_of_month(days),
+        days_of=_days_by_weekday(weekdays) if days == "?" else _days_by_number(days),
         months=read_numbers("month", month, 1, 12, names=MONTHS),
         years=read_numbers("year", year, FIRST_YEAR, LAST_YEAR),
     )
@@ -144,51 +155,55 @@ def _number(what: str, text: str, names: dict[str, int] | None) -> int:
     return int(text)
 
 
-def _day_of_month(days: str) -> Callable[[datetime], bool]:
+def _days_by_number(days: str) -> DaysOf:
     form = days.upper()
     if form == "L":
-        return lambda day: day.day == _last_day(day)
+        return lambda year, month: [_last_day(year, month)]
     if form == "LW":
-        return lambda day: day.day == _nearest_weekday(day, _last_day(day))
+        return lambda year, month: _nearest_weekday(year, month, _last_day(year, month))
     if re.fullmatch(r"([1-9]|[12][0-9]|3[01])W", form):
-        return lambda day: day.day == _nearest_weekday(day, int(days[:-1]))
+        return lambda year, month: _nearest_weekday(year, month, int(days[:-1]))
     if "L" in form or "W" in form:
         raise ValueError(f"day {days!r} has L or W, which must stand alone: write L, LW, or 1W to 31W")
     numbers = read_numbers("day", days, 1, 31)
-    return lambda day: day.day in numbers
+    return lambda year, month: numbers[: bisect_right(numbers, _last_day(year, month))]
 
 
-def _nearest_weekday(day: datetime, wanted: int) -> int | None:
-    """The day from Monday to Friday that is nearest to a day of the month, None if the month does not have that."""
-    if wanted > _last_day(day):
-        return None
-    weekday = day.replace(day=wanted).weekday()
+def _nearest_weekday(year: int, month: int, wanted: int) -> Sequence[int]:
+    """The day from Monday to Friday that is nearest to a day of the month, none if the month does not have that."""
+    last = _last_day(year, month)
+    if wanted > last:
+        return []
+    weekday = calendar.weekday(year, month, wanted)
     if weekday == calendar.SATURDAY:
-        return wanted - 1 if wanted > 1 else wanted + 2
+        return [wanted - 1 if wanted > 1 else wanted + 2]
     if weekday == calendar.SUNDAY:
-        return wanted + 1 if wanted < _last_day(day) else wanted - 2
-    return wanted
+        return [wanted + 1 if wanted < last else wanted - 2]
+    return [wanted]
 
 
-def _last_day(day: datetime) -> int:
-    return calendar.monthrange(day.year, day.month)[1]
+def _last_day(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
 
 
-def _day_of_week(weekdays: str) -> Callable[[datetime], bool]:
+def _days_by_weekday(weekdays: str) -> DaysOf:
     form = weekdays.upper()
     if form == "L":
-        return lambda day: _weekday_number(day) == WEEKDAYS["SAT"]
+        return lambda year, month: _days_on(year, month, [WEEKDAYS["SAT"]])
     special = re.fullmatch(r"([1-7]|[A-Z]{3})(L|#([1-5]))", form)
     if not special and ("L" in form or "#" in form):
         message = "has L or #, which must stand alone: write L, 1L to 7L, or 1#1 to 7#5"
         raise ValueError(f"weekday {weekdays!r} {message}")
     numbers = read_numbers("weekday", special[1] if special else weekdays, 1, 7, names=WEEKDAYS)
     if not special:
-        return lambda day: _weekday_number(day) in numbers
+        return lambda year, month: _days_on(year, month, numbers)
     if special[3]:
-        return lambda day: _weekday_number(day) in numbers and (day.day + 6) // 7 == int(special[3])
-    return lambda day: _weekday_number(day) in numbers and day.day + 7 > _last_day(day)
+        week = int(special[3])
+        return lambda year, month: _days_on(year, month, numbers)[week - 1 : week]
+    return lambda year, month: _days_on(year, month, numbers)[-1:]
 
 
-def _weekday_number(day: datetime) -> int:
-    return day.isoweekday() % 7 + 1
+def _days_on(year: int, month: int, weekdays: Sequence[int]) -> Sequence[int]:
+    """The days of the month on these weekdays, of which Sunday is 1."""
+    first, last = calendar.monthrange(year, month)
+    return [day for day in range(1, last + 1) if (first + day) % 7 + 1 in weekdays]

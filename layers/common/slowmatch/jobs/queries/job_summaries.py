@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
@@ -29,7 +29,6 @@ from slowmatch.jobs.queries.runs import IS_STOPPED
 from slowmatch.text import to_json
 
 NEXT_OCCURRENCES = 5
-END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 RECENT_RUNS = 20
 LATEST_MISSED = 3
 RATED = timedelta(days=7)
@@ -268,7 +267,7 @@ def _mute(row: dict[str, Any], now: datetime) -> Mute | None:
 
 def _next_occurrences(schedule: str, now: datetime) -> list[datetime]:
     parsed = cron.parse_or_none(schedule)
-    return list(islice(parsed.between(now, END_OF_TIME), NEXT_OCCURRENCES)) if parsed else []
+    return list(islice(parsed.after(now), NEXT_OCCURRENCES)) if parsed else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A schedule that was made at run time, and what can be wrong with a change of one."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -81,8 +81,7 @@ class Schedule(JsonRow):
         """The next NEXT_TIMES times, in its zone; none if it is paused, or if its delayed run waits no longer."""
         if not self.enabled or (self.is_delayed_run and self.delayed_run is None):
             return []
-        times = self.timing.between(now, datetime.max.replace(tzinfo=UTC))
-        return [at.astimezone(self.timing.zone) for at in islice(times, NEXT_TIMES)]
+        return [at.astimezone(self.timing.zone) for at in islice(self.timing.after(now), NEXT_TIMES)]
 
     def choices(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in CHOICES}

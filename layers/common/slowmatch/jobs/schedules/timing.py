@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
+from itertools import takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 from slowmatch.jobs import cron, cron_description
 
 MAX_EXPRESSION_CHARACTERS = 256
+MAX_PARSED = 2000
+"""How many expressions are kept parsed: more than a stack has schedules."""
 PLACE = "the name of a place, such as Europe/Berlin, or UTC"
 
 _NAMES_OF_UTC = ("etc/utc", "etc/uct", "etc/universal", "etc/zulu", "etc/gmt", "gmt", "uct", "z", "zulu")
@@ -50,14 +53,16 @@ class Timing:
         """Whether its times are known to AWS alone, which counts them from a moment that it does not tell."""
         return self.recurring is not None and self.recurring.rate is not None
 
-    def next_after(self, moment: datetime) -> datetime | None:
-        """The first time later than `moment`; None if there is none. A rate is counted from the epoch."""
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        """The times later than `moment`. A rate is counted from the epoch."""
         if self.starts_at and moment < self.starts_at:
             moment = self.starts_at - timedelta(microseconds=1)
         if moment >= cron.END:
-            return None
-        found = self.at if self.at and self.at > moment else self._next_of_cron(moment)
-        return found if found and self.allows(found) else None
+            return iter(())
+        return takewhile(self.allows, self._times_after(moment))
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        return next(self.after(moment), None)
 
     def is_over(self, now: datetime) -> bool:
         """Whether no time is later than `now`; of a rate, whether its end has come."""
@@ -67,10 +72,7 @@ class Timing:
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times in (after, until]."""
-        at = self.next_after(after)
-        while at is not None and at <= until:
-            yield at
-            at = self.next_after(at)
+        return takewhile(lambda at: at <= until, self.after(after))
 
     def describe(self) -> str:
         """The times in plain English, such as "every day at 07:00 Europe/Berlin"; without start and end."""
@@ -84,16 +86,16 @@ class Timing:
         has_started = self.starts_at is None or self.starts_at <= occurrence
         return has_started and occurrence < (self.ends_at or cron.END)
 
-    def _next_of_cron(self, moment: datetime) -> datetime | None:
+    def _times_after(self, moment: datetime) -> Iterator[datetime]:
         if self.recurring is None:
-            return None
+            return (at for at in [self.at] if at and at > moment)
         if self.recurring.rate is not None:
-            return self.recurring.next_after(moment)
-        # cron counts in whatever clock it is given: here the local one, as if it were UTC.
-        clock = self.recurring.next_after(moment.astimezone(self.zone).replace(tzinfo=UTC))
-        while clock and not (found := _in_utc(clock.replace(tzinfo=self.zone))):
-            clock = self.recurring.next_after(clock)
-        return found if clock else None
+            return self.recurring.after(moment)
+        # cron counts in whatever clock it is given: here the local one, as if it were UTC. In an hour that the clocks
+        # repeat, that gives the times of the first one, which are over.
+        clocks = self.recurring.after(moment.astimezone(self.zone).replace(tzinfo=UTC))
+        times = (_in_utc(clock.replace(tzinfo=self.zone)) for clock in clocks)
+        return (at for at in times if at and at > moment)
 
 
 def parse(
@@ -124,6 +126,7 @@ def zones() -> list[str]:
     return ["UTC", *sorted(name for name in available_timezones() if _PLACE.fullmatch(name))]
 
 
+@lru_cache
 def _zone(name: str) -> ZoneInfo:
     if name in zones():
         return ZoneInfo(name)
@@ -143,6 +146,7 @@ def _zone(name: str) -> ZoneInfo:
     raise ScheduleError("time_zone", message)
 
 
+@lru_cache(maxsize=MAX_PARSED)
 def _parse_expression(expression: str, zone: ZoneInfo) -> tuple[cron.Schedule | None, datetime | None]:
     if len(expression) > MAX_EXPRESSION_CHARACTERS:
         message = f"has {len(expression):,} characters; at most {MAX_EXPRESSION_CHARACTERS} are allowed"
