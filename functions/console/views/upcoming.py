@@ -94,9 +94,10 @@ def read(con: Connection, now: datetime, span: str) -> Upcoming:
     numbers = Counter(each.job for each in schedules)
     runs = upcoming.delayed_runs(con, start, end)
     more_runs = len(runs) > MAX_DELAYED_RUNS
-    found = list(upcoming.occurrences(jobs, schedules, runs[:MAX_DELAYED_RUNS], start, end))
+    most = upcoming.most_of_each(len(schedules))
+    found = list(upcoming.occurrences(jobs, schedules, runs[:MAX_DELAYED_RUNS], start, end, most))
     expected = {job.name: timedelta(milliseconds=job.p50_ms) for job in jobs if job.p50_ms is not None}
-    frequent = upcoming.frequent_schedules(found)
+    frequent = upcoming.frequent_schedules(found, most)
     not_counted = {job for job, _ in frequent}
     late = upcoming.overlapping(found, expected)
     shown = list(_without_repetitions(found, frequent))
@@ -108,7 +109,7 @@ def read(con: Connection, now: datetime, span: str) -> Upcoming:
         end=end,
         ticks=list(_ticks(axis, step)),
         lanes=[
-            _lane(axis, job, numbers[job.name], of_job, late=late, expected=expected.get(job.name))
+            _lane(axis, job, numbers[job.name], of_job, frequent, late=late, expected=expected.get(job.name))
             for job in jobs
             if (of_job := [each for each in found if each.job == job.name])
             or job.schedule
@@ -167,11 +168,11 @@ def _lane(
     job: JobSummary,
     schedules: int,
     found: Sequence[Occurrence],
+    frequent: set[tuple[str, str]],
     *,
     late: set[Occurrence],
     expected: timedelta | None,
 ) -> Lane:
-    frequent = upcoming.frequent_schedules(found)
     band = [each for each in found if not each.is_run and (each.job, each.schedule) in frequent]
     drawn = [each for each in found if each.is_run or (each.job, each.schedule) not in frequent]
     kinds = Counter[str](each.kind for each in drawn)

@@ -116,6 +116,16 @@ def test_of_a_frequent_schedule_only_the_first_are_computed(schedule: str) -> No
     assert upcoming.frequent_schedules(week) == {("a", "")}
 
 
+def test_of_many_schedules_fewer_times_each_are_computed() -> None:
+    most = upcoming.most_of_each(1_000)
+    schedules = tuple(made(f"n{number}", expression="cron(*/5 * * * ? *)") for number in range(3))
+    jobs = [job("a", None)]
+    times = [*upcoming.occurrences(jobs, schedules, (), NOW, NOW + timedelta(days=7), most)]
+    assert len(times) == 3 * (most + 1) < 40
+    assert len(upcoming.frequent_schedules(times, most)) == 3
+    assert upcoming.most_of_each(100) == upcoming.most_of_each(0) == MAX_OCCURRENCES
+
+
 def test_two_schedules_of_a_job_are_frequent_each_by_itself() -> None:
     week = found(
         job("a", "rate(2 hours)"),

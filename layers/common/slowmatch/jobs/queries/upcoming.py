@@ -20,6 +20,9 @@ from slowmatch.text import to_json
 
 MAX_OCCURRENCES = 100
 """A schedule with more of them in the time span is `frequent`: only this many are computed, and one more."""
+MAX_OF_ALL = 10_000
+"""Of many schedules, fewer of each are computed, but MIN_OCCURRENCES in any case."""
+MIN_OCCURRENCES = 10
 MAX_DELAYED_RUNS = 500
 
 Kind = Literal["schedule", "paused", "disabled", "delayed", "retry", "held"]
@@ -70,19 +73,24 @@ def occurrences(
     runs: Iterable[DelayedRun],
     after: datetime,
     until: datetime,
+    most: int = MAX_OCCURRENCES,
 ) -> Iterator[Occurrence]:
-    """All that is due in (after, until], job by job. The source of everything that the page Upcoming shows."""
+    """All that is due in (after, until], job by job. The source of everything that the page Upcoming shows.
+
+    Of each schedule, they are `most` and one more if there are more.
+    """
     known = {job.name: job for job in jobs}
     for job in jobs:
         if job.schedule and job.schedule_enabled:
             kind: Kind = "disabled" if job.disabled else "paused" if job.paused else "schedule"
-            for at in _times(job.schedule, "UTC", None, None, after, until):
+            for at in _times(job.schedule, "UTC", None, None, after, until, most):
                 yield Occurrence(job.name, job.words or job.schedule, at, kind)
     for each in schedules:
         if each.job in known and not each.is_delayed_run:
             kind = "disabled" if known[each.job].disabled else "schedule" if each.enabled else "paused"
             words = each.timing.describe()
-            for at in _times(each.expression, each.time_zone, each.starts_at, each.ends_at, after, until):
+            zone, start, end = each.time_zone, each.starts_at, each.ends_at
+            for at in _times(each.expression, zone, start, end, after, until, most):
                 yield Occurrence(each.job, words, at, kind, each.name)
     for run in runs:
         if run.job in known and after < run.due_at <= until:
@@ -99,19 +107,25 @@ def _times(
     ends_at: datetime | None,
     after: datetime,
     until: datetime,
+    most: int,
 ) -> tuple[datetime, ...]:
     """Computed once for all polls of a minute: `after` and `until` are whole minutes."""
     try:
         parsed = timing.parse(expression, time_zone, starts_at, ends_at)
     except timing.ScheduleError:
         return ()
-    return tuple(islice(parsed.between(after, until), MAX_OCCURRENCES + 1))
+    return tuple(islice(parsed.between(after, until), most + 1))
 
 
-def frequent_schedules(found: Iterable[Occurrence]) -> set[tuple[str, str]]:
-    """The schedules, by job and name, that have more occurrences than were computed."""
+def most_of_each(schedules: int) -> int:
+    """How many occurrences of each schedule are computed if there are so many schedules."""
+    return min(MAX_OCCURRENCES, max(MIN_OCCURRENCES, MAX_OF_ALL // max(schedules, 1)))
+
+
+def frequent_schedules(found: Iterable[Occurrence], most: int = MAX_OCCURRENCES) -> set[tuple[str, str]]:
+    """The schedules, by job and name, that have more occurrences than `most`, so that not all were computed."""
     numbers = Counter((each.job, each.schedule) for each in found if not each.is_run)
-    return {schedule for schedule, number in numbers.items() if number > MAX_OCCURRENCES}
+    return {schedule for schedule, number in numbers.items() if number > most}
 
 
 def overlapping(found: Iterable[Occurrence], expected: Mapping[str, timedelta]) -> set[Occurrence]:
