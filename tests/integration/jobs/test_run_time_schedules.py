@@ -207,6 +207,12 @@ def test_a_message_without_its_time_is_of_the_latest_occurrence(con: Connection,
     assert work.run().occurrence == datetime(2026, 12, 1, 6, tzinfo=UTC)
 
 
+def test_a_message_long_after_its_unknown_time_starts_nothing(con: Connection, work: Work) -> None:
+    make(con)
+    start(work, at="<aws.scheduler.scheduled-time>", sent=datetime(2026, 12, 1, 7, 30, tzinfo=UTC))
+    assert work.runs() == []
+
+
 @pytest.mark.parametrize("at", ["tomorrow", "2026-12-01T06:00:00", ""])
 def test_a_message_without_a_time_goes_to_the_dead_letters(con: Connection, work: Work, at: str) -> None:
     make(con)
@@ -217,10 +223,42 @@ def test_messages_of_what_is_no_longer_valid_start_nothing(con: Connection, work
     start(work)
     make(con, starts_at=datetime(2026, 12, 1, 7, tzinfo=UTC))
     start(work)
-    make(con, enabled=False)
-    start(work)
-    make(con, job="db-cleanup", enabled=True)
+    make(con, job="db-cleanup")
     assert start(work) == [] and work.runs() == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"expression": "cron(0 22 * * ? *)", "time_zone": "America/New_York"},
+        {"expression": "cron(5 7 * * ? *)"},
+        {"expression": "at(2026-12-01T07:05:00)"},
+    ],
+)
+@pytest.mark.parametrize("is_made_again", [True, False])
+def test_a_message_of_a_time_that_it_has_no_longer_starts_nothing(
+    con: Connection, work: Work, given: dict[str, Any], is_made_again: bool
+) -> None:
+    make(con)
+    if is_made_again:
+        remove(con, NAME)
+    make(con, **given)
+    assert start(work) == [] and work.runs() == []
+
+
+def test_a_rate_starts_a_run_at_whatever_time_aws_counts(con: Connection, work: Work) -> None:
+    make(con, expression="rate(2 hours)")
+    start(work, at="2026-12-01T07:13:00Z")
+    assert work.run().state == "succeeded"
+
+
+def test_a_message_during_a_pause_leaves_a_deleted_run(con: Connection, work: Work) -> None:
+    make(con, payload={"batch_size": 5})
+    set_enabled(con, NAME, False, actor="Ada")
+    assert start(work) == start(work) == []
+    run = work.run()
+    assert (run.state, run.schedule, run.payload) == ("deleted", NAME, {"batch_size": 5})
+    assert work.events(run.id)[0][2] == "skipped: the schedule was paused"
 
 
 def test_a_paused_rule_does_not_pause_other_schedules(con: Connection, work: Work) -> None:

@@ -84,8 +84,14 @@ def test_start_and_end_bound_the_times() -> None:
     start, end = datetime(2026, 5, 2, 5, tzinfo=UTC), datetime(2026, 5, 4, 5, tzinfo=UTC)
     schedule = parse("cron(0 7 * * ? *)", "Europe/Berlin", start, end)
     assert [at.day for at in schedule.between(FIRST, LAST)] == [2, 3]
-    assert schedule.allows(start) and not schedule.allows(end)
-    assert not schedule.allows(start - timedelta(minutes=1))
+    assert schedule.includes(start) and not schedule.includes(end)
+    assert not schedule.includes(start - timedelta(days=1))
+
+
+def test_a_rate_includes_every_time_from_start_to_end() -> None:
+    schedule = parse("rate(2 hours)", "UTC", FIRST, LAST)
+    assert schedule.includes(FIRST) and schedule.includes(FIRST + timedelta(minutes=7))
+    assert not schedule.includes(LAST) and not schedule.includes(FIRST - timedelta(minutes=1))
 
 
 def test_a_single_time_is_by_the_clocks_of_its_zone() -> None:

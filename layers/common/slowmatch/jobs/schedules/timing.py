@@ -59,7 +59,7 @@ class Timing:
             moment = self.starts_at - timedelta(microseconds=1)
         if moment >= cron.END:
             return iter(())
-        return takewhile(self.allows, self._times_after(moment))
+        return takewhile(self._allows, self._times_after(moment))
 
     def next_after(self, moment: datetime) -> datetime | None:
         return next(self.after(moment), None)
@@ -81,10 +81,16 @@ class Timing:
         local = self.at.astimezone(self.zone)
         return f"once, on {local.day} {local:%B %Y at %H:%M} {self.zone.key}"
 
-    def allows(self, occurrence: datetime) -> bool:
+    def includes(self, moment: datetime) -> bool:
+        """Whether it is one of the times; of a rate, whether it is between start and end."""
+        if self.is_rate:
+            return self._allows(moment)
+        return self.next_after(moment - timedelta(microseconds=1)) == moment
+
+    def _allows(self, moment: datetime) -> bool:
         """Whether the start has come by then, and the end has not."""
-        has_started = self.starts_at is None or self.starts_at <= occurrence
-        return has_started and occurrence < (self.ends_at or cron.END)
+        has_started = self.starts_at is None or self.starts_at <= moment
+        return has_started and moment < (self.ends_at or cron.END)
 
     def _times_after(self, moment: datetime) -> Iterator[datetime]:
         if self.recurring is None:

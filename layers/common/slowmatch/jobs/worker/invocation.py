@@ -160,16 +160,20 @@ class Invocation:
             telemetry.logger.info(f"occurrence {occurrence.isoformat()} skipped: paused by {pause}")
 
     def _start_of_schedule(self, due: ScheduleDue) -> None:
-        """Start a run with the payload that the schedule has now, unless it was deleted, moved or paused meanwhile."""
+        """Start a run with the payload that the schedule has now, unless it was deleted, moved or paused."""
         schedule = schedules.find(self._con, due.name)
         if schedule is None:
             why = "there is no such schedule"
         elif schedule.job != self._job.name:
             why = f"it is of {schedule.job} now"
+        elif not schedule.timing.includes(occurrence := _occurrence_of(due, schedule)):
+            why = f"{occurrence.isoformat()} is not one of its times"
         elif not schedule.enabled:
-            why = f"it was paused by {schedule.changed_by}"
-        elif not schedule.timing.allows(occurrence := _occurrence_of(due, schedule)):
-            why = f"{occurrence.isoformat()} is before its start or after its end"
+            why = "it is paused"
+            reason = "the schedule was paused"
+            scheduled_runs.skip_occurrence(
+                self._con, self._job, occurrence, reason, schedule.payload, schedule.name
+            )
         else:
             self._start_occurrence(occurrence, schedule.payload, schedule.name)
             return
