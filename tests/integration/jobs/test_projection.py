@@ -96,6 +96,18 @@ def is_in_force(con: Connection, name: str = "nightly") -> bool:
     return schedule.in_force == schedule.version
 
 
+def test_it_is_in_force_from_the_end_of_the_call(
+    con: Connection, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = con.now()
+    put(con)
+    answered = began + timedelta(minutes=2)
+    group.fails = lambda call, name: monkeypatch.setattr(Connection, "now", lambda _: answered)
+    project(con, began)
+    locked = store.lock_history(con, "nightly")
+    assert locked and [state.first for state in locked[1]] == [answered]
+
+
 def test_a_new_schedule_is_made_with_all_that_it_needs(con: Connection, group: Group) -> None:
     ends_at = con.now().replace(microsecond=1) + timedelta(days=400)
     put(con, starts_at=ends_at - timedelta(days=300), ends_at=ends_at)

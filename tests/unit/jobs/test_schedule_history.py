@@ -67,6 +67,11 @@ def test_looking_again_extends_what_was_rule() -> None:
     assert add_look(history, rule(HOURLY, "08:10", "08:10"), at("08:00")) == [rule(HOURLY, "08:00", "08:10")]
 
 
+def test_an_older_look_takes_nothing_back() -> None:
+    history = [rule(HOURLY, "08:10", "08:10")]
+    assert add_look(history, rule(HOURLY, "08:05", "08:05"), at("08:00")) == history
+
+
 def test_another_schedule_or_switch_is_kept_beside_the_one_before() -> None:
     history = [rule(HOURLY, "08:00", "08:05")]
     for found in (rule(HALF_PAST, "08:10", "08:10"), rule(HOURLY, "08:10", "08:10", enabled=False)):

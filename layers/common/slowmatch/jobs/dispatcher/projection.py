@@ -183,7 +183,8 @@ class _Projection:
         if not _is_deployed(schedule.job):
             raise _Undeployed(f"the job {schedule.job} is not deployed: deploy it, or delete the schedule")
         if changed or not is_current or schedule.paused_in_aws:
-            store.mark_in_force(self.con, schedule, self.now)
+            # Not from the start of the pass: that was before the call, and perhaps before the change.
+            store.mark_in_force(self.con, schedule, max(self.con.now(), schedule.changed_at))
         if is_current and wrong & {*_TIMES}:
             telemetry.logger.warning(f"schedule {name} was changed in AWS by hand, and is put right again")
             self.con.query(

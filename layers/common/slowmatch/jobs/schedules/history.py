@@ -58,7 +58,7 @@ def add_look(history: Sequence[State], found: State, checked_to: datetime) -> li
     kept = [state for state, following in pairwise(history) if following.first > checked_to]
     kept += history[-1:]
     if kept and kept[-1] == replace(found, first=kept[-1].first, last=kept[-1].last):
-        return [*kept[:-1], replace(kept[-1], last=found.last)]
+        return [*kept[:-1], replace(kept[-1], last=max(kept[-1].last, found.last))]
     return [*kept, found]
 
 
