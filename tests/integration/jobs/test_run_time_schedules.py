@@ -314,6 +314,20 @@ def test_a_single_time_that_is_near_is_a_delayed_run(
     assert work.runs() == []
 
 
+@pytest.mark.parametrize(
+    "stop", [remove, lambda con, name: set_enabled(con, name, False, actor="Ada")], ids=["remove", "pause"]
+)
+def test_a_delayed_run_whose_message_is_late_goes_with_its_schedule(
+    con: Connection, work: Work, later: Later, monkeypatch: pytest.MonkeyPatch, stop: Callable[..., Any]
+) -> None:
+    make(con, expression=at_expression(later(minutes=5)), time_zone="UTC")
+    run, due = work.run(), later(minutes=6)
+    monkeypatch.setattr(Connection, "now", lambda _: due)
+    stop(con, NAME)
+    work.deliver({"run_id": run.id, "attempt": 1})
+    assert work.runs() == [] and work.seen == []
+
+
 @pytest.mark.parametrize("action", ["run-now", "delete"])
 def test_a_single_time_is_over_with_its_delayed_run(
     con: Connection, work: Work, later: Later, action: str

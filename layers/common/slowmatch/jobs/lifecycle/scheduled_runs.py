@@ -115,15 +115,17 @@ def delay(
         con.after_commit(lambda: messages.send(con, [message]))
 
 
-def drop_delayed(con: Connection | ExternalConnection, job: str, schedule: str, now: datetime) -> None:
-    """Forget the run that waits for an occurrence, because its schedule is changed or deleted."""
+def drop_delayed(con: Connection | ExternalConnection, job: str, schedule: str) -> None:
+    """Forget the run that waits for an occurrence, because its schedule is changed or deleted.
+
+    It may be due already: its message can be late. One that waits for another run to end is no longer `scheduled`.
+    """
     con.query(
         """
         DELETE FROM job_run
-        WHERE job = :job AND schedule = :schedule AND occurrence > :now::timestamptz
+        WHERE job = :job AND schedule = :schedule AND occurrence IS NOT NULL
           AND state = 'scheduled' AND attempt = 0
         """,
         job=job,
         schedule=schedule,
-        now=now,
     )

@@ -83,7 +83,7 @@ def remove(
         _check_version(name, version, current)
         con.query("DELETE FROM job_schedule WHERE name = :name", name=name)
         now = con.now()
-        scheduled_runs.drop_delayed(con, current.job, name, now)
+        scheduled_runs.drop_delayed(con, current.job, name)
         _note(con, "deleted", current, actor, now, before=current)
         return True
 
@@ -245,7 +245,7 @@ def _write(
         history.append(replace(written.state(now), schedule=None))
         store_history(con, name, history, checked_to)
     if current:
-        scheduled_runs.drop_delayed(con, current.job, name, now)
+        scheduled_runs.drop_delayed(con, current.job, name)
     at = written.timing.at
     if at and at > now and written.enabled and written.is_delayed_run:
         scheduled_runs.delay(con, catalog.job(written.job), at, written.payload, name)
