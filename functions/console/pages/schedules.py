@@ -142,7 +142,10 @@ def delete_schedule(name: str) -> render.Page:
     request, con, found = current_request(), connection(), _changeable(name)
     if request.value("sure") != "yes":
         return render.page("schedule_delete.html", con=con, schedule=found, words=found.timing.describe())
-    store.remove(con, name, actor=request.identity.name, version=found.version)
+    try:
+        store.remove(con, name, actor=request.identity.name, version=_seen_version())
+    except ScheduleConflict as conflict:
+        return _changed_meanwhile(name, conflict)
     wake.wake_dispatcher()
     return render.redirect(HOME, flash_message=f"Schedule {name} was deleted. Its runs are kept.")
 
@@ -175,10 +178,28 @@ def _put(form: ScheduleForm, name: str, version: int) -> Schedule | None:
 
 
 def _set_enabled(name: str, enabled: bool, did: str) -> render.Page:
-    found, actor = _changeable(name), current_request().identity.name
-    store.set_enabled(connection(), name, enabled, actor=actor, version=found.version)
+    _changeable(name)
+    con, actor = connection(), current_request().identity.name
+    try:
+        store.set_enabled(con, name, enabled, actor=actor, version=_seen_version())
+    except ScheduleConflict as conflict:
+        return _changed_meanwhile(name, conflict)
     wake.wake_dispatcher()
     return _back(name, f"Schedule {name} was {did}")
+
+
+def _seen_version() -> int | None:
+    """The version beside whose button the visitor pressed; None for a program that sends none."""
+    return ScheduleForm({"schedule-version": current_request().value("schedule-version")}).version
+
+
+def _changed_meanwhile(name: str, conflict: ScheduleConflict) -> render.Page:
+    """Show the schedule as it is now, and say why nothing was done."""
+    if conflict.current is None:
+        return _not_found(name)
+    who = conflict.current.changed_by
+    text = f"{who} changed this schedule in the meantime, so nothing was done. This is what it is now."
+    return render.redirect(f"{HOME}/{name}", flash_message=text)
 
 
 def _saved(made: Schedule) -> render.Page:

@@ -279,6 +279,47 @@ def test_it_is_paused_and_resumed_where_it_is_listed(browser: FakeBrowser, con: 
     assert "not yet in force" in row(browser.get(HOME))
 
 
+def button_fields(page: Page, action: str) -> dict[str, str]:
+    """What the form of a schedule's button submits."""
+    (form,) = re.findall(rf'<form [^>]*action="{HOME}/nightly/{action}".*?</form>', page.text, re.S)
+    fields = dict(re.findall(r'name="([\w-]+)" value="([^"]*)"', form))
+    return fields | ({"sure": "yes"} if action == "delete" else {})
+
+
+@pytest.mark.parametrize(
+    ("address", "action"),
+    [
+        (HOME, "pause"),
+        (HOME, "resume"),
+        (f"{HOME}/nightly", "pause"),
+        (f"{HOME}/nightly", "resume"),
+        (f"{HOME}/nightly", "delete"),
+    ],
+)
+def test_a_button_beside_an_outdated_version_does_nothing(
+    browser: FakeBrowser, con: Connection, address: str, action: str
+) -> None:
+    make(con, enabled=action != "resume")
+    fields = button_fields(browser.get(address), action)
+    changed = make(con, expression="rate(2 hours)", actor="robin")
+    answer = browser.post(f"{HOME}/nightly/{action}", fields)
+    assert answer.location == f"{HOME}/nightly" and store.find(con, "nightly") == changed
+    page = browser.get(f"{HOME}/nightly")
+    assert "robin changed this schedule in the meantime" in page.text and "every 2 hours" in page.text.lower()
+    browser.post(f"{HOME}/nightly/{action}", button_fields(page, action))
+    assert store.find(con, "nightly") != changed
+
+
+def test_the_question_about_a_deletion_is_of_the_version_that_it_shows(
+    browser: FakeBrowser, con: Connection
+) -> None:
+    make(con)
+    page = browser.post(f"{HOME}/nightly/delete")
+    changed = make(con, expression="rate(2 hours)", actor="robin")
+    assert browser.post(f"{HOME}/nightly/delete", button_fields(page, "delete")).status == 303
+    assert store.find(con, "nightly") == changed
+
+
 def test_run_now_takes_its_payload(browser: FakeBrowser, con: Connection) -> None:
     make(con, payload={"older_than_days": 30})
     browser.post(f"{HOME}/nightly/run")
