@@ -147,8 +147,9 @@ def _listed(schedule: model.Schedule, now: datetime) -> dict[str, Any]:
     shown = {name: value for name, value in asdict(schedule).items() if name in ListedSchedule.model_fields}
     return shown | {
         "in_force": schedule.in_force == schedule.version,
-        "words": schedule.timing.describe(),
-        "estimated": schedule.timing.is_rate,
+        "sync_error": schedule.sync_error or schedule.error,
+        "words": schedule.words,
+        "estimated": schedule.is_rate,
         "next": [at.isoformat() for at in schedule.next_times(now)],
     }
 

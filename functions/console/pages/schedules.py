@@ -141,7 +141,7 @@ def delete_schedule(name: str) -> render.Page:
     """The page asks in a dialog; without scripts, a page of its own asks."""
     request, con, found = current_request(), connection(), _changeable(name)
     if request.value("sure") != "yes":
-        return render.page("schedule_delete.html", con=con, schedule=found, words=found.timing.describe())
+        return render.page("schedule_delete.html", con=con, schedule=found, words=found.words)
     try:
         store.remove(con, name, actor=request.identity.name, version=_seen_version())
     except ScheduleConflict as conflict:
@@ -203,8 +203,7 @@ def _changed_meanwhile(name: str, conflict: ScheduleConflict) -> render.Page:
 
 
 def _saved(made: Schedule) -> render.Page:
-    words = made.timing.describe()
-    text = f"Schedule {made.name} was saved: {made.job}, {words}{'' if made.enabled else ', paused'}."
+    text = f"Schedule {made.name} was saved: {made.job}, {made.words}{'' if made.enabled else ', paused'}."
     return render.redirect(f"{HOME}/{made.name}", flash_message=FlashMessage(text, HOME, "All schedules"))
 
 

@@ -16,7 +16,7 @@ from slowmatch.jobs.schedules.timing import Timing
 from slowmatch.text import to_json
 
 SHOWN_OF_JOB = 10
-State = Literal["removed", "disabled", "paused", "over", "pending", "enabled"]
+State = Literal["removed", "disabled", "invalid", "paused", "over", "pending", "enabled"]
 LABELS = {
     "job": "Job",
     "expression": "Expression",
@@ -66,15 +66,15 @@ def first_of_job(con: Connection, job: str, now: datetime) -> list[ShownSchedule
 
 
 def _shown(made: MadeSchedule, job: JobSummary | None, now: datetime) -> ShownSchedule:
-    schedule, timing = made.schedule, made.schedule.timing
+    schedule = made.schedule
     has_begun = schedule.enabled and schedule.is_delayed_run and schedule.delayed_run is None
-    coming = [] if has_begun else next_times(timing, now)
+    coming = [] if schedule.error or has_begun else next_times(schedule.timing, now)
     state = _state(made, job, is_over=not coming)
     return ShownSchedule(
         made=made,
         state=state,
-        words=timing.describe(),
-        is_rate=timing.is_rate,
+        words=schedule.words,
+        is_rate=schedule.is_rate,
         next=coming if state in ("enabled", "pending") else [],
     )
 
@@ -85,6 +85,8 @@ def _state(made: MadeSchedule, job: JobSummary | None, *, is_over: bool) -> Stat
         return "removed"
     if job.disabled:
         return "disabled"
+    if schedule.error:
+        return "invalid"
     if is_over:
         return "over"
     if not schedule.enabled:

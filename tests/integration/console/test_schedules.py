@@ -357,6 +357,7 @@ def test_deletion_is_asked_about_first(browser: FakeBrowser, con: Connection) ->
         ("in_force = version, paused_in_aws = true", "Somebody disabled or changed it in EventBridge"),
         ("job = 'gone'", "its job was removed"),
         ("in_force = version, ends_at = now()", "over It has no more times."),
+        ("time_zone = 'Mars/Olympus'", "no longer valid 'Mars/Olympus' is not a time zone: write"),
     ],
 )
 def test_a_schedule_that_starts_nothing_says_why(
@@ -365,7 +366,8 @@ def test_a_schedule_that_starts_nothing_says_why(
     make(con)
     con.query(f"UPDATE job_schedule SET {change}")
     assert said in row(browser.get(HOME))
-    assert browser.get(f"{HOME}/nightly").status == 200
+    for address in (f"{HOME}/nightly", "/jobs/db-cleanup", "/dashboard/upcoming"):
+        assert browser.get(address).status == 200
 
 
 def test_changes_need_the_role_of_the_job(browser: FakeBrowser, con: Connection) -> None:

@@ -216,6 +216,15 @@ def test_a_refused_schedule_holds_up_no_other(con: Connection, group: Group) -> 
     assert project(con) == 2 and group.names() == ["a", "c"]
 
 
+def test_a_schedule_whose_zone_is_gone_holds_up_no_other(con: Connection, group: Group) -> None:
+    put(con)
+    project(con)
+    con.query("UPDATE job_schedule SET time_zone = 'Mars/Olympus'")
+    put(con, "another")
+    assert project(con) == 1 and group.names() == ["another", "nightly"]
+    assert "'Mars/Olympus' is not a time zone" in str(store.get(con, "nightly").sync_error)
+
+
 @pytest.mark.parametrize(
     "error", [refused("ThrottlingException"), ConnectTimeoutError(endpoint_url="https://scheduler")]
 )

@@ -397,6 +397,19 @@ def test_a_warning_names_the_schedules_that_missed_runs(con: Connection, hourly:
     assert text == "3 scheduled runs were missed in the last 24 hours (schedules: every-morning)"
 
 
+def test_a_schedule_whose_zone_is_gone_hides_nothing_of_others(con: Connection, hourly: Schedule) -> None:
+    in_force_at(con, make(con, "also", expression=HOURLY), "10:00")
+    con.query("UPDATE job_schedule SET time_zone = 'Mars/Olympus' WHERE name = 'also'")
+    dispatcher.report_missed(con, clock("13:15"))
+    assert {at for _, name, at in missed(con) if name == NAME} == {"11:00", "12:00", "13:00"}
+
+
+def test_a_message_of_a_schedule_whose_zone_is_gone_stays_in_the_queue(con: Connection, work: Work) -> None:
+    make(con)
+    con.query("UPDATE job_schedule SET time_zone = 'Mars/Olympus'")
+    assert start(work) == ["1"] and work.runs() == []
+
+
 def test_what_was_never_in_force_is_not_missed(con: Connection) -> None:
     make(con, expression=HOURLY)
     con.query("UPDATE job_schedule SET checked_to = '2026-11-24T10:30:00Z'")
@@ -452,6 +465,12 @@ def test_a_schedule_that_is_over_is_purged(
 def test_what_was_changed_lately_is_not_purged(con: Connection) -> None:
     make(con)
     con.query("UPDATE job_schedule SET expression = 'at(2020-01-01T00:00:00)'")
+    assert retention.purge_schedules(con, con.now(), settings=settings()) == 0
+
+
+def test_a_schedule_whose_zone_is_gone_is_not_purged(con: Connection) -> None:
+    make(con)
+    con.query("UPDATE job_schedule SET time_zone = 'Mars/Olympus', changed_at = '2020-01-01'")
     assert retention.purge_schedules(con, con.now(), settings=settings()) == 0
 
 

@@ -59,6 +59,18 @@ def test_the_list_ends_with_the_calendar(call: Call, con: Connection, expression
     assert len(call("GET", PATH)[1]["next"]) < 5
 
 
+def test_a_schedule_whose_zone_is_gone_is_listed_with_the_error(call: Call, con: Connection) -> None:
+    call("PUT", PATH, WANTED)
+    con.query("UPDATE job_schedule SET time_zone = 'Mars/Olympus'")
+    status, answer = call("GET", "/api/schedules")
+    (shown,) = answer["items"]
+    assert (status, shown["next"], shown["words"]) == (200, [], "cron(0 7 * * ? *) Mars/Olympus")
+    assert "'Mars/Olympus' is not a time zone" in shown["sync_error"]
+    for step in ("pause", "resume"):
+        assert call("POST", f"{PATH}/{step}", {})[0] == 200
+    assert store.remove(con, "every-morning")
+
+
 def test_the_times_of_a_rate_are_estimated(call: Call) -> None:
     assert call("PUT", PATH, WANTED | {"expression": "rate(1 day)"})[1]["estimated"]
     assert not call("PUT", PATH, WANTED)[1]["estimated"]

@@ -100,7 +100,7 @@ def purge_schedules(con: Connection, now: datetime, deadline: Deadline = NEVER, 
     before = now - timedelta(days=settings.failed_run_retention_days)
 
     def purge(schedule: Schedule) -> int:
-        if schedule.changed_at >= before or not schedule.timing.is_over(before):
+        if schedule.error or schedule.changed_at >= before or not schedule.timing.is_over(before):
             return 0
         try:
             return store.remove(con, schedule.name, actor="retention", version=schedule.version)

@@ -101,8 +101,11 @@ _WHEN_THEY_FIRE = """
 
 @lru_cache(maxsize=LIMIT)
 def _next_time(minute: datetime, *when: Any) -> datetime:
-    """Computed once for all polls of a minute. END if it is over."""
-    return timing.parse(*when).next_after(minute) or cron.END
+    """Computed once for all polls of a minute. END if it is over, or no longer valid."""
+    try:
+        return timing.parse(*when).next_after(minute) or cron.END
+    except timing.ScheduleError:
+        return cron.END
 
 
 def counts(con: Connection) -> dict[str, int]:

@@ -88,7 +88,7 @@ def occurrences(
     for each in schedules:
         if each.job in known and not each.is_delayed_run:
             kind = "disabled" if known[each.job].disabled else "schedule" if each.enabled else "paused"
-            words = each.timing.describe()
+            words = each.words
             zone, start, end = each.time_zone, each.starts_at, each.ends_at
             for at in _times(each.expression, zone, start, end, after, until, most):
                 yield Occurrence(each.job, words, at, kind, each.name)

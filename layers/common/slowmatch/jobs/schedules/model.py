@@ -8,7 +8,7 @@ from typing import Any
 from slowmatch.jobs.model import JsonRow
 from slowmatch.jobs.schedules import timing
 from slowmatch.jobs.schedules.history import ScheduleState
-from slowmatch.jobs.schedules.timing import Timing
+from slowmatch.jobs.schedules.timing import ScheduleError, Timing
 
 NEW = 0
 """As `version`: the schedule must not exist yet."""
@@ -69,17 +69,35 @@ class Schedule(JsonRow):
 
     @property
     def timing(self) -> Timing:
+        """Raises ScheduleError if there is an `error`."""
         return timing.parse(self.expression, self.time_zone, self.starts_at, self.ends_at)
+
+    @property
+    def error(self) -> str | None:
+        """Why its times are not known, though it was accepted once: its zone may be gone from the database of zones."""
+        try:
+            self.timing  # noqa: B018
+        except ScheduleError as error:
+            return error.message
+        return None
+
+    @property
+    def words(self) -> str:
+        return f"{self.expression} {self.time_zone}" if self.error else self.timing.describe()
+
+    @property
+    def is_rate(self) -> bool:
+        return self.error is None and self.timing.is_rate
 
     @property
     def is_delayed_run(self) -> bool:
         """Whether it is carried out by a delayed run, which exists already, and not by EventBridge Scheduler."""
-        at = self.timing.at
+        at = None if self.error else self.timing.at
         return at is not None and at - self.changed_at < DELAYED
 
     def next_times(self, now: datetime) -> list[datetime]:
         """The next NEXT_TIMES times, in its zone; none if it is paused, or if its delayed run waits no longer."""
-        if not self.enabled or (self.is_delayed_run and self.delayed_run is None):
+        if self.error or not self.enabled or (self.is_delayed_run and self.delayed_run is None):
             return []
         return [at.astimezone(self.timing.zone) for at in islice(self.timing.after(now), NEXT_TIMES)]
 

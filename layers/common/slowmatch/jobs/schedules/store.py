@@ -246,8 +246,7 @@ def _write(
         store_history(con, name, history, checked_to)
     if current:
         scheduled_runs.drop_delayed(con, current.job, name)
-    at = written.timing.at
-    if at and at > now and written.enabled and written.is_delayed_run:
+    if written.enabled and written.is_delayed_run and (at := written.timing.at) and at > now:
         scheduled_runs.delay(con, catalog.job(written.job), at, written.payload, name)
         written = get(con, name)
     action = "created" if current is None else "changed"
