@@ -94,6 +94,17 @@ def test_a_schedule_is_put_in_a_transaction_of_ones_own(con: Connection, other: 
     assert store.find(con, NAME) == made
 
 
+def test_a_schedule_is_rolled_back_with_a_transaction_of_ones_own(
+    con: Connection, other: Connection, work: Work, queues: Queues, later: Later
+) -> None:
+    with pytest.raises(ZeroDivisionError), other.transaction():
+        theirs = on_connection(other._connected())
+        put(theirs, NAME, job="record-expiry", expression=at_expression(later(minutes=5)))
+        raise ZeroDivisionError
+    assert store.find(con, NAME) is None and actions(con) == [] and work.runs() == []
+    assert queues.delayed() == 0
+
+
 def test_who_changes_an_outdated_version_is_given_the_present_one(con: Connection) -> None:
     first = make(con)
     second = make(con, expression="cron(0 8 * * ? *)", actor="Ada")
@@ -169,13 +180,42 @@ def test_a_rate_is_not_refused_by_an_estimate(con: Connection, later: Later) -> 
     assert make(con, expression="rate(366 days)", ends_at=later(hours=1)).enabled
 
 
-def test_there_is_a_limit(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LIMIT", 2)
-    make(con, "one")
-    make(con, "two")
-    with pytest.raises(ScheduleError, match="there are 2 schedules already"):
-        make(con, "three")
-    make(con, "two", payload={"batch_size": 5})
+@pytest.fixture
+def one_place_left(con: Connection) -> None:
+    """There are as many schedules as a stack may have, but one."""
+    make(con)
+    con.query(
+        """
+        INSERT INTO job_schedule (
+            name, job, payload, expression, time_zone, enabled,
+            created_at, created_by, changed_at, changed_by, checked_to
+        )
+        SELECT 'n' || number, job, payload, expression, time_zone, enabled,
+               created_at, created_by, changed_at, changed_by, checked_to
+        FROM job_schedule, generate_series(1, :more::integer) AS number
+        """,
+        more=store.LIMIT - 2,
+    )
+
+
+@pytest.mark.usefixtures("one_place_left")
+def test_there_are_a_thousand_at_most(con: Connection) -> None:
+    make(con, "last")
+    with pytest.raises(ScheduleError, match="there are 1,000 schedules already"):
+        make(con, "one-more")
+    assert make(con, "last", payload={"batch_size": 5}).payload
+    remove(con, NAME)
+    assert make(con, "one-more").enabled
+
+
+@pytest.mark.usefixtures("one_place_left")
+def test_of_two_who_want_the_last_place_one_is_refused(con: Connection, other: Connection) -> None:
+    def make_second() -> None:
+        with pytest.raises(ScheduleError, match="there are 1,000 schedules already"):
+            make(other, "second")
+
+    while_waited_for(con, lambda: make(con, "first"), make_second)
+    assert len(store.all_schedules(con)) == store.LIMIT
 
 
 def test_an_occurrence_has_one_run_with_the_payload_of_now(con: Connection, work: Work) -> None:
