@@ -91,6 +91,18 @@ def test_after_commit_waits_for_the_commit_and_forgets_with_a_rollback(con: Conn
     assert done == ["committed", "at once"]
 
 
+def test_after_commit_also_waits_for_the_end_of_a_transaction_begun_by_a_statement(con: Connection) -> None:
+    done: list[str] = []
+    con.script("BEGIN")
+    con.after_commit(lambda: done.append("committed"))
+    assert con.query("SELECT 1") == [[1]] and done == []
+    con.query("COMMIT")
+    con.script("BEGIN")
+    con.after_commit(lambda: done.append("never"))
+    con.close()
+    assert con.query("SELECT 1") == [[1]] and done == ["committed"]
+
+
 def test_a_refused_statement_names_its_constraint(con: Connection) -> None:
     with pytest.raises(StatementError) as refused:
         con.query("INSERT INTO record (title, expiry_date) VALUES (:title, now())", title="")

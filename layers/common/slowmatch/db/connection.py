@@ -74,13 +74,16 @@ class Connection:
                 statement = self._statements[sql] = self._connected().prepare(sql)
             statement.run(**params)
         self._used_at = time.monotonic()
-        return statement._context  # noqa: SLF001 - only there does pg8000 have the number of rows
+        answer = statement._context  # noqa: SLF001 - only there does pg8000 have the number of rows
+        self._act_after_commit()
+        return answer
 
     def script(self, sql: str) -> None:
         """Run several statements in one simple-protocol call, which is one transaction."""
         with self._translating_errors():
             self._ensure_connected()
             self._connected().run(sql)
+        self._act_after_commit()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -97,6 +100,7 @@ class Connection:
             with self._translating_errors():
                 self._connected().run("COMMIT")
         except BaseException:
+            self._after_commit.clear()
             if self._pg8000 is not None:
                 try:
                     self._pg8000.run("ROLLBACK")
@@ -105,9 +109,7 @@ class Connection:
             raise
         finally:
             self._in_transaction = False
-            actions, self._after_commit = self._after_commit, []
-        for action in actions:
-            action()
+        self._act_after_commit()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -127,20 +129,31 @@ class Connection:
 
     def abandon_transaction(self) -> bool:
         """Roll back a transaction that nobody is going to end; False if there is none."""
-        if self._pg8000 is None or self._pg8000._transaction_status == IDLE:  # noqa: SLF001 - not published
+        if not self._is_transaction_open():
             return False
         self._in_transaction = False
         self._after_commit.clear()
         with self._translating_errors():
-            self._pg8000.run("ROLLBACK")
+            self._connected().run("ROLLBACK")
         return True
 
     def after_commit(self, action: Callable[[], object]) -> None:
-        """Call `action` once the current transaction has committed, or now when there is none."""
-        if self._in_transaction:
-            self._after_commit.append(action)
-        else:
-            action()
+        """Call `action` once the current transaction has committed, or now when there is none.
+
+        One that was begun with a statement, not with `transaction`, is taken for committed when it is over.
+        """
+        self._after_commit.append(action)
+        self._act_after_commit()
+
+    def _act_after_commit(self) -> None:
+        if self._after_commit and not self._is_transaction_open():
+            actions, self._after_commit = self._after_commit, []
+            for action in actions:
+                action()
+
+    def _is_transaction_open(self) -> bool:
+        status = IDLE if self._pg8000 is None else self._pg8000._transaction_status  # noqa: SLF001 - not published
+        return self._in_transaction or status not in (IDLE, None)
 
     @contextmanager
     def limited_to(self, seconds: int) -> Iterator[None]:
@@ -169,6 +182,7 @@ class Connection:
     def close(self) -> None:
         closing, self._pg8000 = self._pg8000, None
         self._statements.clear()
+        self._after_commit.clear()
         if closing is not None:
             with suppress(pg8000.native.Error, OSError):
                 closing.close()

@@ -19,6 +19,14 @@ class StatementError(Exception):
         self.sqlstate: str = details.get("C", "")
         self.constraint: str | None = details.get("n")
 
+    @property
+    def is_about_data(self) -> bool:
+        """Whether PostgreSQL cannot hold the values: invalid (22), against a constraint (23), or too large (54).
+
+        https://www.postgresql.org/docs/current/errcodes-appendix.html
+        """
+        return self.sqlstate.startswith(("22", "23", "54"))
+
 
 class SchemaMissing(StatementError):
     """A table, column or function does not exist: the migrations have not been applied."""
