@@ -86,7 +86,7 @@ def job_tester(
     for name, value in (ENVIRONMENT | database).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(secrets, "text", lambda name: _known_secret(known_secrets, name))
-    monkeypatch.setattr(sqs, "client", _FakeSqs)
+    monkeypatch.setattr(sqs, "client", AcceptingSqs)
     with listening(lambda: SMTP(mailbox, loop=asyncio.get_running_loop(), hostname="localhost")) as port:
         monkeypatch.setenv("SMTP_PORT", str(port))
         settings.cache_clear()
@@ -115,7 +115,7 @@ class _Mailbox:
         return "250 OK"
 
 
-class _FakeSqs:
+class AcceptingSqs:
     """Accepts every message and keeps none: tests find enqueued runs in the database."""
 
     def send_message_batch(self, **_: Any) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from local.environment import DATABASE, DATABASE_USER
+from local.testing.fixtures import AcceptingSqs
 from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection, migrate
 from slowmatch.settings import Settings
 from tests.chaos import report
 from tests.chaos.database import Database, started
-from tests.chaos.killed_worker import FakeSqs
 from tests.chaos.report import SEED, Figures
 from tests.support.empty_database import EMPTY
 
@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def durable(server: Database, environment: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """A connection to a server that keeps what was committed when it crashes."""
-    monkeypatch.setattr(sqs, "client", FakeSqs)
+    monkeypatch.setattr(sqs, "client", AcceptingSqs)
     login = {"username": DATABASE_USER, "password": server._password}
     monkeypatch.setattr(secrets, "read", lambda arn, *keys: login)
     config = dataclasses.replace(environment, db_port=server.port, db_name=DATABASE)
