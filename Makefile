@@ -92,7 +92,7 @@ check-mail: .venv/.dev .venv-mail/.npm  ## judge mails and notifications with ot
 	  left_out=--ignore=tests/mail/test_spam.py; echo "== The spam score of the mails is left out."; fi; \
 	$(PY) -m pytest tests/mail $$left_out
 
-mutants: .venv/.dev  ## break the code in sixty ways and check that the tests notice each; ONLY="claim lease"
+mutants: .venv/.dev  ## break the code in many ways and check that the tests notice each; ONLY="claim lease"
 	@$(PY) -m tests.mutants $(ONLY)
 
 bench-console: .venv/.run assets  ## measure how long each page of the running stack takes; PORT=8080
