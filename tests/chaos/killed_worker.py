@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from local.environment import DATABASE_USER
+from local.testing.fixtures import AcceptingSqs
 from slowmatch.aws import secrets, sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import Context, serve
 from slowmatch.jobs.lifecycle.claim import CLAIM_BATCH
-from slowmatch.jobs.lifecycle.finish import FINISH_SUCCEEDED
-from slowmatch.jobs.worker import executor
+from slowmatch.jobs.lifecycle.finish import FINISH_BATCH_SUCCEEDED
+from slowmatch.jobs.worker import result_writer
 
 JOB = "send-test-mail"
 MOMENTS = {
@@ -29,13 +30,6 @@ MOMENTS = {
     "never": 5,
 }
 """How many of five runs have succeeded by then, if two results are written at a time."""
-
-
-class FakeSqs:
-    """Accepts every message."""
-
-    def send_message_batch(self, **_: Any) -> dict[str, Any]:
-        return {}
 
 
 class LambdaContext:
@@ -55,7 +49,7 @@ def around(moment: str, query: Callable[..., Any]) -> Callable[..., Any]:
 
     def watched(con: Connection, sql: str, **params: Any) -> Any:
         nonlocal finishes
-        finishes += sql == FINISH_SUCCEEDED
+        finishes += sql == FINISH_BATCH_SUCCEEDED
         if (moment, sql) == ("before the claim", CLAIM_BATCH) or (
             moment == "between two finishes" and finishes == 2
         ):
@@ -83,8 +77,8 @@ def main(moment: str) -> None:
 
     login = {"username": DATABASE_USER, "password": os.environ["DB_PASSWORD"]}
     secrets.read = lambda *_: login
-    sqs.client = FakeSqs  # type: ignore[assignment]
-    executor.MAX_UNWRITTEN_RESULTS = 2
+    sqs.client = AcceptingSqs  # type: ignore[assignment]
+    result_writer.MAX_UNWRITTEN_RESULTS = 2
     Connection.query = around(moment, Connection.query)  # type: ignore[method-assign]
     answer = serve(JOB, handle)(json.load(sys.stdin), LambdaContext())
     if moment == "after the last finish":

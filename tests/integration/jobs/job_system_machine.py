@@ -22,7 +22,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs import JOBS, enqueue
 from slowmatch.jobs.lifecycle import actions, pause
 from slowmatch.jobs.lifecycle.pause import describe_pause
-from slowmatch.jobs.worker import executor
+from slowmatch.jobs.worker import result_writer
 from tests.integration.jobs import invariants
 from tests.integration.jobs.dispatcher_rules import DispatcherRules, step, taken
 from tests.integration.jobs.invariants import FINAL, Run
@@ -261,7 +261,7 @@ def machine_factory(
     fake_sqs = FakeSqs(clock)
     monkeypatch.setattr(Connection, "now", lambda con: clock.look())
     monkeypatch.setattr(sqs, "client", lambda: fake_sqs)
-    monkeypatch.setattr(executor, "MAX_UNWRITTEN_SECONDS", 0)  # so that each step shows its result
+    monkeypatch.setattr(result_writer, "MAX_UNWRITTEN_SECONDS", 0)  # so that each step shows its result
     for name, spec in SPECS.items():
         monkeypatch.setitem(JOBS, name, spec)
 

@@ -30,7 +30,7 @@ class Lost(Exception):
 
 
 def retry_or_fail(
-    error: Exception, *, failures: int, max_attempts: int, now: datetime, outcome: Outcome = "failed"
+    error: BaseException, *, failures: int, max_attempts: int, now: datetime, outcome: Outcome = "failed"
 ) -> AttemptResult:
     """The result of an attempt that `error` ended, as failure number `failures` of its run: a retry, or the end."""
     described = TracebackException.from_exception(error)  # also works when `str(error)` raises

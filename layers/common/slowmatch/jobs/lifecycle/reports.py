@@ -5,6 +5,7 @@ next attempt. Its log lines are written all the same: they belong to its own att
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from slowmatch.db import Connection
@@ -36,7 +37,7 @@ NOTE_HANDLER_END = f"""
         {WRITE_LOG}
     )
     UPDATE job_run
-    SET handler_ended_at = GREATEST(:now::timestamptz, finished_at), stop_noticed = :noticed::boolean
+    SET handler_ended_at = GREATEST(:at::timestamptz, finished_at), stop_noticed = :noticed::boolean
     WHERE id = :run_id::uuid AND (attempt = :attempt AND state = 'deleted') IS TRUE
 """
 
@@ -63,9 +64,9 @@ def checkpoint(con: Connection, claimed: ClaimedAttempt, reports: Reports) -> bo
 
 
 def note_handler_end(
-    con: Connection, leased: LeasedAttempt, lines: list[dict[str, str]], *, noticed: bool
+    con: Connection, leased: LeasedAttempt, lines: list[dict[str, str]], *, at: datetime, noticed: bool
 ) -> None:
-    """Write the last log lines of an attempt that is no longer ours, and, if its run was stopped, when it ended.
+    """Write the last log lines of an attempt that is no longer ours, and, if its run was stopped, that it ended `at`.
 
     `noticed` says whether it ended because of that.
     """
@@ -73,7 +74,7 @@ def note_handler_end(
         NOTE_HANDLER_END,
         run_id=leased.run_id,
         attempt=leased.attempt,
-        now=con.now(),
+        at=at,
         noticed=noticed,
         lines=to_json(lines),
     )

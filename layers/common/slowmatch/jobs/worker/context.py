@@ -3,7 +3,6 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.jobs.lifecycle.reports import Reports, checkpoint
+from slowmatch.jobs.worker.time_left import TimeLeft
 from slowmatch.settings import settings as stack_settings
 from slowmatch.text import clean
 
@@ -50,7 +50,7 @@ class Context:
         claimed: ClaimedAttempt,
         *,
         settings: dict[str, Any],
-        remaining_ms: Callable[[], int],
+        time_left: TimeLeft,
         has_own_logger: bool = False,
     ) -> None:
         self.con = con
@@ -68,9 +68,7 @@ class Context:
         self.now = claimed.started_at
         self.log = RunLog(con)
         self.logger = self._own_logger() if has_own_logger else telemetry.log
-        self._remaining_ms = remaining_ms
-        self._reserve_ms = min(30_000, remaining_ms() // 5)
-        self._finish_ms = min(5_000, remaining_ms() // 10)
+        self._time_left = time_left
         self._progress: dict[str, Any] | None = None
         self._flushed_at = time.monotonic()
 
@@ -94,11 +92,11 @@ class Context:
         """Whether time is nearly up, so that the handler should return `Continue`. Raises Cancelled."""
         if not self.flush():
             raise Cancelled(f"run {self.run_id} was stopped or taken over")
-        return self._remaining_ms() <= self._reserve_ms
+        return self._time_left.is_nearly_up
 
     def seconds_left(self) -> float:
         """How long something may take now, at most, so that time is left to write the result."""
-        return (self._remaining_ms() - self._finish_ms) / 1000
+        return self._time_left.seconds_for_work
 
     def flush(self) -> bool:
         """Write progress and log lines; False if the attempt is no longer ours."""

@@ -112,7 +112,7 @@ def parse_body(body: Any, sent_at: datetime | None = None) -> RunDue | Occurrenc
     except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"it is not JSON: {str(body)[:200]!r}") from error
     match content:
-        case {"job": job, "occurrence": occurrence, **others} if not others:
+        case {"job": str(job), "occurrence": occurrence, **others} if not others:
             return OccurrenceDue(job, _occurrence(occurrence))
         case {"schedule": str(name), "at": at, **others} if not others:
             if at == SCHEDULED_TIME and sent_at:

@@ -1,33 +1,25 @@
-"""Executes claimed attempts: runs the handler, and writes the results, of a batch together."""
+"""Executes claimed attempts: runs the handler, and collects the results of a batch."""
 
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from slowmatch import telemetry
 from slowmatch.db import Connection, Unavailable
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.lifecycle import finish, messages, reports
 from slowmatch.jobs.lifecycle.claim import ClaimedAttempt
 from slowmatch.jobs.lifecycle.finish import EndedAttempt
-from slowmatch.jobs.lifecycle.reports import Reports
-from slowmatch.jobs.retry import retry_or_fail
+from slowmatch.jobs.model import AttemptResult
 from slowmatch.jobs.worker.context import Cancelled, Context
+from slowmatch.jobs.worker.result_writer import ResultWriter
 from slowmatch.jobs.worker.results import given_back, result_of
-from slowmatch.notifications import publishing
+from slowmatch.jobs.worker.time_left import TimeLeft
 
 Handler = Callable[[Context], Any]
 BulkHandler = Callable[[list[Context]], Iterable[tuple[Context, Any]]]
-METRICS = {"succeeded": "RunSucceeded", "failed": "RunFailed", "scheduled": "RunRetried"}
-"""The metric that counts a run's change to a state."""
-WITHOUT_EFFECT = "the run was stopped or taken over in the meantime; the result of this attempt was dropped"
-MAX_UNWRITTEN_RESULTS = 100
-MAX_UNWRITTEN_SECONDS = 0.2
-MAX_RESERVE_MS = 30_000
-"""With less time left, or a fifth of the invocation's time, no further run of a batch begins."""
 
 
 class NoResult(Exception):
@@ -46,65 +38,77 @@ class Executor:
     job: Job
     handler: Any
     settings: dict[str, Any]
-    remaining_ms: Callable[[], int]
+    time_left: TimeLeft
     is_bulk: bool = False
 
     def execute(self, batch: Sequence[ClaimedAttempt]) -> None:
         """Run the handler for each attempt, and finish all. What a handler raises becomes the state of its run.
 
-        A result waits at most for the handler that follows before it is written. Raises Unavailable if it cannot
-        be written.
+        Raises Unavailable or StatementError if a result cannot be written. The dispatcher then starts its run again.
         """
-        unwritten: list[EndedAttempt] = []
-        since = 0.0
-        for ended in self._run_bulk(batch) if self.is_bulk else self._run_each(batch):
-            since = since if unwritten else time.monotonic()
-            unwritten.append(ended)
-            if len(unwritten) == MAX_UNWRITTEN_RESULTS or time.monotonic() - since >= MAX_UNWRITTEN_SECONDS:
-                self._write(unwritten)
-                unwritten = []
-        if unwritten:
-            self._write(unwritten)
+        results = ResultWriter(self.con)
+        if self.is_bulk:
+            self._run_bulk(batch, results)
+        else:
+            self._run_each(batch, results)
+        results.close()
 
     def refuse(self, claimed: ClaimedAttempt, error: Exception) -> None:
-        """Finish an attempt with `error`, without calling the handler."""
-        if ended := self._ended(self._context(claimed), error):
-            self._write([ended])
+        """Finish an attempt with `error`, without calling the handler. Raises as `execute` does."""
+        results = ResultWriter(self.con)
+        results.add(self._ended(self._context(claimed), error))
+        results.close()
 
-    def _run_each(self, batch: Sequence[ClaimedAttempt]) -> Iterator[EndedAttempt]:
-        """Run the handler for one attempt after another. What has not begun when time is nearly up is given back."""
-        reserve_ms = min(MAX_RESERVE_MS, self.remaining_ms() // 5)
+    def _run_each(self, batch: Sequence[ClaimedAttempt], results: ResultWriter) -> None:
+        """Run the handler for one attempt after another, until there is a reason to give back the others."""
         for number, claimed in enumerate(batch):
-            if number and self.remaining_ms() <= reserve_ms:
-                yield EndedAttempt(
-                    leased=claimed, result=given_back(claimed, self.con.now()), at=self.con.now()
-                )
-                continue
-            context = self._context(replace(claimed, started_at=self.con.now()) if number else claimed)
+            if number and (why := self._reason_to_stop(results)):
+                self._give_back(batch[number:], why, results)
+                break
+            context = self._context(replace(claimed, started_at=self._now()) if number else claimed)
             with _collecting_log(context):
                 try:
                     with self._closing_transaction():
                         value = self.handler(context)
-                except Exception as error:  # noqa: BLE001 - whatever a handler raises is the state of its run
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - what a handler raises is its run's state
                     value = error
-                ended = self._ended(context, value)
-            if ended:
-                yield ended
+                results.add(self._ended(context, value))
 
-    def _run_bulk(self, batch: Sequence[ClaimedAttempt]) -> Iterator[EndedAttempt]:
-        """Run the bulk handler, which returns or yields a context and its result for each run."""
+    def _reason_to_stop(self, results: ResultWriter) -> str | None:
+        if self.time_left.is_nearly_up:
+            return "the worker's time was nearly up"
+        return "the results before it could not be written" if results.has_failed else None
+
+    def _give_back(self, batch: Sequence[ClaimedAttempt], why: str, results: ResultWriter) -> None:
+        now = self._now()
+        for claimed in batch:
+            result = given_back(claimed, f"before it began, because {why}", now)
+            results.add(EndedAttempt(leased=claimed, result=result, at=now))
+
+    def _run_bulk(self, batch: Sequence[ClaimedAttempt], results: ResultWriter) -> None:
+        """Run the bulk handler, which returns or yields a context and its result for each run.
+
+        What it yields within a transaction is a result once that is committed.
+        """
         without_result = {claimed.run_id: self._context(claimed, has_own_logger=True) for claimed in batch}
-        error: Exception = NoResult("the handler ended without a result for this run")
+
+        def end(context: Context, value: Any, result: AttemptResult | None) -> None:
+            if without_result.pop(context.run_id, None):
+                results.add(self._ended(context, value, result))
+
+        error: BaseException = NoResult("the handler ended without a result for this run")
         try:
             with self._closing_transaction():
                 for context, value in self.handler(list(without_result.values())):
-                    if without_result.pop(context.run_id, None) and (ended := self._ended(context, value)):
-                        yield ended
-        except Exception as raised:  # noqa: BLE001 - the error of all runs that have no result yet
+                    # The result as it is now, and not as it may have become when the transaction is committed.
+                    result = result_of(context.claimed, value, self._now())
+                    self.con.after_commit(partial(end, context, value, result))
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - the error of all runs that have no result yet
             error = raised
-        for context in without_result.values():
-            if ended := self._ended(context, error):
-                yield ended
+        why = "because another run of its batch was stopped"
+        for context in list(without_result.values()):
+            was_stopped = isinstance(error, Cancelled)  # no failure of those that go on
+            end(context, error, given_back(context.claimed, why, self._now()) if was_stopped else None)
 
     def _context(self, claimed: ClaimedAttempt, *, has_own_logger: bool = False) -> Context:
         return Context(
@@ -112,7 +116,7 @@ class Executor:
             self.job,
             claimed,
             settings=self.settings,
-            remaining_ms=self.remaining_ms,
+            time_left=self.time_left,
             has_own_logger=has_own_logger,
         )
 
@@ -126,57 +130,29 @@ class Executor:
         if was_open:
             raise TransactionLeftOpen("the handler left a transaction open; it was rolled back")
 
-    def _ended(self, context: Context, value: Any) -> EndedAttempt | None:
-        """The attempt with what its handler returned or raised; None if it stopped because the run is not its own."""
+    def _ended(self, context: Context, value: Any, result: AttemptResult | None = None) -> EndedAttempt:
+        """The attempt with what its handler returned or raised, and what it reported last."""
+        claimed, now = context.claimed, self._now()
+        result = result or result_of(claimed, value, now)
         if isinstance(value, Cancelled):
             telemetry.logger.info(f"stopped at a checkpoint: {value}")
-            lines = context.take_reports(is_over=True).lines
-            reports.note_handler_end(self.con, context.claimed, lines, noticed=True)
-            return None
-        claimed, now = context.claimed, self.con.now()
-        result = result_of(claimed, value, now)
-        if isinstance(value, Exception):
+        elif isinstance(value, BaseException):
             telemetry.logger.warning(f"attempt {claimed.attempt} failed: {result.error}")
-        left = context.take_reports(is_over=True)
         return EndedAttempt(
-            leased=claimed, result=result, started_at=claimed.started_at, at=now, reports=left
+            leased=claimed,
+            result=result,
+            started_at=claimed.started_at,
+            at=now,
+            reports=context.take_reports(is_over=True),
+            is_cancelled=isinstance(value, Cancelled),
         )
 
-    def _write(self, attempts: Sequence[EndedAttempt]) -> None:
-        """Write the results, and send what follows from them."""
+    def _now(self) -> datetime:
+        """PostgreSQL's clock; by the offset measured last if the connection is lost, so that no result is."""
         try:
-            finished = finish.finish(self.con, attempts)
+            return self.con.now()
         except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - JSON or PostgreSQL cannot hold one of them
-            if len(attempts) > 1:
-                for each in attempts:
-                    self._write([each])
-                return
-            attempts = [self._unstorable(attempts[0], error)]
-            finished = finish.finish(self.con, attempts)
-        if finished.messages:
-            messages.send(self.con, finished.messages)
-        if finished.notification_ids:
-            publishing.publish(finished.notification_ids)
-        if ours := [each for each in attempts if each.leased.run_id in finished.run_ids]:
-            _report(self.job.name, ours)
-        for each in attempts:
-            if each.leased.run_id not in finished.run_ids:
-                self._drop(each)
-
-    def _drop(self, ended: EndedAttempt) -> None:
-        """Note that the attempt had no effect, in the function's log and the run's."""
-        leased = ended.leased
-        telemetry.logger.info(WITHOUT_EFFECT, extra={"run_id": leased.run_id, "attempt": leased.attempt})
-        line = {"at": ended.at.isoformat(), "level": "INFO", "message": WITHOUT_EFFECT}
-        reports.note_handler_end(self.con, leased, [line], noticed=False)
-
-    def _unstorable(self, ended: EndedAttempt, error: Exception) -> EndedAttempt:
-        """The attempt as a failure of its handler, since its result cannot be stored."""
-        leased, now = ended.leased, self.con.now()
-        result = retry_or_fail(error, failures=leased.failures + 1, max_attempts=leased.max_attempts, now=now)
-        return replace(ended, result=result, at=now, reports=Reports(lines=ended.reports.lines))
+            return datetime.now(UTC) + self.con.clock_offset
 
 
 @contextmanager
@@ -189,22 +165,3 @@ def _collecting_log(context: Context) -> Iterator[None]:
     finally:
         context.logger.removeHandler(context.log)
         telemetry.logger.remove_keys(["run_id", "attempt"])
-
-
-def _report(job: str, finished: Sequence[EndedAttempt]) -> None:
-    """Count the attempts in the metrics and log their ends, in one line of each kind: many take ten times as long."""
-    ends: list[dict[str, Any]] = [
-        {
-            "run_id": each.leased.run_id,
-            "attempt": each.leased.attempt,
-            "state": each.result.state,
-            "ms": round((each.at - (each.started_at or each.at)).total_seconds() * 1000, 1),
-        }
-        for each in finished
-    ]
-    for state, number in Counter(each.result.state for each in finished).items():
-        if state in METRICS:
-            telemetry.count(METRICS[state], number, job=job)
-    telemetry.duration("AttemptDuration", [end["ms"] for end in ends], job=job)
-    about = ends[0] if len(ends) == 1 else {"attempts": ends}
-    telemetry.logger.info(f"{job}: attempts ended: {len(ends)}", extra=about)

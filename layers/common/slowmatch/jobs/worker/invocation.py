@@ -1,16 +1,17 @@
 """One invocation of a job's function: a batch of SQS messages, or a direct invocation."""
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from slowmatch import telemetry
-from slowmatch.db import Connection
+from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.jobs.definition import Job, PayloadError
 from slowmatch.jobs.lifecycle import actions, promotion, scheduled_runs
-from slowmatch.jobs.lifecycle.claim import Busy, Lease, claim, claim_batch
+from slowmatch.jobs.lifecycle.claim import Busy, ClaimedAttempt, Lease, claim, claim_batch
 from slowmatch.jobs.lifecycle.create import start
 from slowmatch.jobs.lifecycle.enqueue import enqueue
 from slowmatch.jobs.lifecycle.pause import describe_pause
@@ -30,6 +31,7 @@ from slowmatch.jobs.worker.events import (
     parse_body,
 )
 from slowmatch.jobs.worker.executor import BulkHandler, Executor, Handler
+from slowmatch.jobs.worker.time_left import TimeLeft
 
 DIRECT_ACTOR = "direct invocation"
 Due = RunDue | OccurrenceDue | ScheduleDue
@@ -61,13 +63,13 @@ class Invocation:
         self._con = con
         self._job = job
         self._request_id: str = lambda_context.aws_request_id
-        self._remaining_ms: Callable[[], int] = lambda_context.get_remaining_time_in_millis
+        self._time_left = TimeLeft(lambda_context.get_remaining_time_in_millis)
         self._executor = Executor(
             con=con,
             job=job,
             handler=handler,
             settings=settings,
-            remaining_ms=self._remaining_ms,
+            time_left=self._time_left,
             is_bulk=is_bulk,
         )
 
@@ -86,47 +88,59 @@ class Invocation:
     def _process_all(self, messages: list[Message]) -> list[str]:
         """Process the messages, and return the ids of those that SQS has to keep. None affects the others.
 
-        Runs are claimed together. What cannot be claimed together is started message by message after that.
+        Runs are claimed together. What cannot be claimed together is started message by message after that, as long
+        as there is time and a database. The message of a claimed run has done its work, whatever the run's result.
         """
-        due: list[tuple[str, Due]] = []
+        waiting: deque[tuple[str, Due]] = deque()
         kept: list[str] = []
         for message in messages:
             try:
-                due.append((message.id, parse_body(message.body, message.sent_at)))
+                waiting.append((message.id, parse_body(message.body, message.sent_at)))
             except MessageError as error:
                 telemetry.logger.error(f"message {message.id} goes to the dead-letter queue: {error}")
                 kept.append(message.id)
-        runs_due = [each for _, each in due if isinstance(each, RunDue)]
-        claimed: set[Due] = set()
-        if len(runs_due) > 1 and not self._job.exclusive:
-            start_batch = partial(self._start_batch, runs_due, claimed)
-            if not self._is_done(f"a batch of {len(runs_due)} runs", start_batch):
-                kept += [message_id for message_id, each in due if each in claimed]
-        for message_id, each in due:
-            if each not in claimed and not self._is_done(
-                f"message {message_id}", partial(self._start_one, each)
-            ):
-                kept.append(message_id)
-        return kept
-
-    def _is_done(self, what: str, start: Callable[[], None]) -> bool:
-        """Whether SQS may delete the messages."""
+        why = "time is nearly up"
         try:
-            start()
+            claimed = self._start_batch([due for _, due in waiting if isinstance(due, RunDue)])
+            waiting = deque((message_id, due) for message_id, due in waiting if due not in claimed)
+            while waiting and not self._time_left.is_nearly_up:
+                message_id, due = waiting[0]
+                if not self._is_done(message_id, due):
+                    kept.append(message_id)
+                waiting.popleft()
+        except Unavailable as error:
+            why = str(error)
+        if waiting:
+            telemetry.logger.error(f"messages that stay in the queue: {len(waiting)}, because {why}")
+        return kept + [message_id for message_id, _ in waiting]
+
+    def _start_batch(self, due: list[RunDue]) -> set[Due]:
+        """Start the runs that can be claimed together, and return what was due for them. Raises Unavailable."""
+        if len(due) < 2 or self._job.exclusive:
+            return set()
+        attempts = {each.run_id: each.attempt for each in reversed(due)}
+        try:
+            batch = claim_batch(self._con, self._job.name, attempts, lease=self._lease())
+        except StatementError as error:
+            telemetry.logger.error(f"a batch of {len(due)} runs is started message by message: {error}")
+            return set()
+        with _logging_lost_results():
+            self._executor.execute(batch)
+        return {RunDue(each.run_id, each.attempt) for each in batch}
+
+    def _is_done(self, message_id: str, due: Due) -> bool:
+        """Start what is due. False if SQS has to keep the message. Raises Unavailable."""
+        try:
+            self._start_one(due)
+        except Unavailable:
+            raise
         except MessageError as error:
-            telemetry.logger.error(f"{what} goes to the dead-letter queue: {error}")
+            telemetry.logger.error(f"message {message_id} goes to the dead-letter queue: {error}")
             return False
         except Exception as error:  # noqa: BLE001 - the message comes again
-            telemetry.logger.error(f"{what} stays in the queue: {error}")
+            telemetry.logger.error(f"message {message_id} stays in the queue: {error}")
             return False
         return True
-
-    def _start_batch(self, due: list[RunDue], claimed: set[Due]) -> None:
-        """Start the runs that can be claimed together, and add what is due for them to `claimed`."""
-        attempts = {each.run_id: each.attempt for each in reversed(due)}
-        batch = claim_batch(self._con, self._job.name, attempts, lease=self._lease())
-        claimed.update(RunDue(each.run_id, each.attempt) for each in batch)
-        self._executor.execute(batch)
 
     def _start_one(self, due: Due) -> None:
         match due:
@@ -147,7 +161,8 @@ class Invocation:
             why = runs.describe(self._con, due.run_id)
             telemetry.logger.info(f"message for attempt {due.attempt} of run {due.run_id} is ignored: {why}")
         else:
-            self._executor.execute([claimed])
+            with _logging_lost_results():
+                self._executor.execute([claimed])
 
     def _start_of_rule(self, due: OccurrenceDue) -> None:
         con, job, occurrence = self._con, self._job, due.occurrence
@@ -192,13 +207,8 @@ class Invocation:
             occurrence=occurrence,
         )
         if claimed is not None:
-            try:
-                job.check(payload)
-            except PayloadError as error:
-                message = f"schedule {schedule} has a payload that {job.name} no longer takes, so change it: {error}"
-                self._executor.refuse(claimed, PayloadRefused(message))
-            else:
-                self._executor.execute([claimed])
+            with _logging_lost_results():
+                self._execute_scheduled(claimed, schedule)
         elif scheduled_runs.has_run(con, job.name, occurrence, schedule):
             telemetry.logger.info(f"occurrence {occurrence.isoformat()} already has a run")
         elif job.overlap == "skip":
@@ -206,6 +216,15 @@ class Invocation:
             scheduled_runs.skip_occurrence(con, job, occurrence, reason, payload, schedule)
         else:
             scheduled_runs.let_occurrence_wait(con, job, occurrence, payload, schedule)
+
+    def _execute_scheduled(self, claimed: ClaimedAttempt, schedule: str) -> None:
+        try:
+            self._job.check(claimed.payload)
+        except PayloadError as error:
+            message = f"schedule {schedule} has a payload that {self._job.name} no longer takes, so change it: {error}"
+            self._executor.refuse(claimed, PayloadRefused(message))
+        else:
+            self._executor.execute([claimed])
 
     def _start(self, payload: dict[str, Any], occurrence: datetime | None) -> str:
         """Start a new run, or let it wait for the run that is processing, and return its id."""
@@ -274,8 +293,16 @@ class Invocation:
             worker=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or f"process {os.getpid()}",
             request_id=self._request_id,
             since=now,
-            until=now + timedelta(milliseconds=self._remaining_ms()),
+            until=now + timedelta(milliseconds=self._time_left.milliseconds),
         )
+
+
+@contextmanager
+def _logging_lost_results() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the runs are claimed, so their messages can start nothing more
+        telemetry.logger.error(f"results were lost, and the dispatcher will start their runs again: {error}")
 
 
 def _occurrence_of(due: ScheduleDue, schedule: Schedule) -> datetime:

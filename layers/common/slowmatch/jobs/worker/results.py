@@ -20,7 +20,7 @@ def result_of(claimed: ClaimedAttempt, value: Any, now: datetime) -> AttemptResu
     """The result of an attempt whose handler returned `value`, or raised it."""
     if isinstance(value, Continue):
         return _enqueued_again(claimed, f"continues {_when_next(claimed)}", now, cursor=value.cursor)
-    if isinstance(value, Exception):
+    if isinstance(value, BaseException):
         return _failed(claimed, value, now)
     try:
         text = _result_text(value)
@@ -35,15 +35,12 @@ def result_of(claimed: ClaimedAttempt, value: Any, now: datetime) -> AttemptResu
     )
 
 
-def given_back(claimed: ClaimedAttempt, now: datetime) -> AttemptResult:
-    """The result of an attempt whose handler was not called, because the worker's time was nearly up."""
-    reason = (
-        f"given back before it began, because the worker's time was nearly up; starts {_when_next(claimed)}"
-    )
-    return _enqueued_again(claimed, reason, now)
+def given_back(claimed: ClaimedAttempt, why: str, now: datetime) -> AttemptResult:
+    """The result of an attempt that starts again and counts no failure."""
+    return _enqueued_again(claimed, f"given back {why}; starts {_when_next(claimed)}", now)
 
 
-def _failed(claimed: ClaimedAttempt, error: Exception, now: datetime) -> AttemptResult:
+def _failed(claimed: ClaimedAttempt, error: BaseException, now: datetime) -> AttemptResult:
     return retry_or_fail(error, failures=claimed.failures + 1, max_attempts=claimed.max_attempts, now=now)
 
 
