@@ -1,7 +1,7 @@
 """An invocation that stops in the middle of each attempt, a fake SQS, and a clock to turn."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import SimpleQueue
@@ -88,7 +88,7 @@ class SteppedInvocation:
     """One invocation of a job's function, carried out by the real worker until its handler waits for an order.
 
     It has a thread, but never works at the same time as its caller: each waits for the other. With several
-    `messages` it waits in each attempt that one of them starts.
+    `messages` it waits in each attempt that one of them starts, also if the handler `is_bulk`.
     """
 
     def __init__(
@@ -98,15 +98,26 @@ class SteppedInvocation:
         event: Any,
         lambda_context: Any,
         messages: tuple[Message, ...] = (),
+        *,
+        is_bulk: bool = False,
     ) -> None:
         self.messages = messages
+        self.unwritten: dict[Context, str] = {}
+        """How the attempts ended whose results were not seen yet."""
         self.context: Context | None = None
         """What the handler was given, while it is in the middle of its work."""
         self.answer: Any = None
         self.error: BaseException | None = None
         self._orders: SimpleQueue[Order] = SimpleQueue()
         self._halts: SimpleQueue[Context | None] = SimpleQueue()
-        self._invocation = Invocation(con, spec, self._handle, settings={}, lambda_context=lambda_context)
+        self._invocation = Invocation(
+            con,
+            spec,
+            self._handle_all if is_bulk else self._handle,
+            settings={},
+            lambda_context=lambda_context,
+            is_bulk=is_bulk,
+        )
         Thread(target=self._invoke, args=(event,), daemon=True).start()
         self._wait()
 
@@ -165,3 +176,11 @@ class SteppedInvocation:
             returned = self._orders.get(timeout=PATIENCE_SECONDS)(context)
             if returned is not None:
                 return returned.value
+
+    def _handle_all(self, contexts: list[Context]) -> Iterator[tuple[Context, Any]]:
+        for context in contexts:
+            try:
+                value = self._handle(context)
+            except Exception as error:  # noqa: BLE001 - a result, too
+                value = error
+            yield context, value

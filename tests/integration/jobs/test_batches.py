@@ -485,6 +485,17 @@ def test_a_lock_on_one_run_holds_up_no_result_of_another(
     assert states(batch)[0] == ("succeeded" if until == "the others are written" else "processing")
 
 
+def test_a_run_that_stays_locked_holds_up_no_other_message(
+    batch: Work, con: Connection, other: Connection
+) -> None:
+    first, second = put(con, 2)
+    con.query("UPDATE job_run SET claim_alone = true")
+    other.script("BEGIN")
+    other.query("SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE", id=first["run_id"])
+    con.script("SET statement_timeout = '100ms'")
+    assert batch.deliver(first, second) == ["0"] and states(batch) == ["enqueued", "succeeded"]
+
+
 def use_up_the_time(work: Work) -> Callable[[Any], None]:
     def use_up(context: Any) -> None:
         work.lambda_context.remaining = 100

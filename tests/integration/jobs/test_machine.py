@@ -79,15 +79,19 @@ def test_an_occurrence_during_a_run_is_skipped_or_waits(
     history.teardown()
 
 
+@pytest.mark.parametrize("is_bulk", [False, True])
+@pytest.mark.parametrize("results_wait", [False, True])
 @pytest.mark.parametrize("how", ["deleted", "lost"])
 @pytest.mark.parametrize("order", ["checkpoint", *RESULTS])
 def test_a_batch_goes_on_when_its_first_run_was_taken_away(
-    machine: Callable[[], JobSystemMachine], how: str, order: str
+    machine: Callable[[], JobSystemMachine], how: str, order: str, results_wait: bool, is_bulk: bool
 ) -> None:
     history = machine()
     for _ in range(3):
         step(history, "enqueue", job="send-test-mail", delay=NOW, how="plainly")
-    history.take(list(history.sqs.messages), again=False)
+    if results_wait:
+        step(history, "results_begin_or_cease_to_wait")
+    history.take(list(history.sqs.messages), again=False, is_bulk=is_bulk)
     history.invariants_hold()
     step(history, "run_is_taken_away", order=order, how=how)
     step(history, "first_worker", which=0, again=False, order=order)

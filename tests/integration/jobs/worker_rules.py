@@ -12,6 +12,7 @@ from slowmatch.jobs import Context, Continue, Permanent
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.lifecycle.claim import MAX_EARLY_START
 from slowmatch.jobs.lifecycle.pause import describe_pause
+from slowmatch.jobs.worker import result_writer
 from slowmatch.jobs.worker.events import EventError
 from slowmatch.jobs.worker.invocation import AttemptFailed
 from tests.integration.jobs.invariants import FINAL, HANDLER_END, WAITING, Run, Runs, look, signature
@@ -61,11 +62,11 @@ class WorkerRules(RuleBasedStateMachine):
 
     # A worker begins
 
-    def bring(self, *messages: Message) -> None:
+    def bring(self, *messages: Message, is_bulk: bool = False) -> None:
         """Hand messages of one job to a worker that is free."""
         was, paused = self.runs(), describe_pause(self.con, messages[0].job)
         records = [{"messageId": str(n), "body": message.text} for n, message in enumerate(messages)]
-        self.occupy(messages[0].job, {"Records": records}, messages)
+        self.occupy(messages[0].job, {"Records": records}, messages, is_bulk=is_bulk)
         if len(messages) == 1 and (occurrence := messages[0].occurrence):
             self.check_occurrence(was, messages[0].job, occurrence, bool(paused))
 
@@ -75,9 +76,13 @@ class WorkerRules(RuleBasedStateMachine):
         if messages and None in self.workers:
             self.bring(messages[-1])
 
-    def occupy(self, job: str, event: Any, messages: tuple[Message, ...] = ()) -> None:
+    def occupy(
+        self, job: str, event: Any, messages: tuple[Message, ...] = (), *, is_bulk: bool = False
+    ) -> None:
         was, at = self.runs(), self.clock.at
-        invocation = SteppedInvocation(self.con, SPECS[job], event, self.lambda_context, messages)
+        invocation = SteppedInvocation(
+            self.con, SPECS[job], event, self.lambda_context, messages, is_bulk=is_bulk
+        )
         self.workers[self.workers.index(None)] = invocation
         self.watch(invocation, None, was, at)
 
@@ -116,6 +121,7 @@ class WorkerRules(RuleBasedStateMachine):
         changed = run.differs_from(was[run.id]) - HANDLER_END
         assert changed == ({"progress"} if mine else set()), "a late report is dropped"
         assert not mine or run.row["progress"]["done"] == self.reports
+        self.check_results(invocation, was)
         self.watch(invocation, context, was, at)
 
     def crash(self, invocation: SteppedInvocation, comes_again: bool) -> None:
@@ -128,15 +134,25 @@ class WorkerRules(RuleBasedStateMachine):
 
     def finish(self, invocation: SteppedInvocation, ending: str) -> None:
         context, was, at = invocation.at_work, self.runs(), self.clock.at
+        invocation.unwritten[context] = ending
         invocation.finish(RESULTS[ending])
         assert invocation.context is not context
-        run = self.runs()[context.run_id]
-        if owns(was, context):
-            self.check_end(was[run.id], run, ending)
-        else:
-            changed = run.differs_from(was[run.id])
-            assert changed <= HANDLER_END, "an attempt whose run went on without it changes nothing"
+        self.check_results(invocation, was)
         self.watch(invocation, context, was, at)
+
+    def check_results(self, invocation: SteppedInvocation, was: Runs) -> None:
+        """The results that were written in this step; they may wait for others, but not for the end of all."""
+        after = self.runs()
+        for context, ending in list(invocation.unwritten.items()):
+            run = after[context.run_id]
+            if not owns(was, context):
+                changed = run.differs_from(was[run.id])
+                assert changed <= HANDLER_END, "an attempt whose run went on without it changes nothing"
+            elif owns(after, context) and invocation.context and result_writer.MAX_UNWRITTEN_SECONDS:
+                continue
+            else:
+                self.check_end(was[run.id], run, ending)
+            del invocation.unwritten[context]
 
     @staticmethod
     def check_end(was: Run, run: Run, ending: str) -> None:

@@ -133,8 +133,9 @@ class Connection:
             return False
         self._in_transaction = False
         self._after_commit.clear()
-        with self._translating_errors():
-            self._connected().run("ROLLBACK")
+        if self._pg8000 is not None:
+            with self._translating_errors():
+                self._pg8000.run("ROLLBACK")
         return True
 
     def after_commit(self, action: Callable[[], object]) -> None:

@@ -61,6 +61,7 @@ def serve_bulk(job: str, handler: BulkHandler) -> JobFunction:
     """Like `serve`, for a handler that takes the contexts of several runs, and returns or yields their results.
 
     A result is a pair: the context, and what a handler of `serve` would return or raise. If the handler raises, all
-    runs without a result have failed with that error.
+    runs without a result have failed with that error. What it yields within a transaction is a result once that is
+    committed.
     """
     return JobFunction(catalog.job(job), handler, is_bulk=True)

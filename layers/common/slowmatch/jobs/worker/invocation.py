@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slowmatch import telemetry
-from slowmatch.db import Connection, StatementError, Unavailable
+from slowmatch.db import Connection, StatementError, TimedOut, Unavailable
 from slowmatch.jobs.definition import Job, PayloadError
 from slowmatch.jobs.lifecycle import actions, promotion, scheduled_runs
 from slowmatch.jobs.lifecycle.claim import Busy, ClaimedAttempt, Lease, claim, claim_batch
@@ -111,7 +111,7 @@ class Invocation:
         except Unavailable as error:
             why = str(error)
         if waiting:
-            telemetry.logger.error(f"messages that stay in the queue: {len(waiting)}, because {why}")
+            telemetry.logger.warning(f"messages that stay in the queue: {len(waiting)}, because {why}")
         return kept + [message_id for message_id, _ in waiting]
 
     def _start_batch(self, due: list[RunDue]) -> set[Due]:
@@ -129,15 +129,17 @@ class Invocation:
         return {RunDue(each.run_id, each.attempt) for each in batch}
 
     def _is_done(self, message_id: str, due: Due) -> bool:
-        """Start what is due. False if SQS has to keep the message. Raises Unavailable."""
+        """Start what is due. False if SQS has to keep the message. Raises Unavailable if it has to keep all."""
         try:
             self._start_one(due)
-        except Unavailable:
-            raise
         except MessageError as error:
             telemetry.logger.error(f"message {message_id} goes to the dead-letter queue: {error}")
             return False
-        except Exception as error:  # noqa: BLE001 - the message comes again
+        except Exception as error:
+            if isinstance(error, Unavailable) and not isinstance(
+                error, TimedOut
+            ):  # by a lock on this run alone
+                raise
             telemetry.logger.error(f"message {message_id} stays in the queue: {error}")
             return False
         return True
