@@ -136,9 +136,8 @@ class Invocation:
             telemetry.logger.error(f"message {message_id} goes to the dead-letter queue: {error}")
             return False
         except Exception as error:
-            if isinstance(error, Unavailable) and not isinstance(
-                error, TimedOut
-            ):  # by a lock on this run alone
+            is_locked = isinstance(error, TimedOut)  # the run alone
+            if isinstance(error, Unavailable) and not is_locked:
                 raise
             telemetry.logger.error(f"message {message_id} stays in the queue: {error}")
             return False
