@@ -39,13 +39,19 @@ def guard_queues() -> None:
         setattr(SQSBackend, name, method)
 
 
-def guard_schedules() -> None:
-    """Let no schedule be made or deleted while another request lists them, which moto answers with status 500."""
+def guard_lists() -> None:
+    """Let nothing be made or deleted while a request looks through the list, or moto answers with status 500."""
     from moto.scheduler.models import EventBridgeSchedulerBackend
+    from moto.secretsmanager.models import SecretsManagerBackend
 
-    guarded = _guard()
-    for name in ("create_schedule", "delete_schedule", "list_schedules"):
-        setattr(EventBridgeSchedulerBackend, name, guarded(getattr(EventBridgeSchedulerBackend, name)))
+    methods = {
+        EventBridgeSchedulerBackend: ("create_schedule", "delete_schedule", "list_schedules"),
+        SecretsManagerBackend: ("create_secret", "delete_secret", "get_secret_value", "put_secret_value"),
+    }
+    for backend, names in methods.items():
+        guarded = _guard()
+        for name in names:
+            setattr(backend, name, guarded(getattr(backend, name)))
 
 
 def _guard() -> Callable[[Callable[..., Any]], Callable[..., Any]]:

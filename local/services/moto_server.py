@@ -31,7 +31,7 @@ def main(port: int, outbox: Path) -> None:
 
     moto_patches.speed_up_queues()
     moto_patches.guard_queues()
-    moto_patches.guard_schedules()
+    moto_patches.guard_lists()
     moto_patches.keep_mail(Outbox(outbox))
     for service in _SERVICES:
         importlib.import_module(f"moto.{service}.urls")

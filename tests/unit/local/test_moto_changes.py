@@ -1,9 +1,13 @@
-"""moto's queues, changed: as quick with many messages as with few, and otherwise the same."""
+"""moto, changed: quick with many messages, and no status 500 for requests at once; otherwise the same."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from moto.scheduler.models import EventBridgeSchedulerBackend
+from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 
@@ -89,3 +93,35 @@ def test_the_clock_is_not_asked_for_each_message_that_waits(
     for message in receive(backend, 10):
         backend.delete_message("work", message.receipt_handle)
     assert len(asked) < MANY // 10
+
+
+def test_secrets_may_be_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("create_secret", "delete_secret", "get_secret_value", "put_secret_value"):
+        monkeypatch.setattr(SecretsManagerBackend, name, getattr(SecretsManagerBackend, name))
+    for name in ("create_schedule", "delete_schedule", "list_schedules"):
+        monkeypatch.setattr(EventBridgeSchedulerBackend, name, getattr(EventBridgeSchedulerBackend, name))
+    moto_patches.guard_lists()
+    backend = SecretsManagerBackend("us-east-1", "000000000000")
+    looked_at, made = threading.Event(), threading.Event()
+
+    class Slow:
+        """A secret that others are made beside while it is looked at."""
+
+        name = "slow"
+
+        @property
+        def arn(self) -> str:
+            if not looked_at.is_set():
+                looked_at.set()
+                made.wait(0.3)
+            return "arn"
+
+    def make(name: str) -> str:
+        return backend.create_secret(name, "{}", None, None, None, None, "0" * 32, [], False)
+
+    backend.secrets["slow"] = Slow()  # type: ignore[assignment]
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(make, "first")
+        looked_at.wait()
+        pool.submit(make, "second").add_done_callback(lambda _: made.set())
+        assert '"first"' in first.result()
