@@ -1,9 +1,11 @@
 """A night on call: a reader of a single channel knows at any moment what is broken, and since when."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.worker.invocation import Invocation
 from slowmatch.notifications.publishing import find_problems
 from slowmatch.notifications.sender import Response
+from tests.conftest import LambdaContext
 from tests.integration.notify.conftest import NotifierHarness
 from tests.integration.notify.played import SECOND, PlayedServices, playing
 from tests.support.channels import KEY, Channel, Gateway, Slack, Teams
@@ -99,7 +102,7 @@ class Night(PlayedServices):
         for job, run_id, attempt in due:
             body = json.dumps({"run_id": run_id, "attempt": attempt})
             invocation = Invocation(
-                self.harness.con, JOBS[job], work, settings={}, lambda_context=self.harness.lambda_context
+                self.harness.con, JOBS[job], work, settings={}, lambda_context=LambdaContext()
             )
             invocation.run({"Records": [{"messageId": "1", "body": body}]})
             self.note()
@@ -120,9 +123,8 @@ class Night(PlayedServices):
             if name in self.lost:
                 continue
             late = DELAY + channel.takes * (len(channel.broken) + 1)  # one message may be on its way already
-            recent = [known for began, known in self.truths if began > self.at - late]
-            earlier = [known for began, known in self.truths if began <= self.at - late]
-            possible = earlier[-1:] + recent
+            first = bisect_right(self.truths, self.at - late, key=itemgetter(0)) - 1
+            possible = [known for _, known in self.truths[max(first, 0) :]]
             said_broken = () if name == PAGER else channel.broken  # nobody tells it of a recovery
             for subject in {*said_broken, *possible[0]} - {f"Notifications to {name}"}:
                 said = channel.broken.get(subject)
