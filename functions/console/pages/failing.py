@@ -51,7 +51,7 @@ def failing_page() -> render.Page:
 @router.post("/dashboard/failing/<group>/retry")
 @allow(Role.OPERATOR)
 def retry_all(group: str) -> render.Page:
-    """Retry the runs that failed, and now those that wait for a retry."""
+    """Retry the runs that failed, and bring forward those that wait for a retry."""
     con, who = connection(), current_request().identity.name
     found = _group(con, group)
     authorization.require_role(job_role(found.job))
