@@ -1,5 +1,6 @@
 """A worker to drive, queues to look into, and time in the test's own hand."""
 
+import dataclasses
 import itertools
 import json
 import time
@@ -22,6 +23,7 @@ from slowmatch.jobs.definition import Job
 from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs as store
+from slowmatch.jobs.worker import result_writer
 from slowmatch.jobs.worker.executor import BulkHandler
 from slowmatch.jobs.worker.invocation import Invocation
 from slowmatch.settings import settings
@@ -234,3 +236,19 @@ def while_waited_for(
             while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
                 assert not answer.done() and time.monotonic() < until, "it did not wait"
         return answer.result(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def batch(work: Work, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """The function of a job whose runs need not wait for each other."""
+    name = "send-test-mail"
+    work.spec = dataclasses.replace(JOBS[name], max_attempts=3)
+    monkeypatch.setitem(JOBS, name, work.spec)
+    monkeypatch.setattr(result_writer, "MAX_UNWRITTEN_SECONDS", 60)  # a slow machine writes no results early
+    return work
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each result is written before the next handler begins."""
+    monkeypatch.setattr(result_writer, "MAX_UNWRITTEN_RESULTS", 1)
