@@ -8,6 +8,7 @@ from local import cli
 from local.template import job_check
 from local.template.job_check import InvalidJobs, problems
 from local.template.yaml_tags import TemplateError
+from tests.support.ports import free_ports
 
 JOB = """
 from slowmatch.jobs import Integer, Job, Secret, Text
@@ -191,7 +192,15 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 
 def test_start_is_refused_before_anything_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     template = project(tmp_path, row=ROW)
-    arguments = ["up", "--template", str(template), "--data", str(tmp_path / "data"), "--port", "18999"]
+    arguments = [
+        "up",
+        "--template",
+        str(template),
+        "--data",
+        str(tmp_path / "data"),
+        "--port",
+        str(free_ports()),
+    ]
     assert cli.main(arguments) == 1
     printed = capfd.readouterr()
     assert "URL of send-report (where to post) has no value" in printed.out + printed.err
