@@ -3,7 +3,8 @@
 import dataclasses
 import socket
 import uuid
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -101,6 +102,28 @@ def test_after_commit_also_waits_for_the_end_of_a_transaction_begun_by_a_stateme
     con.after_commit(lambda: done.append("never"))
     con.close()
     assert con.query("SELECT 1") == [[1]] and done == ["committed"]
+
+
+@pytest.mark.parametrize("block", [Connection.transaction, Connection.savepoint])
+def test_a_block_is_part_of_a_transaction_begun_by_a_statement(
+    con: Connection, block: Callable[[Connection], AbstractContextManager[None]]
+) -> None:
+    con.script("BEGIN")
+    with block(con):
+        con.query("CREATE TABLE undone ()")
+    con.script("ROLLBACK")
+    assert con.query("SELECT to_regclass('undone')") == [[None]]
+
+
+def test_what_was_to_follow_a_block_is_forgotten_with_it(con: Connection) -> None:
+    done: list[str] = []
+    with con.transaction():
+        con.after_commit(lambda: done.append("before"))
+        with suppress(RuntimeError), con.savepoint():
+            con.after_commit(lambda: done.append("never"))
+            raise RuntimeError
+        con.after_commit(lambda: done.append("after"))
+    assert done == ["before", "after"]
 
 
 def test_a_refused_statement_names_its_constraint(con: Connection) -> None:

@@ -87,8 +87,8 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all that the block did, or nothing. An inner block joins the outer."""
-        if self._in_transaction:
+        """Commit all that the block did, or nothing. Within a transaction, it is a part of that."""
+        if self._is_transaction_open():
             yield
             return
         with self._translating_errors():
@@ -114,14 +114,16 @@ class Connection:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A transaction, or a part of one: an error undoes what the block did, and the outer transaction goes on."""
-        if not self._in_transaction:
+        if not self._is_transaction_open():
             with self.transaction():
                 yield
             return
         self.script("SAVEPOINT block")
+        before = len(self._after_commit)
         try:
             yield
         except BaseException:
+            del self._after_commit[before:]
             with suppress(Unavailable):
                 self.script("ROLLBACK TO SAVEPOINT block")
             raise

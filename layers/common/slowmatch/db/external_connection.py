@@ -36,9 +36,11 @@ class ExternalConnection:
         if self._connection._transaction_status == IDLE:  # noqa: SLF001 - not published
             begin, keep, undo = "BEGIN", "COMMIT", "ROLLBACK"
         self._connection.run(begin)
+        before = len(self._after_commit)
         try:
             yield
         except BaseException:
+            del self._after_commit[before:]
             self._connection.run(undo)
             raise
         self._connection.run(keep)

@@ -105,9 +105,9 @@ class Executor:
                     self.con.after_commit(partial(end, context, value, result))
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - the error of all runs that have no result yet
             error = raised
+        was_stopped = isinstance(error, Cancelled)  # one of the runs; no failure of those that go on
         why = "because another run of its batch was stopped"
         for context in list(without_result.values()):
-            was_stopped = isinstance(error, Cancelled)  # no failure of those that go on
             end(context, error, given_back(context.claimed, why, self._now()) if was_stopped else None)
 
     def _context(self, claimed: ClaimedAttempt, *, has_own_logger: bool = False) -> Context:
