@@ -5,7 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -232,10 +232,15 @@ def while_waited_for(
         with con.transaction():
             first()
             answer = pool.submit(second)
-            until = time.monotonic() + PATIENCE_SECONDS
-            while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
-                assert not answer.done() and time.monotonic() < until, "it did not wait"
+            until_waited_for(con, answer)
         return answer.result(PATIENCE_SECONDS)
+
+
+def until_waited_for(con: Connection, answer: Future[Any]) -> None:
+    """Return when `answer` is being held up by a lock."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while con.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [[0]]:
+        assert not answer.done() and time.monotonic() < until, "it did not wait"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Many runs in one statement, all or none, and their messages after the commit."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,8 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped, unus
 from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import PayloadsError, enqueue_many
-from slowmatch.jobs.lifecycle.enqueue import MAX_RUNS_AT_ONCE, KeyReused
-from tests.integration.jobs.conftest import Call, Queues
+from slowmatch.jobs.lifecycle.enqueue import MAX_RUNS_AT_ONCE, Enqueued, KeyReused
+from tests.integration.jobs.conftest import Call, Queues, until_waited_for
 
 JOB = "record-expiry"
 
@@ -64,6 +65,23 @@ def test_a_caller_who_catches_a_used_key_has_created_nothing(con: Connection, qu
     kept = con.query("SELECT id::text, idempotency_key FROM job_run ORDER BY id")
     assert [key for _, key in kept] == ["used", "before", "after"]
     assert {each["run_id"] for each in queues.take_all(JOB)} == {run_id for run_id, _ in kept[1:]}
+
+
+def test_lists_with_the_same_keys_in_another_order_wait_for_each_other(
+    con: Connection, other: Connection, queues: Queues
+) -> None:
+    """And do not end in a deadlock."""
+
+    def repeat() -> list[Enqueued]:
+        return enqueue_many(other, JOB, [{}, {}], idempotency_keys=["b", "a"])
+
+    with ThreadPoolExecutor(1) as pool:
+        with con.transaction():
+            (first,) = enqueue_many(con, JOB, [{}], idempotency_keys=["a"])
+            repeated = pool.submit(repeat)
+            until_waited_for(con, repeated)
+            (second,) = enqueue_many(con, JOB, [{}], idempotency_keys=["b"])
+        assert [each.run_id for each in repeated.result()] == [second.run_id, first.run_id]
 
 
 def test_one_statement_finds_the_runs_of_all_keys(

@@ -124,7 +124,8 @@ def _enqueue(
         con,
         job,
         "scheduled" if due > now else "enqueued",
-        new,
+        # Two lists with the same keys, each in its own order, would otherwise end in a deadlock.
+        sorted(new, key=lambda each: each.idempotency_key or ""),
         now=now,
         trigger=trigger,
         actor=actor,
