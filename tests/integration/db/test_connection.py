@@ -104,6 +104,17 @@ def test_after_commit_also_waits_for_the_end_of_a_transaction_begun_by_a_stateme
     assert con.query("SELECT 1") == [[1]] and done == ["committed"]
 
 
+@pytest.mark.parametrize("rollback", ["ROLLBACK", "abort work;", "SELECT 1; ROLLBACK TRANSACTION"])
+def test_what_was_to_follow_a_commit_is_forgotten_with_a_rollback_by_a_statement(
+    con: Connection, rollback: str
+) -> None:
+    done: list[str] = []
+    con.script("BEGIN")
+    con.after_commit(lambda: done.append("never"))
+    con.script(rollback)
+    assert con.query("SELECT 1") == [[1]] and done == []
+
+
 @pytest.mark.parametrize("block", [Connection.transaction, Connection.savepoint])
 def test_a_block_is_part_of_a_transaction_begun_by_a_statement(
     con: Connection, block: Callable[[Connection], AbstractContextManager[None]]

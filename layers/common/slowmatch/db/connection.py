@@ -5,6 +5,7 @@ A statement that was sent is never repeated, because nobody knows whether it too
 Unavailable, and the next statement opens a new connection.
 """
 
+import re
 import select
 import socket
 import ssl
@@ -30,6 +31,8 @@ IDLE_SECONDS_BEFORE_PING = 30
 SECONDS_BEFORE_TEST = 1
 """How long after an answer `now` does not look whether the connection is alive: a batch asks twice for each run."""
 INVALID_PASSWORD = "28P01"
+ROLLBACK = re.compile(r"\b(ROLLBACK|ABORT)(\s+(WORK|TRANSACTION))?[\s;]*$", re.IGNORECASE)
+"""What a statement ends with that ends its transaction without effect."""
 
 # PostgreSQL sends its answer at Sync. The Flush messages that pg8000 adds split the answer into three packets, each
 # waited for. Claiming and finishing a run takes 13 % less CPU time without them (2.2 ms instead of 2.5 ms, client and
@@ -75,7 +78,7 @@ class Connection:
             statement.run(**params)
         self._used_at = time.monotonic()
         answer = statement._context  # noqa: SLF001 - only there does pg8000 have the number of rows
-        self._act_after_commit()
+        self._act_after_commit(sql)
         return answer
 
     def script(self, sql: str) -> None:
@@ -83,7 +86,7 @@ class Connection:
         with self._translating_errors():
             self._ensure_connected()
             self._connected().run(sql)
-        self._act_after_commit()
+        self._act_after_commit(sql)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -143,16 +146,18 @@ class Connection:
     def after_commit(self, action: Callable[[], object]) -> None:
         """Call `action` once the current transaction has committed, or now when there is none.
 
-        One that was begun with a statement, not with `transaction`, is taken for committed when it is over.
+        After a rollback, `action` is forgotten, also if the transaction began and ended by statements.
         """
         self._after_commit.append(action)
         self._act_after_commit()
 
-    def _act_after_commit(self) -> None:
+    def _act_after_commit(self, sql: str = "") -> None:
+        """Act if no transaction is open any more, unless `sql` rolled it back."""
         if self._after_commit and not self._is_transaction_open():
             actions, self._after_commit = self._after_commit, []
-            for action in actions:
-                action()
+            if not ROLLBACK.search(sql):
+                for action in actions:
+                    action()
 
     def _is_transaction_open(self) -> bool:
         status = IDLE if self._pg8000 is None else self._pg8000._transaction_status  # noqa: SLF001 - not published
