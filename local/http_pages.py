@@ -49,11 +49,16 @@ def _links(pages: Iterable[tuple[str, str]]) -> str:
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> str:
     """Cells are HTML already."""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
+    labels = [escape(heading) for heading in headings]
+    body = "".join(f"<tr>{''.join(map(_cell, labels, row))}</tr>\n" for row in rows)
     if not body:
         return f'<p class="muted">{empty}</p>'
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    head = "".join(f"<th>{label}</th>" for label in labels)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+
+
+def _cell(label: str, html: str) -> str:
+    return f'<td data-label="{label}">{html}</td>'
 
 
 def add_assets(routes: web.RouteTableDef) -> None:
