@@ -72,7 +72,8 @@ def running() -> Iterator[Postgres]:
             server.process.wait(STARTUP_SECONDS)
 
 
-def _start(cluster: Cluster, log: Path) -> Postgres:
+def _start(cluster: Cluster, log: Path, tries: int = 3) -> Postgres:
+    """Start the server on a free port, or on another one if something took that before the server did."""
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -83,6 +84,8 @@ def _start(cluster: Cluster, log: Path) -> Postgres:
         )
     deadline = time.monotonic() + STARTUP_SECONDS
     while not cluster.is_ready(process.pid):
+        if process.poll() is not None and tries > 1:
+            return _start(cluster, log, tries - 1)
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
         time.sleep(0.02)
