@@ -1,7 +1,9 @@
-"""Free ports for the stacks that tests start."""
+"""Free ports for the stacks that tests start, and one that is closed."""
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from local.exclusive import BLOCKED_BY_BROWSERS
 
@@ -29,3 +31,11 @@ def free_ports() -> int:
         _RESERVED.append(reservation)
         return port
     raise AssertionError("no five neighbouring ports are free")
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections. It is bound meanwhile, so nothing else can open it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

@@ -108,7 +108,7 @@ def test_schedules_that_are_not_in_force_are_told_and_no_outage(ask: Ask, con: C
     con.query("UPDATE job_schedule SET in_force = version WHERE name = 'each-0'")
     con.query("UPDATE job_schedule SET sync_error = 'No.', sync_failed_at = now() WHERE name = 'each-1'")
     assert "detail" not in ask()[1]["schedules"]
-    con.query("UPDATE job_schedule SET changed_at = now() - interval '10 minutes'")
+    con.query("UPDATE job_schedule SET changed_at = now() - interval '11 minutes'")
     status, said = ask()
     assert (status, said["schedules"]["ok"]) == (200, True)
     assert said["schedules"]["detail"] == (

@@ -1,6 +1,7 @@
 """The page of one run, and what can be done to it there."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -122,7 +123,7 @@ def in_state(work: Work, state: str) -> str:
         work.handler = failing("no", Permanent) if state == "failed" else lambda context: None
         work.start_occurrence()
     else:
-        due = work.con.now().replace(year=2999) if state == "scheduled" else None
+        due = work.con.now() + timedelta(days=1) if state == "scheduled" else None
         enqueue(work.con, "record-expiry", due_at=due)
     run_id: str = work.run().id
     if state == "deleted":

@@ -8,7 +8,7 @@ import pytest
 
 from slowmatch.db import Connection, StatementError, Unavailable
 from slowmatch.jobs import Context, Continue
-from slowmatch.jobs.lifecycle.claim import CLAIM_BATCH
+from slowmatch.jobs.lifecycle.claim import CLAIM, CLAIM_BATCH
 from slowmatch.jobs.lifecycle.finish import (
     FINISH,
     FINISH_BATCH,
@@ -183,10 +183,11 @@ def test_a_lock_on_one_run_holds_up_no_result_of_another(
             found.append(states(batch))
             if until == "the others are written":
                 other.script("ROLLBACK")
+            else:
+                self.script("SET statement_timeout = '100ms'")
         return query(self, sql, **params)
 
     messages = put(con)
-    con.script("SET statement_timeout = '100ms'")
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setattr(Connection, "query", unlock)
     batch.handler = in_order(lock, succeed, succeed)
@@ -196,13 +197,20 @@ def test_a_lock_on_one_run_holds_up_no_result_of_another(
 
 
 def test_a_run_that_stays_locked_holds_up_no_other_message(
-    batch: Work, con: Connection, other: Connection
+    batch: Work, con: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    query = Connection.query
+
+    def limit(self: Connection, sql: str, **params: Any) -> list[list[Any]]:
+        if sql == CLAIM and first["run_id"] in params["wanted"]:
+            self.script("SET statement_timeout = '100ms'")
+        return query(self, sql, **params)
+
     first, second = put(con, 2)
     con.query("UPDATE job_run SET claim_alone = true")
     other.script("BEGIN")
     other.query("SELECT FROM job_run WHERE id = CAST(:id AS uuid) FOR UPDATE", id=first["run_id"])
-    con.script("SET statement_timeout = '100ms'")
+    monkeypatch.setattr(Connection, "query", limit)
     assert batch.deliver(first, second) == ["0"] and states(batch) == ["enqueued", "succeeded"]
 
 

@@ -71,7 +71,7 @@ def test_messages_of_what_is_no_longer_valid_start_nothing(con: Connection, work
     [
         {"expression": "cron(0 22 * * ? *)", "time_zone": "America/New_York"},
         {"expression": "cron(5 7 * * ? *)"},
-        {"expression": "at(2026-12-01T07:05:00)"},
+        {"expression": "at(2099-12-01T07:05:00)"},
     ],
 )
 @pytest.mark.parametrize("is_made_again", [True, False])

@@ -18,8 +18,8 @@ from moto.ses.models import ses_backends
 from local.testing.listening import listening
 from slowmatch.mail.errors import Refused, Undelivered
 from slowmatch.mail.ses import Ses
+from tests.support.ports import closed_port
 from tests.unit.mail.conftest import a_message, send
-from tests.unit.mail.server import talking
 
 Answer = Exception | dict[str, Any]
 Answering = Callable[..., list[str]]
@@ -188,9 +188,8 @@ def test_what_may_have_arrived_is_not_sent_again_by_botocore(monkeypatch: pytest
 
 
 def test_a_closed_port_means_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    with talking() as port:
-        pass
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    with pytest.raises(Undelivered, match="SES cannot be reached") as caught:
-        send(a_message(), Ses(timeout_seconds=2))
+    with closed_port() as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        with pytest.raises(Undelivered, match="SES cannot be reached") as caught:
+            send(a_message(), Ses(timeout_seconds=2))
     assert not caught.value.outcome_unknown

@@ -7,6 +7,7 @@ import pytest
 from local.services.smtp import DROP, STALL
 from slowmatch.mail.errors import Refused, Undelivered
 from slowmatch.mail.smtp import Smtp
+from tests.support.ports import closed_port
 from tests.unit.mail.conftest import a_message, send
 from tests.unit.mail.server import serving, talking
 
@@ -218,9 +219,7 @@ def test_a_tls_handshake_cut_short_is_tried_again() -> None:
 
 
 def test_a_closed_port_is_tried_again() -> None:
-    with talking() as port:
-        pass
-    with pytest.raises(Undelivered, match=r"refused.*SMTP_HOST, SMTP_PORT"):
+    with closed_port() as port, pytest.raises(Undelivered, match=r"refused.*SMTP_HOST, SMTP_PORT"):
         send(a_message(), plain(port))
 
 

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import socket
 import ssl
 import threading
 import time
@@ -15,6 +14,7 @@ import pytest
 from slowmatch.notifications import sender
 from slowmatch.notifications.delivery import backoff
 from slowmatch.notifications.sender import Response, parse_retry_after, post
+from tests.support.ports import closed_port
 from tests.support.receiver import Receiver, receiving
 from tests.unit.mail.server import talking
 from tools import tls_certificates
@@ -91,9 +91,8 @@ def test_an_unknown_authority_is_not_trusted(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_closed_port_is_no_connection() -> None:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        answer = post(f"http://127.0.0.1:{bound.getsockname()[1]}/secret", b"", {})
+    with closed_port() as port:
+        answer = post(f"http://127.0.0.1:{port}/secret", b"", {})
     assert answer.is_temporary and answer.description == "no connection: Connection refused"
 
 
