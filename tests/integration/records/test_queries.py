@@ -13,7 +13,7 @@ from slowmatch.db.counts import COUNT_CAP, CappedCount
 from slowmatch.db.text_search import MAX_PAGE_ROWS
 from slowmatch.records import expiry, queries, search
 from slowmatch.records.model import SORTS, RecordPage, Sort, Status
-from tests.integration.records.plans import indexes_of
+from tests.integration.records.plans import indexes_of, pages_read
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -395,3 +395,28 @@ def _expired(con: Connection, expiry: datetime, title: str = "x") -> int:
     record_id, _ = queries.create(con, title, expiry, "ann")
     con.query("UPDATE record SET is_expired = true WHERE id = :id", id=record_id)
     return record_id
+
+
+@pytest.mark.parametrize(
+    ("status", "sort"),
+    [(status, sort) for status, sorts in SORTS.items() for sort in sorts if "expiry" in sort],
+)
+def test_a_page_deep_in_a_list_reads_no_more_than_the_first(
+    con: Connection, status: Status, sort: Sort
+) -> None:
+    con.query(
+        """
+        INSERT INTO record (title, expiry_date, is_expired)
+        SELECT 'x', CAST(:now AS timestamptz) + (n / 2) * interval '10 seconds', n < 0 AND mod(n, 2) = 0
+        FROM generate_series(-40000, 40000) AS n
+        """,
+        now=NOW,
+    )
+    con.script("VACUUM ANALYZE record")
+    first, deep = (search.sorted_list(status, sort, is_first=is_first) for is_first in (True, False))
+    ((last_id, last_date),) = con.query(
+        f"SELECT id, expiry_date FROM {first.all()} ORDER BY {first.order} OFFSET 15000 LIMIT 1", now=NOW
+    )
+    values = {"now": NOW, "limit": 50, "after_id": last_id, "after_date": last_date}
+    needed = pages_read(con, search.page_sql(first.all(), first.order), now=NOW, limit=50)
+    assert pages_read(con, search.page_sql(deep.all(), deep.order), **values) <= needed + 3
