@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from slowmatch.db.counts import COUNT_CAP
+from slowmatch.db.counts import COUNT_CAP, count_up_to_cap
 from slowmatch.jobs.model import JsonRow
 
 RUNNING_SHOWN = 3
@@ -56,16 +56,16 @@ RUNNING = f"""(
     ) AS running
 )"""
 # Counted in the order of the indexes by job and due time, which begin with the first one.
+_RETRYING = f"""job_run AS run
+    WHERE {OF_JOB} AND run.failures > 0 AND run.state IN ('scheduled', 'enqueued')
+    ORDER BY run.job, run.due_at"""
 RETRYING = f"""(
     SELECT json_build_object(
-        'number', LEAST(count(*), {COUNT_CAP}), 'capped', count(*) > {COUNT_CAP}, 'next_at', min(due_at),
-        'run_id', (array_agg(id ORDER BY due_at))[1], 'error', (array_agg(error ORDER BY due_at))[1]
+        'number', LEAST(number, {COUNT_CAP}), 'capped', number > {COUNT_CAP}, 'next_at', due_at, 'run_id', id,
+        'error', left(error, {ERROR_CHARACTERS})
     )
-    FROM (
-        SELECT id, due_at, left(error, {ERROR_CHARACTERS}) AS error FROM job_run AS run
-        WHERE {OF_JOB} AND run.failures > 0 AND run.state IN ('scheduled', 'enqueued')
-        ORDER BY run.job, run.due_at LIMIT {COUNT_CAP + 1}
-    ) AS waiting
+    FROM (SELECT {count_up_to_cap(_RETRYING)} AS number OFFSET 0) AS counted
+    LEFT JOIN (SELECT id, due_at, error FROM {_RETRYING} LIMIT 1) AS next ON true
 )"""
 DELAYED = f"""(
     SELECT json_build_object(
