@@ -16,6 +16,8 @@ from slowmatch.db.connection import Connection
 
 MAX_PAGE_ROWS = 500
 FIRST_WALK = 2_000
+MAX_LUCK = 2
+"""By chance, a walk may hold so many times fewer matches than promise a page. A longer one is tried all the same."""
 WORK_MEM = "64MB"
 
 
@@ -74,7 +76,7 @@ def walk(
         page = fetch(rows.first(walked, matches))
         if page.has_next:
             return page
-        if page.size * walks[-1] <= limit * walked:
+        if page.size * walks[-1] <= limit * walked / MAX_LUCK:
             break
     return None
 
