@@ -33,6 +33,13 @@ PIXELS = """([id, state]) => {
     return found;
 }"""
 
+# Where the last bar is that has runs in two states: another hour may begin after they were made.
+LAST_BAR = """plot => {
+    const rows = [...plot.closest("figure").querySelectorAll("tr[data-at]")];
+    const index = rows.findLastIndex((row) => row.querySelectorAll("td a").length > 1);
+    return [plot.clientWidth * (index + 0.5) / rows.length, plot.clientHeight - 2];
+}"""
+
 
 def painted(page: Page, chart: str, state: str) -> int:
     return int(page.evaluate(PIXELS, [chart, state]))
@@ -131,12 +138,13 @@ def test_a_click_on_a_bar_lists_its_runs(page: Page, run_factory: RunFactory) ->
     made = [run_factory.make(state, job="db-cleanup") for state in ("succeeded", "failed")]
     page.goto("/jobs/db-cleanup")
     plot = page.locator("#outcomes .u-over")
-    last = plot.evaluate("each => [each.clientWidth - 4, each.clientHeight - 2]")
-    plot.click(position={"x": last[0], "y": last[1]})
+    x, bottom = plot.evaluate(LAST_BAR)
+    plot.click(position={"x": x, "y": bottom})
     expect(page).to_have_url(re.compile(r"/dashboard/runs\?job=db-cleanup&ended_from=.*&state=succeeded$"))
     expect(page.locator(f"#run-{made[0]}")).to_be_visible()
     expect(page.locator(f"#run-{made[1]}")).to_have_count(0)
     page.goto("/jobs/db-cleanup")
-    plot.click(position={"x": last[0], "y": 6})
+    x, _ = plot.evaluate(LAST_BAR)
+    plot.click(position={"x": x, "y": 6})
     expect(page).to_have_url(re.compile(r"&ended_to=[^&]*$"))
     expect(page.locator(f"#run-{made[1]}")).to_be_visible()
