@@ -1,13 +1,14 @@
-"""The whole stack on this machine, started once."""
+"""The whole stack on this machine, started once; no schedule starts a run meanwhile."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stack_process import Stack, running
+from tests.support.stack_process import Stack, running, without_schedules
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running(tmp_path_factory.mktemp("stack")) as stack:
+    folder = tmp_path_factory.mktemp("stack")
+    with running(folder, template=without_schedules(folder)) as stack:
         yield stack
