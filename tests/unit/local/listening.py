@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 LISTEN = "0A"  # include/net/tcp_states.h
@@ -45,8 +46,9 @@ def _listeners(table: str) -> dict[str, str]:
 
 
 def _sockets(pid: int) -> list[str]:
-    try:
-        links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:  # it has ended, or a file was closed meanwhile
-        return []
+    links = []
+    with suppress(OSError):  # it has ended
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # this file was closed meanwhile
+                links.append(str(each.readlink()))
     return [link[len("socket:[") : -1] for link in links if link.startswith("socket:[")]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.processes import command_of
 from tests.support.stack_process import DEADLINE_SECONDS, Stack, running, start, until
 from tests.unit.local.support import TEMPLATE, alive
 
@@ -23,7 +24,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_it_reports_what_it_starts_and_prints_the_addresses(up: Stack) -> None:
-    shown = up.log.read_text()
+    # The addresses follow the line that the stack is ready, SMTP's last.
+    shown = until(
+        up.log.read_text, lambda text: re.search(r"^  SMTP +127\.0\.0\.1:\d+\n", text, re.MULTILINE)
+    )
     for name in ("PostgreSQL", "AWS (moto)", "SMTP", "Gateway"):
         assert re.search(rf"{re.escape(name)} +starting on .*127\.0\.0\.1:\d+", shown)
         assert re.search(rf"{re.escape(name)} +ready after \d+\.\d s", shown)
@@ -133,10 +137,13 @@ def test_after_a_kill_the_same_folder_starts_again(tmp_path: Path) -> None:
     assert start(tmp_path / "data", template=TEMPLATE).ready().stop() == 0
 
 
-@pytest.mark.parametrize(("position", "said"), [(0, "AWS (moto) ended"), (1, "PostgreSQL ended")])
-def test_a_service_that_ends_by_itself_ends_the_stack(tmp_path: Path, position: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("server", "said"), [("moto_server", "AWS (moto) ended"), ("/bin/postgres ", "PostgreSQL ended")]
+)
+def test_a_service_that_ends_by_itself_ends_the_stack(tmp_path: Path, server: str, said: str) -> None:
     stack = start(tmp_path / "data", "services").ready()
-    os.kill(sorted(stack.children())[position], signal.SIGKILL)
+    (pid,) = (child for child in stack.children() if server in command_of(str(child)))
+    os.kill(pid, signal.SIGKILL)
     assert stack.process.wait(DEADLINE_SECONDS) == 1
     shown = stack.log.read_text()
     assert f"slowmatch: {said}" in shown and "Traceback" not in shown

@@ -113,11 +113,14 @@ async def test_a_process_that_exits_is_replaced(function: Function, status: int,
         assert (await call(pool))["calls"] == 1
 
 
-async def test_a_process_killed_in_the_middle_is_lambdas_exit_error(function: Function) -> None:
+async def test_a_process_killed_in_the_middle_is_lambdas_exit_error(
+    function: Function, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
     async with running(function) as pool:
         await call(pool)
-        invocation = asyncio.create_task(fail(pool, do="sleep", seconds=30))
-        await eventually(lambda: is_busy(pool))
+        invocation = asyncio.create_task(fail(pool, do="sleep", seconds=30, begun=str(begun)))
+        await eventually(begun.exists)  # a process is busy before it has the event
         os.kill(int(str(pool.processes[0]["pid"])), signal.SIGKILL)
         error = await invocation
         assert error["errorType"] == "Runtime.ExitError"
