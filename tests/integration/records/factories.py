@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from slowmatch.db import Connection
+from slowmatch.records import queries
 
 
 def add_records(con: Connection, *dates: datetime, is_expired: bool = False) -> None:
@@ -12,6 +13,12 @@ def add_records(con: Connection, *dates: datetime, is_expired: bool = False) -> 
             date=date,
             is_expired=is_expired,
         )
+
+
+def add_expired(con: Connection, expiry: datetime, title: str = "x") -> int:
+    record_id, _ = queries.create(con, title, expiry, "ann")
+    con.query("UPDATE record SET is_expired = true WHERE id = :id", id=record_id)
+    return record_id
 
 
 def add_event(con: Connection, at: datetime, action: str, count: int) -> None:
