@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
-from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -16,7 +15,7 @@ from slowmatch.db import Connection
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.dispatcher import projection
 from slowmatch.jobs.dispatcher.isolation import PartlyFailed
-from slowmatch.jobs.schedules import store, wake
+from slowmatch.jobs.schedules import store
 from slowmatch.jobs.schedules.model import Schedule
 from slowmatch.settings import SettingsError, settings
 from tests.conftest import STACK, SetVariable
@@ -382,21 +381,3 @@ def test_a_locked_row_is_told_and_holds_up_no_other(
     con.query("RESET lock_timeout")
     assert is_in_force(con, "b") and not is_in_force(con, "a")
     assert project(con) == 0 and is_in_force(con, "a")
-
-
-@pytest.mark.parametrize("error", [None, refused("TooManyRequestsException")])
-def test_the_dispatcher_is_woken_if_lambda_lets_it(
-    set_variable: SetVariable,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: ClientError | None,
-) -> None:
-    functions = Mock(**{"invoke.side_effect": error})
-    monkeypatch.setattr(wake, "_lambda", lambda: functions)
-    wake.wake_dispatcher()
-    set_variable("DISPATCHER_FUNCTION", "the-dispatcher")
-    wake.wake_dispatcher()
-    functions.invoke.assert_called_once_with(
-        FunctionName="the-dispatcher", InvocationType="Event", Payload='{"duty": "schedules"}'
-    )
-    assert ("its next pass does the rest: No. (TooManyRequestsException)" in caplog.text) == bool(error)
