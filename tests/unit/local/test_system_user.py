@@ -1,3 +1,4 @@
+import fcntl
 import os
 import pwd
 import subprocess
@@ -39,21 +40,38 @@ def test_data_keeps_the_owner_that_it_has(tmp_path: Path, monkeypatch: pytest.Mo
     assert substitute_for_root(tmp_path) == SystemUser(f"user {uid}", uid, gid)
 
 
+@pytest.fixture
+def known_users(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """As root: the names of this machine's users, all with the same numbers."""
+    known, nobody = ["nobody"], pwd.getpwnam("nobody")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(postgres_server, "_has_user", known.__contains__)
+    monkeypatch.setattr("pwd.getpwnam", lambda name: pwd.struct_passwd((name, *nobody[1:])))
+    return known
+
+
 @pytest.mark.parametrize(("created", "name"), [(True, SUBSTITUTE_USER), (False, "nobody")])
 def test_the_substitute_is_created_if_possible_and_else_it_is_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, created: bool, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_users: list[str], created: bool, name: str
 ) -> None:
-    known = ["nobody"]
-
     def useradd(command: list[str], **_: object) -> None:
         if not created:
             raise subprocess.CalledProcessError(1, command)
-        known.append(command[-1])
+        known_users.append(command[-1])
 
-    nobody = pwd.getpwnam("nobody")
-    monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("subprocess.run", useradd)
-    monkeypatch.setattr(postgres_server, "_has_user", known.__contains__)
-    monkeypatch.setattr("pwd.getpwnam", lambda name: pwd.struct_passwd((name, *nobody[1:])))
     found = substitute_for_root(tmp_path / "missing")
-    assert found == SystemUser(name, nobody.pw_uid, nobody.pw_gid)
+    assert found and found.name == name
+
+
+def test_a_substitute_that_another_process_creates_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_users: list[str]
+) -> None:
+    def wait(_: int, operation: int) -> None:
+        assert operation == fcntl.LOCK_EX
+        known_users.append(SUBSTITUTE_USER)
+
+    monkeypatch.setattr("fcntl.flock", wait)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("created twice"))
+    found = substitute_for_root(tmp_path / "missing")
+    assert found and found.name == SUBSTITUTE_USER
