@@ -28,14 +28,16 @@ os.environ.pop("AWS_PROFILE", None)
 import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from moto import mock_aws
-from moto.sqs.models import sqs_backends
 
+from local.services import moto_patches
 from local.testing.fixtures import migrated
 from local.testing.postgres import Postgres, running
 from slowmatch.db import Connection, connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.oidc import provider
+from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings, settings
+from tests.support import queues
 from tests.support.empty_database import empty
 from tests.support.issuer import Issuer, serving
 
@@ -64,6 +66,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """A pretended AWS for the whole session, since clients are slow to make; gives the ARN of its one secret."""
+    moto_patches.speed_up_queues()
     with mock_aws():
         text = json.dumps(
             {"username": "postgres", "password": "not-checked", "client_id": "console", "key": "k" * 64}
@@ -103,9 +106,7 @@ def environment(
         connection().close()
     _forget()
     empty(postgres, shared_database)
-    for regions in sqs_backends.values():
-        for queues in regions.values():
-            queues.reset()
+    queues.backend().reset()
 
 
 @pytest.fixture
@@ -182,6 +183,7 @@ def lambda_context() -> LambdaContext:
 def _forget() -> None:
     for remembered in (settings, connection, provider, sessions.serializer):
         remembered.cache_clear()
+    queue_depths._read.clear()
 
 
 def _variables(port: int, database: str, secret_arn: str) -> dict[str, str]:

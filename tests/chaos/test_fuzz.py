@@ -6,7 +6,7 @@ import pytest
 
 from slowmatch.db import Connection
 from tests.chaos.report import Figures
-from tests.integration.fuzzing.fuzzer import fuzzing
+from tests.integration.fuzzing.fuzzer import make_fuzzer
 from tests.support.issuer import Issuer
 
 SUBJECT = "Strange input"
@@ -16,8 +16,8 @@ SUBJECT = "Strange input"
 def test_a_strange_event_is_refused_in_words(
     con: Connection, lambda_context: Any, short: bool, figures: Figures, kind: str
 ) -> None:
-    with fuzzing(con, lambda_context, 60 if short else 1_000) as fuzzer:
-        getattr(fuzzer, kind)()
+    fuzzer = make_fuzzer(con, lambda_context, 60 if short else 1_000)
+    getattr(fuzzer, kind)()
     for what, times in fuzzer.counts.items():
         figures.add(SUBJECT, what, times)
 
@@ -25,9 +25,9 @@ def test_a_strange_event_is_refused_in_words(
 def test_a_tampered_cookie_or_token_lets_nobody_in(
     con: Connection, issuer: Issuer, lambda_context: Any, short: bool, figures: Figures
 ) -> None:
-    with fuzzing(con, lambda_context, 60 if short else 1_000) as fuzzer:
-        fuzzer.cookies()
-        fuzzer.sign_ins()
-        fuzzer.tokens(issuer)
+    fuzzer = make_fuzzer(con, lambda_context, 60 if short else 1_000)
+    fuzzer.cookies()
+    fuzzer.sign_ins()
+    fuzzer.tokens(issuer)
     for what, times in fuzzer.counts.items():
         figures.add(SUBJECT, what, times)

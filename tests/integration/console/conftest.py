@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -11,7 +11,6 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import pytest
 
-from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth.roles import Identity, Role
 from slowmatch.jobs.catalog import JOBS
@@ -130,12 +129,10 @@ def browser(
 
 
 @pytest.fixture
-def work(con: Connection, lambda_context: Any) -> Iterator[Work]:
+def work(con: Connection, lambda_context: Any) -> Work:
     """Invokes the function of record-expiry as Lambda would."""
-    sqs.client.cache_clear()
     Queues()
-    yield Work(con, lambda_context, JOBS["record-expiry"])
-    sqs.client.cache_clear()
+    return Work(con, lambda_context, JOBS["record-expiry"])
 
 
 @pytest.fixture(scope="session")
@@ -152,11 +149,8 @@ def _text(body: bytes, headers: Mapping[str, str]) -> str:
 
 
 @pytest.fixture
-def queues(environment: Settings) -> Iterator[None]:
+def queues(environment: Settings) -> Queues:
     """The queues of all jobs, which are empty."""
-    sqs.client.cache_clear()
-    for job in JOBS:
-        for name in (job, f"{job}-dead"):
-            boto3.client("sqs").create_queue(QueueName=f"slowmatch-test-{name}")
-    yield
-    sqs.client.cache_clear()
+    found = Queues()
+    found.make_dead_letters()
+    return found

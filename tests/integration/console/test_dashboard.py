@@ -1,7 +1,6 @@
 """The dashboard's own pages: is anything wrong, recurring jobs, workers, who did what."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import boto3
@@ -28,14 +27,6 @@ PAGES = [
     "retries",
 ]
 PAGES += ["schedules", "workers", "analytics", "activity", "upcoming"]
-
-
-@pytest.fixture(autouse=True)
-def fresh_depths() -> Iterator[None]:
-    """Figures of queues are kept for seconds, and tests are faster than that."""
-    sqs.client.cache_clear()
-    yield
-    sqs.client.cache_clear()
 
 
 def finish_pass(con: Connection, ago: timedelta = timedelta(0)) -> None:

@@ -1,12 +1,9 @@
 """Feeds mutated input to every entry point: a few examples in `make test`, many in `make chaos`."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -15,7 +12,6 @@ import console.app
 import jobs_api.app
 import records_api.app
 from console.web import flash, sign_in_attempts
-from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.http.auth import sessions
 from slowmatch.http.auth.roles import Identity, Role
@@ -31,6 +27,7 @@ from tests.integration.fuzzing.entry_points import (
     runs,
 )
 from tests.integration.fuzzing.mutations import broken, mutated, samples, some_text
+from tests.support import queues
 from tests.support.issuer import Issuer, hs256, key, pem, unsigned
 
 SEED = 20261124
@@ -166,14 +163,10 @@ class Fuzzer:
         each()
 
 
-@contextmanager
-def fuzzing(con: Connection, lambda_context: Any, number: int) -> Iterator[Fuzzer]:
+def make_fuzzer(con: Connection, lambda_context: Any, number: int) -> Fuzzer:
     """A fuzzer with all queues that the functions need, and no mail server."""
-    for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify"):
-        boto3.client("sqs").create_queue(QueueName=f"{STACK}-{name}")
-    sqs.client.cache_clear()
-    yield Fuzzer(con, lambda_context, number)
-    sqs.client.cache_clear()
+    queues.create(f"{STACK}-{name}" for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify"))
+    return Fuzzer(con, lambda_context, number)
 
 
 def _or_broken(token: str) -> SearchStrategy[str]:

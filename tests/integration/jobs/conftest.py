@@ -1,7 +1,6 @@
 """A worker to drive, queues to look into, and time in the test's own hand."""
 
 import dataclasses
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -11,24 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-import boto3
 import pytest
 
 from jobs_api.app import handler
-from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import Context
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.definition import Job
-from slowmatch.jobs.lifecycle import messages
 from slowmatch.jobs.model import Run
 from slowmatch.jobs.queries import runs as store
 from slowmatch.jobs.worker import result_writer
 from slowmatch.jobs.worker.executor import BulkHandler
 from slowmatch.jobs.worker.invocation import Invocation
 from slowmatch.settings import settings
-from tests.conftest import request_context
+from tests.conftest import STACK, request_context
 from tests.integration.jobs.runs_of_size import LAMBDA_BYTES
+from tests.support import queues
 
 Call = Callable[..., tuple[int, Any]]
 OCCURRENCE = "2026-11-24T02:00:00Z"
@@ -133,37 +130,26 @@ class Queues:
     """What the functions sent, read back from SQS."""
 
     def __init__(self) -> None:
-        self._sqs = boto3.client("sqs")
-        for job in JOBS:
-            made = self._sqs.create_queue(QueueName=f"slowmatch-test-{job}")
-            self._sqs.purge_queue(QueueUrl=made["QueueUrl"])
+        queues.create(f"{STACK}-{job}" for job in JOBS)
 
     def make_dead_letters(self) -> None:
         """The dead-letter queue of every job, without which the queues cannot be read."""
-        for job in JOBS:
-            self._sqs.create_queue(QueueName=f"slowmatch-test-{job}-dead")
+        queues.create(f"{STACK}-{job}-dead" for job in JOBS)
 
     def take(self, job: str = "record-expiry") -> list[dict[str, Any]]:
-        """The messages that are visible now; nothing receives them again."""
-        answer = self._sqs.receive_message(
-            QueueUrl=messages.queue_url(job), MaxNumberOfMessages=10, VisibilityTimeout=43_200
-        )
-        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        """Up to ten messages that are visible now, which then are in the queue no longer."""
+        return [json.loads(body) for body in queues.take(f"{STACK}-{job}", 10)]
 
     def take_all(self, job: str = "record-expiry") -> list[dict[str, Any]]:
-        return list(itertools.chain.from_iterable(iter(lambda: self.take(job), [])))
+        return [json.loads(body) for body in queues.take(f"{STACK}-{job}")]
 
     def delayed(self, job: str = "record-expiry") -> int:
-        name = "ApproximateNumberOfMessagesDelayed"
-        answer = self._sqs.get_queue_attributes(QueueUrl=messages.queue_url(job), AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        return queues.get(f"{STACK}-{job}").approximate_number_of_messages_delayed
 
 
-@pytest.fixture
-def queues(con: Connection) -> Iterator[Queues]:
-    sqs.client.cache_clear()
-    yield Queues()
-    sqs.client.cache_clear()
+@pytest.fixture(name="queues")
+def job_queues(con: Connection) -> Queues:
+    return Queues()
 
 
 @pytest.fixture

@@ -12,17 +12,17 @@ import pytest
 
 from dispatcher import app as dispatcher
 from notifier.app import handler
-from slowmatch.aws import sqs
 from slowmatch.db import Connection
 from slowmatch.jobs import Permanent
 from slowmatch.jobs.catalog import JOBS
 from slowmatch.jobs.worker.invocation import AttemptFailed, Invocation
-from slowmatch.notifications import publishing
 from slowmatch.settings import settings
 from tests.conftest import STACK
+from tests.support import queues
 from tests.support.receiver import Receiver, receiving
 
 KEY = "a key of sixteen or more"
+NOTIFY, TOPIC = f"{STACK}-notify", f"{STACK}-topic"
 
 
 @dataclass
@@ -34,8 +34,6 @@ class NotifierHarness:
     lambda_context: Any
     secret_arn: str
     topic_arn: str
-    topic_queue: str
-    url: str
     sns_messages: int = 0
 
     def set_destinations(self, *destinations: Any) -> None:
@@ -51,8 +49,7 @@ class NotifierHarness:
 
     def published(self) -> list[str]:
         """What SNS has for the notifier, from a queue that is subscribed to the topic."""
-        taken = self._take(self.topic_queue)
-        return [json.loads(message["Body"])["Message"] for message in taken]
+        return [json.loads(body)["Message"] for body in queues.take(TOPIC)]
 
     def route(self, *messages: str) -> None:
         for message in messages or self.published():
@@ -64,7 +61,7 @@ class NotifierHarness:
 
     def visible_messages(self) -> list[str]:
         """The messages that are visible in the notifier's queue now."""
-        return [message["Body"] for message in self._take(self.url)]
+        return queues.take(NOTIFY)
 
     def deliver(self, *bodies: str) -> list[str]:
         """Deliver messages; the ids of those that SQS has to keep."""
@@ -145,9 +142,7 @@ class NotifierHarness:
         self.deliver(*(json.dumps({"notification": row[0], "destination": "hook"}) for row in rows))
 
     def delayed(self) -> int:
-        name = "ApproximateNumberOfMessagesDelayed"
-        answer = boto3.client("sqs").get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        return queues.get(NOTIFY).approximate_number_of_messages_delayed
 
     def dispatch(self) -> None:
         dispatcher.handler({}, self.lambda_context)
@@ -156,15 +151,6 @@ class NotifierHarness:
         return self.con.query(
             "SELECT destination, state, attempts, answer FROM notification_delivery ORDER BY due_at, destination"
         )
-
-    def _take(self, url: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        client = boto3.client("sqs")
-        while messages := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            found += messages
-            for message in messages:
-                client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
 
 
 @pytest.fixture
@@ -178,31 +164,24 @@ def notifier(
     con: Connection, receiver: Receiver, lambda_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[NotifierHarness]:
     """With one destination, the webhook called hook."""
-    queues, topics, secrets = boto3.client("sqs"), boto3.client("sns"), boto3.client("secretsmanager")
-    for name in (*JOBS, *(f"{job}-dead" for job in JOBS), "notify", "topic"):
-        queues.create_queue(QueueName=f"{STACK}-{name}")
-    topic_arn = topics.create_topic(Name=f"{STACK}-notify")["TopicArn"]
-    url = queues.get_queue_url(QueueName=f"{STACK}-topic")["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topics.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    topics, secrets = boto3.client("sns"), boto3.client("secretsmanager")
+    queues.create((*(f"{STACK}-{name}" for job in JOBS for name in (job, f"{job}-dead")), NOTIFY, TOPIC))
+    topic_arn = topics.create_topic(Name=NOTIFY)["TopicArn"]
+    topics.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queues.get(TOPIC).queue_arn)
     secret = secrets.create_secret(Name="notify", SecretString="[]")["ARN"]
     monkeypatch.setenv("NOTIFY_TOPIC_ARN", topic_arn)
     monkeypatch.setenv("NOTIFY_SECRET_ARN", secret)
     monkeypatch.setenv("CONSOLE_URL", "https://console.example.com")
-    for cached in (settings, publishing.sns_client, sqs.client):
-        cached.cache_clear()
+    settings.cache_clear()
     harness = NotifierHarness(
         con=con,
         receiver=receiver,
         lambda_context=lambda_context,
         secret_arn=secret,
         topic_arn=topic_arn,
-        topic_queue=url,
-        url=queues.get_queue_url(QueueName=f"{STACK}-notify")["QueueUrl"],
     )
     harness.set_destinations(harness.webhook())
     yield harness
     topics.delete_topic(TopicArn=topic_arn)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    for cached in (settings, publishing.sns_client, sqs.client):
-        cached.cache_clear()
+    settings.cache_clear()

@@ -14,8 +14,8 @@ from slowmatch.db import Connection
 from slowmatch.notifications import delivery, queue, sender
 from slowmatch.notifications.destinations import Destination
 from slowmatch.settings import Settings
-from tests.conftest import STACK
-from tests.integration.notify.conftest import NotifierHarness
+from tests.integration.notify.conftest import NOTIFY, NotifierHarness
+from tests.support import queues
 from tests.support.stack_process import until
 
 
@@ -223,10 +223,9 @@ def test_a_delayed_message_is_resent_once_overdue(notifier: NotifierHarness, con
 
 def test_a_queue_that_takes_nothing_delays_only(notifier: NotifierHarness, con: Connection) -> None:
     notifier.run("no")
-    client, name = boto3.client("sqs"), f"{STACK}-notify"
-    client.delete_queue(QueueUrl=notifier.url)
+    queues.delete(NOTIFY)
     notifier.route()
-    client.create_queue(QueueName=name)
+    queues.create([NOTIFY])
     con.query("UPDATE notification_delivery SET message_at = now() - interval '11 minutes'")
     notifier.dispatch()
     notifier.deliver()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
 from db_cleanup.app import handler as db_cleanup
@@ -14,6 +13,7 @@ from slowmatch.db import Connection
 from slowmatch.settings import settings
 from tests.conftest import STACK, LambdaContext
 from tests.integration.records.factories import add_records
+from tests.support import queues
 
 Handler = Callable[[Any, Any], Any]
 
@@ -48,9 +48,7 @@ def test_long_work_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setenv("BATCH_SIZE", "1")
     settings.cache_clear()
-    boto3.client("sqs").create_queue(
-        QueueName=f"{STACK}-{'record-expiry' if name == 'expired' else 'db-cleanup'}"
-    )
+    queues.create([f"{STACK}-{'record-expiry' if name == 'expired' else 'db-cleanup'}"])
     add_expiring(con, 4, 3, 2, is_expired=name == "deleted")
     run = handler({"payload": payload}, ShortOfTime(con, name == "deleted"))
     assert (run["state"], run["progress"]) == ("enqueued", {"done": 1, "total": 3})

@@ -15,22 +15,11 @@ from local.services import moto_patches
 from tests.support.stack_process import until
 
 MANY = 1_000
-QUEUE = {
-    "messages",
-    "approximate_number_of_messages_delayed",
-    "approximate_number_of_messages_not_visible",
-    "delete_message",
-}
 
 
 @pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A backend with an empty queue; other tests get moto's own classes back."""
-    for name in QUEUE:
-        monkeypatch.setattr(models.Queue, name, getattr(models.Queue, name))
-    kept = "is_message_valid_based_on_retention_period"
-    monkeypatch.setattr(models.SQSBackend, kept, getattr(models.SQSBackend, kept))
-    monkeypatch.setattr(models, "unix_time_millis", getattr(models, "unix_time_millis"))  # noqa: B009
+def backend() -> Any:
+    """A backend with an empty queue."""
     moto_patches.speed_up_queues()
     backend = models.SQSBackend("us-east-1", "000000000000")
     backend.create_queue("work", {})

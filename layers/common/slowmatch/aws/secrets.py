@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from functools import cache
 from typing import Any
 
 from slowmatch.aws import signing
@@ -11,6 +12,11 @@ from slowmatch.aws.clients import client, refusal
 
 _HALF_PAIR = re.compile(r"[\ud800-\udfff]")
 """JSON can contain one, but nothing can be encoded with it, and Python's error would quote it."""
+
+
+@cache
+def _secrets_manager() -> Any:
+    return client("secretsmanager")
 
 
 class SecretError(Exception):
@@ -51,7 +57,7 @@ def text(arn: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return str(client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+        return str(_secrets_manager().get_secret_value(SecretId=arn)["SecretString"])
     except KeyError:
         problem = "it is binary, not text"
     except (BotoCoreError, ClientError) as error:

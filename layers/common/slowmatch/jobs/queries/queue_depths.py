@@ -4,7 +4,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from slowmatch.aws import clients, sqs
 from slowmatch.db import Connection
@@ -40,15 +39,13 @@ class Depths:
 
 def depths() -> Depths:
     """SQS's approximate counts, at most KEPT_SECONDS old."""
-    client, now = sqs.client(), time.monotonic()
-    if _read and _read[-1][0] is client and now - _read[-1][1] < KEPT_SECONDS:
-        return _read[-1][2]
-    found = _depths()
-    _read[:] = [(client, now, found)]
-    return found
+    now = time.monotonic()
+    if not _read or now - _read[-1][0] >= KEPT_SECONDS:
+        _read[:] = [(now, _depths())]
+    return _read[-1][1]
 
 
-_read: list[tuple[Any, float, Depths]] = []
+_read: list[tuple[float, Depths]] = []
 
 
 def _depths() -> Depths:
