@@ -195,8 +195,8 @@ def test_the_key_of_a_list_refuses_any_other_request(
     assert con.query("SELECT count(*) FROM job_run") == [[2]]
 
 
-def test_a_list_may_have_a_mebibyte(call: Call, con: Connection) -> None:
-    path, body = f"/api/jobs/{JOB}/runs", json.dumps({"payloads": payloads(1000)})
+def test_a_list_may_have_a_mebibyte(call: Call) -> None:
+    path, body = f"/api/jobs/{JOB}/runs", json.dumps({"payloads": payloads(1)})
     assert call("POST", path, body + " " * (1024 * 1024 - len(body)))[0] == 202
     status, problem = call("POST", path, body + " " * (1024 * 1024 - len(body) + 1))
     assert (status, problem["detail"]) == (413, "a body may be at most 1048576 bytes")
