@@ -1,5 +1,6 @@
 """The queues of the pretended AWS, used directly: a request through boto3 takes milliseconds."""
 
+import os
 from collections.abc import Iterable
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -7,7 +8,7 @@ from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
 
 def backend() -> SQSBackend:
-    return sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
+    return sqs_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]]
 
 
 def create(names: Iterable[str]) -> None:

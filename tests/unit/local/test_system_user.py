@@ -9,6 +9,8 @@ import pytest
 from local.services import postgres_server
 from local.services.postgres_server import SUBSTITUTE_USER, SystemUser, make_reachable, substitute_for_root
 
+NOBODY = pwd.getpwnam("nobody")
+
 
 def test_only_root_needs_a_substitute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -43,10 +45,10 @@ def test_data_keeps_the_owner_that_it_has(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def known_users(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """As root: the names of this machine's users, all with the same numbers."""
-    known, nobody = ["nobody"], pwd.getpwnam("nobody")
+    known = ["nobody"]
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(postgres_server, "_has_user", known.__contains__)
-    monkeypatch.setattr("pwd.getpwnam", lambda name: pwd.struct_passwd((name, *nobody[1:])))
+    monkeypatch.setattr("pwd.getpwnam", lambda name: pwd.struct_passwd((name, *NOBODY[1:])))
     return known
 
 
@@ -61,7 +63,7 @@ def test_the_substitute_is_created_if_possible_and_else_it_is_nobody(
 
     monkeypatch.setattr("subprocess.run", useradd)
     found = substitute_for_root(tmp_path / "missing")
-    assert found and found.name == name
+    assert found == SystemUser(name, NOBODY.pw_uid, NOBODY.pw_gid)
 
 
 def test_a_substitute_that_another_process_creates_is_waited_for(
@@ -74,4 +76,4 @@ def test_a_substitute_that_another_process_creates_is_waited_for(
     monkeypatch.setattr("fcntl.flock", wait)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("created twice"))
     found = substitute_for_root(tmp_path / "missing")
-    assert found and found.name == SUBSTITUTE_USER
+    assert found == SystemUser(SUBSTITUTE_USER, NOBODY.pw_uid, NOBODY.pw_gid)
