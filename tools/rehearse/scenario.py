@@ -220,11 +220,14 @@ class Scenario:
             self._api.call("POST", f"/api/runs/{self._failing}/run-now")
             last = run["attempt"] + 1 == run["max_attempts"]
             run = await self._in_state("failed" if last else "scheduled", after=run["attempt"])
-        webhooks = await until("a webhook", lambda: self._internet.webhooks("failed"), RUN_SECONDS)
-        reported = webhooks[0]["run_id"], webhooks[0]["detail"]["failures"]
-        expect(
-            "run and failures in a row in the first webhook", reported, (run["id"], FAILURES_BEFORE_WEBHOOK)
-        )
+            if run["attempt"] == FAILURES_BEFORE_WEBHOOK:
+                await self._hear_of_failures()
+
+    async def _hear_of_failures(self) -> None:
+        """Wait for the webhook before the next failure, because one that comes later tells of that failure too."""
+        (webhook, *_) = await until("a webhook", lambda: self._internet.webhooks("failed"), RUN_SECONDS)
+        reported = webhook["run_id"], webhook["detail"].get("failures")
+        expect("run and failures in a row in the webhook", reported, (self._failing, FAILURES_BEFORE_WEBHOOK))
 
     async def _recover(self) -> None:
         self._api.call("POST", f"/api/runs/{self._failing}/requeue")
