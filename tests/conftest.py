@@ -6,8 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 os.environ.update(
@@ -26,6 +28,7 @@ os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.pop("AWS_PROFILE", None)
 
 import boto3  # type: ignore[import-untyped, unused-ignore]
+import pg8000.native
 import pytest
 from moto import mock_aws
 
@@ -38,10 +41,12 @@ from slowmatch.http.auth.oidc import provider
 from slowmatch.jobs.queries import queue_depths
 from slowmatch.settings import Settings, settings
 from tests.support import queues
-from tests.support.empty_database import empty
 from tests.support.issuer import Issuer, serving
+from tests.support.shared_database import SharedDatabase
 
 STACK = "slowmatch-test"
+# Each test has a new Connection, which would parse the same statements again: a millisecond for each.
+pg8000.native.to_statement = cache(pg8000.native.to_statement)
 
 SetVariable = Callable[[str, str], None]
 
@@ -89,23 +94,28 @@ def database(postgres: Postgres, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shared_database(postgres: Postgres, template: str) -> str:
-    return postgres.create(template)
+def database_of_all(postgres: Postgres, template: str) -> Iterator[SharedDatabase]:
+    with closing(SharedDatabase(postgres, postgres.create(template))) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def shared_database(database_of_all: SharedDatabase) -> str:
+    """The name of the database that `con` is connected to."""
+    return database_of_all.name
 
 
 @pytest.fixture
 def environment(
-    postgres: Postgres, shared_database: str, aws: str, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, database_of_all: SharedDatabase, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """All settings, for a migrated database without rows and a pretended AWS without queues."""
-    for name, value in _variables(postgres.port, shared_database, aws).items():
+    for name, value in _variables(postgres.port, database_of_all.name, aws).items():
         monkeypatch.setenv(name, value)
     _forget()
-    yield settings()
-    if connection.cache_info().currsize:
-        connection().close()
-    _forget()
-    empty(postgres, shared_database)
+    with database_of_all.in_use():
+        yield settings()
+        _forget()
     queues.backend().reset()
 
 

@@ -42,7 +42,7 @@ class Postgres:
     def create(self, template: str = "template1") -> str:
         """Create a database from `template` and return its name."""
         name = f"test_{secrets.token_hex(6)}"
-        self.keep("postgres").run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.keep("postgres").run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 
     def drop(self, name: str) -> None:

@@ -1,12 +1,5 @@
-"""Empties a database between tests."""
+"""What empties a database between tests."""
 
-from local.testing.postgres import Postgres
-
-HANG_UP = """
-    SELECT pg_terminate_backend(pid)
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
 # TRUNCATE creates new files for every index, which takes 50 ms; deleting a few rows takes less than 1 ms.
 EMPTY = """
     DO $$
@@ -31,10 +24,3 @@ EMPTY = """
     END
     $$
 """
-
-
-def empty(server: Postgres, name: str) -> None:
-    """End all other sessions and delete all rows."""
-    con = server.keep(name)
-    con.run(HANG_UP)
-    con.run(EMPTY)

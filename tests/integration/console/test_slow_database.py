@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -21,11 +21,10 @@ def locked(postgres: Any, environment: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
     @contextmanager
     def lock(table: str) -> Iterator[None]:
-        other = postgres.keep(environment.db_name)
-        other.run("BEGIN")
-        other.run(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        yield
-        other.run("ROLLBACK")
+        with closing(postgres.connect(environment.db_name)) as other:
+            other.run("BEGIN")
+            other.run(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
 
     return lock
 
