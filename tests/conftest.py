@@ -94,26 +94,21 @@ def database(postgres: Postgres, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_of_all(postgres: Postgres, template: str) -> Iterator[SharedDatabase]:
+def shared_database(postgres: Postgres, template: str) -> Iterator[SharedDatabase]:
+    """The database that `con` is connected to."""
     with closing(SharedDatabase(postgres, postgres.create(template))) as database:
         yield database
 
 
-@pytest.fixture(scope="session")
-def shared_database(database_of_all: SharedDatabase) -> str:
-    """The name of the database that `con` is connected to."""
-    return database_of_all.name
-
-
 @pytest.fixture
 def environment(
-    postgres: Postgres, database_of_all: SharedDatabase, aws: str, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, shared_database: SharedDatabase, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """All settings, for a migrated database without rows and a pretended AWS without queues."""
-    for name, value in _variables(postgres.port, database_of_all.name, aws).items():
+    for name, value in _variables(postgres.port, shared_database.name, aws).items():
         monkeypatch.setenv(name, value)
     _forget()
-    with database_of_all.in_use():
+    with shared_database.in_use():
         yield settings()
         _forget()
     queues.backend().reset()

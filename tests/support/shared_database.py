@@ -1,7 +1,7 @@
 """A database that many tests use, one after the other, each as if it were new."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import pg8000.native
@@ -56,11 +56,10 @@ class SharedDatabase:
             self._kept.close()
 
     def _empty(self) -> None:
-        if self._kept is None:
-            with closing(self._server.connect(self.name)) as con:
-                _empty(con)
-        else:
-            _empty(self._kept)
+        kept = self._kept
+        with nullcontext(kept) if kept else closing(self._server.connect(self.name)) as session:
+            session.run(HANG_UP)
+            session.run(EMPTY)
 
 
 def _login_parameters(con: Connection) -> tuple[Any, ...]:
@@ -77,8 +76,3 @@ def _reset(session: pg8000.native.Connection) -> bool:
     except (pg8000.native.Error, OSError):
         return False
     return True
-
-
-def _empty(con: pg8000.native.Connection) -> None:
-    con.run(HANG_UP)
-    con.run(EMPTY)

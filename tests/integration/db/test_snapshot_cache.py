@@ -5,12 +5,15 @@ from contextlib import closing
 from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.db.snapshot_cache import MAX_ANSWERS, cached
+from tests.support.shared_database import SharedDatabase
 
 
-def test_an_answer_is_kept_until_a_write(con: Connection, postgres: Postgres, shared_database: str) -> None:
+def test_an_answer_is_kept_until_a_write(
+    con: Connection, postgres: Postgres, shared_database: SharedDatabase
+) -> None:
     count = Counter()
     assert [cached(con, "x", count) for _ in range(3)] == [[1], [1], [1]]
-    with closing(postgres.connect(shared_database)) as other:
+    with closing(postgres.connect(shared_database.name)) as other:
         other.run("INSERT INTO record (title, expiry_date) VALUES ('x', now())")
     assert cached(con, "x", count) == [2]
 

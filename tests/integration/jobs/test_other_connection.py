@@ -13,12 +13,15 @@ from slowmatch.jobs import PayloadError, enqueue, enqueue_many, on_connection
 from slowmatch.jobs.dispatcher import redelivery
 from slowmatch.jobs.lifecycle.enqueue import KeyReused
 from tests.integration.jobs.conftest import Queues, Work
+from tests.support.shared_database import SharedDatabase
 
 
 @pytest.fixture
-def other(postgres: Postgres, shared_database: str, con: Connection, queues: Queues) -> Iterator[Any]:
+def other(
+    postgres: Postgres, shared_database: SharedDatabase, con: Connection, queues: Queues
+) -> Iterator[Any]:
     """A pg8000 connection with a session of its own, which has another time zone."""
-    connection = postgres.connect(shared_database)
+    connection = postgres.connect(shared_database.name)
     connection.run("SET TIME ZONE 'Asia/Kolkata'")
     yield connection
     connection.close()

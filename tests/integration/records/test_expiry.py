@@ -14,6 +14,7 @@ from slowmatch.records import expiry, queries
 from slowmatch.records.expiry import BatchUpdate
 from tests.integration.records.factories import add_event, add_records, expiry_dates
 from tests.integration.records.plans import indexes_of
+from tests.support.shared_database import SharedDatabase
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,9 +44,9 @@ def many(con: Connection) -> Connection:
 
 
 @pytest.fixture
-def other(many: Connection, postgres: Postgres, shared_database: str) -> Iterator[Any]:
+def other(many: Connection, postgres: Postgres, shared_database: SharedDatabase) -> Iterator[Any]:
     """Another session's connection, in a transaction."""
-    with closing(postgres.connect(shared_database)) as connection:
+    with closing(postgres.connect(shared_database.name)) as connection:
         connection.run("BEGIN")
         yield connection
 

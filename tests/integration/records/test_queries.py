@@ -11,6 +11,7 @@ from local.testing.postgres import Postgres
 from slowmatch.db import Connection
 from slowmatch.records import expiry, queries
 from tests.integration.records.factories import add_expired
+from tests.support.shared_database import SharedDatabase
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -85,9 +86,11 @@ def test_every_edit_is_kept_with_its_author(con: Connection) -> None:
     assert all(datetime.fromisoformat(event["at"]).tzinfo for event in events)
 
 
-def test_concurrent_changes_are_in_order(con: Connection, postgres: Postgres, shared_database: str) -> None:
+def test_concurrent_changes_are_in_order(
+    con: Connection, postgres: Postgres, shared_database: SharedDatabase
+) -> None:
     record_id, _ = queries.create(con, "first", NOW, "ann")
-    with closing(postgres.connect(shared_database)) as other, ThreadPoolExecutor() as thread:
+    with closing(postgres.connect(shared_database.name)) as other, ThreadPoolExecutor() as thread:
         other.run("BEGIN")
         other.run("UPDATE record SET title = 'second' WHERE id = :id", id=record_id)
         changed = thread.submit(queries.update, con, record_id, NOW, title="third", actor="bob")
@@ -113,11 +116,11 @@ def test_a_change_of_another_version_does_nothing(con: Connection) -> None:
 
 
 def test_of_two_changes_at_once_of_one_version_one_wins(
-    con: Connection, postgres: Postgres, shared_database: str
+    con: Connection, postgres: Postgres, shared_database: SharedDatabase
 ) -> None:
     record_id, _ = queries.create(con, "first", NOW, "ann")
     versions = [(queries.get(con, record_id) or ("", ""))[1]]
-    with closing(postgres.connect(shared_database)) as other, ThreadPoolExecutor() as thread:
+    with closing(postgres.connect(shared_database.name)) as other, ThreadPoolExecutor() as thread:
         other.run("BEGIN")
         other.run("UPDATE record SET title = 'second' WHERE id = :id", id=record_id)
         changed = thread.submit(
