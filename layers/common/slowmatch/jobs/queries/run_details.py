@@ -50,24 +50,29 @@ class TextPage(NamedTuple):
 
 
 class _List(NamedTuple):
-    """A table of parts of runs: its type, its order, its rows as JSON, and how much of it the details have."""
+    """A table of parts of runs: its type, order, longest text, rows as JSON, and how much of it the details have."""
 
     table: str
     kind: type[JsonRow]
     place: str
+    text: str
     item: str
     limit: str
     max_bytes: int
 
 
-_ITEM = "to_jsonb(part) - 'run_id'"
+_ITEM = "to_jsonb(part) - 'run_id' - 'newer_bytes'"
 _LINE = """json_build_object(
     'id', id, 'attempt', attempt, 'at', at, 'level', level, 'message', message
 )"""  # jsonb takes twice as long for a long log
 _LISTS: dict[Part, _List] = {
-    "attempts": _List("job_attempt", Attempt, place="number", item=_ITEM, limit="100", max_bytes=300_000),
-    "events": _List("job_event", Event, place="id", item=_ITEM, limit="200", max_bytes=150_000),
-    "log": _List("job_log", LogLine, place="id", item=_LINE, limit=":log_lines::integer", max_bytes=400_000),
+    "attempts": _List(
+        "job_attempt", Attempt, "number", text="traceback", item=_ITEM, limit="100", max_bytes=300_000
+    ),
+    "events": _List("job_event", Event, "id", text="reason", item=_ITEM, limit="200", max_bytes=150_000),
+    "log": _List(
+        "job_log", LogLine, "id", text="message", item=_LINE, limit=":log_lines::integer", max_bytes=400_000
+    ),
 }
 
 
@@ -105,15 +110,24 @@ def json_text(con: Connection, run_id: str, field: JsonField, start: int = 0) ->
 
 # The first item is taken whatever its size, so that a page is never empty.
 _FITS = "(sum(octet_length(item::text)) OVER so_far <= {max_bytes} OR row_number() OVER so_far = 1)"
+# A text is no longer than its JSON, so what comes after `max_bytes` of texts need not become JSON to be left out:
+# of a thousand lines full of signs to escape, that would be 48 MB. Its length is known without reading it.
 _NEWEST = f"""
     SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]') AS items,
            (SELECT count(*) FROM {{table}} WHERE run_id = run.id) - count(*) FILTER (WHERE fits) AS earlier
     FROM (
         SELECT place, item, {_FITS} AS fits
         FROM (
-            SELECT {{place}} AS place, {{item}} AS item FROM {{table}} AS part
-            WHERE run_id = run.id ORDER BY {{place}} DESC LIMIT {{limit}}
-        ) AS newest
+            SELECT {{place}} AS place, {{item}} AS item
+            FROM (
+                SELECT *, sum(octet_length({{text}})) OVER newer - octet_length({{text}}) AS newer_bytes
+                FROM (
+                    SELECT * FROM {{table}} WHERE run_id = run.id ORDER BY {{place}} DESC LIMIT {{limit}}
+                ) AS newest
+                WINDOW newer AS (ORDER BY {{place}} DESC)
+            ) AS part
+            WHERE newer_bytes IS NULL OR newer_bytes < {{max_bytes}}
+        ) AS candidates
         WINDOW so_far AS (ORDER BY place DESC)
     ) AS sized
 """
