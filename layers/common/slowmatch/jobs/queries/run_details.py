@@ -120,11 +120,11 @@ _NEWEST = f"""
         FROM (
             SELECT {{place}} AS place, {{item}} AS item
             FROM (
-                SELECT *, sum(octet_length({{text}})) OVER newer - octet_length({{text}}) AS newer_bytes
+                SELECT *, sum(octet_length({{text}})) OVER newer AS newer_bytes
                 FROM (
                     SELECT * FROM {{table}} WHERE run_id = run.id ORDER BY {{place}} DESC LIMIT {{limit}}
                 ) AS newest
-                WINDOW newer AS (ORDER BY {{place}} DESC)
+                WINDOW newer AS (ORDER BY {{place}} DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
             ) AS part
             WHERE newer_bytes IS NULL OR newer_bytes < {{max_bytes}}
         ) AS candidates
