@@ -1,8 +1,9 @@
 """The viewer's theme: kept in the browser, the same everywhere, and never wrong for a moment."""
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.gate import Gate
 from tests.browser.tabs import Tabs
 
 PAPER = {"light": "rgb(251, 250, 247)", "dark": "rgb(22, 21, 20)"}
@@ -30,13 +31,11 @@ def test_the_chosen_theme_is_kept_and_system_follows_the_system(tabs: Tabs, syst
 def test_the_theme_is_there_before_the_scripts_are(tabs: Tabs) -> None:
     page = tabs.open("/records", color_scheme="light")
     page.get_by_label("Theme").select_option("dark")
-    held: list[Route] = []
-    page.route("**/app-*.js", lambda route: held.append(route))
+    gate = Gate(page, "**/app-*.js")
     page.reload(wait_until="commit")
     expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
     assert paper(page) == PAPER["dark"]
-    for route in held:
-        route.continue_()
+    gate.open()
 
 
 def test_the_stack_s_own_pages_have_the_theme_too(tabs: Tabs) -> None:

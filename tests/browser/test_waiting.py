@@ -1,9 +1,8 @@
 """A press shows at once that it works, a slow page says so after a second, and nothing acts twice."""
 
-import re
+from playwright.sync_api import Page, expect
 
-from playwright.sync_api import Page, Route, expect
-
+from tests.browser.gate import Gate
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.support.stack_process import Stack
@@ -11,50 +10,43 @@ from tests.support.stack_process import Stack
 TEN_BYTES_A_MS = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
 
 
-def hold(page: Page, pattern: str) -> list[Route]:
-    """Hold requests back until the test lets them go."""
-    held: list[Route] = []
-    page.route(re.compile(pattern), lambda route: held.append(route))
-    return held
-
-
 def test_a_pressed_button_is_busy_until_the_answer_and_acts_once(page: Page) -> None:
     page.goto("/jobs")
-    held = hold(page, "/jobs/record-expiry/run")
+    gate = Gate(page, "**/jobs/record-expiry/run")
     button = page.get_by_role("article", name="record-expiry").get_by_role("button", name="Run now")
     button.click()
     expect(button).to_have_attribute("aria-busy", "true")
     button.click()
     button.press("Enter")
     expect(page.get_by_text("Still working on “Run now”…")).to_be_visible()
-    assert len(held) == 1
-    held[0].continue_()
+    assert len(gate.held) == 1
+    gate.held[0].continue_()
     expect(page.get_by_role("status")).to_contain_text("Run ")
     expect(button).not_to_have_attribute("aria-busy", "true")
-    assert len(held) == 1
+    assert len(gate.held) == 1
 
 
 def test_a_slow_page_says_so(page: Page) -> None:
     page.goto("/jobs")
-    held = hold(page, "/records")
+    gate = Gate(page, "**/records")
     page.get_by_role("link", name="Records", exact=True).click()
     waiting = page.get_by_text("Loading Records…")
     expect(waiting).to_be_visible()
-    held[0].continue_()
+    gate.held[0].continue_()
     expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
     expect(waiting).to_be_hidden()
 
 
 def test_only_the_page_asked_for_last_is_shown(page: Page) -> None:
     page.goto("/jobs")
-    held = hold(page, "/records$")
+    gate = Gate(page, "**/records")
     page.get_by_role("link", name="Records", exact=True).click()
     expect(page.get_by_text("Loading Records…")).to_be_visible()
     page.get_by_role("link", name="Dashboard", exact=True).click()
     expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
     page.evaluate("document.addEventListener('htmx:afterSwap', () => { window.isReplaced = true; })")
     with page.expect_request_finished(lambda request: request.url.endswith("/records")):
-        held[0].continue_()
+        gate.held[0].continue_()
     with page.expect_response("**/dashboard"):  # a refresh
         pass
     assert not page.evaluate("window.isReplaced")
@@ -77,16 +69,16 @@ def test_two_actions_pressed_at_once_are_both_told(page: Page, run_factory: RunF
     errors = ("FirstError", "SecondError")
     run_factory.make_many([{"state": "failed", "error": f"{error}: x"} for error in errors])
     page.goto("/dashboard/failing")
-    held = hold(page, "/dashboard/failing/.*/delete")
+    gate = Gate(page, "**/dashboard/failing/*/delete")
     for error in errors:
         failure = page.get_by_role("article", name=error)
         failure.get_by_text("Delete", exact=True).click()
         failure.get_by_role("button", name="Delete 1 run").click()
     told = page.get_by_role("status").filter(has_text="1 run of db-cleanup was deleted.")
-    for number, route in enumerate(held, 1):
+    for number, route in enumerate(gate.wait(2).held, 1):
         route.continue_()
         expect(told).to_have_count(number)
-    assert len(held) == 2
+    assert len(gate.held) == 2
 
 
 def test_a_slow_network_brings_every_page_in_the_end(tabs: Tabs) -> None:
