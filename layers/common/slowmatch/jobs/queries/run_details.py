@@ -61,7 +61,7 @@ class _List(NamedTuple):
     max_bytes: int
 
 
-_ITEM = "to_jsonb(part) - 'run_id' - 'newer_bytes'"
+_ITEM = "to_jsonb(part) - 'run_id' - 'bytes_before'"
 _LINE = """json_build_object(
     'id', id, 'attempt', attempt, 'at', at, 'level', level, 'message', message
 )"""  # jsonb takes twice as long for a long log
@@ -92,7 +92,7 @@ def part(con: Connection, run_id: str, name: Part, after: int, limit: int) -> Pa
 
 def search_log(con: Connection, run_id: str, text: str, levels: Sequence[str]) -> FoundLines:
     """The last lines of a run's log that contain `text`, whatever its case, of these levels, or of all if empty."""
-    values = {"id": run_id, "text": text, "levels": list(levels), "limit": LOG_LINES}
+    values = {"id": run_id, "text": text, "levels": list(levels), "log_lines": LOG_LINES}
     key = ("log", run_id, text, *levels)
     ((items, has_more),) = cached(con, key, lambda: con.query(_FOUND_LINES, **values))
     return FoundLines([LogLine.from_json(item) for item in items], has_more)
@@ -108,28 +108,28 @@ def json_text(con: Connection, run_id: str, field: JsonField, start: int = 0) ->
     return TextPage(text, end if length > end else None)
 
 
-# The first item is taken whatever its size, so that a page is never empty.
-_FITS = "(sum(octet_length(item::text)) OVER so_far <= {max_bytes} OR row_number() OVER so_far = 1)"
-# A text is no longer than its JSON, so what comes after `max_bytes` of texts need not become JSON to be left out:
-# of a thousand lines full of signs to escape, that would be 48 MB. Its length is known without reading it.
+# The first item is taken whatever its size, so that a page is never empty. A text is no longer than its JSON, so what
+# comes after `max_bytes` of texts is left out without becoming JSON: of a thousand lines full of signs to escape, that
+# would be 48 MB. Its length is known without reading it.
+_SIZED = """
+    SELECT place, item, row_number() OVER so_far <= {limit}
+        AND (sum(octet_length(item::text)) OVER so_far <= {max_bytes} OR row_number() OVER so_far = 1) AS fits
+    FROM (
+        SELECT {place} AS place, CASE WHEN COALESCE(bytes_before, 0) <= {max_bytes} THEN {item} END AS item
+        FROM (
+            SELECT *, sum(octet_length({text})) OVER before AS bytes_before
+            FROM (
+                SELECT * FROM {table} WHERE {condition} ORDER BY {place} {order} LIMIT {limit} + 1
+            ) AS chosen
+            WINDOW before AS (ORDER BY {place} {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        ) AS part
+    ) AS candidates
+    WINDOW so_far AS (ORDER BY place {order})
+"""
 _NEWEST = f"""
     SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]') AS items,
            (SELECT count(*) FROM {{table}} WHERE run_id = run.id) - count(*) FILTER (WHERE fits) AS earlier
-    FROM (
-        SELECT place, item, {_FITS} AS fits
-        FROM (
-            SELECT {{place}} AS place, {{item}} AS item
-            FROM (
-                SELECT *, sum(octet_length({{text}})) OVER newer AS newer_bytes
-                FROM (
-                    SELECT * FROM {{table}} WHERE run_id = run.id ORDER BY {{place}} DESC LIMIT {{limit}}
-                ) AS newest
-                WINDOW newer AS (ORDER BY {{place}} DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-            ) AS part
-            WHERE newer_bytes IS NULL OR newer_bytes < {{max_bytes}}
-        ) AS candidates
-        WINDOW so_far AS (ORDER BY place DESC)
-    ) AS sized
+    FROM ({_SIZED}) AS sized
 """
 # A handler's end that is older than the stop belongs to a stop before that.
 _LINKS = f"""
@@ -157,43 +157,33 @@ _DETAILS = """
     links=_LINKS,
     lists=", ".join(f"'{name}', {name}.items, '{name}_earlier', {name}.earlier" for name in _LISTS),
     sources=", ".join(
-        f"LATERAL ({_NEWEST.format(**each._asdict())}) AS {name}" for name, each in _LISTS.items()
+        f"LATERAL ({_NEWEST.format(**each._asdict(), condition='run_id = run.id', order='DESC')}) AS {name}"
+        for name, each in _LISTS.items()
     ),
 )
 _PAGE = f"""
     SELECT page.* FROM job_run AS run, LATERAL (
         SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]'),
                max(place) FILTER (WHERE fits), count(*) > count(*) FILTER (WHERE fits)
-        FROM (
-            SELECT place, item, {_FITS} AND row_number() OVER so_far <= :limit::integer AS fits
-            FROM (
-                SELECT {{place}} AS place, {{item}} AS item FROM {{table}} AS part
-                WHERE run_id = run.id AND {{place}} > :after::bigint
-                ORDER BY {{place}} LIMIT :limit::integer + 1
-            ) AS following
-            WINDOW so_far AS (ORDER BY place)
-        ) AS sized
+        FROM ({_SIZED}) AS sized
     ) AS page
     WHERE run.id = :id::uuid
 """
-_PAGES = {name: _PAGE.format(**(each._asdict() | {"max_bytes": PAGE_BYTES})) for name, each in _LISTS.items()}
+_FOLLOWING = {"order": "ASC", "limit": ":limit::integer", "max_bytes": PAGE_BYTES}
+_PAGES = {
+    name: _PAGE.format(
+        **each._asdict() | _FOLLOWING, condition=f"run_id = run.id AND {each.place} > :after::bigint"
+    )
+    for name, each in _LISTS.items()
+}
+_MATCHES = """run_id = :id::uuid
+    AND strpos(lower(message), lower(:text::text)) > 0
+    AND (cardinality(:levels::text[]) = 0 OR level = ANY(:levels::text[]))"""
 _FOUND_LINES = f"""
     SELECT COALESCE(json_agg(item ORDER BY place) FILTER (WHERE fits), '[]'),
            count(*) > count(*) FILTER (WHERE fits)
-    FROM (
-        SELECT place, item, {_FITS} AND row_number() OVER so_far <= :limit::integer AS fits
-        FROM (
-            SELECT id AS place, {_LINE} AS item
-            FROM job_log
-            WHERE run_id = :id::uuid
-              AND strpos(lower(message), lower(:text::text)) > 0
-              AND (cardinality(:levels::text[]) = 0 OR level = ANY(:levels::text[]))
-            ORDER BY id DESC
-            LIMIT :limit::integer + 1
-        ) AS latest
-        WINDOW so_far AS (ORDER BY place DESC)
-    ) AS sized
-""".format(max_bytes=_LISTS["log"].max_bytes)
+    FROM ({_SIZED}) AS sized
+""".format(**_LISTS["log"]._asdict(), condition=_MATCHES, order="DESC")
 _TEXTS = {
     field: f"""
         SELECT substring(text FROM :start::integer FOR :number::integer), length(text)
