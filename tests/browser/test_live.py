@@ -4,8 +4,9 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.gate import Gate
 from tests.browser.run_factory import RunFactory
 from tests.browser.tabs import Tabs
 from tests.support.ports import free_ports
@@ -163,16 +164,15 @@ def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None
 
 
 def test_an_answer_for_the_page_before_is_not_shown(page: Page) -> None:
-    polls: list[Route] = []
     page.goto("/jobs")
-    page.route("**/jobs", lambda route: polls.append(route), times=1)
-    with page.expect_request("**/jobs"):
-        look_again(page)
+    poll = Gate(page, "**/jobs").wait().held[0]
     page.get_by_role("link", name="record-expiry", exact=True).click()
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_have_text("record-expiry")
     page.evaluate("history.replaceState(null, '', '/jobs')")  # as if htmx had swapped, and not said so yet
     with page.expect_event("requestfinished", lambda request: request.url.endswith("/jobs")):
-        polls[0].continue_()
+        poll.continue_(
+            headers=poll.request.headers | {"if-none-match": "another"}
+        )  # so that it brings a page
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
     assert heading.all_inner_texts() == ["record-expiry"]
