@@ -1,6 +1,5 @@
 """Holds requests of a page back, as a slow network does."""
 
-import re
 from typing import Self
 
 from playwright.sync_api import Page, Route
@@ -11,9 +10,9 @@ PAUSE_MS = 50
 
 
 class Gate:
-    """Holds back every request of a page whose address matches `pattern`, a glob or a regular expression."""
+    """Holds back every request of a page whose address matches `pattern`, a glob."""
 
-    def __init__(self, page: Page, pattern: str | re.Pattern[str]) -> None:
+    def __init__(self, page: Page, pattern: str) -> None:
         self._page, self._pattern = page, pattern
         self.held: list[Route] = []
         page.route(pattern, lambda route: self.held.append(route))

@@ -17,6 +17,9 @@ HIDE = """hidden => {
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
+IT_CHANGED = {"if-none-match": "another"}
+"""The headers of a refresh that brings a page in any case."""
+
 
 def look_again(page: Page) -> None:
     """Who comes back to a tab does not wait for the next two seconds to pass."""
@@ -165,14 +168,12 @@ def test_the_server_goes_away_and_comes_back(tabs: Tabs, tmp_path: Path) -> None
 
 def test_an_answer_for_the_page_before_is_not_shown(page: Page) -> None:
     page.goto("/jobs")
-    poll = Gate(page, "**/jobs").wait().held[0]
+    refresh = Gate(page, "**/jobs").wait().held[0]
     page.get_by_role("link", name="record-expiry", exact=True).click()
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_have_text("record-expiry")
     page.evaluate("history.replaceState(null, '', '/jobs')")  # as if htmx had swapped, and not said so yet
     with page.expect_event("requestfinished", lambda request: request.url.endswith("/jobs")):
-        poll.continue_(
-            headers=poll.request.headers | {"if-none-match": "another"}
-        )  # so that it brings a page
+        refresh.continue_(headers=refresh.request.headers | IT_CHANGED)
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
     assert heading.all_inner_texts() == ["record-expiry"]

@@ -105,9 +105,8 @@ def test_a_run_whose_worker_vanished_is_found_and_tried_again(
 def test_a_button_that_came_too_late_says_so_and_does_nothing(page: Page, stack: Stack) -> None:
     run_id = stack.trigger("db-cleanup", delay_seconds=3600, payload={"dry_run": True})["id"]
     page.goto(f"/runs/{run_id}")
-    Gate(
-        page, f"**/runs/{run_id}"
-    ).wait()  # a refresh is never answered: the page does not hear of what follows
+    # No refresh is answered, so the page does not hear of what follows.
+    Gate(page, f"**/runs/{run_id}").wait()
     stack.call("POST", f"/api/runs/{run_id}/delete")
     page.get_by_role("button", name="Run now").click()
     expect(page.get_by_role("status")).to_contain_text("it has been deleted in the meantime")
