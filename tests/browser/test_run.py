@@ -159,9 +159,12 @@ def test_the_timeline_leads_to_the_attempt_and_says_what_it_was(page: Page, run_
 
 
 def test_what_runs_counts_up_every_second(page: Page, run_factory: RunFactory) -> None:
-    run_id = run_factory.make("processing", ago=timedelta(seconds=70))
+    run_id = run_factory.make("processing", ago=timedelta(seconds=70), payload={"batch_size": 70707})
     page.clock.install()
-    for path, place in ((f"/runs/{run_id}", ".strip"), ("/dashboard/runs", f"#run-{run_id} .c-took")):
+    for path, place in (
+        (f"/runs/{run_id}", ".strip"),
+        ("/dashboard/runs?text=70707", f"#run-{run_id} .c-took"),
+    ):
         page.goto(path)
         counted = page.locator(f"{place} [data-since]")
         expect(counted).to_have_text(re.compile(r"^1 m \d\d s$"))
